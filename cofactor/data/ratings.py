@@ -1,0 +1,203 @@
+"""What the data is: who rated what, how high, and when."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadData
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where ratings came from, and what reading them left out."""
+
+    name: str
+    rows: int  # lines or rows read, good and bad
+    duplicates: int = 0  # earlier ratings of a pair that was rated again
+    rejected: int = 0  # lines that could not be used
+    rejected_file: Path | None = None  # where they were written
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Parallel columns over two vocabularies; checked when made, never changed.
+
+    A (user, item) pair occurs once: readers keep its latest rating. Both vocabularies may name users and items that
+    have no rating here, because `where` keeps them: a row means the same in train and test.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    user: Rows  # (n,)
+    item: Rows  # (n,)
+    value: Floats  # (n,) in the data's own scale
+    time: Times | None = None  # (n,) seconds since 1970
+    scale: tuple[float, float] = (0.0, 0.0)  # lowest and highest value the data uses; (0, 0): take it from `value`
+    step: float | None = None  # distance of neighbouring values (1 for stars, .5 for half stars), where there is one
+    titles: Strings | None = None  # (n_items,)
+    genres: Strings | None = None  # (n_items,) "Comedy|Drama"
+    split: str | None = None  # fingerprint of the split these rows are a part of
+    origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("user", np.int32), ("item", np.int32), ("value", np.float32), ("time", np.int64)):
+            column = getattr(self, name)
+            if column is None:
+                continue
+            column = np.ascontiguousarray(column, dtype=dtype)
+            if column.shape != (len(self.user),):
+                raise BadData(f"{column.size:,} values of {name} for {len(self.user):,} ratings")
+            object.__setattr__(self, name, _frozen(column))
+        for name, vocabulary in (("user", self.users), ("item", self.items)):
+            rows = getattr(self, name)
+            if len(rows) and (rows.min() < 0 or rows.max() >= len(vocabulary)):
+                raise BadData(
+                    f"a rating of {name} row {_culprit(rows, len(vocabulary))}; there are {len(vocabulary):,}"
+                )
+        if not np.isfinite(self.value).all():
+            where = int(np.flatnonzero(~np.isfinite(self.value))[0])
+            raise BadData(f"rating {where:,} is {self.value[where]}", "ratings are finite numbers")
+        for name in ("titles", "genres"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (len(self.items),):
+                raise BadData(f"{len(column):,} {name} for {len(self.items):,} items")
+        if self.scale == (0.0, 0.0) and len(self.value):
+            object.__setattr__(self, "scale", (float(self.value.min()), float(self.value.max())))
+            object.__setattr__(self, "step", step_of(self.value))
+
+    @classmethod
+    def of(
+        cls,
+        users: Sequence[str] | Array,
+        items: Sequence[str] | Array,
+        values: Sequence[float] | Array,
+        times: Sequence[int] | Array | None = None,
+    ) -> "Ratings":
+        """Ratings from four parallel columns of ids, values and times; of a repeated pair the latest row counts."""
+        user_ids, item_ids = [str(u) for u in users], [str(i) for i in items]
+        known_users, known_items = Vocabulary.of(user_ids, "user"), Vocabulary.of(item_ids, "item")
+        user, item = known_users.rows(user_ids), known_items.rows(item_ids)
+        value = np.asarray(values, dtype=np.float32)
+        time = None if times is None else np.asarray(times, dtype=np.int64)
+        keep = latest_of_each_pair(user, item, time)
+        return cls(
+            known_users,
+            known_items,
+            user[keep],
+            item[keep],
+            value[keep],
+            None if time is None else time[keep],
+            origin=Origin("memory", rows=len(user), duplicates=len(user) - len(keep)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} ratings, {len(self.users):,} users, {len(self.items):,} items>"
+
+    def where(self, mask: Mask | Array) -> "Ratings":
+        """The ratings of a mask or of row numbers, over the same vocabularies and the same scale."""
+        return replace(
+            self,
+            user=self.user[mask],
+            item=self.item[mask],
+            value=self.value[mask],
+            time=None if self.time is None else self.time[mask],
+        )
+
+    def by_user(self) -> csr_array:
+        """(n_users, n_items) float32, items in order; a stored zero is a rating of zero."""
+        return by_row(self.user, self.item, self.value, (len(self.users), len(self.items)))
+
+    def by_item(self) -> csr_array:
+        """(n_items, n_users) float32."""
+        return by_row(self.item, self.user, self.value, (len(self.items), len(self.users)))
+
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """What a model trained on these ratings remembers of them."""
+        return Catalog(
+            self.users, self.items, self.by_user(), self.scale, self.step, self.titles, self.genres, self.split
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """What a model remembers of its training ratings: the ids, what each user has rated, titles, scale and split."""
+
+    users: Vocabulary
+    items: Vocabulary
+    history: csr_array  # (n_users, n_items) float32: the training ratings
+    scale: tuple[float, float]
+    step: float | None = None
+    titles: Strings | None = None  # (n_items,)
+    genres: Strings | None = None  # (n_items,)
+    split: str | None = None
+
+    @cached_property
+    def item_counts(self) -> Rows:
+        """(n_items,) training ratings of each item."""
+        return np.bincount(self.history.indices, minlength=len(self.items)).astype(np.int32)
+
+    @cached_property
+    def user_counts(self) -> Rows:
+        """(n_users,) training ratings of each user."""
+        counts: Rows = np.diff(self.history.indptr).astype(np.int32)
+        return counts
+
+    def title(self, item: int) -> str:
+        """The title of an item row; its id where no title is known."""
+        title = "" if self.titles is None else self.titles[item]
+        return str(title or self.items.ids[item])
+
+
+def by_row(row: Rows, column: Rows, value: Floats, shape: tuple[int, int]) -> csr_array:
+    """A sparse matrix of unique (row, column) pairs, columns in order within each row."""
+    matrix = csr_array((value, (row, column)), shape=shape)
+    matrix.sort_indices()
+    return matrix
+
+
+def latest_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
+    """Row numbers, ascending, of the latest rating of each (user, item) pair; of equal times, the last in order."""
+    pair = (user.astype(np.int64) << 32) | item
+    order = np.lexsort((pair,)) if time is None else np.lexsort((time, pair))  # stable: later rows come later
+    last = np.ones(len(pair), dtype=bool)
+    last[:-1] = pair[order][1:] != pair[order][:-1]
+    return np.sort(order[last])
+
+
+def step_of(values: Floats) -> float | None:
+    """The largest step of which all values are whole multiples, where they are few; None for a continuous scale."""
+    sample = values if len(values) <= 1_000_000 else values[:: len(values) // 1_000_000]
+    distinct = np.unique(sample).astype(np.float64)
+    if not 2 <= len(distinct) <= 201:
+        return None
+    step = float(np.diff(distinct).min())
+    multiples = distinct / step
+    return step if np.allclose(multiples, np.round(multiples), atol=1e-4) else None
+
+
+def histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:
+    """(m, n_items) float32 from m dictionaries of item row -> rating: users a model has not seen."""
+    rows = [(row, item, value) for row, one in enumerate(rated) for item, value in one.items()]
+    n_rows = 1 + max((row for row, _, _ in rows), default=0)
+    user, item, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 3
+    return by_row(user.astype(np.int32), item.astype(np.int32), value.astype(np.float32), (n_rows, n_items))
+
+
+def _frozen(column: Array) -> Array:
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
+def _culprit(rows: Rows, n: int) -> int:
+    return int(rows[(rows < 0) | (rows >= n)][0])

@@ -1,0 +1,94 @@
+"""Ids outside, rows inside: the one dictionary between them."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from cofactor.arrays import Array, Rows, Strings
+from cofactor.errors import BadData, UnknownId
+
+SUGGESTIONS_READ_AT_MOST = 20_000
+
+
+class Vocabulary:
+    """Ids by row and rows by id.
+
+    Ids are unique, non-empty strings. Their order is the order of the rows: numeric where every id is a plain number,
+    alphabetical otherwise (`Vocabulary.of` sees to it), so that a tie broken by row is a tie broken by id.
+    """
+
+    def __init__(self, ids: Strings, noun: str = "id") -> None:
+        """`ids`: (n,) str by row, unique. `noun`: what an id names, for messages: "user" or "item".
+
+        Raises BadData when an id repeats or is empty.
+        """
+        self.ids = np.asarray(ids, dtype=object)
+        self.ids.flags.writeable = False
+        self.noun = noun
+        if len(self._rows) != len(self.ids):
+            raise BadData(f"the same {noun} id stands in two rows of a vocabulary", "every id may have one row only")
+        if "" in self._rows:
+            raise BadData(f"an empty {noun} id", "give every row an id")
+
+    @classmethod
+    def of(cls, ids: Iterable[str], noun: str = "id") -> "Vocabulary":
+        """The distinct ids in their natural order."""
+        return cls(np.array(natural_order({str(i) for i in ids}), dtype=object), noun)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return dict(zip(self.ids.tolist(), range(len(self.ids)), strict=True))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._rows
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and (self is other or np.array_equal(self.ids, other.ids))
+
+    __hash__ = None  # type: ignore[assignment]  # compared by content, so not to be a key
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} {self.noun} ids>"
+
+    def row(self, id_: str) -> int:
+        """The row of one id; raises UnknownId with the nearest known ids as its hint."""
+        found = self._rows.get(str(id_))
+        if found is None:
+            raise self.unknown(str(id_))
+        return found
+
+    def rows(self, ids: Sequence[str] | Array) -> Rows:
+        """(n,) int32 rows of (n,) ids, -1 where an id is unknown."""
+        get = self._rows.get
+        return np.fromiter((get(str(i), -1) for i in ids), dtype=np.int32, count=len(ids))
+
+    def unknown(self, id_: str) -> UnknownId:
+        """The error for an id that is not here."""
+        near = self.near(id_)
+        shown = id_ if len(id_) <= 60 else id_[:57] + "..."
+        hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s"
+        return UnknownId(f"unknown {self.noun} {shown!r}", hint)
+
+    def near(self, id_: str, n: int = 3) -> list[str]:
+        """Up to n known ids that look like `id_`; reads a bounded number of candidates."""
+        head = id_[:2]
+        likely = [i for i in self.ids if i.startswith(head)] or self.ids.tolist()
+        by_length = sorted(likely, key=lambda i: abs(len(i) - len(id_)))[:SUGGESTIONS_READ_AT_MOST]
+        return difflib.get_close_matches(id_[:100], by_length, n, cutoff=0.5)
+
+
+def natural_order(ids: Iterable[str]) -> list[str]:
+    """Ids sorted by number where all are plain numbers ("2" before "10"), by code point otherwise."""
+    listed = list(ids)
+    if all(_is_plain_number(i) for i in listed):
+        return sorted(listed, key=int)
+    return sorted(listed)
+
+
+def _is_plain_number(id_: str) -> bool:
+    return id_.isascii() and id_.isdigit() and len(id_) <= 18 and (id_ == "0" or id_[0] != "0")

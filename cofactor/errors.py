@@ -1,0 +1,55 @@
+"""What can go wrong, in words for the person in front of it.
+
+Every error a user can cause is a `CofactorError`: one line that names the culprit, and a hint that says what to do
+next. The command line prints both and exits with `exit_code`; the service answers with `status`.
+"""
+
+from typing import ClassVar
+
+
+class CofactorError(Exception):
+    """The base: `message` is one line that names the culprit, `hint` says what to do next."""
+
+    status: ClassVar[int] = 400
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadData(CofactorError):
+    """The ratings cannot be used as they are."""
+
+    status = 422
+
+
+class BadHyperparameter(CofactorError):
+    """A hyperparameter is misspelt, of the wrong type or out of range."""
+
+    status = 422
+
+
+class UnknownId(CofactorError):
+    """No user or item of that id is known."""
+
+    status = 404
+
+
+class BadArtifact(CofactorError):
+    """A saved model or split is damaged, incomplete or not what it says it is."""
+
+    status = 500
+
+
+class SplitMismatch(CofactorError):
+    """Two things that must come from one split do not: a figure made from them would be wrong."""
+
+    status = 409
+
+
+class Unavailable(CofactorError):
+    """Something needed is not here: a download while offline, a package that is not installed."""
+
+    status = 503

@@ -1,0 +1,46 @@
+"""Biases alone: r̂ = μ + b_u + b_i."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Floats, Rows
+from cofactor.models.base import Model
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineModel(Model):
+    """r̂_ui = μ + b_u + b_i. What popularity and the regularised biases leave behind.
+
+    Cold start: a user or item without training ratings has a bias of 0.
+    """
+
+    kind: ClassVar[str] = "baseline"
+
+    mean: float
+    user_bias: Floats  # (n_users,)
+    item_bias: Floats  # (n_items,)
+    user_l2: float  # λ of a folded-in user's bias: b_u = Σ (r - μ - b_i) / (λ + |R(u)|)
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {"mean": (), "user_bias": (n_users,), "item_bias": (n_items,), "user_l2": ()}
+
+    def scores(self, users: Rows) -> Floats:
+        return np.float32(self.mean) + self.user_bias[users, None] + self.item_bias
+
+    def scores_from(self, histories: csr_array) -> Floats:
+        counts = np.diff(histories.indptr)
+        if self.scale is None:  # only ranks: the same list for everybody
+            bias = np.zeros(len(counts), dtype=np.float32)
+        else:
+            residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
+            of = np.repeat(np.arange(len(counts)), counts)
+            bias = np.bincount(of, residual, minlength=len(counts)) / (self.user_l2 + counts)
+        return np.float32(self.mean) + bias.astype(np.float32)[:, None] + self.item_bias
+
+    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+        return np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]

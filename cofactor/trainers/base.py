@@ -1,0 +1,120 @@
+"""How to get to a model: frozen hyperparameters, and a procedure that yields a model after each pass."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, get_args, get_type_hints
+
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadHyperparameter
+from cofactor.models.base import Model
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a tuner looks for a hyperparameter, and what is allowed at all."""
+
+    low: float
+    high: float
+    log: bool = False
+    least: float | None = None  # the smallest allowed value; `low` where it is not given
+    most: float | None = None  # the largest allowed value; no bound where it is not given
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One field of a trainer, as the command line, the manifest and the tuner see it."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    search: Search | None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A usable model after one pass over the ratings."""
+
+    number: int  # from 1
+    of: int  # how many passes are planned
+    model: Model
+    train_rmse: float | None  # over the pass, each rating predicted just before it was learned; None where not measured
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Trainer(ABC):
+    """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
+
+    A field is `name: Annotated[type, "help text", Search(low, high)] = default`, or without the Search where there is
+    nothing to tune. Values are checked when a trainer is made.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+        """Yields a usable model after each pass; a closed form yields once.
+
+        Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
+        """
+
+    def fit(self, ratings: Ratings, validation: Ratings | None = None, patience: int = 3) -> Model:
+        """The last model, or with validation ratings the one of lowest validation RMSE (see `best_of`)."""
+        from cofactor.trainers.early import best_of
+
+        if validation is not None:
+            return best_of(self.epochs(ratings), validation, patience).model
+        last = None
+        for last in self.epochs(ratings):  # noqa: B007  # the loop is the training
+            pass
+        assert last is not None, f"{self.name} made no model"
+        return last.model
+
+    def __post_init__(self) -> None:
+        for parameter in self.hyperparameters():
+            _check(self.name, parameter, getattr(self, parameter.name))
+
+    @classmethod
+    def hyperparameters(cls) -> list[Hyperparameter]:
+        """Every field with its type, default, help text and search range."""
+        hints = get_type_hints(cls, include_extras=True)
+        listed = []
+        for field in fields(cls):
+            annotated = get_args(hints[field.name])
+            kind, notes = annotated[0], annotated[1:]
+            text = next((n for n in notes if isinstance(n, str)), "")
+            search = next((n for n in notes if isinstance(n, Search)), None)
+            listed.append(Hyperparameter(field.name, kind, field.default, text, search))
+        return listed
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """A trainer of these hyperparameters; a misspelt one is an error that names the nearest."""
+        known = [p.name for p in cls.hyperparameters()]
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"{cls.name} has: {', '.join(known) or 'none'}"
+                raise BadHyperparameter(f"{cls.name} has no hyperparameter {name!r}", hint)
+        return cls(**options)
+
+    def settings(self) -> dict[str, Any]:
+        """The hyperparameters by name, as the manifest keeps them."""
+        return {p.name: getattr(self, p.name) for p in self.hyperparameters()}
+
+
+def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+    right = isinstance(value, int | float if parameter.type is float else parameter.type)
+    if not right or (isinstance(value, bool) and parameter.type is not bool):
+        kind = parameter.type.__name__
+        raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}, not {kind}", f"it is the {parameter.help}")
+    search = parameter.search
+    if search is None or isinstance(value, str):
+        return
+    least = search.low if search.least is None else search.least
+    if not least <= value <= (float("inf") if search.most is None else search.most):
+        most = "" if search.most is None else f" and at most {search.most:g}"
+        raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {least:g}{most}")
