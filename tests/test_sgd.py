@@ -46,7 +46,9 @@ def test_the_squared_errors_are_those_before_each_update() -> None:
     rows = np.zeros(2, dtype=np.uint32)
     b, c = np.zeros(1, np.float32), np.zeros(1, np.float32)
     constants = [np.float32(x) for x in (3.0, 0.5, 0.0, 0.0)]
-    learn_blocks(np.array([0]), np.array([0, 2]), rows, rows, np.array([5, 5], np.float32), P, Q, b, c, *constants, errors)
+    learn_blocks(
+        np.array([0]), np.array([0, 2]), rows, rows, np.array([5, 5], np.float32), P, Q, b, c, *constants, errors
+    )
     assert errors[0] == 2**2 + 0**2  # the first rating moves both biases by .5 · 2, so the second is exact
 
 
@@ -66,7 +68,9 @@ def test_blocks_hold_every_rating_once_and_strata_share_no_row(
     users, items = dealt(user, item, n_users, n_items, grid)
     starts, user_at, item_at, values = tile(user, item, value, users, items, grid, row_bytes, seed)
     back_u, back_i = np.argsort(users[1]), np.argsort(items[1])
-    assert sorted(zip(back_u[user_at], back_i[item_at], values, strict=True)) == sorted(zip(user, item, value, strict=True))
+    assert sorted(zip(back_u[user_at], back_i[item_at], values, strict=True)) == sorted(
+        zip(user, item, value, strict=True)
+    )
     for s in range(grid):
         seen_users: set[int] = set()
         seen_items: set[int] = set()

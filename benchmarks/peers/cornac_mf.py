@@ -9,17 +9,14 @@ from cornac.data import Dataset
 from cornac.models import MF
 
 data, options, threads = np.load(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
-rows = list(zip(data["user"].tolist(), data["item"].tolist(), data["value"].tolist()))
+rows = list(zip(data["user"].tolist(), data["item"].tolist(), data["value"].tolist(), strict=True))
 train = Dataset.from_uir(rows, seed=0)
 model = MF(num_threads=threads, use_bias=True, seed=0, verbose=False, **options)
 wall, cpu = time.perf_counter(), time.process_time()
 model.fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-user, item = (
-    [known.get(x, -1) for x in data[name].tolist()]
-    for known, name in ((train.uid_map, "test_user"), (train.iid_map, "test_item"))
-)
-user, item = np.array(user), np.array(item)
+user = np.array([train.uid_map.get(x, -1) for x in data["test_user"].tolist()])
+item = np.array([train.iid_map.get(x, -1) for x in data["test_item"].tolist()])
 score = np.full(len(user), model.global_mean, dtype=float)
 score += np.where(user >= 0, model.u_biases[user], 0) + np.where(item >= 0, model.i_biases[item], 0)
 both = (user >= 0) & (item >= 0)

@@ -15,7 +15,8 @@ from cofactor.trainers.svd import SVD
 
 data, options, threads = np.load(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
 users, items = (
-    Vocabulary(np.arange(n).astype(str).astype(object), noun) for n, noun in zip(data["shape"], ("user", "item"))
+    Vocabulary(np.arange(n).astype(str).astype(object), noun)
+    for n, noun in zip(data["shape"], ("user", "item"), strict=True)
 )
 train = Ratings(users, items, data["user"], data["item"], data["value"])
 SVD(rank=options.get("rank", 64), n_epochs=1, threads=threads).fit(train.where(slice(0, 100)))  # compiles or loads

@@ -1,4 +1,7 @@
-"""Fits Surprise's SVD once and prints what it took as JSON: python surprise_svd.py DATA.npz '{"n_factors": 64, …}' 1."""
+"""Fits Surprise's SVD once and prints what it took as JSON.
+
+python surprise_svd.py DATA.npz '{"n_factors": 64, …}' 1
+"""
 
 import json
 import sys
@@ -16,6 +19,6 @@ model = SVD(random_state=0, **options)
 wall, cpu = time.perf_counter(), time.process_time()
 model.fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-pairs = zip(data["test_user"][:20000].tolist(), data["test_item"][:20000].tolist(), data["test_value"][:20000].tolist())
+pairs = zip(*(data[name][:20000].tolist() for name in ("test_user", "test_item", "test_value")), strict=True)
 error = [model.predict(u, i).est - r for u, i, r in pairs]
 print(json.dumps({"wall": wall, "cpu": cpu, "rmse": float(np.sqrt(np.mean(np.square(error))))}))

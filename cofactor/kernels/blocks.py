@@ -7,10 +7,15 @@ neighbouring users whose vectors stay in the cache, shuffled within a tile: neig
 row, so that a processor overlaps several ratings.
 """
 
+from typing import Any
+
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 
-from cofactor.arrays import Array, Floats, Rows
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int32]
 
 GRID = 12  # divisible by 2, 3, 4 and 6 threads
 LARGE_GRID = 24

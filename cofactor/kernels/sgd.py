@@ -7,13 +7,18 @@ LLVM's vector instructions: `_step`.
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,var-annotated"
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from cofactor.arrays import Array, Doubles, Floats
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 WIDTH = 16  # floats handled at once: one 512-bit register or two of 256; ranks are padded to a multiple of it
 
