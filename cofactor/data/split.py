@@ -1,7 +1,7 @@
 """Parting ratings into train, validation and test, so that a figure can be trusted and repeated.
 
-The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and with
-every model trained on them.
+The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and
+with every model trained on them.
 """
 
 from collections.abc import Iterator
@@ -157,7 +157,8 @@ def load_split(path: Path | str) -> Split:
 
 
 def _parted(ratings: Ratings, part: Array, kind: str, seed: int) -> Split:
-    return Split(*[ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST)], kind=kind, seed=seed)
+    train, validation, test = (ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST))
+    return Split(train, validation, test, kind, seed)
 
 
 def _check_share(name: str, share: float) -> None:
