@@ -44,7 +44,8 @@ def test_each_user_rates_distinct_items_in_the_order_of_growing_times(data):
     assert (np.diff(by_user, axis=1) > 0).all()
     assert (np.diff(ratings.time.reshape(users, per_user), axis=1) > 0).all()
     assert set(ratings.value * 2) <= set(range(1, 11))
-    assert len(set(ratings.titles)) == items and all(ratings.genres)
+    assert len(set(ratings.titles)) == items
+    assert all(ratings.genres)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -56,12 +57,16 @@ def test_the_file_holds_the_rows_of_memory(tmp_path, pattern):
     )
     columns = read_parquet(files.ratings)
     assert list(columns) == ["user", "item", "rating", "timestamp"]
-    assert np.array_equal(columns["user"], ratings.user + 1) and np.array_equal(columns["item"], ratings.item + 1)
-    assert np.array_equal(columns["rating"], ratings.value) and np.array_equal(columns["timestamp"], ratings.time)
+    assert np.array_equal(columns["user"], ratings.user + 1)
+    assert np.array_equal(columns["item"], ratings.item + 1)
+    assert np.array_equal(columns["rating"], ratings.value)
+    assert np.array_equal(columns["timestamp"], ratings.time)
     items = read_parquet(files.items)
     assert items["item"].tolist() == list(range(1, 51))
-    assert items["title"].tolist() == ratings.titles.tolist() and items["genres"].tolist() == ratings.genres.tolist()
-    assert files.rows == len(ratings) and seen[-1] == (180_000, 180_000)
+    assert items["title"].tolist() == ratings.titles.tolist()
+    assert items["genres"].tolist() == ratings.genres.tolist()
+    assert files.rows == len(ratings)
+    assert seen[-1] == (180_000, 180_000)
     assert float(parquet_metadata(files.ratings)["cofactor.best_rmse"]) == files.best_rmse
     assert f"{files.best_rmse:.4f}" in ratings.origin.name
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([files.ratings.name, files.items.name])
@@ -70,7 +75,8 @@ def test_the_file_holds_the_rows_of_memory(tmp_path, pattern):
 def test_the_number_of_threads_and_blocks_changes_nothing(monkeypatch):
     one = make(recipe(users=30_000, per_user=10), threads=1)
     four = make(recipe(users=30_000, per_user=10), threads=4)
-    assert same(one.ratings, four.ratings) and one.best_rmse == four.best_rmse
+    assert same(one.ratings, four.ratings)
+    assert one.best_rmse == four.best_rmse
     monkeypatch.setattr("cofactor.data.synthetic.BLOCK_CHUNKS", 1)
     assert same(one.ratings, make(recipe(users=30_000, per_user=10), threads=2).ratings)
 
@@ -89,7 +95,8 @@ print(r.item.sum(), r.time.sum(), r.value.sum(), r.titles[0])
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     r = generate(50, 40, 7, seed=5)
     assert there.strip() == f"{r.item.sum()} {r.time.sum()} {r.value.sum()} {r.titles[0]}"
-    assert not same(r, generate(50, 40, 7, seed=6)) and r.titles[0] != generate(50, 40, 7, seed=6).titles[0]
+    assert not same(r, generate(50, 40, 7, seed=6))
+    assert r.titles[0] != generate(50, 40, 7, seed=6).titles[0]
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.5, 3.0])
@@ -146,7 +153,8 @@ def test_items_are_drawn_by_popularity():
     assert chisquare(np.bincount(item, minlength=50), expected).pvalue > 1e-4
     counts = np.bincount(make(recipe(users=4000, items=200)).ratings.item, minlength=200)
     popularity = recipe(items=200).planted.weights[0]
-    assert spearmanr(counts, popularity).statistic > 0.9 and counts.max() > 5 * counts.min()
+    assert spearmanr(counts, popularity).statistic > 0.9
+    assert counts.max() > 5 * counts.min()
 
 
 def test_taste_can_be_recovered_from_the_ratings():
@@ -167,7 +175,8 @@ def test_items_of_one_genre_are_alike():
     likeness = unit @ unit.T
     alike = planted.genres[:, None] == planted.genres[None, :]
     np.fill_diagonal(alike, False)
-    assert likeness[alike].mean() > 0.4 and abs(likeness[~alike].mean()) < 0.2
+    assert likeness[alike].mean() > 0.4
+    assert abs(likeness[~alike].mean()) < 0.2
 
 
 def test_groups_share_items_and_like_them():
@@ -176,7 +185,8 @@ def test_groups_share_items_and_like_them():
     group_of_item = np.unique(ratings.genres, return_inverse=True)[1]
     counts = np.stack([(table[:, group_of_item == g] > 0).sum(axis=1) for g in range(4)], axis=1)
     favourite = counts.argmax(axis=1)
-    assert counts.max(axis=1).mean() > 6 and np.bincount(favourite).min() > 500
+    assert counts.max(axis=1).mean() > 6
+    assert np.bincount(favourite).min() > 500
     own = group_of_item[ratings.item] == favourite[ratings.user]
     assert ratings.value[own].mean() > ratings.value[~own].mean() + 0.5
 
@@ -184,7 +194,8 @@ def test_groups_share_items_and_like_them():
 def test_titles_stay_distinct_when_words_run_out():
     known = len(FORMS) * len(ADJECTIVES) * len(NOUNS) * YEARS
     few = titles_of(2000, np.random.default_rng(0))
-    assert len(set(few)) == 2000 and all(t.endswith(")") and 1925 <= int(t[-5:-1]) < 2000 for t in few)
+    assert len(set(few)) == 2000
+    assert all(t.endswith(")") and 1925 <= int(t[-5:-1]) < 2000 for t in few)
     assert known > 3_000_000
 
 
