@@ -41,7 +41,10 @@ async function show(question, heading, whose) {
     at("note").textContent = answer.recommendations.length ? "" : "Nothing is left to recommend.";
     at("problem").hidden = true;
   } catch (error) {
-    if (turn === asked) complain(error);
+    if (turn === asked) {
+      at("heading").textContent = heading;
+      complain(error);
+    }
   } finally {
     if (turn === asked) at("items").classList.remove("busy");
   }
@@ -58,12 +61,13 @@ function forUser(user) {
   at("user").value = user;
   const path = `users/${encodeURIComponent(user)}/recommendations?n=${N}&why=${WHY}`;
   at("twin").href = path;
+  at("twin").hidden = false;
   history.replaceState(null, "", `#user=${encodeURIComponent(user)}`);
   return show(() => ask(path), `For user ${user}`, "they");
 }
 
 function forYou() {
-  at("twin").href = "openapi.json";
+  at("twin").hidden = true;
   history.replaceState(null, "", "#you");
   if (mine.size === 0) {
     asked += 1;
