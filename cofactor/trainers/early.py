@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData
+from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.trainers.base import Epoch
 
@@ -30,6 +30,8 @@ def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 
 
     Without validation ratings, and for models that only rank, every epoch is the best so far and none ends it.
     """
+    if patience < 1:
+        raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
     lowest, waited = float("inf"), 0
@@ -52,5 +54,8 @@ def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> 
     for one in judged(epochs, validation, patience):
         if one.best:
             best = one
-    assert best is not None, "a trainer yielded no epoch"
+    if best is None:
+        raise BadHyperparameter(
+            "training diverged: no epoch predicts the validation ratings", "lower the learning rate"
+        )
     return best
