@@ -34,7 +34,7 @@ class Constant(Trainer):
 
     name: ClassVar[str] = "constant"
 
-    start: Annotated[float, "first value", Search(1, 5)] = 5.0
+    start: Annotated[float, "first value", Bounds(least=1), Search(1, 5)] = 5.0
     steps: Annotated[int, "how often it goes down by one", Bounds(least=0, most=10), Search(1, 4)] = 4
     flavour: Annotated[str, "anything"] = "plain"
     loud: Annotated[bool, "whether it shouts"] = False
