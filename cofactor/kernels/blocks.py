@@ -70,7 +70,8 @@ def _sort_by_tile(
     starts = np.zeros(n_keys + 1, dtype=np.int64)
     for t in range(n):
         starts[user_key[user[t]] + item_key[item[t]] + 1] += 1
-    starts[:] = np.cumsum(starts)
+    for key in range(n_keys):
+        starts[key + 1] += starts[key]
     fill = starts[:-1].copy()
     users, items = np.empty(n, dtype=np.uint32), np.empty(n, dtype=np.uint32)
     values = np.empty(n, dtype=np.float32)
