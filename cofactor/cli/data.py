@@ -1,0 +1,190 @@
+"""What a DATA argument means: a known name, a file, a MovieLens folder or zip, a split folder, or the made data."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cofactor.errors import CofactorError, SplitMismatch, Unavailable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.data.ratings import Ratings
+    from cofactor.data.split import Split
+
+MADE = "made"
+MADE_SHAPE = {"users": 2_000, "items": 800, "per_user": 60, "seed": 0}
+FOLDER_VARIABLE = "COFACTOR_DATA"
+ROLES = ("user", "item", "rating", "time")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def default_folder() -> Path:
+    """Where fetched data sets lie unless `--data-folder` or COFACTOR_DATA says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cofactor"
+
+
+data_folder = click.option(
+    "--data-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=FOLDER_VARIABLE,
+    default=default_folder,
+    help=f"Where fetched data sets lie [default: ~/.cache/cofactor; environment: {FOLDER_VARIABLE}].",
+)
+
+
+def reading_options(command: F) -> F:
+    """The options of every command that reads ratings."""
+    for option in (
+        data_folder,
+        click.option(
+            "--bad-rows",
+            type=click.Choice(["error", "skip"]),
+            default="error",
+            show_default=True,
+            help="Whether a row that cannot be used ends reading, or is left out and written to a file.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="ROLE=NAME",
+            help="The column of user, item, rating or time, such as user=CustomerID. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Source:
+    """A DATA argument with how to read it."""
+
+    data: str
+    folder: Path
+    columns: dict[str, str]
+    bad_rows: str
+
+    @classmethod
+    def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
+        """From the argument and the reading options, which are taken out of `options`."""
+        columns = dict(_role(text) for text in options.pop("columns"))
+        return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
+
+    @property
+    def name(self) -> str:
+        """What the data is called in a manifest: its name, not where it lies on this machine."""
+        return Path(self.data).name or self.data
+
+    def path(self) -> Path:
+        """Where the data lies; raises Unavailable for a known data set that is not in the data folder."""
+        from cofactor.data.fetch import DATASETS
+
+        there = Path(self.data)
+        if self.data not in DATASETS:
+            if there.exists():
+                return there
+            raise unknown_data(self.data, [*DATASETS, MADE])
+        for place in (self.folder / self.data, self.folder / f"{self.data}.zip", there):
+            if place.exists():
+                return place
+        raise Unavailable(f"{self.data} is not in {self.folder}", f"cofactor fetch {self.data}")
+
+
+def unknown_data(name: str, known: list[str]) -> CofactorError:
+    """The error for a DATA argument that is neither a known name nor a path."""
+    import difflib
+
+    from cofactor.errors import BadData
+
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"a file, a folder, or one of {', '.join(known)}"
+    return BadData(f"no such data: {name}", hint)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How ratings were split in memory, so that the same split can be made again."""
+
+    kind: str = "random"
+    seed: int = 0
+    test: float = 0.1
+    validation: float = 0.1
+
+
+def read_ratings(source: Source, console: "Console") -> "Ratings":
+    """The ratings of a source, with a line on stderr that says what was read and what was left out."""
+    from cofactor.cli.screen import waiting
+
+    with waiting(console, f"reading {source.name}"):
+        ratings = _made() if source.data == MADE else _read(source)
+    console.print(summary(ratings))
+    return ratings
+
+
+def summary(ratings: "Ratings") -> str:
+    """One line: what was read, and what was left out and why."""
+    users, items = len(ratings.users), len(ratings.items)
+    low, high = ratings.scale
+    said = [f"{len(ratings):,} ratings from {low:g} to {high:g} by {users:,} users on {items:,} items"]
+    origin = ratings.origin
+    if origin is not None and origin.duplicates:
+        said.append(f"{origin.duplicates:,} earlier ratings of a pair rated again left out")
+    if origin is not None and origin.rejected:
+        where = f", written to {origin.rejected_file}" if origin.rejected_file else ""
+        said.append(f"{origin.rejected:,} bad rows left out{where}")
+    return "; ".join(said)
+
+
+def open_split(source: Source, recipe: Recipe, console: "Console") -> tuple["Split", Recipe | None]:
+    """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
+    from cofactor.cli.screen import waiting
+    from cofactor.data.split import is_split, load_split, split
+
+    if source.data != MADE and is_split(source.path()):
+        with waiting(console, f"reading {source.name}"):
+            return load_split(source.path()), None
+    ratings = read_ratings(source, console)
+    with waiting(console, "splitting"):
+        made = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
+    return made, recipe
+
+
+def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") -> "Split":
+    """The split a saved model was trained on, opened or made again from DATA; raises SplitMismatch for another."""
+    recorded = manifest.get("recipe")
+    recipe = Recipe(**recorded) if recorded else Recipe()
+    split, made = open_split(source, recipe, console)
+    wanted = manifest.get("split")
+    if wanted is not None and split.fingerprint != wanted:
+        how = "this file" if made else "this split"
+        raise SplitMismatch(
+            f"the model was trained on split {wanted[:12]}, {how} gives {split.fingerprint[:12]}",
+            "measure it on the split it was trained on: other test rows may be rows it has learned",
+        )
+    return split
+
+
+def _read(source: Source) -> "Ratings":
+    from cofactor.data.read import read
+
+    rejected = Path(f"{source.name}.rejected.csv") if source.bad_rows == "skip" else None
+    return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows, rejected=rejected)
+
+
+def _made() -> "Ratings":
+    from cofactor.data.synthetic import generate
+
+    return generate(**MADE_SHAPE)
+
+
+def _role(text: str) -> tuple[str, str]:
+    role, equals, name = text.partition("=")
+    if role not in ROLES or not equals or not name:
+        raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {', '.join(ROLES)}", param_hint="--column")
+    return role, name
