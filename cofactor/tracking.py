@@ -8,7 +8,7 @@
 
 import csv
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,8 @@ class Row:
         return (str(self.epoch), *figures, "*" if self.best else "", f"{self.seconds:.2f}")
 
 
-def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training") -> Iterator[J]:
+def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training"
+) -> Generator[J]:
     """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
 
     `log`: a CSV file of the same rows, complete after every epoch; its folder is made. The bar is gone at the end, the

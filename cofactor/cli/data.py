@@ -73,7 +73,7 @@ class Source:
     @classmethod
     def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
         """From the argument and the reading options, which are taken out of `options`."""
-        columns = dict(_role(text) for text in options.pop("columns"))
+        columns = dict(role(text) for text in options.pop("columns"))
         return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
 
     @property
@@ -157,10 +157,10 @@ def open_split(source: Source, recipe: Recipe, console: "Console") -> tuple["Spl
 
 def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") -> "Split":
     """The split a saved model was trained on, opened or made again from DATA; raises SplitMismatch for another."""
-    recorded = manifest.get("recipe")
+    recorded = manifest["notes"].get("recipe")
     recipe = Recipe(**recorded) if recorded else Recipe()
     split, made = open_split(source, recipe, console)
-    wanted = manifest.get("split")
+    wanted = manifest["split"]
     if wanted is not None and split.fingerprint != wanted:
         how = "this file" if made else "this split"
         raise SplitMismatch(
@@ -183,8 +183,9 @@ def _made() -> "Ratings":
     return generate(**MADE_SHAPE)
 
 
-def _role(text: str) -> tuple[str, str]:
-    role, equals, name = text.partition("=")
-    if role not in ROLES or not equals or not name:
+def role(text: str) -> tuple[str, str]:
+    """The two halves of ROLE=NAME."""
+    which, equals, name = text.partition("=")
+    if which not in ROLES or not equals or not name:
         raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {', '.join(ROLES)}", param_hint="--column")
-    return role, name
+    return which, name

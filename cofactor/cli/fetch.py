@@ -36,3 +36,13 @@ def command(name: str | None, archive: Path | None, data_folder: Path, as_json: 
         print_json({"name": name, "path": str(path)})
     else:
         click.echo(path)
+
+
+def _list(folder: Path, as_json: bool) -> None:
+    from cofactor.data.fetch import DATASETS
+
+    here = {name: str(folder / name) if (folder / name).exists() else None for name in DATASETS}
+    if as_json:
+        print_json(here)
+    else:
+        print_table([[name, path or "not fetched"] for name, path in here.items()], ["name", "where"], left=2)

@@ -1,5 +1,6 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -43,7 +44,8 @@ class TrainCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, wanted in (("Hyperparameters", True), ("Options", False)):
-            shown = [p for p in self.get_params(ctx) if (p.name in self.tuned) is wanted]
+            options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+            shown = [p for p in options if (p.name in self.tuned) is wanted]
             records = [record for p in shown if (record := p.get_help_record(ctx))]
             if records:
                 with formatter.section(title):
@@ -151,6 +153,6 @@ def _range(parameter: "Hyperparameter") -> str:
 
 
 def _described(trainer: "type[Trainer]") -> str:
-    """The first line of a trainer's docstring, and its formula as it stands."""
-    paragraphs = (trainer.__doc__ or trainer.name).strip().split("\n\n")
+    """A trainer's docstring with its lines as they stand."""
+    paragraphs = inspect.cleandoc(trainer.__doc__ or trainer.name).split("\n\n")
     return "\n\n".join(f"\b\n{p}" for p in paragraphs)

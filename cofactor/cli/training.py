@@ -68,3 +68,12 @@ def document(trainer: Trainer, fitted: Fitted, report: Report, out: Path) -> dic
         "metrics": report.metrics,
         "errors": report.errors,
     }
+
+
+def _next_steps(console: Any, fitted: Fitted, out: Path, source: Source) -> None:
+    if fitted.interrupted:
+        console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
+    console.print(f"saved as {click.format_filename(out)}; try")
+    user = next(iter(fitted.model.catalog.users.ids), "1")
+    for line in (f"evaluate {out} {source.data}", f"recommend {out} {user} -n 5 --why 1", f"serve {out}"):
+        console.print(f"  cofactor {line}", markup=False)
