@@ -187,10 +187,10 @@ def step_of(values: Floats) -> float | None:
 
 def histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:
     """(m, n_items) float32 from m dictionaries of item row -> rating: users a model has not seen."""
-    rows = [(row, item, value) for row, one in enumerate(rated) for item, value in one.items()]
-    n_rows = 1 + max((row for row, _, _ in rows), default=0)
+    listed = list(rated)
+    rows = [(row, item, value) for row, one in enumerate(listed) for item, value in one.items()]
     user, item, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 3
-    return by_row(user.astype(np.int32), item.astype(np.int32), value.astype(np.float32), (n_rows, n_items))
+    return by_row(user.astype(np.int32), item.astype(np.int32), value.astype(np.float32), (len(listed), n_items))
 
 
 def _frozen(column: Array) -> Array:

@@ -6,38 +6,23 @@ A kind of model states how it scores; recommending, similar items and explanatio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Mask, Rows
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import Catalog
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, BadData
+from cofactor.models.answers import Reason as Reason
+from cofactor.models.answers import Recommendation as Recommendation
+from cofactor.models.answers import given_history, known_history, left_out, recommendations, strongest
+from cofactor.models.ranking import NEVER, highest
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
-SCORE_USERS = 256  # users whose scores for all items are held at a time
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One rating in a user's history and what it does to a recommended item's score."""
-
-    item: str
-    title: str
-    rating: float
-    effect: float  # score with this rating minus score without it
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One line of a list: the item, its score (in the data's units where the model predicts ratings), and why."""
-
-    item: str
-    title: str
-    genres: str
-    score: float
-    because: tuple[Reason, ...] = ()
+SCORE_USERS = 256  # users whose scores for all items are held at a time, at most
+SCORE_CELLS = 1 << 20  # scores held at a time: 4 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +31,7 @@ class Model(ABC):
 
     `scale` is set where scores are ratings in the data's units (RMSE and MAE apply), None where the model only ranks.
     Every field but `catalog` and `scale` is an array or a number; that is what saving writes and loading checks.
+    Ids of users and items are str; an id that the model does not know is an UnknownId with the nearest known ones.
     """
 
     kind: ClassVar[str]
@@ -53,9 +39,12 @@ class Model(ABC):
     catalog: Catalog
     scale: tuple[float, float] | None
 
+    # What a kind of model states
+
     @abstractmethod
     def scores(self, users: Rows) -> Floats:
-        """(m, n_items) float32 scores of all items for (m,) user rows. Not clipped: a list needs its order."""
+        """(m, n_items) float32 scores of all items for (m,) user rows, in a new array. Not clipped: a list needs its
+        order. A user without training ratings gets the scores of the fallback list."""
 
     @abstractmethod
     def scores_from(self, histories: csr_array) -> Floats:
@@ -66,13 +55,7 @@ class Model(ABC):
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         """The shape of every array by name; a str is a size of its own that must agree wherever it is named."""
 
-    def predict(self, users: Rows, items: Rows) -> Floats:
-        """(m,) scores of (m,) pairs, clipped to the scale where the model predicts ratings."""
-        out = np.empty(len(users), dtype=np.float32)
-        for start in range(0, len(users), PREDICT_ROWS):
-            here = slice(start, start + PREDICT_ROWS)
-            out[here] = self.pair_scores(users[here], items[here])
-        return self.clip(out)
+    # What a kind may state better
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         """(m,) unclipped scores of (m,) pairs; kinds that can do it without scoring every item override it."""
@@ -86,6 +69,44 @@ class Model(ABC):
             out[here] = scores[where[here] - first, items[here]]
         return out
 
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """(h, m): the score of each of (m,) items minus what it is without each of the h ratings of a (1, n_items)
+        history; by scoring every left-out history, in blocks."""
+        h, n_items = history.nnz, history.shape[1]
+        score = self.scores_from(history)[0, items].astype(np.float64)
+        out = np.empty((h, len(items)))
+        block = max(1, SCORE_CELLS // max(h, n_items))
+        for first in range(0, h, block):
+            places = np.arange(first, min(first + block, h))
+            out[places] = score - self.scores_from(left_out(history, places))[:, items]
+        return out
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) how alike an item row and every other are, `NEVER` where nothing says so; in a new array.
+
+        Here the cosine of their columns of training ratings, Σ_u r_ui r_uj / (|r_i| |r_j|), over the users of both.
+        """
+        history = self.catalog.history
+        at = np.flatnonzero(history.indices == item)
+        raters = np.searchsorted(history.indptr, at, side="right") - 1
+        weights = csr_array((history.data[at], np.arange(len(at)), [0, len(at)]), shape=(1, len(at)))
+        products = weights @ history[raters]
+        out = np.full(history.shape[1], NEVER)
+        norms = self._rating_norms[products.indices] * self._rating_norms[item]
+        out[products.indices] = products.data / np.maximum(norms, 1e-12)
+        return out
+
+    # What can be asked of every model
+
+    def predict(self, users: Rows, items: Rows) -> Floats:
+        """(m,) scores of (m,) pairs of rows, clipped to the scale where the model predicts ratings."""
+        users, items = _within(users, len(self.catalog.users), "user"), _within(items, len(self.catalog.items), "item")
+        out = np.empty(len(users), dtype=np.float32)
+        for start in range(0, len(users), PREDICT_ROWS):
+            here = slice(start, start + PREDICT_ROWS)
+            out[here] = self.pair_scores(users[here], items[here])
+        return self.clip(out)
+
     def clip(self, scores: Floats) -> Floats:
         """Scores held within the scale, where there is one."""
         return scores if self.scale is None else np.clip(scores, *self.scale)
@@ -94,6 +115,57 @@ class Model(ABC):
     def rankable(self) -> Mask:
         """(n_items,) true for the items that may be recommended: those that somebody rated in training."""
         return self.catalog.item_counts > 0
+
+    def top(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
+        """(m, n) item rows, best first, and their clipped scores, for (m,) user rows; -1 and 0 where a list ended.
+
+        The order is that of the unclipped scores; of equal scores the lower item row comes first.
+        """
+        users = _within(users, len(self.catalog.users), "user")
+        items = np.empty((len(users), _length(n)), dtype=np.int32)
+        scores = np.empty((len(users), n), dtype=np.float32)
+        block = min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.catalog.items))))
+        for start in range(0, len(users), block):
+            here = slice(start, start + block)
+            seen = self.catalog.history[users[here]] if exclude_seen else None
+            items[here], scores[here] = self._best(self.scores(users[here]), seen, n)
+        return items, scores
+
+    def recommend(self, user_id: str, n: int = 10, *, exclude_seen: bool = True, why: int = 0) -> list[Recommendation]:
+        """The n best items a user has not rated; with `why`, each with up to that many ratings that speak for it.
+
+        A shorter list where fewer are left. A user without training ratings gets the fallback list.
+        """
+        history = known_history(self.catalog, user_id)
+        scores = self.scores(np.array([self.catalog.users.row(user_id)], dtype=np.int32))
+        return self._listed(*self._best(scores, history if exclude_seen else None, self._at_most(n)), history, why)
+
+    def recommend_from(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
+        """The n best items for a user given only by ratings of item ids, none of those among them.
+
+        Raises UnknownId for an item the model does not know, BadData for a rating that is not on the data's scale.
+        """
+        history = given_history(self.catalog, ratings)
+        return self._listed(*self._best(self.scores_from(history), history, self._at_most(n)), history, why)
+
+    def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
+        """The n items most alike (see `similarity`, which is their score), without the item itself."""
+        item = self.catalog.items.row(item_id)
+        alike = self.similarity(item)
+        alike[item] = NEVER
+        alike[~self.rankable] = NEVER
+        rows, scores = highest(alike[None], self._at_most(n))
+        return recommendations(self.catalog, rows[0], scores[0])
+
+    def explain(self, user_id: str, item_id: str, n: int = 5) -> list[Reason]:
+        """The n training ratings of a user that move an item's score most, up or down; none where nothing does."""
+        return self._moved_by(known_history(self.catalog, user_id), item_id, n)
+
+    def explain_from(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[Reason]:
+        """The n of the given ratings that move an item's score most, up or down."""
+        return self._moved_by(given_history(self.catalog, ratings), item_id, n)
+
+    # What saving and loading need
 
     def arrays(self) -> dict[str, Array]:
         """Every array and number by its field's name: what a saved model consists of."""
@@ -107,6 +179,62 @@ class Model(ABC):
         _check(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
         return cls(catalog, scale, **plain)
+
+    # How the answers are put together
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, field.name, view)
+
+    @cached_property
+    def _rating_norms(self) -> Doubles:
+        history = self.catalog.history
+        squares = history.data.astype(np.float64) ** 2
+        return np.sqrt(np.bincount(history.indices, squares, minlength=history.shape[1]))
+
+    def _at_most(self, n: int) -> int:
+        return min(_length(n), len(self.catalog.items))
+
+    def _best(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
+        scores[:, ~self.rankable] = NEVER
+        if seen is not None:
+            scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = NEVER
+        items, best = highest(scores, n)
+        return items, np.where(items < 0, np.float32(0), self.clip(best))
+
+    def _listed(self, items: Rows, scores: Floats, history: csr_array, why: int) -> list[Recommendation]:
+        """One user's list of (1, n) items, each with up to `why` ratings that raise its score."""
+        listed = items[0][items[0] >= 0]
+        if _length(why) == 0 or history.nnz == 0:
+            return recommendations(self.catalog, listed, scores[0])
+        effects = self.effects(history, listed)
+        because = [strongest(self.catalog, history, one, one, why) for one in effects.T]
+        return recommendations(self.catalog, listed, scores[0], because)
+
+    def _moved_by(self, history: csr_array, item_id: str, n: int) -> list[Reason]:
+        item = np.array([self.catalog.items.row(item_id)], dtype=np.int32)
+        if history.nnz == 0:
+            return []
+        effects = self.effects(history, item)[:, 0]
+        return list(strongest(self.catalog, history, effects, np.abs(effects), _length(n)))
+
+
+def _within(rows: Rows, n: int, noun: str) -> Rows:
+    rows = np.asarray(rows)
+    bad = np.flatnonzero((rows < 0) | (rows >= n))
+    if len(bad):
+        raise BadData(f"{noun} row {rows[bad[0]]} of {n:,}", f"rows come from the model's own {noun} vocabulary")
+    return rows
+
+
+def _length(n: int) -> int:
+    if n < 0:
+        raise BadData(f"a list of {n}", "ask for 0 or more")
+    return n
 
 
 def _check(cls: type[Model], expected: Mapping[str, tuple[int | str, ...]], arrays: Mapping[str, Array]) -> None:
@@ -125,5 +253,7 @@ def _check(cls: type[Model], expected: Mapping[str, tuple[int | str, ...]], arra
         )
         if array.shape != wanted or len(expected[name]) != array.ndim:
             raise BadArtifact(f"array {name!r} is {array.shape}, not {expected[name]}", "the folder is damaged")
+        if array.dtype != (np.float32 if array.ndim else np.float64):
+            raise BadArtifact(f"array {name!r} is of {array.dtype}", "arrays are of float32, single numbers of float64")
         if not np.isfinite(array).all():
             raise BadArtifact(f"array {name!r} holds NaN or infinity", "the folder is damaged: save the model again")

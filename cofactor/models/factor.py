@@ -1,14 +1,19 @@
 """Biases and vectors: r̂ = μ + b_u + b_i + p_u · q_i."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Floats, Rows
+from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.models.base import Model
+from cofactor.models.ranking import NEVER
+
+FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
+LEAST_L2 = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +63,77 @@ class FactorModel(Model):
 
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories; zeros for an empty one."""
-        m, rank = histories.shape[0], self.item_vectors.shape[1]
-        solutions = np.zeros((m, rank + 1))
-        penalty = np.append(np.full(rank, self.vector_l2), self.bias_l2)
-        for row in range(m):
-            here = slice(histories.indptr[row], histories.indptr[row + 1])
-            items = histories.indices[here]
-            if len(items) == 0:
-                continue
-            design = np.ones((len(items), rank + 1))
-            design[:, :rank] = self.item_vectors[items]
-            residual = histories.data[here] - self.mean - self.item_bias[items]
-            gram = design.T @ design
-            gram[np.diag_indices(rank + 1)] += len(items) * penalty
-            solutions[row] = np.linalg.solve(gram, design.T @ residual)
+        lengths, rank = np.diff(histories.indptr), self.item_vectors.shape[1]
+        solutions = np.zeros((len(lengths), rank + 1))
+        for rows in _of_like_length(lengths, rank + 1):
+            place = np.arange(lengths[rows].max())  # shorter histories are filled up with rows of zeros
+            inside = place < lengths[rows, None]
+            at = np.where(inside, histories.indptr[rows, None] + place, 0)
+            design, residual = self._regression(histories.indices[at], histories.data[at])
+            design *= inside[:, :, None]
+            gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * self._penalty(lengths[rows])[:, None]
+            moment = design.transpose(0, 2, 1) @ residual[:, :, None]
+            solutions[rows] = np.linalg.solve(gram, moment)[:, :, 0]
         solved = solutions.astype(np.float32)
         return np.ascontiguousarray(solved[:, rank]), np.ascontiguousarray(solved[:, :rank])
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank + 1) design X of the whole history,
+
+        G = XᵀX + (h - 1) Λ,    w = G⁻¹Xᵀr,    w_without_j = w - G⁻¹x_j (r_j - x_j·w) / (1 - x_j·G⁻¹x_j)
+        """
+        h, n_weights = history.nnz, self.item_vectors.shape[1] + 1
+        if h < 2:
+            return super().effects(history, items)
+        design, residual = self._regression(history.indices, history.data)
+        moment, square = design.T @ residual, design.T @ design
+        whole = np.linalg.solve(square + np.diag(self._penalty(h)), moment)
+        solved = np.linalg.solve(square + np.diag(self._penalty(h - 1)), np.column_stack([design.T, moment]))
+        pulls, fewer = solved[:, :h], solved[:, h]  # G⁻¹Xᵀ and w
+        leverage = np.einsum("hk,kh->h", design, pulls)
+        removed = pulls * ((residual - design @ fewer) / (1 - leverage))  # w - w_without_j in column j
+        wanted = np.ones((len(items), n_weights))
+        wanted[:, :-1] = self.item_vectors[items]
+        effects: Doubles = (wanted @ (removed + (whole - fewer)[:, None])).T
+        return effects
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
+        length = self._item_lengths
+        if length[item] == 0:
+            return np.full(len(length), NEVER)
+        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
+        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+
+    @cached_property
+    def _item_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
+        return lengths
+
+    def _regression(self, items: Rows, ratings: Floats) -> tuple[Doubles, Doubles]:
+        """(…, rank + 1) vectors of rated items, each with a 1 for the bias, and (…) what they have to explain."""
+        design = np.ones((*items.shape, self.item_vectors.shape[1] + 1))
+        design[..., :-1] = self.item_vectors[items]
+        return design, ratings.astype(np.float64) - self.mean - self.item_bias[items]
+
+    def _penalty(self, n: int | Array) -> Doubles:
+        """(…, rank + 1) diagonal of |h| Λ for histories of (…) n ratings; never so small that it cannot be solved."""
+        each = np.append(np.full(self.item_vectors.shape[1], self.vector_l2), self.bias_l2)
+        penalty: Doubles = np.maximum(each, LEAST_L2) * np.maximum(n, 1)[..., None]
+        return penalty
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores: Floats = np.einsum("nk,nk->n", self.user_vectors[users], self.item_vectors[items])
         scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
         return scores
+
+
+def _of_like_length(lengths: Array, width: int) -> Iterator[Array]:
+    """Row numbers of the non-empty histories, in blocks of similar length whose designs fit into bounded memory."""
+    order = np.argsort(lengths, kind="stable")
+    stop = len(order)
+    while stop and lengths[order[stop - 1]]:
+        block = max(1, FOLD_IN_CELLS // (width * max(width, int(lengths[order[stop - 1]]))))
+        start = max(stop - block, int(np.searchsorted(lengths[order], 1)))
+        yield order[start:stop]
+        stop = start

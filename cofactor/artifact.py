@@ -1,0 +1,277 @@
+"""A saved model is a folder that `ls` and `cat` can explain; loading it runs no code from it.
+
+manifest.json      what it is, and dtype, shape and SHA-256 of every array and file
+model.safetensors  the arrays of the model, and of the training ratings as history.indptr, .indices, .data
+users.parquet      ids by row
+items.parquet      ids, titles and genres by row
+README.md          a card a person can read
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor import manifest as manifests
+from cofactor import tensors
+from cofactor.arrays import Array, Strings
+from cofactor.data.ratings import Catalog
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadArtifact, CofactorError
+from cofactor.models.base import Model
+from cofactor.models.baseline import BaselineModel
+from cofactor.models.factor import FactorModel
+
+ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
+FILES = (ARRAYS, USERS, ITEMS, CARD)
+HISTORY = "history."
+
+
+def save(
+    model: Model,
+    path: str | Path,
+    *,
+    trainer: str = "",
+    hyperparameters: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    created: datetime | None = None,
+    **notes: Any,
+) -> None:
+    """Writes a model as a folder, all or nothing: beside it first, synced, then renamed to its place.
+
+    A saved model that stands there is replaced. Raises BadArtifact where something else stands there, or the model
+    could not be loaded again (training that diverged leaves NaN).
+    """
+    if KINDS.get(model.kind) is not type(model):
+        raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known are {', '.join(KINDS)}")
+    model.of_arrays(model.catalog, model.scale, model.arrays())  # the checks of loading
+    target = Path(os.path.realpath(path))
+    _check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.new")
+    content = _described(model) | {
+        "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "trainer": trainer,
+        "hyperparameters": dict(hyperparameters or {}),
+        "metrics": dict(metrics or {}),
+        "notes": notes,
+    }
+    try:
+        beside.mkdir()
+        _write(model, beside, content, target.name)
+        _put(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def load(path: str | Path) -> Model:
+    """The model of a folder, its arrays mapped into memory; raises BadArtifact that names the culprit."""
+    folder = Path(path)
+    manifest = load_manifest(folder)
+    if manifest["kind"] not in KINDS:
+        raise BadArtifact(
+            f"{folder} is a model of unknown kind {manifest['kind'][:60]!r}", f"known: {', '.join(KINDS)}"
+        )
+    _check_files(folder, manifest["files"])
+    arrays = tensors.read(folder / ARRAYS)
+    _check_arrays(folder, arrays, manifest["arrays"])
+    for name in FILES:
+        if _digest(folder / name) != manifest["files"][name]["sha256"]:
+            raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
+    try:
+        history = {name.removeprefix(HISTORY): arrays.pop(name) for name in list(arrays) if name.startswith(HISTORY)}
+        catalog = _catalog(folder, manifest, history)
+        scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))
+        return KINDS[manifest["kind"]].of_arrays(catalog, scale, arrays)
+    except CofactorError as error:
+        raise BadArtifact(f"{folder}: {error.message}", error.hint) from None
+
+
+def load_manifest(path: str | Path) -> dict[str, Any]:
+    """What a saved model says of itself, checked."""
+    return manifests.read(Path(path) / manifests.NAME)
+
+
+def _described(model: Model) -> dict[str, Any]:
+    catalog = model.catalog
+    return {
+        "format": manifests.FORMAT,
+        "version": manifests.VERSION,
+        "kind": model.kind,
+        "scale": model.scale,
+        "ratings": {"scale": catalog.scale, "step": catalog.step},
+        "split": catalog.split,
+        "counts": {"users": len(catalog.users), "items": len(catalog.items), "ratings": catalog.history.nnz},
+        "packages": manifests.packages(),
+    }
+
+
+def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
+    catalog = model.catalog
+    rows = np.int32 if catalog.history.nnz < 1 << 31 else np.int64
+    history = catalog.history.indptr.astype(rows), catalog.history.indices.astype(rows), catalog.history.data
+    arrays = model.arrays() | {HISTORY + n: a for n, a in zip(("indptr", "indices", "data"), history, strict=True)}
+    digests = tensors.write(folder / ARRAYS, arrays)
+    content["arrays"] = {
+        name: {"dtype": str(array.dtype), "shape": array.shape, "sha256": digests[name]}
+        for name, array in arrays.items()
+    }
+    _write_ids(folder / USERS, catalog.users, {})
+    _write_ids(folder / ITEMS, catalog.items, {"title": catalog.titles, "genres": catalog.genres})
+    (folder / CARD).write_text(manifests.card(content, name), encoding="utf-8")
+    content["files"] = {
+        file: {"bytes": (folder / file).stat().st_size, "sha256": _digest(folder / file)} for file in FILES
+    }
+    manifests.write(folder / manifests.NAME, content)
+
+
+def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | None]) -> None:
+    columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
+    columns |= {name: column for name, column in more.items() if column is not None}
+    texts = "".join(f", {name}::VARCHAR AS {name}" for name in columns if name != "row")
+    with duckdb.connect() as database:
+        database.register("columns", columns)
+        database.execute(f"COPY (SELECT row{texts} FROM columns) TO {_quoted(path)} (FORMAT parquet)")
+
+
+def _put(beside: Path, target: Path) -> None:
+    """Renames a finished folder to its place; a model that stood there is put aside first and removed last."""
+    for file in (*beside.iterdir(), beside):
+        _sync(file)
+    aside = target.with_name(beside.name.removesuffix(".new") + ".old")
+    replaces = target.exists()
+    if replaces:
+        target.rename(aside)
+    try:
+        beside.rename(target)
+    except BaseException:
+        if replaces:
+            aside.rename(target)
+        raise
+    _sync(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_replaceable(target: Path) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    hint = "choose another folder, or remove that one yourself"
+    if not target.is_dir():
+        raise BadArtifact(f"{target} is a file, not a folder for a model", hint)
+    if not manifests.names_a_model(target / manifests.NAME):
+        raise BadArtifact(f"{target} holds something that is not a cofactor model", hint)
+    for one in target.iterdir():
+        if one.name not in (*FILES, manifests.NAME):
+            raise BadArtifact(f"{target} holds {one.name[:60]!r} beside a model and is not replaced", hint)
+
+
+def _check_files(folder: Path, described: Mapping[str, Any]) -> None:
+    for name in described.keys() ^ set(FILES):
+        what = "is not described in" if name in FILES else "is no file of a model, but in"
+        raise manifests.bad(folder / manifests.NAME, f"is wrong: {name[:60]!r} {what} it")
+    for one in sorted(folder.iterdir()):
+        if one.name not in (*FILES, manifests.NAME):
+            raise BadArtifact(f"{folder} holds an unknown file {one.name[:60]!r}", "remove it, or save the model again")
+    for name in FILES:
+        file = folder / name
+        if not file.is_symlink() and not file.exists():
+            raise manifests.bad(file, "is missing")
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise manifests.bad(file, "is not a plain file")
+        if file.stat().st_size != described[name]["bytes"]:
+            raise manifests.bad(file, f"is {file.stat().st_size:,} bytes long, not {described[name]['bytes']}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_arrays(folder: Path, arrays: Mapping[str, Array], described: Mapping[str, Any]) -> None:
+    for name in described.keys() ^ arrays.keys():
+        raise manifests.bad(folder / ARRAYS, f"and {manifests.NAME} do not both know array {name[:60]!r}")
+    for name, array in arrays.items():
+        entry = described[name]
+        if entry["dtype"] != str(array.dtype) or entry["shape"] != list(array.shape):
+            raise manifests.bad(folder / ARRAYS, f"holds {name!r} as {array.dtype} {array.shape}, not as described")
+        if entry["sha256"] != hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest():
+            raise manifests.bad(folder / ARRAYS, f"holds other numbers in {name!r} than were saved")
+
+
+def _catalog(folder: Path, manifest: Mapping[str, Any], history: Mapping[str, Array]) -> Catalog:
+    counts, ratings = manifest["counts"], manifest["ratings"]
+    users = _read_ids(folder / USERS, counts["users"], {"id"})
+    items = _read_ids(folder / ITEMS, counts["items"], {"id", "title", "genres"})
+    lowest, highest = ratings["scale"]
+    return Catalog(
+        Vocabulary(users["id"], "user"),
+        Vocabulary(items["id"], "item"),
+        _history(history, (counts["users"], counts["items"]), counts["ratings"]),
+        (float(lowest), float(highest)),
+        ratings["step"],
+        items.get("title"),
+        items.get("genres"),
+        manifest["split"],
+    )
+
+
+def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
+    """The text columns of a file of ids, by row."""
+    try:
+        with duckdb.connect() as database:
+            columns = database.execute(f"SELECT * FROM read_parquet({_quoted(path, glob=True)})").fetchnumpy()
+    except duckdb.Error as error:
+        raise manifests.bad(path, f"cannot be read: {str(error).splitlines()[0]}") from None
+    row = columns.pop("row", None)
+    if row is None or not np.array_equal(row, np.arange(n)):
+        raise manifests.bad(path, f"does not hold the rows 0 … {n - 1:,} in order")
+    if "id" not in columns or columns.keys() - known or any(c.dtype != object for c in columns.values()):
+        raise manifests.bad(path, f"has the columns {sorted(columns)}, not texts called {sorted(known)}")
+    if np.ma.is_masked(columns["id"]):
+        raise manifests.bad(path, "has a row without an id")
+    return {name: np.ma.filled(column, None) for name, column in columns.items()}
+
+
+def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_array:
+    """The training ratings over mapped arrays, each index checked."""
+    if parts.keys() != {"indptr", "indices", "data"}:
+        raise BadArtifact("the history is incomplete", "save the model again")
+    indptr, indices, data = parts["indptr"], parts["indices"], parts["data"]
+    right = indptr.shape == (shape[0] + 1,) and indices.shape == (n,) and data.shape == (n,)
+    right = right and indptr.dtype == indices.dtype and indptr.dtype.kind == "i" and data.dtype == np.float32
+    right = right and indptr[0] == 0 and indptr[-1] == n and bool((indptr[1:] >= indptr[:-1]).all())
+    if right and n:
+        rises = np.append(indices[1:] > indices[:-1], True)
+        rises[indptr[(indptr > 0) & (indptr <= n)] - 1] = True  # the last item of a user
+        right = indices.min() >= 0 and indices.max() < shape[1] and bool(rises.all()) and bool(np.isfinite(data).all())
+    if not right:
+        raise BadArtifact("the history is no matrix of users and items", "the folder is damaged: save the model again")
+    return csr_array((data, indices, indptr), shape=shape)
+
+
+def _quoted(path: Path, glob: bool = False) -> str:
+    """A path as a text of SQL; for reading, with the signs that would match other names taken literally."""
+    text = str(path.absolute())
+    if glob:
+        text = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
+    return "'" + text.replace("'", "''") + "'"
+
+
+KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}

@@ -1,0 +1,87 @@
+"""What a model answers with, and the histories it is asked about: rows inside, ids and titles outside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.data.ratings import Catalog, histories
+from cofactor.errors import BadData
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rating in a user's history and what it does to a recommended item's score."""
+
+    item: str
+    title: str
+    rating: float
+    effect: float  # score with this rating minus score without it
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One line of a list: the item, its score (in the data's units where the model predicts ratings), and why."""
+
+    item: str
+    title: str
+    genres: str
+    score: float
+    because: tuple[Reason, ...] = ()
+
+
+Reasons = tuple[Reason, ...]
+
+
+def recommendations(
+    catalog: Catalog, items: Rows, scores: Floats, because: Sequence[Reasons] = ()
+) -> list[Recommendation]:
+    """The lines of a list of (n,) item rows, best first, up to the first row of -1."""
+    listed = items[: np.argmax(items < 0)] if (items < 0).any() else items
+    lines = []
+    for place, item in enumerate(listed.tolist()):
+        genres = "" if catalog.genres is None else catalog.genres[item] or ""
+        reasons = because[place] if because else ()
+        lines.append(
+            Recommendation(catalog.items.ids[item], catalog.title(item), genres, float(scores[place]), reasons)
+        )
+    return lines
+
+
+def strongest(catalog: Catalog, history: csr_array, effects: Doubles, strength: Doubles, n: int) -> Reasons:
+    """The n ratings of a (1, n_items) history of the highest positive strength; of equal ones the lower row first."""
+    order = np.argsort(-strength, kind="stable")[:n]
+    order = order[strength[order] > 0]
+    return tuple(
+        Reason(catalog.items.ids[item], catalog.title(item), float(rating), float(effect))
+        for item, rating, effect in zip(history.indices[order], history.data[order], effects[order], strict=True)
+    )
+
+
+def known_history(catalog: Catalog, user_id: str) -> csr_array:
+    """(1, n_items) training ratings of a user; raises UnknownId."""
+    history, user = catalog.history, catalog.users.row(user_id)
+    here = slice(history.indptr[user], history.indptr[user + 1])
+    ratings = history.data[here], history.indices[here], np.array([0, here.stop - here.start])
+    return csr_array(ratings, shape=(1, history.shape[1]))
+
+
+def given_history(catalog: Catalog, ratings: Mapping[str, float]) -> csr_array:
+    """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
+    lowest, highest = catalog.scale
+    for item_id, value in ratings.items():
+        if not lowest <= value <= highest:  # NaN is neither
+            shown = f"the rating of item {str(item_id)[:60]!r} is {value}"
+            raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")
+    return histories([{catalog.items.row(i): float(value) for i, value in ratings.items()}], len(catalog.items))
+
+
+def left_out(history: csr_array, places: Array) -> csr_array:
+    """(m, n_items): a (1, n_items) history of h ratings without the one at each of (m,) places of 0 … h-1."""
+    others = np.arange(history.nnz - 1)
+    kept = others + (others >= places[:, None])
+    indptr = np.arange(len(places) + 1) * len(others)
+    ratings = history.data[kept].ravel(), history.indices[kept].ravel(), indptr
+    return csr_array(ratings, shape=(len(places), history.shape[1]))

@@ -1,0 +1,42 @@
+"""The best n of many scores: exact, and the same whenever it is asked."""
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats, Rows
+
+NEVER = np.float32(-np.inf)  # the score of an item that must not be listed
+
+
+def highest(scores: Floats, n: int) -> tuple[Rows, Floats]:
+    """(m, n) columns and values of the n highest scores in each row of (m, n_items), the highest first.
+
+    Of equal scores the lower column comes first. A list that ends early, because the rest is `NEVER` or NaN, is filled
+    up with column -1 and value `NEVER`.
+    """
+    m, n_items = scores.shape
+    columns, best = np.full((m, n), -1, dtype=np.int32), np.full((m, n), NEVER)
+    k = min(n, n_items)
+    if m == 0 or k == 0:
+        return columns, best
+    top = np.partition(scores, n_items - k, axis=1)[:, n_items - k :]  # NaN sorts above every number
+    if np.isnan(top).any():
+        return highest(np.where(np.isnan(scores), NEVER, scores), n)
+    kept = _exactly(k, scores, top[:, :1])
+    found = np.take_along_axis(scores, kept, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    best[:, :k] = np.take_along_axis(found, order, axis=1)
+    columns[:, :k] = np.where(best[:, :k] > NEVER, np.take_along_axis(kept, order, axis=1), -1)
+    return columns, best
+
+
+def _exactly(k: int, scores: Floats, least: Floats) -> Array:
+    """(m, k) columns, ascending, of the scores above (m, 1) `least`, filled up with the first that are equal to it."""
+    m, n_items = scores.shape
+    keep = scores >= least
+    tied = np.flatnonzero(np.count_nonzero(keep, axis=1) > k)
+    if len(tied):
+        level = scores[tied] == least[tied]
+        room = k - np.count_nonzero(keep[tied] & ~level, axis=1)
+        keep[tied] &= ~level | (np.cumsum(level, axis=1, dtype=np.int32) <= room[:, None])
+    columns: Array = np.flatnonzero(keep).reshape(m, k) - n_items * np.arange(m)[:, None]
+    return columns
