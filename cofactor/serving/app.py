@@ -1,0 +1,187 @@
+"""The service over HTTP: `create_app(service)` builds it from one list of routes and one of errors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Path
+from fastapi import Query as FromQuery
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cofactor.errors import CofactorError, Unavailable
+from cofactor.serving import problems, schemas
+from cofactor.serving.boundary import Boundary
+from cofactor.serving.service import Answer, Answers, Service
+
+API_VERSION = "1"
+ABOUT = """Recommendations from one trained model.
+
+Every answer names the version of the model that gave it, in `model` and in the header `X-Model-Version`. Everything
+outside 2xx is a problem (RFC 9457) with a `detail` and a `hint`.
+"""
+UserId = Annotated[schemas.Id, Path(description="a user's id, percent-encoded")]
+ItemId = Annotated[schemas.Id, Path(description="an item's id, percent-encoded")]
+
+
+async def live(request: Request) -> Response:
+    """Answers as long as the process does."""
+    return _json({"model": _ask(request).version, "status": "live"})
+
+
+async def ready(request: Request) -> Response:
+    """200 once the model has answered a first request; 503 before."""
+    service: Service = request.app.state.service
+    if not service.ready:
+        raise Unavailable("the model is warming up", "ask again in a second")
+    return _json({"model": _ask(request).version, "status": "ready"})
+
+
+def recommendations(request: Request, user: UserId, query: Annotated[schemas.ListQuery, FromQuery()]) -> Response:
+    """What a known user would rate highest of the items they have not rated, best first."""
+    return _json(_ask(request).recommendations(user, query.n, query.why))
+
+
+def recommendations_from(request: Request, body: schemas.Ratings) -> Response:
+    """The same for anybody, from the ratings in the request. Nothing is stored."""
+    rated = [(one.item, one.rating) for one in body.ratings]
+    return _json(_ask(request).recommendations_from(rated, body.n, body.why))
+
+
+def explanation(
+    request: Request, user: UserId, item: ItemId, query: Annotated[schemas.ExplanationQuery, FromQuery()]
+) -> Response:
+    """A user's score for an item, and which of their ratings move it most."""
+    return _json(_ask(request).explanation(user, item, query.n))
+
+
+def similar(request: Request, item: ItemId, query: Annotated[schemas.SimilarQuery, FromQuery()]) -> Response:
+    """The items most like one."""
+    return _json(_ask(request).similar(item, query.n))
+
+
+def items(request: Request, query: Annotated[schemas.ItemsQuery, FromQuery()]) -> Response:
+    """Items by words of their titles, without case and accents; without a query, the most rated."""
+    return _json(_ask(request).items(query.query, query.n))
+
+
+def users(request: Request, query: Annotated[schemas.UsersQuery, FromQuery()]) -> Response:
+    """The known users, a page at a time."""
+    return _json(_ask(request).users(query.offset, query.n))
+
+
+def reco(request: Request, query: Annotated[schemas.RecoQuery, FromQuery()]) -> Response:
+    """A user's recommendations as two columns: predicted ratings and titles."""
+    return _json(_ask(request).reco(query.user, query.n))
+
+
+def card(request: Request) -> Response:
+    """What the model is: how it was trained, how well it did, its sizes and its scale."""
+    return _json(_ask(request).card())
+
+
+@dataclass(frozen=True)
+class At:
+    """A method and a path, who answers, and what an answer looks like."""
+
+    path: str
+    handler: Callable[..., Any]
+    answer: type[BaseModel]
+    method: str = "GET"
+    problems: tuple[int, ...] = (404, 422)
+
+
+ROUTES = [
+    At("/users/{user:path}/recommendations", recommendations, schemas.UserList),
+    At("/users/{user:path}/explanations/{item:path}", explanation, schemas.Explanation),
+    At("/users", users, schemas.Users, problems=(422,)),
+    At("/recommendations", recommendations_from, schemas.FoldedList, "POST", problems=(400, 413, 422)),
+    At("/items/{item:path}/similar", similar, schemas.Similar),
+    At("/items", items, schemas.Items, problems=(422,)),
+    At("/reco", reco, schemas.Reco),
+    At("/model", card, schemas.Card, problems=()),
+    At("/live", live, schemas.Status, problems=()),
+    At("/ready", ready, schemas.Status, problems=(503,)),
+]
+PAGE = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+ERRORS: dict[int | type[Exception], Any] = {
+    CofactorError: problems.refused,
+    HTTPException: problems.not_served,
+    RequestValidationError: problems.misasked,
+}
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application that answers for a service.
+
+    FastAPI's own pages of documentation load scripts from elsewhere, which neither the content-security policy nor a
+    machine without a network allows: /openapi.json is served, and they are not.
+    """
+    app = FastAPI(
+        title="cofactor",
+        version=API_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=ERRORS,
+        middleware=[Middleware(Boundary, service=service)],
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.service = service
+    for at in ROUTES:
+        app.add_api_route(
+            at.path,
+            at.handler,
+            methods=[at.method],
+            response_model=at.answer,
+            summary=(at.handler.__doc__ or "").split("\n")[0],
+            responses={status: _documented(status) for status in at.problems},
+        )
+    for path, (name, media_type) in PAGE.items():
+        app.add_route(path, _page(name, media_type), include_in_schema=False)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # how FastAPI lets a schema be amended
+    return app
+
+
+def _ask(request: Request) -> Answers:
+    answers: Answers = request.state.answers
+    return answers
+
+
+def _json(answer: Answer) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def _page(name: str, media_type: str) -> Callable[[Request], Any]:
+    content = (files("cofactor.serving") / "page" / name).read_bytes()
+
+    async def page(request: Request) -> Response:
+        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
+
+    return page
+
+
+def _documented(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": HTTPStatus(status).phrase, "content": {problems.MEDIA_TYPE: {"schema": schema}}}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
+        schema["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,58 @@
+"""Finding an item by what a person remembers of its title."""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+
+from cofactor.data.ratings import Catalog
+
+
+class Titles:
+    """The titles of a catalogue as one searchable text, most rated items first.
+
+    Letters are compared without case and accents ("amelie" finds "Amélie"). The text is scanned only until enough
+    titles are found, so a short query costs less than a long one.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._rows = np.argsort(-catalog.item_counts, kind="stable").astype(np.int32)  # (n_items,) most rated first
+        folded = [fold(catalog.title(row)) for row in self._rows]
+        self._text = "\n" + "\n".join(folded) + "\n"
+        lengths = np.fromiter((len(one) + 1 for one in folded), dtype=np.int64, count=len(folded))
+        self._starts = [0, *np.cumsum(lengths).tolist()]  # where the line break before each title stands
+
+    def search(self, query: str, n: int) -> list[int]:
+        """Up to n item rows whose titles hold every word of the query; the most rated ones for an empty query.
+
+        Titles that begin with the query come first, then those with a word that does, then the rest; within each,
+        the most rated first.
+        """
+        words = fold(query).split()
+        if not words:
+            return [int(row) for row in self._rows[:n]]
+        phrase = " ".join(words)
+        found: dict[int, None] = {}  # places in order of discovery
+        for pattern in ("\n" + phrase, " " + phrase, max(words, key=len)):
+            for place in self._places(pattern):
+                if len(found) == n:
+                    break
+                title = self._text[self._starts[place] : self._starts[place + 1]]
+                if place not in found and all(word in title for word in words):
+                    found[place] = None
+        return [int(self._rows[place]) for place in found]
+
+    def _places(self, pattern: str) -> Iterator[int]:
+        """The lines that hold a pattern, from the top."""
+        at = self._text.find(pattern)
+        while at >= 0:
+            place = bisect_right(self._starts, at) - 1
+            yield place
+            at = self._text.find(pattern, self._starts[place + 1])
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: no case, no accents, single spaces."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in apart if not unicodedata.combining(c)).split())
