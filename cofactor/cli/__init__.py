@@ -44,7 +44,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"cofactor.cli.{cmd_name}").command
+        command = getattr(importlib.import_module(f"cofactor.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

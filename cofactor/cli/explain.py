@@ -13,7 +13,7 @@ from cofactor.cli.screen import as_json, print_json, print_table
 @click.argument("item")
 @click.option("-n", default=5, show_default=True, type=click.IntRange(1), help="How many ratings.")
 @as_json
-def command(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
+def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     """Why ITEM would be recommended to USER.
 
     The effect of a rating is the item's score with it minus the score without it.

@@ -19,7 +19,7 @@ from cofactor.cli.screen import as_json, messages, print_json, print_table, quie
 @data_folder
 @as_json
 @quietly
-def command(name: str | None, archive: Path | None, data_folder: Path, as_json: bool, quiet: bool) -> None:
+def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bool, quiet: bool) -> None:
     """Download the data set NAME into the data folder and check it; without NAME, list what is known.
 
     The path it lies at is printed. A second call finds it there and downloads nothing.

@@ -40,7 +40,7 @@ class Count(click.ParamType):
 )
 @as_json
 @quietly
-def command(
+def generate(
     users: int,
     items: int,
     per_user: int,

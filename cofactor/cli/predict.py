@@ -25,7 +25,7 @@ COLUMNS = ("user", "item", "prediction", "fallback")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead of stdout.")
 @as_json
 @quietly
-def command(
+def predict(
     model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool
 ) -> None:
     """Predicted ratings of the pairs in PAIRS (CSV, TSV or Parquet with columns user and item), as CSV.

@@ -1,11 +1,13 @@
 """`cofactor recommend MODEL USER`: the best items for one user, for a list of ratings, or for every user."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cofactor.cli.screen import as_json, print_json, print_table, quietly
+from cofactor.cli.serve import BLAS_THREADS
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model, Recommendation
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A .parquet or .csv, with --all.")
 @as_json
 @quietly
-def command(
+def recommend(
     model: Path,
     user: str | None,
     n: int,
@@ -41,12 +43,15 @@ def command(
     cofactor recommend models/svd --rated 50=5 --rated 172=4
     cofactor recommend models/svd --all -o top.parquet
     """
-    from cofactor.artifact import load
-
     if sum((user is not None, bool(rated), everybody)) != 1:
         raise click.UsageError("give one of USER, --rated or --all")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
+    if everybody:
+        for variable in BLAS_THREADS:  # before NumPy is imported: blocks of users run side by side, products need not
+            os.environ.setdefault(variable, "1")
+    from cofactor.artifact import load
+
     loaded = load(model)
     if out is not None:
         from cofactor.cli.everybody import write_all

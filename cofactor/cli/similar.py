@@ -12,7 +12,7 @@ from cofactor.cli.screen import as_json, print_json, print_table
 @click.argument("item")
 @click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
 @as_json
-def command(model: Path, item: str, n: int, as_json: bool) -> None:
+def similar(model: Path, item: str, n: int, as_json: bool) -> None:
     """The items most like ITEM, an id of the data."""
     from dataclasses import asdict
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @reading_options
 @as_json
 @quietly
-def command(data: str, out: Path | None, folds: int | None, published: bool, **options: Any) -> None:
+def split(data: str, out: Path | None, folds: int | None, published: bool, **options: Any) -> None:
     """Divide DATA into train, validation and test parts, and save them as a folder.
 
     The parts are disjoint, and the same options give the same split. Its fingerprint goes into every model trained on

@@ -53,7 +53,7 @@ class TrainCommand(click.Command):
 
 
 @click.group(cls=Trainers, name="train")
-def command() -> None:
+def train() -> None:
     """Train a model, measure it on the test part and save it as a folder.
 
     DATA is a known name (ml-100k), a file, a MovieLens folder or zip, or a folder made by `cofactor split`; without it,
