@@ -34,7 +34,7 @@ NOUNS = (
 )
 # fmt: on
 
-FORMS = ("The {0} {1}", "{0} {1}", "A {0} {1}", "Return of the {0} {1}", "Beyond the {0} {1}", "My {0} {1}")
+FORMS = ("The {0} {1}", "{0} {1}", "Her {0} {1}", "Return of the {0} {1}", "Beyond the {0} {1}", "My {0} {1}")
 FIRST_YEAR, YEARS = 1925, 75  # all before the first made rating
 
 

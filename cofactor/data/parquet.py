@@ -27,10 +27,17 @@ def join_parquet(parts: Sequence[Path], path: Path, *, metadata: Mapping[str, st
         _copy(database, f"FROM read_parquet([{names}])", path, "zstd", metadata or {})
 
 
-def read_parquet(path: Path) -> dict[str, Array]:
-    """Every column of a Parquet file by name; masked where values are missing. Raises duckdb.Error where it cannot."""
+def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
+    """Columns of a Parquet file by name, those of `names` that it has, or all; masked where values are missing.
+
+    Raises duckdb.Error where it cannot be read.
+    """
+    source = f"read_parquet({_quoted(_not_a_pattern(path))})"
     with closing(duckdb.connect()) as database:
-        found: dict[str, Array] = database.execute(f"FROM read_parquet({_quoted(_not_a_pattern(path))})").fetchnumpy()
+        present = [row[0] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()]
+        wanted = [name for name in present if not names or name in names]
+        listed = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
+        found: dict[str, Array] = database.execute(f"SELECT {listed} FROM {source}").fetchnumpy()
     return found
 
 

@@ -65,7 +65,7 @@ def vector_of(key: Key, centres: Doubles, spread: float) -> Doubles:
 
 @njit(cache=True, nogil=True)
 def trees_of(weights: Doubles) -> Doubles:
-    """(G, 2 s) heaps over (G, I) weights, s a power of two ≥ I: leaf i stands at s + i, a node is its children's sum."""
+    """(G, 2 s) heaps over (G, I) weights, s a power of two ≥ I: leaf i is s + i, a node is its children's sum."""
     groups, items = weights.shape
     size = 1
     while size < items:
@@ -159,7 +159,7 @@ def phi(x: float) -> float:
     """Φ(x), the distribution function of the standard normal, to 3e-8."""
     place = (min(max(x, -REACH), REACH) + REACH) * STEPS
     k = int(place)
-    return PHI[k] + (place - k) * (PHI[k + 1] - PHI[k])
+    return float(PHI[k] + (place - k) * (PHI[k + 1] - PHI[k]))
 
 
 @njit(cache=True, nogil=True)

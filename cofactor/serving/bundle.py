@@ -9,12 +9,13 @@ from typing import Any
 
 import orjson
 
+from cofactor.artifact import load, load_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.serving.titles import Titles
 
-VERSION_DIGITS = 12  # hexadecimal: two models of the same version are not to be expected in 10^7 models
-PUBLIC = ("format", "kind", "trainer", "hyperparameters", "metrics", "split")  # of a manifest, for anybody to read
+VERSION_DIGITS = 12  # hexadecimal: 48 bits, which no two models anybody keeps will share by chance
+PUBLIC = ("trainer", "hyperparameters", "metrics", "split", "created")  # of a manifest, for anybody to read
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,6 @@ class Bundle:
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
         """The model saved in a folder; raises BadArtifact where it is damaged or changes while it is read."""
-        from cofactor.artifact import load, load_manifest
-
         before = load_manifest(path)
         model = load(path)
         if load_manifest(path) != before:

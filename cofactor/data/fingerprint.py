@@ -1,0 +1,50 @@
+"""What makes two splits the same: which (user id, item id) pair is in which part, how they were parted, and the seed.
+
+A fingerprint covers neither rating values nor times (the digests of a saved split do), and depends neither on the order
+of rows, nor on how ids are numbered, nor on ids that nobody rated.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from cofactor.arrays import Array, Rows
+from cofactor.data.ratings import Ratings
+from cofactor.data.vocabulary import Vocabulary, natural_order
+from cofactor.errors import BadData
+
+
+def fingerprint_of(parts: Sequence[Ratings], kind: str, seed: int) -> str:
+    """Hex SHA-256 of up to four parts over one pair of vocabularies; raises BadData where a pair occurs twice.
+
+    Pairs are numbered over the ids that were rated, in their natural order, and all parts put in order in one sort.
+    """
+    users, user_place = _rated(parts[0].users, [p.user for p in parts])
+    items, item_place = _rated(parts[0].items, [p.item for p in parts])
+    pairs = np.concatenate(
+        [(user_place[p.user] * np.uint64(len(items)) + item_place[p.item]) * 4 + n for n, p in enumerate(parts)]
+    )
+    pairs.sort()
+    pair = pairs >> np.uint64(2)
+    twice = np.flatnonzero(pair[1:] == pair[:-1])
+    if len(twice):
+        user, item = divmod(int(pair[twice[0]]), len(items))
+        raise BadData(
+            f"user {users[user]} has two ratings of item {items[item]} in one split",
+            "a pair may be in one part, once: keep its latest rating",
+        )
+    digest = hashlib.sha256(json.dumps(["cofactor split 1", kind, seed, users, items]).encode())
+    digest.update(pairs.astype("<u8", copy=False).data)
+    return digest.hexdigest()
+
+
+def _rated(known: Vocabulary, columns: list[Rows]) -> tuple[list[str], Array]:
+    """The ids that occur, in natural order, and (n,) uint64 the place of each row among them."""
+    counts = sum(np.bincount(rows, minlength=len(known)) for rows in columns)
+    rows = np.flatnonzero(counts)
+    ids = natural_order(known.ids[rows].tolist())
+    place = np.zeros(len(known), dtype=np.uint64)
+    place[known.rows(ids)] = np.arange(len(ids), dtype=np.uint64)
+    return ids, place

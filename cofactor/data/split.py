@@ -1,0 +1,182 @@
+"""Parting ratings into train, validation and test, so that a figure can be trusted and repeated.
+
+The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and with
+every model trained on them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from cofactor.arrays import Array
+from cofactor.data.fingerprint import fingerprint_of
+from cofactor.data.parting import TEST, TRAIN, VALIDATION, at_random, by_time, last_of_users, share_of
+from cofactor.data.ratings import Ratings
+from cofactor.data.split_folder import read_parts, write_parts
+from cofactor.data.union import together, within
+from cofactor.errors import BadArtifact, BadData
+
+Kind = Literal["random", "time", "last"]
+PARTS = ("train", "validation", "test")
+MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three disjoint parts over the same users and items; each part's `split` is the fingerprint.
+
+    Raises BadData where parts overlap or name different users or items, BadArtifact where a given fingerprint is not
+    theirs. Rows keep the order they had before the split.
+    """
+
+    train: Ratings
+    validation: Ratings
+    test: Ratings
+    kind: str
+    seed: int = 0  # 0 for kinds that draw nothing
+    fingerprint: str = ""  # found where not given
+
+    def __post_init__(self) -> None:
+        for part in self.parts.values():
+            if part.users != self.train.users or part.items != self.train.items:
+                raise BadData("the parts of a split have different users or items", "part one table of ratings")
+        found = fingerprint_of(list(self.parts.values()), self.kind, self.seed)
+        if self.fingerprint not in ("", found):
+            raise BadArtifact(f"the split is {found[:12]}, not {self.fingerprint[:12]}", "its rows have been changed")
+        object.__setattr__(self, "fingerprint", found)
+        for name, part in self.parts.items():
+            object.__setattr__(self, name, replace(part, split=found))
+
+    @property
+    def parts(self) -> dict[str, Ratings]:
+        """The three by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {len(part):,}" for name, part in self.parts.items())
+        return f"<{self.kind} split {self.fingerprint[:12]}: {counts}>"
+
+
+def split(
+    ratings: Ratings, kind: Kind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+) -> Split:
+    """Parts of `ratings`: at random, by time, or the last of each user.
+
+    random: rows in the order `numpy.random.default_rng(seed).permutation(n)`; the last ⌊n · test⌋ are the test part,
+        the ⌊rest · validation⌋ before them validation, the others train.
+    time: the latest ⌊n · test⌋ ratings, the latest ⌊rest · validation⌋ before them, and the others: one cut for all
+        users. Of equal times, the higher user and then item row is the later.
+    last: each user's latest rating, the latest before it, and the others; users with fewer than three ratings are in
+        train alone. Of equal times, the higher item row; without times, the later row.
+
+    A share of 0 leaves its part empty (for `last` the sizes of shares have no other meaning). Raises BadData for a
+    share outside [0, 1), where nothing is held out, where a part would be empty that should not be, and for `time`
+    without times.
+    """
+    _check_shares(test, validation)
+    if kind == "random":
+        part = at_random(len(ratings), seed, test, validation)
+    elif kind == "time":
+        part = by_time(ratings, test, validation)
+    elif kind == "last":
+        part = last_of_users(ratings, (TEST,) * (test > 0) + (VALIDATION,) * (validation > 0))
+    else:
+        raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(Kind))}")
+    made = _parted(ratings, part, kind, seed if kind == "random" else 0)
+    _check_sizes(made, test, validation)
+    return made
+
+
+def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
+    """k splits; each rating is in the test part of one. Of a fold's other rows, `validation` choose the epoch.
+
+    Fold f tests on piece f of k near-equal pieces of `numpy.random.default_rng(seed).permutation(n)`; the last
+    ⌊rest · validation⌋ of the other rows, in that order, are validation.
+    """
+    if not 2 <= k <= len(ratings):
+        raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
+    _check_share("validation", validation)
+    order = np.random.default_rng(seed).permutation(len(ratings))
+    for f, held_out in enumerate(np.array_split(order, k)):
+        part = np.zeros(len(ratings), dtype=np.int8)
+        part[held_out] = TEST
+        rest = order[part[order] == TRAIN]
+        part[rest[len(rest) - share_of(len(rest), validation) :]] = VALIDATION
+        one = _parted(ratings, part, f"fold {f + 1} of {k}", seed)
+        _check_sizes(one, 1, validation)
+        yield one
+
+
+def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed: int = 0, kind: str = "given") -> Split:
+    """A split that somebody else made: two tables of ratings, a share of the first becoming validation.
+
+    The parts name the users and items of both tables; titles and genres come from `train` where it knows them, else
+    from `test`. Raises BadData where a pair is in both, or train is empty.
+    """
+    _check_share("validation", validation)
+    train, test = together(train, test)
+    part = at_random(len(train), seed, 0.0, validation)
+    one = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
+    _check_sizes(one, 0, validation)
+    return one
+
+
+def movielens_split(folder: Path, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub)."""
+    from cofactor.data.read import read
+
+    whole = read(folder)
+    base, test = (within(whole, read(folder / f"{name}.{half}")) for half in ("base", "test"))
+    return given_split(base, test, validation=validation, seed=seed, kind=name)
+
+
+def movielens_folds(folder: Path, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
+    """MovieLens 100K's five folds, u1 … u5."""
+    for name in MOVIELENS_FOLDS:
+        yield movielens_split(folder, name, validation=validation, seed=seed)
+
+
+def save_split(split: Split, path: Path | str) -> None:
+    """Writes a folder, whole or not at all (see `split_folder`). Raises BadData where it cannot.
+
+    A split that was saved there before is replaced; anything else is left alone.
+    """
+    write_parts(Path(path), split.parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
+
+
+def load_split(path: Path | str) -> Split:
+    """The split of a folder, checked. Raises BadArtifact naming what is missing, damaged or not what it says it is."""
+    parts, facts = read_parts(Path(path), PARTS)
+    try:
+        return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))
+    except (KeyError, TypeError, ValueError, BadData) as e:
+        raise BadArtifact(f"{path}: {e}", "make the split again") from e
+
+
+def _parted(ratings: Ratings, part: Array, kind: str, seed: int) -> Split:
+    return Split(*[ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST)], kind=kind, seed=seed)
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share < 1:
+        raise BadData(f"a {name} share of {share:g}", "a share is at least 0 and below 1, as in 0.1")
+
+
+def _check_shares(test: float, validation: float) -> None:
+    _check_share("test", test)
+    _check_share("validation", validation)
+    if test == validation == 0:
+        raise BadData("nothing is held out", "give a test or a validation share above 0")
+
+
+def _check_sizes(made: Split, test: float, validation: float) -> None:
+    wanted = {"train": 1.0, "validation": validation, "test": test}
+    for name, part in made.parts.items():
+        if wanted[name] and not len(part):
+            total = sum(map(len, made.parts.values()))
+            raise BadData(
+                f"{total:,} ratings are too few: the {name} part is empty", "use more ratings or other shares"
+            )

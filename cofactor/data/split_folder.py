@@ -1,0 +1,189 @@
+"""A saved split is a folder of Parquet files that any tool can read, and a manifest that says what they are.
+
+split.json           kind, seed, fingerprint, counts, scale, where the ratings came from, SHA-256 of every file
+train.parquet        user, item: ids · rating · timestamp, where there are times · user_row, item_row, in row order
+validation.parquet
+test.parquet
+users.parquet        id by row
+items.parquet        id, title, genres by row
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from cofactor.arrays import Array
+from cofactor.data.parquet import read_parquet, write_parquet
+from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadArtifact, BadData
+
+FORMAT = "cofactor split 1"
+MANIFEST = "split.json"
+
+
+def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) -> None:
+    """Writes parts over one pair of vocabularies, and facts about them, to a folder: beside it first, then renamed.
+
+    Raises BadData where something other than a saved split is in the way, or the disk does not take it.
+    """
+    if path.exists() and not (path / MANIFEST).is_file() and not _is_empty_folder(path):
+        raise BadData(f"{path} exists and is no saved split", "choose another name; nothing was overwritten")
+    working = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        working.mkdir(parents=True)
+        _fill(working, parts, facts)
+        _put(working, path)
+    except (OSError, duckdb.Error) as e:
+        raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def read_parts(path: Path, names: Sequence[str]) -> tuple[dict[str, Ratings], dict[str, Any]]:
+    """The parts of those names and the manifest; every file is checked against its digest before it is read.
+
+    Raises BadArtifact naming the file that is missing, damaged, or not what the manifest says.
+    """
+    manifest = _manifest(path)
+    files = {name: path / f"{name}.parquet" for name in (*names, "users", "items")}
+    for file in files.values():
+        _check_digest(file, manifest)
+    users, items = _columns(files["users"]), _columns(files["items"])
+    try:
+        scale = (float(manifest["scale"][0]), float(manifest["scale"][1]))
+        common = {
+            "users": Vocabulary(_texts(users["id"]), "user"),
+            "items": Vocabulary(_texts(items["id"]), "item"),
+            "scale": scale,
+            "step": manifest["step"],
+            "titles": _texts(items["title"]) if "title" in items else None,
+            "genres": _texts(items["genres"]) if "genres" in items else None,
+            "origin": None if manifest["origin"] is None else Origin(**manifest["origin"]),
+        }
+    except (KeyError, TypeError, ValueError, IndexError, BadData) as e:
+        raise BadArtifact(f"{path}: {e}", "the folder is damaged: make the split again") from e
+    return {name: _ratings(files[name], manifest, common) for name in names}, manifest
+
+
+def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) -> None:
+    whole = next(iter(parts.values()))
+    user_ids, item_ids = _shortest(whole.users.ids), _shortest(whole.items.ids)
+    write_parquet(folder / "users.parquet", {"id": whole.users.ids})
+    texts = {"title": whole.titles, "genres": whole.genres}
+    known = {name: _texts([text or "" for text in column]) for name, column in texts.items() if column is not None}
+    write_parquet(folder / "items.parquet", {"id": whole.items.ids, **known})
+    for name, part in parts.items():
+        columns = {"user": user_ids[part.user], "item": item_ids[part.item], "rating": part.value}
+        if part.time is not None:
+            columns["timestamp"] = part.time
+        write_parquet(folder / f"{name}.parquet", {**columns, "user_row": part.user, "item_row": part.item})
+    manifest = {
+        "format": FORMAT,
+        **facts,
+        "counts": {name: len(part) for name, part in parts.items()},
+        "users": len(whole.users),
+        "items": len(whole.items),
+        "scale": list(whole.scale),
+        "step": whole.step,
+        "origin": _origin(whole),
+        "files": {file.name: _digest(file) for file in sorted(folder.glob("*.parquet"))},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _put(working: Path, path: Path) -> None:
+    """Syncs every file and renames; what was there goes last."""
+    for file in (*working.iterdir(), working):
+        descriptor = os.open(file, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    if not path.exists():
+        working.rename(path)
+        return
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    path.rename(old)
+    working.rename(path)
+    shutil.rmtree(old)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise BadArtifact(f"no split at {path}", "`cofactor split` makes one")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadArtifact(f"{path} has no {MANIFEST}", "it is no saved split, or an incomplete one") from None
+    except (OSError, ValueError) as e:
+        raise BadArtifact(f"{path / MANIFEST} cannot be read: {e}", "make the split again") from e
+    well_formed = isinstance(manifest, dict) and all(isinstance(manifest.get(k), dict) for k in ("files", "counts"))
+    if not well_formed or manifest.get("format") != FORMAT:
+        raise BadArtifact(f"{path / MANIFEST} is not of the format {FORMAT!r}", "make the split again")
+    found: dict[str, Any] = manifest
+    return found
+
+
+def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
+    expected = manifest["files"].get(file.name)
+    if not file.is_file():
+        raise BadArtifact(f"{file} is missing", "the folder is incomplete: make the split again")
+    if _digest(file) != expected:
+        raise BadArtifact(f"{file} is not the file that was saved: its SHA-256 differs", "make the split again")
+
+
+def _ratings(file: Path, manifest: dict[str, Any], common: dict[str, Any]) -> Ratings:
+    columns = _columns(file, ("user_row", "item_row", "rating", "timestamp"))
+    try:
+        rows = columns["user_row"], columns["item_row"], columns["rating"]
+        part = Ratings(user=rows[0], item=rows[1], value=rows[2], time=columns.get("timestamp"), **common)
+    except KeyError as e:
+        raise BadArtifact(f"{file} has no column {e}", "make the split again") from e
+    except BadData as e:
+        raise BadArtifact(f"{file}: {e}", "make the split again") from e
+    if len(part) != manifest["counts"].get(file.stem):
+        raise BadArtifact(f"{file} holds {len(part):,} ratings, not what the manifest says", "make the split again")
+    return part
+
+
+def _columns(file: Path, names: Sequence[str] = ()) -> dict[str, Array]:
+    try:
+        columns = read_parquet(file, names)
+    except duckdb.Error as e:
+        raise BadArtifact(f"{file} cannot be read: {e}", "make the split again") from e
+    for name, column in columns.items():
+        if np.ma.is_masked(column):
+            raise BadArtifact(f"{file}: missing values in column {name}", "make the split again")
+    return columns
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _shortest(ids: Array) -> Array:
+    """Ids as whole numbers where that is what they are: a tenth of the room and time, and the same to read back."""
+    if all(i.isascii() and i.isdigit() and len(i) <= 18 and str(int(i)) == i for i in ids):
+        return ids.astype(np.int64)
+    return ids
+
+
+def _texts(column: Sequence[str] | Array) -> Array:
+    return np.array(column, dtype=object)
+
+
+def _origin(ratings: Ratings) -> dict[str, Any] | None:
+    """Where the ratings came from, but for the place of a file on this machine."""
+    return None if ratings.origin is None else {**asdict(ratings.origin), "rejected_file": None}
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

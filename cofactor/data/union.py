@@ -1,0 +1,58 @@
+"""Two tables of ratings over one pair of vocabularies, so that a row means the same in both."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cofactor.arrays import Array, Rows
+from cofactor.data.ratings import Ratings, step_of
+from cofactor.data.vocabulary import Vocabulary
+
+
+def together(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
+    """Both over the users and items of both, on one scale."""
+    users = _union(train.users, test.users)
+    items = _union(train.items, test.items)
+    values = np.concatenate((train.value, test.value))
+    whole = Ratings(
+        users,
+        items,
+        *(np.empty(0, dtype=np.int32),) * 2,
+        np.empty(0, dtype=np.float32),
+        scale=(min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])),
+        step=train.step if train.step == test.step else step_of(values),
+        titles=_of_items(items, train, test, "titles"),
+        genres=_of_items(items, train, test, "genres"),
+    )
+    return within(whole, train), within(whole, test)
+
+
+def within(whole: Ratings, part: Ratings) -> Ratings:
+    """The ratings of `part` over the vocabularies, titles and scale of `whole`, which knows all its ids."""
+    return replace(
+        whole,
+        user=_rows_of(part.users, whole.users)[part.user],
+        item=_rows_of(part.items, whole.items)[part.item],
+        value=part.value,
+        time=part.time,
+        origin=part.origin,
+    )
+
+
+def _union(one: Vocabulary, other: Vocabulary) -> Vocabulary:
+    return one if one == other else Vocabulary.of([*one.ids, *other.ids], one.noun)
+
+
+def _rows_of(ids: Vocabulary, known: Vocabulary) -> Rows:
+    return np.arange(len(ids), dtype=np.int32) if ids == known else known.rows(ids.ids)
+
+
+def _of_items(items: Vocabulary, train: Ratings, test: Ratings, name: str) -> Array | None:
+    found = None
+    for one in (test, train):
+        column = getattr(one, name)
+        if column is not None:
+            found = np.full(len(items), "", dtype=object) if found is None else found
+            known = np.array([bool(text) for text in column])
+            found[_rows_of(one.items, items)[known]] = column[known]
+    return found

@@ -1,0 +1,119 @@
+"""Score once, measure everything. docs/metrics.md has every formula and what is averaged over what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cofactor.arrays import Doubles, Floats, Rows
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadHyperparameter
+from cofactor.evaluation import metrics
+from cofactor.evaluation.evidence import Evidence, gather
+from cofactor.evaluation.held_out import hold_out
+from cofactor.models.base import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a model is worth on a test set.
+
+    metrics: by name, in this order: rmse, mse, mae, accuracy (of a model that predicts ratings; accuracy where the
+        scale has a step); mrr, auc; then for each k precision@k, recall@k, f1@k, ndcg@k, map@k, hit_rate@k, novelty@k,
+        rated_precision@k, rated_recall@k, rated_f1@k, coverage@k. What nobody could be measured by is not there.
+    errors: the standard error of each but coverage, which is one figure of all lists; NaN where there is one user only.
+    counts: ratings, users, items; cold_users, cold_items, cold_ratings: without training ratings; unknown_users,
+        unknown_items: not even in the model's vocabulary (also counted as cold); ranked_users: with a relevant item;
+        rated_users: with enough test ratings for rated_*.
+    """
+
+    metrics: Mapping[str, float]
+    errors: Mapping[str, float]
+    counts: Mapping[str, int]
+    k: tuple[int, ...]
+    relevant_from: float | None
+    evidence: Evidence = field(repr=False)
+    prediction: Floats | None = field(repr=False)  # (n,) in the evidence's order, clipped; None where the model only ranks
+
+    @cached_property
+    def error(self) -> Doubles | None:
+        """(n,) predicted minus true, by the evidence's order of ratings."""
+        if self.prediction is None:
+            return None
+        return self.prediction.astype(np.float64) - self.evidence.held.value
+
+    def per_user(self, name: str) -> tuple[Rows, Doubles]:
+        """The test's own rows of the users measured and their values of a ranking metric, as "ndcg@10"."""
+        return self.evidence.per_user(name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON: no arrays, and None for a standard error that cannot be had."""
+        return {
+            "metrics": dict(self.metrics),
+            "standard_errors": {name: e if np.isfinite(e) else None for name, e in self.errors.items()},
+            "counts": dict(self.counts),
+            "k": list(self.k),
+            "relevant_from": self.relevant_from,
+        }
+
+
+def evaluate(
+    model: Model,
+    test: Ratings,
+    k: Sequence[int] = (10, 20),
+    *,
+    relevant_from: float | None = None,
+    rated_at_least: int = 20,
+) -> Report:
+    """Every metric of a model on test ratings it has not seen.
+
+    k: lengths of list at which to measure; empty: the errors of predicted ratings alone, without ranking anything.
+    relevant_from: the lowest test rating that a list should find; None: every test item.
+    rated_at_least: test ratings of a user who counts for rated_precision, rated_recall and rated_f1.
+
+    Raises SplitMismatch where the model is of another split or has seen a test pair, BadData where there is nothing to
+    measure with, BadHyperparameter for a k below 1.
+    """
+    ks = _lengths(k)
+    held = hold_out(test, model.catalog)
+    relevant = np.ones(len(test), dtype=bool) if relevant_from is None else held.value >= np.float32(relevant_from)
+    evidence = gather(model, held, relevant, ks, rated_at_least)
+    prediction = None if model.scale is None else model.clip(evidence.score)
+    figures, errors = {}, {}
+    if prediction is not None:
+        step = test.step if model.catalog.step is None else model.catalog.step
+        figures, errors = _rating_metrics(evidence, prediction, step)
+    for name in evidence.names():
+        values = evidence.per_user(name)[1]
+        values = values[~np.isnan(values)]
+        if len(values):
+            figures[name], errors[name] = float(values.mean()), metrics.standard_error(values)
+    if len(evidence.users):
+        figures |= {f"coverage@{at}": evidence.coverage(at) for at in ks}
+    counts = held.counts() | {"ranked_users": len(evidence.users), "rated_users": len(evidence.rated_users)}
+    return Report(figures, errors, counts, ks, relevant_from, evidence, prediction)
+
+
+def _lengths(k: Sequence[int]) -> tuple[int, ...]:
+    for one in k:
+        if one != int(one) or one < 1:
+            raise BadHyperparameter(f"k is {one!r}", "k is a length of list: a whole number from 1")
+    return tuple(sorted({int(one) for one in k}))
+
+
+def _rating_metrics(
+    evidence: Evidence, prediction: Floats, step: float | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    held = evidence.held
+    error = prediction.astype(np.float64) - held.value
+    figures = {"rmse": metrics.rmse(error), "mse": metrics.mse(error), "mae": metrics.mae(error)}
+    se_mse = metrics.standard_error(error**2, held.number)
+    se_rmse = se_mse / (2 * figures["rmse"]) if figures["rmse"] > 0 else 0.0  # the delta method: d√x = dx / 2√x
+    errors = {"rmse": se_rmse, "mse": se_mse, "mae": metrics.standard_error(np.abs(error), held.number)}
+    if step is not None:
+        right = metrics.exact(prediction, held.value, step)
+        figures["accuracy"] = float(right.mean())
+        errors["accuracy"] = metrics.standard_error(right, held.number)
+    return figures, errors

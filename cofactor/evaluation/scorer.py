@@ -1,0 +1,84 @@
+"""A model's scores for everybody and everything in a test set, known to the model or not."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Floats, Mask, Rows
+from cofactor.errors import BadArtifact
+from cofactor.evaluation.held_out import HeldOut
+from cofactor.models.base import Model
+from cofactor.models.baseline import BaselineModel
+from cofactor.models.factor import FactorModel
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores over the rows of `held`, in which unknown ids stand behind the model's own.
+
+    A user the model does not know is scored as somebody without a rating. An item it does not know is scored by what is
+    left of the prediction without the item, μ + b_u for the kinds that have biases, else the mean training rating; where
+    the model only ranks, -∞.
+    """
+
+    model: Model
+    held: HeldOut
+
+    def block(self, users: Rows) -> Floats:
+        """(m, held.n_items) float32 scores of (m,) users."""
+        known = users < len(self.model.catalog.users)
+        if known.all() and not self.held.unknown_items:
+            return _numbers(self.model.scores(users))
+        n_known = len(self.model.catalog.items)
+        scores = np.empty((len(users), self.held.n_items), dtype=np.float32)
+        scores[known, :n_known] = self.model.scores(users[known])
+        scores[~known, :n_known] = self._nobody
+        _numbers(scores[:, :n_known])
+        scores[:, n_known:] = self._without_item(users)[:, None]
+        return scores
+
+    def pairs(self, users: Rows, items: Rows) -> Floats:
+        """(n,) float32 scores of (n,) pairs."""
+        known_user, known_item = users < len(self.model.catalog.users), items < len(self.model.catalog.items)
+        scores = self._without_item(users)
+        scores[known_item & ~known_user] = self._nobody[items[known_item & ~known_user]]
+        both = known_item & known_user
+        scores[both] = _numbers(self.model.pair_scores(users[both], items[both]))
+        return scores
+
+    @cached_property
+    def rankable(self) -> Mask:
+        """(held.n_items,) the items that may be recommended."""
+        return np.append(self.model.rankable, np.zeros(self.held.unknown_items, dtype=bool))
+
+    def seen(self, users: Rows) -> tuple[Array, Rows]:
+        """(m + 1,) where each user's training items begin, and those items."""
+        history = self.model.catalog.history
+        known = users < history.shape[0]
+        rows = history[users[known]]
+        counts = np.zeros(len(users), dtype=np.int64)
+        counts[known] = np.diff(rows.indptr)
+        return np.concatenate(([0], np.cumsum(counts))), rows.indices.astype(np.int32)
+
+    @cached_property
+    def _nobody(self) -> Floats:
+        """(n_items,) scores of somebody without a rating."""
+        empty = csr_array((1, len(self.model.catalog.items)), dtype=np.float32)
+        return _numbers(self.model.scores_from(empty)[0])
+
+    def _without_item(self, users: Rows) -> Floats:
+        model = self.model
+        if isinstance(model, BaselineModel | FactorModel):
+            bias = np.append(model.user_bias, np.zeros(self.held.unknown_users, dtype=np.float32))
+            return (np.float32(model.mean) + bias[users]).astype(np.float32)
+        mean = -np.inf if model.scale is None else model.catalog.history.data.mean()
+        return np.full(len(users), mean, dtype=np.float32)
+
+
+def _numbers(scores: Floats) -> Floats:
+    """The scores; raises BadArtifact where one is not a number, which no ranking could place."""
+    if scores.size and np.isnan(scores.min()):
+        raise BadArtifact("the model scores NaN", "its arrays are damaged or its training diverged: train it again")
+    return scores
