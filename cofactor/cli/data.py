@@ -76,6 +76,14 @@ class Source:
         columns = dict(role(text) for text in options.pop("columns"))
         return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
 
+    @classmethod
+    def of_model(cls, manifest: dict[str, Any], data: str | None, options: dict[str, Any]) -> "Source":
+        """The same for a model's own data, which may be left out only where that is the made data."""
+        recorded = manifest["notes"].get("data", "its data")
+        if data is None and recorded != MADE:
+            raise click.UsageError(f"which data? The model was trained on {recorded}")
+        return cls.of(data, options)
+
     @property
     def name(self) -> str:
         """What the data is called in a manifest: its name, not where it lies on this machine."""
@@ -144,9 +152,10 @@ def summary(ratings: "Ratings") -> str:
 def open_split(source: Source, recipe: Recipe, console: "Console") -> tuple["Split", Recipe | None]:
     """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
     from cofactor.cli.screen import waiting
-    from cofactor.data.split import is_split, load_split, split
+    from cofactor.data.split import load_split, split
+    from cofactor.data.split_folder import MANIFEST
 
-    if source.data != MADE and is_split(source.path()):
+    if source.data != MADE and (source.path() / MANIFEST).is_file():
         with waiting(console, f"reading {source.name}"):
             return load_split(source.path()), None
     ratings = read_ratings(source, console)

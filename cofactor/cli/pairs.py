@@ -5,56 +5,46 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats, Mask, Rows
-from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.evaluation.held_out import HeldOut
+from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
 PAIRS_AT_A_TIME = 100_000
-USERS_AT_A_TIME = 256
 NAMES = {
     "user": ("user", "user_id", "userid", "uid", "customer_id"),
     "item": ("item", "item_id", "itemid", "iid", "movie_id", "movieid", "product_id"),
 }
 
-Answer = tuple[str, str, float, str]  # user, item, prediction, which of them fell back
+Answer = tuple[str, str, float | None, str]  # user, item, prediction where there is one, which of them fell back
 
 
 def answers(model: Model, path: Path, columns: Mapping[str, str]) -> Iterator[Answer]:
     """The prediction of each pair in a file, in its order.
 
-    `fallback` is empty where the model has training ratings of both; else it names what it lacks. A user without them
-    is scored as an empty history; an item without them gets the mean of the user's scores over all that has some.
+    `fallback` is empty where the model has training ratings of both; else it names what it lacks.
     """
     for users, items in read_pairs(path, columns):
         catalog = model.catalog
         user, item = catalog.users.rows(users), catalog.items.rows(items)
         cold_user = _cold(user, catalog.user_counts)
         cold_item = _cold(item, catalog.item_counts)
-        predicted = predict(model, user, item, cold_user, cold_item)
+        predicted = [one if np.isfinite(one) else None for one in predict(model, user, item).tolist()]
         which = np.array(["", "user", "item", "user+item"])[cold_user + 2 * cold_item]
-        yield from zip(users, items, predicted.tolist(), which.tolist(), strict=True)
+        yield from zip(users, items, predicted, which.tolist(), strict=True)
 
 
-def predict(model: Model, user: Rows, item: Rows, cold_user: Mask, cold_item: Mask) -> Floats:
-    """(n,) predictions of (n,) pairs of rows, clipped; a row of -1 is unknown and must be cold."""
-    out = np.empty(len(user), dtype=np.float32)
-    known = ~cold_user & ~cold_item
-    out[known] = model.predict(user[known], item[known])
-    nobody = model.scores_from(csr_array((1, len(model.catalog.items)), dtype=np.float32))[0]
-    rankable = model.rankable
-    new_user = cold_user & ~cold_item
-    out[new_user] = nobody[item[new_user]]
-    out[cold_user & cold_item] = nobody[rankable].mean()
-    new_item = np.flatnonzero(cold_item & ~cold_user)
-    distinct, where = np.unique(user[new_item], return_inverse=True)
-    blocks = [distinct[start : start + USERS_AT_A_TIME] for start in range(0, len(distinct), USERS_AT_A_TIME)]
-    means = [model.scores(block)[:, rankable].mean(axis=1) for block in blocks]
-    if means:
-        out[new_item] = np.concatenate(means)[where]
-    return model.clip(out)
+def predict(model: Model, user: Rows, item: Rows) -> Floats:
+    """(n,) predictions of (n,) pairs of rows, -1 for an id the model does not know; as `evaluate` scores them, clipped."""
+    catalog = model.catalog
+    none = np.empty(0, dtype=np.int32)
+    held = HeldOut(catalog, none, none, np.empty(0, dtype=np.float32), none, none, unknown_users=1, unknown_items=1)
+    known_or_behind = (
+        np.where(rows < 0, len(ids), rows) for rows, ids in ((user, catalog.users), (item, catalog.items))
+    )
+    return model.clip(Scorer(model, held).pairs(*known_or_behind))
 
 
 def read_pairs(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[list[str], list[str]]]:

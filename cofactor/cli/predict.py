@@ -31,7 +31,7 @@ def predict(
     """Predicted ratings of the pairs in PAIRS (CSV, TSV or Parquet with columns user and item), as CSV.
 
     The column `fallback` is empty where the model knows both; `user`, `item` or `user+item` where it has seen no rating of them
-    in training: such a user gets what an empty history gets, such an item the mean of the user's scores of all items.
+    in training: such a user gets what an empty history gets, such an item what is left of the formula without it.
     """
     from cofactor.artifact import load
     from cofactor.cli.pairs import answers
@@ -54,7 +54,7 @@ def _write(answers: "Iterator[Answer]", file: TextIO) -> dict[str, int]:
     writer.writerow(COLUMNS)
     counts = {"pairs": 0, "fallback": 0}
     for user, item, prediction, fallback in answers:
-        writer.writerow((user, item, f"{prediction:.4f}", fallback))
+        writer.writerow((user, item, "" if prediction is None else f"{prediction:.4f}", fallback))
         counts["pairs"] += 1
         counts["fallback"] += bool(fallback)
     return counts

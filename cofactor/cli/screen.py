@@ -36,7 +36,7 @@ def waiting(console: Console, what: str) -> Iterator[None]:
 def print_json(document: Any) -> None:
     """One JSON document on stdout; numbers that JSON cannot say are null."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    click.get_binary_stream("stdout").write(orjson.dumps(document, option=options, default=str))
+    click.echo(orjson.dumps(document, option=options, default=str), nl=False)
 
 
 def print_table(rows: Cells, columns: Sequence[str], *, left: int = 1, title: str = "") -> None:
