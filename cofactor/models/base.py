@@ -200,7 +200,7 @@ class Model(ABC):
         return min(_length(n), len(self.catalog.items))
 
     def _best(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
-        scores[:, ~self.rankable] = NEVER
+        scores[:, np.flatnonzero(~self.rankable)] = NEVER
         if seen is not None:
             scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = NEVER
         items, best = highest(scores, n)
