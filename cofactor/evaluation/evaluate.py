@@ -35,7 +35,7 @@ class Report:
     k: tuple[int, ...]
     relevant_from: float | None
     evidence: Evidence = field(repr=False)
-    prediction: Floats | None = field(repr=False)  # (n,) in the evidence's order, clipped; None where the model only ranks
+    prediction: Floats | None = field(repr=False)  # (n,) by the evidence's ratings, clipped; None for mere ranking
 
     @cached_property
     def error(self) -> Doubles | None:
@@ -81,7 +81,8 @@ def evaluate(
     relevant = np.ones(len(test), dtype=bool) if relevant_from is None else held.value >= np.float32(relevant_from)
     evidence = gather(model, held, relevant, ks, rated_at_least)
     prediction = None if model.scale is None else model.clip(evidence.score)
-    figures, errors = {}, {}
+    figures: dict[str, float] = {}
+    errors: dict[str, float] = {}
     if prediction is not None:
         step = test.step if model.catalog.step is None else model.catalog.step
         figures, errors = _rating_metrics(evidence, prediction, step)

@@ -117,9 +117,7 @@ def _blocks(scorer: Scorer, relevant: Mask, n_top: int) -> Iterator[_Block]:
         seen_start, seen = scorer.seen(users)
         n_asked = np.bincount(number[relevant[here]], minlength=len(users))
         asked_start = np.concatenate(([0], np.cumsum(n_asked)))
-        rank, mid_rank, top = ranks(
-            scores, scorer.rankable, seen_start, seen, asked_start, item[relevant[here]], n_top
-        )
+        rank, mid_rank, top = ranks(scores, scorer.rankable, seen_start, seen, asked_start, item[relevant[here]], n_top)
         candidates = held.n_items - np.diff(seen_start)
         yield _Block(scores[number, item], rank, mid_rank, candidates[n_asked > 0], top[n_asked > 0])
 
@@ -129,7 +127,8 @@ def _information(scorer: Scorer) -> Doubles:
     catalog = scorer.held.catalog
     counts = np.append(catalog.item_counts, np.zeros(scorer.held.unknown_items, dtype=np.int32))
     n_users = max(1, np.count_nonzero(catalog.user_counts))
-    return -np.log2(np.maximum(counts, 1) / n_users) * (counts > 0)
+    information: Doubles = -np.log2(np.maximum(counts, 1) / n_users) * (counts > 0)
+    return information
 
 
 def _novelty(top: Rows, information: Doubles, k: tuple[int, ...]) -> Doubles:
@@ -137,8 +136,9 @@ def _novelty(top: Rows, information: Doubles, k: tuple[int, ...]) -> Doubles:
     listed = top >= 0
     total, length = np.cumsum(np.where(listed, information[top], 0), axis=1), np.cumsum(listed, axis=1)
     last = np.minimum(k, top.shape[1]) - 1
-    empty = np.full((len(top), len(k)), np.nan)
-    return np.divide(total[:, last], length[:, last], out=empty, where=length[:, last] > 0)
+    mean: Doubles = np.full((len(top), len(k)), np.nan)
+    np.divide(total[:, last], length[:, last], out=mean, where=length[:, last] > 0)
+    return mean
 
 
 def _rank_rated(held: HeldOut, score: Floats, taken: Mask) -> Ranked:

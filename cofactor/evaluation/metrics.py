@@ -1,7 +1,7 @@
 """One line of algebra per metric. docs/metrics.md says the same in words.
 
-Errors of predicted ratings take (n,) arrays, one entry per test rating. Ranking metrics take `Ranked` and give one value
-per user; the figure of a model is their mean, and its standard error is `standard_error`.
+Metrics of predicted ratings take (n,) arrays, one entry per test rating. Ranking metrics take `Ranked` and give one
+value per user; the figure of a model is their mean, and its standard error is `standard_error`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 
 # ---- predicted ratings: e = r̂ - r, over all test ratings ----------------------------------------------------------
 
@@ -68,9 +68,9 @@ class Ranked:
         """(n_users,) relevant items of each user, R."""
         return np.bincount(self.user, minlength=len(self.candidates))
 
-    def sum(self, values: Array) -> Doubles:
+    def sum(self, values: Doubles | Mask) -> Doubles:
         """(n_users,) sum of (r,) values over each user's relevant items."""
-        return np.bincount(self.user, values, minlength=len(self.candidates))
+        return np.bincount(self.user, values.astype(np.float64), minlength=len(self.candidates))
 
     def hits(self, k: int) -> Doubles:
         """(n_users,) relevant items among the first k."""
@@ -93,20 +93,21 @@ def precision(ranked: Ranked, k: int) -> Doubles:
 
 def recall(ranked: Ranked, k: int) -> Doubles:
     """hits / R."""
-    return ranked.hits(k) / ranked.relevant
+    return np.asarray(ranked.hits(k) / ranked.relevant)
 
 
 def f1(ranked: Ranked, k: int) -> Doubles:
     """2 P R / (P + R) of a user's precision and recall = 2 hits / (k + R)."""
-    return 2 * ranked.hits(k) / (k + ranked.relevant)
+    return np.asarray(2 * ranked.hits(k) / (k + ranked.relevant))
 
 
 def ndcg(ranked: Ranked, k: int) -> Doubles:
     """Σ_{hits} 1/log₂(1 + rank) / Σ_{j=1…min(R, k)} 1/log₂(1 + j): every relevant item gains 1."""
     gain = np.where(ranked.rank <= k, 1 / np.log2(1.0 + ranked.rank), 0)
     longest = min(k, int(ranked.relevant.max(initial=0)))
-    ideal = np.cumsum(1 / np.log2(2.0 + np.arange(longest)))
-    return ranked.sum(gain) / ideal[np.minimum(ranked.relevant, k) - 1]
+    ideal: Doubles = np.cumsum(1 / np.log2(2.0 + np.arange(longest)))
+    per_user: Doubles = ranked.sum(gain) / ideal[np.minimum(ranked.relevant, k) - 1]
+    return per_user
 
 
 def average_precision(ranked: Ranked, k: int) -> Doubles:
@@ -134,7 +135,8 @@ def auc(ranked: Ranked) -> Doubles:
     relevant = ranked.relevant
     pairs = (relevant * (ranked.candidates - relevant)).astype(np.float64)
     misplaced = ranked.sum(ranked.mid_rank) - relevant * (relevant + 1) / 2
-    return 1 - np.divide(misplaced, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    share: Doubles = np.divide(misplaced, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return 1 - share
 
 
 AT_K: dict[str, Callable[[Ranked, int], Doubles]] = {

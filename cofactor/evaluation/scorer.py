@@ -18,9 +18,9 @@ from cofactor.models.factor import FactorModel
 class Scorer:
     """Scores over the rows of `held`, in which unknown ids stand behind the model's own.
 
-    A user the model does not know is scored as somebody without a rating. An item it does not know is scored by what is
-    left of the prediction without the item, μ + b_u for the kinds that have biases, else the mean training rating; where
-    the model only ranks, -∞.
+    A user the model does not know is scored as somebody without a rating. An item it does not know is scored by what
+    is left of the prediction without the item: μ + b_u for the kinds that have biases, else the mean training rating,
+    or -∞ where the model only ranks.
     """
 
     model: Model

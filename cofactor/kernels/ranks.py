@@ -69,7 +69,7 @@ def _count(row: Floats, score: float) -> tuple[int, int]:
     for at in range(len(row)):
         above = np.int32(above + np.int32(row[at] > score))  # in 32 bits, or the loop is not vectorised
         above_or_equal = np.int32(above_or_equal + np.int32(row[at] >= score))
-    return above, above_or_equal
+    return int(above), int(above_or_equal)
 
 
 @njit(cache=True)
