@@ -1,13 +1,11 @@
 """`cofactor recommend MODEL USER`: the best items for one user, for a list of ratings, or for every user."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import as_json, print_json, print_table, quietly
-from cofactor.cli.serve import BLAS_THREADS
+from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model, Recommendation
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--include-seen", is_flag=True, help="Also items the user has rated.")
 @click.option("--rated", multiple=True, metavar="ITEM=RATING", help="For a new user with this rating. Repeatable.")
 @click.option("--all", "everybody", is_flag=True, help="For every user, into the file of --out.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A .parquet or .csv, with --all.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A Parquet file, with --all.")
 @as_json
 @quietly
 def recommend(
@@ -47,15 +45,10 @@ def recommend(
         raise click.UsageError("give one of USER, --rated or --all")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
-    if everybody:
-        for variable in BLAS_THREADS:  # before NumPy is imported: blocks of users run side by side, products need not
-            os.environ.setdefault(variable, "1")
     from cofactor.artifact import load
 
     loaded = load(model)
     if out is not None:
-        from cofactor.cli.everybody import write_all
-
         write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
         return
     if user is not None:
@@ -78,6 +71,36 @@ def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], 
         rows.append([str(place), one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.{digits}f}"])
         rows += [["", "", f"  {reason}", "", ""] for reason in reasons(one)]
     print_table(rows, ["", "item", "title", "genres", "score"], left=4)
+
+
+def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
+    """Everybody's list to a Parquet file of user, item, rank, score and title."""
+    import time
+
+    from rich.progress import Progress
+
+    from cofactor.errors import BadData
+    from cofactor.models.batch import recommend_all
+
+    if out.suffix != ".parquet":
+        raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
+    console = messages(quiet)
+    started = time.perf_counter()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("recommending", total=None)
+        rows = recommend_all(
+            model,
+            out,
+            n,
+            exclude_seen=exclude_seen,
+            on_progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    users, seconds = len(model.catalog.users), time.perf_counter() - started
+    if as_json:
+        print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})
+    else:
+        click.echo(out)
+    console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
 
 
 def reasons(one: "Recommendation") -> list[str]:
