@@ -1,6 +1,7 @@
 """What a DATA argument means: a known name, a file, a MovieLens folder or zip, a split folder, or the made data."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
     from cofactor.data.ratings import Ratings
     from cofactor.data.split import Split
+    from cofactor.data.synthetic import Made
 
 MADE = "made"
-MADE_SHAPE = {"users": 2_000, "items": 800, "per_user": 60, "seed": 0}
 FOLDER_VARIABLE = "COFACTOR_DATA"
 ROLES = ("user", "item", "rating", "time")
 
@@ -116,7 +117,7 @@ def unknown_data(name: str, known: list[str]) -> CofactorError:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SplitRecipe:
     """How ratings were split in memory, so that the same split can be made again."""
 
     kind: str = "random"
@@ -129,9 +130,10 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
     """The ratings of a source, with a line on stderr that says what was read and what was left out."""
     from cofactor.cli.screen import waiting
 
+    started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
-        ratings = _made() if source.data == MADE else _read(source)
-    console.print(summary(ratings))
+        ratings = made().ratings if source.data == MADE else _read(source)
+    console.print(f"{source.name}: {summary(ratings)}; {time.perf_counter() - started:.1f} s", markup=False)
     return ratings
 
 
@@ -149,7 +151,7 @@ def summary(ratings: "Ratings") -> str:
     return "; ".join(said)
 
 
-def open_split(source: Source, recipe: Recipe, console: "Console") -> tuple["Split", Recipe | None]:
+def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
     """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
     from cofactor.cli.screen import waiting
     from cofactor.data.split import load_split, split
@@ -160,14 +162,14 @@ def open_split(source: Source, recipe: Recipe, console: "Console") -> tuple["Spl
             return load_split(source.path()), None
     ratings = read_ratings(source, console)
     with waiting(console, "splitting"):
-        made = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
-    return made, recipe
+        parts = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
+    return parts, recipe
 
 
 def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") -> "Split":
     """The split a saved model was trained on, opened or made again from DATA; raises SplitMismatch for another."""
-    recorded = manifest["notes"].get("recipe")
-    recipe = Recipe(**recorded) if recorded else Recipe()
+    recorded = manifest["notes"].get("split_recipe")
+    recipe = SplitRecipe(**recorded) if recorded else SplitRecipe()
     split, made = open_split(source, recipe, console)
     wanted = manifest["split"]
     if wanted is not None and split.fingerprint != wanted:
@@ -186,10 +188,12 @@ def _read(source: Source) -> "Ratings":
     return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows, rejected=rejected)
 
 
-def _made() -> "Ratings":
-    from cofactor.data.synthetic import generate
+def made() -> "Made":
+    """The made data: the same ratings everywhere, and the best RMSE that is possible on them."""
+    from cofactor.data.planted import Recipe
+    from cofactor.data.synthetic import make
 
-    return generate(**MADE_SHAPE)
+    return make(Recipe(users=2_000, items=800, per_user=60, seed=0, pattern="taste", rank=8, noise=0.5))
 
 
 def role(text: str) -> tuple[str, str]:

@@ -65,12 +65,17 @@ def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], 
 
         print_json({**about, "items": [asdict(one) for one in listed]})
         return
+    print_table(*listing(model, listed), left=4)
+
+
+def listing(model: "Model", listed: "list[Recommendation]") -> tuple[list[list[str]], list[str]]:
+    """Rows and headings of a list of items, each followed by its reasons."""
     digits = 2 if model.scale is not None else 4
     rows = []
     for place, one in enumerate(listed, 1):
         rows.append([str(place), one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.{digits}f}"])
         rows += [["", "", f"  {reason}", "", ""] for reason in reasons(one)]
-    print_table(rows, ["", "item", "title", "genres", "score"], left=4)
+    return rows, ["", "item", "title", "genres", "score"]
 
 
 def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:

@@ -6,12 +6,24 @@ from cofactor.cli.screen import figure, print_table
 from cofactor.evaluation.evaluate import Report
 
 HELD_OUT = "ratings", "users", "items"
+ERRORS = "rmse", "mae", "accuracy"
+RANKING = "ndcg", "recall", "hit_rate", "coverage"
 COLD = ("cold_users", "users without training ratings"), ("cold_items", "items without training ratings")
+
+
+def print_summary(report: Report) -> None:
+    """The few figures to look at first."""
+    first = f"@{report.k[0]}" if report.k else "@"
+    _print(report, [name for name in report.metrics if name in ERRORS or name.removesuffix(first) in RANKING])
 
 
 def print_report(report: Report) -> None:
     """Every metric with its standard error; then what was measured on, and what had to be scored by fallback."""
-    rows = [[name, figure(value), _error(report.errors.get(name))] for name, value in report.metrics.items()]
+    _print(report, list(report.metrics))
+
+
+def _print(report: Report, names: list[str]) -> None:
+    rows = [[name, figure(report.metrics[name]), _error(report.errors.get(name))] for name in names]
     print_table(rows, ["metric", "value", "± standard error"])
     click.echo(f"\nmeasured on {counted(report)}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.data import Recipe, Source, reading_options
+from cofactor.cli.data import SplitRecipe, Source, reading_options
 from cofactor.cli.screen import as_json, quietly
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
 
 def split_options(command: Any) -> Any:
     """How DATA is split where it is not a split yet; the defaults of `cofactor split`."""
-    default = Recipe()
+    default = SplitRecipe()
     share = click.FloatRange(0, 1, max_open=True)
     for option in (
         click.option("--validation-share", type=share, default=default.validation, show_default=True),
@@ -119,10 +119,10 @@ def split_options(command: Any) -> Any:
     return command
 
 
-def recipe_of(options: dict[str, Any]) -> Recipe:
+def recipe_of(options: dict[str, Any]) -> SplitRecipe:
     """The recipe in the split options, which are taken out of `options` with the seed."""
     shares = options.pop("test_share"), options.pop("validation_share")
-    return Recipe(options.pop("kind"), options.pop("seed"), *shares)
+    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares)
 
 
 def _option(parameter: "Hyperparameter") -> click.Option:

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from cofactor.artifact import save
-from cofactor.cli.data import Recipe, Source, open_split
+from cofactor.cli.data import SplitRecipe, Source, open_split
 from cofactor.cli.fitting import Fitted, fit
-from cofactor.cli.reporting import print_report
+from cofactor.cli.reporting import print_summary
 from cofactor.cli.screen import messages, print_json, waiting
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.trainers.base import Trainer
@@ -18,7 +18,7 @@ from cofactor.trainers.base import Trainer
 def train(
     trainer: Trainer,
     source: Source,
-    recipe: Recipe,
+    recipe: SplitRecipe,
     *,
     out: Path,
     patience: int,
@@ -41,7 +41,7 @@ def train(
             hyperparameters=trainer.settings(),
             metrics=report.metrics,
             data=source.name,
-            recipe=asdict(made_with) if made_with else None,
+            split_recipe=asdict(made_with) if made_with else None,
             best_epoch=fitted.best_epoch,
             fit_seconds=round(fitted.seconds, 3),
             refitted=fitted.refitted,
@@ -49,7 +49,7 @@ def train(
     if as_json:
         print_json(document(trainer, fitted, report, out))
     elif not quiet:
-        print_report(report)
+        print_summary(report)
     _next_steps(console, fitted, out, source)
 
 
