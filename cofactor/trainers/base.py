@@ -1,13 +1,14 @@
 """How to get to a model: frozen hyperparameters, and a procedure that yields a model after each pass."""
 
 import difflib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadHyperparameter
+from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 
 
@@ -53,6 +54,7 @@ class Trainer(ABC):
     """
 
     name: ClassVar[str]
+    personal: ClassVar[bool] = True  # False where every user's list has the same order
 
     @abstractmethod
     def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
@@ -62,9 +64,14 @@ class Trainer(ABC):
         """
 
     def fit(self, ratings: Ratings, validation: Ratings | None = None, patience: int = 3) -> Model:
-        """The last model, or with validation ratings the one of lowest validation RMSE (see `best_of`)."""
+        """The last model, or with validation ratings the one of lowest validation RMSE (see `best_of`).
+
+        Raises BadData where there are no ratings.
+        """
         from cofactor.trainers.early import best_of
 
+        if len(ratings) == 0:
+            raise BadData("no ratings to train on", "give the split a larger training part")
         if validation is not None:
             return best_of(self.epochs(ratings), validation, patience).model
         last = None
@@ -111,6 +118,8 @@ def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
     if not right or (isinstance(value, bool) and parameter.type is not bool):
         kind = parameter.type.__name__
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}, not {kind}", f"it is the {parameter.help}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadHyperparameter(f"{trainer}: {parameter.name} is {value}", "it must be a finite number")
     search = parameter.search
     if search is None or isinstance(value, str):
         return

@@ -25,6 +25,7 @@ class Baseline(Trainer):
     """
 
     name: ClassVar[str] = "baseline"
+    personal: ClassVar[bool] = False
 
     user_l2: Annotated[float, "pull of a user's bias towards zero, in ratings", Search(1, 30, log=True, least=0)] = 5.0
     item_l2: Annotated[float, "pull of an item's bias towards zero, in ratings", Search(1, 30, log=True, least=0)] = 3.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData
+from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.trainers.base import Epoch
 
@@ -52,5 +52,8 @@ def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> 
     for one in judged(epochs, validation, patience):
         if one.best:
             best = one
-    assert best is not None, "a trainer yielded no epoch"
+    if best is None:
+        raise BadHyperparameter(
+            "training diverged: no epoch predicts the validation ratings", "lower the learning rate"
+        )
     return best

@@ -20,6 +20,7 @@ class Popularity(Trainer):
     """
 
     name: ClassVar[str] = "popularity"
+    personal: ClassVar[bool] = False
 
     def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
         counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)

@@ -1,0 +1,58 @@
+"""Small data and models whose answers are known."""
+
+import numpy as np
+
+from cofactor.data.ratings import Ratings
+from cofactor.models.factor import FactorModel
+
+
+def checkerboard(n_users: int = 60, n_items: int = 60, seed: int = 0) -> tuple[Ratings, Ratings]:
+    """(train, held out): users love items of their own parity (5) and loathe the others (1).
+
+    The diagonal, which is loved, and a quarter of the other cells are held out.
+    """
+    user, item = (grid.ravel() for grid in np.mgrid[:n_users, :n_items])
+    value = np.where((user + item) % 2 == 0, 5.0, 1.0)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(user))
+    ratings = Ratings.of(user[shuffled], item[shuffled], value[shuffled])
+    held_out = (ratings.user == ratings.item) | (rng.random(len(ratings)) < 0.25)
+    return ratings.where(~held_out), ratings.where(held_out)
+
+
+def noise(n_users: int = 30, n_items: int = 20, n: int = 250, seed: int = 0, half: bool = True) -> Ratings:
+    """Random ratings in half stars, titles and genres on every item; the last user and the last item have none."""
+    rng = np.random.default_rng(seed)
+    cells = rng.choice((n_users - 1) * (n_items - 1), n, replace=False)
+    user, item = cells // (n_items - 1), cells % (n_items - 1)
+    value = rng.integers(1, 11, n) / 2 if half else rng.integers(1, 6, n)
+    everybody = Ratings.of([*user, n_users - 1], [*item, n_items - 1], [*value, 3.0])
+    titles = np.array([f"Film “{i}” | <b>" if i % 3 else "" for i in range(n_items)], dtype=object)
+    genres = np.array(["Comedy|Drama" if i % 2 else None for i in range(n_items)], dtype=object)
+    seen = everybody.where(everybody.user < n_users - 1)
+    return Ratings(
+        seen.users,
+        seen.items,
+        seen.user,
+        seen.item,
+        seen.value,
+        scale=(0.5, 5.0),
+        step=0.5,
+        titles=titles[: len(seen.items)],
+        genres=genres[: len(seen.items)],
+        split="0123abcd",
+    )
+
+
+def factors(ratings: Ratings, rank: int = 3, l2: float = 0.02, sweeps: int = 6) -> FactorModel:
+    """A factor model by alternating `fold_in`, the users over the items and the items over the users."""
+    catalog, rng = ratings.catalog, np.random.default_rng(0)
+    n_users, n_items, mean = len(ratings.users), len(ratings.items), float(ratings.value.mean())
+    items = np.zeros(n_items, np.float32), rng.normal(0, 0.5, (n_items, rank)).astype(np.float32)
+    users = np.zeros(n_users, np.float32), np.zeros((n_users, rank), np.float32)
+    by_user, by_item = ratings.by_user(), ratings.by_item()
+    for _ in range(sweeps):
+        users = FactorModel(catalog, None, mean, users[0], items[0], users[1], items[1], l2, l2).fold_in(by_user)
+        items = FactorModel(catalog, None, mean, items[0], users[0], items[1], users[1], l2, l2).fold_in(by_item)
+    users = FactorModel(catalog, None, mean, users[0], items[0], users[1], items[1], l2, l2).fold_in(by_user)
+    return FactorModel(catalog, ratings.scale, mean, users[0], items[0], users[1], items[1], l2, l2)
