@@ -42,7 +42,7 @@ def titles_of(n: int, random: np.random.Generator) -> Strings:
     """(n,) distinct titles with a year: "The Crimson Harbour (1987)"; numbered sequels once every one is taken."""
     sizes = (len(FORMS), len(ADJECTIVES), len(NOUNS), YEARS)
     known = int(np.prod(sizes))
-    codes = random.permutation(known)[: min(n, known)]
+    codes = random.choice(known, size=min(n, known), replace=False)
     form, adjective, noun, year = (column.tolist() for column in np.unravel_index(codes, sizes))
     titles = [
         f"{FORMS[f].format(ADJECTIVES[a], NOUNS[b])} ({FIRST_YEAR + y})"

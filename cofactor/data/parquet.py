@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,7 @@ def write_parquet(
     path: Path, columns: Mapping[str, Array], *, compression: str = "zstd", metadata: Mapping[str, str] | None = None
 ) -> None:
     """Writes parallel (n,) columns. Raises duckdb.Error where it cannot."""
-    with closing(duckdb.connect()) as database:
+    with closing(_database().cursor()) as database:
         database.register("given", {name: _native(column) for name, column in columns.items()})
         _copy(database, "FROM given", path, compression, metadata or {})
 
@@ -23,7 +24,7 @@ def write_parquet(
 def join_parquet(parts: Sequence[Path], path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Writes the rows of several Parquet files, one after the other, to one. Memory does not grow with their number."""
     names = ", ".join(_quoted(_not_a_pattern(part)) for part in parts)
-    with closing(duckdb.connect()) as database:
+    with closing(_database().cursor()) as database:
         _copy(database, f"FROM read_parquet([{names}])", path, "zstd", metadata or {})
 
 
@@ -33,7 +34,7 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
     Raises duckdb.Error where it cannot be read.
     """
     source = f"read_parquet({_quoted(_not_a_pattern(path))})"
-    with closing(duckdb.connect()) as database:
+    with closing(_database().cursor()) as database:
         present = [row[0] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()]
         wanted = [name for name in present if not names or name in names]
         listed = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
@@ -44,8 +45,14 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The keys and values that a Parquet file carries beside its rows."""
     query = f"SELECT key, value FROM parquet_kv_metadata({_quoted(_not_a_pattern(path))})"
-    with closing(duckdb.connect()) as database:
+    with closing(_database().cursor()) as database:
         return {_text(key): _text(value) for key, value in database.execute(query).fetchall()}
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for the process, in memory: to open one takes ten times as long as to write a small file."""
+    return duckdb.connect()
 
 
 def _copy(

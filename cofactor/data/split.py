@@ -1,7 +1,7 @@
 """Parting ratings into train, validation and test, so that a figure can be trusted and repeated.
 
-The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and with
-every model trained on them.
+The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and
+with every model trained on them.
 """
 
 from collections.abc import Iterator
@@ -124,16 +124,16 @@ def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed:
     return one
 
 
-def movielens_split(folder: Path, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
     """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub)."""
     from cofactor.data.read import read
 
     whole = read(folder)
-    base, test = (within(whole, read(folder / f"{name}.{half}")) for half in ("base", "test"))
+    base, test = (within(whole, read(Path(folder) / f"{name}.{half}")) for half in ("base", "test"))
     return given_split(base, test, validation=validation, seed=seed, kind=name)
 
 
-def movielens_folds(folder: Path, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
+def movielens_folds(folder: Path | str, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
     """MovieLens 100K's five folds, u1 … u5."""
     for name in MOVIELENS_FOLDS:
         yield movielens_split(folder, name, validation=validation, seed=seed)
@@ -157,7 +157,8 @@ def load_split(path: Path | str) -> Split:
 
 
 def _parted(ratings: Ratings, part: Array, kind: str, seed: int) -> Split:
-    return Split(*[ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST)], kind=kind, seed=seed)
+    train, validation, test = (ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST))
+    return Split(train, validation, test, kind, seed)
 
 
 def _check_share(name: str, share: float) -> None:

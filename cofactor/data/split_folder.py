@@ -28,6 +28,7 @@ from cofactor.errors import BadArtifact, BadData
 
 FORMAT = "cofactor split 1"
 MANIFEST = "split.json"
+_TEXTS = {"titles": "title", "genres": "genres"}  # a field of Ratings and its column
 
 
 def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) -> None:
@@ -57,20 +58,7 @@ def read_parts(path: Path, names: Sequence[str]) -> tuple[dict[str, Ratings], di
     files = {name: path / f"{name}.parquet" for name in (*names, "users", "items")}
     for file in files.values():
         _check_digest(file, manifest)
-    users, items = _columns(files["users"]), _columns(files["items"])
-    try:
-        scale = (float(manifest["scale"][0]), float(manifest["scale"][1]))
-        common = {
-            "users": Vocabulary(_texts(users["id"]), "user"),
-            "items": Vocabulary(_texts(items["id"]), "item"),
-            "scale": scale,
-            "step": manifest["step"],
-            "titles": _texts(items["title"]) if "title" in items else None,
-            "genres": _texts(items["genres"]) if "genres" in items else None,
-            "origin": None if manifest["origin"] is None else Origin(**manifest["origin"]),
-        }
-    except (KeyError, TypeError, ValueError, IndexError, BadData) as e:
-        raise BadArtifact(f"{path}: {e}", "the folder is damaged: make the split again") from e
+    common = _described(path / MANIFEST, manifest) | _vocabularies(files["users"], files["items"])
     return {name: _ratings(files[name], manifest, common) for name in names}, manifest
 
 
@@ -78,8 +66,8 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
     whole = next(iter(parts.values()))
     user_ids, item_ids = _shortest(whole.users.ids), _shortest(whole.items.ids)
     write_parquet(folder / "users.parquet", {"id": whole.users.ids})
-    texts = {"title": whole.titles, "genres": whole.genres}
-    known = {name: _texts([text or "" for text in column]) for name, column in texts.items() if column is not None}
+    texts = {column: getattr(whole, name) for name, column in _TEXTS.items() if getattr(whole, name) is not None}
+    known = {column: _texts([text or "" for text in given]) for column, given in texts.items()}
     write_parquet(folder / "items.parquet", {"id": whole.items.ids, **known})
     for name, part in parts.items():
         columns = {"user": user_ids[part.user], "item": item_ids[part.item], "rating": part.value}
@@ -137,6 +125,29 @@ def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
         raise BadArtifact(f"{file} is missing", "the folder is incomplete: make the split again")
     if _digest(file) != expected:
         raise BadArtifact(f"{file} is not the file that was saved: its SHA-256 differs", "make the split again")
+
+
+def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest says of all ratings."""
+    try:
+        low, high = manifest["scale"]
+        return {
+            "scale": (float(low), float(high)),
+            "step": manifest["step"],
+            "origin": None if manifest["origin"] is None else Origin(**manifest["origin"]),
+        }
+    except (KeyError, TypeError, ValueError) as e:
+        raise BadArtifact(f"{file} has no usable scale, step or origin: {e}", "make the split again") from e
+
+
+def _vocabularies(users_file: Path, items_file: Path) -> dict[str, Any]:
+    users, items = _columns(users_file), _columns(items_file)
+    texts = {name: _texts(items[column]) for name, column in _TEXTS.items() if column in items}
+    try:
+        known = {"users": Vocabulary(_texts(users["id"]), "user"), "items": Vocabulary(_texts(items["id"]), "item")}
+    except (KeyError, BadData) as e:
+        raise BadArtifact(f"{users_file.parent}: ids of users or items: {e}", "make the split again") from e
+    return known | texts
 
 
 def _ratings(file: Path, manifest: dict[str, Any], common: dict[str, Any]) -> Ratings:
