@@ -70,7 +70,7 @@ class Ranked:
 
     def sum(self, values: Doubles | Mask) -> Doubles:
         """(n_users,) sum of (r,) values over each user's relevant items."""
-        return np.bincount(self.user, values.astype(np.float64), minlength=len(self.candidates))
+        return np.asarray(np.bincount(self.user, values, minlength=len(self.candidates)), dtype=np.float64)
 
     def hits(self, k: int) -> Doubles:
         """(n_users,) relevant items among the first k."""
