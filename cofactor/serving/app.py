@@ -12,6 +12,7 @@ from fastapi import Query as FromQuery
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -45,45 +46,45 @@ async def ready(request: Request) -> Response:
     return _json({"model": _ask(request).version, "status": "ready"})
 
 
-def recommendations(request: Request, user: UserId, query: Annotated[schemas.ListQuery, FromQuery()]) -> Response:
+async def recommendations(request: Request, user: UserId, query: Annotated[schemas.ListQuery, FromQuery()]) -> Response:
     """What a known user would rate highest of the items they have not rated, best first."""
-    return _json(_ask(request).recommendations(user, query.n, query.why))
+    return await _answer(request, Answers.recommendations, user, query.n, query.why, why=query.why)
 
 
-def recommendations_from(request: Request, body: schemas.Ratings) -> Response:
+async def recommendations_from(request: Request, body: schemas.Ratings) -> Response:
     """The same for anybody, from the ratings in the request. Nothing is stored."""
     rated = [(one.item, one.rating) for one in body.ratings]
-    return _json(_ask(request).recommendations_from(rated, body.n, body.why))
+    return await _answer(request, Answers.recommendations_from, rated, body.n, body.why, why=body.why)
 
 
-def explanation(
+async def explanation(
     request: Request, user: UserId, item: ItemId, query: Annotated[schemas.ExplanationQuery, FromQuery()]
 ) -> Response:
     """A user's score for an item, and which of their ratings move it most."""
-    return _json(_ask(request).explanation(user, item, query.n))
+    return await _answer(request, Answers.explanation, user, item, query.n, why=query.n)
 
 
-def similar(request: Request, item: ItemId, query: Annotated[schemas.SimilarQuery, FromQuery()]) -> Response:
+async def similar(request: Request, item: ItemId, query: Annotated[schemas.SimilarQuery, FromQuery()]) -> Response:
     """The items most like one."""
-    return _json(_ask(request).similar(item, query.n))
+    return await _answer(request, Answers.similar, item, query.n)
 
 
-def items(request: Request, query: Annotated[schemas.ItemsQuery, FromQuery()]) -> Response:
+async def items(request: Request, query: Annotated[schemas.ItemsQuery, FromQuery()]) -> Response:
     """Items by words of their titles, without case and accents; without a query, the most rated."""
-    return _json(_ask(request).items(query.query, query.n))
+    return await _answer(request, Answers.items, query.query, query.n)
 
 
-def users(request: Request, query: Annotated[schemas.UsersQuery, FromQuery()]) -> Response:
+async def users(request: Request, query: Annotated[schemas.UsersQuery, FromQuery()]) -> Response:
     """The known users, a page at a time."""
     return _json(_ask(request).users(query.offset, query.n))
 
 
-def reco(request: Request, query: Annotated[schemas.RecoQuery, FromQuery()]) -> Response:
+async def reco(request: Request, query: Annotated[schemas.RecoQuery, FromQuery()]) -> Response:
     """A user's recommendations as two columns: predicted ratings and titles."""
-    return _json(_ask(request).reco(query.user, query.n))
+    return await _answer(request, Answers.reco, query.user, query.n)
 
 
-def card(request: Request) -> Response:
+async def card(request: Request) -> Response:
     """What the model is: how it was trained, how well it did, its sizes and its scale."""
     return _json(_ask(request).card())
 
@@ -159,6 +160,18 @@ def create_app(service: Service) -> FastAPI:
 def _ask(request: Request) -> Answers:
     answers: Answers = request.state.answers
     return answers
+
+
+async def _answer(request: Request, question: Callable[..., Answer], *asked: Any, why: int = 0) -> Response:
+    """The answer to a question, in the event loop where it is brief and in another thread where it is not.
+
+    A list of a few thousand items takes half a millisecond, most of it in Python: a second thread would wait for the
+    interpreter's lock and make it four times as long. A list of a million items takes tens, outside the lock.
+    """
+    answers = _ask(request)
+    if answers.brief(why):
+        return _json(question(answers, *asked))
+    return _json(await run_in_threadpool(question, answers, *asked))
 
 
 def _json(answer: Answer) -> Response:

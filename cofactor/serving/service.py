@@ -1,7 +1,9 @@
 """Which bundle is live, and what can be asked of it. Knows nothing of HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,15 @@ from cofactor.models.base import Reason, Recommendation
 from cofactor.serving.bundle import Bundle
 
 Answer = dict[str, Any]  # what becomes a JSON object
+BRIEF = 0.02  # seconds that other requests may well wait
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that a list takes for the user with the longest history: without reasons, and with."""
+
+    plain: float = 0.0
+    explained: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,11 @@ class Answers:
     """Everything one request may ask, of one bundle: an answer never mixes two versions of a model."""
 
     bundle: Bundle
+    pace: Pace = Pace()
+
+    def brief(self, why: int = 0) -> bool:
+        """Whether a list is made so quickly that handing it to another thread would cost more than waiting for it."""
+        return (self.pace.explained if why else self.pace.plain) < BRIEF
 
     @property
     def version(self) -> str:
@@ -103,26 +119,32 @@ class Service:
 
     def warm_up(self) -> None:
         """Answers one request of each costly kind, so that no user waits for pages of memory or for an index."""
-        _exercise(self._answers)
-        self.ready = True
+        self.replace(self._answers.bundle)
 
     def replace(self, bundle: Bundle) -> None:
         """Puts another bundle in the place of the live one, warm; the old one stays where the new one cannot answer."""
-        candidate = Answers(bundle)
-        _exercise(candidate)
-        self._answers = candidate
+        self._answers = Answers(bundle, _exercise(Answers(bundle)))
         self.ready = True
 
 
-def _exercise(answers: Answers) -> None:
+def _exercise(answers: Answers) -> Pace:
+    """Asks everything that is built on first use, then takes the time of what costs most."""
     catalog = answers.bundle.model.catalog
     answers.items("a", 1)
     answers.card()
-    if len(catalog.users):
-        answers.recommendations(str(catalog.users.ids[0]), 10, 1)
     if len(catalog.items):
-        answers.recommendations_from([(str(catalog.items.ids[0]), catalog.scale[1])], 10, 1)
         answers.similar(str(catalog.items.ids[0]), 10)
+    if not len(catalog.users):
+        return Pace()
+    heaviest = str(catalog.users.ids[int(catalog.user_counts.argmax())])
+    answers.recommendations(heaviest, 10, 1)
+    return Pace(*(_seconds(partial(answers.recommendations, heaviest, 10, why)) for why in (0, 1)))
+
+
+def _seconds(ask: Callable[[], object]) -> float:
+    start = perf_counter()
+    ask()
+    return perf_counter() - start
 
 
 def _lines(listed: Sequence[Recommendation]) -> list[Answer]:
