@@ -89,7 +89,7 @@ def fit(
     best = course.run(judged(trainer.epochs(split.train), validation, patience), log, trainer.name)
     model, interrupted, refitted = best.model, course.interrupted, False
     if refit and validation is not None and not interrupted:
-        both = judged(islice(trainer.epochs(together(split.train, validation)), best.epoch.number), None)
+        both = judged(islice(trainer.epochs(joined(split.train, validation)), best.epoch.number), None)
         again = Course(console)
         last = again.run(both, None, f"{trainer.name}, refitting")
         interrupted = again.interrupted
@@ -99,7 +99,7 @@ def fit(
     return Fitted(model, best.epoch.number, course.epochs, seconds, interrupted, refitted)
 
 
-def together(train: Ratings, validation: Ratings) -> Ratings:
+def joined(train: Ratings, validation: Ratings) -> Ratings:
     """The rows of two parts of one split as one."""
     both: dict[str, Any] = {
         name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")
