@@ -46,7 +46,7 @@ _HOME = {
     "load": "cofactor.artifact",
 }
 
-__all__ = [*_HOME]  # noqa: PLE0604  # the names themselves stand in _HOME
+__all__ = [*_HOME]  # the names themselves stand in _HOME
 
 
 def __getattr__(name: str) -> Any:

@@ -64,16 +64,19 @@ class Row:
     @classmethod
     def of(cls, judged: Judged, seconds: float) -> "Row":
         epoch = judged.epoch
-        return cls(epoch.number, epoch.train_rmse, judged.rmse, judged.mae, judged.best and judged.rmse is not None, seconds)
+        return cls(
+            epoch.number, epoch.train_rmse, judged.rmse, judged.mae, judged.best and judged.rmse is not None, seconds
+        )
 
     def cells(self) -> tuple[str, ...]:
         """The figures as text, empty where there is none."""
-        figures = ("" if f is None else f"{f:.4f}" for f in (self.train_rmse, self.validation_rmse, self.validation_mae))
+        figures = (
+            "" if f is None else f"{f:.4f}" for f in (self.train_rmse, self.validation_rmse, self.validation_mae)
+        )
         return (str(self.epoch), *figures, "*" if self.best else "", f"{self.seconds:.2f}")
 
 
-def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training"
-) -> Generator[J]:
+def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training") -> Generator[J]:
     """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
 
     `log`: a CSV file of the same rows, complete after every epoch; its folder is made. The bar is gone at the end, the

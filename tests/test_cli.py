@@ -116,7 +116,9 @@ def test_a_bug_is_one_line_and_a_traceback_on_request(run: Run, monkeypatch: pyt
 
 
 def test_a_reader_that_stops_early_is_no_error(saved: Path) -> None:
-    command = f"{sys.executable} -c 'from cofactor.cli import main; main()' recommend {saved}/baseline 1 -n 100 | head -1"
+    command = (
+        f"{sys.executable} -c 'from cofactor.cli import main; main()' recommend {saved}/baseline 1 -n 100 | head -1"
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr

@@ -83,7 +83,7 @@ def test_bad_questions(arguments: list[str], said: str, hint: str, saved: Path, 
 def test_lists_of_all_users_are_those_of_each(saved: Path, model: Model, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "new" / "top.parquet"
     done = run("recommend", saved / "baseline", "--all", "-n", "100", "-o", out, "--json")
-    rows = duckdb.sql(f'SELECT "user", item, rank, title FROM \'{out}\'').fetchall()
+    rows = duckdb.sql(f"SELECT \"user\", item, rank, title FROM '{out}'").fetchall()
     assert json.loads(done.stdout)["rows"] == len(rows)
     assert rows == [
         (user, one.item, place, one.title)
@@ -118,7 +118,9 @@ def test_predictions_are_those_of_the_model_in_the_order_of_the_file(
 ) -> None:
     file = pairs(tmp_path / "pairs.csv", "userId,movieId\n7,5\n3,119\n7,5\n299,1\n")
     rows = list(csv.DictReader(run("predict", saved / "baseline", file).stdout.splitlines()))
-    expected = model.predict(model.catalog.users.rows(["7", "3", "7", "299"]), model.catalog.items.rows(["5", "119", "5", "1"]))
+    expected = model.predict(
+        model.catalog.users.rows(["7", "3", "7", "299"]), model.catalog.items.rows(["5", "119", "5", "1"])
+    )
     assert [(row["user"], row["item"]) for row in rows] == [("7", "5"), ("3", "119"), ("7", "5"), ("299", "1")]
     assert np.array([float(row["prediction"]) for row in rows]) == pytest.approx(expected, abs=1e-4)
     assert {row["fallback"] for row in rows} == {""}

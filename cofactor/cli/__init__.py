@@ -59,10 +59,11 @@ class Commands(click.Group):
             raise unknown_choice("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(self, *arguments: Any, **extra: Any) -> Any:
         """Runs one command and exits: 0, the error's own code, 1 for a bug, 130 after Ctrl-C."""
+        extra = {"prog_name": "cofactor", **extra, "standalone_mode": False}
         try:
-            code = super().main(args, prog_name or "cofactor", **{**extra, "standalone_mode": False})
+            code = super().main(*arguments, **extra)
             sys.exit(code if isinstance(code, int) else 0)
         except CofactorError as error:
             fail(error.message, error.hint, error.exit_code)

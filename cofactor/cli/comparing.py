@@ -55,7 +55,10 @@ def _markdown(comparison: Comparison) -> str:
     parts = ["# Comparison", _markdown_table(*table(comparison))]
     for metric, found in comparison.differences.items():
         rows = [_difference(name, one) for name, one in found.items()]
-        parts += [f"## {metric}: paired differences from the best", _markdown_table(rows, ["model", "difference", "95 % interval", "verdict"])]
+        parts += [
+            f"## {metric}: paired differences from the best",
+            _markdown_table(rows, ["model", "difference", "95 % interval", "verdict"]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

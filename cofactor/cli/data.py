@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.ratings import Ratings
-    from cofactor.data.split import Split
+    from cofactor.data.split import Kind, Split
     from cofactor.data.synthetic import Made
 
 MADE = "made"
@@ -120,7 +120,7 @@ def unknown_data(name: str, known: list[str]) -> CofactorError:
 class SplitRecipe:
     """How ratings were split in memory, so that the same split can be made again."""
 
-    kind: str = "random"
+    kind: "Kind" = "random"
     seed: int = 0
     test: float = 0.1
     validation: float = 0.1

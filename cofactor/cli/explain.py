@@ -31,7 +31,9 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     because = loaded.explain(user, item, n)
     title = catalog.title(catalog.items.row(item))
     if as_json:
-        print_json({"user": user, "item": item, "title": title, "score": score, "because": [asdict(b) for b in because]})
+        print_json(
+            {"user": user, "item": item, "title": title, "score": score, "because": [asdict(b) for b in because]}
+        )
         return
     click.echo(f"{title}: {score:.2f} for user {user}")
     rows = [[b.item, b.title, f"{b.rating:g}", f"{b.effect:+.3f}"] for b in because]

@@ -7,7 +7,7 @@ import click
 from cofactor.cli.screen import as_json, messages, print_json, quietly
 
 
-class Count(click.ParamType):
+class Count(click.ParamType[int]):
     """A whole number, also as 1e6 or 1_000_000."""
 
     name = "count"

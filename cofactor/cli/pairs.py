@@ -37,7 +37,7 @@ def answers(model: Model, path: Path, columns: Mapping[str, str]) -> Iterator[An
 
 
 def predict(model: Model, user: Rows, item: Rows) -> Floats:
-    """(n,) predictions of (n,) pairs of rows, -1 for an id the model does not know; as `evaluate` scores them, clipped."""
+    """(n,) predictions of (n,) pairs of rows, -1 where an id is unknown; scored as `evaluate` does, and clipped."""
     catalog = model.catalog
     none = np.empty(0, dtype=np.int32)
     held = HeldOut(catalog, none, none, np.empty(0, dtype=np.float32), none, none, unknown_users=1, unknown_items=1)
@@ -54,7 +54,9 @@ def read_pairs(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[list[st
     source = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, header = true, all_varchar = true)"
     with duckdb.connect() as database:
         try:
-            names = [column[0] for column in database.execute(f"SELECT * FROM {source} LIMIT 0", [str(path)]).description]
+            names = [
+                column[0] for column in database.execute(f"SELECT * FROM {source} LIMIT 0", [str(path)]).description
+            ]
             user, item = (_quoted(_column(role, names, columns, path)) for role in ("user", "item"))
             query = f"SELECT CAST({user} AS VARCHAR), CAST({item} AS VARCHAR) FROM {source}"
             database.execute(query, [str(path)])

@@ -25,13 +25,11 @@ COLUMNS = ("user", "item", "prediction", "fallback")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead of stdout.")
 @as_json
 @quietly
-def predict(
-    model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool
-) -> None:
+def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
     """Predicted ratings of the pairs in PAIRS (CSV, TSV or Parquet with columns user and item), as CSV.
 
-    The column `fallback` is empty where the model knows both; `user`, `item` or `user+item` where it has seen no rating of them
-    in training: such a user gets what an empty history gets, such an item what is left of the formula without it.
+    The column `fallback` names which of user and item had no rating in training, and is empty where both had: such a
+    user gets what an empty history gets, such an item what is left of the formula without it.
     """
     from cofactor.artifact import load
     from cofactor.cli.pairs import answers

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import MADE, Source, read_ratings, reading_options
+from cofactor.cli.data import MADE, Source, SplitRecipe, read_ratings, reading_options
 from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.train import recipe_of, split_options
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.split import Split
+
+
+COUNTS = "train", "validation", "test"
 
 
 @click.command()
@@ -38,19 +41,20 @@ def split(data: str, out: Path | None, folds: int | None, published: bool, **opt
     out = out or Path("splits") / Path(source.name).stem
     if folds and published:
         raise click.UsageError("give one of --folds and --published")
-    if published:
-        made = _published(source)
-    else:
-        made = _made(source, recipe, folds, console)
+    made = _published(source) if published else _made(source, recipe, folds, console)
     saved = list(_saved(made, out, console))
     if as_json:
         print_json({"splits": saved})
         return
-    columns = ["folder", "kind", "train", "validation", "test", "fingerprint"]
-    print_table([[_cell(one[name]) for name in columns] for one in saved], columns, left=2)
+    rows = [
+        [one["folder"], one["kind"], one["fingerprint"][:12], *(f"{one[part]:,}" for part in COUNTS)] for one in saved
+    ]
+    print_table(rows, ["folder", "kind", "fingerprint", *COUNTS], left=3)
 
 
-def _made(source: Source, recipe: Any, folds_wanted: int | None, console: "Console") -> "Iterator[tuple[str, Split]]":
+def _made(
+    source: Source, recipe: SplitRecipe, folds_wanted: int | None, console: "Console"
+) -> "Iterator[tuple[str, Split]]":
     """Splits by the name of their folder below the output; "" for the folder itself."""
     from cofactor.data.split import folds, split
 
@@ -60,3 +64,22 @@ def _made(source: Source, recipe: Any, folds_wanted: int | None, console: "Conso
         return
     for number, one in enumerate(folds(ratings, folds_wanted, seed=recipe.seed, validation=recipe.validation), 1):
         yield f"fold-{number}", one
+
+
+def _published(source: Source) -> "Iterator[tuple[str, Split]]":
+    from cofactor.data.split import MOVIELENS_FOLDS, movielens_split
+
+    for name in (*MOVIELENS_FOLDS, "ua", "ub"):
+        yield name, movielens_split(source.path(), name)
+
+
+def _saved(made: "Iterator[tuple[str, Split]]", out: Path, console: "Console") -> "Iterator[dict[str, Any]]":
+    """Saves each split and says what it is."""
+    from cofactor.data.split import save_split
+
+    for name, one in made:
+        folder = out / name
+        with waiting(console, f"saving {folder}"):
+            save_split(one, folder)
+        counts = {part: len(rows) for part, rows in one.parts.items()}
+        yield {"folder": str(folder), "kind": one.kind, "seed": one.seed, "fingerprint": one.fingerprint, **counts}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.data import SplitRecipe, Source, reading_options
+from cofactor.cli.data import Source, SplitRecipe, reading_options
 from cofactor.cli.screen import as_json, quietly
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cofactor.artifact import save
-from cofactor.cli.data import SplitRecipe, Source, open_split
+from cofactor.cli.data import Source, SplitRecipe, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.screen import messages, print_json, waiting
