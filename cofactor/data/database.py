@@ -1,0 +1,59 @@
+"""A database for the time of one reading: in memory, bounded, with a folder to spill to."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from cofactor.errors import BadData, CofactorError, Unavailable
+
+MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
+MOST_THREADS = 8  # reading gains little from more
+
+
+@contextmanager
+def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that spills to `folder`; what goes wrong in it is told as an error of the file `name`."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads(),
+        "memory_limit": MEMORY,
+        "temp_directory": str(folder / "spilled"),
+        "preserve_insertion_order": True,  # ratings keep the order of the file
+    }
+    try:
+        with duckdb.connect(config=settings) as connection:
+            connection.execute("SET TimeZone = 'UTC'")  # dates without a zone are UTC
+            yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from error
+    except duckdb.Error as error:
+        raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from error
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts the name of the file in front of what is said about it."""
+    try:
+        yield
+    except CofactorError as error:
+        raise type(error)(f"{name}: {error.message}", error.hint) from error
+
+
+def threads() -> int:
+    """Processors this process may use, at most MOST_THREADS."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MOST_THREADS)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message, without the kind of error in front and of bounded length."""
+    line = str(error).strip().partition("\n")[0]
+    _, kind, rest = line.partition("Error: ")
+    return (rest if kind else line)[:200]
+
+
+def quoted(text: str) -> str:
+    """A string for SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,160 @@
+"""Ratings from a file, a folder, a zip or a table in memory.
+
+DuckDB reads and types; a table that is clean is read once, as fast as that goes. Where something is wrong, it is read
+again row by row to say what and where.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cofactor.data.database import database, first_line, naming
+from cofactor.data.frames import FRAMES
+from cofactor.data.layouts import Layout, beside, choose
+from cofactor.data.loading import Loaded, latest_rows, load
+from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.rejects import Rejected, load_carefully
+from cofactor.data.source import Source, frame_source, parquet_source, text_source
+from cofactor.data.titles import align, read_titles
+from cofactor.data.zips import members, unzip
+from cofactor.errors import BadData
+
+PARQUET = b"PAR1"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+BAD_ROWS = ("error", "skip")
+GLOB = "*?["  # DuckDB would look for other files
+
+
+def read(
+    source: str | os.PathLike[str] | object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    bad_rows: str = "error",
+    rejected: Path | None = None,
+) -> Ratings:
+    """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
+
+    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped) or Parquet file, a zip, a folder in one of MovieLens'
+    layouts, or a pandas, polars or Arrow table. Columns go by their common names or by `columns`, which maps user, item,
+    rating and time to names ("" for no time); three or four columns without a header are user, item, rating, time.
+    Times are seconds since 1970 (also milli-, micro- and nanoseconds, told by their size) or ISO dates, in UTC where no
+    zone is given. Titles and genres come from u.item, movies.dat, movies.csv or items.csv beside the ratings; items
+    without a rating are left out.
+
+    Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
+    says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
+    rows are written with line, column and reason to `rejected` (`<name>.rejected.csv` in the current folder) and
+    counted in `origin`.
+    """
+    if bad_rows not in BAD_ROWS:
+        raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
+    with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
+        reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
+        if isinstance(source, str | os.PathLike):
+            return reading.path(Path(source))
+        return reading.frame(source)
+
+
+class _Reading:
+    """One call of `read`, with a folder of its own for what is unpacked and spilled."""
+
+    def __init__(self, folder: Path, columns: Mapping[str, str] | None, skip: bool, rejected: Path | None) -> None:
+        self.folder, self.columns, self.skip, self.rejected = folder, columns, skip, rejected
+
+    def frame(self, frame: object) -> Ratings:
+        """The ratings of a table in memory."""
+        if frame is None:
+            raise BadData("there is nothing to read", f"give {FRAMES}")
+        with database(self.folder, "the table") as connection, naming("the table"):
+            source = frame_source(connection, frame, self.columns)
+            return self._ratings(connection, source, "table")
+
+    def path(self, path: Path) -> Ratings:
+        """The ratings of a file, a folder or a zip."""
+        try:
+            if path.is_dir():
+                with naming(str(path)):
+                    layout = choose(_files(path))
+                return self._files(path, layout, path.name, str(path / layout.ratings))
+            if not path.is_file():
+                what = "is not a file" if path.exists() else "no such file or folder"
+                raise BadData(f"{path}: {what}", f"give {FRAMES}")
+            if _starts(path) in ZIP or path.suffix == ".zip":
+                return self._zip(path)
+            names = [file.name for file in path.parent.iterdir()]
+            return self._files(path.parent, beside(path.name, names), path.name, str(path))
+        except OSError as error:
+            raise BadData(f"{error.filename or path}: {error.strerror or error}", "can it be read?") from error
+
+    def _zip(self, path: Path) -> Ratings:
+        with naming(str(path)):
+            layout = choose(members(path))
+            wanted = [name for name in (layout.ratings, layout.titles, layout.genres) if name]
+            unzip(path, self.folder / "unzipped", wanted)
+        return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
+
+    def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
+        path = _plainly_named(folder / layout.ratings, self.folder)
+        with database(self.folder, shown) as connection, naming(shown):
+            parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
+            source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
+            ratings = self._ratings(connection, source, name)
+        return ratings if layout.titles is None else _titled(ratings, folder, layout)
+
+    def _ratings(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> Ratings:
+        loaded, left_out = load(connection, source), Rejected(0, None)
+        if loaded is None:
+            file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
+            loaded, left_out = load_carefully(connection, source, self.folder, file)
+        return _unrepeated(loaded, left_out, name)
+
+
+def _unrepeated(loaded: Loaded, left_out: Rejected, name: str) -> Ratings:
+    keep = latest_rows(loaded.user, loaded.item, loaded.time)
+    columns: dict[str, Any] = {"user": loaded.user, "item": loaded.item, "value": loaded.value, "time": loaded.time}
+    if keep is not None:
+        columns = {role: None if column is None else column[keep] for role, column in columns.items()}
+    rows, kept = len(loaded), len(columns["user"])
+    origin = Origin(name, rows + left_out.count, rows - kept, left_out.count, left_out.file)
+    return Ratings(loaded.users, loaded.items, **columns, origin=origin)
+
+
+def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
+    """The ratings with the titles that lie beside them, where those are of these items."""
+    titles = folder / (layout.titles or "")
+    with naming(str(titles)):
+        try:
+            known = read_titles(titles, folder / layout.genres if layout.genres else None)
+        except duckdb.Error as error:
+            raise BadData(f"cannot be read: {first_line(error)}", "mend the table of titles, or move it away") from error
+    found = align(known, ratings.items)
+    return ratings if found is None else replace(ratings, titles=found[0], genres=found[1])
+
+
+def _files(folder: Path) -> list[str]:
+    """Files in a folder and in the folders right below it."""
+    return [file.relative_to(folder).as_posix() for level in ("*", "*/*") for file in folder.glob(level) if file.is_file()]
+
+
+def _starts(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def _plainly_named(path: Path, folder: Path) -> Path:
+    """The path, or a link to it where DuckDB would take its name for a pattern."""
+    if not any(character in str(path) for character in GLOB):
+        return path
+    link = folder / f"ratings{path.suffix}"
+    link.symlink_to(path.resolve())
+    return link
+
+
+def _stem(name: str) -> str:
+    plain = name.removesuffix(".gz")
+    return plain.rpartition(".")[0] or plain

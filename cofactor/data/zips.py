@@ -1,0 +1,86 @@
+"""Zip files from elsewhere: nothing in them is trusted, neither names nor sizes."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from cofactor.errors import BadData
+
+LARGEST = 32 << 30  # bytes unpacked, in all
+DENSEST = 250  # times smaller than its content that a member may be; ratings come to 5 or 10
+SMALL = 1 << 20  # members up to here may be of any density
+CHUNK = 1 << 20
+CUT = "it is damaged or cut short: fetch it again"
+
+
+def members(path: Path) -> list[str]:
+    """The files in a zip; raises BadData for one that is damaged or that would write or read outside its folder."""
+    with _opened(path) as archive:
+        return [info.filename for info in _checked(archive)]
+
+
+def unzip(path: Path, into: Path, names: Collection[str] | None = None, largest: int = LARGEST) -> list[Path]:
+    """Unpacks the files of a zip, or those named, below the folder `into`, which only this call writes to.
+
+    Raises BadData for a damaged zip, for a name that leads out of the folder (`..`, an absolute path, a symbolic link),
+    for one locked with a password, for more than `largest` bytes or than the disk holds, whatever its headers say.
+    """
+    with _opened(path) as archive:
+        chosen = [info for info in _checked(archive) if names is None or info.filename in names]
+        promised = sum(info.file_size for info in chosen)
+        into.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(into).free
+        if promised > min(largest, free):
+            room = f"{free:,} are free" if free < largest else f"{largest:,} are allowed"
+            raise BadData(f"it unpacks to {promised:,} bytes; {room}", "free some disk space, or unpack it yourself")
+        return [_unpack(archive, info, into) for info in chosen]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except zipfile.BadZipFile as error:
+        raise BadData(f"not a whole zip file ({error})", CUT) from error
+    except (EOFError, zlib.error, NotImplementedError, ValueError) as error:
+        raise BadData(f"the zip cannot be unpacked ({error})", CUT) from error
+    except RuntimeError as error:  # zipfile's word for a password
+        raise BadData(f"the zip cannot be unpacked ({error})", "unpack it yourself and name the folder") from error
+
+
+def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files in a zip, after a look at all its members."""
+    files = []
+    for info in archive.infolist():
+        name = info.filename
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if not parts or ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
+            raise BadData(f"member {name!r} leads out of the folder it is unpacked to", "do not use this zip")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise BadData(f"member {name!r} is a link or a device, not a file", "do not use this zip")
+        if info.file_size > max(SMALL, DENSEST * info.compress_size):
+            raise BadData(f"member {name!r} unpacks to {info.file_size:,} bytes from {info.compress_size:,}",
+                          "it is made to fill the disk: do not use this zip")  # fmt: skip
+        if not info.is_dir():
+            files.append(info)
+    return files
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, into: Path) -> Path:
+    """One member, of no more bytes than its header says; zipfile checks their CRC."""
+    target = into / PurePosixPath(info.filename.replace("\\", "/"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with archive.open(info) as packed, target.open("xb") as file:
+        while chunk := packed.read(CHUNK):
+            written += len(chunk)
+            if written > info.file_size:
+                raise BadData(f"member {info.filename!r} is longer than it says", "do not use this zip")
+            file.write(chunk)
+    return target
