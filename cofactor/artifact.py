@@ -240,7 +240,7 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
     except duckdb.Error as error:
         raise manifests.bad(path, f"cannot be read: {str(error).splitlines()[0]}") from None
     row = columns.pop("row", None)
-    if row is None or not np.array_equal(row, np.arange(n)):
+    if row is None or len(row) != n or not np.array_equal(row, np.arange(n)):
         raise manifests.bad(path, f"does not hold the rows 0 … {n - 1:,} in order")
     if "id" not in columns or columns.keys() - known or any(c.dtype != object for c in columns.values()):
         raise manifests.bad(path, f"has the columns {sorted(columns)}, not texts called {sorted(known)}")
