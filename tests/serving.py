@@ -1,0 +1,84 @@
+"""A model small enough to know every answer of, and a client that asks an app without a network."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.models.factor import FactorModel
+from cofactor.serving.bundle import Bundle
+from cofactor.serving.service import Service
+
+USERS = ["40", "7", "a/b", "a/explanations/b", "José Ω", "100%", "?x=1#y"]
+TITLES = {
+    "50": "Star Wars (1977)",
+    "1": "Cité des enfants perdus, La (1995)",
+    "2": "攻殻機動隊 (1995)",
+    "3": "<script>alert('title')</script>",
+    "4": "Matrix, The (1999)",
+    "a/b": "Amélie (2001)",
+    "x y": "Starship Troopers (1997)",
+    "9": "",
+}
+NOBODY_RATED = "unrated"
+SCALE = (0.5, 5.0)
+
+
+def ratings(users: Sequence[str] = USERS, titles: Mapping[str, str] = TITLES) -> Ratings:
+    """User row k has rated item row k only, with 4.0; the last user, "everything", has rated every item but one."""
+    own, every = np.arange(len(users)), np.arange(len(titles))
+    return Ratings(
+        Vocabulary(np.array([*users, "everything"], dtype=object), "user"),
+        Vocabulary(np.array([*titles, NOBODY_RATED], dtype=object), "item"),
+        np.concatenate([own, np.full(len(every), len(users))]),
+        np.concatenate([own % len(titles), every]),
+        np.repeat(np.float32([4.0, 3.0]), [len(own), len(every)]),
+        scale=SCALE,
+        step=0.5,
+        titles=np.array([*titles.values(), "Never rated"], dtype=object),
+        genres=np.array([*("Action|Sci-Fi" for _ in titles), ""], dtype=object),
+    )
+
+
+def model(rated: Ratings | None = None, shift: int = 1, mean: float = 3.0) -> FactorModel:
+    """The best item of user row k is item row k + shift, far above the scale; the rest score about the mean."""
+    rated = rated or ratings()
+    n_users, n_items = len(rated.users), len(rated.items)
+    vectors = np.zeros((n_users, n_items), dtype=np.float32)
+    vectors[np.arange(n_users), (np.arange(n_users) + shift) % (n_items - 1)] = 9.0
+    return FactorModel(
+        rated.catalog,
+        rated.scale,
+        mean,
+        np.zeros(n_users, dtype=np.float32),
+        np.linspace(0.2, 0.1, n_items, dtype=np.float32),
+        vectors,
+        np.eye(n_items, dtype=np.float32) + 0.01,
+        0.1,
+        0.1,
+    )
+
+
+def bundle(of: Any = None, **manifest: Any) -> Bundle:
+    return Bundle(of or model(), {"trainer": "by hand", **manifest})
+
+
+def service(of: Any = None) -> Service:
+    ready = Service(bundle(of))
+    ready.warm_up()
+    return ready
+
+
+def ask(app: Any, path: str, method: str = "GET", **more: Any) -> httpx.Response:
+    """One request, straight to the application."""
+
+    async def one() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, **more)
+
+    return asyncio.run(one())
