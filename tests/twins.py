@@ -74,9 +74,6 @@ def made_expected(score, noise):
 # ---------------------------------------------------------------------------------------------- kernels/ranks.py
 
 
-# ---- kernels/ranks.py ---------------------------------------------------------------------------------------------
-
-
 def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
     """Sorts each user's candidates, then looks."""
     rank, mid_rank, top = [], [], np.full((len(scores), n_top), -1)
