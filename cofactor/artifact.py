@@ -246,7 +246,9 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
         raise manifests.bad(path, f"has the columns {sorted(columns)}, not texts called {sorted(known)}")
     if np.ma.is_masked(columns["id"]):
         raise manifests.bad(path, "has a row without an id")
-    return {name: np.where(np.ma.getmaskarray(column), None, np.ma.getdata(column)) for name, column in columns.items()}
+    for column in columns.values():
+        np.ma.getdata(column)[np.ma.getmaskarray(column)] = None
+    return {name: np.ma.getdata(column) for name, column in columns.items()}
 
 
 def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_array:

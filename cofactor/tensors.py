@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -50,21 +50,27 @@ def write(path: Path, arrays: Mapping[str, Array]) -> dict[str, str]:
 
 def read(path: Path) -> dict[str, Array]:
     """Every array by name, read-only and memory-mapped; raises BadArtifact that names what is wrong."""
-    size = path.stat().st_size
-    if size < 8:
-        raise _bad(path, f"is {size} bytes long", "it was cut off")
     with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < 8:
+            raise _bad(path, f"is {size} bytes long", "it was cut off")
         length = int.from_bytes(file.read(8), "little")
         if length > min(HEADER_BYTES_AT_MOST, size - 8):
             raise _bad(path, f"claims a header of {length:,} bytes", "it was cut off, or is no safetensors file")
         header = _header(path, file.read(length))
-    places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
-    _check_no_gaps(path, places, size - 8 - length)
-    data = np.asarray(np.memmap(path, np.uint8, mode="r"))[8 + length :]
-    return {name: data[start:stop].view(dtype).reshape(shape) for name, (dtype, shape, start, stop) in places.items()}
+        places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
+        _check_no_gaps(path, places, size - 8 - length)
+        return {name: _mapped(file, 8 + length, place) for name, place in places.items()}
 
 
 Place = tuple[np.dtype[Any], tuple[int, ...], int, int]  # dtype, shape, first byte, byte after the last
+
+
+def _mapped(file: BinaryIO, first: int, place: Place) -> Array:
+    dtype, shape, start, stop = place
+    if start == stop:  # nothing to map
+        return np.empty(shape, dtype)
+    return np.asarray(np.memmap(file, dtype, "r", first + start, shape))
 
 
 def _header(path: Path, text: bytes) -> dict[str, Any]:

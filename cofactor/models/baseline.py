@@ -39,7 +39,7 @@ class BaselineModel(Model):
         else:
             residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
             of = np.repeat(np.arange(len(counts)), counts)
-            bias = np.bincount(of, residual, minlength=len(counts)) / (self.user_l2 + counts)
+            bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
         return np.float32(self.mean) + bias.astype(np.float32)[:, None] + self.item_bias
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:

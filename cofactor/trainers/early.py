@@ -30,6 +30,8 @@ def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 
 
     Without validation ratings, and for models that only rank, every epoch is the best so far and none ends it.
     """
+    if patience < 1:
+        raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
     lowest, waited = float("inf"), 0

@@ -1,0 +1,85 @@
+"""The two kinds of model against their formulas."""
+
+import numpy as np
+import pytest
+
+from cofactor.data.ratings import Ratings, histories
+from cofactor.errors import BadArtifact
+from cofactor.models.baseline import BaselineModel
+from cofactor.models.factor import FactorModel
+from tests.toys import checkerboard, factors, noise
+
+
+@pytest.fixture(scope="module")
+def ratings() -> Ratings:
+    return noise()
+
+
+def test_factor_scores_are_mean_biases_and_dot_product(ratings):
+    model = factors(ratings)
+    for user, item in [(0, 0), (3, 5), (29, 2), (4, 19)]:
+        dot = float(model.user_vectors[user].astype(np.float64) @ model.item_vectors[item])
+        expected = model.mean + float(model.user_bias[user]) + float(model.item_bias[item]) + dot
+        assert model.scores(np.array([user]))[0, item] == pytest.approx(expected, rel=1e-5)
+        assert model.pair_scores(np.array([user]), np.array([item]))[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_factor_fold_in_recovers_planted_taste():
+    train, _ = checkerboard()
+    model = factors(train)
+    even = {item: 5.0 if item % 2 == 0 else 1.0 for item in range(0, 12)}
+    odd = {item: 5.0 if item % 2 == 1 else 1.0 for item in range(0, 12)}
+    scores = model.scores_from(histories([even, odd, {}], 60))
+    assert scores[0, 12::2].min() > scores[0, 13::2].max() + 2
+    assert scores[1, 13::2].min() > scores[1, 12::2].max() + 2
+    np.testing.assert_allclose(scores[2], model.mean + model.item_bias, rtol=1e-5)
+
+
+def test_a_fold_in_does_not_depend_on_who_else_is_folded_in(ratings):
+    model = factors(ratings)
+    together = model.scores_from(ratings.by_user())
+    for user in range(30):
+        np.testing.assert_allclose(model.scores_from(ratings.by_user()[[user]])[0], together[user], rtol=1e-5)
+
+
+def test_fold_in_without_regularisation_is_still_solvable(ratings):
+    trained = factors(ratings)
+    arrays = {name: np.asarray(array) for name, array in trained.arrays().items()}
+    model = FactorModel.of_arrays(
+        ratings.catalog, (0.5, 5), arrays | {"bias_l2": np.array(0.0), "vector_l2": np.array(0.0)}
+    )
+    assert np.isfinite(model.scores_from(histories([{3: 5.0}, {3: 5.0, 4: 1.0}], 20))).all()
+    assert np.isfinite(model.effects(histories([{3: 5.0, 4: 1.0}], 20), np.arange(20))).all()
+
+
+def test_baseline_folds_in_the_bias_it_would_have_learned(ratings):
+    item_bias = np.linspace(-1, 1, 20).astype(np.float32)
+    model = BaselineModel(ratings.catalog, (0.5, 5), 3.0, np.zeros(30, np.float32), item_bias, 4.0)
+    scores = model.scores_from(histories([{0: 5.0, 19: 4.0}, {}], 20))
+    bias = ((5.0 - 3.0 + 1) + (4.0 - 3.0 - 1)) / (4 + 2)
+    np.testing.assert_allclose(scores[0], 3.0 + bias + item_bias, rtol=1e-6)
+    np.testing.assert_allclose(scores[1], 3.0 + item_bias, rtol=1e-6)
+
+
+def test_a_baseline_of_no_pull_answers_for_nobody_known(ratings):
+    model = BaselineModel(ratings.catalog, (0.5, 5), 3.0, np.zeros(30, np.float32), np.zeros(20, np.float32), 0.0)
+    assert np.isfinite(model.scores_from(histories([{}, {2: 4.0}], 20))).all()
+
+
+def test_a_model_that_only_ranks_is_not_clipped(ratings):
+    model = BaselineModel(ratings.catalog, None, 0.0, np.zeros(30, np.float32), np.arange(20, dtype=np.float32), 0.0)
+    assert model.predict(np.array([0]), np.array([18])).tolist() == [18.0]
+    assert model.recommend("29", 2)[0].score == 18.0
+
+
+def test_arrays_are_checked_when_a_model_is_made_of_them(ratings):
+    model = factors(ratings)
+    arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
+    assert FactorModel.of_arrays(ratings.catalog, (0.5, 5), arrays).recommend("3") == model.recommend("3")
+    for name in arrays:
+        with pytest.raises(BadArtifact, match=name):
+            FactorModel.of_arrays(ratings.catalog, None, {n: a for n, a in arrays.items() if n != name})
+        with pytest.raises(BadArtifact, match=name):
+            FactorModel.of_arrays(ratings.catalog, None, arrays | {name: np.full_like(arrays[name], np.nan)})
+        with pytest.raises(BadArtifact, match=name):
+            FactorModel.of_arrays(ratings.catalog, None, arrays | {name: arrays[name][..., None]})

@@ -1,0 +1,151 @@
+"""The base of all trainers, when to stop, and the two simplest trainers against their formulas."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pytest
+
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadData, BadHyperparameter
+from cofactor.models.baseline import BaselineModel
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.base import Epoch, Search, Trainer
+from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.early import best_of, judged
+from cofactor.trainers.popularity import Popularity
+from tests.toys import noise
+
+FOUR = Ratings.of(["a", "a", "b", "b"], ["x", "y", "x", "z"], [1.0, 5.0, 3.0, 3.0])
+
+
+def constant(value: float) -> BaselineModel:
+    return BaselineModel(FOUR.catalog, (1.0, 5.0), value, np.zeros(2, np.float32), np.zeros(3, np.float32), 1.0)
+
+
+def epochs(*values):
+    for number, value in enumerate(values, 1):
+        yield Epoch(number, len(values), constant(value), None)
+
+
+@dataclass(frozen=True)
+class Constant(Trainer):
+    """Predicts what it is told, one value after another."""
+
+    name: ClassVar[str] = "constant"
+
+    start: Annotated[float, "first value", Search(1, 5)] = 5.0
+    steps: Annotated[int, "how often it goes down by one", Search(1, 4, least=0, most=10)] = 4
+    flavour: Annotated[str, "anything"] = "plain"
+    loud: Annotated[bool, "whether it shouts"] = False
+
+    def epochs(self, ratings, resume=None):
+        yield from epochs(*(self.start - step for step in range(self.steps + 1)))
+
+
+def test_the_lowest_validation_error_wins():
+    seen = list(judged(epochs(5, 4, 3, 2, 1), FOUR, patience=1))
+    assert [one.best for one in seen] == [True, True, True, False]
+    assert [one.rmse for one in seen] == pytest.approx([6**0.5, 3**0.5, 2**0.5, 3**0.5])
+    assert [one.mae for one in seen] == pytest.approx([2, 1.5, 1, 1.5])
+    assert best_of(epochs(5, 4, 3, 2, 1), FOUR).model.mean == 3
+    assert best_of(epochs(4, 5, 3), FOUR, patience=2).model.mean == 3
+    assert best_of(epochs(4, 5, 3), FOUR, patience=1).model.mean == 4
+    assert best_of(epochs(2, 4), FOUR).epoch.number == 1, "of equal ones the first"
+
+
+def test_without_validation_every_epoch_is_the_best_so_far():
+    assert [(one.rmse, one.best) for one in judged(epochs(5, 4), None)] == [(None, True)] * 2
+    ranked = Epoch(1, 1, Popularity().fit(FOUR), None)
+    assert [one.best for one in judged([ranked], FOUR)] == [True]
+
+
+def test_errors_of_stopping():
+    with pytest.raises(BadData, match="no validation ratings"):
+        list(judged(epochs(1), FOUR.where(np.zeros(4, dtype=bool))))
+    with pytest.raises(BadHyperparameter, match="diverged"):
+        best_of(epochs(float("nan"), float("nan")), FOUR)
+    for patience in (0, -1):
+        with pytest.raises(BadHyperparameter, match="patience"):
+            list(judged(epochs(1), FOUR, patience))
+
+
+def test_fit_takes_the_last_or_the_best():
+    assert Constant().fit(FOUR).mean == 1
+    assert Constant().fit(FOUR, FOUR).mean == 3
+
+
+def test_hyperparameters_are_read_from_the_fields():
+    start, steps, flavour, loud = Constant.hyperparameters()
+    assert (start.name, start.type, start.default, start.help) == ("start", float, 5.0, "first value")
+    assert start.search == Search(1, 5)
+    assert (steps.type, flavour.search, loud.type) == (int, None, bool)
+    assert Constant(start=2).settings() == {"start": 2, "steps": 4, "flavour": "plain", "loud": False}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"strat": 2}, "no hyperparameter 'strat'"),
+        ({"start": "2"}, "start is '2', not float"),
+        ({"start": True}, "start is True"),
+        ({"steps": 2.0}, "steps is 2.0, not int"),
+        ({"steps": None}, "steps is None"),
+        ({"loud": 1}, "loud is 1, not bool"),
+        ({"flavour": 3}, "flavour is 3, not str"),
+        ({"start": 0.5}, "start is 0.5"),
+        ({"start": float("nan")}, "start is nan"),
+        ({"start": float("inf")}, "start is inf"),
+        ({"steps": -1}, "steps is -1"),
+        ({"steps": 11}, "steps is 11"),
+    ],
+)
+def test_wrong_hyperparameters(options, says):
+    with pytest.raises(BadHyperparameter, match=says) as caught:
+        Constant.of(**options)
+    assert caught.value.hint
+    if "strat" in options:
+        assert caught.value.hint == "did you mean start?"
+
+
+def test_an_integer_is_a_number():
+    assert Constant.of(start=3, steps=0).fit(FOUR).mean == 3
+
+
+def test_trainers_by_name():
+    assert all(trainer.name == name for name, trainer in TRAINERS.items())
+    assert {"popularity", "baseline"} <= TRAINERS.keys()
+
+
+def test_popularity_counts_raters():
+    ratings = noise()
+    model = Popularity().fit(ratings)
+    counts = [int((ratings.item == i).sum()) for i in range(20)]
+    np.testing.assert_array_equal(model.scores(np.array([0, 29])), [counts, counts])
+    assert model.scale is None
+    listed = [int(line.item) for line in model.recommend("29", 20)]
+    assert listed == sorted(range(19), key=lambda i: (-counts[i], i))
+
+
+def test_baseline_is_the_minimum_of_its_objective():
+    ratings = noise()
+    trainer = Baseline(user_l2=2.0, item_l2=3.0, sweeps=60)
+    model = trainer.fit(ratings)
+    mean = ratings.value.astype(np.float64).mean()
+    n, n_users, n_items = len(ratings), 30, 20
+    design = np.zeros((n, n_users + n_items))
+    design[np.arange(n), ratings.user] = 1
+    design[np.arange(n), n_users + ratings.item] = 1
+    penalty = np.diag([2.0] * n_users + [3.0] * n_items)
+    exact = np.linalg.solve(design.T @ design + penalty, design.T @ (ratings.value - mean))
+    np.testing.assert_allclose(np.concatenate([model.user_bias, model.item_bias]), exact, atol=1e-4)
+    assert model.mean == pytest.approx(mean)
+    last = list(trainer.epochs(ratings))[-1]
+    rmse = np.sqrt(np.mean((model.pair_scores(ratings.user, ratings.item) - ratings.value) ** 2))
+    assert last.train_rmse == pytest.approx(float(rmse), rel=1e-4)
+
+
+def test_baseline_without_pull():
+    model = Baseline(user_l2=0.0, item_l2=0.0).fit(noise())
+    assert np.isfinite(model.scores(np.arange(30))).all()
+    assert np.isfinite(model.scores_from(noise().by_user())).all()
