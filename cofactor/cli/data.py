@@ -1,8 +1,9 @@
 """What a DATA argument means: a known name, a file, a MovieLens folder or zip, a split folder, or the made data."""
 
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MADE = "made"
 FOLDER_VARIABLE = "COFACTOR_DATA"
 ROLES = ("user", "item", "rating", "time")
+BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +54,7 @@ def reading_options(command: F) -> F:
         ),
         click.option(
             "--column",
+            "--columns",
             "columns",
             multiple=True,
             metavar="ROLE=NAME",
@@ -74,7 +77,7 @@ class Source:
     @classmethod
     def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
         """From the argument and the reading options, which are taken out of `options`."""
-        columns = dict(role(text) for text in options.pop("columns"))
+        columns = named_columns(options.pop("columns"))
         return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
 
     @classmethod
@@ -159,7 +162,9 @@ def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple
 
     if source.data != MADE and (source.path() / MANIFEST).is_file():
         with waiting(console, f"reading {source.name}"):
-            return load_split(source.path()), None
+            parts = load_split(source.path())
+        console.print(f"{source.name}: {parts!r}", markup=False)
+        return parts, None
     ratings = read_ratings(source, console)
     with waiting(console, "splitting"):
         parts = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
@@ -184,8 +189,7 @@ def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") 
 def _read(source: Source) -> "Ratings":
     from cofactor.data.read import read
 
-    rejected = Path(f"{source.name}.rejected.csv") if source.bad_rows == "skip" else None
-    return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows, rejected=rejected)
+    return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows)
 
 
 def made() -> "Made":
@@ -196,9 +200,13 @@ def made() -> "Made":
     return make(Recipe(users=2_000, items=800, per_user=60, seed=0, pattern="taste", rank=8, noise=0.5))
 
 
-def role(text: str) -> tuple[str, str]:
-    """The two halves of ROLE=NAME."""
-    which, equals, name = text.partition("=")
-    if which not in ROLES or not equals or not name:
-        raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {', '.join(ROLES)}", param_hint="--column")
-    return which, name
+def named_columns(given: Iterable[str]) -> dict[str, str]:
+    """Column names by role, from texts of ROLE=NAME or ROLE=NAME,ROLE=NAME; `time=` says that there are no times."""
+    named = {}
+    for text in (part for one in given for part in BETWEEN_ROLES.split(one)):
+        role, equals, name = text.partition("=")
+        if role not in ROLES or not equals or not (name or role == "time"):
+            known = ", ".join(ROLES)
+            raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {known}", param_hint="--column")
+        named[role] = name
+    return named

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cofactor.cli.data import role
+from cofactor.cli.data import named_columns
 from cofactor.cli.screen import as_json, messages, print_json, quietly
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ COLUMNS = ("user", "item", "prediction", "fallback")
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("pairs", type=click.Path(path_type=Path))
-@click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="The column of user or item. Repeatable.")
+@click.option(
+    "--column",
+    "--columns",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="The column of user or item. Repeatable.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead of stdout.")
 @as_json
 @quietly
@@ -34,7 +41,7 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     from cofactor.artifact import load
     from cofactor.cli.pairs import answers
 
-    answered = answers(load(model), pairs, dict(role(text) for text in columns))
+    answered = answers(load(model), pairs, named_columns(columns))
     if as_json and out is None:
         print_json({"predictions": [dict(zip(COLUMNS, one, strict=True)) for one in answered]})
         return
