@@ -2,7 +2,7 @@
 
     python benchmarks/made_data.py --users 1e6 --items 1000 --per-user 30
 
-Each step runs in a process of its own; a small run before it compiles the kernels, as they are cached between processes.
+Each step runs in a process of its own. A small run before it compiles the kernels; processes after it find them cached.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def measured(step: str, size: tuple[int, int, int], folder: Path) -> dict[str, A
 
 
 def prepared(step: str, size: tuple[int, int, int], folder: Path) -> Callable[[], str]:
-    from cofactor.data.split import load_split, save_split, split
+    from cofactor.data.split import load_split, split
     from cofactor.data.synthetic import generate, generate_parquet
 
     generate(100, 10, 2)  # compiles
@@ -65,14 +66,16 @@ def prepared(step: str, size: tuple[int, int, int], folder: Path) -> Callable[[]
         return lambda: repr(load_split(folder / "split"))
     ratings = generate(*size)
     if step == "save the split":
-        made = split(ratings)
-        return lambda: str(save_split(made, folder / "split") or f"{folder_size(folder / 'split'):.0f} MB on disk")
+        return partial(saved, split(ratings), folder / "split")
     kind: Any = {"split at random": "random", "split by time": "time", "split last": "last"}[step]
     return lambda: repr(split(ratings, kind))
 
 
-def folder_size(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+def saved(made: Any, path: Path) -> str:
+    from cofactor.data.split import save_split
+
+    save_split(made, path)
+    return f"{sum(file.stat().st_size for file in path.iterdir()) / 1e6:.0f} MB on disk"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Splits: parts that are disjoint and complete, the same for the same seed, and proof against a damaged folder."""
 
+import hashlib
 import json
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,7 +176,9 @@ def test_the_fingerprint_sees_ids_and_parts_and_neither_order_nor_numbering(rati
 def test_the_fingerprint_is_what_its_page_says():
     ratings = Ratings.of(["b", "a", "b", "a"], ["2", "10", "10", "2"], [1, 2, 3, 4])
     made = Split(ratings.where([0, 1]), ratings.where([2]), ratings.where([3]), "hand", 7)
-    assert made.fingerprint == "9c6d80c1118d2c017d0f890a8971d29f2b54d59298bf5e76402b8d0f1bb244cf"
+    # a, b and 10, 2 by code point; (2 user + item) · 4 + part: a 10 train, a 2 test, b 10 validation, b 2 train
+    head = json.dumps(["cofactor split 1", "hand", 7, ["a", "b"], ["10", "2"]]).encode()
+    assert made.fingerprint == hashlib.sha256(head + struct.pack("<4Q", 0, 6, 9, 12)).hexdigest()
 
 
 def test_overlapping_parts_are_refused_and_the_pair_named():

@@ -45,9 +45,8 @@ def find_columns(names: Sequence[str], chosen: Mapping[str, str] | None = None) 
             found[role] = place
     missing = [role for role in REQUIRED if role not in found]
     if missing:
-        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
         raise BadData(
-            f"no column for the {' and the '.join(missing)} among {shown}",
+            f"no column for the {' and the '.join(missing)} among {_shown(names)}",
             "say which it is: --columns user=NAME,item=NAME,rating=NAME (columns={...} in Python)",
         )
     _refuse_one_for_two(names, found)
@@ -70,7 +69,7 @@ def _named(names: Sequence[str], name: str) -> int | None:
         return None
     if name in names:
         return list(names).index(name)
-    raise BadData(f"no column {name!r} among {', '.join(names[:12])}", "give the name as it stands in the file")
+    raise BadData(f"no column {name!r} among {_shown(names)}", "give the name as it stands in the file")
 
 
 def _common(names: Sequence[str], role: str, taken: Mapping[str, int]) -> int | None:
@@ -84,6 +83,12 @@ def _refuse_one_for_two(names: Sequence[str], found: Mapping[str, int]) -> None:
         roles = [role for role, where in found.items() if where == place]
         if len(roles) > 1:
             raise BadData(f"column {names[place]!r} is named for {' and '.join(roles)}", "one column has one meaning")
+
+
+def _shown(names: Sequence[str]) -> str:
+    cut = [name if len(name) <= 40 else name[:40] + "…" for name in names[:12]]
+    listed = ", ".join(cut) + (", …" if len(names) > 12 else "")
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in listed)
 
 
 def plain_name(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from cofactor.errors import BadData, CofactorError, Unavailable
+from cofactor.errors import BadData, Unavailable
 
 MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
 MOST_THREADS = 8  # reading gains little from more
@@ -32,15 +32,6 @@ def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from error
 
 
-@contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Puts the name of the file in front of what is said about it."""
-    try:
-        yield
-    except CofactorError as error:
-        raise type(error)(f"{name}: {error.message}", error.hint) from error
-
-
 def threads() -> int:
     """Processors this process may use, at most MOST_THREADS."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -57,3 +48,8 @@ def first_line(error: BaseException) -> str:
 def quoted(text: str) -> str:
     """A string for SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """The name of a column for SQL."""
+    return '"' + name.replace('"', '""') + '"'

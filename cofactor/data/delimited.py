@@ -1,4 +1,4 @@
-"""What a text file of ratings looks like: its delimiter, its header and which column is what, told from its first lines."""
+"""How a text file of ratings is written, told from its first lines: delimiter, header, which column is what."""
 
 import codecs
 import csv
@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from cofactor.data.columns import REQUIRED, ROLES, checked_choice, find_columns
 from cofactor.errors import BadData
@@ -66,7 +66,7 @@ def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
 
 def open_text(path: Path) -> IO[bytes]:
     """The bytes of a text file, unpacked where it is gzipped."""
-    return gzip.open(path) if is_gzip(path) else path.open("rb")
+    return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")
 
 
 def is_gzip(path: Path) -> bool:

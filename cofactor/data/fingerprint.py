@@ -12,14 +12,14 @@ import numpy as np
 
 from cofactor.arrays import Array, Rows
 from cofactor.data.ratings import Ratings
-from cofactor.data.vocabulary import Vocabulary, natural_order
+from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 
 def fingerprint_of(parts: Sequence[Ratings], kind: str, seed: int) -> str:
     """Hex SHA-256 of up to four parts over one pair of vocabularies; raises BadData where a pair occurs twice.
 
-    Pairs are numbered over the ids that were rated, in their natural order, and all parts put in order in one sort.
+    Pairs are numbered over the ids that were rated, by code point, and all parts put in order in one sort.
     """
     users, user_place = _rated(parts[0].users, [p.user for p in parts])
     items, item_place = _rated(parts[0].items, [p.item for p in parts])
@@ -41,10 +41,10 @@ def fingerprint_of(parts: Sequence[Ratings], kind: str, seed: int) -> str:
 
 
 def _rated(known: Vocabulary, columns: list[Rows]) -> tuple[list[str], Array]:
-    """The ids that occur, in natural order, and (n,) uint64 the place of each row among them."""
-    counts = sum(np.bincount(rows, minlength=len(known)) for rows in columns)
-    rows = np.flatnonzero(counts)
-    ids = natural_order(known.ids[rows].tolist())
+    """The ids that occur, by code point, and (n,) uint64 the place of each row among them."""
+    rows = np.flatnonzero(sum(np.bincount(rows, minlength=len(known)) for rows in columns))
+    ids = known.ids[rows].tolist()
+    order = sorted(range(len(ids)), key=ids.__getitem__)
     place = np.zeros(len(known), dtype=np.uint64)
-    place[known.rows(ids)] = np.arange(len(ids), dtype=np.uint64)
-    return ids, place
+    place[rows[order]] = np.arange(len(ids), dtype=np.uint64)
+    return [ids[i] for i in order], place

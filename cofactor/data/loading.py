@@ -19,6 +19,7 @@ from cofactor.data.vocabulary import Vocabulary
 # Above them a count of seconds would be far in the future: it is of milliseconds, microseconds, nanoseconds.
 UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 DENSE = 1 << 24  # ids up to here, or up to four times their number, are looked up in an array
+HASHES = 1 << 24
 PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
 
 
@@ -131,7 +132,9 @@ def latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | No
 
     Sorts one 64-bit key a rating, and looks closely only at the pairs that repeat.
     """
-    pair = (user.astype(np.int64) << 32) | item
+    pair = user.astype(np.int64)
+    pair <<= 32
+    pair |= item
     if (pair[1:] > pair[:-1]).all():  # as in MovieLens' own files
         return None
     ordered = np.sort(pair)
@@ -139,12 +142,20 @@ def latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | No
     if not len(repeated):
         return None
     del ordered
-    where = np.flatnonzero(np.isin(pair, repeated))
+    where = _among(pair, repeated)
     latest = where[latest_of_each_pair(user[where], item[where], None if time is None else time[where])]
     keep = np.ones(len(pair), dtype=bool)
     keep[where] = False
     keep[latest] = True
     return keep
+
+
+def _among(pair: Times, few: Times) -> Array:
+    """Row numbers of the pairs that are among a few; a table of their hashes passes over nearly all others."""
+    hashes = np.zeros(HASHES, dtype=bool)
+    hashes[(few ^ (few >> 29)) % HASHES] = True
+    likely = np.flatnonzero(hashes[(pair ^ (pair >> 29)) % HASHES])
+    return likely[np.isin(pair[likely], few)]
 
 
 def _strings(texts: list[str]) -> Strings:

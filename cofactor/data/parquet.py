@@ -1,8 +1,8 @@
 """Columns in memory <-> Parquet files, through DuckDB. The order of the rows is kept both ways."""
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -16,15 +16,15 @@ def write_parquet(
     path: Path, columns: Mapping[str, Array], *, compression: str = "zstd", metadata: Mapping[str, str] | None = None
 ) -> None:
     """Writes parallel (n,) columns. Raises duckdb.Error where it cannot."""
-    with closing(_database().cursor()) as database:
-        database.register("given", {name: _native(column) for name, column in columns.items()})
+    with _connection() as database:
+        database.register("given", {name: np.ascontiguousarray(column) for name, column in columns.items()})
         _copy(database, "FROM given", path, compression, metadata or {})
 
 
 def join_parquet(parts: Sequence[Path], path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Writes the rows of several Parquet files, one after the other, to one. Memory does not grow with their number."""
     names = ", ".join(_quoted(_not_a_pattern(part)) for part in parts)
-    with closing(_database().cursor()) as database:
+    with _connection() as database:
         _copy(database, f"FROM read_parquet([{names}])", path, "zstd", metadata or {})
 
 
@@ -34,7 +34,7 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
     Raises duckdb.Error where it cannot be read.
     """
     source = f"read_parquet({_quoted(_not_a_pattern(path))})"
-    with closing(_database().cursor()) as database:
+    with _connection() as database:
         present = [row[0] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()]
         wanted = [name for name in present if not names or name in names]
         listed = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
@@ -45,7 +45,7 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The keys and values that a Parquet file carries beside its rows."""
     query = f"SELECT key, value FROM parquet_kv_metadata({_quoted(_not_a_pattern(path))})"
-    with closing(_database().cursor()) as database:
+    with _connection() as database:
         return {_text(key): _text(value) for key, value in database.execute(query).fetchall()}
 
 
@@ -55,16 +55,19 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(_database().cursor()) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would print to stdout, after two seconds
+        yield connection
+
+
 def _copy(
     database: duckdb.DuckDBPyConnection, query: str, path: Path, compression: str, metadata: Mapping[str, str]
 ) -> None:
     entries = ", ".join(f"{_quoted(key)}: {_quoted(value)}" for key, value in metadata.items())
     extra = f", KV_METADATA {{{entries}}}" if entries else ""
     database.execute(f"COPY ({query}) TO {_quoted(str(path))} (FORMAT parquet, COMPRESSION {compression}{extra})")
-
-
-def _native(column: Array) -> Array:
-    return np.ascontiguousarray(column)
 
 
 def _quoted(text: str) -> str:

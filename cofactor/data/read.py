@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 
-from cofactor.data.database import database, first_line, naming
+from cofactor.data.culprit import naming
+from cofactor.data.database import database, first_line
 from cofactor.data.frames import FRAMES
 from cofactor.data.layouts import Layout, beside, choose
 from cofactor.data.loading import Loaded, latest_rows, load
@@ -40,11 +41,11 @@ def read(
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
     `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped) or Parquet file, a zip, a folder in one of MovieLens'
-    layouts, or a pandas, polars or Arrow table. Columns go by their common names or by `columns`, which maps user, item,
-    rating and time to names ("" for no time); three or four columns without a header are user, item, rating, time.
-    Times are seconds since 1970 (also milli-, micro- and nanoseconds, told by their size) or ISO dates, in UTC where no
-    zone is given. Titles and genres come from u.item, movies.dat, movies.csv or items.csv beside the ratings; items
-    without a rating are left out.
+    layouts, or a pandas, polars or Arrow table. Columns go by their common names or by `columns`, which maps user,
+    item, rating and time to names ("" for no time); three or four columns without a header are user, item, rating,
+    time. Times are seconds since 1970 (also milli-, micro- and nanoseconds, told by their size) or ISO dates, in UTC
+    where no zone is given. Titles and genres come from u.item, movies.dat, movies.csv or items.csv beside the ratings;
+    items without a rating are left out.
 
     Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
     says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
@@ -131,14 +132,15 @@ def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
         try:
             known = read_titles(titles, folder / layout.genres if layout.genres else None)
         except duckdb.Error as error:
-            raise BadData(f"cannot be read: {first_line(error)}", "mend the table of titles, or move it away") from error
+            raise BadData(f"cannot be read: {first_line(error)}", "mend it, or move it away") from error
     found = align(known, ratings.items)
     return ratings if found is None else replace(ratings, titles=found[0], genres=found[1])
 
 
 def _files(folder: Path) -> list[str]:
     """Files in a folder and in the folders right below it."""
-    return [file.relative_to(folder).as_posix() for level in ("*", "*/*") for file in folder.glob(level) if file.is_file()]
+    files = (file for level in ("*", "*/*") for file in folder.glob(level) if file.is_file())
+    return [file.relative_to(folder).as_posix() for file in files]
 
 
 def _starts(path: Path) -> bytes:

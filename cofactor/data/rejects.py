@@ -75,7 +75,8 @@ def _records_of(source: Source, folder: Path) -> str:
     """SQL of RECORD as text: the number of each line or row, its text, what is wrong with its form, its cells."""
     if source.text is not None:
         return write_records(*source.text, folder / "records.csv")
-    cells = [f'{source.id_text(role) if role in ("user", "item") else _text(role)} AS "{role}"' for role in source.types]
+    as_text = {role: source.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
+    cells = [f'{text} AS "{role}"' for role, text in as_text.items()]
     raw = " || ',' || ".join(f"coalesce({_text(role)}, '')" for role in source.types)
     untimed = "" if "time" in source.types else ', NULL::VARCHAR AS "time"'
     return (
@@ -97,7 +98,7 @@ def _judged(records: str, timed: bool) -> str:
         f"WHEN {held} THEN {why.format(**shown)}" for held, (_, _, why) in zip(conditions, faults, strict=True)
     )
     return (
-        f"SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, trim(\"user\") AS user_id, "
+        f'SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, trim("user") AS user_id, '
         f"trim(item) AS item_id, TRY_CAST(rating AS FLOAT) AS rating, "
         f'{SECONDS if timed else "NULL::BIGINT"} AS "time" FROM ({records})'
     )
@@ -116,7 +117,7 @@ def _error(connection: duckdb.DuckDBPyConnection, source: Source, faults: int, r
     if any("UTF-8" in reason for _, _, reason in first):
         hint = f"save the file as UTF-8 (iconv -f LATIN1 -t UTF-8); or {hint}"
     if all(place == "time" for _, place, _ in first):
-        hint = f"times are numbers or ISO dates; to read without them: --columns time= (columns={{'time': ''}}); or {hint}"
+        hint = f"to read without the times: --columns time= (columns={{'time': ''}}); or {hint}"
     return BadData(named + more, hint)
 
 

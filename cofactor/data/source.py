@@ -8,7 +8,7 @@ import duckdb
 
 from cofactor.arrays import Array
 from cofactor.data.columns import ROLES, find_columns
-from cofactor.data.database import quoted
+from cofactor.data.database import quoted, quoted_name
 from cofactor.data.delimited import Form, form_of, is_gzip
 from cofactor.data.frames import columns_of
 
@@ -92,7 +92,7 @@ def frame_source(connection: duckdb.DuckDBPyConnection, frame: object, columns: 
     connection.register("frame", arrays)
     described = connection.execute("DESCRIBE frame").fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
-    return _typed(connection, f"SELECT {', '.join(_quoted_name(role) for role in arrays)} FROM frame", types)
+    return _typed(connection, f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame", types)
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> Source:
@@ -108,8 +108,4 @@ def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str,
 
 def _chosen(where: Mapping[str, int], names: list[str]) -> str:
     """The columns of the roles, in the order of ROLES."""
-    return ", ".join(f'{_quoted_name(names[where[role]])} AS "{role}"' for role in ROLES if role in where)
-
-
-def _quoted_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return ", ".join(f'{quoted_name(names[where[role]])} AS "{role}"' for role in ROLES if role in where)

@@ -144,6 +144,7 @@ class _Block:
 
 def _blocks(recipe: Recipe, threads: int | None) -> Iterator[_Block]:
     """The ratings, a block of whole users at a time. What a block holds does not depend on the number of threads."""
+    planted = recipe.planted  # here, lest every thread make its own
     chunk = max(1, CHUNK_RATINGS // recipe.per_user)
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         for first in range(0, recipe.users, chunk * BLOCK_CHUNKS):
@@ -151,15 +152,17 @@ def _blocks(recipe: Recipe, threads: int | None) -> Iterator[_Block]:
             n = (stop - first) * recipe.per_user
             user = np.repeat(np.arange(first, stop, dtype=np.int32), recipe.per_user)
             item, value, time = np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.int64)
-            one = partial(_make_chunk, recipe, item, value, time, first, chunk)
+            one = partial(_make_chunk, recipe, planted, item, value, time, first, chunk)
             yield _Block(user, item, value, time, sum(pool.map(one, range(first, stop, chunk))))
 
 
-def _make_chunk(recipe: Recipe, item: Rows, value: Floats, time: Times, origin: int, chunk: int, first: int) -> float:
+def _make_chunk(
+    recipe: Recipe, planted: Planted, item: Rows, value: Floats, time: Times, origin: int, chunk: int, first: int
+) -> float:
     """Makes at most a chunk of users from `first`, in their place in the columns of a block that begins at `origin`."""
     from cofactor.kernels import made  # compiles: not for those who only read
 
-    planted, n, rank = recipe.planted, recipe.per_user, recipe.planted.vectors.shape[1]
+    n, rank = recipe.per_user, planted.vectors.shape[1]
     here = slice((first - origin) * n, (first - origin + chunk) * n)
     item, value, time = item[here], value[here], time[here]
     who = np.uint64(recipe.seed), first, n

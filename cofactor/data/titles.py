@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.arrays import Strings
 from cofactor.data.columns import COMMON_NAMES, plain_name
-from cofactor.data.database import quoted
+from cofactor.data.database import quoted, quoted_name
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
@@ -106,8 +106,9 @@ def _from_parquet(path: Path) -> Titles:
         where = _places(names)
         if where is None:
             return {}
-        cells = ("''" if place is None else f'coalesce("{names[place]}"::VARCHAR, \'\')' for place in where)
-        rows = connection.execute(f"SELECT {', '.join(cells)} FROM {table}").fetchall()
+        chosen = (quoted_name(names[place]) if place is not None else "NULL" for place in where)
+        cells = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in chosen)
+        rows = connection.execute(f"SELECT {cells} FROM {table}").fetchall()
         return {id_: (title, _plain_genres(genres)) for id_, title, genres in rows}
 
 

@@ -10,10 +10,13 @@ import math
 
 import numpy as np
 from numba import njit
-
-from cofactor.arrays import Doubles, Floats, Rows, Times
+from numpy.typing import NDArray
 
 Key = np.uint64
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int32]
+Times = NDArray[np.int64]
 
 GOLDEN, MIX1, MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)

@@ -3,5 +3,6 @@
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
+from cofactor.trainers.svd import SVD
 
-TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline)}
+TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD)}

@@ -14,10 +14,10 @@ from cofactor.models.base import Model
 
 @dataclass(frozen=True)
 class Search:
-    """Where a tuner looks for a hyperparameter, and what is allowed at all."""
+    """Where a tuner looks for a hyperparameter (nowhere without `low` and `high`), and what is allowed at all."""
 
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     log: bool = False
     least: float | None = None  # the smallest allowed value; `low` where it is not given
     most: float | None = None  # the largest allowed value; no bound where it is not given
@@ -123,7 +123,7 @@ def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
     search = parameter.search
     if search is None or isinstance(value, str):
         return
-    least = search.low if search.least is None else search.least
+    least = next((bound for bound in (search.least, search.low) if bound is not None), float("-inf"))
     if not least <= value <= (float("inf") if search.most is None else search.most):
         most = "" if search.most is None else f" and at most {search.most:g}"
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {least:g}{most}")

@@ -1,0 +1,55 @@
+"""Environments of the peers, one each, made on first use."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+from pathlib import Path
+
+REQUIREMENTS = {
+    "cornac": ["torch==2.13.0", "cornac==3.0.1"],
+    "libmf": ["numpy", "setuptools", "libmf==0.9.2"],
+    "surprise": ["numpy<2", "pandas", "scikit-surprise==1.1.5"],
+}
+LIBMF_BUILDS = {"libmf-sse": ["-DUSESSE"], "libmf-avx": ["-DUSEAVX", "-mavx"]}
+
+
+def python_of(peer: str, folder: Path) -> Path:
+    """The interpreter of a peer's environment."""
+    home = folder / peer
+    python = home / "bin" / "python"
+    if not (home / "ready").exists():
+        print(f"installing {peer} …", file=sys.stderr)
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *REQUIREMENTS[peer]], check=True)
+        (home / "ready").touch()
+    return python
+
+
+def libmf_builds(folder: Path) -> dict[str, dict[str, str]]:
+    """The environment variables under which LIBMF runs with SSE and with AVX, built from its own sources."""
+    python = python_of("libmf", folder)
+    source = folder / "libmf-0.9.2"
+    if not source.exists():
+        command = [python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+        subprocess.run([*command, "libmf==0.9.2", "-d", folder], check=True)
+        with tarfile.open(folder / "libmf-0.9.2.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    for name, flags in LIBMF_BUILDS.items():
+        if not (folder / f"{name}.so").exists():
+            sources = sorted(map(str, (source / "src_cpp").glob("*.cpp")))
+            command = [
+                "g++",
+                "-O3",
+                "-std=c++11",
+                "-march=native",
+                "-fopenmp",
+                "-DUSEOMP",
+                "-fPIC",
+                "-shared",
+                *flags,
+                *sources,
+            ]
+            subprocess.run([*command, "-o", folder / f"{name}.so"], check=True)
+    return {name: {**os.environ, "LIBMF_OBJ": str(folder / f"{name}.so")} for name in LIBMF_BUILDS}

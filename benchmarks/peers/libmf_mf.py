@@ -1,0 +1,28 @@
+"""Fits LIBMF once and prints what it took as JSON: python libmf_mf.py DATA.npz '{"k": 64, …}' THREADS.
+
+The environment variable LIBMF_OBJ names a build with SSE or AVX; the one that pip makes has neither.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+from libmf import mf
+
+data, options, threads = np.load(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+rows = np.ascontiguousarray(np.stack([data["user"], data["item"], data["value"]], 1), dtype=np.float32)
+l2 = options.pop("l2")
+model = mf.MF(
+    nr_threads=threads, nr_bins=26, lambda_p1=0.0, lambda_q1=0.0, lambda_p2=l2, lambda_q2=l2, quiet=True, **options
+)
+wall, cpu = time.perf_counter(), time.process_time()
+model.fit(rows)
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+p, q = model.p_factors(), model.q_factors()  # its own predict() reads a matrix of pairs column by column
+user, item, truth = data["test_user"], data["test_item"], data["test_value"]
+known = (user < len(p)) & (item < len(q))
+score = np.full(len(user), np.nan)
+score[known] = np.einsum("nk,nk->n", p[user[known]], q[item[known]])
+score = np.clip(np.nan_to_num(score, nan=float(data["value"].mean())), data["value"].min(), data["value"].max())
+print(json.dumps({"wall": wall, "cpu": cpu, "rmse": float(np.sqrt(np.mean((score - truth) ** 2)))}))

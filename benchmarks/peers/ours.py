@@ -1,0 +1,28 @@
+"""Fits cofactor's SVD once, after compiling, and prints what it took as JSON.
+
+python ours.py DATA.npz '{"rank": 64}' THREADS
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.trainers.svd import SVD
+
+data, options, threads = np.load(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+users, items = (
+    Vocabulary(np.arange(n).astype(str).astype(object), noun)
+    for n, noun in zip(data["shape"], ("user", "item"), strict=True)
+)
+train = Ratings(users, items, data["user"], data["item"], data["value"])
+SVD(rank=options.get("rank", 64), n_epochs=1, threads=threads).fit(train.where(slice(0, 100)))  # compiles or loads
+wall, cpu = time.perf_counter(), time.process_time()
+model = SVD(threads=threads, **options).fit(train)
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+prediction = model.predict(data["test_user"], data["test_item"])
+rmse = float(np.sqrt(np.mean((prediction.astype(float) - data["test_value"]) ** 2)))
+print(json.dumps({"wall": wall, "cpu": cpu, "rmse": rmse}))

@@ -1,0 +1,151 @@
+"""Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadData, BadHyperparameter, SplitMismatch
+from cofactor.models.base import Model
+from cofactor.models.factor import FactorModel
+from cofactor.trainers.base import Epoch, Search, Trainer
+
+WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
+
+
+@dataclass(frozen=True)
+class SVD(Trainer):
+    """r̂_ui = μ + b_u + b_i + p_u · q_i, the minimum of
+
+        Σ (r_ui - r̂_ui)² + λ (|p_u|² + |q_i|²) + λ_b (b_u² + b_i²)      summed over the training ratings
+
+    by stochastic gradient descent: for each rating, with e = r_ui - r̂_ui and a learning rate η that falls linearly
+    from `learning_rate` towards 0 over the epochs,
+
+        p_u += η (e q_i - λ p_u)      b_u += η (e - λ_b b_u)      and likewise q_i, b_i
+
+    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank.
+    Cold start: a user or item without training ratings has a bias and a vector of 0. New users are folded in by ridge
+    regression (see FactorModel).
+    Source: Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE Computer
+    42(8), 2009, equations 4 and 5; the blocks: R. Gemulla et al., "Large-Scale Matrix Factorization with Distributed
+    Stochastic Gradient Descent", KDD 2011.
+
+    Raises BadData for no ratings, and BadHyperparameter where the learning rate is so high that the errors overflow.
+    """
+
+    name: ClassVar[str] = "svd"
+
+    rank: Annotated[int, "width of each vector", Search(8, 256, log=True, least=1, most=4096)] = 64
+    n_epochs: Annotated[int, "passes over the ratings", Search(10, 80, log=True, least=1)] = 20
+    learning_rate: Annotated[float, "step of the first pass; it falls to 0", Search(0.005, 0.1, log=True, least=0)] = (
+        0.03
+    )
+    l2: Annotated[float, "pull of a vector towards zero at each rating", Search(0.01, 0.2, log=True, least=0)] = 0.04
+    bias_l2: Annotated[float, "pull of a bias towards zero at each rating", Search(1e-3, 0.1, log=True, least=0)] = (
+        0.005
+    )
+    init: Annotated[float, "σ of the first vectors times √rank", Search(0.01, 1, log=True, least=0)] = 0.1
+    seed: Annotated[int, "of the first vectors and the order of the ratings", Search(least=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Search(least=0)] = 0
+
+    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+        if len(ratings) == 0:
+            raise BadData("no ratings to train on", "give the split a larger training part")
+        start = self._first_vectors(ratings) if resume is None else self._continue(ratings, resume)
+        descent = _Descent(self, ratings, *start)
+        n_threads = min(self.threads or _cores(), descent.grid)
+        if len(ratings) * self.rank < WORTH_A_THREAD:
+            n_threads = 1
+        with ThreadPoolExecutor(n_threads) as pool:
+            for number in range(1, self.n_epochs + 1):
+                rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
+                rmse = descent.learn(rate, pool if n_threads > 1 else None, n_threads)
+                if not np.isfinite(rmse):
+                    message = f"svd: the errors grew without bound in epoch {number}"
+                    raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
+                yield Epoch(number, self.n_epochs, descent.model(), rmse, rate)
+
+    def _first_vectors(self, ratings: Ratings) -> tuple[float, Floats, Floats, Floats, Floats]:
+        rng = np.random.default_rng(self.seed)
+        n_users, n_items = len(ratings.users), len(ratings.items)
+        p, q = (rng.standard_normal((n, self.rank), dtype=np.float32) for n in (n_users, n_items))
+        for vectors in (p, q):
+            vectors *= np.float32(self.init / np.sqrt(self.rank))
+        mean = float(ratings.value.mean(dtype=np.float64))
+        return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
+
+    def _continue(self, ratings: Ratings, model: Model) -> tuple[float, Floats, Floats, Floats, Floats]:
+        if not isinstance(model, FactorModel):
+            raise BadHyperparameter(f"svd cannot start from a {model.kind} model", "start from a factor model")
+        if model.catalog.split != ratings.split:
+            raise SplitMismatch("the model to start from was trained on another split", "it may have seen test ratings")
+        if model.item_vectors.shape[1] != self.rank:
+            width = model.item_vectors.shape[1]
+            raise BadHyperparameter(
+                f"svd: rank is {self.rank}, the model to start from has {width}", f"use rank {width}"
+            )
+        return model.mean, model.user_bias, model.item_bias, model.user_vectors, model.item_vectors
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Descent:
+    """Training under way: the ratings in blocks, and vectors and biases laid out as the blocks meet them."""
+
+    def __init__(self, trainer: SVD, ratings: Ratings, mean: float, b: Floats, c: Floats, p: Floats, q: Floats) -> None:
+        from cofactor.kernels import blocks, sgd
+
+        self.trainer, self.ratings, self.mean = trainer, ratings, mean
+        self.learn_blocks: Any = sgd.learn_blocks
+        self.grid = blocks.LARGE_GRID if len(ratings) >= blocks.LARGE else blocks.GRID
+        width = sgd.padded(trainer.rank)
+        self.rated = [ratings.catalog.user_counts, ratings.catalog.item_counts]
+        dealt = [blocks.deal(counts, self.grid) for counts in self.rated]
+        self.places = [place for _, place in dealt]
+        self.starts, *self.columns = blocks.tile(
+            ratings.user, ratings.item, ratings.value, dealt[0], dealt[1], self.grid, 4 * width, trainer.seed
+        )
+        self.vectors = [sgd.aligned(len(x), width) for x in (p, q)]
+        self.biases = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
+        for place, vectors, bias, x, one in zip(self.places, self.vectors, self.biases, (p, q), (b, c), strict=True):
+            vectors[place, : trainer.rank] = x
+            bias[place] = one
+        self.squared_errors = np.zeros(self.grid**2)
+
+    def learn(self, learning_rate: float, pool: ThreadPoolExecutor | None, n_threads: int) -> float:
+        """One pass over all blocks; returns the RMSE of predicting each rating just before learning it."""
+        strata = [np.arange(self.grid) * self.grid + (np.arange(self.grid) + s) % self.grid for s in range(self.grid)]
+        if pool is None:
+            self._learn(np.concatenate(strata), learning_rate)
+        else:
+            for stratum in strata:
+                first, *others = np.array_split(stratum, n_threads)
+                waiting = [pool.submit(self._learn, blocks, learning_rate) for blocks in others]
+                self._learn(first, learning_rate)
+                for one in waiting:
+                    one.result()
+        return float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
+
+    def _learn(self, blocks: Array, learning_rate: float) -> None:
+        constants = [np.float32(x) for x in (self.mean, learning_rate, self.trainer.l2, self.trainer.bias_l2)]
+        arrays = (self.starts, *self.columns, *self.vectors, *self.biases)
+        self.learn_blocks(blocks, *arrays, *constants, self.squared_errors)
+
+    def model(self) -> FactorModel:
+        """A copy of what has been learned so far, by row of the ratings' vocabularies; cold rows are zero."""
+        vectors = [v[place, : self.trainer.rank] for v, place in zip(self.vectors, self.places, strict=True)]
+        biases = [b[place] for b, place in zip(self.biases, self.places, strict=True)]
+        for rated, v, b in zip(self.rated, vectors, biases, strict=True):
+            v[rated == 0] = 0
+            b[rated == 0] = 0
+        (b, c), (p, q) = biases, vectors
+        catalog, scale = self.ratings.catalog, self.ratings.scale
+        return FactorModel(catalog, scale, self.mean, b, c, p, q, self.trainer.bias_l2, self.trainer.l2)

@@ -1,0 +1,111 @@
+"""SVD: what it learns, that it learns the same again, and that it beats what it must on real ratings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.models.factor import FactorModel
+from cofactor.trainers import svd
+from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.svd import SVD
+
+
+def planted(n_users: int = 400, n_items: int = 150, rank: int = 3, noise: float = 0.1) -> tuple[Ratings, Ratings]:
+    """Ratings from known biases and vectors plus noise: train and held-out parts."""
+    rng = np.random.default_rng(0)
+    p, q = rng.normal(0, 0.7, (n_users, rank)), rng.normal(0, 0.7, (n_items, rank))
+    truth = 3 + rng.normal(0, 0.3, (n_users, 1)) + rng.normal(0, 0.3, n_items) + p @ q.T
+    user, item = np.nonzero(rng.random((n_users, n_items)) < 0.4)
+    value = truth[user, item] + rng.normal(0, noise, len(user))
+    users, items = (Vocabulary.of(map(str, range(n)), noun) for n, noun in ((n_users, "user"), (n_items, "item")))
+    every = Ratings(users, items, user, item, value)
+    test = rng.random(len(user)) < 0.1
+    return every.where(~test), every.where(test)
+
+
+def rmse(model: FactorModel, test: Ratings) -> float:
+    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value) ** 2)))
+
+
+def test_it_recovers_planted_factors_down_to_the_noise() -> None:
+    train, test = planted()
+    model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.002, bias_l2=0.0).fit(train)
+    assert rmse(model, test) < 0.135  # the noise is .1; biases alone leave .9
+    assert rmse(Baseline().fit(train), test) > 0.7
+
+
+@pytest.mark.parametrize("rank", [5, 24])
+def test_any_number_of_threads_gives_the_same_arrays(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svd, "WORTH_A_THREAD", 0)
+    train, _ = planted()
+    one, two, five = (SVD(rank=rank, n_epochs=3, threads=n).fit(train).arrays() for n in (1, 2, 5))
+    for name in one:
+        assert np.array_equal(one[name], two[name]), name
+        assert np.array_equal(one[name], five[name]), name
+
+
+def test_the_seed_decides_everything() -> None:
+    train, _ = planted(60, 40)
+    first, again, other = (SVD(rank=4, n_epochs=2, seed=seed).fit(train).user_vectors for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:
+    train, _ = planted(50, 30)
+    train = train.where((train.user != 7) & (train.item != 3))
+    model = SVD(rank=4, n_epochs=3).fit(train)
+    assert model.user_bias[7] == 0
+    assert not model.user_vectors[7].any()
+    assert model.item_bias[3] == 0
+    assert model.scores(np.array([7]))[0, 3] == pytest.approx(model.mean, abs=1e-6)
+
+
+def test_each_epoch_is_a_model_of_its_own() -> None:
+    train, _ = planted(50, 30)
+    epochs = list(SVD(rank=4, n_epochs=4).epochs(train))
+    assert [one.number for one in epochs] == [1, 2, 3, 4]
+    assert len({one.model.user_vectors.tobytes() for one in epochs}) == 4
+    errors = [one.train_rmse for one in epochs]
+    assert errors == sorted(errors, reverse=True)
+    assert epochs[0].learning_rate == 0.03 > epochs[-1].learning_rate > 0
+
+
+def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
+    train, _ = planted(50, 30)
+    with pytest.raises(BadHyperparameter, match="without bound in epoch") as error:
+        SVD(rank=4, learning_rate=50.0).fit(train)
+    assert "learning rate" in error.value.hint
+
+
+def test_it_continues_from_a_model_of_the_same_split_only() -> None:
+    train, test = planted()
+    start = SVD(rank=3, n_epochs=5).fit(train)
+    further = list(SVD(rank=3, n_epochs=5).epochs(train, resume=start))[-1].model
+    assert rmse(further, test) < rmse(start, test)
+    with pytest.raises(BadHyperparameter, match="rank is 4"):
+        next(SVD(rank=4).epochs(train, resume=start))
+    from dataclasses import replace
+
+    with pytest.raises(SplitMismatch):
+        next(SVD(rank=3).epochs(replace(train, split="another"), resume=start))
+
+
+def test_a_folded_in_user_scores_as_the_trained_one() -> None:
+    train, _ = planted()
+    model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01).fit(train)
+    users = np.arange(20)
+    np.testing.assert_allclose(model.scores_from(train.by_user()[:20]), model.scores(users), atol=0.15)
+
+
+def test_ml_100k_u1(real_data: Path) -> None:
+    columns = [np.loadtxt(real_data / "ml-100k" / name, dtype=np.int64) for name in ("u1.base", "u1.test")]
+    every = Ratings.of(*np.concatenate(columns).T)
+    train, test = every.where(slice(0, 80_000)), every.where(slice(80_000, None))
+    model = SVD(rank=128, n_epochs=40, learning_rate=0.02, l2=0.06).fit(train)
+    assert rmse(model, test) < 0.918
+    assert rmse(Baseline().fit(train), test) > 0.95
