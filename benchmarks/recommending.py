@@ -17,9 +17,11 @@ import duckdb
 import numpy as np
 from scipy.sparse import csr_array
 
+from cofactor.arrays import Floats
 from cofactor.artifact import load, save
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
+from cofactor.models.base import Model
 from cofactor.models.batch import recommend_all
 from cofactor.models.factor import FactorModel
 
@@ -60,9 +62,12 @@ def made(n_users: int, n_items: int, per_user: int, rank: int) -> FactorModel:
         step=1.0,
         titles=np.array([f"Made film no. {i}" for i in range(1, n_items + 1)], dtype=object),
     )
-    shapes = (n_users,), (n_items,), (n_users, rank), (n_items, rank)
-    arrays = [rng.standard_normal(shape, dtype=np.float32) * np.float32(0.3) for shape in shapes]
-    return FactorModel(catalog, (1.0, 5.0), 3.5, *arrays, bias_l2=0.02, vector_l2=0.05)
+
+    def random(*shape: int) -> Floats:
+        return rng.standard_normal(shape, dtype=np.float32) * np.float32(0.3)
+
+    arrays = random(n_users), random(n_items), random(n_users, rank), random(n_items, rank)
+    return FactorModel(catalog, (1.0, 5.0), 3.5, *arrays, 0.02, 0.05)
 
 
 def measured(what: str, run: Callable[[], T], repeat: int = 1) -> T:
@@ -80,11 +85,10 @@ def measured(what: str, run: Callable[[], T], repeat: int = 1) -> T:
     return result
 
 
-def check(lists: Path, model: FactorModel, n: int) -> None:
+def check(lists: Path, model: Model, n: int) -> None:
     """Every user has a full list in the file, and the lists of a few are those that are given one at a time."""
-    counted = duckdb.sql(
-        f"SELECT count(*), min(c), max(c) FROM (SELECT count(*) c FROM '{lists}' GROUP BY user)"
-    ).fetchall()
+    counts = f"SELECT count(*), min(c), max(c) FROM (SELECT count(*) c FROM '{lists}' GROUP BY user)"
+    counted = duckdb.execute(counts).fetchall()
     assert counted == [(len(model.catalog.users), n, n)], counted
     for user in model.catalog.users.ids[:: len(model.catalog.users) // 5]:
         found = duckdb.execute(f"SELECT item, score FROM '{lists}' WHERE user = ? ORDER BY rank", [user]).fetchall()

@@ -21,8 +21,8 @@ from cofactor.models.answers import given_history, known_history, left_out, reco
 from cofactor.models.ranking import NEVER, highest
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
-SCORE_USERS = 256  # users whose scores for all items are held at a time, at most
-SCORE_CELLS = 1 << 20  # scores held at a time: 4 MiB
+SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most
+SCORE_CELLS = 1 << 22  # scores held at a time: 16 MiB; much smaller blocks lose their time to the threads of the BLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,11 @@ class Model(ABC):
         """(m,) unclipped scores of (m,) pairs; kinds that can do it without scoring every item override it."""
         distinct, where = np.unique(users, return_inverse=True)
         order = np.argsort(where, kind="stable")
-        out = np.empty(len(users), dtype=np.float32)
-        for first in range(0, len(distinct), SCORE_USERS):
-            start, stop = np.searchsorted(where[order], (first, first + SCORE_USERS))
+        out, block = np.empty(len(users), dtype=np.float32), self._users_at_a_time()
+        for first in range(0, len(distinct), block):
+            start, stop = np.searchsorted(where[order], (first, first + block))
             here = order[start:stop]
-            scores = self.scores(distinct[first : first + SCORE_USERS])
+            scores = self.scores(distinct[first : first + block])
             out[here] = scores[where[here] - first, items[here]]
         return out
 
@@ -124,7 +124,7 @@ class Model(ABC):
         users = _within(users, len(self.catalog.users), "user")
         items = np.empty((len(users), _length(n)), dtype=np.int32)
         scores = np.empty((len(users), n), dtype=np.float32)
-        block = min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.catalog.items))))
+        block = self._users_at_a_time()
         for start in range(0, len(users), block):
             here = slice(start, start + block)
             seen = self.catalog.history[users[here]] if exclude_seen else None
@@ -195,6 +195,9 @@ class Model(ABC):
         history = self.catalog.history
         squares = history.data.astype(np.float64) ** 2
         return np.sqrt(np.bincount(history.indices, squares, minlength=history.shape[1]))
+
+    def _users_at_a_time(self) -> int:
+        return min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.catalog.items))))
 
     def _at_most(self, n: int) -> int:
         return min(_length(n), len(self.catalog.items))
