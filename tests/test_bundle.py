@@ -100,7 +100,9 @@ def test_no_query_lists_the_most_rated_and_nothing_is_listed_twice(titles):
 def test_a_search_finds_what_a_naive_one_finds(query, n):
     catalog = ratings().catalog
     naive = [
-        row for row in range(len(catalog.items)) if all(word in fold(catalog.title(row)) for word in fold(query).split())
+        row
+        for row in range(len(catalog.items))
+        if all(word in fold(catalog.title(row)) for word in fold(query).split())
     ]
     listed = Titles(catalog).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))

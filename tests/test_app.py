@@ -1,0 +1,396 @@
+"""The service over HTTP, in process: the right answers, the documented shapes, and a problem for every error."""
+
+import asyncio
+import json
+import re
+import threading
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.openapi.models import OpenAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cofactor.models.baseline import BaselineModel
+from cofactor.serving import boundary, schemas
+from cofactor.serving import service as service_module
+from cofactor.serving.app import ROUTES, create_app
+from cofactor.serving.service import Service
+from tests.serving import TITLES, USERS, ask, bundle, model, ratings, service
+
+ITEMS = list(TITLES)
+
+
+@pytest.fixture(scope="module")
+def running():
+    return service()
+
+
+@pytest.fixture(scope="module")
+def app(running):
+    return create_app(running)
+
+
+def is_problem(response, status):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    schemas.Problem.model_validate(body)
+    assert body["status"] == status
+    assert body["model"] == response.headers["x-model-version"]
+    assert "Traceback" not in response.text
+    return body
+
+
+# Answers -------------------------------------------------------------------------------------------------------------
+
+GOOD = [
+    ("/users/40/recommendations?n=3&why=2", schemas.UserList),
+    ("/users/40/explanations/1?n=3", schemas.Explanation),
+    ("/users?offset=2&n=3", schemas.Users),
+    ("/items/50/similar?n=3", schemas.Similar),
+    ("/items?query=matrix", schemas.Items),
+    ("/items", schemas.Items),
+    ("/model", schemas.Card),
+    ("/reco?UsrID=40&n_recos=5", schemas.Reco),
+    ("/live", schemas.Status),
+    ("/ready", schemas.Status),
+]
+
+
+@pytest.mark.parametrize(("path", "schema"), GOOD)
+def test_an_answer_is_what_the_documentation_says_and_names_its_version(app, running, path, schema):
+    response = ask(app, path)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    version = running.answers().version
+    assert response.json()["model"] == response.headers["x-model-version"] == version
+    schema.model_validate(response.json(), strict=True)
+
+
+@pytest.mark.parametrize("row", range(len(USERS)))
+def test_an_answer_belongs_to_the_user_whatever_the_id_is_written_with(app, row):
+    user, best = USERS[row], ITEMS[(row + 1) % len(ITEMS)]
+    listed = ask(app, f"/users/{quote(user, safe='')}/recommendations").json()
+    assert listed["user"] == user
+    assert listed["recommendations"][0]["item"] == best
+    explained = ask(app, f"/users/{quote(user, safe='')}/explanations/{quote(best, safe='')}").json()
+    assert (explained["user"], explained["item"], explained["score"]) == (user, best, 5.0)
+
+
+def test_a_slash_in_an_id_need_not_be_encoded_where_it_is_plain_what_is_meant(app):
+    assert ask(app, "/users/a/b/recommendations").json()["user"] == "a/b"
+    assert ask(app, "/items/a/b/similar").json()["title"] == "Amélie (2001)"
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), min_size=2, max_size=2, unique=True
+    )
+)
+def test_any_id_comes_through_an_address(running, app, users):
+    if {".", ".."} & set(users):
+        return  # clients take these out of an address
+    before = running.answers().bundle
+    running.replace(bundle(model(ratings(users))))
+    try:
+        for row, user in enumerate(users):
+            answer = ask(app, f"/users/{quote(user, safe='')}/recommendations?n=1")
+            assert answer.json()["recommendations"][0]["item"] == ITEMS[row + 1]
+    finally:
+        running.replace(before)
+
+
+def test_reco_answers_for_the_user_with_numbers_on_the_scale_and_nothing_seen(app):
+    answer = ask(app, "/reco?UsrID=40&n_recos=5").json()
+    assert len(answer["ratings"]) == len(answer["labels"]) == 5
+    assert answer["labels"][0] == TITLES["1"]
+    assert TITLES["50"] not in answer["labels"]
+    assert all(isinstance(one, float) and 0.5 <= one <= 5.0 for one in answer["ratings"])
+
+
+def test_titles_come_as_utf_8_and_unescaped(app):
+    answer = ask(app, "/users/everything/recommendations?n=100")
+    assert answer.json()["recommendations"] == []
+    text = ask(app, "/items?n=100").content.decode("utf-8")
+    for title in ("Cité des enfants perdus, La (1995)", "攻殻機動隊 (1995)", "<script>alert('title')</script>"):
+        assert title in text
+
+
+def test_a_fold_in_uses_the_ratings_it_is_given(app, running):
+    given_ratings = [{"item": "50", "rating": 5}, {"item": "a/b", "rating": 0.5}]
+    answer = ask(app, "/recommendations", "POST", json={"ratings": given_ratings, "n": 4, "why": 1})
+    schemas.FoldedList.model_validate(answer.json(), strict=True)
+    direct = running.answers().bundle.model.recommend_from({"50": 5.0, "a/b": 0.5}, 4)
+    assert [one["item"] for one in answer.json()["recommendations"]] == [one.item for one in direct]
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/users/4O/recommendations", "/users/4O/explanations/50", "/reco?UsrID=4O"])
+def test_an_unknown_user_is_404_with_did_you_mean(app, path):
+    problem = is_problem(ask(app, path), 404)
+    assert problem["title"] == "Unknown id"
+    assert "unknown user '4O'" in problem["detail"]
+    assert "did you mean 40" in problem["hint"]
+
+
+@pytest.mark.parametrize("path", ["/items/51/similar", "/users/40/explanations/51", "/users/%FF%00/recommendations"])
+def test_an_unknown_item_or_a_broken_id_is_404(app, path):
+    assert "unknown" in is_problem(ask(app, path), 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/users/40/recommendations?n=0",
+        "/users/40/recommendations?n=101",
+        "/users/40/recommendations?n=ten",
+        "/users/40/recommendations?why=11",
+        "/users/40/recommendations?count=3",
+        "/users//recommendations",
+        f"/users/{'x' * 201}/recommendations",
+        "/users/40/explanations/",
+        "/users?offset=-1",
+        "/users?offset=99999999999999999999999",
+        "/items?query=" + "x" * 101,
+        "/items?q=x",
+        "/reco",
+        "/reco?UsrID=40&n_recos=0",
+        "/reco?usrid=40",
+    ],
+)
+def test_what_is_out_of_bounds_or_misspelt_is_422(app, path):
+    assert is_problem(ask(app, path), 422)["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "ratings"),
+        ({"ratings": [], "extra": 1}, "extra"),
+        ({"ratings": [{"item": "50", "rating": 4, "time": 1}]}, "ratings[0].time"),
+        ({"ratings": [{"item": "50", "rating": "4"}]}, "ratings[0].rating"),
+        ({"ratings": [{"item": 50, "rating": 4}]}, "ratings[0].item"),
+        ({"ratings": [{"item": "50", "rating": 4}, {"item": "50", "rating": 5}]}, "twice"),
+        ({"ratings": [{"item": "nope", "rating": 4}]}, "unknown item 'nope'"),
+        ({"ratings": [{"item": "50", "rating": 6}]}, "6"),
+        ({"ratings": [{"item": "50", "rating": 4}] * 1_001}, "1000"),
+        ({"ratings": [], "n": 101}, "n:"),
+        ([], "body"),
+    ],
+)
+def test_a_history_that_cannot_be_is_422_and_names_the_culprit(app, body, words):
+    assert words in is_problem(ask(app, "/recommendations", "POST", json=body), 422)["detail"]
+
+
+@pytest.mark.parametrize("raw", [b"{", b"\xff\xfe", b'{"ratings": [{"item": "50", "rating": NaN}]}', b"[" * 50_000])
+def test_a_body_that_is_not_json_is_refused(app, raw):
+    answer = ask(app, "/recommendations", "POST", content=raw, headers={"content-type": "application/json"})
+    is_problem(answer, answer.status_code)
+    assert answer.status_code in (400, 422)
+
+
+def test_half_a_character_in_a_body_is_refused(app):
+    raw = b'{"ratings": [{"item": "\\ud800", "rating": 4}], "\\ud800": 1}'
+    is_problem(ask(app, "/recommendations", "POST", content=raw, headers={"content-type": "application/json"}), 422)
+
+
+def test_a_body_that_is_too_large_is_413_announced_or_not(app):
+    large = b" " * (boundary.LARGEST_BODY + 1)
+
+    async def pieces():
+        for start in range(0, len(large), 1 << 14):
+            yield large[start : start + (1 << 14)]
+
+    for content in (large, pieces()):
+        answer = ask(app, "/recommendations", "POST", content=content, headers={"content-type": "application/json"})
+        assert "larger" in is_problem(answer, 413)["detail"]
+
+
+def test_a_route_or_method_that_is_not_there_is_a_problem_too(app):
+    assert "/nowhere" in is_problem(ask(app, "/nowhere"), 404)["detail"]
+    is_problem(ask(app, "/docs"), 404)
+    refused = ask(app, "/recommendations")
+    is_problem(refused, 405)
+    assert refused.headers["allow"] == "POST"
+
+
+def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
+    broken = service()
+    app = create_app(broken)
+
+    class Broken(BaselineModel):
+        def scores(self, users):
+            raise RuntimeError("a secret of the inside")
+
+    rated = ratings()
+    biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
+    faulty = bundle(Broken(rated.catalog, rated.scale, 3.0, *biases, 1.0))
+    broken._answers = service_module.Answers(faulty)  # past the check that would refuse it
+    answer = ask(app, "/users/40/recommendations")
+    is_problem(answer, 500)
+    assert "secret" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "a secret of the inside" in caplog.text
+
+
+def test_not_ready_before_the_warm_up_but_live():
+    cold = Service(bundle())
+    app = create_app(cold)
+    assert "warming" in is_problem(ask(app, "/ready"), 503)["detail"]
+    assert ask(app, "/live").status_code == 200
+    cold.warm_up()
+    assert ask(app, "/ready").json()["status"] == "ready"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*ITEMS, "ratings", "item", "rating"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["ratings", "item", "rating", "n", "x"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(json_values)
+def test_no_body_is_a_fault(app, value):
+    answer = ask(
+        app, "/recommendations", "POST", content=json.dumps(value), headers={"content-type": "application/json"}
+    )
+    assert answer.status_code in (200, 400, 422)
+    if answer.status_code != 200:
+        is_problem(answer, answer.status_code)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([at.path for at in ROUTES if at.method == "GET"]), st.binary(max_size=30), st.binary(max_size=30)
+)
+def test_no_address_is_a_fault(app, path, id_, query):
+    path = re.sub(r"\{.*?\}", lambda _: quote(id_, safe=""), path)
+    answer = ask(app, f"{path}?{quote(query, safe='&=')}")
+    assert answer.status_code in (200, 404, 422)
+    if answer.status_code != 200:
+        is_problem(answer, answer.status_code)
+
+
+# One version an answer ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("brief", [0.0, 10.0], ids=["in a thread", "in the loop"])
+def test_answers_do_not_mix_versions_while_bundles_are_swapped(monkeypatch, brief):
+    monkeypatch.setattr(service_module, "BRIEF", brief)
+    kinds = []
+    for name in ("old", "new"):
+        titles = {item: f"{name} {title}" for item, title in TITLES.items()}
+        kinds.append(bundle(model(ratings(titles=titles), shift=1 + len(kinds)), name=name))
+    names = {one.version: name for one, name in zip(kinds, ("old", "new"), strict=True)}
+    running = Service(kinds[0])
+    running.warm_up()
+    app = create_app(running)
+    stop = threading.Event()
+
+    def swap():
+        swaps = 0
+        while not stop.wait(0.001):
+            swaps += 1
+            running.replace(kinds[swaps % 2])
+
+    async def client(seen):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            for _ in range(15):
+                answer = await http.get("/users/40/recommendations?n=3&why=1")
+                body = answer.json()
+                name = names[body["model"]]
+                assert answer.headers["x-model-version"] == body["model"]
+                assert body["recommendations"][0]["item"] == ITEMS[1 if name == "old" else 2]
+                assert all(one["title"].startswith(name) for one in body["recommendations"])
+                seen.add(name)
+
+    async def clients(seen):
+        await asyncio.gather(*(client(seen) for _ in range(4)))
+
+    seen: set[str] = set()
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        asyncio.run(clients(seen))
+    finally:
+        stop.set()
+        swapping.join()
+    assert seen == {"old", "new"}
+
+
+def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
+    asked, release = threading.Event(), threading.Event()
+
+    class Slow(BaselineModel):
+        def scores(self, users):
+            asked.set()
+            assert release.wait(10)
+            return super().scores(users)
+
+    rated = ratings()
+    biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
+    running = Service(bundle(Slow(rated.catalog, rated.scale, 3.0, *biases, 1.0)))
+    running._answers = service_module.Answers(running.answers().bundle, service_module.Pace(1.0, 1.0))
+    app = create_app(running)
+
+    async def both():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            slow = asyncio.create_task(http.get("/users/40/recommendations"))
+            while not asked.is_set():
+                await asyncio.sleep(0.001)
+            live = await http.get("/live")
+            release.set()
+            return live, await slow
+
+    live, slow = asyncio.run(both())
+    assert (live.status_code, slow.status_code) == (200, 200)
+
+
+# The documentation --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def documented(app):
+    return ask(app, "/openapi.json").json()
+
+
+def test_the_openapi_document_is_valid_and_every_reference_resolves(documented):
+    OpenAPI.model_validate(documented)
+    references = set(re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(documented)))
+    assert references <= documented["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in references
+
+
+def test_every_route_is_documented_with_its_problems(documented):
+    assert len(ROUTES) == sum(len(methods) for methods in documented["paths"].values())
+    for path, methods in documented["paths"].items():
+        for operation in methods.values():
+            assert operation["summary"], path
+            for status, response in operation["responses"].items():
+                kind = "application/json" if status == "200" else "application/problem+json"
+                assert list(response["content"]) == [kind], (path, status)
+
+
+def test_every_documented_example_is_one(documented):
+    examples = 0
+    for name, schema in documented["components"]["schemas"].items():
+        for example in schema.get("examples", []):
+            getattr(schemas, name).model_validate(example)
+            examples += 1
+    answered = {at.answer.__name__ for at in ROUTES} | {"Ratings", "Problem"}
+    assert all(documented["components"]["schemas"][name].get("examples") for name in answered)
+    assert examples >= len(answered)
+
+
+def test_the_documented_request_is_answered(app, documented):
+    (example,) = documented["components"]["schemas"]["Ratings"]["examples"]
+    assert ask(app, "/recommendations", "POST", json=example).status_code == 200
