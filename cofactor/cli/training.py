@@ -48,7 +48,7 @@ def train(
         )
     if as_json:
         print_json(document(trainer, fitted, report, out))
-    elif not quiet:
+    else:
         print_summary(report)
     _next_steps(console, fitted, out, source)
 
