@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import learn_one_by_one
 
 from cofactor.kernels.blocks import deal, tile
 from cofactor.kernels.sgd import WIDTH, aligned, learn_blocks, padded
+from tests.twins import learn_one_by_one
 
 
 def made(n_users: int, n_items: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

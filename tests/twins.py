@@ -87,3 +87,15 @@ def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
         listed = [item for item in candidates if rankable[item]][:n_top]
         top[user, : len(listed)] = listed
     return np.array(rank, dtype=np.int32), np.array(mid_rank, dtype=np.float64), top
+
+
+# ----------------------------------------------------------------------------------------------- kernels/sgd.py
+
+
+def learn_one_by_one(user, item, value, P, Q, b, c, mean, learning_rate, l2, bias_l2):
+    P, Q, b, c = (np.array(x, dtype=np.float64) for x in (P, Q, b, c))
+    for u, i, r in zip(user, item, value, strict=True):
+        e = r - (mean + b[u] + c[i] + P[u] @ Q[i])
+        b[u], c[i] = b[u] + learning_rate * (e - bias_l2 * b[u]), c[i] + learning_rate * (e - bias_l2 * c[i])
+        P[u], Q[i] = P[u] + learning_rate * (e * Q[i] - l2 * P[u]), Q[i] + learning_rate * (e * P[u] - l2 * Q[i])
+    return P, Q, b, c
