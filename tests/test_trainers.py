@@ -10,7 +10,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.base import Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.early import best_of, judged
 from cofactor.trainers.popularity import Popularity
@@ -34,8 +34,8 @@ class Constant(Trainer):
 
     name: ClassVar[str] = "constant"
 
-    start: Annotated[float, "first value", Search(1, 5)] = 5.0
-    steps: Annotated[int, "how often it goes down by one", Search(1, 4, least=0, most=10)] = 4
+    start: Annotated[float, "first value", Bounds(least=1), Search(1, 5)] = 5.0
+    steps: Annotated[int, "how often it goes down by one", Bounds(least=0, most=10), Search(1, 4)] = 4
     flavour: Annotated[str, "anything"] = "plain"
     loud: Annotated[bool, "whether it shouts"] = False
 

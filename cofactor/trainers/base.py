@@ -13,14 +13,20 @@ from cofactor.models.base import Model
 
 
 @dataclass(frozen=True)
-class Search:
-    """Where a tuner looks for a hyperparameter (nowhere without `low` and `high`), and what is allowed at all."""
+class Bounds:
+    """What a number may be at all."""
 
-    low: float | None = None
-    high: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a tuner looks for a number."""
+
+    low: float
+    high: float
     log: bool = False
-    least: float | None = None  # the smallest allowed value; `low` where it is not given
-    most: float | None = None  # the largest allowed value; no bound where it is not given
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Hyperparameter:
     type: type
     default: Any
     help: str
+    bounds: Bounds
     search: Search | None
 
 
@@ -49,8 +56,8 @@ class Epoch:
 class Trainer(ABC):
     """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
 
-    A field is `name: Annotated[type, "help text", Search(low, high)] = default`, or without the Search where there is
-    nothing to tune. Values are checked when a trainer is made.
+    A field is `name: Annotated[type, "help text", Bounds(least), Search(low, high)] = default`, without the Search
+    where there is nothing to tune. Values are checked when a trainer is made.
     """
 
     name: ClassVar[str]
@@ -93,8 +100,9 @@ class Trainer(ABC):
             annotated = get_args(hints[field.name])
             kind, notes = annotated[0], annotated[1:]
             text = next((n for n in notes if isinstance(n, str)), "")
+            bounds = next((n for n in notes if isinstance(n, Bounds)), Bounds())
             search = next((n for n in notes if isinstance(n, Search)), None)
-            listed.append(Hyperparameter(field.name, kind, field.default, text, search))
+            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search))
         return listed
 
     @classmethod
@@ -120,10 +128,8 @@ def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}, not {kind}", f"it is the {parameter.help}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value}", "it must be a finite number")
-    search = parameter.search
-    if search is None or isinstance(value, str):
+    bounds = parameter.bounds
+    if isinstance(value, str) or bounds.least <= value <= bounds.most:
         return
-    least = next((bound for bound in (search.least, search.low) if bound is not None), float("-inf"))
-    if not least <= value <= (float("inf") if search.most is None else search.most):
-        most = "" if search.most is None else f" and at most {search.most:g}"
-        raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {least:g}{most}")
+    most = "" if bounds.most == math.inf else f" and at most {bounds.most:g}"
+    raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {bounds.least:g}{most}")

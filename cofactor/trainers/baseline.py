@@ -10,7 +10,7 @@ from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,13 @@ class Baseline(Trainer):
     name: ClassVar[str] = "baseline"
     personal: ClassVar[bool] = False
 
-    user_l2: Annotated[float, "pull of a user's bias towards zero, in ratings", Search(1, 30, log=True, least=0)] = 5.0
-    item_l2: Annotated[float, "pull of an item's bias towards zero, in ratings", Search(1, 30, log=True, least=0)] = 3.0
-    sweeps: Annotated[int, "alternations between items and users", Search(5, 20, least=1)] = 10
+    user_l2: Annotated[
+        float, "pull of a user's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+    ] = 5.0
+    item_l2: Annotated[
+        float, "pull of an item's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+    ] = 3.0
+    sweeps: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 20)] = 10
 
     def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
         value = ratings.value.astype(np.float64)

@@ -13,7 +13,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter, SplitMismatch
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -41,18 +41,20 @@ class SVD(Trainer):
 
     name: ClassVar[str] = "svd"
 
-    rank: Annotated[int, "width of each vector", Search(8, 256, log=True, least=1, most=4096)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Search(10, 80, log=True, least=1)] = 20
-    learning_rate: Annotated[float, "step of the first pass; it falls to 0", Search(0.005, 0.1, log=True, least=0)] = (
-        0.03
-    )
-    l2: Annotated[float, "pull of a vector towards zero at each rating", Search(0.01, 0.2, log=True, least=0)] = 0.04
-    bias_l2: Annotated[float, "pull of a bias towards zero at each rating", Search(1e-3, 0.1, log=True, least=0)] = (
-        0.005
-    )
-    init: Annotated[float, "σ of the first vectors times √rank", Search(0.01, 1, log=True, least=0)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Search(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Search(least=0)] = 0
+    rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(8, 256, log=True)] = 64
+    n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 80, log=True)] = 20
+    learning_rate: Annotated[
+        float, "step of the first pass; it falls to 0", Bounds(least=0), Search(0.005, 0.1, log=True)
+    ] = 0.03
+    l2: Annotated[
+        float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.01, 0.2, log=True)
+    ] = 0.04
+    bias_l2: Annotated[
+        float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
+    ] = 0.005
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
     def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
