@@ -1,6 +1,7 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
 import inspect
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -126,15 +127,16 @@ def recipe_of(options: dict[str, Any]) -> SplitRecipe:
 
 
 def _option(parameter: "Hyperparameter") -> click.Option:
-    flag = "--" + parameter.name.replace("_", "-")
-    if parameter.type is bool:
-        flag = f"{flag}/--no-{flag[2:]}"
+    plain = parameter.name.replace("_", "-")
+    flags = [f"--{plain}/--no-{plain}"] if parameter.type is bool else [f"--{plain}"]
+    if plain.startswith("n-"):  # a count: also as people say it, --epochs
+        flags.insert(0, f"--{plain[2:]}")
     return click.Option(
-        [flag, parameter.name],
+        [*flags, parameter.name],
         type=_type(parameter.type),
         default=parameter.default,
         show_default=True,
-        help=parameter.help[:1].upper() + parameter.help[1:] + _range(parameter) + ".",
+        help=_sentence(parameter.help + _range(parameter)),
     )
 
 
@@ -145,14 +147,19 @@ def _type(kind: Any) -> Any:
 
 
 def _range(parameter: "Hyperparameter") -> str:
-    search = parameter.search
-    if search is None:
-        return ""
-    least = search.low if search.least is None else search.least
-    return f"; at least {least:g}" + ("" if search.most is None else f", at most {search.most:g}")
+    bounds = parameter.bounds
+    said = [
+        f"{word} {bound:g}" for word, bound in (("at least", bounds.least), ("at most", bounds.most)) if isfinite(bound)
+    ]
+    return "; " + ", ".join(said) if said else ""
 
 
 def _described(trainer: "type[Trainer]") -> str:
     """A trainer's docstring with its lines as they stand."""
     paragraphs = inspect.cleandoc(trainer.__doc__ or trainer.name).split("\n\n")
     return "\n\n".join(f"\b\n{p}" for p in paragraphs)
+
+
+def _sentence(text: str) -> str:
+    """With a capital, unless it begins with a symbol, and a full stop."""
+    return (text[:1].upper() if text[:1].isascii() else text[:1]) + text[1:] + "."
