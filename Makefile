@@ -2,11 +2,12 @@
 # make serve   serve the demo's model on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
 # make lint    linters alone
-# make bench   the benchmarks
+# make bench   the benchmarks; DATA names the folder of ml-1m and ml-100k
 # make clean   remove everything made here, both environments included
 PYTHON ?= python3
 BASE := .venv
 TEST := .venv-test
+DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
 .PHONY: help demo serve test lint bench clean
 .DELETE_ON_ERROR:
@@ -33,7 +34,9 @@ lint: $(TEST)/.installed
 	$(TEST)/bin/lint-imports
 
 bench: $(TEST)/.installed
-	$(TEST)/bin/python -m benchmarks
+	$(TEST)/bin/python benchmarks/sgd.py --data $(DATA)
+	$(TEST)/bin/python benchmarks/made_data.py
+	$(TEST)/bin/python benchmarks/recommending.py
 
 clean:
 	rm -rf $(BASE) $(TEST) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
