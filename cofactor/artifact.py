@@ -26,7 +26,7 @@ from cofactor import tensors
 from cofactor.arrays import Array, Strings
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadArtifact, CofactorError
+from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
@@ -138,9 +138,12 @@ def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | 
     columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
     columns |= {name: column for name, column in more.items() if column is not None}
     texts = "".join(f", {name}::VARCHAR AS {name}" for name in columns if name != "row")
-    with duckdb.connect() as database:
-        database.register("columns", columns)
-        database.execute(f"COPY (SELECT row{texts} FROM columns) TO {_quoted(path)} (FORMAT parquet)")
+    try:
+        with duckdb.connect() as database:
+            database.register("columns", columns)
+            database.execute(f"COPY (SELECT row{texts} FROM columns) TO {_quoted(path)} (FORMAT parquet)")
+    except duckdb.InvalidInputException as error:
+        raise BadData(f"{path.name} cannot be written: {str(error).splitlines()[0]}", "ids are Unicode text") from None
 
 
 def _put(beside: Path, target: Path) -> None:

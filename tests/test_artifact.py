@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from safetensors.numpy import load_file
 
 from cofactor import artifact, manifest
 from cofactor.artifact import load, load_manifest, save
+from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.trainers.popularity import Popularity
 from tests.toys import factors, noise
 
 MADE = datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
@@ -167,6 +170,18 @@ def test_a_model_that_only_ranks_and_has_no_titles(tmp_path):
     save(bare, tmp_path / "bare")
     assert is_the_same(load(tmp_path / "bare"), bare)
     assert load(tmp_path / "bare").recommend("0", 1)[0].title == bare.recommend("0", 1)[0].item
+
+
+def test_ids_and_titles_of_any_text(tmp_path):
+    ids = ["a\0b", "ü 日本🎬", "'; DROP TABLE x --", " ", "1", "01", "NULL"]
+    ratings = Ratings.of(ids, ids, [1.0, 2, 3, 4, 5, 1, 2])
+    titles = np.array([None] * 6 + ["x\ny"], dtype=object)
+    model = Popularity().fit(replace(ratings, titles=titles, genres=np.array([""] * 7, dtype=object)))
+    save(model, tmp_path / "m")
+    assert is_the_same(load(tmp_path / "m"), model)
+    with pytest.raises(BadData, match=r"users\.parquet cannot be written"):
+        save(Popularity().fit(Ratings.of(["\ud800"], ["a"], [1.0])), tmp_path / "n")
+    assert [f.name for f in tmp_path.iterdir()] == ["m"]
 
 
 @pytest.mark.parametrize("name", ["it's [1]* model?", "ü 日本", "a" * 200, "deep/er/model"])

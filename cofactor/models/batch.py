@@ -1,6 +1,9 @@
 """Every user's list at once, to a Parquet file."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,7 +11,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import numpy as np
 
-from cofactor.arrays import Array
+from cofactor.arrays import Array, Floats, Rows
 from cofactor.errors import BadData
 from cofactor.models.base import Model
 
@@ -71,9 +74,7 @@ def _keep_lists(
 ) -> None:
     database.execute("CREATE TABLE lists (user INTEGER, item INTEGER, rank INTEGER, score FLOAT)")
     n_users, n = len(model.catalog.users), min(n, len(model.catalog.items))
-    for start in range(0, n_users, USERS_AT_A_TIME):
-        users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
-        items, scores = model.top(users, n, exclude_seen=exclude_seen)
+    for users, items, scores in _lists(model, n, exclude_seen):
         listed = items >= 0
         user, rank = np.broadcast_to(users[:, None], items.shape), np.broadcast_to(np.arange(1, n + 1), items.shape)
         columns = {
@@ -84,7 +85,25 @@ def _keep_lists(
         }
         _insert(database, "INSERT INTO lists SELECT user, item, rank, score FROM block", columns)
         if on_progress is not None:
-            on_progress(len(users) + start, n_users)
+            on_progress(int(users[-1]) + 1, n_users)
+
+
+def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
+    """Blocks of users with their lists, in order; those of the next users are made while one is used."""
+    n_users, workers = len(model.catalog.users), os.cpu_count() or 1
+
+    def block(start: int) -> tuple[Rows, Rows, Floats]:
+        users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
+        return users, *model.top(users, n, exclude_seen=exclude_seen)
+
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[tuple[Rows, Rows, Floats]]] = deque()
+        for start in range(0, n_users, USERS_AT_A_TIME):
+            ahead.append(pool.submit(block, start))
+            if len(ahead) > workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _insert(database: duckdb.DuckDBPyConnection, statement: str, block: Mapping[str, Array]) -> None:
