@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import orjson
+from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -39,12 +40,12 @@ def print_json(document: Any) -> None:
     click.echo(orjson.dumps(document, option=options, default=str), nl=False)
 
 
-def print_table(rows: Cells, columns: Sequence[str], *, left: int = 1, title: str = "") -> None:
+def print_table(rows: Cells, columns: Sequence[str], *, left: int = 1) -> None:
     """A table on stdout: drawn on a terminal, aligned text elsewhere. The first `left` columns are words."""
     if not sys.stdout.isatty():
         click.echo(aligned(rows, columns, left=left))
         return
-    table = Table(title=title or None, title_justify="left")
+    table = Table(box=SIMPLE_HEAD)
     for number, column in enumerate(columns):
         words = number < left
         table.add_column(column, justify="left" if words else "right", overflow="fold", no_wrap=not words)
