@@ -1,12 +1,13 @@
 """Rows that cannot be used: found one by one, named in an error or left out and written to a file."""
 
 import csv
+import gzip
 import io
+import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import duckdb
 
@@ -142,8 +143,15 @@ def _on_one_line(text: str) -> str:
 
 def write_records(path: Path, form: Form, into: Path) -> str:
     """Writes the RECORDs of a text file as CSV and gives the SQL that reads them."""
-    with open_text(path) as file, into.open("w", newline="", encoding="utf-8") as out:
-        csv.writer(out).writerows(records(file, form))
+    try:
+        with (
+            open_text(path) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text,
+            into.open("w", newline="", encoding="utf-8") as out,
+        ):
+            csv.writer(out).writerows(records(text, form))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
     names = ", ".join(f"'{name}': '{'BIGINT' if name == 'line' else TEXT}'" for name in RECORD)
     return (
         f"SELECT * FROM read_csv({quoted(str(into))}, delim=',', quote='\"', escape='\"', header=false, "
@@ -151,25 +159,28 @@ def write_records(path: Path, form: Form, into: Path) -> str:
     )
 
 
-def records(file: IO[bytes], form: Form) -> Iterator[tuple[object, ...]]:
-    """The RECORDs of a text file but for its header and blank lines; a fault where the cells cannot be told."""
+def records(text: Iterable[str], form: Form) -> Iterator[tuple[object, ...]]:
+    """The RECORDs of lines of text but for header and blank lines; a fault where the cells cannot be told.
+
+    Bytes that are not UTF-8 stand in the text as lone surrogates.
+    """
     positions = [form.where.get(role) for role in ROLES]
-    lines = _Lines(file)
+    lines = _Lines(text)
     header = form.header
     for number, line in lines:
-        text = line.rstrip("\n")
-        if not text.strip():
+        record = line.rstrip("\n")
+        if not record.strip():
             continue
-        if form.quote and text.count(form.quote) % 2:
-            text = lines.joined(text, form)
+        if form.quote and record.count(form.quote) % 2:
+            record = lines.joined(record, form)
         if header:
             header = False
             continue
-        fault, cells = _cells(text, form)
+        fault, cells = _cells(record, form)
         if fault is None:
-            yield number, text, None, *(None if place is None else cells[place] for place in positions)
+            yield number, record, None, *(None if place is None else cells[place] for place in positions)
         else:
-            yield number, _readable(text), fault, None, None, None, None
+            yield number, _readable(record), fault, None, None, None, None
 
 
 def _cells(text: str, form: Form) -> tuple[str | None, list[str]]:
@@ -186,10 +197,9 @@ def _cells(text: str, form: Form) -> tuple[str | None, list[str]]:
 
 
 class _Lines:
-    """Numbered lines of text; bytes that are not UTF-8 stay as lone surrogates."""
+    """Numbered lines, of which some can be given back."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=None)
+    def __init__(self, text: Iterable[str]) -> None:
         self._lines = enumerate(text, start=1)
         self._returned: deque[tuple[int, str]] = deque()
 
