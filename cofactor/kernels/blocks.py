@@ -17,9 +17,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
-GRID = 12  # divisible by 2, 3, 4 and 6 threads
-LARGE_GRID = 24
-LARGE = 5_000_000  # ratings from which the larger grid pays
+GRID = 12  # divisible by 2, 3, 4 and 6 threads; a larger one meets each user's vector too often, to learn too little
 TILE_BYTES = 1 << 17  # of user vectors in a tile: a quarter of a small second-level cache
 
 

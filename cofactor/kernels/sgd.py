@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 WIDTH = 16  # floats handled at once: one 512-bit register or two of 256; ranks are padded to a multiple of it
+AHEAD = 16  # ratings ahead of the one being learned whose vectors are fetched: twice as fast where they are not cached
 
 
 def padded(rank: int) -> int:
@@ -91,11 +92,36 @@ def _step(typing, user_vectors, item_vectors, user, item, bias_error, learning_r
     return signature, generate
 
 
+@intrinsic
+def _fetch(typing, vectors, row, chunks):
+    """Asks for a row of vectors to be brought into the first-level cache, to be written."""
+    signature = nb.types.void(vectors, nb.types.uint64, nb.types.uint64)
+    index, lane, byte = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+
+    def generate(context, builder, signature, arguments):
+        array, row, chunks = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        start = builder.mul(row, builder.mul(chunks, ir.Constant(index, WIDTH)))
+        line = builder.bitcast(builder.gep(data, [start]), ir.ArrayType(ir.FloatType(), WIDTH).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), lane, lane, lane])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        to_write, near, data_not_code = (ir.Constant(lane, number) for number in (1, 3, 1))
+        with cgutils.for_range(builder, chunks) as loop:
+            at = builder.bitcast(builder.gep(line, [loop.index]), byte.as_pointer())
+            builder.call(fetch, [at, to_write, near, data_not_code])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 @nb.njit(inline="always")
 def _learn(users, items, values, start, stop, P, Q, b, c, mean, learning_rate, keep, bias_l2, chunks):
     total = 0.0
     for t in range(start, stop):
         u, i = users[t], items[t]
+        later = min(t + AHEAD, stop - 1)
+        _fetch(P, np.uint64(users[later]), np.uint64(chunks))
+        _fetch(Q, np.uint64(items[later]), np.uint64(chunks))
         b_u, c_i = b[u], c[i]
         base = values[t] - mean - b_u - c_i
         e = _step(P, Q, np.uint64(u), np.uint64(i), base, learning_rate, keep, np.uint64(chunks))

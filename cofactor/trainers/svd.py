@@ -107,7 +107,7 @@ class _Descent:
 
         self.trainer, self.ratings, self.mean = trainer, ratings, mean
         self.learn_blocks: Any = sgd.learn_blocks
-        self.grid = blocks.LARGE_GRID if len(ratings) >= blocks.LARGE else blocks.GRID
+        self.grid = blocks.GRID
         width = sgd.padded(trainer.rank)
         self.rated = [ratings.catalog.user_counts, ratings.catalog.item_counts]
         dealt = [blocks.deal(counts, self.grid) for counts in self.rated]
