@@ -55,13 +55,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def content(tmp_path: Path) -> bytes:
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A zip in the layout of MovieLens 1M, of some 100 kB."""
     random = np.random.default_rng(0)
     pairs = random.permutation(500 * 300)[:20_000].tolist()
     ratings = "".join(f"{pair % 500}::{pair // 500}::{pair % 5}::{pair}\n" for pair in pairs)
     files = {"toy/ratings.dat": ratings, "toy/movies.dat": "1::One::Drama\n", "toy/README": "toy"}
-    return zipped(tmp_path / "content.zip", files).read_bytes()
+    return zipped(tmp_path_factory.mktemp("content") / "toy.zip", files).read_bytes()
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""The command line: a group that knows its commands by name and imports one only when it runs.
+
+Data goes to stdout, everything else to stderr. Whatever goes wrong is one line, a blank line and a hint.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from cofactor import __version__
+from cofactor.errors import CofactorError
+
+COMMANDS = {
+    "demo": "Train, compare and recommend on made movie data, in a minute.",
+    "fetch": "Download a known data set, checked, into the data folder.",
+    "generate": "Make ratings of any size with planted taste.",
+    "split": "Divide ratings into train, validation and test parts.",
+    "train": "Train a model, measure it and save it as a folder.",
+    "evaluate": "Measure a saved model on the test part of its split.",
+    "compare": "Several models on one test set, with paired intervals.",
+    "recommend": "The best items for a user, or for every user.",
+    "similar": "The items most like an item.",
+    "predict": "Predicted ratings of (user, item) pairs in a file.",
+    "explain": "Why an item is recommended to a user.",
+    "serve": "Serve a saved model over HTTP, with a page to try it.",
+}
+
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+BUG = 1
+MISUSE = 2
+
+
+class Commands(click.Group):
+    """Lists its commands without importing them, and ends every error the same way."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"cofactor.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise unknown_choice("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def main(self, *arguments: Any, **extra: Any) -> Any:
+        """Runs one command and exits: 0, the error's own code, 1 for a bug, 130 after Ctrl-C."""
+        extra = {"prog_name": "cofactor", **extra, "standalone_mode": False}
+        try:
+            code = super().main(*arguments, **extra)
+            sys.exit(code if isinstance(code, int) else 0)
+        except CofactorError as error:
+            fail(error.message, error.hint, error.exit_code)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "cofactor"
+            fail(error.format_message(), f"{where} --help shows what it takes", MISUSE)
+        except click.ClickException as error:
+            fail(error.format_message(), "", error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            fail("interrupted", "", INTERRUPTED)
+        except OSError as error:
+            if debugging():
+                raise
+            about = f": {error.filename}" if error.filename else ""
+            fail(f"{error.strerror or error}{about}", "", MISUSE)
+        except Exception as error:
+            if debugging():
+                raise
+            said = " ".join(str(error).split())[:200]
+            hint = "COFACTOR_DEBUG=1 shows the traceback; please report it with that"
+            fail(f"a bug in cofactor: {type(error).__name__}: {said}", hint, BUG)
+
+
+def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) -> click.UsageError | CofactorError:
+    """The error for a word that is none of the known ones, with the nearest as its hint."""
+    near = difflib.get_close_matches(name, list(known), 3, cutoff=0.5)
+    return CofactorError(f"unknown {noun} {name!r}", f"did you mean {', '.join(near)}?" if near else ", ".join(known))
+
+
+def fail(message: str, hint: str, code: int) -> NoReturn:
+    """One line, a blank line and a hint on stderr."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"\nhint: {hint}", err=True)
+    sys.exit(code)
+
+
+def debugging() -> bool:
+    """Whether unexpected errors show their traceback."""
+    return os.environ.get("COFACTOR_DEBUG", "0") not in ("", "0")
+
+
+def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["COFACTOR_DEBUG"] = "1"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="cofactor", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show tracebacks.")
+def cofactor() -> None:
+    """Train, compare and serve model-based recommenders from a table of ratings."""
+
+
+def main() -> None:
+    """The `cofactor` program."""
+    cofactor()

@@ -24,6 +24,7 @@ def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
     }
     try:
         with duckdb.connect(config=settings) as connection:
+            connection.execute("SET enable_progress_bar = false")  # it would print
             connection.execute("SET TimeZone = 'UTC'")  # dates without a zone are UTC
             yield connection
     except duckdb.OutOfMemoryException as error:

@@ -1,0 +1,66 @@
+# make demo    train, compare and recommend on made movie data (base install, in .venv)
+# make serve   serve the demo's model on http://127.0.0.1:8000/
+# make test    linters and all tests (development install, in .venv-test)
+# make lint    linters alone
+# make bench   the benchmarks; DATA names the folder of ml-1m and ml-100k
+# make clean   remove everything made here, both environments included
+PYTHON ?= python3
+BASE := .venv
+TEST := .venv-test
+DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
+
+.PHONY: help demo serve test lint bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: $(BASE)/.installed
+	@$(BASE)/bin/cofactor demo
+
+serve: demo/models/svd/manifest.json
+	@$(BASE)/bin/cofactor serve demo/models/svd
+
+demo/models/svd/manifest.json: | $(BASE)/.installed
+	@$(BASE)/bin/cofactor demo
+
+test: lint
+	$(TEST)/bin/python -m pytest
+
+lint: $(TEST)/.installed
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
+	$(TEST)/bin/lint-imports
+
+bench: $(TEST)/.installed
+	$(TEST)/bin/python benchmarks/sgd.py --data $(DATA)
+	$(TEST)/bin/python benchmarks/made_data.py
+	$(TEST)/bin/python benchmarks/recommending.py
+
+clean:
+	rm -rf $(BASE) $(TEST) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find cofactor tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB
+$(BASE)/.installed: pyproject.toml constraints.txt
+	$(call environment,$(BASE))
+	@echo "installing into $(BASE), once"
+	@$(BASE)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(TEST)/.installed: pyproject.toml constraints.txt
+	$(call environment,$(TEST))
+	@echo "installing into $(TEST), once"
+	@$(TEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# A fresh virtual environment; where Python came without ensurepip (Debian's python3-venv), its own pip fills it.
+define environment
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("cofactor needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
+	@rm -rf $(1)
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(1); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m venv --without-pip $(1) && $(PYTHON) -m pip --python $(1)/bin/python install --quiet pip; \
+	else echo "$(PYTHON) has neither ensurepip nor pip; on Debian: apt install python3-venv" >&2; exit 1; fi
+endef

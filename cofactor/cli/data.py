@@ -1,0 +1,212 @@
+"""What a DATA argument means: a known name, a file, a MovieLens folder or zip, a split folder, or the made data."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cofactor.errors import CofactorError, SplitMismatch, Unavailable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.data.ratings import Ratings
+    from cofactor.data.split import Kind, Split
+    from cofactor.data.synthetic import Made
+
+MADE = "made"
+FOLDER_VARIABLE = "COFACTOR_DATA"
+ROLES = ("user", "item", "rating", "time")
+BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def default_folder() -> Path:
+    """Where fetched data sets lie unless `--data-folder` or COFACTOR_DATA says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cofactor"
+
+
+data_folder = click.option(
+    "--data-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=FOLDER_VARIABLE,
+    default=default_folder,
+    help=f"Where fetched data sets lie [default: ~/.cache/cofactor; environment: {FOLDER_VARIABLE}].",
+)
+
+
+def reading_options(command: F) -> F:
+    """The options of every command that reads ratings."""
+    for option in (
+        data_folder,
+        click.option(
+            "--bad-rows",
+            type=click.Choice(["error", "skip"]),
+            default="error",
+            show_default=True,
+            help="Whether a row that cannot be used ends reading, or is left out and written to a file.",
+        ),
+        click.option(
+            "--column",
+            "--columns",
+            "columns",
+            multiple=True,
+            metavar="ROLE=NAME",
+            help="The column of user, item, rating or time, such as user=CustomerID. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Source:
+    """A DATA argument with how to read it."""
+
+    data: str
+    folder: Path
+    columns: dict[str, str]
+    bad_rows: str
+
+    @classmethod
+    def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
+        """From the argument and the reading options, which are taken out of `options`."""
+        columns = named_columns(options.pop("columns"))
+        return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
+
+    @classmethod
+    def of_model(cls, manifest: dict[str, Any], data: str | None, options: dict[str, Any]) -> "Source":
+        """The same for a model's own data, which may be left out only where that is the made data."""
+        recorded = manifest["notes"].get("data", "its data")
+        if data is None and recorded != MADE:
+            raise click.UsageError(f"which data? The model was trained on {recorded}")
+        return cls.of(data, options)
+
+    @property
+    def name(self) -> str:
+        """What the data is called in a manifest: its name, not where it lies on this machine."""
+        return Path(self.data).name or self.data
+
+    def path(self) -> Path:
+        """Where the data lies; raises Unavailable for a known data set that is not in the data folder."""
+        from cofactor.data.fetch import DATASETS
+
+        there = Path(self.data)
+        if self.data not in DATASETS:
+            if there.exists():
+                return there
+            raise unknown_data(self.data, [*DATASETS, MADE])
+        for place in (self.folder / self.data, self.folder / f"{self.data}.zip", there):
+            if place.exists():
+                return place
+        raise Unavailable(f"{self.data} is not in {self.folder}", f"cofactor fetch {self.data}")
+
+
+def unknown_data(name: str, known: list[str]) -> CofactorError:
+    """The error for a DATA argument that is neither a known name nor a path."""
+    import difflib
+
+    from cofactor.errors import BadData
+
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"a file, a folder, or one of {', '.join(known)}"
+    return BadData(f"no such data: {name}", hint)
+
+
+@dataclass(frozen=True)
+class SplitRecipe:
+    """How ratings were split in memory, so that the same split can be made again."""
+
+    kind: "Kind" = "random"
+    seed: int = 0
+    test: float = 0.1
+    validation: float = 0.1
+
+
+def read_ratings(source: Source, console: "Console") -> "Ratings":
+    """The ratings of a source, with a line on stderr that says what was read and what was left out."""
+    from cofactor.cli.screen import waiting
+
+    started = time.perf_counter()
+    with waiting(console, f"reading {source.name}"):
+        ratings = made().ratings if source.data == MADE else _read(source)
+    console.print(f"{source.name}: {summary(ratings)}; {time.perf_counter() - started:.1f} s", markup=False)
+    return ratings
+
+
+def summary(ratings: "Ratings") -> str:
+    """One line: what was read, and what was left out and why."""
+    users, items = len(ratings.users), len(ratings.items)
+    low, high = ratings.scale
+    said = [f"{len(ratings):,} ratings from {low:g} to {high:g} by {users:,} users on {items:,} items"]
+    origin = ratings.origin
+    if origin is not None and origin.duplicates:
+        said.append(f"{origin.duplicates:,} earlier ratings of a pair rated again left out")
+    if origin is not None and origin.rejected:
+        where = f", written to {origin.rejected_file}" if origin.rejected_file else ""
+        said.append(f"{origin.rejected:,} bad rows left out{where}")
+    return "; ".join(said)
+
+
+def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
+    """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
+    from cofactor.cli.screen import waiting
+    from cofactor.data.split import load_split, split
+    from cofactor.data.split_folder import MANIFEST
+
+    if source.data != MADE and (source.path() / MANIFEST).is_file():
+        with waiting(console, f"reading {source.name}"):
+            parts = load_split(source.path())
+        console.print(f"{source.name}: {parts!r}", markup=False)
+        return parts, None
+    ratings = read_ratings(source, console)
+    with waiting(console, "splitting"):
+        parts = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
+    return parts, recipe
+
+
+def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") -> "Split":
+    """The split a saved model was trained on, opened or made again from DATA; raises SplitMismatch for another."""
+    recorded = manifest["notes"].get("split_recipe")
+    recipe = SplitRecipe(**recorded) if recorded else SplitRecipe()
+    split, made = open_split(source, recipe, console)
+    wanted = manifest["split"]
+    if wanted is not None and split.fingerprint != wanted:
+        how = "this file" if made else "this split"
+        raise SplitMismatch(
+            f"the model was trained on split {wanted[:12]}, {how} gives {split.fingerprint[:12]}",
+            "measure it on the split it was trained on: other test rows may be rows it has learned",
+        )
+    return split
+
+
+def _read(source: Source) -> "Ratings":
+    from cofactor.data.read import read
+
+    return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows)
+
+
+def made() -> "Made":
+    """The made data: the same ratings everywhere, and the best RMSE that is possible on them."""
+    from cofactor.data.planted import Recipe
+    from cofactor.data.synthetic import make
+
+    return make(Recipe(users=2_000, items=800, per_user=60, seed=0, pattern="taste", rank=8, noise=0.5))
+
+
+def named_columns(given: Iterable[str]) -> dict[str, str]:
+    """Column names by role, from texts of ROLE=NAME or ROLE=NAME,ROLE=NAME; `time=` says that there are no times."""
+    named = {}
+    for text in (part for one in given for part in BETWEEN_ROLES.split(one)):
+        role, equals, name = text.partition("=")
+        if role not in ROLES or not equals or not (name or role == "time"):
+            known = ", ".join(ROLES)
+            raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {known}", param_hint="--column")
+        named[role] = name
+    return named

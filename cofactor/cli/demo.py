@@ -1,0 +1,106 @@
+"""`cofactor demo`: the whole way on made movie data, from ratings to recommendations with reasons."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cofactor.cli.screen import messages, print_table, waiting
+
+if TYPE_CHECKING:
+    from cofactor.cli.fitting import Fitted
+    from cofactor.data.split import Split
+    from cofactor.evaluation.compare import Comparison
+    from cofactor.models.base import Model
+
+SHOWN = ("popularity", "baseline", "svd")  # the last is recommended with and served
+LISTED = 5
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="The folder for the models.",
+)
+def demo(out: Path) -> None:
+    """Train popularity, baseline and SVD on made movie data, compare them and recommend.
+
+    Needs no network and nothing but the base install, and ends by itself within a minute and a half.
+    """
+    from cofactor.cli.data import SplitRecipe, made
+    from cofactor.cli.fitting import fit
+    from cofactor.data.split import split
+    from cofactor.evaluation.compare import compare
+    from cofactor.trainers import TRAINERS
+
+    console = messages()
+    with waiting(console, "making movie ratings"):
+        data = made()
+        parts = split(data.ratings, **asdict(SplitRecipe()))
+    users, items = len(data.ratings.users), len(data.ratings.items)
+    console.print(f"{len(data.ratings):,} made ratings by {users:,} users on {items:,} movies, with planted taste\n")
+    fitted = {}
+    for name in SHOWN:
+        if name in TRAINERS:
+            console.print(f"cofactor train {name}", style="bold")
+            fitted[name] = fit(TRAINERS[name](), parts, console, patience=3)
+            console.print()
+    with waiting(console, "measuring"):
+        models, seconds = {n: f.model for n, f in fitted.items()}, {n: f.seconds for n, f in fitted.items()}
+        comparison = compare(models, parts.test, (10,), fit_seconds=seconds)
+    _save(fitted, comparison, out)
+    _print(comparison, parts, data.best_rmse)
+    best = list(fitted)[-1]
+    _recommend(models[best])
+    folder = out / "models" / best
+    console.print("serve it with: make serve", style="bold")
+    console.print(f"or: cofactor serve {folder}, and look at http://127.0.0.1:8000/", markup=False)
+
+
+def _save(fitted: "dict[str, Fitted]", comparison: "Comparison", out: Path) -> None:
+    from cofactor.artifact import save
+    from cofactor.cli.data import MADE, SplitRecipe
+    from cofactor.trainers import TRAINERS
+
+    for name, one in fitted.items():
+        save(
+            one.model,
+            out / "models" / name,
+            trainer=name,
+            hyperparameters=TRAINERS[name]().settings(),
+            metrics=comparison.reports[name].metrics,
+            data=MADE,
+            split_recipe=asdict(SplitRecipe()),
+            best_epoch=one.best_epoch,
+            fit_seconds=round(one.seconds, 3),
+        )
+
+
+def _print(comparison: "Comparison", parts: "Split", best_rmse: float) -> None:
+    from cofactor.cli.comparing import table
+
+    click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
+    print_table(*table(comparison))
+    click.echo(f"\nThe best RMSE that is possible on these ratings is {best_rmse:.4f}.\n")
+
+
+def _recommend(model: "Model") -> None:
+    """What somebody liked most, and what is recommended to them."""
+    from cofactor.cli.recommend import listing
+
+    catalog = model.catalog
+    user = str(catalog.users.ids[0])
+    row = catalog.history[[0]]
+    liked = sorted(zip(row.data.tolist(), row.indices.tolist(), strict=True), key=lambda one: (-one[0], one[1]))
+    click.echo(f"User {user} liked most:\n")
+    genres = catalog.genres if catalog.genres is not None else [""] * len(catalog.items)
+    rows = [[catalog.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:LISTED]]
+    print_table(rows, ["title", "genres", "rated"], left=2)
+    click.echo(f"\nRecommended to user {user}, with the rating that speaks most for each:\n")
+    print_table(*listing(model, model.recommend(user, LISTED, why=1)), left=4)
+    click.echo()

@@ -1,0 +1,39 @@
+"""`cofactor evaluate MODEL DATA`: every metric on the test part of the split the model was trained on."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cofactor.cli.data import Source, open_split_of, reading_options
+from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", required=False)
+@click.option("-k", multiple=True, type=click.IntRange(1), default=(10, 20), show_default=True, help="Lengths of list.")
+@click.option("--relevant-from", type=float, help="The lowest test rating a list should find [default: any].")
+@reading_options
+@as_json
+@quietly
+def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: float | None, **options: Any) -> None:
+    """Measure MODEL on the test part of DATA.
+
+    DATA is the split it was trained on, or the ratings it was trained on, which are split again as they were then; for
+    a model of the made data it can be left out. Another split is refused: its test rows may be rows the model knows.
+    """
+    from cofactor.artifact import load, load_manifest
+    from cofactor.cli.reporting import print_report
+    from cofactor.evaluation.evaluate import evaluate
+
+    as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
+    manifest = load_manifest(model)
+    split = open_split_of(manifest, Source.of_model(manifest, data, options), console)
+    loaded = load(model)
+    with waiting(console, "measuring"):
+        report = evaluate(loaded, split.test, k, relevant_from=relevant_from)
+    if as_json:
+        print_json({"model": str(model), "split": split.fingerprint, **report.as_dict()})
+    else:
+        print_report(report)

@@ -1,0 +1,40 @@
+"""`cofactor explain MODEL USER ITEM`: what each of a user's ratings does to the score of an item."""
+
+from pathlib import Path
+
+import click
+
+from cofactor.cli.screen import as_json, print_json, print_table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("user")
+@click.argument("item")
+@click.option("-n", default=5, show_default=True, type=click.IntRange(1), help="How many ratings.")
+@as_json
+def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
+    """Why ITEM would be recommended to USER.
+
+    The effect of a rating is the item's score with it minus the score without it.
+    """
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from cofactor.artifact import load
+
+    loaded = load(model)
+    catalog = loaded.catalog
+    pair = (np.array([row], dtype=np.int32) for row in (catalog.users.row(user), catalog.items.row(item)))
+    score = float(loaded.predict(*pair)[0])
+    because = loaded.explain(user, item, n)
+    title = catalog.title(catalog.items.row(item))
+    if as_json:
+        print_json(
+            {"user": user, "item": item, "title": title, "score": score, "because": [asdict(b) for b in because]}
+        )
+        return
+    click.echo(f"{title}: {score:.2f} for user {user}")
+    rows = [[b.item, b.title, f"{b.rating:g}", f"{b.effect:+.3f}"] for b in because]
+    print_table(rows, ["item", "title", "rated", "effect"], left=2)

@@ -1,0 +1,48 @@
+"""`cofactor fetch NAME`: a known data set into the data folder."""
+
+from pathlib import Path
+
+import click
+
+from cofactor.cli import unknown_choice
+from cofactor.cli.data import data_folder
+from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A zip you already have, instead of a download.",
+)
+@data_folder
+@as_json
+@quietly
+def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bool, quiet: bool) -> None:
+    """Download the data set NAME into the data folder and check it; without NAME, list what is known.
+
+    The path it lies at is printed. A second call finds it there and downloads nothing.
+    """
+    from cofactor.data.fetch import DATASETS, fetch
+
+    if name is None:
+        _list(data_folder, as_json)
+        return
+    if name not in DATASETS:
+        raise unknown_choice("data set", name, list(DATASETS))
+    path = fetch(name, data_folder, archive=archive, progress=messages(quiet).is_terminal and not quiet)
+    if as_json:
+        print_json({"name": name, "path": str(path)})
+    else:
+        click.echo(path)
+
+
+def _list(folder: Path, as_json: bool) -> None:
+    from cofactor.data.fetch import DATASETS
+
+    here = {name: str(folder / name) if (folder / name).exists() else None for name in DATASETS}
+    if as_json:
+        print_json(here)
+    else:
+        print_table([[name, path or "not fetched"] for name, path in here.items()], ["name", "where"], left=2)

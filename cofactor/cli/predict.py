@@ -1,0 +1,65 @@
+"""`cofactor predict MODEL PAIRS`: predicted ratings of (user, item) pairs in a file."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from cofactor.cli.data import named_columns
+from cofactor.cli.screen import as_json, messages, print_json, quietly
+
+if TYPE_CHECKING:
+    from cofactor.cli.pairs import Answer
+
+COLUMNS = ("user", "item", "prediction", "fallback")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("pairs", type=click.Path(path_type=Path))
+@click.option(
+    "--column",
+    "--columns",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="The column of user or item. Repeatable.",
+)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead of stdout.")
+@as_json
+@quietly
+def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Predicted ratings of the pairs in PAIRS (CSV, TSV or Parquet with columns user and item), as CSV.
+
+    The column `fallback` names which of user and item had no rating in training, and is empty where both had: such a
+    user gets what an empty history gets, such an item what is left of the formula without it.
+    """
+    from cofactor.artifact import load
+    from cofactor.cli.pairs import answers
+
+    answered = answers(load(model), pairs, named_columns(columns))
+    if as_json and out is None:
+        print_json({"predictions": [dict(zip(COLUMNS, one, strict=True)) for one in answered]})
+        return
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as file:
+        counts = _write(answered, file)
+    if as_json:
+        print_json({"file": str(out), **counts})
+    messages(quiet).print(f"{counts['pairs']:,} pairs, {counts['fallback']:,} of them by fallback")
+
+
+def _write(answers: "Iterator[Answer]", file: TextIO) -> dict[str, int]:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    counts = {"pairs": 0, "fallback": 0}
+    for user, item, prediction, fallback in answers:
+        writer.writerow((user, item, "" if prediction is None else f"{prediction:.4f}", fallback))
+        counts["pairs"] += 1
+        counts["fallback"] += bool(fallback)
+    return counts

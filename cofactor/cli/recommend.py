@@ -1,0 +1,123 @@
+"""`cofactor recommend MODEL USER`: the best items for one user, for a list of ratings, or for every user."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly
+
+if TYPE_CHECKING:
+    from cofactor.models.base import Model, Recommendation
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("user", required=False)
+@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option("--why", default=0, show_default=True, type=click.IntRange(0), help="How many reasons for each item.")
+@click.option("--include-seen", is_flag=True, help="Also items the user has rated.")
+@click.option("--rated", multiple=True, metavar="ITEM=RATING", help="For a new user with this rating. Repeatable.")
+@click.option("--all", "everybody", is_flag=True, help="For every user, into the file of --out.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A Parquet file, with --all.")
+@as_json
+@quietly
+def recommend(
+    model: Path,
+    user: str | None,
+    n: int,
+    why: int,
+    include_seen: bool,
+    rated: tuple[str, ...],
+    everybody: bool,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """The best items for USER, those already rated left out.
+
+    \b
+    cofactor recommend models/svd 196 -n 5 --why 2
+    cofactor recommend models/svd --rated 50=5 --rated 172=4
+    cofactor recommend models/svd --all -o top.parquet
+    """
+    if sum((user is not None, bool(rated), everybody)) != 1:
+        raise click.UsageError("give one of USER, --rated or --all")
+    if everybody is (out is None):
+        raise click.UsageError("--all needs --out, and --out needs --all")
+    from cofactor.artifact import load
+
+    loaded = load(model)
+    if out is not None:
+        write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
+        return
+    if user is not None:
+        listed = loaded.recommend(user, n, exclude_seen=not include_seen, why=why)
+    else:
+        listed = loaded.recommend_from(dict(_rating(text) for text in rated), n, why=why)
+    show(loaded, listed, {"user": user} if user is not None else {}, as_json=as_json)
+
+
+def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], *, as_json: bool) -> None:
+    """A list of items on stdout, each with its reasons below it."""
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({**about, "items": [asdict(one) for one in listed]})
+        return
+    print_table(*listing(model, listed), left=4)
+
+
+def listing(model: "Model", listed: "list[Recommendation]") -> tuple[list[list[str]], list[str]]:
+    """Rows and headings of a list of items, each followed by its reasons."""
+    digits = 2 if model.scale is not None else 4
+    rows = []
+    for place, one in enumerate(listed, 1):
+        rows.append([str(place), one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.{digits}f}"])
+        rows += [["", "", f"  {reason}", "", ""] for reason in reasons(one)]
+    return rows, ["", "item", "title", "genres", "score"]
+
+
+def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
+    """Everybody's list to a Parquet file of user, item, rank, score and title."""
+    import time
+
+    from rich.progress import Progress
+
+    from cofactor.errors import BadData
+    from cofactor.models.batch import recommend_all
+
+    if out.suffix != ".parquet":
+        raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
+    console = messages(quiet)
+    started = time.perf_counter()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("recommending", total=None)
+        rows = recommend_all(
+            model,
+            out,
+            n,
+            exclude_seen=exclude_seen,
+            on_progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    users, seconds = len(model.catalog.users), time.perf_counter() - started
+    if as_json:
+        print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})
+    else:
+        click.echo(out)
+    console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
+
+
+def reasons(one: "Recommendation") -> list[str]:
+    """Why an item stands in a list: what each rating does to its score."""
+    return [f"{why.effect:+.2f} for {why.title} ({why.rating:g})" for why in one.because]
+
+
+def _rating(text: str) -> tuple[str, float]:
+    item, equals, value = text.rpartition("=")
+    try:
+        if not equals or not item:
+            raise ValueError
+        return item, float(value)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not ITEM=RATING, such as 50=5", param_hint="--rated") from None

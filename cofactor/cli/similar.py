@@ -1,0 +1,27 @@
+"""`cofactor similar MODEL ITEM`: the items most like one."""
+
+from pathlib import Path
+
+import click
+
+from cofactor.cli.screen import as_json, print_json, print_table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("item")
+@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@as_json
+def similar(model: Path, item: str, n: int, as_json: bool) -> None:
+    """The items most like ITEM, an id of the data."""
+    from dataclasses import asdict
+
+    from cofactor.artifact import load
+
+    loaded = load(model)
+    listed = loaded.similar_items(item, n)
+    if as_json:
+        print_json({"item": item, "items": [asdict(one) for one in listed]})
+        return
+    rows = [[one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.4f}"] for one in listed]
+    print_table(rows, ["item", "title", "genres", "similarity"], left=3)

@@ -1,0 +1,79 @@
+"""What `cofactor train` does: open, fit, measure, save, report."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cofactor.artifact import save
+from cofactor.cli.data import Source, SplitRecipe, open_split
+from cofactor.cli.fitting import Fitted, fit
+from cofactor.cli.reporting import print_summary
+from cofactor.cli.screen import messages, print_json, waiting
+from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.trainers.base import Trainer
+
+
+def train(
+    trainer: Trainer,
+    source: Source,
+    recipe: SplitRecipe,
+    *,
+    out: Path,
+    patience: int,
+    refit: bool,
+    log: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Trains on a source, measures on its test part, and saves the model with the evidence."""
+    console = messages(quiet)
+    split, made_with = open_split(source, recipe, console)
+    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
+    with waiting(console, "measuring"):
+        report = evaluate(fitted.model, split.test)
+    with waiting(console, "saving"):
+        save(
+            fitted.model,
+            out,
+            trainer=trainer.name,
+            hyperparameters=trainer.settings(),
+            metrics=report.metrics,
+            data=source.name,
+            split_recipe=asdict(made_with) if made_with else None,
+            best_epoch=fitted.best_epoch,
+            fit_seconds=round(fitted.seconds, 3),
+            refitted=fitted.refitted,
+        )
+    if as_json:
+        print_json(document(trainer, fitted, report, out))
+    else:
+        print_summary(report)
+    _next_steps(console, fitted, out, source)
+
+
+def document(trainer: Trainer, fitted: Fitted, report: Report, out: Path) -> dict[str, Any]:
+    """A training as JSON."""
+    return {
+        "model": str(out),
+        "trainer": trainer.name,
+        "hyperparameters": trainer.settings(),
+        "split": fitted.model.catalog.split,
+        "epochs": fitted.epochs,
+        "best_epoch": fitted.best_epoch,
+        "refitted": fitted.refitted,
+        "interrupted": fitted.interrupted,
+        "fit_seconds": fitted.seconds,
+        "metrics": report.metrics,
+        "errors": report.errors,
+    }
+
+
+def _next_steps(console: Any, fitted: Fitted, out: Path, source: Source) -> None:
+    if fitted.interrupted:
+        console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
+    console.print(f"saved as {click.format_filename(out)}; try")
+    user = next(iter(fitted.model.catalog.users.ids), "1")
+    for line in (f"evaluate {out} {source.data}", f"recommend {out} {user} -n 5 --why 1", f"serve {out}"):
+        console.print(f"  cofactor {line}", markup=False)

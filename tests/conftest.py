@@ -1,0 +1,59 @@
+"""Fixtures for every test."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cofactor.data.ratings import Ratings
+
+Run = Callable[..., Result]
+
+DATA_VARIABLE = "COFACTOR_TEST_DATA"
+REQUIRED_VARIABLE = "COFACTOR_REQUIRE_DATA"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of ml-100k, ml-1m, ml-latest-small; skips where it is not named, fails where it is required."""
+    named = os.environ.get(DATA_VARIABLE)
+    if named and Path(named).is_dir():
+        return Path(named).resolve()
+    missing = f"{named} is not a folder" if named else f"{DATA_VARIABLE} is not set"
+    if os.environ.get(REQUIRED_VARIABLE) == "1":
+        pytest.fail(f"{missing}, and {REQUIRED_VARIABLE}=1 asks for the real data")
+    pytest.skip(f"{missing}; set it to a folder that holds ml-100k, ml-1m and ml-latest-small")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command line in this process, in an empty folder and without the user's own settings."""
+    from cofactor.cli import cofactor
+
+    monkeypatch.chdir(tmp_path)
+    for variable in ("COFACTOR_DATA", "COFACTOR_DEBUG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return lambda *arguments: CliRunner().invoke(cofactor, [str(one) for one in arguments])
+
+
+@pytest.fixture(scope="session")
+def movies() -> Ratings:
+    """A small table of made ratings with titles and genres."""
+    from cofactor.data.synthetic import generate
+
+    return generate(300, 120, 30, seed=3)
+
+
+@pytest.fixture(scope="session")
+def saved(movies: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models of those ratings: `baseline` and `popularity`."""
+    from cofactor.artifact import save
+    from cofactor.trainers import TRAINERS
+
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("baseline", "popularity"):
+        save(TRAINERS[name]().fit(movies), folder / name, trainer=name)
+    return folder

@@ -1,0 +1,172 @@
+"""Commands that ask a saved model: recommend, similar, explain, predict."""
+
+import csv
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from cofactor.artifact import load
+from cofactor.data.ratings import Ratings
+from cofactor.models.base import Model
+from tests.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def model(saved: Path) -> Model:
+    return load(saved / "baseline")
+
+
+def test_a_list_is_that_of_the_model(saved: Path, model: Model, run: Run) -> None:
+    done = run("recommend", saved / "baseline", "7", "-n", "4", "--why", "1", "--json")
+    listed = model.recommend("7", 4, why=1)
+    document = json.loads(done.stdout)
+    assert document["user"] == "7"
+    assert [one["item"] for one in document["items"]] == [one.item for one in listed]
+    assert document["items"][0]["title"] == listed[0].title
+    assert done.stderr == ""
+
+
+def test_a_list_as_text_has_titles_genres_and_scores(saved: Path, model: Model, run: Run) -> None:
+    lines = run("recommend", saved / "baseline", "7", "-n", "3").stdout.splitlines()
+    assert lines[0].split() == ["item", "title", "genres", "score"]
+    for line, one in zip(lines[1:], model.recommend("7", 3), strict=True):
+        assert one.title in line
+        assert line.endswith(f"{one.score:.2f}")
+
+
+def test_seen_items_are_left_out_unless_asked_for(saved: Path, movies: Ratings, run: Run) -> None:
+    def items(*more: str) -> set[str]:
+        done = run("recommend", saved / "baseline", "7", "-n", "120", "--json", *more)
+        return {one["item"] for one in json.loads(done.stdout)["items"]}
+
+    seen = {str(movies.items.ids[i]) for i in movies.item[movies.user == movies.users.row("7")]}
+    assert not items() & seen
+    assert items("--include-seen") >= seen
+
+
+def test_a_list_for_a_new_user_is_folded_in(saved: Path, model: Model, run: Run) -> None:
+    done = run("recommend", saved / "baseline", "--rated", "5=5", "--rated", "9=0.5", "-n", "3", "--json")
+    listed = model.recommend_from({"5": 5.0, "9": 0.5}, 3)
+    assert [one["item"] for one in json.loads(done.stdout)["items"]] == [one.item for one in listed]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (["recommend", "baseline", "3000"], "unknown user '3000'", "did you mean 300"),
+        (["similar", "baseline", "1200"], "unknown item '1200'", "did you mean 120"),
+        (["explain", "baseline", "1", "1200"], "unknown item '1200'", "did you mean 120"),
+        (["recommend", "nowhere", "1"], "is not a saved model", ""),
+        (["recommend", "baseline", "--rated", "5"], "'5' is not ITEM=RATING", ""),
+        (["recommend", "baseline", "--rated", "5=9"], "is 9.0", "from 0.5 to 5"),
+        (["recommend", "baseline", "1", "--all", "-o", "x.parquet"], "one of USER, --rated or --all", ""),
+        (["recommend", "baseline", "--all"], "--all needs --out", ""),
+        (["recommend", "baseline", "--all", "-o", "top.xlsx"], "cannot write top.xlsx", ".parquet"),
+    ],
+)
+def test_bad_questions(arguments: list[str], said: str, hint: str, saved: Path, run: Run) -> None:
+    command, model, *rest = arguments
+    done = run(command, saved / model, *rest)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    first, blank, last = done.stderr.splitlines()
+    assert first.startswith("error: ")
+    assert said in first
+    assert blank == ""
+    assert last.startswith("hint: ")
+    assert hint in last
+
+
+def test_lists_of_all_users_are_those_of_each(saved: Path, model: Model, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "top.parquet"
+    done = run("recommend", saved / "baseline", "--all", "-n", "100", "-o", out, "--json")
+    rows = duckdb.sql(f"SELECT \"user\", item, rank, title FROM '{out}'").fetchall()
+    assert json.loads(done.stdout)["rows"] == len(rows)
+    assert rows == [
+        (user, one.item, place, one.title)
+        for user in model.catalog.users.ids
+        for place, one in enumerate(model.recommend(user, 100), 1)
+    ]
+    assert len(rows) == 90 * len(model.catalog.users)  # 30 of 120 items are seen: lists end, nothing is padded
+
+
+def test_similar_items(saved: Path, model: Model, run: Run) -> None:
+    done = run("similar", saved / "baseline", "5", "-n", "3", "--json")
+    assert [one["item"] for one in json.loads(done.stdout)["items"]] == [o.item for o in model.similar_items("5", 3)]
+    assert len(run("similar", saved / "baseline", "5", "-n", "3").stdout.splitlines()) == 4
+
+
+def test_an_explanation_names_the_user_s_own_ratings(saved: Path, model: Model, run: Run) -> None:
+    item = model.recommend("7", 1)[0].item
+    done = run("explain", saved / "baseline", "7", item, "-n", "2", "--json")
+    document = json.loads(done.stdout)
+    assert [one["item"] for one in document["because"]] == [one.item for one in model.explain("7", item, 2)]
+    assert document["score"] == pytest.approx(model.recommend("7", 1)[0].score)
+    assert document["title"] in run("explain", saved / "baseline", "7", item).stdout
+
+
+def pairs(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_predictions_are_those_of_the_model_in_the_order_of_the_file(
+    saved: Path, model: Model, run: Run, tmp_path: Path
+) -> None:
+    file = pairs(tmp_path / "pairs.csv", "userId,movieId\n7,5\n3,119\n7,5\n299,1\n")
+    rows = list(csv.DictReader(run("predict", saved / "baseline", file).stdout.splitlines()))
+    expected = model.predict(
+        model.catalog.users.rows(["7", "3", "7", "299"]), model.catalog.items.rows(["5", "119", "5", "1"])
+    )
+    assert [(row["user"], row["item"]) for row in rows] == [("7", "5"), ("3", "119"), ("7", "5"), ("299", "1")]
+    assert np.array([float(row["prediction"]) for row in rows]) == pytest.approx(expected, abs=1e-4)
+    assert {row["fallback"] for row in rows} == {""}
+
+
+def test_unknown_users_and_items_are_predicted_by_fallback_and_say_so(
+    saved: Path, model: Model, run: Run, tmp_path: Path
+) -> None:
+    file = pairs(tmp_path / "pairs.tsv", "user\titem\nnobody\t5\n7\tnothing\nnobody\tnothing\n")
+    done = run("predict", saved / "baseline", file, "--json")
+    rows = json.loads(done.stdout)["predictions"]
+    assert [row["fallback"] for row in rows] == ["user", "item", "user+item"]
+    arrays = model.arrays()
+    mean, item_bias = float(arrays["mean"]), arrays["item_bias"][model.catalog.items.row("5")]
+    user_bias = arrays["user_bias"][model.catalog.users.row("7")]
+    expected = [mean + item_bias, mean + user_bias, mean]
+    assert [row["prediction"] for row in rows] == pytest.approx(expected, abs=1e-4)
+
+
+def test_pairs_from_parquet_with_named_columns_into_a_new_folder(saved: Path, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.parquet"
+    duckdb.sql(f"COPY (SELECT 7 AS who, 5 AS what) TO '{file}' (FORMAT parquet)")
+    out = tmp_path / "new" / "out.csv"
+    named = ("--column", "user=who", "--column", "item=what")
+    done = run("predict", saved / "baseline", file, *named, "-o", out, "--json")
+    assert json.loads(done.stdout) == {"file": str(out), "pairs": 1, "fallback": 0}
+    assert out.read_text().splitlines()[0] == "user,item,prediction,fallback"
+    assert out.read_text().splitlines()[1].startswith("7,5,")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("who,item\n1,2\n", "no column 'user'; it has who, item"),
+        ("user,item\n1,\n", "without a user or an item id"),
+        ("", "user"),
+    ],
+)
+def test_bad_pairs(text: str, said: str, saved: Path, run: Run, tmp_path: Path) -> None:
+    done = run("predict", saved / "baseline", pairs(tmp_path / "pairs.csv", text))
+    assert done.exit_code == 2
+    assert said in done.stderr.splitlines()[0]
+    assert "hint: " in done.stderr
+
+
+def test_a_missing_pairs_file(saved: Path, run: Run, tmp_path: Path) -> None:
+    done = run("predict", saved / "baseline", tmp_path / "pairs.csv")
+    assert done.exit_code == 2
+    assert "no such file" in done.stderr

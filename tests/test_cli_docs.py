@@ -1,0 +1,67 @@
+"""What the documentation tells a reader to type works as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cofactor.data.ratings import Ratings
+from tests.conftest import Run
+
+ROOT = Path(__file__).parent.parent
+NEEDS_MORE = ("fetch", "serve")  # a network; a program that does not end
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def type_in(page: str, run: Run) -> int:
+    """Runs every `$ cofactor …` of a page, in order; how many there were."""
+    typed = 0
+    for line in "".join(blocks(page, "console")).splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:2] != ["$", "cofactor"] or words[2] in NEEDS_MORE:
+            continue
+        known = [sorted(Path().glob(word)) if "*" in word else [word] for word in words[2:]]
+        done = run(*(word for some in known for word in some))
+        assert done.exit_code == 0, f"{line}\n{done.stderr}"
+        typed += 1
+    return typed
+
+
+def test_the_quick_start(run: Run) -> None:
+    assert type_in("docs/quickstart.md", run) >= 10
+    (block,) = blocks("docs/quickstart.md", "python")
+    exec(compile(block, "docs/quickstart.md", "exec"), {})
+    assert Path("models/from-python/manifest.json").is_file()
+
+
+def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COFACTOR_DATA", str(real_data))
+    assert type_in("README.md", run) >= 12
+    rows = zip(movies.users.ids[movies.user], movies.items.ids[movies.item], movies.value, strict=True)
+    Path("ratings.csv").write_text("user,item,rating\n" + "".join(f"{u},{i},{value}\n" for u, i, value in rows))
+    (block,) = blocks("README.md", "python")
+    exec(compile(block, "README.md", "exec"), {})
+    assert Path("models/svd/manifest.json").is_file()
+
+
+def test_the_readme_s_figures_are_those_its_commands_print(real_data: Path, run: Run) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    stated = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in text.splitlines() if row.count("|") == 7}
+    folder = ("--data-folder", str(real_data))
+    run("split", "ml-100k", *folder, "--published", "-o", "splits/ml-100k")
+    for name, more in (("baseline", ()), ("svd", ("--refit",))):
+        said = run("train", name, "splits/ml-100k/u1", *more).stdout
+        assert float(said.splitlines()[1].split()[1]) == pytest.approx(float(stated[name]), abs=0.0015)
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), target

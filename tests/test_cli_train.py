@@ -1,0 +1,218 @@
+"""Training, measuring and comparing from the command line."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cofactor.artifact import load, load_manifest
+from cofactor.cli.fitting import Fitted, fit, joined
+from cofactor.cli.screen import messages
+from cofactor.data.ratings import Ratings
+from cofactor.data.split import Split, save_split, split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.base import Epoch, Trainer
+from cofactor.trainers.baseline import Baseline
+from tests.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def parts(movies: Ratings) -> Split:
+    return split(movies, seed=5)
+
+
+@pytest.fixture
+def folder(parts: Split, tmp_path: Path) -> Path:
+    save_split(parts, tmp_path / "parts")
+    return tmp_path / "parts"
+
+
+def test_a_model_is_trained_measured_saved_and_reported(folder: Path, parts: Split, run: Run, tmp_path: Path) -> None:
+    done = run("train", "baseline", folder, "-o", "new/model", "--sweeps", "4", "--json")
+    document = json.loads(done.stdout)
+    manifest = load_manifest(tmp_path / "new" / "model")
+    assert manifest["trainer"] == document["trainer"] == "baseline"
+    assert manifest["hyperparameters"] == document["hyperparameters"] == {"user_l2": 5.0, "item_l2": 3.0, "sweeps": 4}
+    assert manifest["split"] == document["split"] == parts.fingerprint
+    measured = evaluate(load(tmp_path / "new" / "model"), parts.test).metrics
+    assert manifest["metrics"] == document["metrics"] == pytest.approx(dict(measured))
+    assert manifest["notes"]["best_epoch"] == document["best_epoch"]
+
+
+def test_the_progress_is_on_stderr_and_the_report_on_stdout(folder: Path, run: Run) -> None:
+    done = run("train", "baseline", folder)
+    assert "validation RMSE" in done.stderr
+    assert "cofactor recommend models/baseline" in done.stderr
+    assert done.stdout.splitlines()[0].split()[:2] == ["metric", "value"]
+    assert done.stdout.splitlines()[1].startswith("rmse")
+    quiet = run("train", "baseline", folder, "--quiet")
+    assert quiet.stderr == ""
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_every_trainer_has_its_hyperparameters_as_options(name: str, run: Run) -> None:
+    helped = run("train", name, "--help").stdout
+    section = helped.partition("Hyperparameters:")[2].partition("\nOptions:")[0]
+    for parameter in TRAINERS[name].hyperparameters():
+        if parameter.name != "seed":
+            assert "--" + parameter.name.replace("_", "-") in section
+    assert "--seed" in helped
+
+
+def test_the_log_is_the_table(folder: Path, run: Run, tmp_path: Path) -> None:
+    done = run("train", "baseline", folder, "--log", "logs/train.csv")
+    shown = [line.split() for line in done.stderr.splitlines() if line[:8].strip().isdigit()]
+    with (tmp_path / "logs" / "train.csv").open(newline="") as file:
+        rows = [[cell for cell in row if cell] for row in list(csv.reader(file))[1:]]
+    assert rows == shown
+    assert len(rows) > 2
+
+
+def test_two_runs_with_one_seed_give_the_same_arrays(run: Run, tmp_path: Path) -> None:
+    digests = []
+    for name in ("one", "two"):
+        assert run("train", "svd", "-o", name, "--seed", "4", "--epochs", "3", "--quiet").exit_code == 0
+        digests.append(load_manifest(tmp_path / name)["arrays"])
+    assert digests[0] == digests[1]
+    run("train", "svd", "-o", "three", "--seed", "5", "--epochs", "3", "--quiet")
+    assert load_manifest(tmp_path / "three")["arrays"] != digests[0]
+
+
+def test_a_model_of_unsplit_ratings_is_measured_on_the_split_made_again(run: Run, tmp_path: Path) -> None:
+    trained = run("train", "baseline", "-o", "model", "--seed", "4", "--test-share", "0.2", "--json")
+    again = run("evaluate", "model", "--json")
+    assert json.loads(again.stdout)["metrics"] == pytest.approx(json.loads(trained.stdout)["metrics"])
+
+
+def test_a_model_is_not_measured_on_another_split(folder: Path, movies: Ratings, run: Run, tmp_path: Path) -> None:
+    assert run("train", "baseline", folder, "-o", "model", "--quiet").exit_code == 0
+    save_split(split(movies, seed=6), tmp_path / "other")
+    done = run("evaluate", "model", "other")
+    assert done.exit_code == 2
+    assert "trained on split" in done.stderr
+    assert run("evaluate", "model", "parts").exit_code == 0
+
+
+def test_measuring_needs_to_know_the_data(folder: Path, run: Run) -> None:
+    assert run("train", "baseline", folder, "-o", "model", "--quiet").exit_code == 0
+    done = run("evaluate", "model")
+    assert done.exit_code == 2
+    assert "trained on parts" in done.stderr
+
+
+def test_a_comparison_as_table_and_files(folder: Path, run: Run, tmp_path: Path) -> None:
+    for name in ("popularity", "baseline"):
+        assert run("train", name, folder, "--quiet").exit_code == 0
+    arguments = ("compare", "models/popularity", "models/baseline", "--on", "parts", "-o", "new/report")
+    done = run(*arguments)
+    heading = done.stdout.splitlines()[0].split()
+    assert heading[:5] == ["model", "fit", "s", "rmse", "mae"]
+    assert {"ndcg@10", "recall@10", "hit_rate@10", "coverage@10", "novelty@10"} <= set(heading)
+    document = json.loads(run(*arguments, "--json").stdout)
+    report = tmp_path / "new" / "report"
+    assert document == json.loads((report / "comparison.json").read_text())
+    with (report / "comparison.csv").open(newline="") as file:
+        rows = {row["model"]: row for row in csv.DictReader(file)}
+    assert float(rows["baseline"]["rmse"]) == document["models"]["baseline"]["metrics"]["rmse"]
+    assert rows["popularity"]["rmse"] == ""
+    assert "| popularity |" in (report / "comparison.md").read_text()
+
+
+def test_models_of_one_name_are_told_apart_by_their_paths() -> None:
+    from cofactor.cli.compare import names
+
+    assert list(names((Path("a/svd"), Path("b/svd"), Path("b/als")))) == ["a/svd", "b/svd", "als"]
+
+
+class Slow(Baseline):
+    """A trainer that Ctrl-C interrupts."""
+
+    stop_in: int
+
+    def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+        for epoch in super().epochs(ratings):
+            if epoch.number == self.stop_in:
+                signal.raise_signal(signal.SIGINT)
+            yield epoch
+
+
+def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fitted:
+    return fit(trainer, parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("stop_in", "epochs"), [(1, 1), (3, 2)])
+def test_ctrl_c_keeps_the_best_epoch(stop_in: int, epochs: int, parts: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Slow, "stop_in", stop_in, raising=False)
+    left = fitted(Slow(), parts, refit=True)
+    assert left.interrupted
+    assert not left.refitted
+    assert [one["epoch"] for one in left.epochs] == list(range(1, epochs + 1))
+    same = list(Baseline().epochs(parts.train))[left.best_epoch - 1].model
+    assert np.array_equal(left.model.arrays()["item_bias"], same.arrays()["item_bias"])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_twice_before_the_first_epoch_quits(parts: Split) -> None:
+    class Never(Baseline):
+        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            yield from super().epochs(ratings)
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(Never(), parts)
+
+
+def test_a_refit_learns_the_validation_part_for_as_many_epochs(parts: Split) -> None:
+    once, again = fitted(Baseline(), parts), fitted(Baseline(), parts, refit=True)
+    both = joined(parts.train, parts.validation)
+    expected: Epoch = list(Baseline().epochs(both))[once.best_epoch - 1]
+    assert again.refitted
+    assert again.best_epoch == once.best_epoch
+    assert np.array_equal(again.model.arrays()["item_bias"], expected.model.arrays()["item_bias"])
+    assert again.model.catalog.split == parts.fingerprint
+    assert len(both) == len(parts.train) + len(parts.validation)
+
+
+SLOW_PROGRAM = """
+import time
+from cofactor.cli import main
+from cofactor.trainers.baseline import Baseline
+fast = Baseline.epochs
+def slow(self, ratings, resume=None):
+    for epoch in fast(self, ratings):
+        yield epoch
+        time.sleep(0.5)
+Baseline.epochs = slow
+main()
+"""
+
+
+def test_a_process_that_gets_sigint_saves_reports_and_succeeds(folder: Path, tmp_path: Path) -> None:
+    log, out = tmp_path / "log.csv", tmp_path / "model"
+    arguments = ["train", "baseline", str(folder), "-o", str(out), "--sweeps", "1000", "--log", str(log)]
+    arguments += ["--patience", "1000", "--json"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", SLOW_PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (log.exists() and len(log.read_text().splitlines()) >= 3):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    said, noted = running.communicate(timeout=60)
+    document = json.loads(said)
+    assert running.returncode == 0
+    assert document["interrupted"]
+    assert len(document["epochs"]) == len(log.read_text().splitlines()) - 1
+    assert load(out).catalog.split == document["split"]
+    assert "interrupted: epoch" in noted
+    assert "Traceback" not in noted
