@@ -151,6 +151,14 @@ def test_a_model_that_only_ranks_has_no_errors_of_ratings():
     assert report.metrics["ndcg@10"] > 0
 
 
+def test_predictions_round_to_the_step_of_the_training_scale():
+    train = Ratings.of(["a", "a", "b"], ["1", "2", "3"], [0.5, 1, 4.5])
+    test = Ratings.of(["b", "b"], ["1", "2"], [2, 4])  # whole stars by chance
+    report = evaluate(scoring(train.catalog, np.array([[0, 0, 0], [1.7, 4.2, 0]]), (0.5, 5)), test, ())
+    assert (train.step, test.step) == (0.5, 2)
+    assert report.metrics["accuracy"] == 1 / 2  # 1.7 goes to 1.5; by the test's own step both would be right
+
+
 def test_the_perfect_model_is_perfect_and_the_reverse_is_not():
     train, test = halves(4, n_users=40)
     known = test.where(train.catalog.item_counts[test.item] > 0)

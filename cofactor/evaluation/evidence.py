@@ -12,7 +12,7 @@ from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED, Ranked
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
-SCORES_HELD = 1 << 22  # scores of a block of users: 16 MB, however many users there are
+SCORES_HELD = 1 << 23  # scores of a block of users: 32 MB; smaller blocks change too often between BLAS and Numba
 IN_NO_LIST = np.iinfo(np.int32).max  # a place beyond the end of every list
 NOBODY = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), None, np.empty(0, dtype=np.int64))
 
