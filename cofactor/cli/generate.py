@@ -23,13 +23,19 @@ class Count(click.ParamType[int]):
 
 
 @click.command()
-@click.option("--users", type=Count(), default=2_000, show_default=True)
-@click.option("--items", type=Count(), default=800, show_default=True)
+@click.option("--users", type=Count(), default=2_000, show_default=True, help="Such as 2000 or 1e6.")
+@click.option("--items", type=Count(), default=800, show_default=True, help="Movies.")
 @click.option("--per-user", type=Count(), default=60, show_default=True, help="Ratings of each user.")
-@click.option("--pattern", type=click.Choice(["taste", "grouped", "uniform"]), default="taste", show_default=True)
+@click.option(
+    "--pattern",
+    type=click.Choice(["taste", "grouped", "uniform"]),
+    default="taste",
+    show_default=True,
+    help="See above.",
+)
 @click.option("--rank", type=Count(), default=8, show_default=True, help="Width of the planted vectors, or groups.")
 @click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation, in stars.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other ratings.")
 @click.option(
     "-o",
     "--out",

@@ -23,7 +23,7 @@ COUNTS = "train", "validation", "test"
 @click.command()
 @click.argument("data", required=False, default=MADE)
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="[default: splits/NAME]")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random order.")
 @split_options
 @click.option("--folds", type=click.IntRange(2), help="Cross-validation instead: a folder for each of so many folds.")
 @click.option("--published", is_flag=True, help="The splits that come with MovieLens 100K: u1 to u5, ua, ub.")

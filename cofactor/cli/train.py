@@ -1,6 +1,7 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
 import inspect
+import sys
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -53,7 +54,7 @@ class TrainCommand(click.Command):
                     formatter.write_dl(records)
 
 
-@click.group(cls=Trainers, name="train")
+@click.group(cls=Trainers, name="train", subcommand_metavar="TRAINER [DATA] …")
 def train() -> None:
     """Train a model, measure it on the test part and save it as a folder.
 
@@ -95,7 +96,9 @@ def _command(trainer: "type[Trainer]") -> click.Command:
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
-    made = click.command(cls=TrainCommand, name=trainer.name, help=_described(trainer))(run)
+    made = click.command(cls=TrainCommand, name=trainer.name, help=_described(trainer), short_help=_in_a_line(trainer))(
+        run
+    )
     made.tuned = tuple(p.name for p in tuned)
     made.params[:0] = [_option(p) for p in tuned]
     return made
@@ -106,8 +109,16 @@ def split_options(command: Any) -> Any:
     default = SplitRecipe()
     share = click.FloatRange(0, 1, max_open=True)
     for option in (
-        click.option("--validation-share", type=share, default=default.validation, show_default=True),
-        click.option("--test-share", type=share, default=default.test, show_default=True),
+        click.option(
+            "--validation-share",
+            type=share,
+            default=default.validation,
+            show_default=True,
+            help="Of the rest, to choose the epoch on.",
+        ),
+        click.option(
+            "--test-share", type=share, default=default.test, show_default=True, help="Of all ratings, to measure on."
+        ),
         click.option(
             "--kind",
             type=click.Choice(["random", "time", "last"]),
@@ -154,10 +165,16 @@ def _range(parameter: "Hyperparameter") -> str:
     return "; " + ", ".join(said) if said else ""
 
 
+def _in_a_line(trainer: "type[Trainer]") -> str:
+    """What a trainer's module says that it is, in its first line."""
+    said = inspect.cleandoc(sys.modules[trainer.__module__].__doc__ or trainer.name)
+    return said.partition("\n")[0]
+
+
 def _described(trainer: "type[Trainer]") -> str:
-    """A trainer's docstring with its lines as they stand."""
-    paragraphs = inspect.cleandoc(trainer.__doc__ or trainer.name).split("\n\n")
-    return "\n\n".join(f"\b\n{p}" for p in paragraphs)
+    """That line, and the trainer's docstring with its lines as they stand."""
+    paragraphs = inspect.cleandoc(trainer.__doc__ or "").split("\n\n")
+    return "\n\n".join([_in_a_line(trainer), *(f"\b\n{p}" for p in paragraphs)])
 
 
 def _sentence(text: str) -> str:
