@@ -128,7 +128,9 @@ def test_a_reader_that_stops_early_is_no_error(saved: Path) -> None:
 def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
     arguments = ("generate", "--users", "1e6", "--items", "1e4", "--per-user", "100", "-o", str(tmp_path / "r.parquet"))
     running = subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE, text=True)
-    time.sleep(2.0)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == INTERRUPTED
