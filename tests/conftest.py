@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ Run = Callable[..., Result]
 
 DATA_VARIABLE = "COFACTOR_TEST_DATA"
 REQUIRED_VARIABLE = "COFACTOR_REQUIRE_DATA"
+BROWSER_VARIABLE = "COFACTOR_REQUIRE_BROWSER"
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,18 @@ def real_data() -> Path:
     if os.environ.get(REQUIRED_VARIABLE) == "1":
         pytest.fail(f"{missing}, and {REQUIRED_VARIABLE}=1 asks for the real data")
     pytest.skip(f"{missing}; set it to a folder that holds ml-100k, ml-1m and ml-latest-small")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program of a Chromium; skips where there is none, fails where it is required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found:
+        return found
+    missing = "no Chromium here; on Debian: apt-get install chromium"
+    if os.environ.get(BROWSER_VARIABLE) == "1":
+        pytest.fail(f"{missing}, and {BROWSER_VARIABLE}=1 asks for it")
+    pytest.skip(missing)
 
 
 @pytest.fixture

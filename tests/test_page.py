@@ -1,7 +1,6 @@
 """The page: everything it needs is served from here, nothing in it runs but its own script, and text stays text."""
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -14,7 +13,6 @@ from tests.serving import TITLES, ask, model, ratings, service
 from tests.test_serving_command import serving
 
 SOURCE = files("cofactor.serving") / "page"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Elements(HTMLParser):
@@ -81,13 +79,12 @@ def test_every_field_and_button_has_a_name(elements):
     assert any(tag == "html" and attributes.get("lang") for tag, attributes in elements)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install Debian's package chromium to look at the page")
-def test_in_a_browser_a_list_appears_and_a_title_cannot_become_a_script(tmp_path):
+def test_in_a_browser_a_list_appears_and_a_title_cannot_become_a_script(tmp_path, chromium):
     titles = dict.fromkeys(TITLES, "<img src=x onerror=document.title='owned'>")
     save(model(ratings(titles=titles)), tmp_path / "m", trainer="by hand")
     quiet = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
     with serving(tmp_path / "m") as (_, url):
-        command = [str(CHROMIUM), "--headless", "--no-sandbox", *quiet.split(), "--disable-sync"]
+        command = [chromium, "--headless", "--no-sandbox", *quiet.split(), "--disable-sync"]
         where = [
             f"--user-data-dir={tmp_path / 'profile'}",
             "--virtual-time-budget=5000",
