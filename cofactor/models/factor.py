@@ -15,6 +15,8 @@ from cofactor.models.ranking import NEVER
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
 LEAST_L2 = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
 
+CACHED_PAIRS = 4096  # pairs whose vectors are gathered at a time: they stay in the cache, which is three times as fast
+
 
 @dataclass(frozen=True, eq=False)
 class FactorModel(Model):
@@ -123,7 +125,11 @@ class FactorModel(Model):
         return penalty
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
-        scores: Floats = np.einsum("nk,nk->n", self.user_vectors[users], self.item_vectors[items])
+        scores = np.empty(len(users), dtype=np.float32)
+        for start in range(0, len(users), CACHED_PAIRS):
+            here = slice(start, start + CACHED_PAIRS)
+            p, q = self.user_vectors.take(users[here], axis=0), self.item_vectors.take(items[here], axis=0)
+            np.vecdot(p, q, out=scores[here])
         scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
         return scores
 
