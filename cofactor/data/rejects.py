@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from cofactor.data.columns import ROLES
+from cofactor.data.database import NOT_THE_DATA
 from cofactor.data.loading import Loaded, load_table
 from cofactor.data.records import UNTOLD, records_of_lines, records_of_table, records_of_text
 from cofactor.data.source import Source
@@ -73,7 +74,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, source: Source, folder: Path) 
     try:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged(records_of_lines(*source.text), timed)}")
         told = connection.execute(f"SELECT count(*) FROM judged WHERE reason = '{UNTOLD}'").fetchone() == (0,)
-    except duckdb.OutOfMemoryException:
+    except NOT_THE_DATA:
         raise
     except duckdb.Error:  # not UTF-8, most likely
         told = False
