@@ -30,7 +30,11 @@ from cofactor.data.read import read
 wall, cpu = time.perf_counter(), time.process_time()
 ratings = read(sys.argv[1])
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform != "darwin" else 1 << 30)
+if os.path.exists("/proc/self/status"):  # getrusage would count what the parent had when it forked
+    kilobytes = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    peak = kilobytes / (1 << 20)
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 30)
 print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "ratings": len(ratings), "users": len(ratings.users),
                   "items": len(ratings.items), "duplicates": ratings.origin.duplicates}))
 """
@@ -68,7 +72,7 @@ def measure(path: Path, threads: int) -> dict[str, float]:
 def make(folder: Path, n: int) -> list[Path]:
     """The files, made where they are not there yet."""
     rated = (
-        "SELECT userId, 1 + 7 * item // 2 AS movieId, (1 + hash(userId, item) % 10) / 2 AS rating, "
+        "SELECT userId, 1 + (7 * item) // 2 AS movieId, (1 + hash(userId, item) % 10) / 2 AS rating, "
         "800000000 + CAST(hash(item, userId) % 700000000 AS BIGINT) AS timestamp FROM "
         f"(SELECT userId, k + CAST(floor(({ITEMS} - n) * (k / n) ** 3) AS BIGINT) AS item FROM "
         "(SELECT userId, n, unnest(range(n)) AS k FROM users))"
@@ -86,8 +90,7 @@ def make(folder: Path, n: int) -> list[Path]:
         "text_ids.parquet": text,
     }
     with duckdb.connect() as connection:
-        connection.register("counts", {"n": counts(n)})
-        connection.execute("CREATE TABLE users AS SELECT 1 + row_number() OVER () AS userId, n FROM counts")
+        connection.register("users", {"userId": np.arange(1, USERS + 1), "n": counts(n)})
         for name, query in queries.items():
             if not (folder / name).exists():
                 connection.execute(f"COPY ({query}) TO '{folder / name}'")
@@ -99,7 +102,7 @@ def counts(n: int) -> np.ndarray:
     least = min(20, n // USERS)
     share = np.random.default_rng(0).exponential(size=USERS)
     ratings = least + np.floor(share / share.sum() * (n - least * USERS)).astype(np.int64)
-    ratings[0] += n - ratings.sum()
+    ratings[: n - ratings.sum()] += 1
     return ratings
 
 

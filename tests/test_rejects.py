@@ -59,8 +59,9 @@ def left_out(path: Path) -> list[list[str]]:
 @pytest.mark.parametrize("ids", ["7,8", "u,é"])
 def test_a_bad_line_is_named_with_its_number_and_its_fault(tmp_path: Path, ids: str, line: str, reason: str) -> None:
     file = written(tmp_path / "r.csv", f"{HEADER}{ids},4,9\n\n{line}\n{ids}0,4,9\n")
-    assert refused(file).message == f"{file}: line 4: {reason}"
-    assert "--bad-rows skip" in refused(file).hint
+    error = refused(file)
+    assert error.message == f"{file}: line 4: {reason}"
+    assert "--bad-rows skip" in error.hint
     out = tmp_path / "out" / "left.csv"
     ratings = read(file, bad_rows="skip", rejected=out)
     assert rows(ratings) == [(*ids.split(","), 4.0, 9), (*f"{ids}0".split(","), 4.0, 9)]

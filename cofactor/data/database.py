@@ -10,6 +10,7 @@ import duckdb
 from cofactor.errors import BadData, Unavailable
 
 MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
+NOT_THE_DATA = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
 MOST_THREADS = 8  # reading gains little from more
 
 
@@ -27,6 +28,12 @@ def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("SET enable_progress_bar = false")  # it would print
             connection.execute("SET TimeZone = 'UTC'")  # dates without a zone are UTC
             yield connection
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error  # what DuckDB makes of Ctrl-C
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from error
     except duckdb.Error as error:

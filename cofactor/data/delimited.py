@@ -3,6 +3,7 @@
 import codecs
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ class Form:
 
     delimiter: str
     header: bool
+    before: int  # lines before the first rating: blank ones and the header
     width: int  # columns
     where: Mapping[str, int]  # role -> position
     dated: bool = False  # times are written as dates
@@ -45,7 +47,7 @@ class Form:
 
 def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
     """How `path` is written; raises BadData for an empty or binary file, another encoding, a missing column."""
-    lines = _first_lines(path)
+    blank, lines = _first_lines(path)
     for delimiter in DELIMITERS:  # a header that says what the columns are settles it
         names = _split(lines[0], delimiter)
         try:
@@ -54,14 +56,14 @@ def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
             continue
         if len(lines) == 1:
             raise BadData("nothing but a header", "the file has no ratings in it")
-        return _described(lines[1:], Form(delimiter, True, len(names), where))
+        return _described(lines[1:], Form(delimiter, True, blank + 1, len(names), where))
     delimiter = max(DELIMITERS, key=lambda one: _agreement(lines, one))
     names = _split(lines[0], delimiter)
     if checked_choice(columns) or not _headerless(lines, delimiter):
         find_columns(names, columns)  # says what is missing
     widths = [len(_split(line, delimiter)) for line in lines]
     width = max((len(REQUIRED), len(ROLES)), key=widths.count)
-    return _described(lines, Form(delimiter, False, width, dict(zip(ROLES, range(width), strict=False))))
+    return _described(lines, Form(delimiter, False, blank, width, dict(zip(ROLES, range(width), strict=False))))
 
 
 def open_text(path: Path) -> IO[bytes]:
@@ -80,7 +82,8 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None
 
 
-def _first_lines(path: Path) -> list[str]:
+def _first_lines(path: Path) -> tuple[int, list[str]]:
+    """How many blank lines a file begins with, and up to 100 lines that are not blank."""
     try:
         with open_text(path) as file:
             head = file.read(HEAD)
@@ -89,13 +92,13 @@ def _first_lines(path: Path) -> list[str]:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
     _refuse_what_is_not_text(head)
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
-    lines = text.splitlines()
+    lines = list(io.StringIO(text, newline=None))
     if not whole and len(lines) > 1:
         lines.pop()  # cut in the middle
-    lines = [line for line in lines if line.strip()]
-    if not lines:
+    written = [line.rstrip("\n") for line in lines if line.strip()]
+    if not written:
         raise BadData("the file is empty", "it needs lines of user, item, rating")
-    return lines[:100]
+    return next(number for number, line in enumerate(lines) if line.strip()), written[:100]
 
 
 def _refuse_what_is_not_text(head: bytes) -> None:

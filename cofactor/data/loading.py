@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data.database import NOT_THE_DATA
 from cofactor.data.ratings import latest_of_each_pair
 from cofactor.data.source import Source
 from cofactor.data.vocabulary import Vocabulary
@@ -43,6 +44,8 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None
     if source.numbered:
         try:
             found = _numbered(connection, source)
+        except NOT_THE_DATA:
+            raise
         except duckdb.Error:  # an id further down is no number, or something is wrong
             found = None
         if found is not None:
@@ -53,7 +56,7 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None
             f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {user} AS user_id, {item} AS item_id, "
             f"{source.rating} AS rating, {source.time} AS time FROM ({source.scan})"
         )
-    except duckdb.OutOfMemoryException:
+    except NOT_THE_DATA:
         raise
     except duckdb.Error:
         return None

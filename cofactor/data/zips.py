@@ -20,7 +20,7 @@ CUT = "it is damaged or cut short: fetch it again"
 def members(path: Path) -> list[str]:
     """The files in a zip; raises BadData for one that is damaged or that would write or read outside its folder."""
     with _opened(path) as archive:
-        return [info.filename for info in _checked(archive)]
+        return [_name(info) for info in _checked(archive)]
 
 
 def unzip(path: Path, into: Path, names: Collection[str] | None = None, largest: int = LARGEST) -> list[Path]:
@@ -30,7 +30,7 @@ def unzip(path: Path, into: Path, names: Collection[str] | None = None, largest:
     for one locked with a password, for more than `largest` bytes or than the disk holds, whatever its headers say.
     """
     with _opened(path) as archive:
-        chosen = [info for info in _checked(archive) if names is None or info.filename in names]
+        chosen = [info for info in _checked(archive) if names is None or _name(info) in names]
         promised = sum(info.file_size for info in chosen)
         into.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(into).free
@@ -57,8 +57,7 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files in a zip, after a look at all its members."""
     files = []
     for info in archive.infolist():
-        name = info.filename
-        parts = PurePosixPath(name.replace("\\", "/")).parts
+        name, parts = info.filename, PurePosixPath(_name(info)).parts
         kind = stat.S_IFMT(info.external_attr >> 16)
         if not parts or ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
             raise BadData(f"member {name!r} leads out of the folder it is unpacked to", "do not use this zip")
@@ -74,7 +73,7 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, into: Path) -> Path:
     """One member, of no more bytes than its header says; zipfile checks their CRC."""
-    target = into / PurePosixPath(info.filename.replace("\\", "/"))
+    target = into / PurePosixPath(_name(info))
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with archive.open(info) as packed, target.open("xb") as file:
@@ -84,3 +83,8 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, into: Path) -> Path
                 raise BadData(f"member {info.filename!r} is longer than it says", "do not use this zip")
             file.write(chunk)
     return target
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """With slashes also where a zip made on Windows has backslashes."""
+    return info.filename.replace("\\", "/")
