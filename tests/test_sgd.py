@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.kernels.blocks import deal, tile
+from cofactor.kernels.blocks import GRID, deal, rounds, tile
 from cofactor.kernels.sgd import WIDTH, aligned, learn_blocks, padded
 from tests.twins import learn_one_by_one
 
@@ -60,7 +60,7 @@ def test_the_squared_errors_are_those_before_each_update() -> None:
     row_bytes=st.sampled_from([64, 1 << 16, 1 << 20]),
     seed=st.integers(0, 3),
 )
-def test_blocks_hold_every_rating_once_and_strata_share_no_row(
+def test_blocks_hold_every_rating_once_and_where_it_belongs(
     shape: tuple[int, int], share: float, grid: int, row_bytes: int, seed: int
 ) -> None:
     n_users, n_items = shape
@@ -71,16 +71,24 @@ def test_blocks_hold_every_rating_once_and_strata_share_no_row(
     assert sorted(zip(back_u[user_at], back_i[item_at], values, strict=True)) == sorted(
         zip(user, item, value, strict=True)
     )
-    for s in range(grid):
-        seen_users: set[int] = set()
-        seen_items: set[int] = set()
-        for a in range(grid):
-            block = a * grid + (a + s) % grid
-            here = slice(starts[block], starts[block + 1])
-            assert seen_users.isdisjoint(user_at[here])
-            assert seen_items.isdisjoint(item_at[here])
-            seen_users.update(user_at[here].tolist())
-            seen_items.update(item_at[here].tolist())
+    block = np.repeat(np.arange(grid * grid), np.diff(starts))
+    assert np.array_equal(users[0][back_u[user_at]], block // grid)
+    assert np.array_equal(items[0][back_i[item_at]], block % grid)
+
+
+@pytest.mark.parametrize("n_threads", range(1, GRID + 1))
+def test_every_number_of_threads_learns_every_block_in_one_order_and_without_conflict(n_threads: int) -> None:
+    every = [blocks for one in rounds(n_threads) for blocks in one]
+    assert sorted(np.concatenate(every)) == list(range(GRID * GRID))
+    for one in rounds(n_threads):
+        assert len(one) == n_threads
+        for hands in ([set(blocks // GRID) for blocks in one], [set(blocks % GRID) for blocks in one]):
+            assert sum(map(len, hands)) == len(set().union(*hands)), "two threads share a hand"
+    for of, met in ((lambda b: b // GRID, lambda b: b % GRID), (lambda b: b % GRID, lambda b: b // GRID)):
+        for hand in range(GRID):
+            ours = [met(b) for b in np.concatenate(every) if of(b) == hand]
+            alone = [met(b) for b in np.concatenate(rounds(1)[0]) if of(b) == hand]
+            assert ours == alone, "a hand meets the others in another order"
 
 
 def test_hands_hold_about_equally_many_ratings() -> None:

@@ -1,10 +1,10 @@
 """Ratings dealt into conflict-free blocks and cache-sized tiles, for kernels that learn from one rating at a time.
 
-Users and items are dealt into `grid` hands each, so ratings fall into grid × grid blocks. Blocks (a, (a + s) mod grid)
-of one stratum s share no user and no item: threads may learn them side by side, and because each block is learned by
-one thread in a fixed order, the result is the same for any number of threads. Within a block, ratings lie in tiles of
-neighbouring users whose vectors stay in the cache, shuffled within a tile: neighbours in the order then rarely share a
-row, so that a processor overlaps several ratings.
+Users and items are dealt into GRID hands each, so ratings fall into GRID × GRID blocks. Blocks with neither a user hand
+nor an item hand in common may be learned side by side. Each hand meets the others in one order, whatever the number of
+threads (see `rounds`), so the result is the same for any. Within a block, ratings lie in tiles of neighbouring users
+whose vectors stay in the cache, shuffled within a tile: neighbours in the order then rarely share a row, so that a
+processor overlaps several ratings.
 """
 
 from typing import Any
@@ -17,7 +17,8 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
-GRID = 12  # divisible by 2, 3, 4 and 6 threads; a larger one meets each user's vector too often, to learn too little
+LEVELS = (2, 2, 3)  # how hands are grouped: halves, quarters, single hands
+GRID = 12  # their product; a larger one meets each user's vector too often, to learn too little each time
 TILE_BYTES = 1 << 17  # of user vectors in a tile: a quarter of a small second-level cache
 
 
@@ -34,6 +35,25 @@ def deal(counts: Rows, grid: int) -> tuple[Rows, Rows]:
     place = np.empty(len(counts), dtype=np.int32)
     place[np.lexsort((-counts, hand))] = np.arange(len(counts), dtype=np.int32)
     return hand, place
+
+
+def rounds(n_threads: int) -> list[list[Array]]:
+    """Block numbers in the order of learning: for each round, one sequence for each thread.
+
+    Hand a = (a1, a2, a3), digits to the bases of LEVELS, meets item hand (a + s) digit by digit in stratum s, and
+    strata go by s1, then s2, then s3. So in all strata of one s1, users of one half meet items of one half only, and
+    two threads need to wait for each other twice in a pass, not twelve times; likewise four threads four times.
+    """
+    digits = np.array(list(np.ndindex(*LEVELS)))
+    met = (digits[:, None] + digits) % LEVELS  # (stratum, user hand, digit) of the item hand
+    item_hand = np.ravel_multi_index(tuple(np.moveaxis(met, -1, 0)), LEVELS)
+    block = np.arange(GRID) * GRID + item_hand  # (stratum, user hand)
+    n_groups = next((n for n in (1, 2, 4) if n >= n_threads and n % n_threads == 0), GRID)
+    grouped = block.reshape(n_groups, GRID // n_groups, n_groups, GRID // n_groups)
+    return [
+        [np.concatenate([one[:, g].ravel() for g in mine]) for mine in np.array_split(np.arange(n_groups), n_threads)]
+        for one in grouped
+    ]
 
 
 def tile(

@@ -67,7 +67,7 @@ class SVD(Trainer):
         with ThreadPoolExecutor(n_threads) as pool:
             for number in range(1, self.n_epochs + 1):
                 rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
-                rmse = descent.learn(rate, pool if n_threads > 1 else None, n_threads)
+                rmse = descent.learn(rate, pool, n_threads)
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
                     raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
@@ -122,18 +122,15 @@ class _Descent:
             bias[place] = one
         self.squared_errors = np.zeros(self.grid**2)
 
-    def learn(self, learning_rate: float, pool: ThreadPoolExecutor | None, n_threads: int) -> float:
+    def learn(self, learning_rate: float, pool: ThreadPoolExecutor, n_threads: int) -> float:
         """One pass over all blocks; returns the RMSE of predicting each rating just before learning it."""
-        strata = [np.arange(self.grid) * self.grid + (np.arange(self.grid) + s) % self.grid for s in range(self.grid)]
-        if pool is None:
-            self._learn(np.concatenate(strata), learning_rate)
-        else:
-            for stratum in strata:
-                first, *others = np.array_split(stratum, n_threads)
-                waiting = [pool.submit(self._learn, blocks, learning_rate) for blocks in others]
-                self._learn(first, learning_rate)
-                for one in waiting:
-                    one.result()
+        from cofactor.kernels.blocks import rounds
+
+        for first, *others in rounds(n_threads):
+            waiting = [pool.submit(self._learn, blocks, learning_rate) for blocks in others]
+            self._learn(first, learning_rate)
+            for one in waiting:
+                one.result()
         return float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
 
     def _learn(self, blocks: Array, learning_rate: float) -> None:
