@@ -154,16 +154,35 @@ def test_pairs_from_parquet_with_named_columns_into_a_new_folder(saved: Path, ru
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("who,item\n1,2\n", "no column 'user'; it has who, item"),
-        ("user,item\n1,\n", "without a user or an item id"),
-        ("", "user"),
+        ("who,item\n1,2\n", "no column for the user among who, item"),
+        ("user,item\n1,5\n2,\n", "pairs.csv: line 3: no item id"),
+        ("user,item\n1,5\n\n,5\n", "pairs.csv: line 4: no user id"),
+        ("user,item\n1,5\n2\n", "pairs.csv: line 3: no item id"),
+        ("", "pairs.csv: the file is empty"),
+        ("user,item\n\udce91,5\n", "pairs.csv: not UTF-8 text"),
     ],
 )
 def test_bad_pairs(text: str, said: str, saved: Path, run: Run, tmp_path: Path) -> None:
-    done = run("predict", saved / "baseline", pairs(tmp_path / "pairs.csv", text))
-    assert done.exit_code == 2
-    assert said in done.stderr.splitlines()[0]
-    assert "hint: " in done.stderr
+    file, out = tmp_path / "pairs.csv", tmp_path / "out.csv"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    out.write_text("yesterday's")
+    for more in ([], ["-o", out]):
+        done = run("predict", saved / "baseline", file, *more)
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert said in done.stderr.splitlines()[0]
+        assert "hint: " in done.stderr
+    assert out.read_text() == "yesterday's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "pairs.csv"]
+
+
+def test_ids_of_pairs_are_read_as_those_of_ratings(saved: Path, run: Run, tmp_path: Path) -> None:
+    file = pairs(tmp_path / "p.csv", '\ufeffCustomerID;note;"movieId"\r\n 7 ;"a\nb";5\r\n')
+    table = tmp_path / "p.parquet"
+    duckdb.sql(f"COPY (SELECT 7.0::DOUBLE AS user_id, 5.0::DOUBLE AS item_id) TO '{table}' (FORMAT parquet)")
+    for one in (file, table):
+        (row,) = json.loads(run("predict", saved / "baseline", one, "--json").stdout)["predictions"]
+        assert (row["user"], row["item"], row["fallback"]) == ("7", "5", "")
 
 
 def test_a_missing_pairs_file(saved: Path, run: Run, tmp_path: Path) -> None:

@@ -1,22 +1,29 @@
 """Pairs of ids in a file, and what a model predicts for them, known or not."""
 
+import csv
+import io
+import zlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Mask, Rows
+from cofactor.data.columns import find_columns
+from cofactor.data.culprit import naming
+from cofactor.data.database import first_line, quoted_name
+from cofactor.data.delimited import open_text
+from cofactor.data.source import Source
 from cofactor.errors import BadData
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
 PAIRS_AT_A_TIME = 100_000
-NAMES = {
-    "user": ("user", "user_id", "userid", "uid", "customer_id"),
-    "item": ("item", "item_id", "itemid", "iid", "movie_id", "movieid", "product_id"),
-}
+PAIR = ("user", "item")
+DELIMITERS = (",", "\t", ";", "|")  # of which the first in the header is taken
 
 Answer = tuple[str, str, float | None, str]  # user, item, prediction where there is one, which of them fell back
 
@@ -48,49 +55,68 @@ def predict(model: Model, user: Rows, item: Rows) -> Floats:
 
 
 def read_pairs(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[list[str], list[str]]]:
-    """Parallel lists of user and item ids, some at a time, of a CSV, TSV or Parquet file with a header."""
+    """Parallel lists of user and item ids, some at a time, of a CSV, TSV or Parquet file with a header.
+
+    Ids are read as `read` reads them: without the spaces around them, whole floats as integers. Raises BadData that
+    names the line of a row which lacks one.
+    """
     if not path.is_file():
         raise BadData(f"no such file: {path}", "a CSV, TSV or Parquet file with columns user and item")
-    source = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, header = true, all_varchar = true)"
+    try:
+        rows = _parquet_rows(path, columns) if path.suffix == ".parquet" else _text_rows(path, columns)
+        while pairs := list(islice(rows, PAIRS_AT_A_TIME)):
+            users, items = map(list, zip(*pairs, strict=True))
+            yield users, items
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path}: not UTF-8 text", "save it as UTF-8") from error
+    except (csv.Error, duckdb.Error, EOFError, OSError, zlib.error) as error:
+        raise BadData(f"cannot read {path}: {first_line(error)}", "pairs are rows of user and item ids") from error
+
+
+def _text_rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    with open_text(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as file:
+        before, heading = next(((n, line) for n, line in enumerate(file, 1) if line.strip()), (0, ""))
+        if not heading:
+            raise BadData(f"{path}: the file is empty", "it needs a header such as user,item and a line for each pair")
+        delimiter = next((one for one in DELIMITERS if one in heading), ",")
+        (names,) = csv.reader([heading], delimiter=delimiter)
+        where = _columns(path, [name.strip() for name in names], columns)
+        reader = csv.reader(file, delimiter=delimiter)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            user, item = (cells[where[role]].strip() if where[role] < len(cells) else "" for role in PAIR)
+            yield _whole(user, item, f"{path}: line {before + reader.line_num:,}")
+
+
+def _parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     with duckdb.connect() as database:
-        try:
-            names = [
-                column[0] for column in database.execute(f"SELECT * FROM {source} LIMIT 0", [str(path)]).description
-            ]
-            user, item = (_quoted(_column(role, names, columns, path)) for role in ("user", "item"))
-            query = f"SELECT CAST({user} AS VARCHAR), CAST({item} AS VARCHAR) FROM {source}"
-            database.execute(query, [str(path)])
-            while pairs := database.fetchmany(PAIRS_AT_A_TIME):
-                yield _checked(pairs, path)
-        except duckdb.Error as error:
-            raise BadData(f"cannot read {path}: {_first_line(error)}", "pairs are rows of user and item ids") from error
+        described = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        names = [str(row[0]) for row in described]
+        where = _columns(path, names, columns)
+        chosen = ", ".join(f'{quoted_name(names[where[role]])} AS "{role}"' for role in PAIR)
+        source = Source(f"SELECT {chosen} FROM read_parquet(?)", {r: str(described[where[r]][1]) for r in PAIR}, False)
+        ids = ", ".join(source.id_text(role) for role in PAIR)
+        database.execute(f"SELECT {ids} FROM ({source.scan})", [str(path)])
+        number = 0
+        while pairs := database.fetchmany(PAIRS_AT_A_TIME):
+            for user, item in pairs:
+                number += 1
+                yield _whole(user or "", item or "", f"{path}: row {number:,}")
 
 
-def _checked(pairs: list[tuple[str | None, str | None]], path: Path) -> tuple[list[str], list[str]]:
-    users, items = ([one or "" for one in column] for column in zip(*pairs, strict=True))
-    if "" in users or "" in items:
-        raise BadData(f"{path} has a row without a user or an item id", "give every row both")
-    return users, items
+def _whole(user: str, item: str, where: str) -> tuple[str, str]:
+    if not (user and item):
+        raise BadData(f"{where}: no {'item' if user else 'user'} id", "give every row both")
+    return user, item
 
 
-def _column(role: str, names: list[str], columns: Mapping[str, str], path: Path) -> str:
-    wanted = (columns[role],) if role in columns else NAMES[role]
-    found = next((name for name in names if name in wanted or (role not in columns and name.lower() in wanted)), None)
-    if found is None:
-        missing = columns.get(role, role)
-        raise BadData(f"{path} has no column {missing!r}; it has {', '.join(names[:8])}", f"--column {role}=NAME")
-    return found
+def _columns(path: Path, names: list[str], columns: Mapping[str, str]) -> dict[str, int]:
+    with naming(str(path)):
+        return find_columns(names, columns, PAIR)
 
 
 def _cold(rows: Rows, counts: Rows) -> Mask:
     """(n,) true for rows of -1 and rows without training ratings."""
     cold: Mask = np.append(counts, 0)[rows] == 0  # -1 takes the appended 0
     return cold
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
