@@ -64,6 +64,9 @@ def test_a_list_for_a_new_user_is_folded_in(saved: Path, model: Model, run: Run)
         (["recommend", "baseline", "--rated", "5=9"], "is 9.0", "from 0.5 to 5"),
         (["recommend", "baseline", "1", "--all", "-o", "x.parquet"], "one of USER, --rated or --all", ""),
         (["recommend", "baseline", "--all"], "--all needs --out", ""),
+        (["recommend", "baseline", "--all", "-o", "x.parquet", "--why", "1"], "--why is for one list", ""),
+        (["recommend", "baseline", "--rated", "5=4", "--include-seen"], "--include-seen is for", ""),
+        (["recommend", "baseline", "--rated", "5=4", "--rated", "5=3"], "item '5' is rated twice", ""),
         (["recommend", "baseline", "--all", "-o", "top.xlsx"], "cannot write top.xlsx", ".parquet"),
     ],
 )
