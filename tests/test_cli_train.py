@@ -101,6 +101,22 @@ def test_a_model_is_not_measured_on_another_split(folder: Path, movies: Ratings,
     assert run("evaluate", "model", "parts").exit_code == 0
 
 
+def test_a_folder_of_splits_says_which_there_are(folder: Path, run: Run, tmp_path: Path) -> None:
+    folder.rename(tmp_path / "fold-1")
+    for command in (["train", "baseline", "."], ["split", "."]):
+        done = run(*command)
+        assert done.exit_code == 2
+        assert "holds 1 splits" in done.stderr
+        assert "as in fold-1" in done.stderr
+    assert "is a split already" in run("split", "fold-1").stderr
+
+
+def test_a_model_given_twice_is_not_compared_with_itself(saved: Path, run: Run) -> None:
+    done = run("compare", saved / "baseline", saved / ".." / saved.name / "baseline", "--on", "x")
+    assert done.exit_code == 2
+    assert "given twice" in done.stderr
+
+
 def test_measuring_needs_to_know_the_data(folder: Path, run: Run) -> None:
     assert run("train", "baseline", folder, "-o", "model", "--quiet").exit_code == 0
     done = run("evaluate", "model")

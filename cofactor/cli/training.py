@@ -30,8 +30,8 @@ def train(
 ) -> None:
     """Trains on a source, measures on its test part, and saves the model with the evidence."""
     console = messages(quiet)
-    check_place(out)
     split, made_with = open_split(source, recipe, console)
+    check_place(out)
     fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
     with waiting(console, "measuring"):
         report = evaluate(fitted.model, split.test)

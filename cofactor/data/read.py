@@ -72,8 +72,11 @@ class _Reading:
         if frame is None:
             raise BadData("there is nothing to read", f"give {FRAMES}")
         with database(self.folder, "the table") as connection, naming("the table"):
-            source = frame_source(connection, frame, self.columns)
-            return self._ratings(connection, source, "table")
+            try:
+                source = frame_source(connection, frame, self.columns)
+                return self._ratings(connection, source, "table")
+            except UnicodeEncodeError as error:
+                raise BadData(f"text that is not Unicode: {error.object[:40]!r}", "ids are Unicode text") from error
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
