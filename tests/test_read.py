@@ -341,6 +341,11 @@ def test_a_folder_with_one_table_or_one_that_looks_like_ratings(tmp_path: Path) 
     assert len(read(tmp_path / "b")) == 1
 
 
+def test_half_a_character_in_a_table_is_told() -> None:
+    with pytest.raises(BadData, match="not Unicode"):
+        read({"user": ["a", "\ud800"], "item": [1, 2], "rating": [3, 4]})
+
+
 # --- real data
 
 
