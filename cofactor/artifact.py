@@ -24,6 +24,8 @@ from scipy.sparse import csr_array
 from cofactor import manifest as manifests
 from cofactor import tensors
 from cofactor.arrays import Array, Strings
+from cofactor.data.database import first_line
+from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
@@ -137,13 +139,10 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
 def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | None]) -> None:
     columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
     columns |= {name: column for name, column in more.items() if column is not None}
-    texts = "".join(f", {name}::VARCHAR AS {name}" for name in columns if name != "row")
     try:
-        with duckdb.connect() as database:
-            database.register("columns", columns)
-            database.execute(f"COPY (SELECT row{texts} FROM columns) TO {_quoted(path)} (FORMAT parquet)")
+        write_parquet(path, columns)
     except duckdb.InvalidInputException as error:
-        raise BadData(f"{path.name} cannot be written: {str(error).splitlines()[0]}", "ids are Unicode text") from None
+        raise BadData(f"{path.name} cannot be written: {first_line(error)}", "ids are Unicode text") from None
 
 
 def _put(beside: Path, target: Path) -> None:
@@ -238,10 +237,9 @@ def _catalog(folder: Path, manifest: Mapping[str, Any], history: Mapping[str, Ar
 def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
     """The text columns of a file of ids, by row."""
     try:
-        with duckdb.connect() as database:
-            columns = database.execute(f"SELECT * FROM read_parquet({_quoted(path, glob=True)})").fetchnumpy()
+        columns = read_parquet(path)
     except duckdb.Error as error:
-        raise manifests.bad(path, f"cannot be read: {str(error).splitlines()[0]}") from None
+        raise manifests.bad(path, f"cannot be read: {first_line(error)}") from None
     row = columns.pop("row", None)
     if row is None or len(row) != n or not np.array_equal(row, np.arange(n)):
         raise manifests.bad(path, f"does not hold the rows 0 … {n - 1:,} in order")
@@ -269,14 +267,6 @@ def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_
     if not right:
         raise BadArtifact("the history is no matrix of users and items", "the folder is damaged: save the model again")
     return csr_array((data, indices, indptr), shape=shape)
-
-
-def _quoted(path: Path, glob: bool = False) -> str:
-    """A path as a text of SQL; for reading, with the signs that would match other names taken literally."""
-    text = str(path.absolute())
-    if glob:
-        text = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
-    return "'" + text.replace("'", "''") + "'"
 
 
 KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}

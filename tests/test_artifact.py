@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import orjson
 import pytest
@@ -461,7 +462,7 @@ def test_arrays_that_no_model_can_have(copy, model, changed, culprit):
     ],
 )
 def test_ids_that_no_model_can_have(copy, query):
-    artifact.duckdb.sql(f"COPY ({query}) TO '{copy / 'users.parquet'}' (FORMAT parquet)")
+    duckdb.sql(f"COPY ({query}) TO '{copy / 'users.parquet'}' (FORMAT parquet)")
     rewrite(copy, lambda content: None)
     with pytest.raises(BadArtifact):
         load(copy)
