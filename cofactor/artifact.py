@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -24,6 +23,7 @@ from scipy.sparse import csr_array
 from cofactor import manifest as manifests
 from cofactor import tensors
 from cofactor.arrays import Array, Strings
+from cofactor.data import folders
 from cofactor.data.database import first_line
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
@@ -59,7 +59,7 @@ def save(
     target = Path(os.path.realpath(path))
     _check_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.new")
+    working = folders.beside(target)
     content = _described(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
         "trainer": trainer,
@@ -68,11 +68,11 @@ def save(
         "notes": notes,
     }
     try:
-        beside.mkdir()
-        _write(model, beside, content, target.name)
-        _put(beside, target)
+        working.mkdir()
+        _write(model, working, content, target.name)
+        folders.put(working, target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(working, ignore_errors=True)
 
 
 def load(path: str | Path) -> Model:
@@ -87,7 +87,7 @@ def load(path: str | Path) -> Model:
     arrays = tensors.read(folder / ARRAYS)
     _check_arrays(folder, arrays, manifest["arrays"])
     for name in FILES:
-        if _digest(folder / name) != manifest["files"][name]["sha256"]:
+        if folders.digest(folder / name) != manifest["files"][name]["sha256"]:
             raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
     try:
         history = {name.removeprefix(HISTORY): arrays.pop(name) for name in list(arrays) if name.startswith(HISTORY)}
@@ -131,7 +131,7 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     _write_ids(folder / ITEMS, catalog.items, {"title": catalog.titles, "genres": catalog.genres})
     (folder / CARD).write_text(manifests.card(content, name), encoding="utf-8")
     content["files"] = {
-        file: {"bytes": (folder / file).stat().st_size, "sha256": _digest(folder / file)} for file in FILES
+        file: {"bytes": (folder / file).stat().st_size, "sha256": folders.digest(folder / file)} for file in FILES
     }
     manifests.write(folder / manifests.NAME, content)
 
@@ -143,32 +143,6 @@ def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | 
         write_parquet(path, columns)
     except duckdb.InvalidInputException as error:
         raise BadData(f"{path.name} cannot be written: {first_line(error)}", "ids are Unicode text") from None
-
-
-def _put(beside: Path, target: Path) -> None:
-    """Renames a finished folder to its place; a model that stood there is put aside first and removed last."""
-    for file in (*beside.iterdir(), beside):
-        _sync(file)
-    aside = target.with_name(beside.name.removesuffix(".new") + ".old")
-    replaces = target.exists()
-    if replaces:
-        target.rename(aside)
-    try:
-        beside.rename(target)
-    except BaseException:
-        if replaces:
-            aside.rename(target)
-        raise
-    _sync(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_replaceable(target: Path) -> None:
@@ -199,11 +173,6 @@ def _check_files(folder: Path, described: Mapping[str, Any]) -> None:
             raise manifests.bad(file, "is not a plain file")
         if file.stat().st_size != described[name]["bytes"]:
             raise manifests.bad(file, f"is {file.stat().st_size:,} bytes long, not {described[name]['bytes']}")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_arrays(folder: Path, arrays: Mapping[str, Array], described: Mapping[str, Any]) -> None:

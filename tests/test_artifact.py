@@ -229,14 +229,16 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
     assert is_the_same(load(tmp_path / "empty"), model)
 
 
-@pytest.mark.parametrize("at", ["_write_ids", "_put", "_sync"])
+@pytest.mark.parametrize(
+    "at", ["cofactor.artifact._write_ids", "cofactor.data.folders.put", "cofactor.data.folders._sync"]
+)
 def test_an_interrupted_save_leaves_the_old_model(model, tmp_path, monkeypatch, at):
     save(model, tmp_path / "m")
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artifact, at, interrupted)
+    monkeypatch.setattr(at, interrupted)
     with pytest.raises(KeyboardInterrupt):
         save(model, tmp_path / "m")
     assert is_the_same(load(tmp_path / "m"), model)
@@ -248,7 +250,7 @@ def test_if_the_last_rename_fails_the_old_model_comes_back(model, tmp_path, monk
     rename = Path.rename
 
     def full(self, target):
-        if self.name.endswith(".new"):
+        if self.name.endswith(".part"):
             raise OSError("no space left")
         return rename(self, target)
 
