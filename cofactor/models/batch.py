@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.data.database import listed, own_database, quoted
@@ -95,7 +96,8 @@ def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Row
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
         return users, *model.top(users, n, exclude_seen=exclude_seen)
 
-    with ThreadPoolExecutor(workers) as pool:
+    # The workers are as many as the processors: threads that the BLAS started in each would wait for one another.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         ahead: deque[Future[tuple[Rows, Rows, Floats]]] = deque()
         for start in range(0, n_users, USERS_AT_A_TIME):
             ahead.append(pool.submit(block, start))
