@@ -154,7 +154,7 @@ def test_pairs_from_parquet_with_named_columns_into_a_new_folder(saved: Path, ru
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("who,item\n1,2\n", "no column 'user'; it has who, item"),
+        ("who,item\n1,2\n", "no column for the user among who, item"),
         ("user,item\n1,\n", "without a user or an item id"),
         ("", "user"),
     ],
@@ -164,6 +164,12 @@ def test_bad_pairs(text: str, said: str, saved: Path, run: Run, tmp_path: Path) 
     assert done.exit_code == 2
     assert said in done.stderr.splitlines()[0]
     assert "hint: " in done.stderr
+
+
+def test_pairs_of_a_file_whose_name_is_a_pattern(saved: Path, run: Run, tmp_path: Path) -> None:
+    pairs(tmp_path / "p1.csv", "user,item\n7,5\n8,5\n")
+    file = pairs(tmp_path / "p[1].csv", "CustomerID,movieId\n7,5\n")
+    assert len(json.loads(run("predict", saved / "baseline", file, "--json").stdout)["predictions"]) == 1
 
 
 def test_a_missing_pairs_file(saved: Path, run: Run, tmp_path: Path) -> None:

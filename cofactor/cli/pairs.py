@@ -7,16 +7,17 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Mask, Rows
+from cofactor.data.columns import find_columns
+from cofactor.data.culprit import naming
+from cofactor.data.database import brief_connection, first_line, quoted_name, quoted_path
+from cofactor.data.parquet import parquet_table
 from cofactor.errors import BadData
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
 PAIRS_AT_A_TIME = 100_000
-NAMES = {
-    "user": ("user", "user_id", "userid", "uid", "customer_id"),
-    "item": ("item", "item_id", "itemid", "iid", "movie_id", "movieid", "product_id"),
-}
+ROLES = ("user", "item")
 
 Answer = tuple[str, str, float | None, str]  # user, item, prediction where there is one, which of them fell back
 
@@ -51,46 +52,31 @@ def read_pairs(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[list[st
     """Parallel lists of user and item ids, some at a time, of a CSV, TSV or Parquet file with a header."""
     if not path.is_file():
         raise BadData(f"no such file: {path}", "a CSV, TSV or Parquet file with columns user and item")
-    source = "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, header = true, all_varchar = true)"
-    with duckdb.connect() as database:
+    table = parquet_table(path) if path.suffix == ".parquet" else _text_table(path)
+    with naming(str(path)), brief_connection() as database:
         try:
-            names = [
-                column[0] for column in database.execute(f"SELECT * FROM {source} LIMIT 0", [str(path)]).description
-            ]
-            user, item = (_quoted(_column(role, names, columns, path)) for role in ("user", "item"))
-            query = f"SELECT CAST({user} AS VARCHAR), CAST({item} AS VARCHAR) FROM {source}"
-            database.execute(query, [str(path)])
+            names = [row[0] for row in database.execute(f"DESCRIBE FROM {table}").fetchall()]
+            where = find_columns(names, columns, ROLES)
+            user, item = (quoted_name(names[where[role]]) for role in ROLES)
+            database.execute(f"SELECT CAST({user} AS VARCHAR), CAST({item} AS VARCHAR) FROM {table}")
             while pairs := database.fetchmany(PAIRS_AT_A_TIME):
-                yield _checked(pairs, path)
+                yield _checked(pairs)
         except duckdb.Error as error:
-            raise BadData(f"cannot read {path}: {_first_line(error)}", "pairs are rows of user and item ids") from error
+            raise BadData(f"cannot be read: {first_line(error)}", "pairs are rows of user and item ids") from error
 
 
-def _checked(pairs: list[tuple[str | None, str | None]], path: Path) -> tuple[list[str], list[str]]:
+def _text_table(path: Path) -> str:
+    return f"read_csv({quoted_path(path)}, header = true, all_varchar = true, hive_partitioning = false)"
+
+
+def _checked(pairs: list[tuple[str | None, str | None]]) -> tuple[list[str], list[str]]:
     users, items = ([one or "" for one in column] for column in zip(*pairs, strict=True))
     if "" in users or "" in items:
-        raise BadData(f"{path} has a row without a user or an item id", "give every row both")
+        raise BadData("there is a row without a user or an item id", "give every row both")
     return users, items
-
-
-def _column(role: str, names: list[str], columns: Mapping[str, str], path: Path) -> str:
-    wanted = (columns[role],) if role in columns else NAMES[role]
-    found = next((name for name in names if name in wanted or (role not in columns and name.lower() in wanted)), None)
-    if found is None:
-        missing = columns.get(role, role)
-        raise BadData(f"{path} has no column {missing!r}; it has {', '.join(names[:8])}", f"--column {role}=NAME")
-    return found
 
 
 def _cold(rows: Rows, counts: Rows) -> Mask:
     """(n,) true for rows of -1 and rows without training ratings."""
     cold: Mask = np.append(counts, 0)[rows] == 0  # -1 takes the appended 0
     return cold
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -31,7 +31,9 @@ COMMON_NAMES = {
 }
 
 
-def find_columns(names: Sequence[str], chosen: Mapping[str, str] | None = None) -> dict[str, int]:
+def find_columns(
+    names: Sequence[str], chosen: Mapping[str, str] | None = None, required: Sequence[str] = REQUIRED
+) -> dict[str, int]:
     """The position of each role among the names of a table's columns; "time" only where there is one.
 
     `chosen` names the column of a role ("" for `time`: leave it out); the other roles go by COMMON_NAMES.
@@ -43,11 +45,11 @@ def find_columns(names: Sequence[str], chosen: Mapping[str, str] | None = None) 
         place = _named(names, given[role]) if role in given else _common(names, role, found)
         if place is not None:
             found[role] = place
-    missing = [role for role in REQUIRED if role not in found]
+    missing = [role for role in required if role not in found]
     if missing:
         raise BadData(
             f"no column for the {' and the '.join(missing)} among {_shown(names)}",
-            "say which it is: --columns user=NAME,item=NAME,rating=NAME (columns={...} in Python)",
+            f"say which it is: --columns {','.join(f'{role}=NAME' for role in required)} (columns={{...}} in Python)",
         )
     _refuse_one_for_two(names, found)
     return found

@@ -28,7 +28,6 @@ from cofactor.errors import BadData
 PARQUET = b"PAR1"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 BAD_ROWS = ("error", "skip")
-GLOB = "*?["  # DuckDB would look for other files
 
 
 def read(
@@ -100,7 +99,7 @@ class _Reading:
         return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
 
     def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
-        path = _plainly_named(folder / layout.ratings, self.folder)
+        path = folder / layout.ratings
         with database(self.folder, shown) as connection, naming(shown):
             parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
             source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
@@ -146,15 +145,6 @@ def _files(folder: Path) -> list[str]:
 def _starts(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(4)
-
-
-def _plainly_named(path: Path, folder: Path) -> Path:
-    """The path, or a link to it where DuckDB would take its name for a pattern."""
-    if not any(character in str(path) for character in GLOB):
-        return path
-    link = folder / f"ratings{path.suffix}"
-    link.symlink_to(path.resolve())
-    return link
 
 
 def _stem(name: str) -> str:
