@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -26,6 +25,9 @@ from scipy.sparse import csr_array
 from cofactor import manifest as manifests
 from cofactor import tensors
 from cofactor.arrays import Array, Strings
+from cofactor.data import folders
+from cofactor.data.database import first_line
+from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
@@ -58,7 +60,7 @@ def save(
     model.of_arrays(model.catalog, model.scale, model.arrays())  # the checks of loading
     check_place(path)
     target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.new")
+    working = folders.beside(target)
     content = _described(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
         "trainer": trainer,
@@ -68,11 +70,11 @@ def save(
     }
     try:
         with _taken_by_the_disk(path):
-            beside.mkdir()
-            _write(model, beside, content, target.name)
-            _put(beside, target)
+            working.mkdir()
+            _write(model, working, content, target.name)
+            folders.put(working, target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(working, ignore_errors=True)
 
 
 def check_place(path: str | Path) -> None:
@@ -109,7 +111,7 @@ def load(path: str | Path) -> Model:
     arrays = tensors.read(folder / ARRAYS)
     _check_arrays(folder, arrays, manifest["arrays"])
     for name in FILES:
-        if _digest(folder / name) != manifest["files"][name]["sha256"]:
+        if folders.digest(folder / name) != manifest["files"][name]["sha256"]:
             raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
     try:
         history = {name.removeprefix(HISTORY): arrays.pop(name) for name in list(arrays) if name.startswith(HISTORY)}
@@ -153,7 +155,7 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     _write_ids(folder / ITEMS, catalog.items, {"title": catalog.titles, "genres": catalog.genres})
     (folder / CARD).write_text(manifests.card(content, name), encoding="utf-8")
     content["files"] = {
-        file: {"bytes": (folder / file).stat().st_size, "sha256": _digest(folder / file)} for file in FILES
+        file: {"bytes": (folder / file).stat().st_size, "sha256": folders.digest(folder / file)} for file in FILES
     }
     manifests.write(folder / manifests.NAME, content)
 
@@ -161,39 +163,10 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
 def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | None]) -> None:
     columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
     columns |= {name: column for name, column in more.items() if column is not None}
-    texts = "".join(f", {name}::VARCHAR AS {name}" for name in columns if name != "row")
     try:
-        with duckdb.connect() as database:
-            database.register("columns", columns)
-            database.execute(f"COPY (SELECT row{texts} FROM columns) TO {_quoted(path)} (FORMAT parquet)")
+        write_parquet(path, columns)
     except duckdb.InvalidInputException as error:
-        raise BadData(f"{path.name} cannot be written: {str(error).splitlines()[0]}", "ids are Unicode text") from None
-
-
-def _put(beside: Path, target: Path) -> None:
-    """Renames a finished folder to its place; a model that stood there is put aside first and removed last."""
-    for file in (*beside.iterdir(), beside):
-        _sync(file)
-    aside = target.with_name(beside.name.removesuffix(".new") + ".old")
-    replaces = target.exists()
-    if replaces:
-        target.rename(aside)
-    try:
-        beside.rename(target)
-    except BaseException:
-        if replaces:
-            aside.rename(target)
-        raise
-    _sync(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise BadData(f"{path.name} cannot be written: {first_line(error)}", "ids are Unicode text") from None
 
 
 def _check_replaceable(target: Path) -> None:
@@ -224,11 +197,6 @@ def _check_files(folder: Path, described: Mapping[str, Any]) -> None:
             raise manifests.bad(file, "is not a plain file")
         if file.stat().st_size != described[name]["bytes"]:
             raise manifests.bad(file, f"is {file.stat().st_size:,} bytes long, not {described[name]['bytes']}")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_arrays(folder: Path, arrays: Mapping[str, Array], described: Mapping[str, Any]) -> None:
@@ -262,10 +230,9 @@ def _catalog(folder: Path, manifest: Mapping[str, Any], history: Mapping[str, Ar
 def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
     """The text columns of a file of ids, by row."""
     try:
-        with duckdb.connect() as database:
-            columns = database.execute(f"SELECT * FROM read_parquet({_quoted(path, glob=True)})").fetchnumpy()
+        columns = read_parquet(path)
     except duckdb.Error as error:
-        raise manifests.bad(path, f"cannot be read: {str(error).splitlines()[0]}") from None
+        raise manifests.bad(path, f"cannot be read: {first_line(error)}") from None
     row = columns.pop("row", None)
     if row is None or len(row) != n or not np.array_equal(row, np.arange(n)):
         raise manifests.bad(path, f"does not hold the rows 0 … {n - 1:,} in order")
@@ -293,14 +260,6 @@ def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_
     if not right:
         raise BadArtifact("the history is no matrix of users and items", "the folder is damaged: save the model again")
     return csr_array((data, indices, indptr), shape=shape)
-
-
-def _quoted(path: Path, glob: bool = False) -> str:
-    """A path as a text of SQL; for reading, with the signs that would match other names taken literally."""
-    text = str(path.absolute())
-    if glob:
-        text = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
-    return "'" + text.replace("'", "''") + "'"
 
 
 KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import orjson
 import pytest
@@ -228,14 +229,16 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
     assert is_the_same(load(tmp_path / "empty"), model)
 
 
-@pytest.mark.parametrize("at", ["_write_ids", "_put", "_sync"])
+@pytest.mark.parametrize(
+    "at", ["cofactor.artifact._write_ids", "cofactor.data.folders.put", "cofactor.data.folders._sync"]
+)
 def test_an_interrupted_save_leaves_the_old_model(model, tmp_path, monkeypatch, at):
     save(model, tmp_path / "m")
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(artifact, at, interrupted)
+    monkeypatch.setattr(at, interrupted)
     with pytest.raises(KeyboardInterrupt):
         save(model, tmp_path / "m")
     assert is_the_same(load(tmp_path / "m"), model)
@@ -247,7 +250,7 @@ def test_if_the_last_rename_fails_the_old_model_comes_back(model, tmp_path, monk
     rename = Path.rename
 
     def full(self, target):
-        if self.name.endswith(".new"):
+        if self.name.endswith(".part"):
             raise OSError("no space left")
         return rename(self, target)
 
@@ -461,7 +464,7 @@ def test_arrays_that_no_model_can_have(copy, model, changed, culprit):
     ],
 )
 def test_ids_that_no_model_can_have(copy, query):
-    artifact.duckdb.sql(f"COPY ({query}) TO '{copy / 'users.parquet'}' (FORMAT parquet)")
+    duckdb.sql(f"COPY ({query}) TO '{copy / 'users.parquet'}' (FORMAT parquet)")
     rewrite(copy, lambda content: None)
     with pytest.raises(BadArtifact):
         load(copy)

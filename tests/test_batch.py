@@ -5,6 +5,7 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cofactor.errors import BadData
 from cofactor.models import batch
@@ -43,6 +44,25 @@ def test_the_file_is_everybodys_recommendations_in_order(model, tmp_path, monkey
     assert lines == len(found)
     assert progress == [(7, 30), (14, 30), (21, 30), (28, 30), (30, 30)]
     assert [f.name for f in (tmp_path / "new").iterdir()] == ["it's.parquet"]
+
+
+def test_workers_do_not_start_threads_of_their_own(model, tmp_path, monkeypatch):
+    seen = []
+    top = type(model).top
+
+    def watched(*asked, **how):
+        seen.append(blas_threads())
+        return top(*asked, **how)
+
+    monkeypatch.setattr(type(model), "top", watched)
+    with threadpool_limits(2, "blas"):
+        recommend_all(model, tmp_path / "top.parquet", 2)
+        assert blas_threads() == {2}  # as before
+    assert seen == [{1}]
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 def test_without_titles_and_with_the_seen(model, tmp_path):

@@ -342,8 +342,9 @@ def test_a_folder_with_one_table_or_one_that_looks_like_ratings(tmp_path: Path) 
 
 
 def test_half_a_character_in_a_table_is_told() -> None:
-    with pytest.raises(BadData, match="not Unicode"):
-        read({"user": ["a", "\ud800"], "item": [1, 2], "rating": [3, 4]})
+    for users in (["a", "\ud800"], ["a", "\ud800", "b", "c"]):
+        with pytest.raises(BadData, match="surrogate"):
+            read({"user": users, "item": [1] * len(users), "rating": [3] * len(users), "time": [1] * len(users)})
 
 
 # --- real data

@@ -355,13 +355,22 @@ def test_saving_again_replaces_a_split_and_nothing_else(tmp_path, saved):
     assert {p.name for p in tmp_path.iterdir()} == {"s", "mine"}
 
 
+def test_a_split_behind_a_link_is_replaced_there(tmp_path, saved):
+    save_split(saved[0], tmp_path / "real")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    other = split(generate(60, 30, 10, seed=9))
+    save_split(other, tmp_path / "link")
+    assert load_split(tmp_path / "real").fingerprint == other.fingerprint
+    assert {p.name for p in tmp_path.iterdir()} == {"real", "link"}
+
+
 def test_a_failed_save_leaves_the_old_split(tmp_path, saved, monkeypatch):
     save_split(saved[0], tmp_path / "s")
 
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("cofactor.data.split_folder._put", full)
+    monkeypatch.setattr("cofactor.data.folders.put", full)
     with pytest.raises(BadData, match="no space left"):
         save_split(split(generate(60, 30, 10, seed=9)), tmp_path / "s")
     assert same(saved[0], load_split(tmp_path / "s"))
@@ -375,13 +384,13 @@ def edit_manifest(path, **changes):
 
 def rewrite(path, name, change):
     """A file changed by somebody who also brings its digest up to date."""
-    from cofactor.data.split_folder import _digest
+    from cofactor.data.folders import digest
 
     columns = read_parquet(path / name)
     change(columns)
     write_parquet(path / name, columns)
     files = json.loads((path / "split.json").read_text())["files"]
-    edit_manifest(path, files=files | {name: _digest(path / name)})
+    edit_manifest(path, files=files | {name: digest(path / name)})
 
 
 def swap_ids(columns):

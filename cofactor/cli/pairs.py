@@ -13,8 +13,9 @@ import numpy as np
 from cofactor.arrays import Floats, Mask, Rows
 from cofactor.data.columns import find_columns
 from cofactor.data.culprit import naming
-from cofactor.data.database import first_line, quoted_name
+from cofactor.data.database import brief_connection, first_line, quoted_name
 from cofactor.data.delimited import open_text
+from cofactor.data.parquet import parquet_table
 from cofactor.data.source import Source
 from cofactor.errors import BadData
 from cofactor.evaluation.held_out import HeldOut
@@ -90,14 +91,14 @@ def _text_rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, st
 
 
 def _parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    with duckdb.connect() as database:
-        described = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+    with brief_connection() as database:
+        table = parquet_table(path)
+        described = database.execute(f"DESCRIBE FROM {table}").fetchall()
         names = [str(row[0]) for row in described]
         where = _columns(path, names, columns)
         chosen = ", ".join(f'{quoted_name(names[where[role]])} AS "{role}"' for role in PAIR)
-        source = Source(f"SELECT {chosen} FROM read_parquet(?)", {r: str(described[where[r]][1]) for r in PAIR}, False)
-        ids = ", ".join(source.id_text(role) for role in PAIR)
-        database.execute(f"SELECT {ids} FROM ({source.scan})", [str(path)])
+        source = Source(f"SELECT {chosen} FROM {table}", {r: str(described[where[r]][1]) for r in PAIR}, numbered=False)
+        database.execute(f"SELECT {', '.join(source.id_text(role) for role in PAIR)} FROM ({source.scan})")
         number = 0
         while pairs := database.fetchmany(PAIRS_AT_A_TIME):
             for user, item in pairs:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from cofactor.serving.service import Service
 
 STOP_WITHIN = 10  # seconds for requests that are under way
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 BACKLOG = 2048  # connections waiting to be accepted
 
 
@@ -27,18 +26,18 @@ BACKLOG = 2048  # connections waiting to be accepted
 )
 def serve(model: Path, host: str, port: int) -> None:
     """Serve the MODEL of a folder over HTTP, with a page to try it."""
-    # A request scores one user: threads inside a product of that size cost more than they bring, and requests already
-    # run side by side. The variables count only before NumPy is imported.
-    for variable in BLAS_THREADS:
-        os.environ.setdefault(variable, "1")
+    from threadpoolctl import threadpool_limits
+
     from cofactor.serving.bundle import Bundle
     from cofactor.serving.service import Service
 
-    listening = _listen(host, port)
-    with listening:
+    with _listen(host, port) as listening:
         service = Service(Bundle.open(model))
-        service.warm_up()
-        _run(service, listening, f"serving {model} (version {service.answers().version})")
+        # A request scores one user: threads inside a product of that size cost more than they bring, and requests
+        # already run side by side.
+        with threadpool_limits(1, "blas"):
+            service.warm_up()
+            _run(service, listening, f"serving {model} (version {service.answers().version})")
 
 
 def _run(service: "Service", listening: socket.socket, what: str) -> None:

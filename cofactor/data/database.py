@@ -1,31 +1,51 @@
-"""A database for the time of one reading: in memory, bounded, with a folder to spill to."""
+"""DuckDB, which reads, writes and keeps tables: connections that print nothing, and SQL of names, texts and paths."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
+from cofactor.arrays import Array
 from cofactor.errors import BadData, Unavailable
 
 MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
 NOT_THE_DATA = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
 MOST_THREADS = 8  # reading gains little from more
 
+Setting = str | bool | int | float | list[str]
+
+
+@contextmanager
+def brief_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for a query or two: to the one database in memory that the process has."""
+    with closing(_shared().cursor()) as connection:
+        yield _quiet(connection)
+
+
+@contextmanager
+def own_database(
+    file: Path | None = None, settings: Mapping[str, Setting] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a database of its own, in a file or in memory."""
+    with duckdb.connect(file or ":memory:", config=dict(settings or {})) as connection:
+        yield _quiet(connection)
+
 
 @contextmanager
 def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that spills to `folder`; what goes wrong in it is told as an error of the file `name`."""
-    settings: dict[str, str | bool | int | float | list[str]] = {
+    settings: dict[str, Setting] = {
         "threads": threads(),
         "memory_limit": MEMORY,
         "temp_directory": str(folder / "spilled"),
         "preserve_insertion_order": True,  # ratings keep the order of the file
     }
     try:
-        with duckdb.connect(config=settings) as connection:
-            connection.execute("SET enable_progress_bar = false")  # it would print
+        with own_database(settings=settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")  # dates without a zone are UTC
             yield connection
     except duckdb.InterruptException as error:
@@ -61,3 +81,26 @@ def quoted(text: str) -> str:
 def quoted_name(name: str) -> str:
     """The name of a column for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_path(path: Path) -> str:
+    """A file to read, for SQL: taken literally, where * ? and [ would name many files and a ~ the home folder."""
+    return quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
+
+
+def listed(columns: Mapping[str, Array]) -> str:
+    """Columns in memory for a SELECT; those of objects are text, also where all are missing."""
+    return ", ".join(
+        f"{quoted_name(name)}{'::VARCHAR AS ' + quoted_name(name) if column.dtype == object else ''}"
+        for name, column in columns.items()
+    )
+
+
+@cache
+def _shared() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()  # takes ten times as long as to write a small file
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("SET enable_progress_bar = false")  # it would print to stdout, after two seconds
+    return connection

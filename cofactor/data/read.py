@@ -28,7 +28,6 @@ from cofactor.errors import BadData
 PARQUET = b"PAR1"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 BAD_ROWS = ("error", "skip")
-GLOB = "*?["  # DuckDB would look for other files
 
 
 def read(
@@ -72,11 +71,8 @@ class _Reading:
         if frame is None:
             raise BadData("there is nothing to read", f"give {FRAMES}")
         with database(self.folder, "the table") as connection, naming("the table"):
-            try:
-                source = frame_source(connection, frame, self.columns)
-                return self._ratings(connection, source, "table")
-            except UnicodeEncodeError as error:
-                raise BadData(f"text that is not Unicode: {error.object[:40]!r}", "ids are Unicode text") from error
+            source = frame_source(connection, frame, self.columns)
+            return self._ratings(connection, source, "table")
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
@@ -103,7 +99,7 @@ class _Reading:
         return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
 
     def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
-        path = _plainly_named(folder / layout.ratings, self.folder)
+        path = folder / layout.ratings
         with database(self.folder, shown) as connection, naming(shown):
             parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
             source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
@@ -149,15 +145,6 @@ def _files(folder: Path) -> list[str]:
 def _starts(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(4)
-
-
-def _plainly_named(path: Path, folder: Path) -> Path:
-    """The path, or a link to it where DuckDB would take its name for a pattern."""
-    if not any(character in str(path) for character in GLOB):
-        return path
-    link = folder / f"ratings{path.suffix}"
-    link.symlink_to(path.resolve())
-    return link
 
 
 def _stem(name: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cofactor.data.columns import ROLES
-from cofactor.data.database import quoted
+from cofactor.data.database import quoted, quoted_path
 from cofactor.data.delimited import Form, is_gzip, open_text
 from cofactor.data.source import TEXT, Source
 from cofactor.errors import BadData
@@ -32,7 +32,7 @@ def records_of_lines(path: Path, form: Form) -> str:
     cell = {role: f"cells[{form.where[role] + 1}]" if role in form.where else "NULL::VARCHAR" for role in ROLES}
     cells = ", ".join(f'{cell[role]} AS "{role}"' for role in ROLES)
     lines = (
-        f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted(str(path))}, delim={quoted(NEVER)}, quote='', "
+        f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NEVER)}, quote='', "
         "escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
         f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
     )
@@ -70,7 +70,7 @@ def records_of_text(path: Path, form: Form, into: Path) -> str:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
     names = ", ".join(f"'{name}': '{'BIGINT' if name == 'line' else TEXT}'" for name in RECORD)
     return (
-        f"SELECT * FROM read_csv({quoted(str(into))}, delim=',', quote='\"', escape='\"', header=false, "
+        f"SELECT * FROM read_csv({quoted_path(into)}, delim=',', quote='\"', escape='\"', header=false, "
         f"auto_detect=false, columns={{{names}}})"
     )
 

@@ -8,9 +8,10 @@ import duckdb
 
 from cofactor.arrays import Array
 from cofactor.data.columns import ROLES, find_columns
-from cofactor.data.database import quoted, quoted_name
+from cofactor.data.database import quoted, quoted_name, quoted_path
 from cofactor.data.delimited import Form, form_of, is_gzip
 from cofactor.data.frames import columns_of
+from cofactor.data.parquet import parquet_table
 
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 REAL = ("FLOAT", "DOUBLE")
@@ -69,7 +70,7 @@ def text_source(path: Path, columns: Mapping[str, str] | None) -> Source:
     names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
     scan = (
         f"SELECT {_chosen(form.where, [f'c{column}' for column in range(form.width)])} FROM read_csv("
-        f"{quoted(str(path))}, delim={quoted(form.delimiter)}, header={str(form.header).lower()}, auto_detect=false, "
+        f"{quoted_path(path)}, delim={quoted(form.delimiter)}, header={str(form.header).lower()}, auto_detect=false, "
         f"quote={quoted(form.quote)}, escape={quoted(form.quote)}, columns={{{names}}}, hive_partitioning=false"
         f"{', compression=gzip' if is_gzip(path) else ''})"
     )
@@ -78,7 +79,7 @@ def text_source(path: Path, columns: Mapping[str, str] | None) -> Source:
 
 def parquet_source(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> Source:
     """A Parquet file."""
-    table = f"read_parquet({quoted(str(path))}, hive_partitioning=false)"
+    table = parquet_table(path)
     described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     names = [str(row[0]) for row in described]
     where = find_columns(names, columns)

@@ -8,9 +8,7 @@ users.parquet        id by row
 items.parquet        id, title, genres by row
 """
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -21,6 +19,7 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array
+from cofactor.data import folders
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
@@ -38,11 +37,12 @@ def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, An
     """
     if path.exists() and not (path / MANIFEST).is_file() and not _is_empty_folder(path):
         raise BadData(f"{path} exists and is no saved split", "choose another name; nothing was overwritten")
-    working = path.with_name(f".{path.name}.{os.getpid()}.part")
+    target = path.resolve()
+    working = folders.beside(target)
     try:
         working.mkdir(parents=True)
         _fill(working, parts, facts)
-        _put(working, path)
+        folders.put(working, target)
     except (OSError, duckdb.Error) as e:
         raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
     finally:
@@ -83,24 +83,9 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
         "scale": list(whole.scale),
         "step": whole.step,
         "origin": _origin(whole),
-        "files": {file.name: _digest(file) for file in sorted(folder.glob("*.parquet"))},
+        "files": {file.name: folders.digest(file) for file in sorted(folder.glob("*.parquet"))},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _put(working: Path, path: Path) -> None:
-    """Syncs every file and renames; what was there goes last."""
-    for file in (*working.iterdir(), working):
-        descriptor = os.open(file, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    if not path.exists():
-        working.rename(path)
-        return
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    path.rename(old)
-    working.rename(path)
-    shutil.rmtree(old)
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -123,7 +108,7 @@ def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
     expected = manifest["files"].get(file.name)
     if not file.is_file():
         raise BadArtifact(f"{file} is missing", "the folder is incomplete: make the split again")
-    if _digest(file) != expected:
+    if folders.digest(file) != expected:
         raise BadArtifact(f"{file} is not the file that was saved: its SHA-256 differs", "make the split again")
 
 
@@ -173,11 +158,6 @@ def _columns(file: Path, names: Sequence[str] = ()) -> dict[str, Array]:
         if np.ma.is_masked(column):
             raise BadArtifact(f"{file}: missing values in column {name}", "make the split again")
     return columns
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _shortest(ids: Array) -> Array:

@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
+from cofactor.data.folders import beside
 from cofactor.data.parquet import join_parquet, write_parquet
 from cofactor.data.planted import BIAS_SPREAD, Pattern, Planted, Recipe
 from cofactor.data.ratings import Origin, Ratings
@@ -116,7 +117,7 @@ def generate_parquet(
     if path.is_dir():
         raise BadData(f"{path} is a folder", "name the file to write, as in ratings.parquet")
     items_path = path.with_name(f"{path.stem}.items.parquet")
-    working = path.with_name(f".{path.name}.{os.getpid()}.part")
+    working = beside(path)
     try:
         working.mkdir(parents=True)
         best = _write_ratings(recipe, working, threads, progress)

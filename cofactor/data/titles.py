@@ -5,12 +5,12 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from cofactor.arrays import Strings
 from cofactor.data.columns import COMMON_NAMES, plain_name
-from cofactor.data.database import quoted, quoted_name
+from cofactor.data.database import brief_connection, quoted_name
+from cofactor.data.parquet import parquet_table
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
@@ -100,8 +100,8 @@ def _from_csv(text: str) -> Titles:
 
 
 def _from_parquet(path: Path) -> Titles:
-    with duckdb.connect() as connection:
-        table = f"read_parquet({quoted(str(path))})"
+    table = parquet_table(path)
+    with brief_connection() as connection:
         names = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
         where = _places(names)
         if where is None:

@@ -10,8 +10,10 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Floats, Rows
+from cofactor.data.database import listed, own_database, quoted
 from cofactor.errors import BadData
 from cofactor.models.base import Model
 
@@ -44,13 +46,12 @@ def recommend_all(
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as beside:
-        with duckdb.connect(str(Path(beside, "lists.duckdb"))) as database:
-            database.execute(f"SET memory_limit = '{DATABASE_MEMORY}'")
+        with own_database(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
             _keep_ids(database, model)
             _keep_lists(database, model, n, exclude_seen, on_progress)
             title = "" if model.catalog.titles is None else ", title"
-            file = str(Path(beside, "lists.parquet")).replace("'", "''")
-            database.execute(f"COPY ({LISTS.format(title=title)}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+            file = quoted(str(Path(beside, "lists.parquet")))
+            database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
             lines = database.execute("SELECT count(*) FROM lists").fetchall()[0][0]
         Path(beside, "lists.parquet").replace(target)
     return int(lines)
@@ -61,8 +62,7 @@ def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
         columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
         if name == "items" and model.catalog.titles is not None:
             columns["title"] = model.catalog.titles
-        texts = "".join(f", {text}::VARCHAR AS {text}" for text in columns if text != "row")
-        _insert(database, f"CREATE TABLE {name} AS SELECT row{texts} FROM block", columns)
+        _insert(database, f"CREATE TABLE {name} AS SELECT {listed(columns)} FROM block", columns)
 
 
 def _keep_lists(
@@ -75,13 +75,13 @@ def _keep_lists(
     database.execute("CREATE TABLE lists (user INTEGER, item INTEGER, rank INTEGER, score FLOAT)")
     n_users, n = len(model.catalog.users), min(n, len(model.catalog.items))
     for users, items, scores in _lists(model, n, exclude_seen):
-        listed = items >= 0
+        filled = items >= 0
         user, rank = np.broadcast_to(users[:, None], items.shape), np.broadcast_to(np.arange(1, n + 1), items.shape)
         columns = {
-            "user": user[listed],
-            "item": items[listed],
-            "rank": rank[listed].astype(np.int32),
-            "score": scores[listed],
+            "user": user[filled],
+            "item": items[filled],
+            "rank": rank[filled].astype(np.int32),
+            "score": scores[filled],
         }
         _insert(database, "INSERT INTO lists SELECT user, item, rank, score FROM block", columns)
         if on_progress is not None:
@@ -96,7 +96,8 @@ def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Row
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
         return users, *model.top(users, n, exclude_seen=exclude_seen)
 
-    with ThreadPoolExecutor(workers) as pool:
+    # The workers are as many as the processors: threads that the BLAS started in each would wait for one another.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         ahead: deque[Future[tuple[Rows, Rows, Floats]]] = deque()
         for start in range(0, n_users, USERS_AT_A_TIME):
             ahead.append(pool.submit(block, start))

@@ -28,16 +28,19 @@ class SVD(Trainer):
     by stochastic gradient descent: for each rating, with e = r_ui - r̂_ui and a learning rate η that falls linearly
     from `learning_rate` towards 0 over the epochs,
 
-        p_u += η (e q_i - λ p_u)      b_u += η (e - λ_b b_u)      and likewise q_i, b_i
+        p_u += η_u (e q_i - λ p_u)      b_u += η_u (e - λ_b b_u)      η_u = η / √(1 + damping · |R(u)|)
 
-    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank.
-    Ratings are learned in units of a quarter of their scale, to the nearest power of two (1 for stars), so that the
-    same hyperparameters do for ratings from 1 to 5 and from 0 to 100.
+    and likewise q_i and b_i with η_i = η / √(1 + damping · |U(i)|): a row that is met often takes smaller steps.
+
+    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank; R(u): the
+    items u rated; U(i): the users who rated i. Ratings are learned in units of a quarter of their scale, to the nearest
+    power of two (1 for stars), so that the same hyperparameters do for ratings from 1 to 5 and from 0 to 100.
     Cold start: a user or item without training ratings has a bias and a vector of 0. New users are folded in by ridge
     regression (see FactorModel).
     Source: Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE Computer
     42(8), 2009, equations 4 and 5; the blocks: R. Gemulla et al., "Large-Scale Matrix Factorization with Distributed
-    Stochastic Gradient Descent", KDD 2011.
+    Stochastic Gradient Descent", KDD 2011; steps that fall with a row's ratings: W.-S. Chin et al., "A Learning-Rate
+    Schedule for Stochastic Gradient Methods to Matrix Factorization", PAKDD 2015 (there by summed gradients).
 
     Raises BadData for no ratings, and BadHyperparameter where the learning rate is so high that the errors overflow.
     """
@@ -55,6 +58,9 @@ class SVD(Trainer):
     bias_l2: Annotated[
         float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
     ] = 0.005
+    damping: Annotated[
+        float, "of the steps of rows with many ratings", Bounds(least=0), Search(1e-4, 1e-2, log=True)
+    ] = 0.001
     init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
@@ -121,6 +127,9 @@ class _Descent:
         )
         self.vectors = [sgd.aligned(len(x), width) for x in (p, q)]
         self.biases = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
+        self.slowed = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
+        for place, slowed, counts in zip(self.places, self.slowed, self.rated, strict=True):
+            slowed[place] = 1 / np.sqrt(1 + trainer.damping * counts)
         first = (self._scaled(p), q), (self._scaled(b), self._scaled(c))
         for place, vectors, bias, x, one in zip(self.places, self.vectors, self.biases, *first, strict=True):
             vectors[place, : trainer.rank] = x
@@ -139,9 +148,9 @@ class _Descent:
         return self.unit * float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
 
     def _learn(self, blocks: Array, learning_rate: float) -> None:
-        mean, l2, bias_l2 = self.mean / self.unit, self.trainer.l2, self.trainer.bias_l2
-        constants = [np.float32(x) for x in (mean, learning_rate, l2, bias_l2)]
-        arrays = (self.starts, *self.columns, *self.vectors, *self.biases)
+        rates = [np.float32(learning_rate) * slowed for slowed in self.slowed]
+        constants = [np.float32(x) for x in (self.mean / self.unit, self.trainer.l2, self.trainer.bias_l2)]
+        arrays = (self.starts, *self.columns, *self.vectors, *self.biases, *rates)
         self.learn_blocks(blocks, *arrays, *constants, self.squared_errors)
 
     def model(self) -> FactorModel:

@@ -1,0 +1,47 @@
+"""Folders that are there whole or not at all."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+
+def beside(target: Path) -> Path:
+    """A hidden name next to a folder, for what is to take its place."""
+    return target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.part")
+
+
+def put(folder: Path, target: Path) -> None:
+    """Syncs a folder of files and renames it to its place; one that stood there is put aside first and removed last.
+
+    Raises OSError; what stood there then stands there still.
+    """
+    for file in (*folder.iterdir(), folder):
+        _sync(file)
+    aside = beside(target).with_suffix(".old")
+    replaces = target.exists()
+    if replaces:
+        target.rename(aside)
+    try:
+        folder.rename(target)
+    except BaseException:
+        if replaces:
+            aside.rename(target)
+        raise
+    _sync(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
