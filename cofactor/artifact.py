@@ -11,9 +11,11 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -56,9 +58,8 @@ def save(
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known are {', '.join(KINDS)}")
     model.of_arrays(model.catalog, model.scale, model.arrays())  # the checks of loading
+    check_place(path)
     target = Path(os.path.realpath(path))
-    _check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     working = folders.beside(target)
     content = _described(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -68,11 +69,34 @@ def save(
         "notes": notes,
     }
     try:
-        working.mkdir()
-        _write(model, working, content, target.name)
-        folders.put(working, target)
+        with _taken_by_the_disk(path):
+            working.mkdir()
+            _write(model, working, content, target.name)
+            folders.put(working, target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
+
+
+def check_place(path: str | Path) -> None:
+    """Raises BadArtifact where a model could not be saved as `path`: better known before a training than after it.
+
+    Makes the folder that it would lie in.
+    """
+    target = Path(os.path.realpath(path))
+    with _taken_by_the_disk(path):
+        _check_replaceable(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=target.parent):
+            pass
+
+
+@contextmanager
+def _taken_by_the_disk(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise BadArtifact(f"cannot write {path}: {what}", "name a folder in a place you may write to") from error
 
 
 def load(path: str | Path) -> Model:

@@ -255,7 +255,7 @@ def test_if_the_last_rename_fails_the_old_model_comes_back(model, tmp_path, monk
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(BadArtifact, match="no space"):
         save(model, tmp_path / "m")
     assert is_the_same(load(tmp_path / "m"), model)
     assert [f.name for f in tmp_path.iterdir()] == ["m"]

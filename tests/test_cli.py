@@ -104,6 +104,22 @@ def test_what_goes_wrong_inside_a_command(
     assert done.stderr.lstrip() == said
 
 
+def test_ctrl_c_that_was_wrapped_on_its_way_is_no_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrapped = SystemError("returned a result with an exception set")
+    wrapped.__cause__ = KeyboardInterrupt()
+    monkeypatch.setattr("cofactor.cli.similar.similar", failing(wrapped))
+    done = run("similar")
+    assert (done.exit_code, done.stderr) == (INTERRUPTED, "error: interrupted\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"]])
+def test_without_arguments_the_help_is_shown_and_no_error(arguments: list[str], run: Run) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: cofactor")
+    assert "error" not in done.stderr
+
+
 def test_a_bug_is_one_line_and_a_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cofactor.cli.similar.similar", failing(ZeroDivisionError("by\nzero")))
     done = run("similar")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -216,3 +217,28 @@ def test_a_process_that_gets_sigint_saves_reports_and_succeeds(folder: Path, tmp
     assert load(out).catalog.split == document["split"]
     assert "interrupted: epoch" in noted
     assert "Traceback" not in noted
+
+
+@pytest.mark.parametrize("out", ["a file/model", "other", "a file"])
+def test_a_place_that_cannot_take_the_model_is_refused_before_training(out: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    done = run("train", "baseline", "-o", out)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert "hint: " in done.stderr
+    assert "epoch" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a file", "notes.txt"]
+
+
+def test_what_to_try_next_works_as_it_is_typed(run: Run, tmp_path: Path) -> None:
+    rows = [f"-u'{user},i {item},{user * item % 5 + 1}" for user in range(8) for item in range(8)]
+    (tmp_path / "my file.csv").write_text("\n".join(["who,what,stars", *rows, "x,y,bad"]))
+    named = ("--column", "user=who,item=what,rating=stars", "--bad-rows", "skip")
+    said = run("train", "baseline", "my file.csv", *named, "-o", "my model").stderr
+    tried = [shlex.split(line)[1:] for line in said.splitlines() if line.startswith("  cofactor ")]
+    assert [one[0] for one in tried] == ["evaluate", "recommend", "serve"]
+    for one in tried[:2]:
+        assert run(*one).exit_code == 0, one
+    assert tried[2] == ["serve", "my model"]

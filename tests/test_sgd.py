@@ -30,10 +30,11 @@ def test_one_pass_equals_the_naive_twin(rank: int) -> None:
     P, Q = aligned(30, padded(rank)), aligned(20, padded(rank))
     P[:, :rank], Q[:, :rank] = rng.normal(0, 0.3, (30, rank)), rng.normal(0, 0.3, (20, rank))
     b, c = rng.normal(0, 0.1, 30).astype(np.float32), rng.normal(0, 0.1, 20).astype(np.float32)
-    expected = learn_one_by_one(user_at, item_at, values, P, Q, b, c, 3.0, 0.05, 0.04, 0.01)
+    rates = rng.uniform(0.01, 0.1, 30).astype(np.float32), rng.uniform(0.01, 0.1, 20).astype(np.float32)
+    expected = learn_one_by_one(user_at, item_at, values, P, Q, b, c, *rates, 3.0, 0.04, 0.01)
     errors = np.zeros(9)
-    constants = [np.float32(x) for x in (3.0, 0.05, 0.04, 0.01)]
-    learn_blocks(np.arange(9), starts, user_at, item_at, values, P, Q, b, c, *constants, errors)
+    constants = [np.float32(x) for x in (3.0, 0.04, 0.01)]
+    learn_blocks(np.arange(9), starts, user_at, item_at, values, P, Q, b, c, *rates, *constants, errors)
     for ours, naive in zip((P, Q, b, c), expected, strict=True):
         np.testing.assert_allclose(ours, naive, atol=2e-5)
     assert not P[:, rank:].any(), "the padding learned something"
@@ -45,10 +46,10 @@ def test_the_squared_errors_are_those_before_each_update() -> None:
     errors = np.zeros(1)
     rows = np.zeros(2, dtype=np.uint32)
     b, c = np.zeros(1, np.float32), np.zeros(1, np.float32)
-    constants = [np.float32(x) for x in (3.0, 0.5, 0.0, 0.0)]
-    learn_blocks(
-        np.array([0]), np.array([0, 2]), rows, rows, np.array([5, 5], np.float32), P, Q, b, c, *constants, errors
-    )
+    half = np.full(1, 0.5, dtype=np.float32)
+    constants = [np.float32(x) for x in (3.0, 0.0, 0.0)]
+    fives = np.full(2, 5, dtype=np.float32)
+    learn_blocks(np.array([0]), np.array([0, 2]), rows, rows, fives, P, Q, b, c, half, half, *constants, errors)
     assert errors[0] == 2**2 + 0**2  # the first rating moves both biases by .5 · 2, so the second is exact
 
 

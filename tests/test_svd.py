@@ -1,5 +1,6 @@
 """SVD: what it learns, that it learns the same again, and that it beats what it must on real ratings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,25 @@ def test_ml_100k_u1(real_data: Path) -> None:
     model = SVD(rank=128, n_epochs=40, learning_rate=0.02, l2=0.06).fit(train)
     assert rmse(model, test) < 0.918
     assert rmse(Baseline().fit(train), test) > 0.95
+
+
+@pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
+def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: float) -> None:
+    """With one learning rate for all scales, ratings from 0 to 100 made the errors grow without bound."""
+    stars, _ = planted(60, 40)
+    other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
+    here, there = (SVD(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
+    wanted = here.predict(stars.user, stars.item) * times + plus
+    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
+    folded = [model.scores_from(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
+    assert folded[1] == pytest.approx(folded[0] * times + plus, rel=1e-4)
+    resumed = next(SVD(rank=4, n_epochs=1).epochs(other, resume=there))
+    again = next(SVD(rank=4, n_epochs=1).epochs(stars, resume=here))
+    assert resumed.train_rmse == pytest.approx((again.train_rmse or 0) * times, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit"), [((1, 5), 1), ((0.5, 5), 1), ((0, 100), 32), ((0, 1), 0.25), ((-10, 10), 4), ((3, 3), 1)]
+)
+def test_stars_are_learned_as_they_are(scale: tuple[float, float], unit: float) -> None:
+    assert svd.unit_of(scale) == unit

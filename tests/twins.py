@@ -92,10 +92,10 @@ def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
 # ----------------------------------------------------------------------------------------------- kernels/sgd.py
 
 
-def learn_one_by_one(user, item, value, P, Q, b, c, mean, learning_rate, l2, bias_l2):
+def learn_one_by_one(user, item, value, P, Q, b, c, user_rate, item_rate, mean, l2, bias_l2):
     P, Q, b, c = (np.array(x, dtype=np.float64) for x in (P, Q, b, c))
     for u, i, r in zip(user, item, value, strict=True):
         e = r - (mean + b[u] + c[i] + P[u] @ Q[i])
-        b[u], c[i] = b[u] + learning_rate * (e - bias_l2 * b[u]), c[i] + learning_rate * (e - bias_l2 * c[i])
-        P[u], Q[i] = P[u] + learning_rate * (e * Q[i] - l2 * P[u]), Q[i] + learning_rate * (e * P[u] - l2 * Q[i])
+        b[u], c[i] = b[u] + user_rate[u] * (e - bias_l2 * b[u]), c[i] + item_rate[i] * (e - bias_l2 * c[i])
+        P[u], Q[i] = P[u] + user_rate[u] * (e * Q[i] - l2 * P[u]), Q[i] + item_rate[i] * (e * P[u] - l2 * Q[i])
     return P, Q, b, c

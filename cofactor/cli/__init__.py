@@ -67,6 +67,9 @@ class Commands(click.Group):
             sys.exit(code if isinstance(code, int) else 0)
         except CofactorError as error:
             fail(error.message, error.hint, error.exit_code)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(MISUSE)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "cofactor"
             fail(error.format_message(), f"{where} --help shows what it takes", MISUSE)
@@ -80,6 +83,8 @@ class Commands(click.Group):
             about = f": {error.filename}" if error.filename else ""
             fail(f"{error.strerror or error}{about}", "", MISUSE)
         except Exception as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # wrapped by Python or Numba where it struck in C
+                fail("interrupted", "", INTERRUPTED)
             if debugging():
                 raise
             said = " ".join(str(error).split())[:200]

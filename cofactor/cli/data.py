@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -92,6 +93,12 @@ class Source:
     def name(self) -> str:
         """What the data is called in a manifest: its name, not where it lies on this machine."""
         return Path(self.data).name or self.data
+
+    def as_typed(self) -> str:
+        """The argument and its options as a shell takes them."""
+        options = [f"--column={role}={name}" for role, name in self.columns.items()]
+        options += ["--bad-rows=skip"] if self.bad_rows == "skip" else []
+        return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
 
     def path(self) -> Path:
         """Where the data lies; raises Unavailable for a known data set that is not in the data folder."""

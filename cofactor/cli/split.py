@@ -36,12 +36,13 @@ def split(data: str, out: Path | None, folds: int | None, published: bool, **opt
     The parts are disjoint, and the same options give the same split. Its fingerprint goes into every model trained on
     it, so that a model is never measured on rows it has learned.
     """
+    if folds and published:
+        raise click.UsageError("give one of --folds and --published")
+    _refuse_ignored("--folds" if folds else "--published" if published else None)
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     recipe, source = recipe_of(options), Source.of(data, options)
     out = out or Path("splits") / Path(source.name).stem
-    if folds and published:
-        raise click.UsageError("give one of --folds and --published")
-    made = _published(source) if published else _made(source, recipe, folds, console)
+    made = _published(source, recipe) if published else _made(source, recipe, folds, console)
     saved = list(_saved(made, out, console))
     if as_json:
         print_json({"splits": saved})
@@ -66,11 +67,20 @@ def _made(
         yield f"fold-{number}", one
 
 
-def _published(source: Source) -> "Iterator[tuple[str, Split]]":
+def _refuse_ignored(chosen: str | None) -> None:
+    """An option that has no say here was meant to have one: folds and published splits bring their own test parts."""
+    ignored = {"--folds": ("kind", "test_share"), "--published": ("kind", "test_share", "columns", "bad_rows")}
+    context = click.get_current_context()
+    for name in ignored.get(chosen or "", ()):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} has no say in {chosen}")
+
+
+def _published(source: Source, recipe: SplitRecipe) -> "Iterator[tuple[str, Split]]":
     from cofactor.data.split import MOVIELENS_FOLDS, movielens_split
 
     for name in (*MOVIELENS_FOLDS, "ua", "ub"):
-        yield name, movielens_split(source.path(), name)
+        yield name, movielens_split(source.path(), name, validation=recipe.validation, seed=recipe.seed)
 
 
 def _saved(made: "Iterator[tuple[str, Split]]", out: Path, console: "Console") -> "Iterator[dict[str, Any]]":

@@ -1,12 +1,13 @@
 """What `cofactor train` does: open, fit, measure, save, report."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cofactor.artifact import save
+from cofactor.artifact import check_place, save
 from cofactor.cli.data import Source, SplitRecipe, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
@@ -29,6 +30,7 @@ def train(
 ) -> None:
     """Trains on a source, measures on its test part, and saves the model with the evidence."""
     console = messages(quiet)
+    check_place(out)
     split, made_with = open_split(source, recipe, console)
     fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
     with waiting(console, "measuring"):
@@ -75,5 +77,7 @@ def _next_steps(console: Any, fitted: Fitted, out: Path, source: Source) -> None
         console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
     console.print(f"saved as {click.format_filename(out)}; try")
     user = next(iter(fitted.model.catalog.users.ids), "1")
-    for line in (f"evaluate {out} {source.data}", f"recommend {out} {user} -n 5 --why 1", f"serve {out}"):
+    model, asked = shlex.quote(str(out)), shlex.quote(user)
+    asked = f"-- {asked}" if user.startswith("-") else asked
+    for line in (f"evaluate {model} {source.as_typed()}", f"recommend {model} -n 5 --why 1 {asked}", f"serve {model}"):
         console.print(f"  cofactor {line}", markup=False)

@@ -7,6 +7,7 @@ that there is nothing to learn.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Literal, get_args
 
 import numpy as np
@@ -133,7 +134,7 @@ def _uniform(recipe: Recipe) -> Planted:
 def _planted(
     random: np.random.Generator, weights: Doubles, vectors: Doubles, centres: Doubles, spread: float, of_genre: Mask
 ) -> Planted:
-    genres = ["|".join(np.array(GENRES)[mask]) for mask in of_genre]
+    genres = ["|".join(compress(GENRES, mask)) for mask in of_genre.tolist()]
     bias = random.normal(0, BIAS_SPREAD, size=len(vectors))
     titles = titles_of(len(vectors), random)
     return Planted(weights, bias, vectors, centres, spread, np.array(genres, dtype=object), titles)

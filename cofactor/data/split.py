@@ -77,6 +77,7 @@ def split(
     without times.
     """
     _check_shares(test, validation)
+    _check_seed(seed)
     if kind == "random":
         part = at_random(len(ratings), seed, test, validation)
     elif kind == "time":
@@ -99,6 +100,7 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
     if not 2 <= k <= len(ratings):
         raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
     _check_share("validation", validation)
+    _check_seed(seed)
     order = np.random.default_rng(seed).permutation(len(ratings))
     for f, held_out in enumerate(np.array_split(order, k)):
         part = np.zeros(len(ratings), dtype=np.int8)
@@ -117,6 +119,7 @@ def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed:
     from `test`. Raises BadData where a pair is in both, or train is empty.
     """
     _check_share("validation", validation)
+    _check_seed(seed)
     train, test = together(train, test)
     part = at_random(len(train), seed, 0.0, validation)
     one = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
@@ -128,8 +131,12 @@ def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, s
     """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub)."""
     from cofactor.data.read import read
 
+    halves = [Path(folder) / f"{name}.{half}" for half in ("base", "test")]
+    for half in halves:
+        if not half.is_file():
+            raise BadData(f"{folder} has no {half.name}", "only MovieLens 100K, unpacked, comes with splits of its own")
     whole = read(folder)
-    base, test = (within(whole, read(Path(folder) / f"{name}.{half}")) for half in ("base", "test"))
+    base, test = (within(whole, read(half)) for half in halves)
     return given_split(base, test, validation=validation, seed=seed, kind=name)
 
 
@@ -164,6 +171,11 @@ def _parted(ratings: Ratings, part: Array, kind: str, seed: int) -> Split:
 def _check_share(name: str, share: float) -> None:
     if not 0 <= share < 1:
         raise BadData(f"a {name} share of {share:g}", "a share is at least 0 and below 1, as in 0.1")
+
+
+def _check_seed(seed: int) -> None:
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadData(f"a seed of {seed!r}", "a seed is a whole number from 0")
 
 
 def _check_shares(test: float, validation: float) -> None:

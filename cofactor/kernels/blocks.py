@@ -19,7 +19,7 @@ Rows = NDArray[np.int32]
 
 LEVELS = (2, 2, 3)  # how hands are grouped: halves, quarters, single hands
 GRID = 12  # their product; a larger one meets each user's vector too often, to learn too little each time
-TILE_BYTES = 1 << 17  # of user vectors in a tile: a quarter of a small second-level cache
+TILE_BYTES = 1 << 14  # of user vectors in a tile: half of a first-level cache
 
 
 def deal(counts: Rows, grid: int) -> tuple[Rows, Rows]:

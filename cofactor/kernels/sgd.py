@@ -37,20 +37,20 @@ def aligned(n_rows: int, n_columns: int) -> Floats:
 
 
 @intrinsic
-def _step(typing, user_vectors, item_vectors, user, item, bias_error, learning_rate, keep, chunks):
-    """One rating: e = bias_error - p·q; p, q = keep p + η e q, keep q + η e p. Returns e.
+def _step(typing, user_vectors, item_vectors, user, item, bias_error, user_rate, item_rate, l2, chunks):
+    """One rating: e = bias_error - p·q; p, q = (1 - η_u λ) p + η_u e q, (1 - η_i λ) q + η_i e p. Returns e.
 
     chunks: the padded rank over WIDTH. Both loops run over vectors of WIDTH floats; the second reads p and q again, now
     from the first-level cache.
     """
     f32, u64 = nb.types.float32, nb.types.uint64
-    signature = f32(user_vectors, item_vectors, u64, u64, f32, f32, f32, u64)
+    signature = f32(user_vectors, item_vectors, u64, u64, f32, f32, f32, f32, u64)
     scalar, index, lane = ir.FloatType(), ir.IntType(64), ir.IntType(32)
     vector = ir.VectorType(scalar, WIDTH)
     fast = ("fast",)
 
     def generate(context, builder, signature, arguments):
-        p_array, q_array, user, item, bias_error, learning_rate, keep, chunks = arguments
+        p_array, q_array, user, item, bias_error, user_rate, item_rate, l2, chunks = arguments
 
         def row(array, kind, number):
             data = context.make_array(kind)(context, builder, array).data
@@ -82,11 +82,14 @@ def _step(typing, user_vectors, item_vectors, user, item, bias_error, learning_r
         sum_up = cgutils.get_or_insert_function(builder.module, sum_type, f"llvm.vector.reduce.fadd.v{WIDTH}f32")
         dot = builder.call(sum_up, [ir.Constant(scalar, 0.0), builder.load(sums)], fastmath=fast)
         error = builder.fsub(bias_error, dot, flags=fast)
-        pull, stay = everywhere(builder.fmul(learning_rate, error, flags=fast)), everywhere(keep)
+        rates, one = (user_rate, item_rate), ir.Constant(scalar, 1.0)
+        pull_p, pull_q = (everywhere(builder.fmul(rate, error, flags=fast)) for rate in rates)
+        keeps = (builder.fsub(one, builder.fmul(rate, l2, flags=fast), flags=fast) for rate in rates)
+        stay_p, stay_q = (everywhere(keep) for keep in keeps)
         with cgutils.for_range(builder, chunks) as loop:
             before_p, before_q = load(p, loop.index), load(q, loop.index)
-            store(multiply_add(before_p, stay, before_q, pull), p, loop.index)
-            store(multiply_add(before_q, stay, before_p, pull), q, loop.index)
+            store(multiply_add(before_p, stay_p, before_q, pull_p), p, loop.index)
+            store(multiply_add(before_q, stay_q, before_p, pull_q), q, loop.index)
         return error
 
     return signature, generate
@@ -115,18 +118,18 @@ def _fetch(typing, vectors, row, chunks):
 
 
 @nb.njit(inline="always")
-def _learn(users, items, values, start, stop, P, Q, b, c, mean, learning_rate, keep, bias_l2, chunks):
+def _learn(users, items, values, start, stop, P, Q, b, c, user_rate, item_rate, mean, l2, bias_l2, chunks):
     total = 0.0
     for t in range(start, stop):
         u, i = users[t], items[t]
         later = min(t + AHEAD, stop - 1)
         _fetch(P, np.uint64(users[later]), np.uint64(chunks))
         _fetch(Q, np.uint64(items[later]), np.uint64(chunks))
-        b_u, c_i = b[u], c[i]
+        b_u, c_i, rate_u, rate_i = b[u], c[i], user_rate[u], item_rate[i]
         base = values[t] - mean - b_u - c_i
-        e = _step(P, Q, np.uint64(u), np.uint64(i), base, learning_rate, keep, np.uint64(chunks))
-        b[u] = b_u + learning_rate * (e - bias_l2 * b_u)
-        c[i] = c_i + learning_rate * (e - bias_l2 * c_i)
+        e = _step(P, Q, np.uint64(u), np.uint64(i), base, rate_u, rate_i, l2, np.uint64(chunks))
+        b[u] = b_u + rate_u * (e - bias_l2 * b_u)
+        c[i] = c_i + rate_i * (e - bias_l2 * c_i)
         total += np.float64(e * e)
     return total
 
@@ -142,21 +145,22 @@ def learn_blocks(
     item_vectors: Floats,
     user_bias: Floats,
     item_bias: Floats,
+    user_rate: Floats,
+    item_rate: Floats,
     mean: np.float32,
-    learning_rate: np.float32,
     vector_l2: np.float32,
     bias_l2: np.float32,
     squared_errors: Doubles,
 ) -> None:
-    """One pass over the ratings of some blocks, one block after the other; for each rating, with η the learning rate
+    """One pass over the ratings of some blocks, one block after the other; for each rating
 
         e = r - (μ + b_u + b_i + p_u · q_i)
-        p_u += η (e q_i - λ p_u),  q_i += η (e p_u - λ q_i),  b_u += η (e - λ_b b_u),  b_i += η (e - λ_b b_i)
+        p_u += η_u (e q_i - λ p_u),  b_u += η_u (e - λ_b b_u),  q_i += η_i (e p_u - λ q_i),  b_i += η_i (e - λ_b b_i)
 
-    blocks: (m,) block numbers; starts: (n_blocks + 1,); users, items: (n,) uint32 rows of the vectors, which are
-    (·, padded rank), C-contiguous. squared_errors: (n_blocks,) receives each block's Σ e², each e as before its update.
+    blocks: (m,) block numbers; starts: (n_blocks + 1,); users, items: (n,) uint32 rows of the vectors, which are (·,
+    padded rank), C-contiguous; user_rate, item_rate: η of each row. squared_errors: (n_blocks,) receives each block's Σ
+    e², each e as before its update.
     """
-    keep = np.float32(1) - learning_rate * vector_l2
     chunks = user_vectors.shape[1] // WIDTH
     for m in range(len(blocks)):
         block = blocks[m]
@@ -164,10 +168,10 @@ def learn_blocks(
         if chunks == 1:  # a constant lets the compiler drop both loops over a vector
             squared_errors[block] = _learn(
                 users, items, values, first, last, user_vectors, item_vectors, user_bias, item_bias,
-                mean, learning_rate, keep, bias_l2, 1,
+                user_rate, item_rate, mean, vector_l2, bias_l2, 1,
             )  # fmt: skip
         else:
             squared_errors[block] = _learn(
                 users, items, values, first, last, user_vectors, item_vectors, user_bias, item_bias,
-                mean, learning_rate, keep, bias_l2, chunks,
+                user_rate, item_rate, mean, vector_l2, bias_l2, chunks,
             )  # fmt: skip

@@ -1,5 +1,6 @@
 """Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
 
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,14 +28,19 @@ class SVD(Trainer):
     by stochastic gradient descent: for each rating, with e = r_ui - r̂_ui and a learning rate η that falls linearly
     from `learning_rate` towards 0 over the epochs,
 
-        p_u += η (e q_i - λ p_u)      b_u += η (e - λ_b b_u)      and likewise q_i, b_i
+        p_u += η_u (e q_i - λ p_u)      b_u += η_u (e - λ_b b_u)      η_u = η / √(1 + damping · |R(u)|)
 
-    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank.
+    and likewise q_i and b_i with η_i = η / √(1 + damping · |U(i)|): a row that is met often takes smaller steps.
+
+    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank; R(u): the
+    items u rated; U(i): the users who rated i. Ratings are learned in units of a quarter of their scale, to the nearest
+    power of two (1 for stars), so that the same hyperparameters do for ratings from 1 to 5 and from 0 to 100.
     Cold start: a user or item without training ratings has a bias and a vector of 0. New users are folded in by ridge
     regression (see FactorModel).
     Source: Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE Computer
     42(8), 2009, equations 4 and 5; the blocks: R. Gemulla et al., "Large-Scale Matrix Factorization with Distributed
-    Stochastic Gradient Descent", KDD 2011.
+    Stochastic Gradient Descent", KDD 2011; steps that fall with a row's ratings: W.-S. Chin et al., "A Learning-Rate
+    Schedule for Stochastic Gradient Methods to Matrix Factorization", PAKDD 2015 (there by summed gradients).
 
     Raises BadData for no ratings, and BadHyperparameter where the learning rate is so high that the errors overflow.
     """
@@ -52,6 +58,9 @@ class SVD(Trainer):
     bias_l2: Annotated[
         float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
     ] = 0.005
+    damping: Annotated[
+        float, "of the steps of rows with many ratings", Bounds(least=0), Search(1e-4, 1e-2, log=True)
+    ] = 0.001
     init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
@@ -77,8 +86,8 @@ class SVD(Trainer):
         rng = np.random.default_rng(self.seed)
         n_users, n_items = len(ratings.users), len(ratings.items)
         p, q = (rng.standard_normal((n, self.rank), dtype=np.float32) for n in (n_users, n_items))
-        for vectors in (p, q):
-            vectors *= np.float32(self.init / np.sqrt(self.rank))
+        for vectors, unit in ((p, unit_of(ratings.scale)), (q, 1)):
+            vectors *= np.float32(unit * self.init / np.sqrt(self.rank))
         mean = float(ratings.value.mean(dtype=np.float64))
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
@@ -105,19 +114,24 @@ class _Descent:
     def __init__(self, trainer: SVD, ratings: Ratings, mean: float, b: Floats, c: Floats, p: Floats, q: Floats) -> None:
         from cofactor.kernels import blocks, sgd
 
-        self.trainer, self.ratings, self.mean = trainer, ratings, mean
+        self.trainer, self.ratings, self.mean, self.unit = trainer, ratings, mean, unit_of(ratings.scale)
         self.learn_blocks: Any = sgd.learn_blocks
         self.grid = blocks.GRID
         width = sgd.padded(trainer.rank)
         self.rated = [ratings.catalog.user_counts, ratings.catalog.item_counts]
         dealt = [blocks.deal(counts, self.grid) for counts in self.rated]
         self.places = [place for _, place in dealt]
+        value = self._scaled(ratings.value)
         self.starts, *self.columns = blocks.tile(
-            ratings.user, ratings.item, ratings.value, dealt[0], dealt[1], self.grid, 4 * width, trainer.seed
+            ratings.user, ratings.item, value, dealt[0], dealt[1], self.grid, 4 * width, trainer.seed
         )
         self.vectors = [sgd.aligned(len(x), width) for x in (p, q)]
         self.biases = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
-        for place, vectors, bias, x, one in zip(self.places, self.vectors, self.biases, (p, q), (b, c), strict=True):
+        self.slowed = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
+        for place, slowed, counts in zip(self.places, self.slowed, self.rated, strict=True):
+            slowed[place] = 1 / np.sqrt(1 + trainer.damping * counts)
+        first = (self._scaled(p), q), (self._scaled(b), self._scaled(c))
+        for place, vectors, bias, x, one in zip(self.places, self.vectors, self.biases, *first, strict=True):
             vectors[place, : trainer.rank] = x
             bias[place] = one
         self.squared_errors = np.zeros(self.grid**2)
@@ -131,11 +145,12 @@ class _Descent:
             self._learn(first, learning_rate)
             for one in waiting:
                 one.result()
-        return float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
+        return self.unit * float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
 
     def _learn(self, blocks: Array, learning_rate: float) -> None:
-        constants = [np.float32(x) for x in (self.mean, learning_rate, self.trainer.l2, self.trainer.bias_l2)]
-        arrays = (self.starts, *self.columns, *self.vectors, *self.biases)
+        rates = [np.float32(learning_rate) * slowed for slowed in self.slowed]
+        constants = [np.float32(x) for x in (self.mean / self.unit, self.trainer.l2, self.trainer.bias_l2)]
+        arrays = (self.starts, *self.columns, *self.vectors, *self.biases, *rates)
         self.learn_blocks(blocks, *arrays, *constants, self.squared_errors)
 
     def model(self) -> FactorModel:
@@ -146,5 +161,18 @@ class _Descent:
             v[rated == 0] = 0
             b[rated == 0] = 0
         (b, c), (p, q) = biases, vectors
+        if self.unit != 1:
+            b, c, p = (x * np.float32(self.unit) for x in (b, c, p))
         catalog, scale = self.ratings.catalog, self.ratings.scale
         return FactorModel(catalog, scale, self.mean, b, c, p, q, self.trainer.bias_l2, self.trainer.l2)
+
+    def _scaled(self, x: Floats) -> Floats:
+        """Ratings, biases or the vectors of users in units; those of items have none, so that folding in a user by
+        ridge regression on them needs the same λ in any unit."""
+        return x if self.unit == 1 else x / np.float32(self.unit)
+
+
+def unit_of(scale: tuple[float, float]) -> float:
+    """A quarter of the scale to the nearest power of two, by which floats are multiplied without rounding."""
+    width = scale[1] - scale[0]
+    return 2.0 ** round(math.log2(width / 4)) if width > 0 else 1.0
