@@ -5,9 +5,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+from starlette.routing import Match
 
 from cofactor.data.ratings import Ratings
+from cofactor.serving.app import create_app
 from tests.conftest import Run
+from tests.serving import service
 
 ROOT = Path(__file__).parent.parent
 NEEDS_MORE = ("fetch", "serve")  # a network; a program that does not end
@@ -31,6 +34,22 @@ def type_in(page: str, run: Run) -> int:
         assert done.exit_code == 0, f"{line}\n{done.stderr}"
         typed += 1
     return typed
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/serving.md"])
+def test_addresses_that_a_page_names_are_routes(page: str) -> None:
+    app = create_app(service())
+    addresses = re.findall(r"http://127\.0\.0\.1:8000(/[^\s'>)?`,]*)", (ROOT / page).read_text(encoding="utf-8"))
+    assert addresses
+    for path in addresses:
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+        assert any(route.matches(scope)[0] is not Match.NONE for route in app.routes), path
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\((.*?\.md)\)", index))
 
 
 def test_the_quick_start(run: Run) -> None:

@@ -1,6 +1,8 @@
 """Fetching, against a real server on this machine that can resume, break off, refuse and lie."""
 
 import hashlib
+import importlib
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cofactor.data.fetch import DATASETS, Dataset, fetch
 from cofactor.data.read import read
@@ -105,10 +108,22 @@ def test_a_second_call_downloads_nothing(server: Server, tmp_path: Path) -> None
     assert len(server.asked) == 1
 
 
-def test_a_bar_and_nothing_on_stdout(server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    fetch("toy", tmp_path, progress=True)
-    assert capfd.readouterr().out == ""
-    fetch("toy", tmp_path / "again")
+def test_the_command_draws_a_bar_on_a_terminal_only(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = importlib.import_module("cofactor.cli.fetch")
+    drawn = {"terminal": io.StringIO(), "file": io.StringIO()}
+    for name, file in drawn.items():
+        console = Console(file=file, force_terminal=name == "terminal")
+        monkeypatch.setattr(command, "messages", lambda quiet, console=console: console)
+        command.fetch.main(["toy", "--data-folder", str(tmp_path / name)], standalone_mode=False)
+    assert f"/{len(server.content) / 1000:.1f} kB" in drawn["terminal"].getvalue()
+    assert drawn["file"].getvalue() == ""
+    assert capfd.readouterr().out == f"{tmp_path / 'terminal' / 'toy'}\n{tmp_path / 'file' / 'toy'}\n"
+
+
+def test_nothing_is_printed(server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fetch("toy", tmp_path)
     assert capfd.readouterr() == ("", "")
 
 

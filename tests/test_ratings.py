@@ -1,5 +1,6 @@
 """Ratings: checked when made, and the same rows whichever way they are taken."""
 
+import math
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -76,6 +77,11 @@ def test_a_catalog_remembers():
     [
         ([1, 2, 5], 1.0),
         ([0.5, 4.5, 5.0], 0.5),
+        ([0.5, 3.0, 4.5], 0.5),  # no two of them are one step apart
+        ([0.5, 3.5, 5.0], 0.5),
+        ([0.3, 0.6, 0.8], 0.1),
+        ([0, 0, 100], 100.0),
+        (list(range(101)), 1.0),
         ([1, 1, 1], None),
         ([1, 1.37, 2], None),
         ([-10, 0, 10], 10.0),
@@ -85,6 +91,20 @@ def test_a_catalog_remembers():
 )
 def test_the_step_of_a_scale(values, step):
     assert step_of(np.array(values, dtype=np.float32)) == step
+
+
+@given(
+    step=st.sampled_from([0.1, 0.2, 0.25, 1 / 3, 0.5, 1.0, 2.0, 5.0]),
+    multiples=st.sets(st.integers(-20, 20), min_size=2),
+)
+def test_the_step_of_some_values_of_a_scale_is_their_greatest_common_step(step, multiples):
+    found = step_of(np.array([n * step for n in multiples], dtype=np.float32))
+    assert found == pytest.approx(step * math.gcd(*multiples), rel=1e-6)
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(8, 200))
+def test_a_continuous_scale_has_no_step(seed, n):
+    assert step_of(np.random.default_rng(seed).uniform(-5, 5, n).astype(np.float32)) is None
 
 
 @pytest.mark.parametrize(

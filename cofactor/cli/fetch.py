@@ -6,7 +6,7 @@ import click
 
 from cofactor.cli import unknown_choice
 from cofactor.cli.data import data_folder
-from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly
+from cofactor.cli.screen import as_json, messages, print_json, print_table, progress, quietly
 
 
 @click.command()
@@ -24,6 +24,8 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
 
     The path it lies at is printed. A second call finds it there and downloads nothing.
     """
+    from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
+
     from cofactor.data.fetch import DATASETS, fetch
 
     if name is None:
@@ -31,7 +33,9 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
         return
     if name not in DATASETS:
         raise unknown_choice("data set", name, list(DATASETS))
-    path = fetch(name, data_folder, archive=archive, progress=messages(quiet).is_terminal and not quiet)
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with progress(messages(quiet), "download", *columns) as moved:
+        path = fetch(name, data_folder, archive=archive, progress=moved)
     if as_json:
         print_json({"name": name, "path": str(path)})
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.screen import as_json, messages, print_json, quietly
+from cofactor.cli.screen import as_json, messages, print_json, progress, quietly
 
 
 class Count(click.ParamType[int]):
@@ -65,8 +65,6 @@ def generate(
     """
     import time
 
-    from rich.progress import Progress
-
     from cofactor.data.synthetic import generate_parquet
     from cofactor.errors import BadData
 
@@ -74,8 +72,7 @@ def generate(
         raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
     console = messages(quiet)
     started = time.perf_counter()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("generating", total=users * per_user)
+    with progress(console, "generating") as moved:
         made = generate_parquet(
             out,
             users,
@@ -85,7 +82,7 @@ def generate(
             pattern=pattern,  # type: ignore[arg-type]  # one of its words, checked by click
             rank=rank,
             noise=noise,
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            progress=moved,
         )
     seconds = time.perf_counter() - started
     if as_json:

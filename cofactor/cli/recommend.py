@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly
+from cofactor.cli.screen import as_json, messages, print_json, print_table, progress, quietly
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model, Recommendation
@@ -86,8 +86,6 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
     """Everybody's list to a Parquet file of user, item, rank, score and title."""
     import time
 
-    from rich.progress import Progress
-
     from cofactor.errors import BadData
     from cofactor.models.batch import recommend_all
 
@@ -95,15 +93,8 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
         raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
     console = messages(quiet)
     started = time.perf_counter()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("recommending", total=None)
-        rows = recommend_all(
-            model,
-            out,
-            n,
-            exclude_seen=exclude_seen,
-            on_progress=lambda done, of: bar.update(task, completed=done, total=of),
-        )
+    with progress(console, "recommending") as moved:
+        rows = recommend_all(model, out, n, exclude_seen=exclude_seen, on_progress=moved)
     users, seconds = len(model.catalog.users), time.perf_counter() - started
     if as_json:
         print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})

@@ -1,9 +1,9 @@
 """What the terminal shows: data on stdout, everything else on stderr, tables in both."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -12,6 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 Cells = Sequence[Sequence[str]]
 
@@ -32,6 +35,16 @@ def waiting(console: Console, what: str) -> Iterator[None]:
         return
     with console.status(f"{escape(what)} …"):
         yield
+
+
+@contextmanager
+def progress(console: Console, what: str, *columns: "ProgressColumn") -> Iterator[Callable[[int, int | None], object]]:
+    """A bar, and the function that moves it to `done` of `total`; nothing where stderr is not a terminal."""
+    from rich.progress import Progress
+
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or console.quiet) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_json(document: Any) -> None:

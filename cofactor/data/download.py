@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cofactor.errors import CofactorError, Unavailable
 
-Progress = Callable[[int, int | None], None]  # bytes that are here, bytes there will be (None: not known)
+Progress = Callable[[int, int | None], object]  # bytes that are here, bytes there will be (None: not known)
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 18

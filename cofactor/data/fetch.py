@@ -2,8 +2,6 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +47,11 @@ DATASETS: dict[str, Dataset] = {
 }
 
 
-def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Progress | bool = False) -> Path:
+def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Progress | None = None) -> Path:
     """The folder `folder/name` of a known data set, downloaded, checked and unpacked unless it is there already.
 
     An interrupted download goes on where it stopped. `archive` is a zip the user already has: checked like a download,
-    and kept. `progress` is called with the bytes that are here and the bytes there will be (None where unknown); True
-    shows a bar on stderr.
+    and kept. `progress` is called with the bytes that are here and the bytes there will be (None where unknown).
 
     Raises BadData for an unknown name and for a zip that is not what it should be, Unavailable where the address cannot
     be reached: the hint says what to do without a network.
@@ -77,15 +74,14 @@ def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Pro
     return target
 
 
-def _download(dataset: Dataset, target: Path, progress: Progress | bool) -> None:
+def _download(dataset: Dataset, target: Path, progress: Progress | None) -> None:
     """Downloads and unpacks; a zip that lay in the folder before is used, where it is right, and stays."""
     zipped = target.with_name(f"{dataset.name}.zip")
     part = zipped.with_suffix(".zip.part")
     if dataset.md5 is None:  # it may have changed since: the rest of another file would go unnoticed
         part.unlink(missing_ok=True)
     was_there = zipped.exists()
-    with _shown(progress) as report:
-        _retrieve(dataset, zipped, Resumable(part, report, _by_hand(dataset)))
+    _retrieve(dataset, zipped, Resumable(part, progress, _by_hand(dataset)))
     _unpack(zipped, target)
     if not was_there:
         zipped.unlink()
@@ -135,20 +131,3 @@ def _unpack(zipped: Path, target: Path) -> None:
 def _by_hand(dataset: Dataset) -> str:
     name = dataset.address.rpartition("/")[2]
     return f"download {dataset.address} by other means and run: cofactor fetch {dataset.name} --archive {name}"
-
-
-@contextmanager
-def _shown(progress: Progress | bool) -> Iterator[Progress | None]:
-    """The function to call with the bytes that are here; for True one that moves a bar."""
-    if not isinstance(progress, bool):
-        yield progress
-    elif not progress:
-        yield None
-    else:
-        import rich.progress
-        from rich.console import Console
-
-        columns = (rich.progress.BarColumn(), rich.progress.DownloadColumn(), rich.progress.TransferSpeedColumn())
-        with rich.progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("download", total=None)
-            yield lambda here, total: bar.update(task, completed=here, total=total)

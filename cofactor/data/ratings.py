@@ -1,8 +1,9 @@
 """What the data is: who rated what, how high, and when."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+
+MOST_VALUES, STEPS_A_VALUE = 201, 20  # of a scale with steps
+NEARLY = 1e-5  # of the highest value: less is the rounding of float32
 
 
 @dataclass(frozen=True)
@@ -175,14 +179,28 @@ def latest_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
 
 
 def step_of(values: Floats) -> float | None:
-    """The largest step of which all values are whole multiples, where they are few; None for a continuous scale."""
+    """The largest step of which all values are whole multiples; None for a continuous scale.
+
+    A scale is continuous where it has more than 201 values, or more than 20 steps for each value seen: almost any few
+    numbers have some small step in common. Of more than a million values a million, evenly spread, are looked at.
+    """
     sample = values if len(values) <= 1_000_000 else values[:: len(values) // 1_000_000]
     distinct = np.unique(sample).astype(np.float64)
-    if not 2 <= len(distinct) <= 201:
+    if not 2 <= len(distinct) <= MOST_VALUES:
         return None
-    step = float(np.diff(distinct).min())
+    highest = float(np.abs(distinct).max())
+    common = reduce(partial(_common_step, least=highest * NEARLY), np.abs(distinct).tolist())
+    step = float(f"{highest / round(highest / common):.7g}")  # the digits that float32 has
     multiples = distinct / step
-    return step if np.allclose(multiples, np.round(multiples), atol=1e-4) else None
+    few = multiples[-1] - multiples[0] <= STEPS_A_VALUE * len(distinct)
+    return step if few and np.allclose(multiples, np.round(multiples), rtol=0, atol=1e-3) else None
+
+
+def _common_step(a: float, b: float, least: float) -> float:
+    """Euclid's algorithm; what is below `least` is zero."""
+    while b > least:
+        a, b = b, abs(math.remainder(a, b))
+    return a
 
 
 def histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:

@@ -25,7 +25,7 @@ from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
-Progress = Callable[[int, int], None]  # ratings made, ratings planned
+Progress = Callable[[int, int], object]  # ratings made, ratings planned
 
 MEAN = 3.5
 BEGIN, END = 946_684_800, 1_546_300_800  # first ratings: 2000 to 2018
