@@ -258,3 +258,25 @@ def test_what_to_try_next_works_as_it_is_typed(run: Run, tmp_path: Path) -> None
     for one in tried[:2]:
         assert run(*one).exit_code == 0, one
     assert tried[2] == ["serve", "my model"]
+
+
+def test_what_reading_left_out_is_in_the_json_and_in_the_manifest(run: Run, tmp_path: Path) -> None:
+    rows = [f"{u},{i},{1 + (u * i) % 5}" for u in range(8) for i in range(8)]
+    text = "\n".join(["user,item,rating", *rows, "1,1,4", "1,2,much"])
+    (tmp_path / "ratings.csv").write_text(text + "\n", encoding="utf-8")
+    done = run("train", "baseline", "ratings.csv", "--bad-rows", "skip", "--json", "-q", "-o", "m")
+    read = json.loads(done.stdout)["read"]
+    assert (read["rows"], read["repeated"], read["rejected"]) == (66, 1, 1)
+    assert Path(read["rejected_file"]).is_file()
+    assert json.loads((tmp_path / "m" / "manifest.json").read_bytes())["notes"]["read"] == read
+
+
+def test_ctrl_c_while_measuring_keeps_the_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cofactor.cli.training.evaluate", interrupted)
+    done = run("train", "baseline", "-o", "m")
+    assert done.exit_code == 0
+    assert "saved without its figures" in done.stderr
+    assert (tmp_path / "m" / "manifest.json").is_file()

@@ -181,6 +181,15 @@ def summary(ratings: "Ratings") -> str:
     return "; ".join(said)
 
 
+def left_out(ratings: "Ratings") -> dict[str, int | str | None] | None:
+    """What reading met and left out, as JSON; None where the ratings were not read just now."""
+    origin = ratings.origin
+    if origin is None:
+        return None
+    file = None if origin.rejected_file is None else str(origin.rejected_file)
+    return {"rows": origin.rows, "repeated": origin.duplicates, "rejected": origin.rejected, "rejected_file": file}
+
+
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
     """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
     from cofactor.cli.screen import waiting
