@@ -64,6 +64,9 @@ def test_a_list_for_a_new_user_is_folded_in(saved: Path, model: Model, run: Run)
         (["recommend", "baseline", "--rated", "5=9"], "is 9.0", "from 0.5 to 5"),
         (["recommend", "baseline", "1", "--all", "-o", "x.parquet"], "one of USER, --rated or --all", ""),
         (["recommend", "baseline", "--all"], "--all needs --out", ""),
+        (["recommend", "baseline", "--all", "-o", "x.parquet", "--why", "1"], "--why is for one list", ""),
+        (["recommend", "baseline", "--rated", "5=4", "--include-seen"], "--include-seen is for", ""),
+        (["recommend", "baseline", "--rated", "5=4", "--rated", "5=3"], "item '5' is rated twice", ""),
         (["recommend", "baseline", "--all", "-o", "top.xlsx"], "cannot write top.xlsx", ".parquet"),
     ],
 )
@@ -155,21 +158,34 @@ def test_pairs_from_parquet_with_named_columns_into_a_new_folder(saved: Path, ru
     ("text", "said"),
     [
         ("who,item\n1,2\n", "no column for the user among who, item"),
-        ("user,item\n1,\n", "without a user or an item id"),
-        ("", "user"),
+        ("user,item\n1,5\n2,\n", "pairs.csv: line 3: no item id"),
+        ("user,item\n1,5\n\n,5\n", "pairs.csv: line 4: no user id"),
+        ("user,item\n1,5\n2\n", "pairs.csv: line 3: no item id"),
+        ("", "pairs.csv: the file is empty"),
+        ("user,item\n\udce91,5\n", "pairs.csv: not UTF-8 text"),
     ],
 )
 def test_bad_pairs(text: str, said: str, saved: Path, run: Run, tmp_path: Path) -> None:
-    done = run("predict", saved / "baseline", pairs(tmp_path / "pairs.csv", text))
-    assert done.exit_code == 2
-    assert said in done.stderr.splitlines()[0]
-    assert "hint: " in done.stderr
+    file, out = tmp_path / "pairs.csv", tmp_path / "out.csv"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    out.write_text("yesterday's")
+    for more in ([], ["-o", out]):
+        done = run("predict", saved / "baseline", file, *more)
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert said in done.stderr.splitlines()[0]
+        assert "hint: " in done.stderr
+    assert out.read_text() == "yesterday's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "pairs.csv"]
 
 
-def test_pairs_of_a_file_whose_name_is_a_pattern(saved: Path, run: Run, tmp_path: Path) -> None:
-    pairs(tmp_path / "p1.csv", "user,item\n7,5\n8,5\n")
-    file = pairs(tmp_path / "p[1].csv", "CustomerID,movieId\n7,5\n")
-    assert len(json.loads(run("predict", saved / "baseline", file, "--json").stdout)["predictions"]) == 1
+def test_ids_of_pairs_are_read_as_those_of_ratings(saved: Path, run: Run, tmp_path: Path) -> None:
+    file = pairs(tmp_path / "p.csv", '\ufeffCustomerID;note;"movieId"\r\n 7 ;"a\nb";5\r\n')
+    table = tmp_path / "p.parquet"
+    duckdb.sql(f"COPY (SELECT 7.0::DOUBLE AS user_id, 5.0::DOUBLE AS item_id) TO '{table}' (FORMAT parquet)")
+    for one in (file, table):
+        (row,) = json.loads(run("predict", saved / "baseline", one, "--json").stdout)["predictions"]
+        assert (row["user"], row["item"], row["fallback"]) == ("7", "5", "")
 
 
 def test_a_missing_pairs_file(saved: Path, run: Run, tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_data_that_is_not_there(data: str, said: str, hint: str, run: Run) -> No
         assert hint in done.stderr.splitlines()[-1]
 
 
+def test_the_hint_fetches_into_the_folder_that_was_looked_in(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("split", "ml-1m", "--data-folder", "my data").stderr.endswith(
+        "hint: cofactor fetch ml-1m --data-folder 'my data'\n"
+    )
+    monkeypatch.setenv("COFACTOR_DATA", "elsewhere")
+    assert run("split", "ml-1m").stderr.endswith("hint: cofactor fetch ml-1m\n")
+
+
 def test_fetched_data_goes_by_its_name(real_data: Path, run: Run, tmp_path: Path) -> None:
     done = run("train", "baseline", "ml-100k", "--data-folder", real_data, "--json")
     document = json.loads(done.stdout)

@@ -101,6 +101,22 @@ def test_a_model_is_not_measured_on_another_split(folder: Path, movies: Ratings,
     assert run("evaluate", "model", "parts").exit_code == 0
 
 
+def test_a_folder_of_splits_says_which_there_are(folder: Path, run: Run, tmp_path: Path) -> None:
+    folder.rename(tmp_path / "fold-1")
+    for command in (["train", "baseline", "."], ["split", "."]):
+        done = run(*command)
+        assert done.exit_code == 2
+        assert "holds 1 splits" in done.stderr
+        assert "as in fold-1" in done.stderr
+    assert "is a split already" in run("split", "fold-1").stderr
+
+
+def test_a_model_given_twice_is_not_compared_with_itself(saved: Path, run: Run) -> None:
+    done = run("compare", saved / "baseline", saved / ".." / saved.name / "baseline", "--on", "x")
+    assert done.exit_code == 2
+    assert "given twice" in done.stderr
+
+
 def test_measuring_needs_to_know_the_data(folder: Path, run: Run) -> None:
     assert run("train", "baseline", folder, "-o", "model", "--quiet").exit_code == 0
     done = run("evaluate", "model")
@@ -226,7 +242,7 @@ def test_a_place_that_cannot_take_the_model_is_refused_before_training(out: str,
     (tmp_path / "other" / "notes.txt").write_text("mine")
     done = run("train", "baseline", "-o", out)
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: ")
+    assert "error: " in done.stderr
     assert "hint: " in done.stderr
     assert "epoch" not in done.stderr
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a file", "notes.txt"]
@@ -242,3 +258,25 @@ def test_what_to_try_next_works_as_it_is_typed(run: Run, tmp_path: Path) -> None
     for one in tried[:2]:
         assert run(*one).exit_code == 0, one
     assert tried[2] == ["serve", "my model"]
+
+
+def test_what_reading_left_out_is_in_the_json_and_in_the_manifest(run: Run, tmp_path: Path) -> None:
+    rows = [f"{u},{i},{1 + (u * i) % 5}" for u in range(8) for i in range(8)]
+    text = "\n".join(["user,item,rating", *rows, "1,1,4", "1,2,much"])
+    (tmp_path / "ratings.csv").write_text(text + "\n", encoding="utf-8")
+    done = run("train", "baseline", "ratings.csv", "--bad-rows", "skip", "--json", "-q", "-o", "m")
+    read = json.loads(done.stdout)["read"]
+    assert (read["rows"], read["repeated"], read["rejected"]) == (66, 1, 1)
+    assert Path(read["rejected_file"]).is_file()
+    assert json.loads((tmp_path / "m" / "manifest.json").read_bytes())["notes"]["read"] == read
+
+
+def test_ctrl_c_while_measuring_keeps_the_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cofactor.cli.training.evaluate", interrupted)
+    done = run("train", "baseline", "-o", "m")
+    assert done.exit_code == 0
+    assert "saved without its figures" in done.stderr
+    assert (tmp_path / "m" / "manifest.json").is_file()

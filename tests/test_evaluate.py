@@ -1,5 +1,6 @@
 import json
 from collections import defaultdict
+from dataclasses import replace
 from math import log2
 
 import numpy as np
@@ -309,6 +310,9 @@ def test_another_split_is_refused_and_an_unknown_split_is_not():
     with pytest.raises(SplitMismatch, match=r"0123.*4567") as caught:
         evaluate(model, of(test, "4567"))
     assert "train on the split" in caught.value.hint
+    stars_out_of_ten = replace(of(test, "0123"), value=test.value * 2, scale=(2, 10))
+    with pytest.raises(SplitMismatch, match="from 1 to 5, these are from 2 to 10"):
+        evaluate(model, stars_out_of_ten)
     assert evaluate(model, of(test, "0123")).metrics == evaluate(model, of(test, None)).metrics
 
 

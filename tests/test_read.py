@@ -341,6 +341,12 @@ def test_a_folder_with_one_table_or_one_that_looks_like_ratings(tmp_path: Path) 
     assert len(read(tmp_path / "b")) == 1
 
 
+def test_half_a_character_in_a_table_is_told() -> None:
+    for users in (["a", "\ud800"], ["a", "\ud800", "b", "c"]):
+        with pytest.raises(BadData, match="surrogate"):
+            read({"user": users, "item": [1] * len(users), "rating": [3] * len(users), "time": [1] * len(users)})
+
+
 # --- real data
 
 

@@ -44,6 +44,8 @@ def compare(
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     named = names(models)
+    if len({path.resolve() for path in models}) < len(models):
+        raise click.UsageError("a model is given twice")
     manifests = {name: load_manifest(path) for name, path in named.items()}
     first = next(iter(manifests.values()))
     split = open_split_of(first, Source.of_model(first, data, options), console)

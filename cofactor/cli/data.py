@@ -33,6 +33,12 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cofactor"
 
 
+def usual_folder() -> Path:
+    """Where they lie without `--data-folder`."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else default_folder()
+
+
 data_folder = click.option(
     "--data-folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -112,7 +118,8 @@ class Source:
         for place in (self.folder / self.data, self.folder / f"{self.data}.zip", there):
             if place.exists():
                 return place
-        raise Unavailable(f"{self.data} is not in {self.folder}", f"cofactor fetch {self.data}")
+        where = [] if self.folder == usual_folder() else ["--data-folder", str(self.folder)]
+        raise Unavailable(f"{self.data} is not in {self.folder}", shlex.join(["cofactor", "fetch", self.data, *where]))
 
 
 def unknown_data(name: str, known: list[str]) -> CofactorError:
@@ -140,11 +147,24 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
     """The ratings of a source, with a line on stderr that says what was read and what was left out."""
     from cofactor.cli.screen import waiting
 
+    if source.data != MADE:
+        _refuse_splits(source.path())
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
         ratings = made().ratings if source.data == MADE else _read(source)
     console.print(f"{source.name}: {summary(ratings)}; {time.perf_counter() - started:.1f} s", markup=False)
     return ratings
+
+
+def _refuse_splits(path: Path) -> None:
+    """A split, or a folder of splits, is no file of ratings: its parts would be taken for several."""
+    from cofactor.data.split_folder import MANIFEST
+    from cofactor.errors import BadData
+
+    if (path / MANIFEST).is_file():
+        raise BadData(f"{path} is a split already", "give the ratings it was made of")
+    if inside := sorted(one.parent for one in path.glob(f"*/{MANIFEST}")):
+        raise BadData(f"{path} holds {len(inside)} splits", f"name one of them, as in {inside[0]}")
 
 
 def summary(ratings: "Ratings") -> str:
@@ -159,6 +179,15 @@ def summary(ratings: "Ratings") -> str:
         where = f", written to {origin.rejected_file}" if origin.rejected_file else ""
         said.append(f"{origin.rejected:,} bad rows left out{where}")
     return "; ".join(said)
+
+
+def left_out(ratings: "Ratings") -> dict[str, int | str | None] | None:
+    """What reading met and left out, as JSON; None where the ratings were not read just now."""
+    origin = ratings.origin
+    if origin is None:
+        return None
+    file = None if origin.rejected_file is None else str(origin.rejected_file)
+    return {"rows": origin.rows, "repeated": origin.duplicates, "rejected": origin.rejected, "rejected_file": file}
 
 
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:

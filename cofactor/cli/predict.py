@@ -1,9 +1,11 @@
 """`cofactor predict MODEL PAIRS`: predicted ratings of (user, item) pairs in a file."""
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -41,17 +43,34 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     from cofactor.artifact import load
     from cofactor.cli.pairs import answers
 
-    answered = answers(load(model), pairs, named_columns(columns))
+    answered = _begun(answers(load(model), pairs, named_columns(columns)))
     if as_json and out is None:
         print_json({"predictions": [dict(zip(COLUMNS, one, strict=True)) for one in answered]})
         return
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as file:
+    with nullcontext(sys.stdout) if out is None else _whole(out) as file:
         counts = _write(answered, file)
     if as_json:
         print_json({"file": str(out), **counts})
     messages(quiet).print(f"{counts['pairs']:,} pairs, {counts['fallback']:,} of them by fallback")
+
+
+def _begun(answers: "Iterator[Answer]") -> "Iterator[Answer]":
+    """The same, the first one made: a file that cannot be read is told before anything is written."""
+    first = list(islice(answers, 1))
+    return chain(first, answers)
+
+
+@contextmanager
+def _whole(path: Path) -> "Iterator[TextIO]":
+    """A file to write that is there when all is written: a bad pair leaves what stood there before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    working = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with working.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        working.replace(path)
+    finally:
+        working.unlink(missing_ok=True)
 
 
 def _write(answers: "Iterator[Answer]", file: TextIO) -> dict[str, int]:

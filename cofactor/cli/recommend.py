@@ -43,6 +43,10 @@ def recommend(
     """
     if sum((user is not None, bool(rated), everybody)) != 1:
         raise click.UsageError("give one of USER, --rated or --all")
+    if everybody and why:
+        raise click.UsageError("--why is for one list, not for --all")
+    if rated and include_seen:
+        raise click.UsageError("--include-seen is for a USER or --all: a new user has seen what is --rated")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
     from cofactor.artifact import load
@@ -54,7 +58,7 @@ def recommend(
     if user is not None:
         listed = loaded.recommend(user, n, exclude_seen=not include_seen, why=why)
     else:
-        listed = loaded.recommend_from(dict(_rating(text) for text in rated), n, why=why)
+        listed = loaded.recommend_from(_history(rated), n, why=why)
     show(loaded, listed, {"user": user} if user is not None else {}, as_json=as_json)
 
 
@@ -102,6 +106,15 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
 def reasons(one: "Recommendation") -> list[str]:
     """Why an item stands in a list: what each rating does to its score."""
     return [f"{why.effect:+.2f} for {why.title} ({why.rating:g})" for why in one.because]
+
+
+def _history(rated: tuple[str, ...]) -> dict[str, float]:
+    history: dict[str, float] = {}
+    for item, rating in map(_rating, rated):
+        if item in history:
+            raise click.BadParameter(f"item {item!r} is rated twice", param_hint="--rated")
+        history[item] = rating
+    return history
 
 
 def _rating(text: str) -> tuple[str, float]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import MADE, Source, SplitRecipe, read_ratings, reading_options
+from cofactor.cli.data import MADE, Source, SplitRecipe, left_out, read_ratings, reading_options
 from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.train import recipe_of, split_options
 
@@ -92,4 +92,5 @@ def _saved(made: "Iterator[tuple[str, Split]]", out: Path, console: "Console") -
         with waiting(console, f"saving {folder}"):
             save_split(one, folder)
         counts = {part: len(rows) for part, rows in one.parts.items()}
-        yield {"folder": str(folder), "kind": one.kind, "seed": one.seed, "fingerprint": one.fingerprint, **counts}
+        made_of = {"kind": one.kind, "seed": one.seed, "fingerprint": one.fingerprint, "read": left_out(one.train)}
+        yield {"folder": str(folder), **made_of, **counts}

@@ -1,6 +1,7 @@
 """What `cofactor train` does: open, fit, measure, save, report."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import click
 
 from cofactor.artifact import check_place, save
-from cofactor.cli.data import Source, SplitRecipe, open_split
+from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.screen import messages, print_json, waiting
+from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.trainers.base import Trainer
 
@@ -30,37 +32,57 @@ def train(
 ) -> None:
     """Trains on a source, measures on its test part, and saves the model with the evidence."""
     console = messages(quiet)
-    check_place(out)
     split, made_with = open_split(source, recipe, console)
+    check_place(out)
     fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
-    with waiting(console, "measuring"):
-        report = evaluate(fitted.model, split.test)
+    try:
+        with waiting(console, "measuring"):
+            report = evaluate(fitted.model, split.test)
+    except KeyboardInterrupt:
+        _save(trainer, fitted, source, made_with, split, {}, out)
+        console.print("interrupted while measuring: the model is saved without its figures", style="yellow")
+        _next_steps(console, fitted, out, source)
+        return
     with waiting(console, "saving"):
-        save(
-            fitted.model,
-            out,
-            trainer=trainer.name,
-            hyperparameters=trainer.settings(),
-            metrics=report.metrics,
-            data=source.name,
-            split_recipe=asdict(made_with) if made_with else None,
-            best_epoch=fitted.best_epoch,
-            fit_seconds=round(fitted.seconds, 3),
-            refitted=fitted.refitted,
-        )
+        _save(trainer, fitted, source, made_with, split, report.metrics, out)
     if as_json:
-        print_json(document(trainer, fitted, report, out))
+        print_json(document(trainer, fitted, report, split, out))
     else:
         print_summary(report)
     _next_steps(console, fitted, out, source)
 
 
-def document(trainer: Trainer, fitted: Fitted, report: Report, out: Path) -> dict[str, Any]:
+def _save(
+    trainer: Trainer,
+    fitted: Fitted,
+    source: Source,
+    recipe: SplitRecipe | None,
+    split: Split,
+    metrics: Mapping[str, float],
+    out: Path,
+) -> None:
+    save(
+        fitted.model,
+        out,
+        trainer=trainer.name,
+        hyperparameters=trainer.settings(),
+        metrics=metrics,
+        data=source.name,
+        read=left_out(split.train),
+        split_recipe=asdict(recipe) if recipe else None,
+        best_epoch=fitted.best_epoch,
+        fit_seconds=round(fitted.seconds, 3),
+        refitted=fitted.refitted,
+    )
+
+
+def document(trainer: Trainer, fitted: Fitted, report: Report, split: Split, out: Path) -> dict[str, Any]:
     """A training as JSON."""
     return {
         "model": str(out),
         "trainer": trainer.name,
         "hyperparameters": trainer.settings(),
+        "read": left_out(split.train),
         "split": fitted.model.catalog.split,
         "epochs": fitted.epochs,
         "best_epoch": fitted.best_epoch,

@@ -37,7 +37,7 @@ def find_columns(
     """The position of each role among the names of a table's columns; "time" only where there is one.
 
     `chosen` names the column of a role ("" for `time`: leave it out); the other roles go by COMMON_NAMES.
-    Raises BadData, with the names there are, for a column that is not there.
+    Raises BadData, with the names there are, for a column that is not there and is `required`.
     """
     given = checked_choice(chosen)
     found: dict[str, int] = {}

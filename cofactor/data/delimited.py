@@ -107,7 +107,7 @@ def _refuse_what_is_not_text(head: bytes) -> None:
             raise _wrong_encoding(encoding)
     zeros = head.count(0)
     if zeros and zeros >= len(head) // 3 and not any(head[at : at + 2] == b"\0\0" for at in range(0, len(head), 64)):
-        raise _wrong_encoding("UTF-16")
+        raise _wrong_encoding("UTF-16LE" if head[::2].count(0) < head[1::2].count(0) else "UTF-16BE")
     if zeros:
         raise BadData("a binary file, not a table of ratings", "a ratings file is CSV, TSV or Parquet")
 

@@ -109,7 +109,7 @@ def compare(
 def _check_splits(models: Mapping[str, Model]) -> None:
     splits = {model.catalog.split: name for name, model in models.items() if model.catalog.split is not None}
     if len(splits) > 1:
-        listed = ", ".join(f"{name} of {split}" for split, name in splits.items())
+        listed = ", ".join(f"{name} of {split[:12]}" for split, name in splits.items())
         raise SplitMismatch(f"the models are of different splits: {listed}", "compare models trained on the same rows")
 
 

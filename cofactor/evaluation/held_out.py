@@ -79,10 +79,16 @@ def hold_out(test: Ratings, catalog: Catalog) -> HeldOut:
     """
     if len(test) == 0:
         raise BadData("no test ratings to measure with", "give the split a larger test part")
-    if None not in (test.split, catalog.split) and test.split != catalog.split:
+    if test.split is not None and catalog.split is not None and test.split != catalog.split:
         raise SplitMismatch(
-            f"the model was trained on split {catalog.split} and the test ratings are of split {test.split}",
+            f"the model was trained on split {catalog.split[:12]} and the test ratings are of split {test.split[:12]}",
             "another split's training rows may be this one's test rows: train on the split that you evaluate on",
+        )
+    if test.split is not None and test.split == catalog.split and test.scale != catalog.scale:
+        (low, high), (lowest, highest) = catalog.scale, test.scale
+        raise SplitMismatch(
+            f"the model was trained on ratings from {low:g} to {high:g}, these are from {lowest:g} to {highest:g}",
+            "the same pairs with other ratings: measure on the ratings it was trained on",
         )
     order = np.lexsort((test.item, test.user))
     user, item = test.user[order], test.item[order]
