@@ -42,6 +42,16 @@ class Rejected:
     file: Path | None
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """How many rows there are, have a fault, have quotes that SQL cannot take apart; the first with a fault."""
+
+    rows: int
+    faults: int
+    untold: int
+    first: list[tuple[int, str, str]]  # line, column, reason
+
+
 def load_carefully(
     connection: duckdb.DuckDBPyConnection, source: Source, folder: Path, rejected: Path | None
 ) -> tuple[Loaded, Rejected]:
@@ -51,13 +61,13 @@ def load_carefully(
     """
     timed = "time" in source.types
     connection.execute("DROP TABLE IF EXISTS rated")
-    _judge(connection, source, folder)
-    counted = connection.execute("SELECT count(*), count(reason) FROM judged").fetchone()
-    rows, faults = counted or (0, 0)
-    if not rows:
+    # Where one bad row is the end, the rows are only looked through: a table of them would be as large as the file.
+    verdict = _judge(connection, source, folder, "VIEW" if rejected is None else "TABLE")
+    faults = verdict.faults
+    if not verdict.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
-    if faults and (rejected is None or faults == rows):
-        raise _error(connection, source, faults, rows)
+    if faults and (rejected is None or faults == verdict.rows):
+        raise _error(source, verdict)
     if faults and rejected is not None:
         _write(connection, rejected)
     connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM judged "
@@ -65,22 +75,33 @@ def load_carefully(
     return load_table(connection, timed=timed), Rejected(faults, rejected if faults else None)
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, source: Source, folder: Path) -> None:
-    """Makes the table `judged` of all rows."""
+def _judge(connection: duckdb.DuckDBPyConnection, source: Source, folder: Path, kind: str) -> Verdict:
+    """Makes the table or the view `judged` of all rows."""
     timed = "time" in source.types
+    make = f"CREATE OR REPLACE TEMP {kind} judged AS"
     if source.text is None:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged(records_of_table(source), timed)}")
-        return
+        connection.execute(f"{make} {_judged(records_of_table(source), timed)}")
+        return _verdict(connection)
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged(records_of_lines(*source.text), timed)}")
-        told = connection.execute(f"SELECT count(*) FROM judged WHERE reason = '{UNTOLD}'").fetchone() == (0,)
+        connection.execute(f"{make} {_judged(records_of_lines(*source.text), timed)}")
+        verdict = _verdict(connection)
+        if not verdict.untold:
+            return verdict
     except NOT_THE_DATA:
         raise
     except duckdb.Error:  # not UTF-8, most likely
-        told = False
-    if not told:
-        records = records_of_text(*source.text, folder / "records.csv")
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {_judged(records, timed)}")
+        pass
+    connection.execute(f"{make} {_judged(records_of_text(*source.text, folder / 'records.csv'), timed)}")
+    return _verdict(connection)
+
+
+def _verdict(connection: duckdb.DuckDBPyConnection) -> Verdict:
+    """In one pass over `judged`."""
+    ((rows, faults, untold, first),) = connection.execute(
+        f"SELECT count(*), count(reason), count(*) FILTER (reason = '{UNTOLD}'), "
+        f"arg_min((line, place, reason), line, {NAMED}) FILTER (reason IS NOT NULL) FROM judged"
+    ).fetchall()
+    return Verdict(rows, faults, untold, first or [])
 
 
 def _judged(records: str, timed: bool) -> str:
@@ -98,11 +119,9 @@ def _judged(records: str, timed: bool) -> str:
     )
 
 
-def _error(connection: duckdb.DuckDBPyConnection, source: Source, faults: int, rows: int) -> BadData:
+def _error(source: Source, verdict: Verdict) -> BadData:
     unit = "line" if source.text else "row"
-    first = connection.execute(
-        f"SELECT line, place, reason FROM judged WHERE reason IS NOT NULL ORDER BY line LIMIT {NAMED}"
-    ).fetchall()
+    rows, faults, first = verdict.rows, verdict.faults, verdict.first
     named = "; ".join(f"{unit} {line:,}: {_on_one_line(reason)}" for line, _, reason in first)
     more = f"; and {faults - len(first):,} more" if faults > len(first) else ""
     hint = "mend them, or leave them out with --bad-rows skip (bad_rows='skip'), which writes them to a file"

@@ -95,7 +95,8 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
     """k splits; each rating is in the test part of one. Of a fold's other rows, `validation` choose the epoch.
 
     Fold f tests on piece f of k near-equal pieces of `numpy.random.default_rng(seed).permutation(n)`; the last
-    ⌊rest · validation⌋ of the other rows, in that order, are validation.
+    ⌊rest · validation⌋ of the other rows, in that order, are validation. Raises BadData for fewer than 2 folds, or
+    more than there are ratings.
     """
     if not 2 <= k <= len(ratings):
         raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
@@ -128,7 +129,10 @@ def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed:
 
 
 def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
-    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub)."""
+    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub).
+
+    Raises BadData where the folder lacks one of them.
+    """
     from cofactor.data.read import read
 
     halves = [Path(folder) / f"{name}.{half}" for half in ("base", "test")]

@@ -91,7 +91,8 @@ def compare(
     users' differences; for RMSE, of the ratings' linearised differences e_a²/(2 RMSE_a) - e_b²/(2 RMSE_b), summed by
     user as in `standard_error`. It is not corrected for the number of models compared.
 
-    Raises what `evaluate` raises, and SplitMismatch where the models are of different splits.
+    Raises what `evaluate` raises, SplitMismatch where the models are of different splits, and BadHyperparameter where
+    there are no models.
     """
     if not models:
         raise BadHyperparameter("no models to compare", "name at least one")

@@ -40,6 +40,8 @@ def recommend_all(
     Columns: user and item (ids), rank (from 1), score (as `Model.top` clips it), and title where titles are known. A
     user with nothing left has fewer lines or none. Lists wait on disk beside `path`, whose file appears whole or not at
     all. `on_progress` is called with the users done and the users there are.
+
+    Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1.
     """
     if n < 1:
         raise BadData(f"lists of {n}", "ask for 1 or more")

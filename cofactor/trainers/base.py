@@ -57,7 +57,8 @@ class Trainer(ABC):
     """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
 
     A field is `name: Annotated[type, "help text", Bounds(least), Search(low, high)] = default`, without the Search
-    where there is nothing to tune. Values are checked when a trainer is made.
+    where there is nothing to tune. Values are checked when a trainer is made: one of the wrong
+    type or out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
@@ -107,7 +108,7 @@ class Trainer(ABC):
 
     @classmethod
     def of(cls, **options: Any) -> Self:
-        """A trainer of these hyperparameters; a misspelt one is an error that names the nearest."""
+        """A trainer of these hyperparameters; a misspelt one is a BadHyperparameter that names the nearest."""
         known = [p.name for p in cls.hyperparameters()]
         for name in options:
             if name not in known:
