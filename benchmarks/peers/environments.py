@@ -32,7 +32,7 @@ def libmf_builds(folder: Path) -> dict[str, dict[str, str]]:
     python = python_of("libmf", folder)
     source = folder / "libmf-0.9.2"
     if not source.exists():
-        command = [python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+        command = [python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
         subprocess.run([*command, "libmf==0.9.2", "-d", folder], check=True)
         with tarfile.open(folder / "libmf-0.9.2.tar.gz") as archive:
             archive.extractall(folder, filter="data")
