@@ -140,15 +140,15 @@ class _Descent:
         """One pass over all blocks; returns the RMSE of predicting each rating just before learning it."""
         from cofactor.kernels.blocks import rounds
 
+        rates = [np.float32(learning_rate) * slowed for slowed in self.slowed]
         for first, *others in rounds(n_threads):
-            waiting = [pool.submit(self._learn, blocks, learning_rate) for blocks in others]
-            self._learn(first, learning_rate)
+            waiting = [pool.submit(self._learn, blocks, rates) for blocks in others]
+            self._learn(first, rates)
             for one in waiting:
                 one.result()
         return self.unit * float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
 
-    def _learn(self, blocks: Array, learning_rate: float) -> None:
-        rates = [np.float32(learning_rate) * slowed for slowed in self.slowed]
+    def _learn(self, blocks: Array, rates: list[Floats]) -> None:
         constants = [np.float32(x) for x in (self.mean / self.unit, self.trainer.l2, self.trainer.bias_l2)]
         arrays = (self.starts, *self.columns, *self.vectors, *self.biases, *rates)
         self.learn_blocks(blocks, *arrays, *constants, self.squared_errors)
