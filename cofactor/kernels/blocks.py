@@ -71,7 +71,7 @@ def tile(
     np.minimum.at(first_place, user_hand, user_place)
     user_tile = (user_place - first_place[user_hand]) // tile_rows
     n_tiles = int(user_tile.max(initial=0)) + 1
-    user_key = (user_hand.astype(np.int64) * grid * n_tiles + user_tile).astype(np.int64)
+    user_key = user_hand.astype(np.int64) * grid * n_tiles + user_tile
     item_key = item_hand.astype(np.int64) * n_tiles
     starts, user_at, item_at, values = _sort_by_tile(
         user, item, value, user_key, item_key, user_place, item_place, grid * grid * n_tiles
