@@ -3,6 +3,7 @@
 import math
 from dataclasses import FrozenInstanceError
 from functools import cache
+from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -287,6 +288,10 @@ def test_wrong_hyperparameters_are_errors(name):
         with pytest.raises(BadHyperparameter, match=f"no hyperparameter '{parameter.name}s'") as caught:
             trainer.of(**{parameter.name + "s": parameter.default})
         assert parameter.name in caught.value.hint
+        if get_origin(parameter.type) is Literal:
+            with pytest.raises(BadHyperparameter, match=f"{parameter.name} is 'no such word'") as caught:
+                trainer.of(**{parameter.name: "no such word"})
+            assert all(word in caught.value.hint for word in get_args(parameter.type))
         if parameter.type in (int, float, bool):
             with pytest.raises(BadHyperparameter, match=f"{parameter.name} is 'a lot'"):
                 trainer.of(**{parameter.name: "a lot"})

@@ -1,7 +1,7 @@
 """The base of all trainers, when to stop, and the two simplest trainers against their formulas."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -38,6 +38,7 @@ class Constant(Trainer):
     steps: Annotated[int, "how often it goes down by one", Bounds(least=0, most=10), Search(1, 4)] = 4
     flavour: Annotated[str, "anything"] = "plain"
     loud: Annotated[bool, "whether it shouts"] = False
+    pace: Annotated[Literal["walk", "run"], "how fast it goes"] = "walk"
 
     def epochs(self, ratings, resume=None):
         yield from epochs(*(self.start - step for step in range(self.steps + 1)))
@@ -76,11 +77,11 @@ def test_fit_takes_the_last_or_the_best():
 
 
 def test_hyperparameters_are_read_from_the_fields():
-    start, steps, flavour, loud = Constant.hyperparameters()
+    start, steps, flavour, loud, pace = Constant.hyperparameters()
     assert (start.name, start.type, start.default, start.help) == ("start", float, 5.0, "first value")
     assert start.search == Search(1, 5)
-    assert (steps.type, flavour.search, loud.type) == (int, None, bool)
-    assert Constant(start=2).settings() == {"start": 2, "steps": 4, "flavour": "plain", "loud": False}
+    assert (steps.type, flavour.search, loud.type, pace.type) == (int, None, bool, Literal["walk", "run"])
+    assert Constant(start=2).settings() == {"start": 2, "steps": 4, "flavour": "plain", "loud": False, "pace": "walk"}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ def test_hyperparameters_are_read_from_the_fields():
         ({"steps": None}, "steps is None"),
         ({"loud": 1}, "loud is 1, not bool"),
         ({"flavour": 3}, "flavour is 3, not str"),
+        ({"pace": "fly"}, "pace is 'fly'"),
         ({"start": 0.5}, "start is 0.5"),
         ({"start": float("nan")}, "start is nan"),
         ({"start": float("inf")}, "start is inf"),

@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
@@ -34,7 +34,7 @@ class Hyperparameter:
     """One field of a trainer, as the command line, the manifest and the tuner see it."""
 
     name: str
-    type: type
+    type: Any  # bool, int, float, str, or a Literal of the words it may be
     default: Any
     help: str
     bounds: Bounds
@@ -57,8 +57,8 @@ class Trainer(ABC):
     """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
 
     A field is `name: Annotated[type, "help text", Bounds(least), Search(low, high)] = default`, without the Search
-    where there is nothing to tune. Values are checked when a trainer is made: one of the wrong
-    type or out of bounds is a BadHyperparameter.
+    where there is nothing to tune; its type may be a Literal of words. Values are checked when a trainer is made: one
+    of the wrong type or out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
@@ -123,6 +123,11 @@ class Trainer(ABC):
 
 
 def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+    if get_origin(parameter.type) is Literal:
+        words = get_args(parameter.type)
+        if value not in words:
+            raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it is one of {', '.join(words)}")
+        return
     right = isinstance(value, int | float if parameter.type is float else parameter.type)
     if not right or (isinstance(value, bool) and parameter.type is not bool):
         kind = parameter.type.__name__

@@ -1,7 +1,6 @@
 """Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
 
 import math
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from cofactor.errors import BadData, BadHyperparameter, SplitMismatch
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.threads import cores
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -70,7 +70,7 @@ class SVD(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         start = self._first_vectors(ratings) if resume is None else self._continue(ratings, resume)
         descent = _Descent(self, ratings, *start)
-        n_threads = min(self.threads or _cores(), descent.grid)
+        n_threads = min(self.threads or cores(), descent.grid)
         if len(ratings) * self.rank < WORTH_A_THREAD:
             n_threads = 1
         with ThreadPoolExecutor(n_threads) as pool:
@@ -102,10 +102,6 @@ class SVD(Trainer):
                 f"svd: rank is {self.rank}, the model to start from has {width}", f"use rank {width}"
             )
         return model.mean, model.user_bias, model.item_bias, model.user_vectors, model.item_vectors
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Descent:
