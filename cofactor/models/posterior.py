@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, BadData
 from cofactor.models.factor import of_like_length
-from cofactor.models.vectors import VectorModel
+from cofactor.models.gaussian import expected, expected_without_each
+from cofactor.models.ranking import NEVER
+from cofactor.models.vectors import VectorModel, cached
 
 SECONDS_A_DAY = 86400
 
@@ -79,7 +82,12 @@ class PosteriorModel(VectorModel):
         if draws == 0 or model.user_vectors.shape[1] != draws * (width - 1):
             raise _damaged(f"'user_vectors' is {model.user_vectors.shape}, not {draws} draws of {width - 1}")
         if (model.day_vectors is None) != (model.first_day is None):
-            raise _damaged("'day_vectors' and 'first_day' do not both stand there")
+            raise _damaged("'day_vectors' or 'first_day' is missing")
+        for vectors, features in (("user_feature_vectors", "user_features"), ("item_feature_vectors", "item_features")):
+            if vectors in arrays:
+                known = getattr(catalog, features)
+                if known is None or len(known.names) != len(arrays[vectors]):
+                    raise _damaged(f"{vectors!r} does not fit the features that the model knows")
         if model.noise.min() <= 0:
             raise _damaged("'noise' is not positive")
         for name in ("user_prior_precision", "item_prior_precision"):
@@ -87,24 +95,136 @@ class PosteriorModel(VectorModel):
                 raise _damaged(f"{name!r} is not positive definite")
         return model
 
+    # Lists
+
+    @property
+    def without_item(self) -> Floats:
+        """What is left of the score of an item of which nothing is known: it is as the prior expects."""
+        return self._of_new_item(self.item_prior_mean)
+
+    def scores_of_new_item(self, features: Mapping[str, str | float]) -> Floats:
+        """(n_users,) scores of an item that is not in the catalogue, by its features as a table of items has them.
+
+        Raises BadData where the model was trained without features of items, or does not know a column.
+        """
+        vectors = self.item_feature_vectors
+        if vectors is None or self.catalog.item_features is None:
+            raise BadData("the model knows nothing of items beside ratings", "train it on ratings with item features")
+        added = self.catalog.item_features.encode(features) @ vectors.reshape(len(vectors), -1)
+        return self._of_new_item(self.item_prior_mean + added.reshape(self.item_prior_mean.shape))[:-1]
+
+    @property
+    def rankable(self) -> Mask:
+        """(n_items,) true for items with training ratings, and those with features where these were trained on."""
+        if self.item_feature_vectors is None or self.catalog.item_features is None:
+            return super().rankable
+        known: Mask = np.diff(self.catalog.item_features.matrix.indptr) > 0
+        return known | super().rankable
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) cosine of the items' vectors of all draws; `NEVER` where either may not be recommended."""
+        rankable = self.rankable
+        return np.where(rankable & rankable[item], super().similarity(item), NEVER)
+
+    def _of_new_item(self, item: Floats) -> Floats:
+        """(n_users + 1,) scores of an item of (S, W) draws for every user and, last, somebody without a rating."""
+        bias, vectors = _side_by_side(np.stack([item, self.user_prior_mean]))
+        of_users = np.append(self.user_vectors @ vectors[0] + self.user_bias, vectors[1] @ vectors[0] + bias[1])
+        scores: Floats = of_users + (np.float32(self.mean) + bias[0])
+        return scores
+
+    # Pairs
+
+    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+        """(m,) c_t + D_t · (P_u + Q_i), the mean over draws; 0 for a day without training ratings."""
+        effects = np.zeros(len(users), dtype=np.float32)
+        if self.day_vectors is None:
+            return effects
+        days = self._days(times)
+        known = np.flatnonzero(days >= 0)
+        bias, vectors = _side_by_side(self.day_vectors)
+        for here in cached(len(known), vectors.shape[1]):
+            at = known[here]
+            partners = self.user_vectors.take(users[at], axis=0) + self.item_vectors.take(items[at], axis=0)
+            effects[at] = bias[days[at]] + np.vecdot(partners, vectors.take(days[at], axis=0))
+        return effects
+
+    def draws(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+        """(m, S) f_s of (m,) pairs, not clipped. A row of -1 stands for a user or item of which nothing is known."""
+        p, q, d = self._user_draws(users), self._item_draws(items), self._day_draws(times)
+        dots = np.vecdot(p[..., :-1], q[..., :-1]) + np.vecdot(d[..., :-1], p[..., :-1] + q[..., :-1])
+        scores: Floats = np.float32(self.mean) + p[..., -1] + q[..., -1] + d[..., -1] + dots
+        return scores
+
+    def uncertainty(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+        """(m,) standard deviation of what (m,) pairs are expected to rate.
+
+        √ of the variance of f_s over draws; and, where a user or item has no training rating and the draws differ in
+        no more than what the prior expects of it, of the variance of that prior. A row of -1 is as in `draws`.
+        """
+        variances = np.empty(len(users), dtype=np.float32)
+        for here in cached(len(users), self.item_vectors.shape[1]):
+            pairs = users[here], items[here], None if times is None else times[here]
+            variances[here] = self.draws(*pairs).var(axis=1) + self._cold_variance(*pairs)
+        return np.sqrt(variances)
+
+    def deviation(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+        """(m,) standard deviation of the ratings of (m,) pairs around their prediction: √(uncertainty² + mean 1/α)."""
+        deviations: Floats = np.sqrt(self.uncertainty(users, items, times) ** 2 + self.noise.mean())
+        return deviations
+
+    def _cold_variance(self, users: Rows, items: Rows, times: Times | None) -> Doubles:
+        """(m,) variance of f_s, the mean over draws, by what the prior of a cold user or item leaves open."""
+        cold_user = (users < 0) | (self.catalog.user_counts[users] == 0)
+        cold_item = (items < 0) | (self.catalog.item_counts[items] == 0)
+        variance, days = np.zeros(len(users)), self._day_draws(times)
+        of_user, of_item = self._prior_covariances
+        for cold, covariance, partners in (
+            (cold_user, of_user, self._item_draws(items)),
+            (cold_item, of_item, self._user_draws(users)),
+        ):
+            partners = np.where(np.arange(partners.shape[2]) < partners.shape[2] - 1, partners + days, 1)
+            by_draw = partners[cold].transpose(1, 0, 2)
+            variance[cold] += np.vecdot(by_draw @ covariance, by_draw).mean(axis=0)
+        variance[cold_user & cold_item] += (of_user * of_item)[:, :-1, :-1].sum(axis=(1, 2)).mean()
+        return variance
+
+    @cached_property
+    def _prior_covariances(self) -> tuple[Doubles, Doubles]:
+        """(S, W, W) Λ⁻¹ of users and of items."""
+        both = self.user_prior_precision, self.item_prior_precision
+        of_user, of_item = (np.linalg.inv(one.astype(np.float64)) for one in both)
+        return of_user, of_item
+
     # Histories
 
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, S·K) vectors, draw by draw; the mean of the users' prior for an empty history."""
+        return _side_by_side(self._given(histories))
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, exactly, but each draw is solved once for all ratings (see `gaussian`)."""
+        whole, without = self._given(history)[0], self._expected_without_each(history.indices)
+        effects = np.zeros((history.nnz, len(items)))
+        for draw, (precision, noise) in enumerate(self._priors):
+            residual = self._residual(draw, history.indices, history.data)
+            design = self._design(draw, history.indices)
+            fewer = expected_without_each(without[:, draw], precision, noise, design, residual)
+            effects += (whole[draw] - fewer) @ self._design(draw, items).T
+        return effects / len(self.noise)
+
+    def _given(self, histories: csr_array) -> Doubles:
+        """(m, S, W) what each draw expects of the users of (m, n_items) histories."""
         users = self._expected(histories)
-        rank = users.shape[2] - 1
-        for rows, items, ratings, inside in of_like_length(histories, rank + 1):
-            for draw, precision in enumerate(self.user_prior_precision.astype(np.float64)):
-                design, residual = self._regression(draw, items, ratings)
-                design *= inside[:, :, None]
-                weighted = design.transpose(0, 2, 1) / np.float64(self.noise[draw])
-                moment = users[rows, draw] @ precision + (weighted @ residual[:, :, None])[:, :, 0]
-                users[rows, draw] = np.linalg.solve(precision + weighted @ design, moment[:, :, None])[:, :, 0]
-        vectors = users[:, :, :rank].reshape(len(users), -1) / np.sqrt(len(self.noise))
-        return users[:, :, rank].mean(axis=1).astype(np.float32), vectors.astype(np.float32)
+        for rows, items, ratings, inside in of_like_length(histories, users.shape[2]):
+            for draw, (precision, noise) in enumerate(self._priors):
+                design = self._design(draw, items) * inside[:, :, None]
+                residual = self._residual(draw, items, ratings)
+                users[rows, draw] = expected(users[rows, draw], precision, noise, design, residual)
+        return users
 
     def _expected(self, histories: csr_array) -> Doubles:
-        """(m, S, W) m of the docstring: what is expected of users of these histories before their ratings are known."""
+        """(m, S, W) what each draw expects of users by which items they rated, however high."""
         lengths = np.diff(histories.indptr)
         means = np.tile(self.user_prior_mean.astype(np.float64), (len(lengths), 1, 1))
         if self.set_vectors is not None:
@@ -113,17 +233,69 @@ class PosteriorModel(VectorModel):
             means += (pooling @ self.set_vectors.reshape(len(self.set_vectors), -1)).reshape(means.shape)
         return means
 
-    def _regression(self, draw: int, items: Rows, ratings: Floats) -> tuple[Doubles, Doubles]:
-        """(…, W) a draw's vectors of rated items, each with a 1 for the bias, and (…) what they have to explain."""
-        design = np.ones((*items.shape, self.user_prior_mean.shape[1]))
-        design[..., :-1] = self._item_vectors[items, draw]
+    def _expected_without_each(self, items: Rows) -> Doubles:
+        """(h, S, W) the same for users who rated all but one of (h,) items."""
+        means = np.tile(self.user_prior_mean.astype(np.float64), (len(items), 1, 1))
+        if self.set_vectors is not None:
+            sets = self.set_vectors[items].astype(np.float64)
+            means += (sets.sum(axis=0) - sets) / np.sqrt(max(1, len(items) - 1))
+        return means
+
+    def _design(self, draw: int, items: Rows) -> Doubles:
+        """(…, W) x_i = [Q_i, 1] of a draw."""
+        rank = self.user_prior_mean.shape[1] - 1
+        design = np.ones((*items.shape, rank + 1))
+        design[..., :-1] = self.item_vectors[:, draw * rank : (draw + 1) * rank][items]
         design[..., :-1] *= np.sqrt(len(self.noise))
-        return design, ratings.astype(np.float64) - self.mean - self.item_bias_draws[items, draw]
+        return design
+
+    def _residual(self, draw: int, items: Rows, ratings: Floats) -> Doubles:
+        """(…) what is left of ratings to be explained by x_i · [P, b]."""
+        residual: Doubles = ratings.astype(np.float64) - self.mean - self.item_bias_draws[items, draw]
+        return residual
 
     @property
-    def _item_vectors(self) -> Floats:
-        """(n_items, S, K) the items' vectors by draw, each still divided by √S."""
-        return self.item_vectors.reshape(len(self.item_vectors), len(self.noise), -1)
+    def _priors(self) -> list[tuple[Doubles, float]]:
+        """The precision of a user and the noise of each draw."""
+        return list(zip(self.user_prior_precision.astype(np.float64), self.noise.tolist(), strict=True))
+
+    # Draws by row
+
+    def _user_draws(self, rows: Rows) -> Floats:
+        return _draws(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
+
+    def _item_draws(self, rows: Rows) -> Floats:
+        return _draws(rows, self.item_vectors, self.item_bias_draws, self.item_prior_mean)
+
+    def _day_draws(self, times: Times | None) -> Floats:
+        """(m, S, W) [D_t, c_t] of (m,) times, zeros where a day has none; (1, S, W) zeros without times."""
+        if times is None or self.day_vectors is None:
+            return np.zeros((1, *self.user_prior_mean.shape), dtype=np.float32)
+        days = self._days(times)
+        return self.day_vectors[days] * (days >= 0)[:, None, None]
+
+    def _days(self, times: Times) -> Array:
+        """(m,) rows of `day_vectors`; -1 for a time outside of them."""
+        days = np.asarray(times) // SECONDS_A_DAY - int(self.first_day or 0)
+        n_days = 0 if self.day_vectors is None else len(self.day_vectors)
+        return np.where((days >= 0) & (days < n_days), days, -1)
+
+
+def _side_by_side(draws: Floats | Doubles) -> tuple[Floats, Floats]:
+    """(n,) mean biases and (n, S·K) vectors, each divided by √S, of (n, S, W) draws."""
+    n, n_draws, _ = draws.shape
+    vectors = draws[:, :, :-1].reshape(n, -1) / np.sqrt(n_draws)
+    return draws[:, :, -1].mean(axis=1).astype(np.float32), vectors.astype(np.float32)
+
+
+def _draws(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) -> Floats:
+    """(m, S, W) [vector, bias] in each draw of (m,) rows; those of -1 are (S, W) `unknown`."""
+    n_draws, width = unknown.shape
+    draws = np.empty((len(rows), n_draws, width), dtype=np.float32)
+    draws[..., :-1] = vectors.take(rows, axis=0).reshape(len(rows), n_draws, -1) * np.sqrt(np.float32(n_draws))
+    draws[..., -1] = biases.take(rows, axis=0)
+    draws[rows < 0] = unknown
+    return draws
 
 
 def _damaged(what: str) -> BadArtifact:

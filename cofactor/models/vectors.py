@@ -53,6 +53,11 @@ class VectorModel(Model):
         scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
         return scores
 
+    @property
+    def without_item(self) -> Floats:
+        """μ + b_u."""
+        return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))
+
     def similarity(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
         length = self._item_lengths
