@@ -15,8 +15,8 @@ def expected(means: Doubles, precision: Doubles, noise: float, design: Doubles, 
     vectors x and (b, h) values; a vector of zeros says nothing."""
     weighted: Array = design.transpose(0, 2, 1) / noise
     moments = means @ precision + (weighted @ values[:, :, None])[:, :, 0]
-    solved: Doubles = np.linalg.solve(precision + weighted @ design, moments[:, :, None])[:, :, 0]
-    return solved
+    solved: Array = np.linalg.solve(precision + weighted @ design, moments[:, :, None])
+    return solved[:, :, 0]
 
 
 def expected_without_each(
