@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, hstack
 
 from cofactor.arrays import Array, Floats, Rows, Strings
 from cofactor.data.delimited import is_number
+from cofactor.data.vocabulary import natural_order
 from cofactor.errors import BadData
 
 Kind = Literal["category", "set", "number"]
@@ -24,6 +25,7 @@ SEPARATOR = "|"  # of the values of a set, as in "Comedy|Drama"
 N_BINS = 10  # of a column of numbers
 FLAG = 2  # a column of no more than so many different numbers holds categories
 MOST_VALUES = 10_000  # of a column: the commonest are features
+SHARED = 0.1  # of the values in a column, at least, have to stand in another row too
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ class Features:
     encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "matrix", csr_array(self.matrix, dtype=np.float32))
+        matrix = csr_array(self.matrix, dtype=np.float32)
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "names", np.asarray(self.names, dtype=object))
         if self.names.shape != self.matrix.shape[1:]:
             raise BadData(f"{len(self.names):,} names for {self.matrix.shape[1]:,} features", "each has one")
@@ -160,7 +166,7 @@ class Features:
 
     @classmethod
     def of(cls, table: Mapping[str, Cells], kinds: Mapping[str, Kind] | None = None) -> "Features | None":
-        """The features of a table of texts, of the kinds given or told from the cells; None where it has none."""
+        """The features of a table of texts, of the kinds given or told from the cells; None where none can be made."""
         found = (column_of(name, cells, (kinds or {}).get(name)) for name, cells in table.items())
         encoding = Encoding(tuple(column for column in found if column is not None))
         return cls(encoding.names, encoding.matrix(table), encoding) if encoding.columns else None
@@ -197,8 +203,8 @@ def column_of(name: str, cells: Cells, kind: Kind | None = None) -> Column | Non
 
     A column where every value is a number is one of numbers, if there are more than two; one with "|" in it is of sets.
     Numbers are cut into at most 10 intervals that hold about equally many rows (each number alone, where there are so
-    few): a factor model then gives each its own effect, in no set shape. Of text, where every value stands in one row
-    only (a title, an address) nothing is shared between rows, and nothing to be learned.
+    few): a factor model then gives each its own effect, in no set shape. From text where hardly a value stands in two
+    rows (a title, an address) nothing can be learned of other rows.
     """
     counts = Counter(cell for cell in cells if cell is not None)
     if kind is None:
@@ -213,20 +219,22 @@ def column_of(name: str, cells: Cells, kind: Kind | None = None) -> Column | Non
     for one, times in counts.items():
         for value in _values(one, kind):
             values[value] += times
-    if not values or max(values.values()) < min(2, len(cells)):
+    shared = sum(times for times in values.values() if times > 1)
+    if shared == 0 or shared < SHARED * values.total():
         return None
     commonest = sorted(values.items(), key=lambda one: (-one[1], one[0]))[:MOST_VALUES]
-    return Column(name, kind, tuple(sorted(value for value, _ in commonest)))
+    return Column(name, kind, tuple(natural_order(value for value, _ in commonest)))
 
 
 def cell(value: Any) -> str | None:
     """A value as the text of a cell; None where it is missing. A whole float is written as the integer it is."""
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
         return cell(SEPARATOR.join(sorted(filter(None, map(cell, value)))))
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, float | np.floating):
-        return None if math.isnan(value) else f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else str(value)
+        whole = float(value).is_integer() and abs(float(value)) < 1e15
+        return None if math.isnan(value) else f"{value:.0f}" if whole else str(value)
     return None if value is None else str(value).strip() or None
 
 

@@ -27,6 +27,7 @@ class Origin:
     duplicates: int = 0  # earlier ratings of a pair that was rated again
     rejected: int = 0  # lines that could not be used
     rejected_file: Path | None = None  # where they were written
+    notes: tuple[str, ...] = ()  # what was not used of tables of features
 
 
 @dataclass(frozen=True, eq=False)
