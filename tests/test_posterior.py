@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, BadData
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import vectors
 from cofactor.models.base import Model
@@ -149,6 +149,11 @@ def test_a_score_is_the_formula_at_the_day_of_the_rating() -> None:
     np.testing.assert_allclose(without[nowhen], expected[nowhen], rtol=1e-5)
     assert np.abs(without - expected)[~nowhen].max() > 0.2
     assert (model.predict(users, items, np.full(len(users), np.iinfo(np.int64).min)) == without).all()
+
+
+def test_each_pair_has_a_time_or_none_has() -> None:
+    with pytest.raises(BadData, match="2 times for 600 pairs"):
+        made().predict(*EVERY_PAIR, np.zeros(2, dtype=np.int64))
 
 
 def test_a_model_without_days_passes_times_over() -> None:
@@ -292,6 +297,7 @@ def test_ratings_are_measured_at_their_times_and_lists_at_none(k: tuple[int, ...
     report, without = evaluate(model, test, k), evaluate(model, replace(test, time=None), k)
     error = model.predict(test.user, test.item, test.time) - test.value
     assert report.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
+    assert report.evidence.score.dtype == np.float32
     assert report.metrics["rmse"] != pytest.approx(without.metrics["rmse"], rel=1e-3)
     for name in report.metrics.keys() - {"rmse", "mse", "mae", "accuracy"}:
         assert report.metrics[name] == without.metrics[name], name

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 
-from cofactor.arrays import Floats, Mask, Rows, Times
+from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.columns import find_columns
 from cofactor.data.culprit import naming
 from cofactor.data.database import brief_connection, first_line, quoted_name
@@ -24,6 +24,7 @@ from cofactor.errors import BadData
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
+from cofactor.models.draws import is_cold
 from cofactor.models.posterior import PosteriorModel
 
 PAIRS_AT_A_TIME = 100_000
@@ -60,7 +61,7 @@ def answers(model: Model, path: Path, columns: Mapping[str, str]) -> Iterator[An
     for pairs in read_pairs(path, columns, timed=isinstance(model, PosteriorModel) and model.day_vectors is not None):
         user, item = catalog.users.rows([one.user for one in pairs]), catalog.items.rows([one.item for one in pairs])
         time = np.array([NO_TIME if one.seconds is None else one.seconds for one in pairs], dtype=np.int64)
-        cold_user, cold_item = _cold(user, catalog.user_counts), _cold(item, catalog.item_counts)
+        cold_user, cold_item = is_cold(user, catalog.user_counts), is_cold(item, catalog.item_counts)
         which = np.array(["", "user", "item", "user+item"])[cold_user + 2 * cold_item]
         predicted = [one if np.isfinite(one) else None for one in predict(model, user, item, time).tolist()]
         deviations: Sequence[float | None] = [None] * len(pairs)
@@ -162,9 +163,3 @@ def _columns(path: Path, names: list[str], columns: Mapping[str, str], timed: bo
     with naming(str(path)):
         found = find_columns(names, columns, PAIR)
     return {role: found[role] for role in (*PAIR, "time") if role in found and (timed or role != "time")}
-
-
-def _cold(rows: Rows, counts: Rows) -> Mask:
-    """(n,) true for rows of -1 and rows without training ratings."""
-    cold: Mask = np.append(counts, 0)[rows] == 0  # -1 takes the appended 0
-    return cold

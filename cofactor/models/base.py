@@ -115,6 +115,8 @@ class Model(ABC):
         times: (m,) seconds since 1970 of the ratings to predict; only some kinds make use of them.
         """
         users, items = _within(users, len(self.catalog.users), "user"), _within(items, len(self.catalog.items), "item")
+        if times is not None and len(times) != len(users):
+            raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give each pair one, or none at all")
         out = np.empty(len(users), dtype=np.float32)
         for start in range(0, len(users), PREDICT_ROWS):
             here = slice(start, start + PREDICT_ROWS)

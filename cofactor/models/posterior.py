@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
 from cofactor.errors import BadArtifact, BadData
+from cofactor.models.draws import is_cold, one_by_one, prior_variance, side_by_side
 from cofactor.models.factor import of_like_length
 from cofactor.models.gaussian import expected, expected_without_each
 from cofactor.models.ranking import NEVER
@@ -128,7 +129,7 @@ class PosteriorModel(VectorModel):
 
     def _of_new_item(self, item: Floats) -> Floats:
         """(n_users + 1,) scores of an item of (S, W) draws for every user and, last, somebody without a rating."""
-        bias, vectors = _side_by_side(np.stack([item, self.user_prior_mean]))
+        bias, vectors = side_by_side(np.stack([item, self.user_prior_mean]))
         of_users = np.append(self.user_vectors @ vectors[0] + self.user_bias, vectors[1] @ vectors[0] + bias[1])
         scores: Floats = of_users + (np.float32(self.mean) + bias[0])
         return scores
@@ -142,7 +143,7 @@ class PosteriorModel(VectorModel):
             return effects
         days = self._days(times)
         known = np.flatnonzero(days >= 0)
-        bias, vectors = _side_by_side(self.day_vectors)
+        bias, vectors = side_by_side(self.day_vectors)
         for here in cached(len(known), vectors.shape[1]):
             at = known[here]
             partners = self.user_vectors.take(users[at], axis=0) + self.item_vectors.take(items[at], axis=0)
@@ -151,9 +152,11 @@ class PosteriorModel(VectorModel):
 
     def draws(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m, S) f_s of (m,) pairs, not clipped. A row of -1 stands for a user or item of which nothing is known."""
-        p, q, d = self._user_draws(users), self._item_draws(items), self._day_draws(times)
-        dots = np.vecdot(p[..., :-1], q[..., :-1]) + np.vecdot(d[..., :-1], p[..., :-1] + q[..., :-1])
-        scores: Floats = np.float32(self.mean) + p[..., -1] + q[..., -1] + d[..., -1] + dots
+        p, q = self._user_draws(users), self._item_draws(items)
+        scores: Floats = np.float32(self.mean) + p[..., -1] + q[..., -1] + np.vecdot(p[..., :-1], q[..., :-1])
+        if times is not None and self.day_vectors is not None:
+            d = self._day_draws(times)
+            scores += d[..., -1] + np.vecdot(d[..., :-1], p[..., :-1] + q[..., :-1])
         return scores
 
     def uncertainty(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
@@ -165,29 +168,20 @@ class PosteriorModel(VectorModel):
         variances = np.empty(len(users), dtype=np.float32)
         for here in cached(len(users), self.item_vectors.shape[1]):
             pairs = users[here], items[here], None if times is None else times[here]
-            variances[here] = self.draws(*pairs).var(axis=1) + self._cold_variance(*pairs)
+            variances[here] = self.draws(*pairs).var(axis=1)
+        cold_user, cold_item = is_cold(users, self.catalog.user_counts), is_cold(items, self.catalog.item_counts)
+        cold = np.flatnonzero(cold_user | cold_item)
+        for here in cached(len(cold), self.item_vectors.shape[1]):
+            at = cold[here]
+            days = self._day_draws(None if times is None else times[at])
+            p, q = self._user_draws(users[at]) + days, self._item_draws(items[at]) + days
+            variances[at] += prior_variance(p, q, cold_user[at], cold_item[at], *self._prior_covariances)
         return np.sqrt(variances)
 
     def deviation(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) standard deviation of the ratings of (m,) pairs around their prediction: √(uncertainty² + mean 1/α)."""
         deviations: Floats = np.sqrt(self.uncertainty(users, items, times) ** 2 + self.noise.mean())
         return deviations
-
-    def _cold_variance(self, users: Rows, items: Rows, times: Times | None) -> Doubles:
-        """(m,) variance of f_s, the mean over draws, by what the prior of a cold user or item leaves open."""
-        cold_user = (users < 0) | (self.catalog.user_counts[users] == 0)
-        cold_item = (items < 0) | (self.catalog.item_counts[items] == 0)
-        variance, days = np.zeros(len(users)), self._day_draws(times)
-        of_user, of_item = self._prior_covariances
-        for cold, covariance, partners in (
-            (cold_user, of_user, self._item_draws(items)),
-            (cold_item, of_item, self._user_draws(users)),
-        ):
-            partners = np.where(np.arange(partners.shape[2]) < partners.shape[2] - 1, partners + days, 1)
-            by_draw = partners[cold].transpose(1, 0, 2)
-            variance[cold] += np.vecdot(by_draw @ covariance, by_draw).mean(axis=0)
-        variance[cold_user & cold_item] += (of_user * of_item)[:, :-1, :-1].sum(axis=(1, 2)).mean()
-        return variance
 
     @cached_property
     def _prior_covariances(self) -> tuple[Doubles, Doubles]:
@@ -200,7 +194,7 @@ class PosteriorModel(VectorModel):
 
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, S·K) vectors, draw by draw; the mean of the users' prior for an empty history."""
-        return _side_by_side(self._given(histories))
+        return side_by_side(self._given(histories))
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.effects`, exactly, but each draw is solved once for all ratings (see `gaussian`)."""
@@ -262,10 +256,10 @@ class PosteriorModel(VectorModel):
     # Draws by row
 
     def _user_draws(self, rows: Rows) -> Floats:
-        return _draws(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
+        return one_by_one(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
 
     def _item_draws(self, rows: Rows) -> Floats:
-        return _draws(rows, self.item_vectors, self.item_bias_draws, self.item_prior_mean)
+        return one_by_one(rows, self.item_vectors, self.item_bias_draws, self.item_prior_mean)
 
     def _day_draws(self, times: Times | None) -> Floats:
         """(m, S, W) [D_t, c_t] of (m,) times, zeros where a day has none; (1, S, W) zeros without times."""
@@ -279,23 +273,6 @@ class PosteriorModel(VectorModel):
         days = np.asarray(times) // SECONDS_A_DAY - int(self.first_day or 0)
         n_days = 0 if self.day_vectors is None else len(self.day_vectors)
         return np.where((days >= 0) & (days < n_days), days, -1)
-
-
-def _side_by_side(draws: Floats | Doubles) -> tuple[Floats, Floats]:
-    """(n,) mean biases and (n, S·K) vectors, each divided by √S, of (n, S, W) draws."""
-    n, n_draws, _ = draws.shape
-    vectors = draws[:, :, :-1].reshape(n, -1) / np.sqrt(n_draws)
-    return draws[:, :, -1].mean(axis=1).astype(np.float32), vectors.astype(np.float32)
-
-
-def _draws(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) -> Floats:
-    """(m, S, W) [vector, bias] in each draw of (m,) rows; those of -1 are (S, W) `unknown`."""
-    n_draws, width = unknown.shape
-    draws = np.empty((len(rows), n_draws, width), dtype=np.float32)
-    draws[..., :-1] = vectors.take(rows, axis=0).reshape(len(rows), n_draws, -1) * np.sqrt(np.float32(n_draws))
-    draws[..., -1] = biases.take(rows, axis=0)
-    draws[rows < 0] = unknown
-    return draws
 
 
 def _damaged(what: str) -> BadArtifact:
