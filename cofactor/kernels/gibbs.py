@@ -159,7 +159,14 @@ def _backward(r, x):
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def squared_error(
-    first: int, last: int, factor: Floats, precision: Floats, alpha: float, moment: Floats, vectors: Floats, squares: Doubles
+    first: int,
+    last: int,
+    factor: Floats,
+    precision: Floats,
+    alpha: float,
+    moment: Floats,
+    vectors: Floats,
+    squares: Doubles,
 ) -> float:
     """Σ (r - x·T)² over the ratings of rows first … last with (n, k) vectors T, without a look at the ratings:
 
@@ -181,9 +188,7 @@ def squared_error(
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def product(
-    first: int, last: int, starts: Array, columns: Rows, weights: Floats, vectors: Floats, out: Floats
-) -> None:
+def product(first: int, last: int, starts: Array, columns: Rows, weights: Floats, vectors: Floats, out: Floats) -> None:
     """out = φ · vectors, (n, k), for rows first … last of a sparse φ with those starts, columns and weights."""
     k = vectors.shape[1]
     for u in range(first, last):
