@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -31,7 +32,7 @@ class Bayes(Trainer):
         P_u = p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j + Σ_f x_uf a_f        b_u = b'_u + Σ_f x_uf a'_f
         Q_i = q_i + |U(i)|^-½ Σ_{v∈U(i)} z_v + Σ_g x_ig c_g        b_i = b'_i + Σ_g x_ig c'_g
 
-    structure: mf has p and q alone; svdpp adds y, the items a user rated; flip adds y and z, the users who rated an item.
+    structure: mf has p and q alone; svdpp adds y, the items a user rated; flip also z, the users who rated an item.
     features: with tables of users' or items' features x (age, genres, …), their vectors a and c, and biases a' and c'.
     time: with `day`, the day t of a rating adds c_t + D_t · (P_u + Q_i).
 
@@ -40,16 +41,16 @@ class Bayes(Trainer):
     draws users, days and items in turn; of a side, the describing vectors (y, a) first, all at once, with the own
     vectors integrated out, then the own ones. The model keeps `n_draws` draws, evenly chosen after `burn_in`; in its
     predictions an item has the mean of its vector given the rest of the draw, which averages out sooner.
-    Starting at small vectors (`init`), early sweeps fit less than later ones; their average predicts better than either.
+    Starting at small vectors (`init`), early sweeps fit less than late ones; the average predicts better than either.
 
     Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items) (rank + 1)² bytes and 4 (n_users + 2 n_items)
     (rank + 1) for each draw kept. Ratings are learned in units of a quarter of their scale, to a power of two.
     Cold start: a user or item without training ratings has the vector that the prior expects, with what its features
     add. New users are folded in draw by draw (see PosteriorModel). A day without training ratings adds nothing.
-    Source: R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using Markov Chain Monte Carlo", ICML
-    2008, section 3; "flip": S. Rendle, L. Zhang, Y. Koren, "On the Difficulty of Evaluating Baselines", 2019, section 3;
-    the features as blocks: S. Rendle, "Factorization Machines with libFM", ACM TIST 3(3), 2012; all at once: G.
-    Papandreou, A. Yuille, "Gaussian Sampling by Local Perturbations", NIPS 2010.
+    Source: R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using Markov Chain Monte Carlo",
+    ICML 2008, section 3; "flip": S. Rendle, L. Zhang, Y. Koren, "On the Difficulty of Evaluating Baselines", 2019,
+    section 3; features as further blocks: S. Rendle, "Factorization Machines with libFM", ACM TIST 3(3), 2012; all at
+    once: G. Papandreou, A. Yuille, "Gaussian Sampling by Local Perturbations", NIPS 2010.
 
     Raises BadData for no ratings, and for time = day where the ratings have no times.
     """
@@ -86,13 +87,13 @@ class Bayes(Trainer):
                 if number <= self.burn_in + 1:
                     kept.clear()
                 kept.append(sampler.draw())
-                yield Epoch(number, self.n_epochs, sampler.model(_thinned(kept, self.n_draws)), rmse)
+                yield Epoch(number, self.n_epochs, partial(sampler.model, _thinned(kept, self.n_draws)), rmse)
 
 
 def _thinned(draws: list["_Draw"], n: int) -> list["_Draw"]:
     """At most n of them, evenly, the last among them."""
     if len(draws) <= n:
-        return draws
+        return draws.copy()
     return [draws[place] for place in np.linspace(len(draws) - 1, 0, n).round().astype(int)[::-1]]
 
 
@@ -120,7 +121,7 @@ class _Sampler:
         self.mean = float(ratings.value.mean(dtype=np.float64))
         value = ((ratings.value - np.float32(self.mean)) / np.float32(self.unit)).astype(np.float32)
         day, self.first_day, n_days = None, None, 0
-        if trainer.time == "day":
+        if trainer.time == "day" and ratings.time is not None:
             days = ratings.time // SECONDS_A_DAY
             self.first_day = int(days.min())
             day, n_days = (days - self.first_day).astype(np.int32), int(days.max()) - self.first_day + 1
@@ -167,20 +168,19 @@ class _Sampler:
         ratings, trainer = self.ratings, self.trainer
         scale = np.append(np.full(trainer.rank, np.sqrt(self.unit)), self.unit).astype(np.float32)
 
-        def stacked(name: str) -> Floats | None:
-            """(n, S, W) of the draws."""
-            parts = [getattr(draw, name) for draw in draws]
-            return None if parts[0] is None else np.stack(parts, axis=1) * scale
-
-        users, items, expected = (_side_by_side(stacked(n)) for n in ("users", "items", "expected_items"))
+        users, items, expected = (_side_by_side(_all(draws, n), scale) for n in ("users", "items", "expected_items"))
+        of_users, of_items, days = (
+            None if parts[0] is None else np.stack(parts, axis=1) * scale
+            for parts in (_all(draws, n) for n in ("described_users", "described_items", "days"))
+        )
         priors = {
             f"{side}_prior_{part}": np.stack([getattr(getattr(draw, f"{side}_prior"), part) for draw in draws])
             for side in ("user", "item")
             for part in ("mean", "precision")
         }
         outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
-        rows = len(ratings.items) if self.users.groups and not self.users.groups[0].biased else 0
-        of_users, of_items = stacked("described_users"), stacked("described_items")
+        rows = 0 if trainer.structure == "mf" else len(ratings.items)
+        met = len(ratings.users) if trainer.structure == "flip" else 0
         return PosteriorModel(
             catalog=ratings.catalog,
             scale=ratings.scale,
@@ -193,26 +193,30 @@ class _Sampler:
             item_bias_draws=items[0],
             noise=np.array([draw.noise for draw in draws], np.float32),
             **{name: (one * outer[name.rpartition("_")[2]]).astype(np.float32) for name, one in priors.items()},
-            set_vectors=None if rows == 0 else of_users[:rows],
-            user_feature_vectors=_after(of_users, rows),
-            item_feature_vectors=_after(of_items, len(ratings.users) if trainer.structure == "flip" else 0),
-            day_vectors=stacked("days"),
+            set_vectors=_none_if_empty(of_users, slice(rows)),
+            user_feature_vectors=_none_if_empty(of_users, slice(rows, None)),
+            item_feature_vectors=_none_if_empty(of_items, slice(met, None)),
+            day_vectors=days,
             first_day=None if self.first_day is None else float(self.first_day),
             drawn_item_vectors=items[1],
         )
 
 
-def _side_by_side(draws: Floats) -> tuple[Floats, Floats]:
-    """(n, S) biases and (n, S·K) vectors, each divided by √S, of (n, S, W) draws."""
-    n, n_draws, _ = draws.shape
-    vectors = draws[:, :, :-1].reshape(n, -1)
-    vectors /= np.float32(np.sqrt(n_draws))
-    return np.ascontiguousarray(draws[:, :, -1]), vectors
+def _all(draws: list[_Draw], name: str) -> list[Any]:
+    return [getattr(draw, name) for draw in draws]
 
 
-def _after(vectors: Floats | None, rows: int) -> Floats | None:
-    """Those of features, which follow the `rows` of the sets."""
-    return None if vectors is None or len(vectors) == rows else vectors[rows:]
+def _side_by_side(draws: list[Floats], scale: Floats) -> tuple[Floats, Floats]:
+    """(n, S) biases and (n, S·K) vectors, each divided by √S, of S draws (n, W)."""
+    (n, width), shared = draws[0].shape, scale[:-1] / np.float32(np.sqrt(len(draws)))
+    vectors = np.empty((n, len(draws), width - 1), np.float32)
+    for place, draw in enumerate(draws):
+        np.multiply(draw[:, :-1], shared, out=vectors[:, place])
+    return np.stack([draw[:, -1] for draw in draws], axis=1) * scale[-1], vectors.reshape(n, -1)
+
+
+def _none_if_empty(vectors: Floats | None, rows: slice) -> Floats | None:
+    return None if vectors is None or len(vectors[rows]) == 0 else vectors[rows]
 
 
 def _blocks(sets: list[csr_array], features: Features | None) -> list[tuple[csr_array, bool]]:

@@ -1,5 +1,6 @@
 """A blocked Gibbs sampler for one side of a factorisation at a time: what `bayes` is made of."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 TOLERANCE = 0.1  # of a solution, in the norm of its own system: halving it changes no RMSE by more than 0.0005
 MOST_STEPS = 50  # of conjugate gradients
 SAMPLED = 128  # rows whose precision stands for all in the preconditioner
-PIECES = 8  # of work for each thread, so that none waits long for another
+PIECES = 3  # of work for each thread, so that none waits long for another
+STRETCH = 1 << 16  # random numbers from one stream
 
 
 class Workers:
@@ -34,6 +36,22 @@ class Workers:
         if self.pool is None:
             return [function(first, last, *arguments) for first, last in spans]
         return list(self.pool.map(lambda span: function(*span, *arguments), spans))
+
+    def normal(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Standard normal numbers, each stretch from a stream of its own, so that threads do not matter."""
+        out = np.empty(shape, np.float32)
+        flat = out.reshape(-1)
+        starts = range(0, flat.size, STRETCH)
+        seeds = rng.integers(1 << 63, size=len(starts))
+
+        def fill(start: int, seed: int) -> None:
+            np.random.Generator(np.random.SFC64(seed)).standard_normal(
+                dtype=np.float32, out=flat[start : start + STRETCH]
+            )
+
+        work = starts, seeds.tolist()
+        deque(map(fill, *work) if self.pool is None else self.pool.map(fill, *work), maxlen=0)
+        return out
 
 
 @dataclass(frozen=True)
@@ -57,10 +75,11 @@ class Prior:
         precision[-1, -1] = rng.gamma((1 + n) / 2, 2 / (1 + np.vdot(vectors[:, -1], vectors[:, -1])))
         return cls(mean, precision)
 
-    def draws(self, n: int, rng: np.random.Generator) -> Floats:
-        """(n, W) of precision Λ about 0."""
-        root = np.linalg.cholesky(self.precision)
-        return solve_triangular(root.T, normal((n, len(root)), rng).T).T.astype(np.float32)
+    def around(self, noise: Floats) -> Floats:
+        """(n, W) vectors of precision Λ about 0, made of as many standard normal numbers."""
+        inverse = solve_triangular(np.linalg.cholesky(self.precision), np.eye(len(self.precision)), lower=True)
+        vectors: Floats = noise @ inverse.astype(np.float32)
+        return vectors
 
 
 def _normal_wishart(v: Doubles, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
@@ -104,10 +123,10 @@ class Description:
             return None
         matrix = csr_array(hstack([block for block, _ in blocks], format="csr", dtype=np.float32))
         turned = csr_array(matrix.T)
-        cuts = [workers.pieces(np.diff(one.indptr) + 1) for one in (matrix, turned)]
+        row_cuts, column_cuts = (workers.pieces(np.diff(one.indptr) + 1) for one in (matrix, turned))
         weights = np.bincount(matrix.indices, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[1])
         widths, biased = tuple(block.shape[1] for block, _ in blocks), tuple(one for _, one in blocks)
-        return cls(_parts(matrix), _parts(turned), *cuts, weights.astype(np.float32), widths, biased)
+        return cls(_parts(matrix), _parts(turned), row_cuts, column_cuts, weights.astype(np.float32), widths, biased)
 
 
 def _parts(matrix: csr_array) -> tuple[Array, Rows, Floats]:
@@ -118,7 +137,7 @@ class Side:
     """The vectors of one side (users, items or days): own and described, their priors, and a draw of them all.
 
     `total` (n, W) are the vectors [v, b] of the last draw, `expected` (n, W) their mean given the other sides and the
-    describing vectors, `described` (m, W) those, None where nothing describes a row; `drawn_with` the prior of the draw.
+    describing vectors, `described` (m, W) those, none where nothing describes a row; `drawn_with` their prior.
     """
 
     def __init__(
@@ -143,8 +162,8 @@ class Side:
         self.description = Description.of(blocks, workers)
         self.prior = self.drawn_with = Prior.start(width, deviation)
         self.groups: list[Group] = []
-        self.described: Floats | None = None
-        self.total = normal(shape, rng) * np.float32(deviation)
+        self.described = np.zeros((0, width), np.float32)
+        self.total = workers.normal(shape, rng) * np.float32(deviation)
         self.expected, self.moment, self.simulated = (np.zeros(shape, np.float32) for _ in range(3))
         self.squares = np.zeros(n)
         if self.description is not None:
@@ -153,7 +172,7 @@ class Side:
                 Group(slice(stop - size, stop), biased, Prior.start(width, deviation))
                 for stop, size, biased in zip(stops, self.description.widths, self.description.biased, strict=True)
             ]
-            self.described = normal((stops[-1], width), rng) * np.float32(deviation)
+            self.described = workers.normal((stops[-1], width), rng) * np.float32(deviation)
             for group in self.groups:
                 self.described[group.here, -1] *= group.biased
 
@@ -169,11 +188,11 @@ class Side:
         """
         from cofactor.kernels import gibbs
 
-        (n, width), each = self.shape, self.workers.each
+        width, each = self.shape[1], self.workers.each
         precision, precise = self.prior.precision.astype(np.float32), self.prior.precision
         simulating = self.description is not None
-        noise = normal((len(self.value) if simulating else 0,), self.rng)
-        first = self.prior.draws(n, self.rng) if simulating else np.zeros(self.shape, np.float32)
+        noise = self._normal((len(self.value) if simulating else 0,))
+        first = self.prior.around(self._normal(self.shape)) if simulating else np.zeros(self.shape, np.float32)
         days = np.zeros((1, width), np.float32) if days is None else days
         ratings = self.starts, self.partner, partners, self.day, days, self.value, noise
         said = factor, self.moment, self.simulated, self.squares
@@ -183,7 +202,7 @@ class Side:
             self._describe(self.description, factor)
             centre = centre + self._spread(self.description, self.described)
         each(gibbs.solve, self.cuts, factor, centre @ precision + self.moment, self.expected)
-        each(gibbs.perturb, self.cuts, factor, self.expected, normal(self.shape, self.rng), self.total)
+        each(gibbs.perturb, self.cuts, factor, self.expected, self._normal(self.shape), self.total)
         errors = each(gibbs.squared_error, self.cuts, factor, precise, alpha, self.moment, self.total, self.squares)
         self.total[~self.rated] = centre[~self.rated]  # of these the ratings say nothing: no noise need be kept
         self.drawn_with = self.prior
@@ -212,7 +231,7 @@ class Side:
         right = self._collect(description, told)
         for group in self.groups:
             root = np.linalg.cholesky(group.prior.precision).astype(np.float32)
-            right[group.here] += normal(right[group.here].shape, self.rng) @ root.T
+            right[group.here] += self._normal(right[group.here].shape) @ root.T
             right[group.here] += (group.prior.precision @ group.prior.mean).astype(np.float32)
 
         def system(b: Floats) -> Floats:
@@ -228,8 +247,7 @@ class Side:
         alone and rows were alike. It holds the biases of groups without one at 0."""
         n, precision = len(self.moment), self.prior.precision
         some = factor[np.linspace(0, n - 1, min(n, SAMPLED)).astype(np.int64)].astype(np.float64)
-        some[:, *np.diag_indices(len(precision))] **= -1
-        upper = np.triu(some)
+        upper = np.triu(some, 1) + np.eye(len(precision)) / some.diagonal(axis1=1, axis2=2)[:, None, :]
         left = np.linalg.inv(upper.transpose(0, 2, 1) @ upper).mean(axis=0)
         typical = precision - precision @ left @ precision
         scaled = []
@@ -248,6 +266,9 @@ class Side:
             return out
 
         return solve
+
+    def _normal(self, shape: tuple[int, ...]) -> Floats:
+        return self.workers.normal(shape, self.rng)
 
     def _solved(self, factor: Floats, b: Floats) -> Floats:
         from cofactor.kernels import gibbs
@@ -278,7 +299,8 @@ def conjugate_gradients(
 ) -> Floats:
     """x with system(x) = right, to TOLERANCE of its length in the preconditioner's norm, beginning at `start`.
 
-    The system is symmetric and positive definite. Starting at the last draw leaves what few steps do not reach as it was.
+    The system is symmetric and positive definite. Begun at the last draw, it leaves as it was what few steps do not
+    reach.
     """
     x, residual = start.copy(), right - system(start)
     scaled = precondition(residual)
@@ -295,8 +317,3 @@ def conjugate_gradients(
         before, size = size, float(np.vdot(residual, scaled))
         direction = scaled + np.float32(size / before) * direction
     return x
-
-
-def normal(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Standard normal numbers."""
-    return rng.standard_normal(shape, dtype=np.float32)
