@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -67,6 +67,7 @@ def reading_options(command: F) -> F:
             metavar="ROLE=NAME",
             help="The column of user, item, rating or time, such as user=CustomerID. Repeatable.",
         ),
+        click.option("--layout", type=click.Choice(["lists"]), help="lists: a line for each user, `user item item …`."),
         *(
             click.option(
                 f"--{noun}-features",
@@ -88,6 +89,7 @@ class Source:
     folder: Path
     columns: dict[str, str]
     bad_rows: str
+    layout: Literal["lists"] | None = None
     user_features: Path | None = None
     item_features: Path | None = None
 
@@ -95,7 +97,7 @@ class Source:
     def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
         """From the argument and the reading options, which are taken out of `options`."""
         columns, folder = named_columns(options.pop("columns")), options.pop("data_folder")
-        more = {name: options.pop(name) for name in ("bad_rows", "user_features", "item_features")}
+        more = {name: options.pop(name) for name in ("bad_rows", "layout", "user_features", "item_features")}
         return cls(data or MADE, folder, columns, **more)
 
     @classmethod
@@ -115,6 +117,7 @@ class Source:
         """The argument and its options as a shell takes them."""
         options = [f"--column={role}={name}" for role, name in self.columns.items()]
         options += ["--bad-rows=skip"] if self.bad_rows == "skip" else []
+        options += [f"--layout={self.layout}"] if self.layout else []
         options += [f"--user-features={self.user_features}"] if self.user_features else []
         options += [f"--item-features={self.item_features}"] if self.item_features else []
         return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
@@ -255,6 +258,7 @@ def _read(source: Source) -> "Ratings":
         source.path(),
         columns=source.columns or None,
         bad_rows=source.bad_rows,
+        layout=source.layout,
         user_features=source.user_features,
         item_features=source.item_features,
     )
