@@ -203,7 +203,9 @@ def test_whom_it_does_not_know_is_as_the_cold() -> None:
         for ask in (model.draws, model.uncertainty, model.deviation):
             here, there = (ask(*(np.array([row]) for row in pair)) for pair in (known, unknown))
             np.testing.assert_allclose(here, there, rtol=1e-5)
-    assert model.recommend("29", 6) == model.recommend_from({}, 6)
+    cold, nobody = model.recommend("29", 6), model.recommend_from({}, 6)
+    assert [line.item for line in cold] == [line.item for line in nobody]
+    np.testing.assert_allclose([line.score for line in cold], [line.score for line in nobody], rtol=1e-5)
     everybody = np.append(model.pair_scores(np.arange(30), np.full(30, 19)), model.pair_scores([29], [19]))
     np.testing.assert_allclose(model.without_item, everybody, rtol=1e-5)
     assert model.similar_items("19") == [], "nothing is known of an item nobody rated"
