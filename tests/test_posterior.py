@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.artifact import load, save
+from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings, histories
 from cofactor.errors import BadArtifact, BadData
 from cofactor.evaluation.evaluate import evaluate
@@ -202,7 +203,9 @@ def test_whom_it_does_not_know_is_as_the_cold() -> None:
         for ask in (model.draws, model.uncertainty, model.deviation):
             here, there = (ask(*(np.array([row]) for row in pair)) for pair in (known, unknown))
             np.testing.assert_allclose(here, there, rtol=1e-5)
-    assert model.recommend("29", 6) == model.recommend_from({}, 6)
+    cold, nobody = model.recommend("29", 6), model.recommend_from({}, 6)
+    assert [line.item for line in cold] == [line.item for line in nobody]
+    np.testing.assert_allclose([line.score for line in cold], [line.score for line in nobody], rtol=1e-5)
     everybody = np.append(model.pair_scores(np.arange(30), np.full(30, 19)), model.pair_scores([29], [19]))
     np.testing.assert_allclose(model.without_item, everybody, rtol=1e-5)
     assert model.similar_items("19") == [], "nothing is known of an item nobody rated"
@@ -321,3 +324,67 @@ def test_early_stopping_judges_at_the_times() -> None:
     (one,) = judged([Epoch(1, 1, model, None)], test)
     error = model.predict(test.user, test.item, test.time).astype(float) - test.value
     assert one.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
+
+
+GENRES = [None if item == 18 else ("Drama" if item % 2 else "Comedy|Drama") for item in range(20)]
+AGES = [str(20 + user % 3) for user in range(30)]
+
+
+@cache
+def featured() -> PosteriorModel:
+    """`made`, whose cold item is what its prior and its features say; item 18 has ratings and no features."""
+    model, rng = made(sets=False, days=False), np.random.default_rng(2)
+    users, items = Features.of({"age": AGES}), Features.of({"genres": GENRES, "length": AGES[:20]})
+    assert users is not None
+    assert items is not None
+    of_users, of_items = (rng.normal(0, 0.5, (len(one.names), 3, 3)).astype(np.float32) for one in (users, items))
+    cold = model.item_prior_mean + np.tensordot(items.matrix[[19]].toarray()[0], of_items, axes=1)
+    vectors, biases = model.item_vectors.copy(), model.item_bias_draws.copy()
+    vectors[19], biases[19] = cold[:, :-1].ravel() / np.sqrt(3), cold[:, -1]
+    return replace(
+        model,
+        catalog=replace(model.catalog, user_features=users, item_features=items),
+        item_vectors=vectors,
+        item_bias_draws=biases,
+        item_bias=biases.mean(axis=1),
+        user_feature_vectors=of_users,
+        item_feature_vectors=of_items,
+    )
+
+
+def test_a_new_item_is_scored_by_its_features() -> None:
+    model, users = featured(), np.arange(30, dtype=np.int32)
+    as_the_cold_one = {"genres": GENRES[19], "length": AGES[19]}
+    cold = model.scores(users)[:, 19]
+    np.testing.assert_allclose(model.scores_of_new_item(as_the_cold_one), cold, rtol=1e-5)
+    as_a_list = {"genres": GENRES[19].split("|"), "length": float(AGES[19])}
+    np.testing.assert_allclose(model.scores_of_new_item(as_a_list), cold, rtol=1e-5)
+    assert np.abs(model.scores_of_new_item({"genres": "Comedy"}) - cold).max() > 0.1
+    np.testing.assert_array_equal(model.scores_of_new_item({}), model.without_item[:-1])
+    with pytest.raises(BadData, match="column 'genre'"):
+        model.scores_of_new_item({"genre": "Comedy"})
+    with pytest.raises(BadData, match="nothing of items beside ratings"):
+        made().scores_of_new_item({"genres": "Comedy"})
+
+
+def test_an_item_with_features_and_no_ratings_is_recommended() -> None:
+    model = featured()
+    assert model.rankable.all()
+    assert "19" in [line.item for line in model.recommend("3", 20)]
+    assert model.similar_items("19", 3)
+    assert not made().rankable[19]
+    nothing_known = replace(model.catalog, item_features=model.catalog.item_features.rows(np.full(20, -1)))
+    assert not replace(model, catalog=nothing_known).rankable[19]
+
+
+def test_feature_vectors_are_saved_and_fit_the_features(tmp_path: Path) -> None:
+    model = featured()
+    save(model, tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert isinstance(loaded, PosteriorModel)
+    new = {"genres": "Comedy", "length": 21}
+    np.testing.assert_array_equal(loaded.scores_of_new_item(new), model.scores_of_new_item(new))
+    assert loaded.recommend("3", 20) == model.recommend("3", 20)
+    for change in ({"item_features": None}, {"user_features": Features.of({"age": ["1", "2"] * 15})}):
+        with pytest.raises(BadArtifact, match="does not fit the features"):
+            PosteriorModel.of_arrays(replace(model.catalog, **change), model.scale, model.arrays())

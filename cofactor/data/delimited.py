@@ -67,14 +67,14 @@ def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
 
 
 def header_of(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
-    """Blank lines before it, delimiter and names of a table's header: the delimiter that makes a name one of `ids`.
+    """Blank lines before it, delimiter and names of a table's header.
 
-    Where none does, it is the one that makes most names. Raises BadData for an empty or binary file, another encoding.
+    The delimiter is the one that makes most names, one of them among the plain names `ids` if that can be. Raises
+    BadData for an empty or binary file, another encoding.
     """
     blank, lines = _first_lines(path, "a header, and a row for each id")
     headers = [(delimiter, _split(lines[0], delimiter)) for delimiter in DELIMITERS]
-    named = (one for one in headers if any(plain_name(name) in ids for name in one[1]))
-    return blank, *next(named, max(headers, key=lambda one: len(one[1])))
+    return blank, *max(headers, key=lambda one: (any(plain_name(name) in ids for name in one[1]), len(one[1])))
 
 
 def open_text(path: Path) -> IO[bytes]:

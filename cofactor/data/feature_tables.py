@@ -121,9 +121,9 @@ def featured(ratings: Ratings, table: Table, noun: Noun, name: str | None = None
 def _notes(table: Table, features: Features, known: Vocabulary, rated: int, noun: str, name: str) -> list[str]:
     notes = []
     if len(table.ids) > rated:
-        notes.append(f"{len(table.ids) - rated:,} {noun}s of {name} have no rating")
+        notes.append(f"{noun}s of {name} without a rating: {len(table.ids) - rated:,}")
     if len(known) > rated:
-        notes.append(f"{len(known) - rated:,} {noun}s are not in {name}")
+        notes.append(f"{noun}s without a row in {name}: {len(known) - rated:,}")
     used = {column.name for column in features.encoding.columns} if features.encoding else set()
     if unused := [column for column in table.columns if column not in used]:
         notes.append(f"no features in {', '.join(unused)} of {name}: hardly a value is shared by two {noun}s")

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -18,6 +18,7 @@ from cofactor.data.database import database, first_line
 from cofactor.data.feature_tables import Noun, featured, given_table, movielens_users, of_titles
 from cofactor.data.frames import FRAMES
 from cofactor.data.layouts import Layout, beside, choose
+from cofactor.data.lists import read_lists
 from cofactor.data.loading import Loaded, latest_rows, load
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.rejects import Rejected, load_carefully
@@ -37,6 +38,7 @@ def read(
     columns: Mapping[str, str] | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
+    layout: Literal["lists"] | None = None,
     user_features: str | os.PathLike[str] | object | None = None,
     item_features: str | os.PathLike[str] | object | None = None,
 ) -> Ratings:
@@ -54,15 +56,22 @@ def read(
     rows are written with line, column and reason to `rejected` (`<name>.rejected.csv` in the current folder) and
     counted in `origin`.
 
+    With `layout="lists"` the file has a line for each user, `user item item …`, and every value is 1.
+
     Features of users come from u.user or users.dat beside the ratings, those of items (year, genres) from the titles;
     in their place, `user_features` and `item_features` are tables with a column of ids and any others: a file with a
     header, or a frame (see `feature_tables`). Rows of ids that nobody rated are left out; `origin.notes` says so.
     """
     if bad_rows not in BAD_ROWS:
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
+    if layout not in (None, "lists"):
+        raise BadData(f"no layout called {layout!r}", "there is lists; others are found without a name")
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
-        ratings = reading.path(Path(source)) if isinstance(source, str | os.PathLike) else reading.frame(source)
+        if layout == "lists":
+            ratings = reading.lists(source)
+        else:
+            ratings = reading.path(Path(source)) if isinstance(source, str | os.PathLike) else reading.frame(source)
     return with_features(ratings, user_features, item_features, columns=columns)
 
 
@@ -97,6 +106,15 @@ class _Reading:
         with database(self.folder, "the table") as connection, naming("the table"):
             source = frame_source(connection, frame, self.columns)
             return self._ratings(connection, source, "table")
+
+    def lists(self, source: object) -> Ratings:
+        """The pairs of a file of lists."""
+        if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
+            raise BadData(f"{source}: no such file", "lists are in a file of text")
+        if self.columns or self.skip:
+            raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
+        with naming(str(source)):
+            return _unrepeated(read_lists(Path(source)), Rejected(0, None), Path(source).name)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""

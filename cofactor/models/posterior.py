@@ -90,11 +90,13 @@ class PosteriorModel(VectorModel):
             raise _damaged(f"'user_vectors' is {model.user_vectors.shape}, not {draws} draws of {width - 1}")
         if (model.day_vectors is None) != (model.first_day is None):
             raise _damaged("'day_vectors' or 'first_day' is missing")
-        for vectors, features in (("user_feature_vectors", "user_features"), ("item_feature_vectors", "item_features")):
-            if vectors in arrays:
-                known = getattr(catalog, features)
-                if known is None or len(known.names) != len(arrays[vectors]):
-                    raise _damaged(f"{vectors!r} does not fit the features that the model knows")
+        of_users, of_items = (
+            (catalog.user_features, "user_feature_vectors"),
+            (catalog.item_features, "item_feature_vectors"),
+        )
+        for known, name in (of_users, of_items):
+            if name in arrays and (known is None or len(known.names) != len(arrays[name])):
+                raise _damaged(f"{name!r} does not fit the features that the model knows")
         if model.noise.min() <= 0:
             raise _damaged("'noise' is not positive")
         for name in ("user_prior_precision", "item_prior_precision"):
