@@ -32,7 +32,7 @@ class PosteriorModel(VectorModel):
 
     An item's vector and bias in `item_vectors` and `item_bias` may be what each draw expects of them given all else in
     it, rather than what it drew (`drawn_item_vectors`, `item_bias_draws`): the mean over draws is the same in the end,
-    and nearer to it after few (Rao and Blackwell). Histories are folded in, and deviations taken, with those drawn.
+    and nearer to it after few (Rao and Blackwell). What a history says of a user, and a deviation, goes by those drawn.
 
     W = K + 1: [P_u, b_u], [Q_i, b_i] and [D_t, c_t] side by side. In `user_vectors` and `item_vectors` each draw's K
     columns are divided by √S, so that their dot product is the mean over draws.
@@ -200,13 +200,6 @@ class PosteriorModel(VectorModel):
 
     # Histories
 
-    def scores_from(self, histories: csr_array) -> Floats:
-        bias, vectors = self.fold_in(histories)
-        scores = vectors @ self._drawn_items.T
-        scores += self.item_bias_draws.mean(axis=1) + np.float32(self.mean)
-        scores += bias[:, None]
-        return scores
-
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, S·K) vectors, draw by draw; the mean of the users' prior for an empty history."""
         return side_by_side(self._given(histories))
@@ -217,9 +210,9 @@ class PosteriorModel(VectorModel):
         effects = np.zeros((history.nnz, len(items)))
         for draw, (precision, noise) in enumerate(self._priors):
             residual = self._residual(draw, history.indices, history.data)
-            design = self._design(draw, history.indices)
+            design = self._design(draw, history.indices, self._drawn_items)
             fewer = expected_without_each(without[:, draw], precision, noise, design, residual)
-            effects += (whole[draw] - fewer) @ self._design(draw, items).T
+            effects += (whole[draw] - fewer) @ self._design(draw, items, self.item_vectors).T
         return effects / len(self.noise)
 
     def _given(self, histories: csr_array) -> Doubles:
@@ -227,7 +220,7 @@ class PosteriorModel(VectorModel):
         users = self._expected(histories)
         for rows, items, ratings, inside in of_like_length(histories, users.shape[2]):
             for draw, (precision, noise) in enumerate(self._priors):
-                design = self._design(draw, items) * inside[:, :, None]
+                design = self._design(draw, items, self._drawn_items) * inside[:, :, None]
                 residual = self._residual(draw, items, ratings)
                 users[rows, draw] = expected(users[rows, draw], precision, noise, design, residual)
         return users
@@ -250,11 +243,11 @@ class PosteriorModel(VectorModel):
             means += (sets.sum(axis=0) - sets) / np.sqrt(max(1, len(items) - 1))
         return means
 
-    def _design(self, draw: int, items: Rows) -> Doubles:
-        """(…, W) x_i = [Q_i, 1] of a draw."""
+    def _design(self, draw: int, items: Rows, vectors: Floats) -> Doubles:
+        """(…, W) x_i = [Q_i, 1] of a draw, in vectors of items."""
         rank = self.user_prior_mean.shape[1] - 1
         design = np.ones((*items.shape, rank + 1))
-        design[..., :-1] = self._drawn_items[:, draw * rank : (draw + 1) * rank][items]
+        design[..., :-1] = vectors[:, draw * rank : (draw + 1) * rank][items]
         design[..., :-1] *= np.sqrt(len(self.noise))
         return design
 
@@ -278,7 +271,7 @@ class PosteriorModel(VectorModel):
         return one_by_one(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
 
     def _item_draws(self, rows: Rows) -> Floats:
-        return one_by_one(rows, self.item_vectors, self.item_bias_draws, self.item_prior_mean)
+        return one_by_one(rows, self._drawn_items, self.item_bias_draws, self.item_prior_mean)
 
     def _day_draws(self, times: Times | None) -> Floats:
         """(m, S, W) [D_t, c_t] of (m,) times, zeros where a day has none; (1, S, W) zeros without times."""
