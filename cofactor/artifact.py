@@ -1,9 +1,11 @@
 """A saved model is a folder that `ls` and `cat` can explain; loading it runs no code from it.
 
 manifest.json      what it is, and dtype, shape and SHA-256 of every array and file
-model.safetensors  the arrays of the model, and of the training ratings as history.indptr, .indices, .data
+model.safetensors  the arrays of the model, and of the training ratings as history.indptr, .indices, .data; features of
+                   users and items, where there are, likewise as features.user and features.item
 users.parquet      ids by row
 items.parquet      ids, titles and genres by row
+features.parquet   what the features mean, where there are
 README.md          a card a person can read
 """
 
@@ -20,13 +22,13 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from scipy.sparse import csr_array
 
 from cofactor import manifest as manifests
 from cofactor import tensors
 from cofactor.arrays import Array, Strings
-from cofactor.data import folders
+from cofactor.data import feature_recipe, folders
 from cofactor.data.database import first_line
+from cofactor.data.features import Features
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
@@ -34,10 +36,12 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.posterior import PosteriorModel
 
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
 FILES = (ARRAYS, USERS, ITEMS, CARD)
-HISTORY = "history."
+OPTIONAL = (feature_recipe.FILE,)
+HISTORY, FEATURES = "history", {"user": "features.user", "item": "features.item"}
 
 
 def save(
@@ -110,12 +114,11 @@ def load(path: str | Path) -> Model:
     _check_files(folder, manifest["files"])
     arrays = tensors.read(folder / ARRAYS)
     _check_arrays(folder, arrays, manifest["arrays"])
-    for name in FILES:
-        if folders.digest(folder / name) != manifest["files"][name]["sha256"]:
+    for name, described in manifest["files"].items():
+        if folders.digest(folder / name) != described["sha256"]:
             raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
     try:
-        history = {name.removeprefix(HISTORY): arrays.pop(name) for name in list(arrays) if name.startswith(HISTORY)}
-        catalog = _catalog(folder, manifest, history)
+        catalog = _catalog(folder, manifest, arrays)
         scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))
         return KINDS[manifest["kind"]].of_arrays(catalog, scale, arrays)
     except CofactorError as error:
@@ -143,9 +146,10 @@ def _described(model: Model) -> dict[str, Any]:
 
 def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
     catalog = model.catalog
-    rows = np.int32 if catalog.history.nnz < 1 << 31 else np.int64
-    history = catalog.history.indptr.astype(rows), catalog.history.indices.astype(rows), catalog.history.data
-    arrays = model.arrays() | {HISTORY + n: a for n, a in zip(("indptr", "indices", "data"), history, strict=True)}
+    features = _features(catalog)
+    arrays = model.arrays() | tensors.parts(HISTORY, catalog.history)
+    for noun, one in features.items():
+        arrays |= tensors.parts(FEATURES[noun], one.matrix)
     digests = tensors.write(folder / ARRAYS, arrays)
     content["arrays"] = {
         name: {"dtype": str(array.dtype), "shape": array.shape, "sha256": digests[name]}
@@ -153,11 +157,19 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     }
     _write_ids(folder / USERS, catalog.users, {})
     _write_ids(folder / ITEMS, catalog.items, {"title": catalog.titles, "genres": catalog.genres})
+    if features:
+        feature_recipe.write_recipe(folder / feature_recipe.FILE, features)
     (folder / CARD).write_text(manifests.card(content, name), encoding="utf-8")
     content["files"] = {
-        file: {"bytes": (folder / file).stat().st_size, "sha256": folders.digest(folder / file)} for file in FILES
+        file: {"bytes": (folder / file).stat().st_size, "sha256": folders.digest(folder / file)}
+        for file in (*FILES, *(OPTIONAL if features else ()))
     }
     manifests.write(folder / manifests.NAME, content)
+
+
+def _features(catalog: Catalog) -> dict[str, Features]:
+    both = {"user": catalog.user_features, "item": catalog.item_features}
+    return {noun: features for noun, features in both.items() if features is not None}
 
 
 def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | None]) -> None:
@@ -178,18 +190,18 @@ def _check_replaceable(target: Path) -> None:
     if not manifests.names_a_model(target / manifests.NAME):
         raise BadArtifact(f"{target} holds something that is not a cofactor model", hint)
     for one in target.iterdir():
-        if one.name not in (*FILES, manifests.NAME):
+        if one.name not in (*FILES, *OPTIONAL, manifests.NAME):
             raise BadArtifact(f"{target} holds {one.name[:60]!r} beside a model and is not replaced", hint)
 
 
 def _check_files(folder: Path, described: Mapping[str, Any]) -> None:
-    for name in described.keys() ^ set(FILES):
+    for name in (described.keys() - set(OPTIONAL)) ^ set(FILES):
         what = "is not described in" if name in FILES else "is no file of a model, but in"
         raise manifests.bad(folder / manifests.NAME, f"is wrong: {name[:60]!r} {what} it")
     for one in sorted(folder.iterdir()):
-        if one.name not in (*FILES, manifests.NAME):
+        if one.name not in (*described, manifests.NAME):
             raise BadArtifact(f"{folder} holds an unknown file {one.name[:60]!r}", "remove it, or save the model again")
-    for name in FILES:
+    for name in described:
         file = folder / name
         if not file.is_symlink() and not file.exists():
             raise manifests.bad(file, "is missing")
@@ -210,21 +222,42 @@ def _check_arrays(folder: Path, arrays: Mapping[str, Array], described: Mapping[
             raise manifests.bad(folder / ARRAYS, f"holds other numbers in {name!r} than were saved")
 
 
-def _catalog(folder: Path, manifest: Mapping[str, Any], history: Mapping[str, Array]) -> Catalog:
+def _catalog(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> Catalog:
+    """What the model remembers; its arrays are taken out of those of the file."""
     counts, ratings = manifest["counts"], manifest["ratings"]
     users = _read_ids(folder / USERS, counts["users"], {"id"})
     items = _read_ids(folder / ITEMS, counts["items"], {"id", "title", "genres"})
+    history = tensors.matrix(arrays, HISTORY, (counts["users"], counts["items"]))
+    if history.nnz != counts["ratings"]:
+        raise BadArtifact(f"the history has {history.nnz:,} ratings, not as described", "save the model again")
+    features = _read_features(folder, manifest, arrays)
     lowest, highest = ratings["scale"]
     return Catalog(
         Vocabulary(users["id"], "user"),
         Vocabulary(items["id"], "item"),
-        _history(history, (counts["users"], counts["items"]), counts["ratings"]),
+        history,
         (float(lowest), float(highest)),
         ratings["step"],
         items.get("title"),
         items.get("genres"),
         manifest["split"],
+        features.get("user"),
+        features.get("item"),
     )
+
+
+def _read_features(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, Features]:
+    if feature_recipe.FILE not in manifest["files"]:
+        return {}
+    path, rows = folder / feature_recipe.FILE, {noun: manifest["counts"][f"{noun}s"] for noun in FEATURES}
+    try:
+        recipes = feature_recipe.read_recipe(path)
+    except duckdb.Error as error:
+        raise manifests.bad(path, f"cannot be read: {first_line(error)}") from None
+    return {
+        noun: feature_recipe.features_of(recipe, tensors.matrix(arrays, FEATURES[noun], (rows[noun], len(recipe[0]))))
+        for noun, recipe in recipes.items()
+    }
 
 
 def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
@@ -245,21 +278,4 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
     return {name: np.ma.getdata(column) for name, column in columns.items()}
 
 
-def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_array:
-    """The training ratings over mapped arrays, each index checked."""
-    if parts.keys() != {"indptr", "indices", "data"}:
-        raise BadArtifact("the history is incomplete", "save the model again")
-    indptr, indices, data = parts["indptr"], parts["indices"], parts["data"]
-    right = indptr.shape == (shape[0] + 1,) and indices.shape == (n,) and data.shape == (n,)
-    right = right and indptr.dtype == indices.dtype and indptr.dtype.kind == "i" and data.dtype == np.float32
-    right = right and indptr[0] == 0 and indptr[-1] == n and bool((indptr[1:] >= indptr[:-1]).all())
-    if right and n:
-        rises = np.append(indices[1:] > indices[:-1], True)
-        rises[indptr[(indptr > 0) & (indptr <= n)] - 1] = True  # the last item of a user
-        right = indices.min() >= 0 and indices.max() < shape[1] and bool(rises.all()) and bool(np.isfinite(data).all())
-    if not right:
-        raise BadArtifact("the history is no matrix of users and items", "the folder is damaged: save the model again")
-    return csr_array((data, indices, indptr), shape=shape)
-
-
-KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}
+KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel, PosteriorModel)}

@@ -8,10 +8,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from cofactor.artifact import load
+from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
+from cofactor.models.posterior import PosteriorModel
 from tests.conftest import Run
+from tests.toys import posterior
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +194,53 @@ def test_a_missing_pairs_file(saved: Path, run: Run, tmp_path: Path) -> None:
     done = run("predict", saved / "baseline", tmp_path / "pairs.csv")
     assert done.exit_code == 2
     assert "no such file" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model that knows days and deviations."""
+    folder = tmp_path_factory.mktemp("dated") / "model"
+    save(posterior(), folder)
+    return folder
+
+
+TIMES = ("360000", "1970-01-05", "1970-01-05T04:00:00+00:00", "345600.5", "")
+
+
+def test_a_model_of_draws_predicts_at_the_time_and_tells_the_deviation(dated: Path, run: Run, tmp_path: Path) -> None:
+    model = load(dated)
+    assert isinstance(model, PosteriorModel)
+    file = pairs(tmp_path / "p.csv", "user,item,timestamp\n" + "".join(f"3,5,{time}\n" for time in TIMES))
+    table = tmp_path / "p.parquet"
+    duckdb.sql(f"COPY (SELECT 3 AS user, 5 AS item, make_timestamp(unnest([345600000000, NULL])) AS time) TO '{table}'")
+    user, item = np.array([3, 3]), np.array([5, 5])
+    at_a_time = np.array([4 * 86400, -1])  # the second is no day that the model knows
+    expected, deviation = model.predict(user, item, at_a_time), model.deviation(user, item, at_a_time)
+    assert abs(expected[0] - expected[1]) > 0.1
+    for one, which in ((file, [0, 0, 0, 0, 1]), (table, [0, 1])):
+        rows = list(csv.DictReader(run("predict", dated, one).stdout.splitlines()))
+        assert list(rows[0]) == ["user", "item", "prediction", "deviation", "fallback"]
+        assert [float(row["prediction"]) for row in rows] == pytest.approx(expected[which], abs=1e-4)
+        assert [float(row["deviation"]) for row in rows] == pytest.approx(deviation[which], abs=1e-4)
+        rows = json.loads(run("predict", dated, one, "--column", "time=", "--json").stdout)["predictions"]
+        assert [row["prediction"] for row in rows] == pytest.approx([expected[1]] * len(which), abs=1e-4)
+        assert [row["deviation"] for row in rows] == pytest.approx([deviation[1]] * len(which), abs=1e-4)
+
+
+def test_a_pair_the_model_does_not_know_has_a_deviation(dated: Path, run: Run, tmp_path: Path) -> None:
+    file = pairs(tmp_path / "p.csv", "user,item\nnobody,5\n29,5\n3,nothing\n3,19\n")
+    rows = json.loads(run("predict", dated, file, "--json").stdout)["predictions"]
+    assert [row["fallback"] for row in rows] == ["user", "user", "item", "item"]
+    for unknown, cold in (rows[:2], rows[2:]):
+        for name in ("prediction", "deviation"):
+            assert unknown[name] == pytest.approx(cold[name], abs=1e-5)
+
+
+def test_a_time_that_is_none(dated: Path, saved: Path, run: Run, tmp_path: Path) -> None:
+    for time in ("yesterday", "12/24/2019", "9" * 30):
+        file = pairs(tmp_path / "p.csv", f"user,item,date\n3,5,0\n3,6,{time}\n")
+        done = run("predict", dated, file)
+        assert done.exit_code == 2
+        assert f"p.csv: line 3: {time!r} is no time" in done.stderr
+        assert "--column time=" in done.stderr
+        assert run("predict", saved / "baseline", file).exit_code == 0, "it makes no use of times"

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
+from cofactor.models.posterior import PosteriorModel
 
 
 def checkerboard(n_users: int = 60, n_items: int = 60, seed: int = 0) -> tuple[Ratings, Ratings]:
@@ -56,3 +58,38 @@ def factors(ratings: Ratings, rank: int = 3, l2: float = 0.02, sweeps: int = 6) 
         items = FactorModel(catalog, None, mean, items[0], users[0], items[1], users[1], l2, l2).fold_in(by_item)
     users = FactorModel(catalog, None, mean, users[0], items[0], users[1], items[1], l2, l2).fold_in(by_user)
     return FactorModel(catalog, ratings.scale, mean, users[0], items[0], users[1], items[1], l2, l2)
+
+
+def posterior(n_draws: int = 3, rank: int = 2) -> PosteriorModel:
+    """A model of random draws for the ratings of `noise`, whose cold user and item are what their prior expects.
+
+    It knows four days from the third after 1970-01-01 on, of which the third has no ratings.
+    """
+    ratings, rng = noise(), np.random.default_rng(0)
+    n_users, n_items, width = len(ratings.users), len(ratings.items), rank + 1
+
+    def random(*shape: int) -> Floats:
+        return rng.normal(0, 0.5, shape).astype(np.float32)
+
+    users, items, root = random(n_users, n_draws, width), random(n_items, n_draws, width), np.float32(np.sqrt(n_draws))
+    users[-1], items[-1] = random(n_draws, width), random(n_draws, width)
+    precisions = [a @ a.transpose(0, 2, 1) + np.eye(width, dtype=np.float32) for a in random(2, n_draws, width, width)]
+    return PosteriorModel(
+        ratings.catalog,
+        ratings.scale,
+        3.0,
+        users[:, :, rank].mean(axis=1),
+        items[:, :, rank].mean(axis=1),
+        users[:, :, :rank].reshape(n_users, -1) / root,
+        items[:, :, :rank].reshape(n_items, -1) / root,
+        users[:, :, rank],
+        items[:, :, rank],
+        rng.uniform(0.5, 1.5, n_draws).astype(np.float32),
+        users[-1],
+        precisions[0],
+        items[-1],
+        precisions[1],
+        set_vectors=random(n_items, n_draws, width),
+        day_vectors=random(4, n_draws, width) * np.array([1, 1, 0, 1], np.float32)[:, None, None],
+        first_day=3.0,
+    )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -67,6 +67,15 @@ def reading_options(command: F) -> F:
             metavar="ROLE=NAME",
             help="The column of user, item, rating or time, such as user=CustomerID. Repeatable.",
         ),
+        click.option("--layout", type=click.Choice(["lists"]), help="lists: a line for each user, `user item item …`."),
+        *(
+            click.option(
+                f"--{noun}-features",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help=f"A table of what is known of {noun}s: a CSV, TSV or Parquet file with a column of their ids.",
+            )
+            for noun in ("item", "user")
+        ),
     ):
         command = option(command)
     return command
@@ -80,12 +89,16 @@ class Source:
     folder: Path
     columns: dict[str, str]
     bad_rows: str
+    layout: Literal["lists"] | None = None
+    user_features: Path | None = None
+    item_features: Path | None = None
 
     @classmethod
     def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
         """From the argument and the reading options, which are taken out of `options`."""
-        columns = named_columns(options.pop("columns"))
-        return cls(data or MADE, options.pop("data_folder"), columns, options.pop("bad_rows"))
+        columns, folder = named_columns(options.pop("columns")), options.pop("data_folder")
+        more = {name: options.pop(name) for name in ("bad_rows", "layout", "user_features", "item_features")}
+        return cls(data or MADE, folder, columns, **more)
 
     @classmethod
     def of_model(cls, manifest: dict[str, Any], data: str | None, options: dict[str, Any]) -> "Source":
@@ -104,6 +117,9 @@ class Source:
         """The argument and its options as a shell takes them."""
         options = [f"--column={role}={name}" for role, name in self.columns.items()]
         options += ["--bad-rows=skip"] if self.bad_rows == "skip" else []
+        options += [f"--layout={self.layout}"] if self.layout else []
+        options += [f"--user-features={self.user_features}"] if self.user_features else []
+        options += [f"--item-features={self.item_features}"] if self.item_features else []
         return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
 
     def path(self) -> Path:
@@ -151,7 +167,7 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
         _refuse_splits(source.path())
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
-        ratings = made().ratings if source.data == MADE else _read(source)
+        ratings = _made_ratings(source) if source.data == MADE else _read(source)
     console.print(f"{source.name}: {summary(ratings)}; {time.perf_counter() - started:.1f} s", markup=False)
     return ratings
 
@@ -167,6 +183,13 @@ def _refuse_splits(path: Path) -> None:
         raise BadData(f"{path} holds {len(inside)} splits", f"name one of them, as in {inside[0]}")
 
 
+def _refuse_features(source: Source) -> None:
+    from cofactor.errors import BadData
+
+    if source.user_features or source.item_features:
+        raise BadData(f"{source.data} is a split already, with features or without", "give them to cofactor split")
+
+
 def summary(ratings: "Ratings") -> str:
     """One line: what was read, and what was left out and why."""
     users, items = len(ratings.users), len(ratings.items)
@@ -178,16 +201,21 @@ def summary(ratings: "Ratings") -> str:
     if origin is not None and origin.rejected:
         where = f", written to {origin.rejected_file}" if origin.rejected_file else ""
         said.append(f"{origin.rejected:,} bad rows left out{where}")
+    for noun, features in (("user", ratings.user_features), ("item", ratings.item_features)):
+        if features is not None:
+            said.append(f"{len(features.names):,} features of {noun}s")
+    said += origin.notes if origin is not None else ()
     return "; ".join(said)
 
 
-def left_out(ratings: "Ratings") -> dict[str, int | str | None] | None:
+def left_out(ratings: "Ratings") -> dict[str, int | str | list[str] | None] | None:
     """What reading met and left out, as JSON; None where the ratings were not read just now."""
     origin = ratings.origin
     if origin is None:
         return None
     file = None if origin.rejected_file is None else str(origin.rejected_file)
-    return {"rows": origin.rows, "repeated": origin.duplicates, "rejected": origin.rejected, "rejected_file": file}
+    counts = {"rows": origin.rows, "repeated": origin.duplicates, "rejected": origin.rejected}
+    return {**counts, "rejected_file": file, "notes": list(origin.notes)}
 
 
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
@@ -197,6 +225,7 @@ def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple
     from cofactor.data.split_folder import MANIFEST
 
     if source.data != MADE and (source.path() / MANIFEST).is_file():
+        _refuse_features(source)
         with waiting(console, f"reading {source.name}"):
             parts = load_split(source.path())
         console.print(f"{source.name}: {parts!r}", markup=False)
@@ -225,7 +254,23 @@ def open_split_of(manifest: dict[str, Any], source: Source, console: "Console") 
 def _read(source: Source) -> "Ratings":
     from cofactor.data.read import read
 
-    return read(source.path(), columns=source.columns or None, bad_rows=source.bad_rows)
+    return read(
+        source.path(),
+        columns=source.columns or None,
+        bad_rows=source.bad_rows,
+        layout=source.layout,
+        user_features=source.user_features,
+        item_features=source.item_features,
+    )
+
+
+def _made_ratings(source: Source) -> "Ratings":
+    ratings = made().ratings
+    if source.user_features is None and source.item_features is None:
+        return ratings
+    from cofactor.data.read import with_features
+
+    return with_features(ratings, source.user_features, source.item_features, columns=source.columns)
 
 
 def made() -> "Made":

@@ -26,8 +26,8 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
 
     loaded = load(model)
     catalog = loaded.catalog
-    pair = (np.array([row], dtype=np.int32) for row in (catalog.users.row(user), catalog.items.row(item)))
-    score = float(loaded.predict(*pair)[0])
+    users, items = (np.array([row], dtype=np.int32) for row in (catalog.users.row(user), catalog.items.row(item)))
+    score = float(loaded.predict(users, items)[0])
     because = loaded.explain(user, item, n)
     title = catalog.title(catalog.items.row(item))
     if as_json:

@@ -17,8 +17,6 @@ from cofactor.cli.screen import as_json, messages, print_json, quietly
 if TYPE_CHECKING:
     from cofactor.cli.pairs import Answer
 
-COLUMNS = ("user", "item", "prediction", "fallback")
-
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -29,7 +27,7 @@ COLUMNS = ("user", "item", "prediction", "fallback")
     "columns",
     multiple=True,
     metavar="ROLE=NAME",
-    help="The column of user or item. Repeatable.",
+    help="The column of user, item or time. Repeatable.",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead of stdout.")
 @as_json
@@ -37,18 +35,22 @@ COLUMNS = ("user", "item", "prediction", "fallback")
 def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
     """Predicted ratings of the pairs in PAIRS (CSV, TSV or Parquet with columns user and item), as CSV.
 
+    A model that knows days takes that of each rating from a column of times, where there is one. A model that can tell
+    adds the column `deviation`: the standard deviation of the rating around its prediction.
+
     The column `fallback` names which of user and item had no rating in training, and is empty where both had: such a
     user gets what an empty history gets, such an item what is left of the formula without it.
     """
     from cofactor.artifact import load
-    from cofactor.cli.pairs import answers
+    from cofactor.cli.pairs import answers, columns_of
 
-    answered = _begun(answers(load(model), pairs, named_columns(columns)))
+    loaded = load(model)
+    answered, names = _begun(answers(loaded, pairs, named_columns(columns))), columns_of(loaded)
     if as_json and out is None:
-        print_json({"predictions": [dict(zip(COLUMNS, one, strict=True)) for one in answered]})
+        print_json({"predictions": [{name: getattr(one, name) for name in names} for one in answered]})
         return
     with nullcontext(sys.stdout) if out is None else _whole(out) as file:
-        counts = _write(answered, file)
+        counts = _write(answered, names, file)
     if as_json:
         print_json({"file": str(out), **counts})
     messages(quiet).print(f"{counts['pairs']:,} pairs, {counts['fallback']:,} of them by fallback")
@@ -73,12 +75,13 @@ def _whole(path: Path) -> "Iterator[TextIO]":
         working.unlink(missing_ok=True)
 
 
-def _write(answers: "Iterator[Answer]", file: TextIO) -> dict[str, int]:
+def _write(answers: "Iterator[Answer]", names: list[str], file: TextIO) -> dict[str, int]:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(names)
     counts = {"pairs": 0, "fallback": 0}
-    for user, item, prediction, fallback in answers:
-        writer.writerow((user, item, "" if prediction is None else f"{prediction:.4f}", fallback))
+    for answer in answers:
+        cells = (getattr(answer, name) for name in names)
+        writer.writerow("" if one is None else f"{one:.4f}" if isinstance(one, float) else one for one in cells)
         counts["pairs"] += 1
-        counts["fallback"] += bool(fallback)
+        counts["fallback"] += bool(answer.fallback)
     return counts

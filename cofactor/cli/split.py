@@ -69,7 +69,8 @@ def _made(
 
 def _refuse_ignored(chosen: str | None) -> None:
     """An option that has no say here was meant to have one: folds and published splits bring their own test parts."""
-    ignored = {"--folds": ("kind", "test_share"), "--published": ("kind", "test_share", "columns", "bad_rows")}
+    unread = ("columns", "bad_rows", "layout", "user_features", "item_features")
+    ignored = {"--folds": ("kind", "test_share"), "--published": ("kind", "test_share", *unread)}
     context = click.get_current_context()
     for name in ignored.get(chosen or "", ()):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:

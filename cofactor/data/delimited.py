@@ -6,12 +6,12 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from cofactor.data.columns import REQUIRED, ROLES, checked_choice, find_columns
+from cofactor.data.columns import REQUIRED, ROLES, checked_choice, find_columns, plain_name
 from cofactor.errors import BadData
 
 DELIMITERS = ("::", "\t", ";", "|", ",")  # where two fit equally well, the first of them
@@ -66,6 +66,17 @@ def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
     return _described(lines, Form(delimiter, False, blank, width, dict(zip(ROLES, range(width), strict=False))))
 
 
+def header_of(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
+    """Blank lines before it, delimiter and names of a table's header.
+
+    The delimiter is the one that makes most names, one of them among the plain names `ids` if that can be. Raises
+    BadData for an empty or binary file, another encoding.
+    """
+    blank, lines = _first_lines(path, "a header, and a row for each id")
+    headers = [(delimiter, _split(lines[0], delimiter)) for delimiter in DELIMITERS]
+    return blank, *max(headers, key=lambda one: (any(plain_name(name) in ids for name in one[1]), len(one[1])))
+
+
 def open_text(path: Path) -> IO[bytes]:
     """The bytes of a text file, unpacked where it is gzipped."""
     return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")
@@ -82,7 +93,7 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None
 
 
-def _first_lines(path: Path) -> tuple[int, list[str]]:
+def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tuple[int, list[str]]:
     """How many blank lines a file begins with, and up to 100 lines that are not blank."""
     try:
         with open_text(path) as file:
@@ -97,7 +108,7 @@ def _first_lines(path: Path) -> tuple[int, list[str]]:
         lines.pop()  # cut in the middle
     written = [line.rstrip("\n") for line in lines if line.strip()]
     if not written:
-        raise BadData("the file is empty", "it needs lines of user, item, rating")
+        raise BadData("the file is empty", f"it needs {holds}")
     return next(number for number, line in enumerate(lines) if line.strip()), written[:100]
 
 

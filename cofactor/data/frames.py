@@ -7,6 +7,7 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.columns import find_columns
+from cofactor.data.features import cell
 from cofactor.errors import BadData
 
 FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
@@ -14,7 +15,7 @@ FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
 
 def columns_of(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
     """The columns of the roles, each (n,), by role; raises BadData for what is no table of ratings."""
-    table: Any = frame.collect() if hasattr(frame, "collect_schema") and hasattr(frame, "collect") else frame
+    table: Any = _collected(frame)
     names = _names(table)
     where = find_columns([str(name) for name in names], columns)
     found = {role: _array(table[names[place]]) for role, place in where.items()}
@@ -22,6 +23,23 @@ def columns_of(frame: object, columns: Mapping[str, str] | None) -> dict[str, Ar
     if len(set(lengths.values())) > 1:
         raise BadData(f"columns of different lengths: {', '.join(f'{n:,} of {role}' for role, n in lengths.items())}")
     return found
+
+
+def texts_of(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
+    """All columns as the texts of their cells by name, None for what is missing; and which were text already."""
+    table: Any = _collected(frame)
+    arrays = {str(name): _plain(table[name]) for name in _names(table)}
+    cells = {
+        name: [None if _missing(value) else cell(value) for value in column.tolist()] for name, column in arrays.items()
+    }
+    if len(set(map(len, cells.values()))) > 1:
+        raise BadData("columns of different lengths", "each has one value a row")
+    return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
+
+
+def _collected(frame: object) -> object:
+    table: Any = frame
+    return table.collect() if hasattr(table, "collect_schema") and hasattr(table, "collect") else frame
 
 
 def _names(table: Any) -> list[Any]:
@@ -34,9 +52,7 @@ def _names(table: Any) -> list[Any]:
 
 def _array(column: Any) -> Array:
     """One column as numbers, as times to the microsecond, or as text with None where a value is missing."""
-    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
-    if array.ndim != 1:
-        raise BadData(f"a column of shape {array.shape}", "each column is one value a row")
+    array = _plain(column)
     if array.dtype.kind == "M":
         return array.astype("datetime64[us]")
     if array.dtype.kind in "biuf" and array.dtype != np.float16:
@@ -44,6 +60,13 @@ def _array(column: Any) -> Array:
     texts = np.empty(len(array), dtype=object)
     texts[:] = [None if _missing(value) else _text(value) for value in array.tolist()]
     return texts
+
+
+def _plain(column: Any) -> Array:
+    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if array.ndim != 1:
+        raise BadData(f"a column of shape {array.shape}", "each column is one value a row")
+    return array
 
 
 def _text(value: Any) -> str:

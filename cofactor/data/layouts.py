@@ -1,4 +1,4 @@
-"""Where the ratings and the titles lie in a folder or a zip: MovieLens' own layouts and what is like them."""
+"""Where ratings, titles and users lie in a folder or a zip: MovieLens' own layouts and what is like them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ RATINGS = ("u.data", "ratings.dat", "ratings.csv", "ratings.tsv", "ratings.parqu
 LIKE_RATINGS = ("ratings*.csv", "ratings*.parquet", "ratings*.dat", "ratings*.tsv", "ratings*.gz", "ratings*.txt")
 TABLES = ("*.csv", "*.tsv", "*.parquet", "*.dat", "*.data", "*.csv.gz", "*.tsv.gz", "*.rating", "*.inter")
 TITLES = ("u.item", "movies.dat", "movies.csv", "items.csv", "items.parquet", "movies.parquet")
+USERS = ("u.user", "users.dat")
 TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv")  # beside a file that is called {stem}
 OTHER = (
     *("users.*", "tags.*", "links.*", "genome-*", "README*", "u.*", "*.items.parquet", "*.items.csv"),
@@ -25,10 +26,11 @@ class Layout:
     ratings: str
     titles: str | None = None
     genres: str | None = None  # the names of u.item's genre columns
+    users: str | None = None  # age, gender, occupation and zip code of users
 
 
 def choose(names: Sequence[str]) -> Layout:
-    """The ratings among the files of a folder or zip and the titles beside them.
+    """The ratings among the files of a folder or zip, and the titles and users beside them.
 
     Files nearer to the top come first. Raises BadData where no file, or more than one, could be the ratings.
     """
@@ -46,14 +48,15 @@ def choose(names: Sequence[str]) -> Layout:
 
 
 def beside(ratings: str, names: Sequence[str]) -> Layout:
-    """The layout of a given file of ratings with the titles in the same folder."""
+    """The layout of a given file of ratings with the titles and users in the same folder."""
     folder = PurePosixPath(ratings).parent
     stem = PurePosixPath(ratings).name.removesuffix(".gz").rpartition(".")[0]
     candidates = [pattern.format(stem=stem) for pattern in TITLES_OF] + list(TITLES)
     present = {PurePosixPath(name).name: name for name in names if PurePosixPath(name).parent == folder}
     titles = next((present[name] for name in candidates if name in present and present[name] != ratings), None)
     genres = present.get("u.genre") if titles and titles.endswith("u.item") else None
-    return Layout(ratings, titles, genres)
+    users = next((present[name] for name in USERS if name in present and present[name] != ratings), None)
+    return Layout(ratings, titles, genres, users)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

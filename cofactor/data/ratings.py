@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data.features import Features
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
@@ -26,6 +27,7 @@ class Origin:
     duplicates: int = 0  # earlier ratings of a pair that was rated again
     rejected: int = 0  # lines that could not be used
     rejected_file: Path | None = None  # where they were written
+    notes: tuple[str, ...] = ()  # what was not used of tables of features
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,8 @@ class Ratings:
     genres: Strings | None = None  # (n_items,) "Comedy|Drama"
     split: str | None = None  # fingerprint of the split these rows are a part of
     origin: Origin | None = None
+    user_features: Features | None = None  # of n_users rows
+    item_features: Features | None = None  # of n_items rows
 
     def __post_init__(self) -> None:
         for name, dtype in (("user", np.int32), ("item", np.int32), ("value", np.float32), ("time", np.int64)):
@@ -71,6 +75,10 @@ class Ratings:
             column = getattr(self, name)
             if column is not None and column.shape != (len(self.items),):
                 raise BadData(f"{len(column):,} {name} for {len(self.items):,} items")
+        for name, vocabulary in (("user", self.users), ("item", self.items)):
+            features = getattr(self, f"{name}_features")
+            if features is not None and len(features) != len(vocabulary):
+                raise BadData(f"features of {len(features):,} {name}s for {len(vocabulary):,}")
         if self.scale == (0.0, 0.0) and len(self.value):
             object.__setattr__(self, "scale", (float(self.value.min()), float(self.value.max())))
             object.__setattr__(self, "step", step_of(self.value))
@@ -128,13 +136,22 @@ class Ratings:
     def catalog(self) -> "Catalog":
         """What a model trained on these ratings remembers of them."""
         return Catalog(
-            self.users, self.items, self.by_user(), self.scale, self.step, self.titles, self.genres, self.split
+            self.users,
+            self.items,
+            self.by_user(),
+            self.scale,
+            self.step,
+            self.titles,
+            self.genres,
+            self.split,
+            self.user_features,
+            self.item_features,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """What a model remembers of its training ratings: the ids, what each user has rated, titles, scale and split."""
+    """What a model remembers of its training ratings: ids, what each user has rated, titles, features, scale, split."""
 
     users: Vocabulary
     items: Vocabulary
@@ -144,6 +161,8 @@ class Catalog:
     titles: Strings | None = None  # (n_items,)
     genres: Strings | None = None  # (n_items,)
     split: str | None = None
+    user_features: Features | None = None  # of n_users rows
+    item_features: Features | None = None  # of n_items rows
 
     @cached_property
     def item_counts(self) -> Rows:

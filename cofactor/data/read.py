@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
 from cofactor.data.culprit import naming
 from cofactor.data.database import database, first_line
+from cofactor.data.feature_tables import Noun, featured, given_table, movielens_users, of_titles
 from cofactor.data.frames import FRAMES
 from cofactor.data.layouts import Layout, beside, choose
+from cofactor.data.lists import read_lists
 from cofactor.data.loading import Loaded, latest_rows, load
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.rejects import Rejected, load_carefully
@@ -36,6 +38,9 @@ def read(
     columns: Mapping[str, str] | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
+    layout: Literal["lists"] | None = None,
+    user_features: str | os.PathLike[str] | object | None = None,
+    item_features: str | os.PathLike[str] | object | None = None,
 ) -> Ratings:
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
@@ -50,14 +55,42 @@ def read(
     says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
     rows are written with line, column and reason to `rejected` (`<name>.rejected.csv` in the current folder) and
     counted in `origin`.
+
+    With `layout="lists"` the file has a line for each user, `user item item …`, and every value is 1.
+
+    Features of users come from u.user or users.dat beside the ratings, those of items (year, genres) from the titles;
+    in their place, `user_features` and `item_features` are tables with a column of ids and any others: a file with a
+    header, or a frame (see `feature_tables`). Rows of ids that nobody rated are left out; `origin.notes` says so.
     """
     if bad_rows not in BAD_ROWS:
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
+    if layout not in (None, "lists"):
+        raise BadData(f"no layout called {layout!r}", "there is lists; others are found without a name")
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
-        if isinstance(source, str | os.PathLike):
-            return reading.path(Path(source))
-        return reading.frame(source)
+        if layout == "lists":
+            ratings = reading.lists(source)
+        else:
+            ratings = reading.path(Path(source)) if isinstance(source, str | os.PathLike) else reading.frame(source)
+    return with_features(ratings, user_features, item_features, columns=columns)
+
+
+def with_features(
+    ratings: Ratings,
+    users: str | os.PathLike[str] | object | None = None,
+    items: str | os.PathLike[str] | object | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+) -> Ratings:
+    """The ratings with the features of tables of users and items, in place of those they have; as in `read`."""
+    tables: tuple[tuple[Noun, object], ...] = (("user", users), ("item", items))
+    for noun, source in tables:
+        if source is None:
+            continue
+        name = Path(source).name if isinstance(source, str | os.PathLike) else f"the table of {noun}s"
+        with naming(str(source) if isinstance(source, str | os.PathLike) else name):
+            ratings = featured(ratings, given_table(source, noun, (columns or {}).get(noun)), noun, name)
+    return ratings
 
 
 class _Reading:
@@ -73,6 +106,15 @@ class _Reading:
         with database(self.folder, "the table") as connection, naming("the table"):
             source = frame_source(connection, frame, self.columns)
             return self._ratings(connection, source, "table")
+
+    def lists(self, source: object) -> Ratings:
+        """The pairs of a file of lists."""
+        if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
+            raise BadData(f"{source}: no such file", "lists are in a file of text")
+        if self.columns or self.skip:
+            raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
+        with naming(str(source)):
+            return _unrepeated(read_lists(Path(source)), Rejected(0, None), Path(source).name)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
@@ -94,7 +136,7 @@ class _Reading:
     def _zip(self, path: Path) -> Ratings:
         with naming(str(path)):
             layout = choose(members(path))
-            wanted = [name for name in (layout.ratings, layout.titles, layout.genres) if name]
+            wanted = [name for name in (layout.ratings, layout.titles, layout.genres, layout.users) if name]
             unzip(path, self.folder / "unzipped", wanted)
         return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
 
@@ -104,6 +146,9 @@ class _Reading:
             parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
             source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
             ratings = self._ratings(connection, source, name)
+        if layout.users is not None:
+            with naming(str(folder / layout.users)):
+                ratings = featured(ratings, movielens_users(folder / layout.users), "user")
         return ratings if layout.titles is None else _titled(ratings, folder, layout)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> Ratings:
@@ -125,7 +170,7 @@ def _unrepeated(loaded: Loaded, left_out: Rejected, name: str) -> Ratings:
 
 
 def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
-    """The ratings with the titles that lie beside them, where those are of these items."""
+    """The ratings with the titles that lie beside them and features of these, where those are of these items."""
     titles = folder / (layout.titles or "")
     with naming(str(titles)):
         try:
@@ -133,7 +178,9 @@ def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
         except duckdb.Error as error:
             raise BadData(f"cannot be read: {first_line(error)}", "mend it, or move it away") from error
     found = align(known, ratings.items)
-    return ratings if found is None else replace(ratings, titles=found[0], genres=found[1])
+    if found is None:
+        return ratings
+    return featured(replace(ratings, titles=found[0], genres=found[1]), of_titles(known), "item")
 
 
 def _files(folder: Path) -> list[str]:

@@ -6,6 +6,8 @@ validation.parquet
 test.parquet
 users.parquet        id by row
 items.parquet        id, title, genres by row
+user.features.parquet, item.features.parquet   where there are features: row, feature, value
+features.parquet     what these mean (see `feature_recipe`)
 """
 
 import json
@@ -17,9 +19,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
-from cofactor.data import folders
+from cofactor.data import feature_recipe, folders
+from cofactor.data.features import Features
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
@@ -27,6 +31,7 @@ from cofactor.errors import BadArtifact, BadData
 
 FORMAT = "cofactor split 1"
 MANIFEST = "split.json"
+FEATURES = {"user": "user.features.parquet", "item": "item.features.parquet"}
 _TEXTS = {"titles": "title", "genres": "genres"}  # a field of Ratings and its column
 
 
@@ -55,10 +60,14 @@ def read_parts(path: Path, names: Sequence[str]) -> tuple[dict[str, Ratings], di
     Raises BadArtifact naming the file that is missing, damaged, or not what the manifest says.
     """
     manifest = _manifest(path)
-    files = {name: path / f"{name}.parquet" for name in (*names, "users", "items")}
+    featured = [name.removesuffix(".parquet") for name in FEATURES.values() if name in manifest["files"]]
+    more = (*featured, "features") if featured else ()
+    files = {name: path / f"{name}.parquet" for name in (*names, "users", "items", *more)}
     for file in files.values():
         _check_digest(file, manifest)
     common = _described(path / MANIFEST, manifest) | _vocabularies(files["users"], files["items"])
+    if featured:
+        common |= _read_features(path, {noun: len(common[f"{noun}s"]) for noun in FEATURES})
     return {name: _ratings(files[name], manifest, common) for name in names}, manifest
 
 
@@ -69,6 +78,7 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
     texts = {column: getattr(whole, name) for name, column in _TEXTS.items() if getattr(whole, name) is not None}
     known = {column: _texts([text or "" for text in given]) for column, given in texts.items()}
     write_parquet(folder / "items.parquet", {"id": whole.items.ids, **known})
+    _write_features(folder, whole)
     for name, part in parts.items():
         columns = {"user": user_ids[part.user], "item": item_ids[part.item], "rating": part.value}
         if part.time is not None:
@@ -86,6 +96,37 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
         "files": {file.name: folders.digest(file) for file in sorted(folder.glob("*.parquet"))},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_features(folder: Path, whole: Ratings) -> None:
+    given = {noun: getattr(whole, f"{noun}_features") for noun in FEATURES}
+    features: dict[str, Features] = {noun: one for noun, one in given.items() if one is not None}
+    for noun, one in features.items():
+        matrix = one.matrix
+        row = np.repeat(np.arange(len(one), dtype=np.int32), np.diff(matrix.indptr))
+        columns = {"row": row, "feature": matrix.indices.astype(np.int32), "value": matrix.data}
+        write_parquet(folder / FEATURES[noun], columns)
+    if features:
+        feature_recipe.write_recipe(folder / feature_recipe.FILE, features)
+
+
+def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]:
+    """Features by the field of Ratings that holds them."""
+    try:
+        recipes = feature_recipe.read_recipe(path / feature_recipe.FILE)
+    except duckdb.Error as e:
+        raise BadArtifact(f"{path / feature_recipe.FILE} cannot be read: {e}", "make the split again") from e
+    found = {}
+    for noun, recipe in recipes.items():
+        file = path / FEATURES[noun]
+        try:
+            columns = _columns(file)
+            where = columns["row"], columns["feature"]
+            matrix = csr_array((columns["value"], where), shape=(n_rows[noun], len(recipe[0])))
+        except (KeyError, TypeError, ValueError) as e:
+            raise BadArtifact(f"{file} holds no features of {noun}s: {e}", "make the split again") from e
+        found[f"{noun}_features"] = feature_recipe.features_of(recipe, matrix)
+    return found
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -119,7 +160,7 @@ def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         return {
             "scale": (float(low), float(high)),
             "step": manifest["step"],
-            "origin": None if manifest["origin"] is None else Origin(**manifest["origin"]),
+            "origin": None if manifest["origin"] is None else _origin_of(manifest["origin"]),
         }
     except (KeyError, TypeError, ValueError) as e:
         raise BadArtifact(f"{file} has no usable scale, step or origin: {e}", "make the split again") from e
@@ -174,6 +215,10 @@ def _texts(column: Sequence[str] | Array) -> Array:
 def _origin(ratings: Ratings) -> dict[str, Any] | None:
     """Where the ratings came from, but for the place of a file on this machine."""
     return None if ratings.origin is None else {**asdict(ratings.origin), "rejected_file": None}
+
+
+def _origin_of(saved: Mapping[str, Any]) -> Origin:
+    return Origin(**{**saved, "notes": tuple(saved.get("notes", ()))})
 
 
 def _is_empty_folder(path: Path) -> bool:

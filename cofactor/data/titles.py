@@ -30,13 +30,12 @@ def read_titles(path: Path, genres: Path | None = None) -> Titles:
     """
     if path.suffix == ".parquet":
         return _from_parquet(path)
-    text = _text(path)
     if path.name == "u.item":
         names = _genre_names(genres) if genres else []
-        return dict(_u_item(line, number, names) for number, line in _lines(text))
+        return dict(_u_item(line, number, names) for number, line in lines_of(path))
     if path.suffix == ".dat":
-        return dict(_movie(line, number) for number, line in _lines(text))
-    return _from_csv(text)
+        return dict(_movie(line, number) for number, line in lines_of(path))
+    return _from_csv(_text(path))
 
 
 def align(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
@@ -47,6 +46,12 @@ def align(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
     return _strings([title for title, _ in found]), _strings([genres for _, genres in found])
 
 
+def lines_of(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not blank, with their numbers; the text as in `read_titles`."""
+    lines = enumerate(io.StringIO(_text(path)), start=1)  # not splitlines: a title may hold a form feed or U+0085
+    return [(number, line.rstrip("\r\n")) for number, line in lines if line.strip()]
+
+
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     try:
@@ -55,13 +60,8 @@ def _text(path: Path) -> str:
         return raw.decode("latin-1")
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
-    lines = enumerate(io.StringIO(text), start=1)  # not splitlines: a title may hold a form feed or U+0085
-    return [(number, line.rstrip("\r\n")) for number, line in lines if line.strip()]
-
-
 def _genre_names(path: Path) -> list[str]:
-    named = [line.rpartition("|") for _, line in _lines(_text(path))]
+    named = [line.rpartition("|") for _, line in lines_of(path)]
     return [name for name, _, _ in sorted(named, key=lambda one: int(one[2]) if one[2].isdigit() else 0)]
 
 

@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from cofactor.arrays import Array, Rows
+from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings, step_of
 from cofactor.data.vocabulary import Vocabulary
+
+Described = tuple[Vocabulary, Features | None]
 
 
 def together(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
@@ -23,12 +26,14 @@ def together(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
         step=train.step if train.step == test.step else step_of(values),
         titles=_of_items(items, train, test, "titles"),
         genres=_of_items(items, train, test, "genres"),
+        user_features=_features(users, (train.users, train.user_features), (test.users, test.user_features)),
+        item_features=_features(items, (train.items, train.item_features), (test.items, test.item_features)),
     )
     return within(whole, train), within(whole, test)
 
 
 def within(whole: Ratings, part: Ratings) -> Ratings:
-    """The ratings of `part` over the vocabularies, titles and scale of `whole`, which knows all its ids."""
+    """The ratings of `part` over the vocabularies, titles, features and scale of `whole`, which knows all its ids."""
     return replace(
         whole,
         user=_rows_of(part.users, whole.users)[part.user],
@@ -56,3 +61,16 @@ def _of_items(items: Vocabulary, train: Ratings, test: Ratings, name: str) -> Ar
             known = np.array([bool(text) for text in column])
             found[_rows_of(one.items, items)[known]] = column[known]
     return found
+
+
+def _features(known: Vocabulary, train: Described, test: Described) -> Features | None:
+    """Those of train, and of ids that only test names its own where they are of the same names; no others."""
+    if train[1] is None or test[1] is None:
+        (ids, features) = test if train[1] is None else train
+        return None if features is None else features.rows(ids.rows(known.ids))
+    of_train = train[0].rows(known.ids)
+    first = train[1].rows(of_train)
+    if train[0] == test[0] or not np.array_equal(train[1].names, test[1].names):
+        return first
+    rest = test[1].rows(np.where(of_train < 0, test[0].rows(known.ids), -1))
+    return replace(first, matrix=first.matrix + rest.matrix)

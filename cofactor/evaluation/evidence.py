@@ -30,7 +30,7 @@ class Evidence:
 
     held: HeldOut
     k: tuple[int, ...]
-    score: Floats  # (n,) of each test rating, not clipped
+    score: Floats  # (n,) of each test rating at its time, not clipped
     users: Rows  # (n_ranked,) the test's own rows of the users who have a relevant item; none without a k
     ranked: Ranked  # over these users: all their candidates
     lists: Lists
@@ -68,13 +68,15 @@ def gather(model: Model, held: HeldOut, relevant: Mask, k: tuple[int, ...], rate
     scorer = Scorer(model, held)
     users = held.user[held.start[:-1]]
     if not k:
-        score = scorer.pairs(held.model_user, held.model_item)
+        score = scorer.pairs(held.model_user, held.model_item, held.time)
         no_lists = Lists(np.full(held.n_items, IN_NO_LIST), np.empty((0, 0)))
         return Evidence(held, k, score, users[:0], NOBODY, no_lists, users[:0], NOBODY)
     score, ranked, lists = _rank_all(scorer, relevant, k)
     has_relevant = np.bincount(held.number, relevant) > 0
     enough = np.diff(held.start) >= rated_at_least
     rated = _rank_rated(held, score, enough[held.number])
+    if held.time is not None:  # a list is made at no time in particular
+        score = score + scorer.time_effects(held.model_user, held.model_item, held.time)
     return Evidence(held, k, score, users[has_relevant], ranked, lists, users[enough], rated)
 
 

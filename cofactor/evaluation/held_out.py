@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Mask, Rows
+from cofactor.arrays import Array, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, SplitMismatch
@@ -28,6 +28,7 @@ class HeldOut:
     model_item: Rows  # (n,)
     unknown_users: int
     unknown_items: int
+    time: Times | None = None  # (n,) seconds since 1970
 
     @property
     def n_items(self) -> int:
@@ -94,7 +95,8 @@ def hold_out(test: Ratings, catalog: Catalog) -> HeldOut:
     user, item = test.user[order], test.item[order]
     model_user, unknown_users = _translated(user, test.users, catalog.users)
     model_item, unknown_items = _translated(item, test.items, catalog.items)
-    held = HeldOut(catalog, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items)
+    time = None if test.time is None else test.time[order]
+    held = HeldOut(catalog, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items, time)
     _check_pairs(held, test)
     return held
 

@@ -6,21 +6,18 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Mask, Rows
+from cofactor.arrays import Array, Floats, Mask, Rows, Times
 from cofactor.errors import BadArtifact
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.models.base import Model
-from cofactor.models.baseline import BaselineModel
-from cofactor.models.factor import FactorModel
 
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
     """Scores over the rows of `held`, in which unknown ids stand behind the model's own.
 
-    A user the model does not know is scored as somebody without a rating. An item it does not know is scored by what
-    is left of the prediction without the item: μ + b_u for the kinds that have biases, else the mean training rating,
-    or -∞ where the model only ranks.
+    A user the model does not know is scored as somebody without a rating, an item it does not know by what is left of
+    the score without the item (see `Model.without_item`). The time of a rating counts where both are known.
     """
 
     model: Model
@@ -39,14 +36,21 @@ class Scorer:
         scores[:, n_known:] = self._without_item(users)[:, None]
         return scores
 
-    def pairs(self, users: Rows, items: Rows) -> Floats:
-        """(n,) float32 scores of (n,) pairs."""
+    def pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+        """(n,) float32 scores of (n,) pairs, at the times of the ratings where they are given."""
         known_user, known_item = users < len(self.model.catalog.users), items < len(self.model.catalog.items)
         scores = self._without_item(users)
         scores[known_item & ~known_user] = self._nobody[items[known_item & ~known_user]]
         both = known_item & known_user
         scores[both] = _numbers(self.model.pair_scores(users[both], items[both]))
-        return scores
+        return scores if times is None else scores + self.time_effects(users, items, times)
+
+    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+        """(n,) float32: what the times of ratings add to the scores of (n,) pairs."""
+        both = (users < len(self.model.catalog.users)) & (items < len(self.model.catalog.items))
+        effects = np.zeros(len(users), dtype=np.float32)
+        effects[both] = _numbers(self.model.time_effects(users[both], items[both], times[both]))
+        return effects
 
     @cached_property
     def rankable(self) -> Mask:
@@ -69,12 +73,13 @@ class Scorer:
         return _numbers(self.model.scores_from(empty)[0])
 
     def _without_item(self, users: Rows) -> Floats:
-        model = self.model
-        if isinstance(model, BaselineModel | FactorModel):
-            bias = np.append(model.user_bias, np.zeros(self.held.unknown_users, dtype=np.float32))
-            return (np.float32(model.mean) + bias[users]).astype(np.float32)
-        mean = -np.inf if model.scale is None else model.catalog.history.data.mean()
-        return np.full(len(users), mean, dtype=np.float32)
+        scores: Floats = self._no_item[np.minimum(users, len(self.model.catalog.users))]
+        return scores
+
+    @cached_property
+    def _no_item(self) -> Floats:
+        """(n_users + 1,) scores of an item of which nothing is known."""
+        return _numbers(self.model.without_item)
 
 
 def _numbers(scores: Floats) -> Floats:

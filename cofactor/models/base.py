@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
 from cofactor.errors import BadArtifact, BadData
 from cofactor.models.answers import Reason as Reason
@@ -69,6 +69,17 @@ class Model(ABC):
             out[here] = scores[where[here] - first, items[here]]
         return out
 
+    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+        """(m,) what the (m,) times of ratings, in seconds since 1970, add to `pair_scores`; here nothing."""
+        return np.zeros(len(users), dtype=np.float32)
+
+    @property
+    def without_item(self) -> Floats:
+        """(n_users + 1,) what is left of a score where nothing is known of the item, for every user and, last, for
+        somebody without a rating. Here the mean training rating, -∞ where the model only ranks."""
+        mean = NEVER if self.scale is None else self.catalog.history.data.mean()
+        return np.full(len(self.catalog.users) + 1, mean, dtype=np.float32)
+
     def effects(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): the score of each of (m,) items minus what it is without each of the h ratings of a (1, n_items)
         history; by scoring every left-out history, in blocks."""
@@ -98,13 +109,20 @@ class Model(ABC):
 
     # What can be asked of every model
 
-    def predict(self, users: Rows, items: Rows) -> Floats:
-        """(m,) scores of (m,) pairs of rows, clipped to the scale where the model predicts ratings."""
+    def predict(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+        """(m,) scores of (m,) pairs of rows, clipped to the scale where the model predicts ratings.
+
+        times: (m,) seconds since 1970 of the ratings to predict; only some kinds make use of them.
+        """
         users, items = _within(users, len(self.catalog.users), "user"), _within(items, len(self.catalog.items), "item")
+        if times is not None and len(times) != len(users):
+            raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give each pair one, or none at all")
         out = np.empty(len(users), dtype=np.float32)
         for start in range(0, len(users), PREDICT_ROWS):
             here = slice(start, start + PREDICT_ROWS)
             out[here] = self.pair_scores(users[here], items[here])
+            if times is not None:
+                out[here] += self.time_effects(users[here], items[here], times[here])
         return self.clip(out)
 
     def clip(self, scores: Floats) -> Floats:

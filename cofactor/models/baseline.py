@@ -44,3 +44,8 @@ class BaselineModel(Model):
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
+
+    @property
+    def without_item(self) -> Floats:
+        """μ + b_u."""
+        return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))

@@ -2,24 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
 LEAST_L2 = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
 
-CACHED_PAIRS = 4096  # pairs whose vectors are gathered at a time: they stay in the cache, which is three times as fast
-
 
 @dataclass(frozen=True, eq=False)
-class FactorModel(Model):
+class FactorModel(VectorModel):
     """r̂_ui = μ + b_u + b_i + p_u · q_i. What every factorisation leaves behind.
 
     Cold start: a user or item without training ratings has a bias and a vector of 0, so r̂ falls back to the biases
@@ -30,48 +26,19 @@ class FactorModel(Model):
 
     kind: ClassVar[str] = "factor"
 
-    mean: float
-    user_bias: Floats  # (n_users,)
-    item_bias: Floats  # (n_items,)
-    user_vectors: Floats  # (n_users, rank)
-    item_vectors: Floats  # (n_items, rank)
     bias_l2: float  # λ_b, for each rating
     vector_l2: float  # λ_p, for each rating
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
-        return {
-            "mean": (),
-            "user_bias": (n_users,),
-            "item_bias": (n_items,),
-            "user_vectors": (n_users, "rank"),
-            "item_vectors": (n_items, "rank"),
-            "bias_l2": (),
-            "vector_l2": (),
-        }
-
-    def scores(self, users: Rows) -> Floats:
-        scores = self.user_vectors[users] @ self.item_vectors.T
-        scores += self.item_bias
-        scores += (np.float32(self.mean) + self.user_bias[users])[:, None]
-        return scores
-
-    def scores_from(self, histories: csr_array) -> Floats:
-        bias, vectors = self.fold_in(histories)
-        scores = vectors @ self.item_vectors.T
-        scores += self.item_bias
-        scores += (np.float32(self.mean) + bias)[:, None]
-        return scores
+        return {**super().shapes(n_users, n_items), "bias_l2": (), "vector_l2": ()}
 
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories; zeros for an empty one."""
         lengths, rank = np.diff(histories.indptr), self.item_vectors.shape[1]
         solutions = np.zeros((len(lengths), rank + 1))
-        for rows in _of_like_length(lengths, rank + 1):
-            place = np.arange(lengths[rows].max())  # shorter histories are filled up with rows of zeros
-            inside = place < lengths[rows, None]
-            at = np.where(inside, histories.indptr[rows, None] + place, 0)
-            design, residual = self._regression(histories.indices[at], histories.data[at])
+        for rows, items, ratings, inside in of_like_length(histories, rank + 1):
+            design, residual = self._regression(items, ratings)
             design *= inside[:, :, None]
             gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * self._penalty(lengths[rows])[:, None]
             moment = design.transpose(0, 2, 1) @ residual[:, :, None]
@@ -99,19 +66,6 @@ class FactorModel(Model):
         effects: Doubles = (wanted @ (removed + (whole - fewer)[:, None])).T
         return effects
 
-    def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
-        length = self._item_lengths
-        if length[item] == 0:
-            return np.full(len(length), NEVER)
-        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
-        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
-
-    @cached_property
-    def _item_lengths(self) -> Floats:
-        lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
-        return lengths
-
     def _regression(self, items: Rows, ratings: Floats) -> tuple[Doubles, Doubles]:
         """(…, rank + 1) vectors of rated items, each with a 1 for the bias, and (…) what they have to explain."""
         design = np.ones((*items.shape, self.item_vectors.shape[1] + 1))
@@ -124,22 +78,21 @@ class FactorModel(Model):
         penalty: Doubles = np.maximum(each, LEAST_L2) * np.maximum(n, 1)[..., None]
         return penalty
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
-        scores = np.empty(len(users), dtype=np.float32)
-        for start in range(0, len(users), CACHED_PAIRS):
-            here = slice(start, start + CACHED_PAIRS)
-            p, q = self.user_vectors.take(users[here], axis=0), self.item_vectors.take(items[here], axis=0)
-            np.vecdot(p, q, out=scores[here])
-        scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
-        return scores
 
+def of_like_length(histories: csr_array, width: int) -> Iterator[tuple[Array, Rows, Floats, Mask]]:
+    """The non-empty histories in blocks of similar length, whose designs of `width` columns fit into bounded memory.
 
-def _of_like_length(lengths: Array, width: int) -> Iterator[Array]:
-    """Row numbers of the non-empty histories, in blocks of similar length whose designs fit into bounded memory."""
+    Of each block the (b,) row numbers, (b, longest) items and ratings, and which of these are inside a history: the
+    shorter ones are filled up with anything.
+    """
+    lengths = np.diff(histories.indptr)
     order = np.argsort(lengths, kind="stable")
     stop = len(order)
-    while stop and lengths[order[stop - 1]]:
-        block = max(1, FOLD_IN_CELLS // (width * max(width, int(lengths[order[stop - 1]]))))
+    while stop and (longest := int(lengths[order[stop - 1]])):
+        block = max(1, FOLD_IN_CELLS // (width * max(width, longest)))
         start = max(stop - block, int(np.searchsorted(lengths[order], 1)))
-        yield order[start:stop]
+        rows, place = order[start:stop], np.arange(longest)
+        inside = place < lengths[rows, None]
+        at = np.where(inside, histories.indptr[rows, None] + place, 0)
+        yield rows, histories.indices[at], histories.data[at], inside
         stop = start

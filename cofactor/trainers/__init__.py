@@ -2,7 +2,8 @@
 
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.bayes import Bayes
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 
-TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD)}
+TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD, Bayes)}

@@ -3,8 +3,9 @@
 import difflib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from cofactor.data.ratings import Ratings
@@ -47,9 +48,13 @@ class Epoch:
 
     number: int  # from 1
     of: int  # how many passes are planned
-    model: Model
+    made: Model | Callable[[], Model]  # the model, or what makes it of parts that later passes leave alone
     train_rmse: float | None  # over the pass, each rating predicted just before it was learned; None where not measured
     learning_rate: float | None = None
+
+    @cached_property
+    def model(self) -> Model:
+        return self.made if isinstance(self.made, Model) else self.made()
 
 
 @dataclass(frozen=True)

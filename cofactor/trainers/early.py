@@ -39,7 +39,8 @@ def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 
         if validation is None or epoch.model.scale is None:
             yield Judged(epoch, best=True)
             continue
-        error = epoch.model.predict(validation.user, validation.item).astype(np.float64) - validation.value
+        predicted = epoch.model.predict(validation.user, validation.item, validation.time)
+        error = predicted.astype(np.float64) - validation.value
         rmse, mae = float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error)))
         better = rmse < lowest
         lowest, waited = (rmse, 0) if better else (lowest, waited + 1)

@@ -1,0 +1,200 @@
+"""Sampling the vectors of one side of a factorisation from their normal posterior, the other side held fixed.
+
+A row (a user, say) has a vector T = own + Σ_m φ_m B_m: its own vector, normal about a mean with precision Λ, and the
+vectors B of what describes it (the items of its history, its age), weighted by a sparse matrix φ. Its ratings r with
+partners x (vectors of the other side, and a 1 for the bias) say of T only what is in G = Σ x xᵀ and c = Σ r x. With
+A = Λ + αG, kept by its Cholesky factor, the own vectors can be integrated out: of s = mean + φB the ratings say that
+it is normal with precision M = Λ - ΛA⁻¹Λ. So all of B is drawn at once, from one linear system whose operator costs two
+sparse products and one solution of each row's A, and no vector has to wait for another.
+
+Rows are independent in every function here: any split of them among threads gives the same numbers.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Rows = NDArray[np.int32]
+
+BLOCK = 256  # ratings of a row whose partners are gathered at a time: they stay in the cache for the product
+LEAST = np.float32(1e-12)  # of a pivot
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def condition(
+    first: int,
+    last: int,
+    starts: Array,
+    partner: Rows,
+    partners: Floats,
+    day: Rows,
+    days: Floats,
+    value: Floats,
+    noise: Floats,
+    alpha: np.float32,
+    precision: Floats,
+    prior: Floats,
+    factor: Floats,
+    moment: Floats,
+    simulated: Floats,
+    squares: Doubles,
+) -> None:
+    """What the ratings of rows first … last say of their vectors, given the vectors of their partners.
+
+    Rating t of row u, starts[u] ≤ t < starts[u + 1], with partner [Q, b] and, where there are days, day [D, d]:
+
+        x = [Q + D, 1],    r = value - b - d - D·Q,    G = Σ x xᵀ,    c = Σ r x
+
+    factor: (n, k, k) receives the Cholesky factor of A = Λ + αG, as in `_factorise`; moment: αc; squares: Σ r²;
+    simulated: αc + αG prior + √α Σ noise_t x, whose noise is that of ratings drawn anew for an own vector `prior`.
+    """
+    k = partners.shape[1]
+    x, target = np.empty((BLOCK, k), np.float32), np.empty(BLOCK, np.float32)
+    gram, part, root = np.empty((k, k), np.float32), np.empty((k, k), np.float32), np.sqrt(alpha)
+    c, e = np.empty(k, np.float32), np.empty(k, np.float32)
+    for u in range(first, last):
+        gram[:], c[:], e[:], total = 0, 0, 0, 0.0
+        for start in range(starts[u], starts[u + 1], BLOCK):
+            n = min(BLOCK, starts[u + 1] - start)
+            _gather(start, n, partner, partners, day, days, value, x, target)
+            np.dot(x[:n].T, x[:n], part)
+            for a in range(k):
+                for b in range(k):
+                    gram[a, b] += part[a, b]
+            for t in range(n):
+                total += np.float64(target[t] * target[t])
+                for a in range(k):
+                    c[a] += target[t] * x[t, a]
+            for t in range(n if len(noise) else 0):
+                for a in range(k):
+                    e[a] += noise[start + t] * x[t, a]
+        squares[u] = total
+        for a in range(k):
+            s = np.float32(0)
+            for b in range(k):
+                s += gram[a, b] * prior[u, b]
+                factor[u, a, b] = precision[a, b] + alpha * gram[a, b]
+            moment[u, a] = alpha * c[a]
+            simulated[u, a] = alpha * (c[a] + s) + root * e[a]
+        _factorise(factor[u])
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _gather(start, n, partner, partners, day, days, value, x, target):
+    k = partners.shape[1]
+    for t in range(n):
+        row = partners[partner[start + t]]
+        r = value[start + t] - row[k - 1]
+        if len(day):
+            other = days[day[start + t]]
+            for a in range(k - 1):
+                x[t, a] = row[a] + other[a]
+                r -= row[a] * other[a]
+            r -= other[k - 1]
+        else:
+            for a in range(k - 1):
+                x[t, a] = row[a]
+        x[t, k - 1] = 1
+        target[t] = r
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _factorise(a):
+    """(k, k) a becomes R with RᵀR = a above its diagonal, Rᵀ below, and 1 / R_jj on it: what solving reads in order."""
+    k = len(a)
+    for j in range(k):
+        inverse = 1 / np.sqrt(max(a[j, j], LEAST))
+        a[j, j] = inverse
+        for i in range(j + 1, k):
+            a[j, i] *= inverse
+        for m in range(j + 1, k):
+            f = a[j, m]
+            a[m, j] = f
+            for i in range(m, k):
+                a[m, i] -= f * a[j, i]
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def solve(first: int, last: int, factor: Floats, b: Floats, out: Floats) -> None:
+    """out = A⁻¹ b, (n, k), for rows first … last; factor as `condition` leaves it."""
+    k = b.shape[1]
+    for u in range(first, last):
+        r, x = factor[u], out[u]
+        x[:] = b[u]
+        for j in range(k):
+            x[j] *= r[j, j]
+            f = x[j]
+            for i in range(j + 1, k):
+                x[i] -= f * r[j, i]
+        _backward(r, x)
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def perturb(first: int, last: int, factor: Floats, mean: Floats, noise: Floats, out: Floats) -> None:
+    """out = mean + R⁻¹ noise, (n, k): normal about the mean with covariance A⁻¹, for noise of standard normals."""
+    for u in range(first, last):
+        x = out[u]
+        x[:] = noise[u]
+        _backward(factor[u], x)
+        for a in range(len(x)):
+            x[a] += mean[u, a]
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _backward(r, x):
+    """x = R⁻¹ x."""
+    for j in range(len(x) - 1, -1, -1):
+        x[j] *= r[j, j]
+        f = x[j]
+        for i in range(j):
+            x[i] -= f * r[j, i]
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def squared_error(
+    first: int,
+    last: int,
+    factor: Floats,
+    precision: Floats,
+    alpha: float,
+    moment: Floats,
+    vectors: Floats,
+    squares: Doubles,
+) -> float:
+    """Σ (r - x·T)² over the ratings of rows first … last with (n, k) vectors T, without a look at the ratings:
+
+    Σ r² - 2 c·T + TᵀGT, where αTᵀGT = |RT|² - TᵀΛT.
+    """
+    k, total = vectors.shape[1], 0.0
+    for u in range(first, last):
+        r, x = factor[u], vectors[u]
+        square = 0.0
+        for a in range(k):
+            rotated, prior = x[a] / r[a, a], np.float32(0)
+            for b in range(a + 1, k):
+                rotated += r[a, b] * x[b]
+            for b in range(k):
+                prior += precision[a, b] * x[b]
+            square += np.float64(rotated) * rotated - np.float64(prior) * x[a] - 2 * np.float64(moment[u, a]) * x[a]
+        total += squares[u] + square / alpha
+    return total
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def product(first: int, last: int, starts: Array, columns: Rows, weights: Floats, vectors: Floats, out: Floats) -> None:
+    """out = φ · vectors, (n, k), for rows first … last of a sparse φ with those starts, columns and weights."""
+    k = vectors.shape[1]
+    for u in range(first, last):
+        sums = out[u]
+        sums[:] = 0
+        for t in range(starts[u], starts[u + 1]):
+            v, w = vectors[columns[t]], weights[t]
+            for a in range(k):
+                sums[a] += w * v[a]

@@ -1,0 +1,50 @@
+"""S draws of a bias and a vector for each of n rows: laid out as one long vector, or one by one.
+
+One by one they are (n, S, W): of each draw the vector of width K = W - 1, and behind it the bias. Side by side they are
+(n, S·K) vectors, each draw's part divided by √S, so that the dot product of two such vectors is the mean over draws.
+"""
+
+import numpy as np
+
+from cofactor.arrays import Doubles, Floats, Mask, Rows
+
+
+def side_by_side(draws: Floats | Doubles) -> tuple[Floats, Floats]:
+    """(n,) mean biases and (n, S·K) vectors of (n, S, W) draws."""
+    n, n_draws, _ = draws.shape
+    vectors = draws[:, :, :-1].reshape(n, -1) / np.sqrt(n_draws)
+    return draws[:, :, -1].mean(axis=1).astype(np.float32), vectors.astype(np.float32)
+
+
+def one_by_one(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) -> Floats:
+    """(m, S, W) draws of (m,) rows of (n, S·K) vectors and (n, S) biases; those of rows of -1 are (S, W) `unknown`."""
+    n_draws, width = unknown.shape
+    draws = np.empty((len(rows), n_draws, width), dtype=np.float32)
+    parts = vectors.take(rows, axis=0).reshape(len(rows), n_draws, -1)
+    np.multiply(parts, np.sqrt(np.float32(n_draws)), out=draws[..., :-1])
+    draws[..., -1] = biases.take(rows, axis=0)
+    draws[np.asarray(rows) < 0] = unknown
+    return draws
+
+
+def is_cold(rows: Rows, counts: Rows) -> Mask:
+    """(m,) true for rows of -1 and those of which (n,) counts say that they have no training ratings."""
+    cold: Mask = np.append(counts, 0)[rows] == 0  # -1 takes the appended 0
+    return cold
+
+
+def prior_variance(
+    p: Floats, q: Floats, cold_user: Mask, cold_item: Mask, user_covariance: Doubles, item_covariance: Doubles
+) -> Doubles:
+    """(m,) variance of p · q + b_u + b_i, the mean over draws, where cold users and items vary as their priors do.
+
+    p, q: (m, S, W) draws of users and items, expected ones for the cold; covariances: (S, W, W) of their priors.
+    """
+    variance = np.zeros(len(p))
+    for cold, covariance, partners in ((cold_user, user_covariance, q), (cold_item, item_covariance, p)):
+        x = partners[cold].transpose(1, 0, 2).astype(np.float64)  # (S, cold ones, W)
+        x[..., -1] = 1
+        variance[cold] += np.vecdot(x @ covariance, x).mean(axis=0)
+    products = user_covariance * item_covariance
+    variance[cold_user & cold_item] += products[:, :-1, :-1].sum(axis=(1, 2)).mean()
+    return variance

@@ -1,0 +1,38 @@
+"""Linear regression with a normal prior: what to expect of W weights w once h values v_j = x_j · w + noise are known.
+
+    w ~ N(m, Λ⁻¹) becomes N(A⁻¹(Λ m + α Σ_j x_j v_j), A⁻¹),    A = Λ + α Σ_j x_j x_jᵀ,    1/α: variance of the noise
+
+C. M. Bishop, "Pattern Recognition and Machine Learning", 2006, equations 3.50 and 3.51.
+"""
+
+import numpy as np
+
+from cofactor.arrays import Array, Doubles
+
+
+def expected(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
+    """(b, W) expected weights of b regressions with (b, W) prior means m, one (W, W) prior precision Λ, (b, h, W)
+    vectors x and (b, h) values; a vector of zeros says nothing."""
+    weighted: Array = design.transpose(0, 2, 1) / noise
+    moments = means @ precision + (weighted @ values[:, :, None])[:, :, 0]
+    solved: Array = np.linalg.solve(precision + weighted @ design, moments[:, :, None])
+    return solved[:, :, 0]
+
+
+def expected_without_each(
+    means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles
+) -> Doubles:
+    """(h, W) expected weights without each of the h values of one regression, for which the prior mean is (h, W) m_j.
+
+    By Sherman and Morrison from one solution, with b_j = Λ m_j + α Σ_{i≠j} x_i v_i:
+
+        (A - α x_j x_jᵀ)⁻¹ b_j = A⁻¹b_j + A⁻¹x_j (x_j · A⁻¹b_j) / (1/α - x_j · A⁻¹x_j)
+    """
+    pulls = design * values[:, None] / noise
+    moments = means @ precision + pulls.sum(axis=0) - pulls
+    right: Array = np.concatenate([moments, design]).T
+    solved = np.linalg.solve(precision + design.T @ design / noise, right).T
+    given, leverage = solved[: len(design)], solved[len(design) :]
+    share = np.vecdot(design, given) / (noise - np.vecdot(design, leverage))
+    without: Doubles = given + leverage * share[:, None]
+    return without

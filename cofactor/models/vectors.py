@@ -1,0 +1,85 @@
+"""Biases and a dot product: what every kind of factor model scores with, however its vectors came about."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Floats, Rows
+from cofactor.models.base import Model
+from cofactor.models.ranking import NEVER
+
+CACHED_CELLS = 1 << 17  # numbers in the vectors gathered at a time: they stay in the cache, three times as fast
+
+
+@dataclass(frozen=True, eq=False)
+class VectorModel(Model):
+    """r̂_ui = μ + b_u + b_i + p_u · q_i; a kind says how a user given only by a history gets b_u and p_u (fold-in)."""
+
+    mean: float
+    user_bias: Floats  # (n_users,)
+    item_bias: Floats  # (n_items,)
+    user_vectors: Floats  # (n_users, rank)
+    item_vectors: Floats  # (n_items, rank)
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {
+            "mean": (),
+            "user_bias": (n_users,),
+            "item_bias": (n_items,),
+            "user_vectors": (n_users, "rank"),
+            "item_vectors": (n_items, "rank"),
+        }
+
+    @abstractmethod
+    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
+        """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories."""
+
+    def scores(self, users: Rows) -> Floats:
+        return self._scores(self.user_bias[users], self.user_vectors[users])
+
+    def scores_from(self, histories: csr_array) -> Floats:
+        return self._scores(*self.fold_in(histories))
+
+    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+        scores = np.empty(len(users), dtype=np.float32)
+        for here in cached(len(users), self.item_vectors.shape[1]):
+            p, q = self.user_vectors.take(users[here], axis=0), self.item_vectors.take(items[here], axis=0)
+            np.vecdot(p, q, out=scores[here])
+        scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
+        return scores
+
+    @property
+    def without_item(self) -> Floats:
+        """μ + b_u."""
+        return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
+        length = self._item_lengths
+        if length[item] == 0:
+            return np.full(len(length), NEVER)
+        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
+        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+
+    @cached_property
+    def _item_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
+        return lengths
+
+    def _scores(self, bias: Floats, vectors: Floats) -> Floats:
+        """(m, n_items) of (m,) biases and (m, rank) vectors of users."""
+        scores = vectors @ self.item_vectors.T
+        scores += self.item_bias
+        scores += (np.float32(self.mean) + bias)[:, None]
+        return scores
+
+
+def cached(n: int, width: int) -> Iterator[slice]:
+    """0 … n in slices of so many rows of `width` numbers as stay in the cache."""
+    block = max(1, CACHED_CELLS // max(1, width))
+    return (slice(start, start + block) for start in range(0, n, block))
