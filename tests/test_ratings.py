@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings, histories, latest_of_each_pair, step_of
@@ -97,6 +97,7 @@ def test_the_step_of_a_scale(values, step):
     step=st.sampled_from([0.1, 0.2, 0.25, 1 / 3, 0.5, 1.0, 2.0, 5.0]),
     multiples=st.sets(st.integers(-20, 20), min_size=2),
 )
+@example(step=1 / 3, multiples={0, 11, 12, -16, -10})
 def test_the_step_of_some_values_of_a_scale_is_their_greatest_common_step(step, multiples):
     found = step_of(np.array([n * step for n in multiples], dtype=np.float32))
     assert found == pytest.approx(step * math.gcd(*multiples), rel=1e-6)

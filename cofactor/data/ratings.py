@@ -15,7 +15,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 MOST_VALUES, STEPS_A_VALUE = 201, 20  # of a scale with steps
-NEARLY = 1e-5  # of the highest value: less is the rounding of float32
+NEARLY = 1e-4  # of the highest value: no step is so small, but rounding may be after several remainders
 
 
 @dataclass(frozen=True)
