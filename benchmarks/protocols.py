@@ -134,14 +134,14 @@ def ml_100k(folder: Path, fold: str) -> Rating:
 
 
 def ml_1m(folder: Path, seed: int) -> Rating:
-    """MovieLens 1M 90/10: `numpy.random.default_rng(seed).permutation(n)` over the file's rows, the last n // 10 test."""
+    """MovieLens 1M 90/10: the last n // 10 of `numpy.random.default_rng(seed).permutation(n)` are the test rows."""
     parts = split(read(folder / "ml-1m"), "random", seed=seed, test=0.1, validation=0)
     _count("ml-1m", parts, users=6040, items=3706, train=900_189, test=100_020)
     return Rating(parts, "rmse")
 
 
 def ml_1m_top_n(folder: Path, seed: int) -> TopN:
-    """MovieLens 1M, every rating a positive: a random fifth of each user's ratings, rounded to the nearest, is the test."""
+    """MovieLens 1M, every rating a positive; a random fifth of each user's, to the nearest whole, is the test."""
     ratings = positive(read(folder / "ml-1m"))
     order = np.random.default_rng(seed).permutation(len(ratings))
     order = order[np.argsort(ratings.user[order], kind="stable")]
@@ -211,8 +211,15 @@ def _picked(metrics: object, *names: str) -> dict[str, float]:
 
 def _count(name: str, parts: Split, users: int, items: int, train: int, test: int) -> None:
     """Raises BadData where there are not as many as published; users and items are those that have a rating."""
-    rated = [len(np.unique(np.concatenate([getattr(p, c) for p in (parts.train, parts.test)]))) for c in ("user", "item")]
-    found = {"users": rated[0], "items": rated[1], "training ratings": len(parts.train), "test ratings": len(parts.test)}
+    rated = [
+        len(np.unique(np.concatenate([getattr(p, c) for p in (parts.train, parts.test)]))) for c in ("user", "item")
+    ]
+    found = {
+        "users": rated[0],
+        "items": rated[1],
+        "training ratings": len(parts.train),
+        "test ratings": len(parts.test),
+    }
     for (noun, have), wanted in zip(found.items(), (users, items, train, test), strict=True):
         if have != wanted:
             raise BadData(f"{name}: {have:,} {noun}, not {wanted:,}", "the files are not those of the protocol")

@@ -1,6 +1,6 @@
 """Lists by published protocols: every trainer of ours that ranks beside the peers, in one run.
 
-    python benchmarks/ranking.py --data FOLDER [--peers build/peers] [--protocol gowalla ncf] [--only popularity implicit]
+    python benchmarks/ranking.py --data FOLDER [--peers build/peers] [--protocol gowalla ncf] [--only cofactor]
 
 ML-1M and Gowalla: the whole catalogue but what the user has in train. NCF: one item among 99 that were sampled, figures
 for comparison with that literature alone. Otherwise as `ratings.py`.
@@ -29,4 +29,4 @@ SEEDS = {
 }
 
 if __name__ == "__main__":
-    main(__doc__, {"ml-1m-top-n": ML_1M, "gowalla": GOWALLA, "ncf": NCF}, SEEDS)
+    main(__doc__, {"ml-1m-top-n": ML_1M, "gowalla": GOWALLA, "ncf": NCF}, SEEDS, "build/ranking.json")

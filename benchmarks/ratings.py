@@ -1,6 +1,6 @@
 """Predicted ratings by published protocols: every trainer of ours beside the peers, in one run.
 
-    python benchmarks/ratings.py --data FOLDER [--peers build/peers] [--protocol ml-100k/u1 ml-1m/0] [--only svd myfm]
+    python benchmarks/ratings.py --data FOLDER [--peers build/peers] [--protocol ml-100k/u1 ml-1m/0] [--only "svd*"]
 
 Every fit is a process of its own. What an entry's grid leaves open is chosen on a tenth of the training ratings held
 out, for each split anew (`--choose` does that alone); the test ratings are read with what was chosen. RMSE and MAE are
@@ -26,10 +26,10 @@ ML_100K = [
     Entry("Surprise kNN, items", "surprise_models.py", KNN, seeded=False),
     Entry("Surprise SVD", "surprise_models.py", {"algorithm": "SVD", "n_epochs": 60}, {"reg_all": (0.05, 0.1)}),
     Entry("Surprise SVD++", "surprise_models.py", {"algorithm": "SVDpp"}),
-    myfm("factorisation, rank 10, 200 sweeps", rank=10, n_iter=200, **{"with": ""}),
-    *(myfm(f"flip, rank 10, {n} sweeps", rank=10, n_iter=n, **{"with": "sets"}) for n in (50, 200, 512)),
-    myfm("flip and day, rank 10, 512 sweeps", rank=10, n_iter=512, **{"with": "sets day"}),
-    myfm("flip, day and features, rank 10, 512 sweeps", rank=10, n_iter=512, **{"with": "sets day features"}),
+    myfm("factorisation, 200 sweeps", rank=10, n_iter=200, **{"with": ""}),
+    *(myfm(f"flip, {n} sweeps", rank=10, n_iter=n, **{"with": "sets"}) for n in (50, 200, 512)),
+    myfm("flip + day, 512 sweeps", rank=10, n_iter=512, **{"with": "sets day"}),
+    myfm("flip + day + features, 512 sweeps", rank=10, n_iter=512, **{"with": "sets day features"}),
 ]
 ML_1M = [
     Entry("baseline", "baseline"),
@@ -40,7 +40,7 @@ ML_1M = [
     Entry("Surprise kNN, items", "surprise_models.py", KNN, seeded=False),
     Entry("Surprise SVD", "surprise_models.py", {"algorithm": "SVD", "n_epochs": 60, "reg_all": 0.05}),
     Entry("Surprise SVD++", "surprise_models.py", {"algorithm": "SVDpp"}),
-    myfm("flip, rank 32, 200 sweeps", rank=32, n_iter=200, **{"with": "sets"}),
+    myfm("flip, 200 sweeps", rank=32, n_iter=200, **{"with": "sets"}),
 ]
 SEEDS = {
     "ml-100k/u1": (0, 1, 2),
@@ -49,4 +49,4 @@ SEEDS = {
 }
 
 if __name__ == "__main__":
-    main(__doc__, {"ml-100k": ML_100K, "ml-1m": ML_1M}, SEEDS)
+    main(__doc__, {"ml-100k": ML_100K, "ml-1m": ML_1M}, SEEDS, "build/ratings.json")

@@ -34,7 +34,8 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.records: list[dict] = json.loads(path.read_text())["records"] if path.exists() else []
+        self.records: list[dict] = []
+        self._read()
 
     def found(self, record: dict) -> dict | None:
         """What was measured before for a key with the same options."""
@@ -43,6 +44,7 @@ class Results:
 
     def add(self, record: dict) -> None:
         """Keeps a record in place of an earlier one of its key (candidates of a choice: and options) and writes all."""
+        self._read()  # another run may have written since
         choosing = record["stage"] == "choose"
         self.records = [
             one
@@ -53,7 +55,11 @@ class Results:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
         beside.write_text(json.dumps({"machine": machine(), "records": self.records}, indent=1, ensure_ascii=False))
-        os.replace(beside, self.path)
+        beside.replace(self.path)
+
+    def _read(self) -> None:
+        if self.path.exists():
+            self.records = json.loads(self.path.read_text())["records"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,9 @@ def lines_of(records: Iterable[dict], title: str) -> list[Line]:
             runs.setdefault(one["entry"], []).append(one)
     whole = {name: some for name, some in runs.items() if {one["protocol"] for one in some} == set(protocols)}
     sign = 1 if metrics[0] in LOWER_IS_BETTER else -1
-    return sorted((_line(name, some, metrics) for name, some in whole.items()), key=lambda x: sign * x.figures[metrics[0]][0])
+    return sorted(
+        (_line(name, some, metrics) for name, some in whole.items()), key=lambda x: sign * x.figures[metrics[0]][0]
+    )
 
 
 def _line(name: str, runs: list[dict], metrics: tuple[str, ...]) -> Line:
@@ -104,7 +112,10 @@ def _line(name: str, runs: list[dict], metrics: tuple[str, ...]) -> Line:
 
 def markdown(lines: list[Line], metrics: tuple[str, ...]) -> str:
     """A table of lines; ours are in bold."""
-    rows = ["| model | " + " | ".join(map(shown, metrics)) + " | CPU s | wall s |", "|---|" + "---:|" * (len(metrics) + 2)]
+    rows = [
+        "| model | " + " | ".join(map(shown, metrics)) + " | CPU s | wall s |",
+        "|---|" + "---:|" * (len(metrics) + 2),
+    ]
     for one in lines:
         name = f"**{one.entry}**" if one.ours else one.entry
         cells = [f"{mean:.4f}" + (f" ± {spread:.4f}" if one.runs > 1 else "") for mean, spread in one.figures.values()]
@@ -114,7 +125,10 @@ def markdown(lines: list[Line], metrics: tuple[str, ...]) -> str:
 
 def shown(metric: str) -> str:
     """A metric as a reader writes it."""
-    return metric.upper().replace("RECALL", "Recall").replace("PRECISION", "P").replace("SAMPLED", "sampled")
+    *before, name = metric.split()
+    plain = {"recall": "Recall", "precision": "P"}
+    kind, _, k = name.partition("@")
+    return " ".join([*before, plain.get(kind, kind.upper()) + (f"@{k}" if k else "")])
 
 
 def seconds(value: float) -> str:
@@ -125,8 +139,16 @@ def seconds(value: float) -> str:
 def machine() -> dict[str, str]:
     """What the seconds were measured on."""
     cpu = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []
-    return {"cpu": names[0] if names else platform.processor(), "cores": str(os.cpu_count()), "python": platform.python_version()}
+    names = (
+        [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
+        if cpu.exists()
+        else []
+    )
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+    }
 
 
 def _key(record: dict) -> tuple:

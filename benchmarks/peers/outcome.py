@@ -6,7 +6,7 @@ import numpy as np
 
 
 def report(wall: float, cpu: float, prediction: np.ndarray, data: dict) -> None:
-    """`prediction`: (n,) of the test pairs in `data`, as it comes; it is clipped to the scale of the training ratings."""
+    """`prediction`: (n,) of the test pairs in `data`, as it comes; here it is clipped to the scale of train."""
     clipped = np.clip(np.asarray(prediction, dtype=np.float64), data["value"].min(), data["value"].max())
     error = clipped - data["test_value"]
     figures = {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}

@@ -25,7 +25,12 @@ def write_rows(path: Path, train: Ratings, test: Ratings) -> Path:
         if features is not None:
             cells = features.matrix.tocoo()
             widths = [len(column) for column in features.encoding.columns]
-            named = {"row": cells.row, "column": cells.col, "weight": cells.data, "starts": np.cumsum([0, *widths[:-1]])}
+            named = {
+                "row": cells.row,
+                "column": cells.col,
+                "weight": cells.data,
+                "starts": np.cumsum([0, *widths[:-1]]),
+            }
             arrays |= {f"{side}_feature_{name}": column for name, column in named.items()}
     np.savez(path, **arrays)
     return path
