@@ -145,6 +145,8 @@ class Bench:
         if vectors.exists():
             task = self.task(protocol, part)
             figures |= task.figures(model_of(vectors, task))
+        if self.task(protocol, part).judged_by not in figures:
+            raise ValueError(f"{entry.by} told no figures and left no vectors in {vectors.name}")
         return figures
 
     def _printed(self, command: list, environment: dict[str, str]) -> dict[str, float]:

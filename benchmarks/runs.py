@@ -6,7 +6,7 @@ import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench import Bench, Entry, Means
+from bench import PEERS, Bench, Entry, Means
 from results import METRICS, TABLES, Results, lines_of, markdown
 
 from cofactor.trainers import TRAINERS
@@ -51,6 +51,6 @@ def _asked(description: str, seeds: dict[str, tuple[int, ...]], kept: str) -> ar
 
 
 def _wanted(entry: Entry, given: argparse.Namespace) -> bool:
-    there = entry.by in TRAINERS if entry.system == "cofactor" else given.peers is not None
+    there = entry.by in TRAINERS if entry.system == "cofactor" else given.peers and (PEERS / entry.by).exists()
     names = entry.name.lower(), entry.system
-    return there and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in given.only)
+    return bool(there) and any(fnmatchcase(name, pattern.lower()) for name in names for pattern in given.only)
