@@ -17,8 +17,8 @@ KNN = {"similarity": "cosine"}
 RANKS = (64, 128, 256)
 
 
-def ials(rank: int, **grid: tuple) -> Entry:
-    return Entry(f"ials, rank {rank}", "ials", {"rank": rank}, grid)
+def ials(rank: int) -> Entry:
+    return Entry(f"ials, rank {rank}", "ials", {"rank": rank}, {"unobserved": (0.1, 0.3), "l2": (0.1, 0.2)})
 
 
 def implicit_als(rank: int, **options: Any) -> Entry:

@@ -31,7 +31,7 @@ def surprise(name: str, seeded: bool = True, grid: dict[str, tuple] | None = Non
 ML_100K = [
     Entry("baseline", "baseline"),
     Entry("knn", "knn", {}, {"n_neighbours": (100, 200), "shrinkage": (10, 30, 100)}),
-    Entry("als", "als", {}, {"rank": (16, 64)}),
+    Entry("als", "als", {}, {"rank": (16, 64), "l2": (0.06, 0.09)}),
     Entry("svd", "svd", {"n_epochs": 40, "learning_rate": 0.02}, {"rank": (64, 128), "l2": (0.06, 0.08, 0.1)}),
     Entry("nsvd", "nsvd", {"rank": 64}, {"l2": (0.005, 0.01, 0.03), "set_l2": (0.0005, 0.001, 0.003)}),
     Entry("svdpp", "svdpp", {"rank": 64}, {"l2": (0.04, 0.06, 0.08), "set_l2": (0.001, 0.002, 0.005)}),
@@ -54,7 +54,7 @@ ML_100K = [
 ML_1M = [
     Entry("baseline", "baseline"),
     Entry("knn", "knn", {}, {"n_neighbours": (100, 200), "shrinkage": (30, 100)}),
-    Entry("als", "als", {}, {"rank": (32, 64)}),
+    Entry("als", "als", {"rank": 64}, {"l2": (0.05, 0.06, 0.08)}),
     Entry("svd", "svd", {"rank": 128, "n_epochs": 20, "learning_rate": 0.03}, {"l2": (0.03, 0.04, 0.05)}),
     Entry("nsvd", "nsvd", {"rank": 64}, {"l2": (0.003, 0.01), "set_l2": (0.0003, 0.0007)}),
     Entry("svdpp", "svdpp", {"rank": 64}, {"l2": (0.03, 0.04), "set_l2": (0.001, 0.002)}),

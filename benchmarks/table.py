@@ -61,7 +61,9 @@ def draw(panels: dict[str, list[Line]], path: Path) -> None:
             names(one, lines)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path.with_suffix(".png"), dpi=200)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        figure.savefig(
+            path.with_suffix(".svg"), metadata={"Date": None, "Title": f"Accuracy against seconds: {', '.join(panels)}"}
+        )
         plt.close(figure)
 
 

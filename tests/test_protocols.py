@@ -223,4 +223,4 @@ def test_from_a_fit_to_a_table_and_a_picture(real_data: Path, tmp_path: Path) ->
     told = script("table.py", kept, "--picture", tmp_path / "models", "--panels", "ML-100K, u1")
     assert "| **baseline** | 0.9536 |" in told
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
-    assert "baseline" in (tmp_path / "models.svg").read_text()
+    assert "<dc:title>Accuracy against seconds: ML-100K, u1<" in (tmp_path / "models.svg").read_text()
