@@ -2,7 +2,7 @@
 # make serve   serve the demo's model on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
 # make lint    linters alone
-# make bench   the benchmarks; DATA names the folder of ml-1m and ml-100k
+# make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
 # make clean   remove everything made here, both environments included
 PYTHON ?= python3
 BASE := .venv
@@ -33,10 +33,12 @@ lint: $(TEST)/.installed
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
 
-bench: $(TEST)/.installed
-	$(TEST)/bin/python benchmarks/sgd.py --data $(DATA)
-	$(TEST)/bin/python benchmarks/made_data.py
-	$(TEST)/bin/python benchmarks/recommending.py
+bench:
+	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	  printf 'make bench-%-16s%s\n' "$$(basename "$$script" .py)" "$$(sed -n '1s/^"""//p' "$$script")"; done
+
+bench-%: $(TEST)/.installed
+	$(TEST)/bin/python benchmarks/$*.py $(if $(shell grep -e --data benchmarks/$*.py),--data $(DATA)) $(ARGS)
 
 clean:
 	rm -rf $(BASE) $(TEST) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -50,8 +50,8 @@ def systems(folder: Path) -> dict[str, Run]:
         "Cornac": child(cornac, "cornac_mf.py"),
         "LIBMF (SSE)": child(libmf, "libmf_mf.py", builds["libmf-sse"]),
         "LIBMF (AVX)": child(libmf, "libmf_mf.py", builds["libmf-avx"]),
-        "Surprise": child(surprise, "surprise_svd.py"),
-        "Surprise, shuffled": child(surprise, "surprise_svd.py"),
+        "Surprise": child(surprise, "surprise_models.py"),
+        "Surprise, shuffled": child(surprise, "surprise_models.py"),
     }
 
 
