@@ -10,12 +10,15 @@ sparse products and one solution of each row's A, and no vector has to wait for 
 Rows are independent in every function here: any split of them among threads gives the same numbers.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 
 from typing import Any
 
 import numba as nb
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -23,8 +26,58 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.int32]
 
-BLOCK = 256  # ratings of a row whose partners are gathered at a time: they stay in the cache for the product
+BLOCK = 128  # ratings of a row whose partners are gathered at a time: they stay in the first-level cache
+TILE = (4, 16)  # of a Gram matrix: its sums stay in registers
 LEAST = np.float32(1e-12)  # of a pivot
+
+
+@intrinsic
+def _add_tile(typing, x, n, top, left, gram):
+    """gram[top : top + 4, left : left + 16] += Σ_{t<n} x[t, top : top + 4]ᵀ x[t, left : left + 16].
+
+    x and gram are C-contiguous, of the same number of columns, a multiple of 16.
+    """
+    number = nb.types.int64
+    scalar, index, lane = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+    height, width = TILE
+    vector, fast = ir.VectorType(ir.FloatType(), TILE[1]), ("fast",)
+
+    def generate(context, builder, signature, arguments):
+        x, n, top, left, gram = arguments
+        source, target = (context.make_array(signature.args[k])(context, builder, a) for k, a in ((0, x), (4, gram)))
+        columns = builder.extract_value(source.shape, 1)
+
+        def at(array, row, column):
+            return builder.gep(array.data, [builder.add(builder.mul(row, columns), column)])
+
+        def wide(pointer):
+            return builder.bitcast(pointer, vector.as_pointer())
+
+        def everywhere(number):
+            undefined = ir.Constant(vector, ir.Undefined)
+            first = builder.insert_element(undefined, number, ir.Constant(lane, 0))
+            return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(lane, width), [0] * width))
+
+        places = [wide(at(target, builder.add(top, ir.Constant(index, k)), left)) for k in range(height)]
+        sums = []
+        for place in places:
+            read = builder.load(place)
+            read.align = 4
+            sums.append(cgutils.alloca_once_value(builder, read))
+        with cgutils.for_range(builder, n) as loop:
+            row = builder.load(wide(at(source, loop.index, left)))
+            row.align = 4
+            first = at(source, loop.index, top)
+            for k, total in enumerate(sums):
+                factor = everywhere(builder.load(builder.gep(first, [ir.Constant(index, k)])))
+                builder.store(
+                    builder.fadd(builder.load(total), builder.fmul(factor, row, flags=fast), flags=fast), total
+                )
+        for place, total in zip(places, sums, strict=True):
+            builder.store(builder.load(total), place).align = 4
+        return context.get_dummy_value()
+
+    return nb.types.void(x, number, number, number, gram), generate
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -55,19 +108,19 @@ def condition(
     factor: (n, k, k) receives the Cholesky factor of A = Λ + αG, as in `_factorise`; moment: αc; squares: Σ r²;
     simulated: αc + αG prior + √α Σ noise_t x, whose noise is that of ratings drawn anew for an own vector `prior`.
     """
-    k = partners.shape[1]
-    x, target = np.empty((BLOCK, k), np.float32), np.empty(BLOCK, np.float32)
-    gram, part, root = np.empty((k, k), np.float32), np.empty((k, k), np.float32), np.sqrt(alpha)
-    c, e = np.empty(k, np.float32), np.empty(k, np.float32)
+    k, root = partners.shape[1], np.sqrt(alpha)
+    height, width = TILE
+    padded = -(-k // width) * width
+    x, target = np.zeros((BLOCK, padded), np.float32), np.empty(BLOCK, np.float32)
+    gram, c, e = np.empty((padded, padded), np.float32), np.empty(k, np.float32), np.empty(k, np.float32)
     for u in range(first, last):
         gram[:], c[:], e[:], total = 0, 0, 0, 0.0
         for start in range(starts[u], starts[u + 1], BLOCK):
             n = min(BLOCK, starts[u + 1] - start)
             _gather(start, n, partner, partners, day, days, value, x, target)
-            np.dot(x[:n].T, x[:n], part)
-            for a in range(k):
-                for b in range(k):
-                    gram[a, b] += part[a, b]
+            for top in range(0, k, height):
+                for left in range(top - top % width, k, width):  # what lies below the diagonal is not looked at
+                    _add_tile(x, n, top, left, gram)
             for t in range(n):
                 total += np.float64(target[t] * target[t])
                 for a in range(k):
@@ -77,12 +130,18 @@ def condition(
                     e[a] += noise[start + t] * x[t, a]
         squares[u] = total
         for a in range(k):
-            s = np.float32(0)
-            for b in range(k):
-                s += gram[a, b] * prior[u, b]
-                factor[u, a, b] = precision[a, b] + alpha * gram[a, b]
             moment[u, a] = alpha * c[a]
-            simulated[u, a] = alpha * (c[a] + s) + root * e[a]
+            simulated[u, a] = alpha * c[a] + root * e[a]
+        for a in range(k):
+            s = gram[a, a] * prior[u, a]
+            f = prior[u, a]
+            factor[u, a, a] = precision[a, a] + alpha * gram[a, a]
+            for b in range(a + 1, k):
+                g = gram[a, b]
+                factor[u, a, b] = precision[a, b] + alpha * g
+                s += g * prior[u, b]
+                simulated[u, b] += alpha * g * f
+            simulated[u, a] += alpha * s
         _factorise(factor[u])
 
 
@@ -194,7 +253,16 @@ def product(first: int, last: int, starts: Array, columns: Rows, weights: Floats
     for u in range(first, last):
         sums = out[u]
         sums[:] = 0
-        for t in range(starts[u], starts[u + 1]):
+        stop = starts[u + 1]
+        by_four = stop - (stop - starts[u]) % 4
+        for t in range(starts[u], by_four, 4):  # four at once: the sums are read and written a quarter as often
+            v0, v1, v2, v3 = (
+                vectors[columns[t]], vectors[columns[t + 1]], vectors[columns[t + 2]], vectors[columns[t + 3]]
+            )  # fmt: skip
+            w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+            for a in range(k):
+                sums[a] += (w0 * v0[a] + w1 * v1[a]) + (w2 * v2[a] + w3 * v3[a])
+        for t in range(by_four, stop):
             v, w = vectors[columns[t]], weights[t]
             for a in range(k):
                 sums[a] += w * v[a]
