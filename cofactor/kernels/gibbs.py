@@ -38,7 +38,7 @@ def _add_tile(typing, x, n, top, left, gram):
     x and gram are C-contiguous, of the same number of columns, a multiple of 16.
     """
     number = nb.types.int64
-    scalar, index, lane = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+    index, lane = ir.IntType(64), ir.IntType(32)
     height, width = TILE
     vector, fast = ir.VectorType(ir.FloatType(), TILE[1]), ("fast",)
 
