@@ -45,7 +45,7 @@ class SVDPP(Trainer):
     n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 60, log=True)] = 20
     learning_rate: Annotated[
         float, "step of the first pass; it falls to 0", Bounds(least=0), Search(0.005, 0.1, log=True)
-    ] = 0.03
+    ] = 0.025
     l2: Annotated[
         float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.003, 0.2, log=True)
     ] = 0.04
