@@ -163,11 +163,13 @@ def test_it_goes_on_from_what_a_model_of_the_same_split_has_learned(start: type[
 
 
 @both
-def test_a_folded_in_user_scores_as_the_trained_one(trainer: type[SVDPP]) -> None:
-    train, _ = planted()
-    model = trainer(rank=3, n_epochs=40, learning_rate=0.05, l2=0.03, set_l2=0.0).fit(train)
-    difference = model.scores_from(train.by_user()) - model.scores(np.arange(1500))
-    assert np.sqrt(np.mean(difference**2)) < 0.1, "the ratings' standard deviation is 1.3"
+def test_new_users_are_pooled_from_their_own_histories(trainer: type[SVDPP]) -> None:
+    train, test = planted()
+    known, new = train.where(train.user < 1000), test.where(test.user >= 1000)
+    model = trainer(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01, set_l2=0.0).fit(known)
+    scores = model.scores_from(train.by_user())[new.user, new.item]
+    assert np.sqrt(np.mean((scores - new.value) ** 2)) < 0.5
+    assert rmse(model, new) > 1, "the mean and the items' biases alone"
 
 
 @both
