@@ -30,7 +30,7 @@ def made(kind: type[PooledFactorModel] = PooledFactorModel, most: float = 5.0) -
 
 def plain_pool(model: PooledFactorModel, items: list[int]) -> np.ndarray:
     counts = model.catalog.item_counts
-    kept = sorted(items, key=lambda item: (-counts[item], item))[: int(model.most)]
+    kept = sorted(items, key=lambda item: (counts[item] == 0, counts[item], item))[: int(model.most)]
     return sum((model.set_vectors[j].astype(np.float64) for j in kept), np.zeros(RANK)) / max(len(kept), 1) ** 0.5
 
 
@@ -53,14 +53,18 @@ def test_a_pool_is_the_sum_of_the_kept_over_the_root_of_their_number(most: float
     counts=st.lists(st.integers(0, 3), min_size=10, max_size=10),
     most=st.integers(1, 10),
 )
-def test_the_most_rated_items_are_pooled(cells: list[tuple[int, int]], counts: list[int], most: int) -> None:
+def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[int], most: int) -> None:
     user, item = (np.array([cell[k] for cell in cells], dtype=int) for k in (0, 1))
     given = csr_array((np.ones(len(cells), np.float32), (user, item)), shape=(5, 10))
     given.sort_indices()
+
+    def rarity(item: int) -> tuple[bool, int, int]:
+        return counts[item] == 0, counts[item], item
+
     inside = pooled(given, np.array(counts, dtype=np.int32), most)
     for row in range(5):
         here = slice(given.indptr[row], given.indptr[row + 1])
-        wanted = sorted(given.indices[here].tolist(), key=lambda item: (-counts[item], item))[:most]
+        wanted = sorted(given.indices[here].tolist(), key=rarity)[:most]
         assert sorted(given.indices[here][inside[here]].tolist()) == sorted(wanted)
 
 

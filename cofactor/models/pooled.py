@@ -16,8 +16,9 @@ class PooledFactorModel(FactorModel):
     """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j). What SVD++ leaves behind.
 
     `user_vectors` hold the whole bracket, summed up. R(u): the items u rated in training or, where they are more than
-    `most`, those of them that have most training ratings (of equal ones the lower row). Cold start: as for FactorModel;
-    a user given only by a history h is folded in by ridge regression around x = |R(h)|^-½ Σ_{j∈R(h)} y_j,
+    `most`, those of them that have fewest training ratings (of equal ones the lower row).
+    Cold start: as for FactorModel; a user given only by a history h is folded in by ridge regression around the pool
+    x = |R(h)|^-½ Σ_{j∈R(h)} y_j,
 
         min over b, v  Σ_{i∈h} (r_i - μ - b_i - b - v · q_i)² + |h| (λ_b b² + λ_p |v - x|²)
     """
@@ -42,7 +43,7 @@ class PooledFactorModel(FactorModel):
     def pools_without_one(self, history: csr_array) -> Doubles:
         """(h, rank) the pools of a (1, n_items) history without each of its h ratings."""
         y, n = self.set_vectors[history.indices].astype(np.float64), min(history.nnz, int(self.most))
-        order = _most_rated_first(history, self.catalog.item_counts)
+        order = _rarest_first(history, self.catalog.item_counts)
         sums = np.repeat(y[order[:n]].sum(axis=0)[None], history.nnz, axis=0)
         sums[order[:n]] -= y[order[:n]]
         sums[order[:n]] += y[order[n : n + 1]].sum(axis=0)  # the one that takes its place, where there is one
@@ -98,23 +99,26 @@ class PooledModel(PooledFactorModel):
 
 
 def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
-    """(nnz,) which ratings of (m, n_items) histories belong to R(h): all, or the `most` of the most rated items.
+    """(nnz,) which ratings of (m, n_items) histories belong to R(h): all, or the `most` of the rarest items.
 
-    A choice by item, and by nothing that only training knows, so that a new user's history is cut as the trained ones.
+    That somebody rated a rare item says more of them than that they rated what everybody did. And it is a choice by
+    item, by nothing that only training knows, so that a new user's history is cut as the trained ones.
     """
     lengths = np.diff(histories.indptr)
     if lengths.max(initial=0) <= most:
         return np.ones(histories.nnz, dtype=bool)
     inside = np.empty(histories.nnz, dtype=bool)
-    order = _most_rated_first(histories, item_counts)
+    order = _rarest_first(histories, item_counts)
     inside[order] = np.arange(histories.nnz) - np.repeat(histories.indptr[:-1], lengths) < most
     return inside
 
 
-def _most_rated_first(histories: csr_array, item_counts: Rows) -> Array:
-    """(nnz,) the ratings of each history in order of their items' training ratings, then of their rows."""
+def _rarest_first(histories: csr_array, item_counts: Rows) -> Array:
+    """(nnz,) the ratings of each history in order of their items' training ratings, then of their rows; last those of
+    items without any, whose vectors are zero."""
     of = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
-    return np.lexsort((histories.indices, -item_counts[histories.indices], of))
+    rarity = np.where(item_counts > 0, item_counts, np.iinfo(np.int32).max)
+    return np.lexsort((histories.indices, rarity[histories.indices], of))
 
 
 def _weights(n: Array) -> Floats:

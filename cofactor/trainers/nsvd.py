@@ -17,9 +17,9 @@ class NSVD(SVDPP):
     """r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j: SVD++ with no vector p_u, learned in the same way.
 
     R(u): the items u rated in training, while a rating is learned without its own item. With `--history N` R(u) holds
-    N of them at most, those with most training ratings; `max`, `mean` and `min` are for N the largest, mean (rounded)
-    and smallest number of ratings of a training user, so that `max` keeps all of them. The weight has the length that
-    R(u) really has; nothing is filled up.
+    N of them at most, the rarest: those with fewest training ratings, which tell more of a user than what everybody
+    rates. `max`, `mean` and `min` are for N the largest, mean (rounded) and smallest number of ratings of a training
+    user, so that `max` keeps all of them. The weight has the length that R(u) really has; nothing is filled up.
     μ: mean training rating; q, y: vectors of `rank` numbers. Users have no parameters but a bias, so there may be any
     number of them, and a new one needs no training.
     Cold start: a user or item without training ratings has a bias and a vector of 0. A new user's vector is pooled from
