@@ -24,8 +24,8 @@ class NSVD(SVDPP):
     number of them, and a new one needs no training.
     Cold start: a user or item without training ratings has a bias and a vector of 0. A new user's vector is pooled from
     their own history, cut in the same way, and only the bias is solved for (see PooledModel).
-    Source: A. Paterek, "Improving regularized singular value decomposition for collaborative filtering", KDD Cup 2007,
-    section 3.4 ("NSVD1").
+    Source: A. Paterek, "Improving regularized singular value decomposition for collaborative filtering", KDD Cup and
+    Workshop 2007, there as NSVD1.
 
     Raises BadData for no ratings, and BadHyperparameter for a history that is no length, or where the learning rate is
     so high that the errors overflow.

@@ -31,8 +31,8 @@ class SVDPP(Trainer):
     learns them all, because nearly any two users share items.
     Cold start: a user or item without training ratings has a bias and a vector of 0. New users are folded in by ridge
     regression around the pool of their own history (see PooledFactorModel).
-    Source: Y. Koren, "Factorization Meets the Neighborhood", KDD 2008, equations 15 and 16; the y_j moved once a user:
-    T. Chen et al., "SVDFeature", JMLR 13, 2012, section 4.
+    Source: Y. Koren, "Factorization Meets the Neighborhood", KDD 2008, equation 15; the y_j moved once a user:
+    T. Chen et al., "Feature-Based Matrix Factorization", arXiv:1109.2271, section 4.
 
     Raises BadData for no ratings, and BadHyperparameter where the learning rate is so high that the errors overflow.
     """
