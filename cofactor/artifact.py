@@ -36,6 +36,7 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.pooled import PooledFactorModel, PooledModel
 from cofactor.models.posterior import PosteriorModel
 
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
@@ -278,4 +279,6 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
     return {name: np.ma.getdata(column) for name, column in columns.items()}
 
 
-KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel, PosteriorModel)}
+KINDS: dict[str, type[Model]] = {
+    one.kind: one for one in (BaselineModel, FactorModel, PooledFactorModel, PooledModel, PosteriorModel)
+}

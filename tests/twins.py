@@ -99,3 +99,30 @@ def learn_one_by_one(user, item, value, P, Q, b, c, user_rate, item_rate, mean, 
         b[u], c[i] = b[u] + user_rate[u] * (e - bias_l2 * b[u]), c[i] + item_rate[i] * (e - bias_l2 * c[i])
         P[u], Q[i] = P[u] + user_rate[u] * (e * Q[i] - l2 * P[u]), Q[i] + item_rate[i] * (e * P[u] - l2 * Q[i])
     return P, Q, b, c
+
+
+# -------------------------------------------------------------------------------------------- kernels/pooled.py
+
+
+def learn_users_one_by_one(
+    order, starts, items, values, pooled, P, Q, Y, b, c, vector_rate, user_rate, item_rate, mean, l2, set_l2, bias_l2
+):
+    """Pools anew for each rating, and adds up the gradient of each y_j by itself: quadratic in a user's ratings."""
+    P, Q, Y, b, c = (np.array(x, dtype=np.float64) for x in (P, Q, Y, b, c))
+    squares = 0.0
+    for u in order:
+        rated = range(starts[u], starts[u + 1])
+        gradient = {items[t]: np.zeros(Q.shape[1]) for t in rated if pooled[t]}
+        for t in rated:
+            i, others = items[t], [j for j in gradient if j != items[t]]
+            weight = len(others) ** -0.5 if others else 0.0
+            x = P[u] + weight * sum((Y[j] for j in others), np.zeros(Q.shape[1]))
+            e = values[t] - (mean + b[u] + c[i] + x @ Q[i])
+            squares += e**2
+            for j in others:
+                gradient[j] += weight * e * Q[i]
+            b[u], c[i] = b[u] + user_rate[u] * (e - bias_l2 * b[u]), c[i] + item_rate[i] * (e - bias_l2 * c[i])
+            P[u], Q[i] = P[u] + vector_rate[u] * (e * Q[i] - l2 * P[u]), Q[i] + item_rate[i] * (e * x - l2 * Q[i])
+        for j, pull in gradient.items():
+            Y[j] = (Y[j] + item_rate[j] * pull) / (1 + item_rate[j] * set_l2 * len(rated))
+    return P, Q, Y, b, c, squares

@@ -36,35 +36,49 @@ class FactorModel(VectorModel):
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories; zeros for an empty one."""
         lengths, rank = np.diff(histories.indptr), self.item_vectors.shape[1]
+        centres = self._centres(histories)
         solutions = np.zeros((len(lengths), rank + 1))
         for rows, items, ratings, inside in of_like_length(histories, rank + 1):
             design, residual = self._regression(items, ratings)
             design *= inside[:, :, None]
-            gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * self._penalty(lengths[rows])[:, None]
-            moment = design.transpose(0, 2, 1) @ residual[:, :, None]
+            penalty = self._penalty(lengths[rows])
+            gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * penalty[:, None]
+            moment = design.transpose(0, 2, 1) @ residual[:, :, None] + (penalty * centres[rows])[:, :, None]
             solutions[rows] = np.linalg.solve(gram, moment)[:, :, 0]
         solved = solutions.astype(np.float32)
         return np.ascontiguousarray(solved[:, rank]), np.ascontiguousarray(solved[:, :rank])
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank + 1) design X of the whole history,
+        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank + 1) design X of the whole history and
+        the centre c_j of the ridge without rating j,
 
-        G = XᵀX + (h - 1) Λ,    w = G⁻¹Xᵀr,    w_without_j = w - G⁻¹x_j (r_j - x_j·w) / (1 - x_j·G⁻¹x_j)
+        G = XᵀX + (h - 1) Λ,  w = G⁻¹(Xᵀr + (h - 1) Λ c_j),  w_without_j = w - G⁻¹x_j (r_j - x_j·w) / (1 - x_j·G⁻¹x_j)
         """
         h, n_weights = history.nnz, self.item_vectors.shape[1] + 1
         if h < 2:
             return super().effects(history, items)
         design, residual = self._regression(history.indices, history.data)
         moment, square = design.T @ residual, design.T @ design
-        whole = np.linalg.solve(square + np.diag(self._penalty(h)), moment)
-        solved = np.linalg.solve(square + np.diag(self._penalty(h - 1)), np.column_stack([design.T, moment]))
-        pulls, fewer = solved[:, :h], solved[:, h]  # G⁻¹Xᵀ and w
+        penalty, fewer_penalty = self._penalty(h), self._penalty(h - 1)
+        whole = np.linalg.solve(square + np.diag(penalty), moment + penalty * self._centres(history)[0])
+        moments = moment + fewer_penalty * self._centres_without_one(history)
+        solved = np.linalg.solve(square + np.diag(fewer_penalty), np.column_stack([design.T, moments.T]))
+        pulls, fewer = solved[:, :h], solved[:, h:]  # G⁻¹Xᵀ, and w in column j (or in the only one)
         leverage = np.einsum("hk,kh->h", design, pulls)
-        removed = pulls * ((residual - design @ fewer) / (1 - leverage))  # w - w_without_j in column j
+        without = fewer - pulls * ((residual - np.vecdot(design, fewer.T)) / (1 - leverage))
         wanted = np.ones((len(items), n_weights))
         wanted[:, :-1] = self.item_vectors[items]
-        effects: Doubles = (wanted @ (removed + (whole - fewer)[:, None])).T
+        effects: Doubles = (wanted @ (whole[:, None] - without)).T
         return effects
+
+    def _centres(self, histories: csr_array) -> Doubles:
+        """(m, rank + 1) the vector and bias that the ridge pulls each of m histories towards; zeros here."""
+        return np.zeros((histories.shape[0], self.item_vectors.shape[1] + 1))
+
+    def _centres_without_one(self, history: csr_array) -> Doubles:
+        """(h, rank + 1), or (1, rank + 1) where they are all alike: the centres of a (1, n_items) history without each
+        of its h ratings."""
+        return np.zeros((1, self.item_vectors.shape[1] + 1))
 
     def _regression(self, items: Rows, ratings: Floats) -> tuple[Doubles, Doubles]:
         """(…, rank + 1) vectors of rated items, each with a 1 for the bias, and (…) what they have to explain."""

@@ -3,7 +3,9 @@
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
+from cofactor.trainers.nsvd import NSVD
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
+from cofactor.trainers.svdpp import SVDPP
 
-TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD, Bayes)}
+TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, Bayes)}

@@ -10,11 +10,12 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter, SplitMismatch
+from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 from cofactor.trainers.threads import cores
+from cofactor.trainers.warm import factors_of
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -92,16 +93,8 @@ class SVD(Trainer):
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
     def _continue(self, ratings: Ratings, model: Model) -> tuple[float, Floats, Floats, Floats, Floats]:
-        if not isinstance(model, FactorModel):
-            raise BadHyperparameter(f"svd cannot start from a {model.kind} model", "start from a factor model")
-        if model.catalog.split != ratings.split:
-            raise SplitMismatch("the model to start from was trained on another split", "it may have seen test ratings")
-        if model.item_vectors.shape[1] != self.rank:
-            width = model.item_vectors.shape[1]
-            raise BadHyperparameter(
-                f"svd: rank is {self.rank}, the model to start from has {width}", f"use rank {width}"
-            )
-        return model.mean, model.user_bias, model.item_bias, model.user_vectors, model.item_vectors
+        start = factors_of(model, ratings, self.name, self.rank)
+        return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
 
 class _Descent:

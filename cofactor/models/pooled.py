@@ -1,0 +1,132 @@
+"""Users described by the items they rated, whatever the ratings: r̂ = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ y_j)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.models.factor import FactorModel
+
+
+@dataclass(frozen=True, eq=False)
+class PooledFactorModel(FactorModel):
+    """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j). What SVD++ leaves behind.
+
+    `user_vectors` hold the whole bracket, summed up. R(u): the items u rated in training or, where they are more than
+    `most`, those of them that have fewest training ratings (of equal ones the lower row).
+    Cold start: as for FactorModel; a user given only by a history h is folded in by ridge regression around the pool
+    x = |R(h)|^-½ Σ_{j∈R(h)} y_j,
+
+        min over b, v  Σ_{i∈h} (r_i - μ - b_i - b - v · q_i)² + |h| (λ_b b² + λ_p |v - x|²)
+    """
+
+    kind: ClassVar[str] = "pooled-factor"
+
+    set_vectors: Floats  # (n_items, rank) y
+    most: float  # ratings of a history that are pooled, at most
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {**super().shapes(n_users, n_items), "set_vectors": (n_items, "rank"), "most": ()}
+
+    def pools(self, histories: csr_array) -> Floats:
+        """(m, rank) |R(h)|^-½ Σ_{j∈R(h)} y_j of (m, n_items) histories; zeros for an empty one."""
+        inside = pooled(histories, self.catalog.item_counts, self.most)
+        lengths = np.diff(histories.indptr)
+        weights = np.repeat(_weights(np.minimum(lengths, self.most)), lengths) * inside
+        summed: Floats = csr_array((weights, histories.indices, histories.indptr), histories.shape) @ self.set_vectors
+        return summed
+
+    def pools_without_one(self, history: csr_array) -> Doubles:
+        """(h, rank) the pools of a (1, n_items) history without each of its h ratings."""
+        y, n = self.set_vectors[history.indices].astype(np.float64), min(history.nnz, int(self.most))
+        order = _rarest_first(history, self.catalog.item_counts)
+        sums = np.repeat(y[order[:n]].sum(axis=0)[None], history.nnz, axis=0)
+        sums[order[:n]] -= y[order[:n]]
+        sums[order[:n]] += y[order[n : n + 1]].sum(axis=0)  # the one that takes its place, where there is one
+        without: Doubles = sums * _weights(np.array(min(history.nnz - 1, n)))
+        return without
+
+    def _centres(self, histories: csr_array) -> Doubles:
+        return _without_bias(self.pools(histories))
+
+    def _centres_without_one(self, history: csr_array) -> Doubles:
+        return _without_bias(self.pools_without_one(history))
+
+
+@dataclass(frozen=True, eq=False)
+class PooledModel(PooledFactorModel):
+    """The same with p = 0: r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j. What NSVD leaves behind.
+
+    Cold start: as for FactorModel; of a user given only by a history h only the bias is solved for,
+
+        b = Σ_{i∈h} (r_i - μ - b_i - x · q_i) / (|h| (1 + λ_b)),    x = |R(h)|^-½ Σ_{j∈R(h)} y_j
+
+    and `vector_l2` has no part in it.
+    """
+
+    kind: ClassVar[str] = "pooled"
+
+    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
+        lengths, vectors = np.diff(histories.indptr), self.pools(histories)
+        of = np.repeat(np.arange(len(lengths)), lengths)
+        unexplained = np.bincount(of, self._unexplained(histories), minlength=len(lengths))
+        ones = np.ones(histories.nnz, dtype=np.float32)
+        rated: Floats = csr_array((ones, histories.indices, histories.indptr), histories.shape) @ self.item_vectors
+        bias = (unexplained - np.vecdot(vectors, rated)) / self._weight_of_bias(lengths)
+        return bias.astype(np.float32), vectors
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, by the sums over the history without each rating."""
+        vector, without = self.pools(history)[0].astype(np.float64), self.pools_without_one(history)
+        q, unexplained = self.item_vectors[history.indices].astype(np.float64), self._unexplained(history)
+        bias = (unexplained.sum() - vector @ q.sum(axis=0)) / self._weight_of_bias(history.nnz)
+        fewer = unexplained.sum() - unexplained - np.vecdot(without, q.sum(axis=0) - q)
+        bias_without = fewer / self._weight_of_bias(history.nnz - 1)
+        effects: Doubles = (vector - without) @ self.item_vectors[items].T + (bias - bias_without)[:, None]
+        return effects
+
+    def _unexplained(self, histories: csr_array) -> Doubles:
+        """(nnz,) ratings less the mean and the item's bias."""
+        residual: Doubles = histories.data.astype(np.float64) - self.mean - self.item_bias[histories.indices]
+        return residual
+
+    def _weight_of_bias(self, n: int | Array) -> Array:
+        return np.maximum(n, 1) * (1 + self.bias_l2)
+
+
+def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
+    """(nnz,) which ratings of (m, n_items) histories belong to R(h): all, or the `most` of the rarest items.
+
+    That somebody rated a rare item says more of them than that they rated what everybody did. And it is a choice by
+    item, by nothing that only training knows, so that a new user's history is cut as the trained ones.
+    """
+    lengths = np.diff(histories.indptr)
+    if lengths.max(initial=0) <= most:
+        return np.ones(histories.nnz, dtype=bool)
+    inside = np.empty(histories.nnz, dtype=bool)
+    order = _rarest_first(histories, item_counts)
+    inside[order] = np.arange(histories.nnz) - np.repeat(histories.indptr[:-1], lengths) < most
+    return inside
+
+
+def _rarest_first(histories: csr_array, item_counts: Rows) -> Array:
+    """(nnz,) the ratings of each history in order of their items' training ratings, then of their rows; last those of
+    items without any, whose vectors are zero."""
+    of = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
+    rarity = np.where(item_counts > 0, item_counts, np.iinfo(np.int32).max)
+    return np.lexsort((histories.indices, rarity[histories.indices], of))
+
+
+def _weights(n: Array) -> Floats:
+    """n^-½, for the sum of n vectors; 1 for a sum of none."""
+    weights: Floats = (1 / np.sqrt(np.maximum(n, 1))).astype(np.float32)
+    return weights
+
+
+def _without_bias(vectors: Array) -> Doubles:
+    """(…, rank + 1) vectors with a bias of 0."""
+    return np.append(vectors, np.zeros((len(vectors), 1)), axis=1).astype(np.float64)
