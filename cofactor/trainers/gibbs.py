@@ -252,17 +252,16 @@ class Side:
         typical = precision - precision @ left @ precision
         scaled = []
         for group in self.groups:
-            values, basis = eigh((typical + typical.T) / 2, group.prior.precision)
+            k = len(typical) if group.biased else len(typical) - 1  # columns that are free
+            values, basis = eigh((typical + typical.T)[:k, :k] / 2, group.prior.precision[:k, :k])
             weights = description.weights[group.here, None]
-            scaled.append(
-                (group, basis.astype(np.float32), 1 / (1 + np.maximum(values, 0).astype(np.float32) * weights))
-            )
+            divided = 1 / (1 + np.maximum(values, 0).astype(np.float32) * weights)
+            scaled.append((group.here, k, basis.astype(np.float32), divided))
 
         def solve(b: Floats) -> Floats:
-            out = np.empty_like(b)
-            for group, basis, divided in scaled:
-                out[group.here] = ((b[group.here] @ basis) * divided) @ basis.T
-                out[group.here, -1] *= group.biased
+            out = np.zeros_like(b)
+            for here, k, basis, divided in scaled:
+                out[here, :k] = ((b[here, :k] @ basis) * divided) @ basis.T
             return out
 
         return solve
