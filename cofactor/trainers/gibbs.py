@@ -84,7 +84,7 @@ class Prior:
 
 def _normal_wishart(v: Doubles, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
     n, rank = v.shape
-    mean = v.mean(axis=0)
+    mean = v.sum(axis=0) / max(n, 1)
     scatter = (v - mean).T @ (v - mean) + 2 * n / (2 + n) * np.outer(mean, mean)
     scale = np.linalg.inv(np.eye(rank) + scatter)
     bartlett = np.tril(rng.standard_normal((rank, rank)), -1)
