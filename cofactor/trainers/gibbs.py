@@ -16,6 +16,7 @@ TOLERANCE = 0.1  # of a solution, in the norm of its own system: halving it chan
 MOST_STEPS = 50  # of conjugate gradients
 SAMPLED = 128  # rows whose precision stands for all in the preconditioner
 PIECES = 3  # of work for each thread, so that none waits long for another
+SUMS = 12  # pieces that squared errors are added up in, however many threads: their number decides the last bits
 STRETCH = 1 << 16  # random numbers from one stream
 
 
@@ -159,6 +160,7 @@ class Side:
         self.partner, self.value = partner[order], value[order]
         self.day = np.empty(0, np.int32) if day is None else day[order]
         self.cuts = workers.pieces(np.diff(self.starts) + width)
+        self.sums = np.linspace(0, n, SUMS + 1).astype(np.int64)
         self.description = Description.of(blocks, workers)
         self.prior = self.drawn_with = Prior.start(width, deviation)
         self.groups: list[Group] = []
@@ -203,7 +205,7 @@ class Side:
             centre = centre + self._spread(self.description, self.described)
         each(gibbs.solve, self.cuts, factor, centre @ precision + self.moment, self.expected)
         each(gibbs.perturb, self.cuts, factor, self.expected, self._normal(self.shape), self.total)
-        errors = each(gibbs.squared_error, self.cuts, factor, precise, alpha, self.moment, self.total, self.squares)
+        errors = each(gibbs.squared_error, self.sums, factor, precise, alpha, self.moment, self.total, self.squares)
         self.total[~self.rated] = centre[~self.rated]  # of these the ratings say nothing: no noise need be kept
         self.drawn_with = self.prior
         own = (self.total - centre)[self.rated] + self.prior.mean.astype(np.float32)
