@@ -16,6 +16,7 @@ TOLERANCE = 0.1  # of a solution, in the norm of its own system: halving it chan
 MOST_STEPS = 50  # of conjugate gradients
 SAMPLED = 128  # rows whose precision stands for all in the preconditioner
 PIECES = 3  # of work for each thread, so that none waits long for another
+STRENGTH = 2.0  # of the prior that the mean of vectors is 0: as many vectors would say it
 SUMS = 12  # pieces that squared errors are added up in, however many threads: their number decides the last bits
 STRETCH = 1 << 16  # random numbers from one stream
 
@@ -67,12 +68,12 @@ class Prior:
         return cls(np.zeros(width), np.eye(width) / deviation**2)
 
     @classmethod
-    def sampled(cls, vectors: Floats, rng: np.random.Generator) -> Self:
-        """Given (n, W) vectors: for v normal–Wishart with W₀ = I, ν₀ = rank, β₀ = 2 [Salakhutdinov and Mnih 2008,
-        equation 14], for the precision of b Gamma(½, ½)."""
+    def sampled(cls, vectors: Floats, rng: np.random.Generator, strength: float = STRENGTH) -> Self:
+        """Given (n, W) vectors: for v normal–Wishart with W₀ = I, ν₀ = rank, β₀ = strength [Salakhutdinov and Mnih
+        2008, equation 14], for the precision of b Gamma(½, ½). A strength of ∞ holds the mean at 0."""
         n, width = vectors.shape
         mean, precision = np.zeros(width), np.zeros((width, width))
-        mean[:-1], precision[:-1, :-1] = _normal_wishart(vectors[:, :-1].astype(np.float64), rng)
+        mean[:-1], precision[:-1, :-1] = _normal_wishart(vectors[:, :-1].astype(np.float64), rng, strength)
         precision[-1, -1] = rng.gamma((1 + n) / 2, 2 / (1 + np.vdot(vectors[:, -1], vectors[:, -1])))
         return cls(mean, precision)
 
@@ -83,17 +84,17 @@ class Prior:
         return vectors
 
 
-def _normal_wishart(v: Doubles, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
+def _normal_wishart(v: Doubles, rng: np.random.Generator, strength: float) -> tuple[Doubles, Doubles]:
     n, rank = v.shape
     mean = v.sum(axis=0) / max(n, 1)
-    scatter = (v - mean).T @ (v - mean) + 2 * n / (2 + n) * np.outer(mean, mean)
+    scatter = (v - mean).T @ (v - mean) + n / (1 + n / strength) * np.outer(mean, mean)
     scale = np.linalg.inv(np.eye(rank) + scatter)
     bartlett = np.tril(rng.standard_normal((rank, rank)), -1)
     bartlett[np.diag_indices(rank)] = np.sqrt(rng.chisquare(rank + n - np.arange(rank)))
     root = np.linalg.cholesky((scale + scale.T) / 2) @ bartlett
     precision = root @ root.T
-    around = solve_triangular(np.linalg.cholesky((2 + n) * precision).T, rng.standard_normal(rank))
-    return n * mean / (2 + n) + around, precision
+    around = solve_triangular(np.linalg.cholesky(precision).T, rng.standard_normal(rank))
+    return n / (strength + n) * mean + around / np.sqrt(strength + n), precision
 
 
 @dataclass
@@ -152,8 +153,9 @@ class Side:
         deviation: float,
         rng: np.random.Generator,
         workers: Workers,
+        strength: float = STRENGTH,
     ) -> None:
-        self.shape, self.rng, self.workers = shape, rng, workers
+        self.shape, self.rng, self.workers, self.strength = shape, rng, workers, strength
         n, width = shape
         order = np.lexsort((partner, row))
         self.starts = np.searchsorted(row[order], np.arange(n + 1)).astype(np.int64)
@@ -209,7 +211,7 @@ class Side:
         self.total[~self.rated] = centre[~self.rated]  # of these the ratings say nothing: no noise need be kept
         self.drawn_with = self.prior
         own = (self.total - centre)[self.rated] + self.prior.mean.astype(np.float32)
-        self.prior = Prior.sampled(own, self.rng)
+        self.prior = Prior.sampled(own, self.rng, self.strength)
         for group in self.groups:
             group.prior = Prior.sampled(self.described[group.here], self.rng)
         return float(sum(errors))
