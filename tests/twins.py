@@ -126,3 +126,78 @@ def learn_users_one_by_one(
         for j, pull in gradient.items():
             Y[j] = (Y[j] + item_rate[j] * pull) / (1 + item_rate[j] * set_l2 * len(rated))
     return P, Q, Y, b, c, squares
+
+
+# --------------------------------------------------------------------------------------------- kernels/gibbs.py
+
+
+def condition(
+    first,
+    last,
+    starts,
+    partner,
+    partners,
+    day,
+    days,
+    value,
+    noise,
+    alpha,
+    precision,
+    prior,
+    factor,
+    moment,
+    simulated,
+    squares,
+):
+    k = partners.shape[1]
+    for u in range(first, last):
+        gram, c, e, total = np.zeros((k, k)), np.zeros(k), np.zeros(k), 0.0
+        for t in range(starts[u], starts[u + 1]):
+            other = partners[partner[t]].astype(np.float64)
+            x, r = np.append(other[:-1], 1), value[t] - other[-1]
+            if len(day):
+                of_day = days[day[t]].astype(np.float64)
+                x[:-1] += of_day[:-1]
+                r -= of_day[-1] + of_day[:-1] @ other[:-1]
+            gram, c, total = gram + np.outer(x, x), c + r * x, total + r * r
+            e += noise[t] * x if len(noise) else 0
+        squares[u], moment[u] = total, alpha * c
+        simulated[u] = alpha * c + alpha * gram @ prior[u] + math.sqrt(alpha) * e
+        factor[u] = packed(precision + alpha * gram)
+
+
+def packed(a):
+    """R with RᵀR = a above the diagonal, Rᵀ below, 1 / R_jj on it."""
+    lower = np.linalg.cholesky(np.asarray(a, dtype=np.float64))
+    return lower.T + lower - np.diag(2 * np.diag(lower) - 1 / np.diag(lower))
+
+
+def unpacked(factor):
+    """R."""
+    return np.triu(factor, 1).astype(np.float64) + np.diag(1 / np.diag(factor).astype(np.float64))
+
+
+def solve(first, last, factor, b, out):
+    for u in range(first, last):
+        R = unpacked(factor[u])
+        out[u] = np.linalg.solve(R.T @ R, b[u].astype(np.float64))
+
+
+def perturb(first, last, factor, mean, noise, out):
+    for u in range(first, last):
+        out[u] = mean[u] + np.linalg.solve(unpacked(factor[u]), noise[u].astype(np.float64))
+
+
+def squared_error(first, last, factor, precision, alpha, moment, vectors, squares):
+    total = 0.0
+    for u in range(first, last):
+        R, T = unpacked(factor[u]), vectors[u].astype(np.float64)
+        gram = (R.T @ R - precision) / alpha
+        total += squares[u] - 2 * moment[u] @ T / alpha + T @ gram @ T
+    return total
+
+
+def product(first, last, starts, columns, weights, vectors, out):
+    for u in range(first, last):
+        here = slice(starts[u], starts[u + 1])
+        out[u] = sum((w * vectors[m].astype(np.float64) for m, w in zip(columns[here], weights[here], strict=True)), 0)

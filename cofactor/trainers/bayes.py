@@ -37,10 +37,11 @@ class Bayes(Trainer):
     time: with `day`, the day t of a rating adds c_t + D_t · (P_u + Q_i).
 
     Every table of vectors has a normal prior whose mean and precision are drawn too, so that there is no λ to tune: for
-    vectors normal–Wishart, for biases and for α Gamma. μ: mean training rating. R(u), U(i): training rows only. A sweep
-    draws users, days and items in turn; of a side, the describing vectors (y, a) first, all at once, with the own
-    vectors integrated out, then the own ones. The model keeps `n_draws` draws, evenly chosen after `burn_in`; in its
-    predictions an item has the mean of its vector given the rest of the draw, which averages out sooner.
+    vectors normal–Wishart (of days about 0), for biases and for α Gamma. μ: mean training rating. R(u), U(i): training
+    rows only. A sweep draws users, days and items in turn; of a side, the describing vectors (y, a) first, all at once,
+    with the own vectors integrated out, then the own ones. The model keeps `n_draws` draws, evenly chosen after
+    `burn_in`; in its predictions an item has the mean of its vector given the rest of the draw, which averages out
+    sooner.
     Starting at small vectors (`init`), early sweeps fit less than late ones; the average predicts better than either.
 
     Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items) (rank + 1)² bytes and 4 (n_users + 2 n_items)
@@ -135,7 +136,9 @@ class _Sampler:
         common = trainer.init, self.rng, workers
         self.users = Side(user, item, day, value, shapes[0], _blocks(sets[0], more[0]), *common)
         self.items = Side(item, user, day, value, shapes[1], _blocks(sets[1], more[1]), *common)
-        self.days = None if day is None else Side(day, user, item, value, (n_days, width), [], *common)
+        self.days = None  # about 0, so that a day without ratings adds nothing; the mean of the others would drift off
+        if day is not None:
+            self.days = Side(day, user, item, value, (n_days, width), [], *common, strength=np.inf)
         self.factor = np.empty((max(n for n, _ in [*shapes, (n_days, 0)]), width, width), np.float32)
         self.alpha = 1.0
 

@@ -16,6 +16,8 @@ TOLERANCE = 0.1  # of a solution, in the norm of its own system: halving it chan
 MOST_STEPS = 50  # of conjugate gradients
 SAMPLED = 128  # rows whose precision stands for all in the preconditioner
 PIECES = 3  # of work for each thread, so that none waits long for another
+STRENGTH = 2.0  # of the prior that the mean of vectors is 0: as many vectors would say it
+SUMS = 12  # pieces that squared errors are added up in, however many threads: their number decides the last bits
 STRETCH = 1 << 16  # random numbers from one stream
 
 
@@ -66,12 +68,12 @@ class Prior:
         return cls(np.zeros(width), np.eye(width) / deviation**2)
 
     @classmethod
-    def sampled(cls, vectors: Floats, rng: np.random.Generator) -> Self:
-        """Given (n, W) vectors: for v normal–Wishart with W₀ = I, ν₀ = rank, β₀ = 2 [Salakhutdinov and Mnih 2008,
-        equation 14], for the precision of b Gamma(½, ½)."""
+    def sampled(cls, vectors: Floats, rng: np.random.Generator, strength: float = STRENGTH) -> Self:
+        """Given (n, W) vectors: for v normal–Wishart with W₀ = I, ν₀ = rank, β₀ = strength [Salakhutdinov and Mnih
+        2008, equation 14], for the precision of b Gamma(½, ½). A strength of ∞ holds the mean at 0."""
         n, width = vectors.shape
         mean, precision = np.zeros(width), np.zeros((width, width))
-        mean[:-1], precision[:-1, :-1] = _normal_wishart(vectors[:, :-1].astype(np.float64), rng)
+        mean[:-1], precision[:-1, :-1] = _normal_wishart(vectors[:, :-1].astype(np.float64), rng, strength)
         precision[-1, -1] = rng.gamma((1 + n) / 2, 2 / (1 + np.vdot(vectors[:, -1], vectors[:, -1])))
         return cls(mean, precision)
 
@@ -82,17 +84,17 @@ class Prior:
         return vectors
 
 
-def _normal_wishart(v: Doubles, rng: np.random.Generator) -> tuple[Doubles, Doubles]:
+def _normal_wishart(v: Doubles, rng: np.random.Generator, strength: float) -> tuple[Doubles, Doubles]:
     n, rank = v.shape
-    mean = v.mean(axis=0)
-    scatter = (v - mean).T @ (v - mean) + 2 * n / (2 + n) * np.outer(mean, mean)
+    mean = v.sum(axis=0) / max(n, 1)
+    scatter = (v - mean).T @ (v - mean) + n / (1 + n / strength) * np.outer(mean, mean)
     scale = np.linalg.inv(np.eye(rank) + scatter)
     bartlett = np.tril(rng.standard_normal((rank, rank)), -1)
     bartlett[np.diag_indices(rank)] = np.sqrt(rng.chisquare(rank + n - np.arange(rank)))
     root = np.linalg.cholesky((scale + scale.T) / 2) @ bartlett
     precision = root @ root.T
-    around = solve_triangular(np.linalg.cholesky((2 + n) * precision).T, rng.standard_normal(rank))
-    return n * mean / (2 + n) + around, precision
+    around = solve_triangular(np.linalg.cholesky(precision).T, rng.standard_normal(rank))
+    return n / (strength + n) * mean + around / np.sqrt(strength + n), precision
 
 
 @dataclass
@@ -151,14 +153,16 @@ class Side:
         deviation: float,
         rng: np.random.Generator,
         workers: Workers,
+        strength: float = STRENGTH,
     ) -> None:
-        self.shape, self.rng, self.workers = shape, rng, workers
+        self.shape, self.rng, self.workers, self.strength = shape, rng, workers, strength
         n, width = shape
         order = np.lexsort((partner, row))
         self.starts = np.searchsorted(row[order], np.arange(n + 1)).astype(np.int64)
         self.partner, self.value = partner[order], value[order]
         self.day = np.empty(0, np.int32) if day is None else day[order]
         self.cuts = workers.pieces(np.diff(self.starts) + width)
+        self.sums = np.linspace(0, n, SUMS + 1).astype(np.int64)
         self.description = Description.of(blocks, workers)
         self.prior = self.drawn_with = Prior.start(width, deviation)
         self.groups: list[Group] = []
@@ -203,11 +207,11 @@ class Side:
             centre = centre + self._spread(self.description, self.described)
         each(gibbs.solve, self.cuts, factor, centre @ precision + self.moment, self.expected)
         each(gibbs.perturb, self.cuts, factor, self.expected, self._normal(self.shape), self.total)
-        errors = each(gibbs.squared_error, self.cuts, factor, precise, alpha, self.moment, self.total, self.squares)
+        errors = each(gibbs.squared_error, self.sums, factor, precise, alpha, self.moment, self.total, self.squares)
         self.total[~self.rated] = centre[~self.rated]  # of these the ratings say nothing: no noise need be kept
         self.drawn_with = self.prior
         own = (self.total - centre)[self.rated] + self.prior.mean.astype(np.float32)
-        self.prior = Prior.sampled(own, self.rng)
+        self.prior = Prior.sampled(own, self.rng, self.strength)
         for group in self.groups:
             group.prior = Prior.sampled(self.described[group.here], self.rng)
         return float(sum(errors))
@@ -252,17 +256,16 @@ class Side:
         typical = precision - precision @ left @ precision
         scaled = []
         for group in self.groups:
-            values, basis = eigh((typical + typical.T) / 2, group.prior.precision)
+            k = len(typical) if group.biased else len(typical) - 1  # columns that are free
+            values, basis = eigh((typical + typical.T)[:k, :k] / 2, group.prior.precision[:k, :k])
             weights = description.weights[group.here, None]
-            scaled.append(
-                (group, basis.astype(np.float32), 1 / (1 + np.maximum(values, 0).astype(np.float32) * weights))
-            )
+            divided = 1 / (1 + np.maximum(values, 0).astype(np.float32) * weights)
+            scaled.append((group.here, k, basis.astype(np.float32), divided))
 
         def solve(b: Floats) -> Floats:
-            out = np.empty_like(b)
-            for group, basis, divided in scaled:
-                out[group.here] = ((b[group.here] @ basis) * divided) @ basis.T
-                out[group.here, -1] *= group.biased
+            out = np.zeros_like(b)
+            for here, k, basis, divided in scaled:
+                out[here, :k] = ((b[here, :k] @ basis) * divided) @ basis.T
             return out
 
         return solve
