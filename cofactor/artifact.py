@@ -34,10 +34,12 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.similarity import NeighbourModel, SimilarityModel
+from cofactor.models.sparse import index_type, matrix
 
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
 FILES = (ARRAYS, USERS, ITEMS, CARD)
-HISTORY = "history."
+HISTORY, HISTORY_PARTS = "history.", ("indptr", "indices", "data")
 
 
 def save(
@@ -143,9 +145,9 @@ def _described(model: Model) -> dict[str, Any]:
 
 def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
     catalog = model.catalog
-    rows = np.int32 if catalog.history.nnz < 1 << 31 else np.int64
+    rows = index_type(catalog.history.nnz)
     history = catalog.history.indptr.astype(rows), catalog.history.indices.astype(rows), catalog.history.data
-    arrays = model.arrays() | {HISTORY + n: a for n, a in zip(("indptr", "indices", "data"), history, strict=True)}
+    arrays = model.arrays() | {HISTORY + n: a for n, a in zip(HISTORY_PARTS, history, strict=True)}
     digests = tensors.write(folder / ARRAYS, arrays)
     content["arrays"] = {
         name: {"dtype": str(array.dtype), "shape": array.shape, "sha256": digests[name]}
@@ -247,19 +249,12 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
 
 def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_array:
     """The training ratings over mapped arrays, each index checked."""
-    if parts.keys() != {"indptr", "indices", "data"}:
+    if parts.keys() != set(HISTORY_PARTS):
         raise BadArtifact("the history is incomplete", "save the model again")
-    indptr, indices, data = parts["indptr"], parts["indices"], parts["data"]
-    right = indptr.shape == (shape[0] + 1,) and indices.shape == (n,) and data.shape == (n,)
-    right = right and indptr.dtype == indices.dtype and indptr.dtype.kind == "i" and data.dtype == np.float32
-    right = right and indptr[0] == 0 and indptr[-1] == n and bool((indptr[1:] >= indptr[:-1]).all())
-    if right and n:
-        rises = np.append(indices[1:] > indices[:-1], True)
-        rises[indptr[(indptr > 0) & (indptr <= n)] - 1] = True  # the last item of a user
-        right = indices.min() >= 0 and indices.max() < shape[1] and bool(rises.all()) and bool(np.isfinite(data).all())
-    if not right:
-        raise BadArtifact("the history is no matrix of users and items", "the folder is damaged: save the model again")
-    return csr_array((data, indices, indptr), shape=shape)
+    history = matrix("the history", *(parts[name] for name in HISTORY_PARTS), shape)
+    if history.nnz != n:
+        raise BadArtifact(f"the history holds {history.nnz:,} ratings, not {n:,}", "save the model again")
+    return history
 
 
-KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}
+KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel, SimilarityModel, NeighbourModel)}

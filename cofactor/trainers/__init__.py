@@ -2,7 +2,9 @@
 
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.ease import EASE
+from cofactor.trainers.knn import KNN
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 
-TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD)}
+TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD, EASE, KNN)}
