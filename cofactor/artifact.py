@@ -251,7 +251,7 @@ def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_
     """The training ratings over mapped arrays, each index checked."""
     if parts.keys() != set(HISTORY_PARTS):
         raise BadArtifact("the history is incomplete", "save the model again")
-    history = matrix("the history", *(parts[name] for name in HISTORY_PARTS), shape)
+    history = matrix("the history", parts["indptr"], parts["indices"], parts["data"], shape)
     if history.nnz != n:
         raise BadArtifact(f"the history holds {history.nnz:,} ratings, not {n:,}", "save the model again")
     return history

@@ -61,7 +61,7 @@ def neighbours(
 
     Rows are independent, so any range gives the same. Memory: 20 bytes an item.
     """
-    n_items, k = columns.shape
+    n_items = len(columns)
     sums = np.zeros((n_items, 4), np.float32)  # Σ x_i x_j, Σ x_i², Σ x_j², n
     touched = np.empty(n_items, np.int32)
     for i in range(first, last):
@@ -86,7 +86,7 @@ def neighbours(
             sums[j] = 0
             if j == i or n < min_support or dot <= 0:
                 continue
-            alike = np.float32(dot / np.sqrt(np.float64(square_i) * square_j) * n / (n + shrinkage))
+            alike = float(dot / np.sqrt(np.float64(square_i) * square_j) * n / (n + shrinkage))
             length = _keep(columns[i], values[i], length, j, alike)
         columns[i, length:] = -1
         values[i, length:] = 0

@@ -82,7 +82,7 @@ class Model(ABC):
             out[places] = score - self.scores_from(left_out(history, places))[:, items]
         return out
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027  # most kinds have nothing more to check
         """Raises BadArtifact where the arrays do not fit each other in more than shape and type."""
 
     def similarity(self, item: int) -> Floats:

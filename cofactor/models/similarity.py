@@ -62,7 +62,7 @@ class SimilarityModel(Model):
         """(h, m) B_ji: the score is their sum."""
         if self.sparse is None:
             assert self.dense is not None
-            return self.dense[np.ix_(history.indices, items)].astype(np.float64)
+            return np.asarray(self.dense[np.ix_(history.indices, items)], dtype=np.float64)
         effects: Doubles = self.sparse[history.indices][:, items].toarray().astype(np.float64)
         return effects
 
@@ -113,7 +113,7 @@ class NeighbourModel(Model):
         }
 
     def check(self) -> None:
-        if self.sparse.nnz and self.weights.min() < 0 or self.pull < 0:
+        if self.pull < 0 or self.weights.min(initial=0) < 0:
             raise BadArtifact("the neighbours model has a negative weight", "save the model again")
 
     @cached_property

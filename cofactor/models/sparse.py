@@ -14,10 +14,8 @@ def matrix(what: str, starts: Array, columns: Array, values: Floats, shape: tupl
     float32. Both kinds of index have one type, int32 or int64.
     """
     if not _is_matrix(starts, columns, values, shape):
-        raise BadArtifact(
-            f"{what} is no matrix of {shape[0]:,} rows and {shape[1]:,} columns",
-            "the folder is damaged: save the model again",
-        )
+        size = f"{shape[0]:,} rows and {shape[1]:,} columns"
+        raise BadArtifact(f"{what} is no matrix of {size}", "the folder is damaged: save the model again")
     return csr_array((values, columns, starts), shape=shape)
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from scipy.linalg import lapack
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from cofactor.arrays import Floats
+from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
@@ -32,7 +33,7 @@ class EASE(Trainer):
     ratings. P comes from a Cholesky factorisation in place, in float32 by one thread (LAPACK's result would depend on
     how many there are).
 
-    Memory: 4 · n_items² bytes for training, for the saved model and in a running one, which maps it; n_items³ operations.
+    Memory: 4 · n_items² bytes in training, on disk and, mapped, in a running model. Time: n_items³ operations.
     Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
     Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, equations 2 and 8.
 
@@ -75,17 +76,21 @@ def gram(ratings: Ratings, threads: int) -> Floats:
     """(n_items, n_items) XᵀX, in the upper triangle only; below it zeros."""
     from cofactor.kernels.items import count_together
 
-    by_user, by_item = ratings.catalog.history, ratings.by_item()
     n_items = len(ratings.items)
-    lists = [m.astype(t) for x in (by_user, by_item) for m, t in ((x.indptr, np.int64), (x.indices, np.int32))]
+    starts, items = _lists(ratings.catalog.history)
+    item_starts, users = _lists(ratings.by_item())
     counts = np.zeros((n_items, n_items), dtype=np.float32)
 
     def count(first: int) -> None:
-        count_together(first, min(first + ITEMS_A_PIECE, n_items), *lists, counts)
+        count_together(first, min(first + ITEMS_A_PIECE, n_items), starts, items, item_starts, users, counts)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(count, range(0, n_items, ITEMS_A_PIECE)))
     return counts
+
+
+def _lists(matrix: csr_array) -> tuple[Times, Rows]:
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
 
 
 def mirror(square: Floats) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Rows
+from cofactor.arrays import Array, Floats, Rows, Times
 from cofactor.data.ratings import Ratings, by_row
 from cofactor.errors import BadData
 from cofactor.models.base import Model
@@ -28,8 +28,8 @@ class KNN(Trainer):
         r̂_ui = b_ui + Σ_{j∈N(i)∩R(u)} s_ij (r_uj - b_uj) / (λ + Σ_{j∈N(i)∩R(u)} s_ij)        pearson-baseline
         score_ui = Σ_{j∈N(i)∩R(u)} s_ij                                                      cosine
 
-    b_ui = μ + b_u + b_i: the regularised baseline (see Baseline); R(u): the items u rated; N(i): the `n_neighbours` items
-    of highest s_ij > 0 among those that `min_support` users at least rated beside i. With n_ij such users,
+    b_ui = μ + b_u + b_i: the regularised baseline (see Baseline); R(u): the items u rated; N(i): the `n_neighbours`
+    items of highest s_ij > 0 among those that `min_support` users at least rated beside i. With n_ij such users,
 
         s_ij = (ρ_ij · n_ij / (n_ij + shrinkage))^sharpness
 
@@ -39,8 +39,8 @@ class KNN(Trainer):
     Memory: the ratings twice, 16 · n_items · n_neighbours bytes, and 20 · n_items a thread; never items × items.
     Cold start: a user or item without training ratings has a bias of 0 and no neighbours, so r̂ is the baseline; of
     cosine, a user without ratings gets the most rated items and an item without scores 0.
-    Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, equations 2 to 4, with n instead of n - 1 and, in place
-    of the neighbours nearest among R(u), all that are kept; λ: R. Bell, Y. Koren, "Improved Neighborhood-based
+    Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, equations 2 to 4, with n instead of n - 1 and, in
+    place of the neighbours nearest among R(u), all that are kept; λ: R. Bell, Y. Koren, "Improved Neighborhood-based
     Collaborative Filtering", KDD Cup 2007; cosine: M. Deshpande, G. Karypis, "Item-Based Top-N Recommendation
     Algorithms", TOIS 22(1), 2004.
 
@@ -104,12 +104,11 @@ class KNN(Trainer):
         n_items = by_item.shape[0]
         k = min(self.n_neighbours, max(1, n_items - 1))
         columns, values = np.empty((n_items, k), np.int32), np.empty((n_items, k), np.float32)
-        lists = [
-            a.astype(t) for m in (by_user, by_item) for a, t in zip((m.indptr, m.indices, m.data), TYPES, strict=True)
-        ]
+        lists, item_lists = _lists(by_user), _lists(by_item)
+        constants = norms, float(self.shrinkage), self.min_support
 
         def find(first: int, last: int) -> None:
-            neighbours(first, last, *lists, norms, float(self.shrinkage), self.min_support, columns, values)
+            neighbours(first, last, *lists, *item_lists, *constants, columns, values)
 
         bounds = pieces(by_user, by_item)
         with ThreadPoolExecutor(self.threads or cores()) as pool:
@@ -117,7 +116,8 @@ class KNN(Trainer):
         return columns, values
 
 
-TYPES = np.int64, np.int32, np.float32  # of row starts, columns and values in the kernel
+def _lists(matrix: csr_array) -> tuple[Times, Rows, Floats]:
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
 
 
 def pieces(by_user: csr_array, by_item: csr_array) -> list[int]:
