@@ -34,6 +34,7 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.filter import FilterModel
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type, matrix
 
@@ -257,4 +258,6 @@ def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_
     return history
 
 
-KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel, SimilarityModel, NeighbourModel)}
+KINDS: dict[str, type[Model]] = {
+    one.kind: one for one in (BaselineModel, FactorModel, SimilarityModel, NeighbourModel, FilterModel)
+}

@@ -54,9 +54,9 @@ class KNN(Trainer):
     shrinkage: Annotated[
         float, "users' worth of pull of a similarity towards zero", Bounds(least=0), Search(1, 300, log=True)
     ] = 100.0
-    sharpness: Annotated[float, "power of the similarities", Bounds(least=0), Search(0.5, 4)] = 1.0
+    sharpness: Annotated[float, "power of the similarities", Bounds(least=0), Search(0.5, 4)] = 2.5
     min_support: Annotated[int, "users two neighbours have in common, at least", Bounds(least=1), Search(1, 10)] = 1
-    pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(least=0), Search(0, 2)] = 0.5
+    pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(least=0), Search(0, 0.2)] = 0.02
     user_l2: Annotated[
         float, "pull of a user's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
     ] = 5.0
