@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Doubles, Floats, Rows
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.ranking import NEVER
+from cofactor.models.sparse import matrix
 
 MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB
 
@@ -21,23 +23,40 @@ class FilterModel(Model):
 
     X: (n_users, n_items), 1 where there is a training rating; C, D: the diagonal matrices of the users' and the items'
     numbers of ratings; V: leading eigenvectors of R̃ᵀR̃; g: what the filter changes at each of them; x_u: a row of X, or
-    of 0 and 1 for a history folded in. R̃ᵀR̃ is never formed: x_u goes to the users who share its items, and back.
+    of 0 and 1 for a history folded in. Xᵀ C^-2a X comes as a sparse table of pairs of items, where there are few; where
+    not, it is never formed: x_u walks to the users who share its items, and on to theirs.
 
-    A user costs about Σ_{i∈R(u)} Σ_{v∈U(i)} |R(v)| additions and 2 · rank · n_items for V. Memory, over the arrays: the
-    history once more, by item, and blocks of users whose scores are made together.
+    Memory, over the arrays: the history once more, by item, and the scores of the users that are made together.
     Cold start: a user without a history gets the most rated items; an item without training ratings scores 0.
     """
 
     kind: ClassVar[str] = "filter"
+    indices: ClassVar[frozenset[str]] = frozenset({"starts", "columns"})
 
     user_power: float  # a
     item_power: float  # b
     vectors: Floats  # (n_items, rank) V
     gains: Floats  # (rank,) g
+    starts: Array | None = None  # (n_items + 1,) where the rows of Xᵀ C^-2a X begin,
+    columns: Array | None = None  # (n_pairs,) their columns, in order,
+    pairs: Floats | None = None  # (n_pairs,) and the numbers there
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
-        return {"user_power": (), "item_power": (), "vectors": (n_items, "rank"), "gains": ("rank",)}
+        return {
+            "user_power": (),
+            "item_power": (),
+            "vectors": (n_items, "rank"),
+            "gains": ("rank",),
+            "starts": (n_items + 1,),
+            "columns": ("n_pairs",),
+            "pairs": ("n_pairs",),
+        }
+
+    def check(self) -> None:
+        if len({part is None for part in (self.starts, self.columns, self.pairs)}) > 1:
+            raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
+        self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
         return self.scores_from(self.catalog.history[users])
@@ -65,6 +84,9 @@ class FilterModel(Model):
     def _two_steps(self, signals: csr_array) -> Floats:
         """(m, n_items) y Xᵀ C^-2a X for (m, n_items) sparse y; a few users at a time, by how many they meet."""
         scores = np.empty(signals.shape, dtype=np.float32)
+        if self.table is not None:
+            (signals @ self.table).toarray(out=scores)
+            return scores
         met = np.append(0, np.cumsum(self.catalog.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
         first = 0
         while first < len(scores):
@@ -76,10 +98,21 @@ class FilterModel(Model):
     def _between(self, these: Rows, those: Rows) -> Doubles:
         """(h, m) of R̃ᵀR̃ + V diag(g) Vᵀ."""
         lowered = self._item_degrees.astype(np.float64) ** -self.item_power
-        edges = (self._by_item[these] @ self._by_user[:, those]).toarray()
+        if self.table is None:
+            edges = (self._by_item[these] @ self._by_user).toarray()[:, those]
+        else:
+            edges = self.table[these].toarray()[:, those]
         leading = (self.vectors[these] * self.gains) @ self.vectors[those].T
         between: Doubles = edges * lowered[these, None] * lowered[those] + leading
         return between
+
+    @cached_property
+    def table(self) -> csr_array | None:
+        """(n_items, n_items) Xᵀ C^-2a X, where it is kept."""
+        if self.starts is None or self.columns is None or self.pairs is None:
+            return None
+        n_items = len(self.catalog.items)
+        return matrix("the table of pairs", self.starts, self.columns, self.pairs, (n_items, n_items))
 
     @cached_property
     def _item_degrees(self) -> Floats:
@@ -109,8 +142,8 @@ class FilterModel(Model):
     @cached_property
     def _norms(self) -> Doubles:
         """(n_items,) √K_ii."""
-        edges: Doubles = np.bincount(self._by_user.indices, self._by_user.data, minlength=len(self.vectors))
-        edges = edges * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
+        met = np.bincount(self._by_user.indices, self._by_user.data, minlength=len(self.vectors))
+        edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
         return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))
 
 

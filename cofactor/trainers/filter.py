@@ -8,19 +8,21 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from scipy.linalg import qr
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
-from cofactor.arrays import Doubles, Floats
-from cofactor.data.ratings import Ratings
+from cofactor.arrays import Array, Doubles, Floats
+from cofactor.data.ratings import Catalog, Ratings
 from cofactor.errors import BadData
 from cofactor.models.base import Model
 from cofactor.models.filter import FilterModel
+from cofactor.models.sparse import index_type
 from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 from cofactor.trainers.threads import cores
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
 NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
+PAIRS_AT_MOST = 1 << 24
 PIECES = 16  # ranges of rows that threads multiply in turn
 
 
@@ -37,7 +39,8 @@ class Filter(Trainer):
     here exact, and 1 beyond the leading eigenvalues, where l is small. It ranks and predicts no ratings.
 
     The eigenvectors come from subspace iteration. Memory: the ratings three times, and (3 · n_items + n_users) · rank
-    numbers; never items × items.
+    numbers. Xᵀ C^-2a X is kept, sparse, where it has at most 2²⁴ entries (128 MiB) or as many as there are ratings: a
+    user's scores then cost a row of it for each rating; else it is never formed, and they cost a walk over the graph.
     Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
     Source: Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021, equation 19 (GF-CF);
     J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023, equations 6 to 9.
@@ -47,16 +50,14 @@ class Filter(Trainer):
 
     name: ClassVar[str] = "filter"
 
-    rank: Annotated[int, "leading eigenvectors", Bounds(least=0, most=4096), Search(64, 1024, log=True)] = 384
-    user_power: Annotated[float, "a, how little a user with many ratings counts", Bounds(least=0), Search(0.1, 0.6)] = (
-        0.4
+    rank: Annotated[int, "leading eigenvectors", Bounds(least=0, most=4096), Search(32, 512, log=True)] = 64
+    user_power: Annotated[float, "a: how little users with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = 0.3
+    item_power: Annotated[float, "b: how little items with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = (
+        0.35
     )
-    item_power: Annotated[
-        float, "b, how little an item with many ratings counts", Bounds(least=0), Search(0.1, 0.6)
-    ] = 0.3
-    low_pass: Annotated[float, "α, weight of the leading eigenvectors alone", Bounds(least=0), Search(0, 0.5)] = 0.2
-    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(least=0), Search(0, 4)] = 1.5
-    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1), Search(2, 10)] = 3
+    low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(least=0), Search(0, 0.5)] = 0.05
+    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(least=0), Search(0, 4)] = 2.0
+    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1), Search(2, 10)] = 4
     seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
@@ -71,7 +72,8 @@ class Filter(Trainer):
         gains = largest * ((share + self.low_pass) * np.exp(-self.sharpening * share) - share)
         gains[share < NOTHING] = 0
         powers = float(self.user_power), float(self.item_power)
-        model = FilterModel(ratings.catalog, None, *powers, vectors, gains.astype(np.float32))
+        table = pairs(ratings.catalog, self.user_power, most=max(PAIRS_AT_MOST, len(ratings)))
+        model = FilterModel(ratings.catalog, None, *powers, vectors, gains.astype(np.float32), *table)
         yield Epoch(1, 1, model, train_rmse=None)
 
     def _normalised(self, ratings: Ratings) -> csr_array:
@@ -101,6 +103,24 @@ def leading(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -
         largest = np.argsort(-values, kind="stable")[:rank]
         vectors: Floats = basis @ turn[:, largest].astype(np.float32)
     return np.maximum(values[largest], 0), vectors
+
+
+def pairs(catalog: Catalog, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
+    """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `most` entries."""
+    history, counts = catalog.history, catalog.user_counts
+    each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
+    edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
+    by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T
+    found, n_found = [], 0
+    for piece in _pieces(csr_array(by_item)):
+        found.append(piece @ edges)
+        n_found += found[-1].nnz
+        if n_found > most:
+            return ()
+    table = csr_array(vstack(found, format="csr"))
+    table.sort_indices()
+    index = index_type(table.nnz)
+    return table.indptr.astype(index), table.indices.astype(index), table.data
 
 
 def _pieces(matrix: csr_array) -> list[csr_array]:
