@@ -1,4 +1,4 @@
-"""EASE, item neighbourhoods and the graph filter: rankings on ML-1M, Gowalla and NCF's protocol; ratings beside Surprise.
+"""EASE, item neighbourhoods and the graph filter: lists on ML-1M, Gowalla and by NCF's protocol; ratings on MovieLens.
 
     python benchmarks/items.py --data FOLDER [--peers build/peers] [--only ratings|ml-1m|gowalla|ncf]
 
@@ -25,23 +25,18 @@ from cofactor.trainers.ease import EASE
 from cofactor.trainers.filter import Filter
 from cofactor.trainers.knn import KNN
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "peers")]
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from environments import python_of
 from sgd import child, ml_1m, written
 
 Pair = tuple[np.ndarray, np.ndarray]
 VALIDATION_USERS = 4000  # of whom held-out items are looked at to choose
 
-FILTERS = [
-    Filter(user_power=a, item_power=b, low_pass=low_pass, sharpening=sharpening)
-    for (a, b), low_pass, sharpening in itertools.product(((0.3, 0.35), (0.35, 0.35)), (0.05, 0.1), (1.5, 2.0))
-]
+FILTERS = [Filter(rank=rank, user_power=a) for rank, a in itertools.product((64, 128), (0.3, 0.35))]
 RANKERS: dict[str, list[Trainer]] = {
     "ease": [EASE(l2=l2) for l2 in (500.0, 1000.0, 2000.0)],
     "filter": list(FILTERS),
-    "knn --similarity cosine": [
-        KNN(similarity="cosine", shrinkage=s, sharpness=p) for s, p in itertools.product((10.0, 100.0), (0.5, 1.0))
-    ],
+    "knn --similarity cosine": [KNN(similarity="cosine", shrinkage=shrinkage) for shrinkage in (10.0, 100.0)],
 }
 
 
@@ -203,7 +198,7 @@ def among(model: Model, user: np.ndarray, asked: np.ndarray) -> tuple[float, flo
 
 
 def ratings_beside_surprise(folder: Path, peers: Path) -> None:
-    """Item neighbourhoods that predict ratings: ML-100K u1, and ML-1M 90/10 for s = 0, 1, 2; both with their defaults."""
+    """Item neighbourhoods that predict ratings: ML-100K u1, and ML-1M 90/10 for s = 0, 1, 2; both with defaults."""
     print("\n## Ratings: item neighbourhoods\n")
     print("| data | system | test RMSE | fit, CPU s | predict, CPU s |\n|---|---|---|---|---|")
     fit = {

@@ -113,7 +113,7 @@ class NeighbourModel(Model):
         }
 
     def check(self) -> None:
-        if self.pull < 0 or self.weights.min(initial=0) < 0:
+        if self.pull < 0 or self.sparse.data.min(initial=0) < 0:  # which checks the table first
             raise BadArtifact("the neighbours model has a negative weight", "save the model again")
 
     @cached_property

@@ -20,6 +20,7 @@ from cofactor.trainers.memory import check_room
 from cofactor.trainers.threads import cores
 
 ITEMS_A_PIECE = 64  # rows of the Gram matrix that a thread counts at a time
+SINGULAR = 1e5  # P_jj (XᵀX + λI)_jj = 1 / (1 - R²_j): from here on float32 has not two digits left
 TILE = 512  # a square of 1 MiB is mirrored within the cache
 
 
@@ -43,7 +44,7 @@ class EASE(Trainer):
 
     name: ClassVar[str] = "ease"
 
-    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(least=0), Search(10, 5000, log=True)] = 500.0
+    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(least=0), Search(10, 5000, log=True)] = 1000.0
     threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
     def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
@@ -59,12 +60,13 @@ class EASE(Trainer):
 
     def _solved(self, gram: Floats) -> Floats:
         """B from XᵀX + λ I, of which the upper triangle is given, in its place."""
+        alone = gram.diagonal().copy()
         # LAPACK reads by columns: our upper triangle is its lower one
         factor, failed = lapack.spotrf(gram.T, lower=1, clean=0, overwrite_a=1)
         inverse, singular = (factor, 0) if failed else lapack.spotri(factor, lower=1, overwrite_c=1)
         weights: Floats = inverse.T
         diagonal = weights.diagonal().copy()
-        if failed or singular or not (np.isfinite(diagonal).all() and diagonal.min() > 0):
+        if failed or singular or not (diagonal * alone < SINGULAR).all():  # NaN is not below it either
             raise BadHyperparameter(f"ease: l2 is {self.l2:g}: XᵀX + λ I cannot be inverted", "raise --l2")
         mirror(weights)
         weights *= -1 / diagonal

@@ -31,7 +31,8 @@ class KNN(Trainer):
     b_ui = μ + b_u + b_i: the regularised baseline (see Baseline); R(u): the items u rated; N(i): the `n_neighbours`
     items of highest s_ij > 0 among those that `min_support` users at least rated beside i. With n_ij such users,
 
-        s_ij = (ρ_ij · n_ij / (n_ij + shrinkage))^sharpness
+        s_ij = (ρ_ij · n_ij / (n_ij + shrinkage))^sharpness                                 pearson-baseline
+        s_ij = ρ_ij · n_ij / (n_ij + shrinkage)                                             cosine
 
     where ρ_ij is Σ_u x_ui x_uj / √(Σ_u x_ui² Σ_u x_uj²), in pearson-baseline of x_ui = r_ui - b_ui over the users of
     both, in cosine of x_ui = 1 over all users of either.
@@ -54,7 +55,7 @@ class KNN(Trainer):
     shrinkage: Annotated[
         float, "users' worth of pull of a similarity towards zero", Bounds(least=0), Search(1, 300, log=True)
     ] = 100.0
-    sharpness: Annotated[float, "power of the similarities", Bounds(least=0), Search(0.5, 4)] = 2.5
+    sharpness: Annotated[float, "power of the similarities of pearson-baseline", Bounds(least=0), Search(0.5, 4)] = 2.5
     min_support: Annotated[int, "users two neighbours have in common, at least", Bounds(least=1), Search(1, 10)] = 1
     pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(least=0), Search(0, 0.2)] = 0.02
     user_l2: Annotated[
@@ -70,12 +71,12 @@ class KNN(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         catalog = ratings.catalog
         if self.similarity == "cosine":
-            weights = self._weights(ratings, np.ones(len(ratings), np.float32), whole_norms=True)
+            weights = self._weights(ratings, np.ones(len(ratings), np.float32), 1.0, whole_norms=True)
             model: Model = SimilarityModel(catalog, None, None, *weights)
         else:
             baseline = Baseline(self.user_l2, self.item_l2).fit(ratings)
             residual = ratings.value - baseline.pair_scores(ratings.user, ratings.item)
-            weights = self._weights(ratings, residual, whole_norms=False)
+            weights = self._weights(ratings, residual, self.sharpness, whole_norms=False)
             arrays = baseline.arrays()
             mean, item_bias = float(arrays["mean"]), arrays["item_bias"]
             model = NeighbourModel(
@@ -83,7 +84,9 @@ class KNN(Trainer):
             )
         yield Epoch(1, 1, model, train_rmse=None)
 
-    def _weights(self, ratings: Ratings, x: Floats, *, whole_norms: bool) -> tuple[Array, Array, Floats]:
+    def _weights(
+        self, ratings: Ratings, x: Floats, sharpness: float, *, whole_norms: bool
+    ) -> tuple[Array, Array, Floats]:
         """Row starts, columns and values of s_ij in row j and column i."""
         n_users, n_items = len(ratings.users), len(ratings.items)
         by_user = by_row(ratings.user, ratings.item, x, (n_users, n_items))
@@ -92,7 +95,7 @@ class KNN(Trainer):
         columns, values = self._neighbours(by_user, by_item, norms.astype(np.float32))
         kept = columns >= 0
         of = np.broadcast_to(np.arange(n_items, dtype=np.int32)[:, None], columns.shape)
-        alike = values[kept] ** np.float32(self.sharpness)
+        alike = values[kept] ** np.float32(sharpness)
         matrix = by_row(columns[kept], of[kept], alike, (n_items, n_items))
         index = index_type(matrix.nnz)
         return matrix.indptr.astype(index), matrix.indices.astype(index), matrix.data
