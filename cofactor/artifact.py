@@ -36,8 +36,10 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.filter import FilterModel
 from cofactor.models.pooled import PooledFactorModel, PooledModel
 from cofactor.models.posterior import PosteriorModel
+from cofactor.models.similarity import NeighbourModel, SimilarityModel
 
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
 FILES = (ARRAYS, USERS, ITEMS, CARD)
@@ -280,5 +282,15 @@ def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
 
 
 KINDS: dict[str, type[Model]] = {
-    one.kind: one for one in (BaselineModel, FactorModel, PooledFactorModel, PooledModel, PosteriorModel)
+    one.kind: one
+    for one in (
+        BaselineModel,
+        FactorModel,
+        PooledFactorModel,
+        PooledModel,
+        PosteriorModel,
+        SimilarityModel,
+        NeighbourModel,
+        FilterModel,
+    )
 }

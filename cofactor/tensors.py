@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
 from cofactor.errors import BadArtifact
+from cofactor.models import sparse
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
@@ -67,7 +68,7 @@ def read(path: Path) -> dict[str, Array]:
 
 def parts(name: str, matrix: csr_array) -> dict[str, Array]:
     """The arrays of a sparse matrix, to be written under the name of the matrix."""
-    whole = np.int32 if matrix.nnz < 1 << 31 else np.int64
+    whole = sparse.index_type(matrix.nnz)
     arrays = matrix.indptr.astype(whole), matrix.indices.astype(whole), matrix.data
     return {f"{name}.{part}": array for part, array in zip(SPARSE, arrays, strict=True)}
 
@@ -77,18 +78,7 @@ def matrix(arrays: dict[str, Array], name: str, shape: tuple[int, int]) -> csr_a
     if {one for one in arrays if one.startswith(f"{name}.")} != {f"{name}.{part}" for part in SPARSE}:
         raise BadArtifact(f"the {name} is incomplete", "save the model again")
     indptr, indices, data = (arrays.pop(f"{name}.{part}") for part in SPARSE)
-    n = data.size
-    right = indptr.shape == (shape[0] + 1,) and indices.shape == (n,) and data.shape == (n,)
-    right = right and indptr.dtype == indices.dtype and indptr.dtype.kind == "i" and data.dtype == np.float32
-    right = right and indptr[0] == 0 and indptr[-1] == n and bool((indptr[1:] >= indptr[:-1]).all())
-    if right and n:
-        rises = np.append(indices[1:] > indices[:-1], True)
-        rises[indptr[(indptr > 0) & (indptr <= n)] - 1] = True  # the last of a row
-        right = indices.min() >= 0 and indices.max() < shape[1] and bool(rises.all()) and bool(np.isfinite(data).all())
-    if not right:
-        size = f"{shape[0]:,} × {shape[1]:,}"
-        raise BadArtifact(f"the {name} is no matrix of {size}", "the folder is damaged: save the model again")
-    return csr_array((data, indices, indptr), shape=shape)
+    return sparse.matrix(f"the {name}", indptr, indices, data, shape)
 
 
 Place = tuple[np.dtype[Any], tuple[int, ...], int, int]  # dtype, shape, first byte, byte after the last

@@ -201,3 +201,50 @@ def product(first, last, starts, columns, weights, vectors, out):
     for u in range(first, last):
         here = slice(starts[u], starts[u + 1])
         out[u] = sum((w * vectors[m].astype(np.float64) for m, w in zip(columns[here], weights[here], strict=True)), 0)
+
+
+# --------------------------------------------------------------------------------------------- kernels/items.py
+
+
+def table(starts, columns, values, n_columns):
+    dense, there = np.zeros((len(starts) - 1, n_columns)), np.zeros((len(starts) - 1, n_columns), dtype=bool)
+    for row in range(len(starts) - 1):
+        here = slice(starts[row], starts[row + 1])
+        dense[row, columns[here]], there[row, columns[here]] = values[here], True
+    return dense, there
+
+
+def count_together(first, last, user_starts, items, item_starts, users, gram):
+    _, there = table(user_starts, items, np.ones(len(items)), len(item_starts) - 1)
+    for i in range(first, last):
+        for j in range(i, gram.shape[1]):
+            gram[i, j] += np.sum(there[:, i] & there[:, j])
+
+
+def neighbours(
+    first,
+    last,
+    user_starts,
+    items,
+    by_user,
+    item_starts,
+    users,
+    by_item,
+    norms,
+    shrinkage,
+    min_support,
+    columns,
+    values,
+):
+    x, there = table(user_starts, items, by_user, len(item_starts) - 1)
+    for i in range(first, last):
+        alike = {}
+        for j in range(len(columns)):
+            both = there[:, i] & there[:, j]
+            n, dot = both.sum(), np.sum(x[both, i] * x[both, j])
+            norm = norms[i] * norms[j] if len(norms) else np.sqrt(np.sum(x[both, i] ** 2) * np.sum(x[both, j] ** 2))
+            if j != i and n >= min_support and dot > 1e-9:
+                alike[j] = dot / norm * n / (n + shrinkage)
+        nearest = sorted(alike, key=lambda j: (-alike[j], j))[: columns.shape[1]]
+        columns[i], values[i] = -1, 0
+        columns[i, : len(nearest)], values[i, : len(nearest)] = nearest, [alike[j] for j in nearest]

@@ -35,6 +35,7 @@ class Model(ABC):
     """
 
     kind: ClassVar[str]
+    indices: ClassVar[frozenset[str]] = frozenset()  # the arrays that hold row numbers: int32 or int64, not float32
 
     catalog: Catalog
     scale: tuple[float, float] | None
@@ -91,6 +92,9 @@ class Model(ABC):
             places = np.arange(first, min(first + block, h))
             out[places] = score - self.scores_from(left_out(history, places))[:, items]
         return out
+
+    def check(self) -> None:  # noqa: B027  # most kinds have nothing more to check
+        """Raises BadArtifact where the arrays do not fit each other in more than shape and type."""
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) how alike an item row and every other are, `NEVER` where nothing says so; in a new array.
@@ -192,11 +196,14 @@ class Model(ABC):
 
     @classmethod
     def of_arrays(cls, catalog: Catalog, scale: tuple[float, float] | None, arrays: Mapping[str, Array]) -> Self:
-        """A model of saved arrays; raises BadArtifact where one is missing, unknown, misshapen or not finite."""
+        """A model of saved arrays; raises BadArtifact where one is missing, unknown, misshapen, not finite, or an index
+        that points nowhere (see `check`)."""
         expected = cls.shapes(len(catalog.users), len(catalog.items))
         _check(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
-        return cls(catalog, scale, **plain)
+        model = cls(catalog, scale, **plain)
+        model.check()
+        return model
 
     # How the answers are put together
 
@@ -274,7 +281,14 @@ def _check(cls: type[Model], expected: Mapping[str, tuple[int | str, ...]], arra
         )
         if array.shape != wanted or len(expected[name]) != array.ndim:
             raise BadArtifact(f"array {name!r} is {array.shape}, not {expected[name]}", "the folder is damaged")
-        if array.dtype != (np.float32 if array.ndim else np.float64):
-            raise BadArtifact(f"array {name!r} is of {array.dtype}", "arrays are of float32, single numbers of float64")
+        if array.dtype not in _dtypes(name in cls.indices, array.ndim):
+            hint = "arrays are of float32, row numbers of int32 or int64, single numbers of float64"
+            raise BadArtifact(f"array {name!r} is of {array.dtype}", hint)
         if not np.isfinite(array).all():
             raise BadArtifact(f"array {name!r} holds NaN or infinity", "the folder is damaged: save the model again")
+
+
+def _dtypes(indices: bool, ndim: int) -> tuple[type, ...]:
+    if indices:
+        return np.int32, np.int64
+    return (np.float32,) if ndim else (np.float64,)

@@ -3,9 +3,14 @@
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
+from cofactor.trainers.ease import EASE
+from cofactor.trainers.filter import Filter
+from cofactor.trainers.knn import KNN
 from cofactor.trainers.nsvd import NSVD
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.trainers.svdpp import SVDPP
 
-TRAINERS: dict[str, type[Trainer]] = {one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, Bayes)}
+TRAINERS: dict[str, type[Trainer]] = {
+    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, Bayes, EASE, KNN, Filter)
+}

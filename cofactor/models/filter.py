@@ -1,0 +1,152 @@
+"""A filter over the graph of users and items: two steps along its edges, and its leading frequencies set one by one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.errors import BadArtifact
+from cofactor.models.base import Model
+from cofactor.models.ranking import NEVER
+from cofactor.models.sparse import matrix
+
+MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class FilterModel(Model):
+    """s_u = x_u D^-b (R̃ᵀR̃ + V diag(g) Vᵀ) D^b,    R̃ = C^-a X D^-b. It only ranks.
+
+    X: (n_users, n_items), 1 where there is a training rating; C, D: the diagonal matrices of the users' and the items'
+    numbers of ratings; V: leading eigenvectors of R̃ᵀR̃; g: what the filter changes at each of them; x_u: a row of X, or
+    of 0 and 1 for a history folded in. Xᵀ C^-2a X comes as a sparse table of pairs of items, where there are few; where
+    not, it is never formed: x_u walks to the users who share its items, and on to theirs.
+
+    Memory, over the arrays: the history once more, by item, and the scores of the users that are made together.
+    Cold start: a user without a history gets the most rated items; an item without training ratings scores 0.
+    """
+
+    kind: ClassVar[str] = "filter"
+    indices: ClassVar[frozenset[str]] = frozenset({"starts", "columns"})
+
+    user_power: float  # a
+    item_power: float  # b
+    vectors: Floats  # (n_items, rank) V
+    gains: Floats  # (rank,) g
+    starts: Array | None = None  # (n_items + 1,) where the rows of Xᵀ C^-2a X begin,
+    columns: Array | None = None  # (n_pairs,) their columns, in order,
+    pairs: Floats | None = None  # (n_pairs,) and the numbers there
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {
+            "user_power": (),
+            "item_power": (),
+            "vectors": (n_items, "rank"),
+            "gains": ("rank",),
+            "starts": (n_items + 1,),
+            "columns": ("n_pairs",),
+            "pairs": ("n_pairs",),
+        }
+
+    def check(self) -> None:
+        if len({part is None for part in (self.starts, self.columns, self.pairs)}) > 1:
+            raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
+        self.table  # noqa: B018  # checks it
+
+    def scores(self, users: Rows) -> Floats:
+        return self.scores_from(self.catalog.history[users])
+
+    def scores_from(self, histories: csr_array) -> Floats:
+        d = self._item_degrees[histories.indices]
+        scores = self._two_steps(_with(histories, d ** np.float32(-2 * self.item_power)))
+        leading = _with(histories, d ** np.float32(-self.item_power)) @ self.vectors
+        scores += (leading * self.gains) @ self._raised_vectors.T
+        scores[np.diff(histories.indptr) == 0] = self.catalog.item_counts
+        return scores
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """(h, m): d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
+        raised = self._item_degrees.astype(np.float64) ** self.item_power
+        return self._between(history.indices, items) * raised[items] / raised[history.indices, None]
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `NEVER` where either has no ratings."""
+        every = np.arange(len(self.vectors), dtype=np.int32)
+        alike = self._between(np.array([item], dtype=np.int32), every)[0]
+        norms = self._norms * self._norms[item]
+        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
+
+    def _two_steps(self, signals: csr_array) -> Floats:
+        """(m, n_items) y Xᵀ C^-2a X for (m, n_items) sparse y; a few users at a time, by how many they meet."""
+        scores = np.empty(signals.shape, dtype=np.float32)
+        if self.table is not None:
+            (signals @ self.table).toarray(out=scores)
+            return scores
+        met = np.append(0, np.cumsum(self.catalog.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
+        first = 0
+        while first < len(scores):
+            last = max(first + 1, int(np.searchsorted(met, met[first] + MET_AT_A_TIME, side="right")) - 1)
+            (signals[first:last] @ self._by_item @ self._by_user).toarray(out=scores[first:last])
+            first = last
+        return scores
+
+    def _between(self, these: Rows, those: Rows) -> Doubles:
+        """(h, m) of R̃ᵀR̃ + V diag(g) Vᵀ."""
+        lowered = self._item_degrees.astype(np.float64) ** -self.item_power
+        if self.table is None:
+            edges = (self._by_item[these] @ self._by_user).toarray()[:, those]
+        else:
+            edges = self.table[these].toarray()[:, those]
+        leading = (self.vectors[these] * self.gains) @ self.vectors[those].T
+        between: Doubles = edges * lowered[these, None] * lowered[those] + leading
+        return between
+
+    @cached_property
+    def table(self) -> csr_array | None:
+        """(n_items, n_items) Xᵀ C^-2a X, where it is kept."""
+        if self.starts is None or self.columns is None or self.pairs is None:
+            return None
+        n_items = len(self.catalog.items)
+        return matrix("the table of pairs", self.starts, self.columns, self.pairs, (n_items, n_items))
+
+    @cached_property
+    def _item_degrees(self) -> Floats:
+        """(n_items,) d; 1 for an item without ratings, which no edge leads to."""
+        return np.maximum(self.catalog.item_counts, 1).astype(np.float32)
+
+    @cached_property
+    def _raised_vectors(self) -> Floats:
+        """(n_items, rank) D^b V."""
+        raised: Floats = self.vectors * (self._item_degrees ** np.float32(self.item_power))[:, None]
+        return raised
+
+    @cached_property
+    def _by_user(self) -> csr_array:
+        """(n_users, n_items) C^-2a X, in the places of the history."""
+        history, counts = self.catalog.history, self.catalog.user_counts
+        each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
+        return csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
+
+    @cached_property
+    def _by_item(self) -> csr_array:
+        """(n_items, n_users) Xᵀ."""
+        history = self.catalog.history
+        ones = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
+        return csr_array(ones.T)
+
+    @cached_property
+    def _norms(self) -> Doubles:
+        """(n_items,) √K_ii."""
+        met = np.bincount(self._by_user.indices, self._by_user.data, minlength=len(self.vectors))
+        edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
+        return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))
+
+
+def _with(histories: csr_array, values: Floats) -> csr_array:
+    """Other values in the places of a history's ratings."""
+    return csr_array((values, histories.indices, histories.indptr), shape=histories.shape)

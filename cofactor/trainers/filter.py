@@ -1,0 +1,134 @@
+"""A graph filter in closed form: what people with the same items have, less of what everybody has."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+import numpy as np
+from scipy.linalg import qr
+from scipy.sparse import csr_array, vstack
+from threadpoolctl import threadpool_limits
+
+from cofactor.arrays import Array, Doubles, Floats
+from cofactor.data.ratings import Catalog, Ratings
+from cofactor.errors import BadData
+from cofactor.models.base import Model
+from cofactor.models.filter import FilterModel
+from cofactor.models.sparse import index_type
+from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.threads import cores
+
+MORE = 32  # vectors carried beside those wanted, which speeds their convergence
+NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
+PAIRS_AT_MOST = 1 << 24
+PIECES = 16  # ranges of rows that threads multiply in turn
+
+
+@dataclass(frozen=True)
+class Filter(Trainer):
+    """s_u = x_u D^-b f(R̃ᵀR̃) D^b,    R̃ = C^-a X D^-b,    with f, on an eigenvalue λ of R̃ᵀR̃ and l = λ/λ_1,
+
+        f(λ) = λ_1 (l + α) exp(-τ l)    for the `rank` largest eigenvalues,    f(λ) = λ    for the others
+
+    X: (n_users, n_items), 1 where there is a rating, whatever its value, else 0; x_u: a row of it; C, D: the diagonal
+    matrices of the users' and the items' numbers of ratings. λ is two steps over the graph of users and items (a blur),
+    α an ideal low-pass filter, and exp(-τ l) sharpens: it takes away what everybody has. a = b = ½, τ = 0 is the filter
+    of GF-CF but for its D^-b and D^b, which it has on the second term only; exp(-τ R̃ᵀR̃) is the sharpening of BSPM,
+    here exact, and 1 beyond the leading eigenvalues, where l is small. It ranks and predicts no ratings.
+
+    The eigenvectors come from subspace iteration. Memory: the ratings three times, and (3 · n_items + n_users) · rank
+    numbers. Xᵀ C^-2a X is kept, sparse, where it has at most 2²⁴ entries (128 MiB) or as many as there are ratings: a
+    user's scores then cost a row of it for each rating; else it is never formed, and they cost a walk over the graph.
+    Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
+    Source: Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021, equation 19 (GF-CF);
+    J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023, equations 6 to 9.
+
+    Raises BadData for no ratings.
+    """
+
+    name: ClassVar[str] = "filter"
+
+    rank: Annotated[int, "leading eigenvectors", Bounds(least=0, most=4096), Search(32, 512, log=True)] = 64
+    user_power: Annotated[float, "a: how little users with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = 0.3
+    item_power: Annotated[float, "b: how little items with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = (
+        0.35
+    )
+    low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(least=0), Search(0, 0.5)] = 0.05
+    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(least=0), Search(0, 4)] = 2.0
+    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1), Search(2, 10)] = 4
+    seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+
+    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+        if len(ratings) == 0:
+            raise BadData("no ratings to train on", "give the split a larger training part")
+        graph = self._normalised(ratings)
+        rank = min(self.rank, *graph.shape)
+        values, vectors = leading(graph, rank, self.sweeps, self.seed, self.threads or cores())
+        largest = max(float(values.max(initial=0)), 1e-30)
+        share = values / largest
+        gains = largest * ((share + self.low_pass) * np.exp(-self.sharpening * share) - share)
+        gains[share < NOTHING] = 0
+        powers = float(self.user_power), float(self.item_power)
+        table = pairs(ratings.catalog, self.user_power, most=max(PAIRS_AT_MOST, len(ratings)))
+        model = FilterModel(ratings.catalog, None, *powers, vectors, gains.astype(np.float32), *table)
+        yield Epoch(1, 1, model, train_rmse=None)
+
+    def _normalised(self, ratings: Ratings) -> csr_array:
+        """(n_users, n_items) R̃."""
+        catalog = ratings.catalog
+        user, item = (np.maximum(n, 1).astype(np.float64) for n in (catalog.user_counts, catalog.item_counts))
+        history = catalog.history
+        edges = np.repeat(user**-self.user_power, catalog.user_counts) * (item**-self.item_power)[history.indices]
+        return csr_array((edges.astype(np.float32), history.indices, history.indptr), shape=history.shape)
+
+
+def leading(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -> tuple[Doubles, Floats]:
+    """The (rank,) largest eigenvalues of XᵀX of a sparse (m, n) X, falling, and their (n, rank) eigenvectors.
+
+    Subspace iteration: Q ← orth(Xᵀ(X Q)) from random vectors, then the eigenvectors of QᵀXᵀX Q. Its error in an
+    eigenvalue λ falls by (λ_next / λ)^(2 · sweeps + 1), with λ_next the first beyond those carried.
+    """
+    width = min(rank + MORE, *graph.shape)
+    basis = np.random.default_rng(seed).standard_normal((graph.shape[1], width), dtype=np.float32)
+    there, back = _pieces(graph), _pieces(csr_array(graph.T))
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
+        for _ in range(sweeps):
+            basis = _times(back, _times(there, basis, pool), pool)
+            basis = qr(basis, mode="economic", overwrite_a=True, check_finite=False)[0]
+        image = _times(there, basis, pool)
+        values, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
+        largest = np.argsort(-values, kind="stable")[:rank]
+        vectors: Floats = basis @ turn[:, largest].astype(np.float32)
+    return np.maximum(values[largest], 0), vectors
+
+
+def pairs(catalog: Catalog, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
+    """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `most` entries."""
+    history, counts = catalog.history, catalog.user_counts
+    each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
+    edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
+    by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T
+    found, n_found = [], 0
+    for piece in _pieces(csr_array(by_item)):
+        found.append(piece @ edges)
+        n_found += found[-1].nnz
+        if n_found > most:
+            return ()
+    table = csr_array(vstack(found, format="csr"))
+    table.sort_indices()
+    index = index_type(table.nnz)
+    return table.indptr.astype(index), table.indices.astype(index), table.data
+
+
+def _pieces(matrix: csr_array) -> list[csr_array]:
+    """Ranges of rows with about equally many numbers."""
+    inner = np.searchsorted(matrix.indptr, np.linspace(0, matrix.nnz, PIECES + 1)[1:-1])
+    bounds = np.unique([0, *inner, matrix.shape[0]])
+    return [matrix[first:last] for first, last in pairwise(bounds)]
+
+
+def _times(pieces: list[csr_array], vectors: Floats, pool: ThreadPoolExecutor) -> Floats:
+    return np.concatenate(list(pool.map(lambda piece: piece @ vectors, pieces)))
