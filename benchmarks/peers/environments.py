@@ -9,6 +9,7 @@ from pathlib import Path
 
 REQUIREMENTS = {
     "cornac": ["torch==2.13.0", "cornac==3.0.1"],
+    "implicit": ["implicit==0.7.3"],
     "libmf": ["numpy", "setuptools", "libmf==0.9.2"],
     "surprise": ["numpy<2", "pandas", "scikit-surprise==1.1.5"],
 }
