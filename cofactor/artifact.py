@@ -34,6 +34,7 @@ from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.implicit import ImplicitModel
 
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
 FILES = (ARRAYS, USERS, ITEMS, CARD)
@@ -262,4 +263,4 @@ def _history(parts: Mapping[str, Array], shape: tuple[int, int], n: int) -> csr_
     return csr_array((data, indices, indptr), shape=shape)
 
 
-KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel)}
+KINDS: dict[str, type[Model]] = {one.kind: one for one in (BaselineModel, FactorModel, ImplicitModel)}
