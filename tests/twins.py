@@ -99,3 +99,47 @@ def learn_one_by_one(user, item, value, P, Q, b, c, user_rate, item_rate, mean, 
         b[u], c[i] = b[u] + user_rate[u] * (e - bias_l2 * b[u]), c[i] + item_rate[i] * (e - bias_l2 * c[i])
         P[u], Q[i] = P[u] + user_rate[u] * (e * Q[i] - l2 * P[u]), Q[i] + item_rate[i] * (e * P[u] - l2 * Q[i])
     return P, Q, b, c
+
+
+# ----------------------------------------------------------------------------------- kernels/als.py, conjugate.py
+
+
+def regressions(starts, columns, targets, vectors, prior, pull, times):
+    """Each row's normal matrix, moment and diagonal, in float64."""
+    for row in range(len(starts) - 1):
+        here = slice(starts[row], starts[row + 1])
+        X, y = vectors[columns[here]].astype(np.float64), targets[here].astype(np.float64)
+        D = np.diag(prior.astype(np.float64) + times[row] * pull)
+        yield X.T @ X + D, X.T @ y, D
+
+
+def solve_rows(starts, columns, targets, vectors, prior, pull, times, block, solutions):
+    out = solutions.astype(np.float64)
+    lengths = np.diff(starts)
+    for row, (A, b, _) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+        if lengths[row] <= block:
+            out[row] = np.linalg.solve(A, b)
+            continue
+        for first in range(0, len(b), block):
+            part = slice(first, first + block)
+            out[row, part] -= np.linalg.solve(A[part, part], A[part] @ out[row] - b[part])
+    return out
+
+
+def descend_rows(starts, columns, targets, vectors, prior, pull, times, steps, solutions):
+    out = solutions.astype(np.float64)
+    for row, (A, b, D) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+        if not b.any():
+            out[row] = 0
+            continue
+        g = b - A @ out[row]
+        p = z = np.linalg.solve(D, g)
+        least = 1e-10 * (targets[starts[row] : starts[row + 1]].astype(np.float64) ** 2).sum()
+        for _ in range(steps):
+            if g @ z <= least:
+                break
+            a = (g @ z) / (p @ A @ p)
+            out[row], after = out[row] + a * p, g - a * A @ p
+            new = np.linalg.solve(D, after)
+            p, g, z = new + (after @ new) / (g @ z) * p, after, new
+    return out

@@ -185,7 +185,7 @@ def _tile(with_errors):
 _add_tile, _add_tile_and_errors = _tile(with_errors=False), _tile(with_errors=True)
 
 
-@nb.njit(nogil=True, fastmath=True)
+@nb.njit(nogil=True, fastmath=True, error_model="numpy")
 def _solve(square, moment, n):
     """moment = square⁻¹ moment by Cholesky's factorisation UᵀU, of the first n rows and columns; both are used up.
 
@@ -220,7 +220,7 @@ def _solve(square, moment, n):
         moment[k] = (z - later) / square[k, k]
 
 
-@nb.njit(nogil=True, fastmath=True)
+@nb.njit(nogil=True, fastmath=True, error_model="numpy")
 def _through_entries(vectors, columns, targets, first, last, diagonal, w, scaled, square, moment):
     """w = D⁻¹Xᵀ (I + XD⁻¹Xᵀ)⁻¹ y, exactly."""
     n, width = last - first, vectors.shape[1]
@@ -249,7 +249,7 @@ def padded_to(n):
     return (n + WIDTH - 1) // WIDTH * WIDTH
 
 
-@nb.njit(nogil=True, fastmath=True)
+@nb.njit(nogil=True, fastmath=True, error_model="numpy")
 def _by_blocks(vectors, columns, targets, first, last, diagonal, w, errors, square, moment):
     """A Newton step for each block of w in turn, with e_t = w·x_t - y_t kept up to date:
 
@@ -287,7 +287,7 @@ def _by_blocks(vectors, columns, targets, first, last, diagonal, w, errors, squa
             errors[t] -= _dot(vectors, at, moment, np.uint64(0), np.uint64(tiles))
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def solve_rows(
     first_row: int,
     last_row: int,

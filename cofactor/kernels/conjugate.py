@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
+NOTHING = np.float32(1e-10)  # of a sum in single precision
+
 
 @nb.njit(inline="always")
 def _add_errors(columns: Array, targets: Floats, vectors: Floats, weight: np.float32, v: Floats, out: Floats) -> None:
@@ -26,7 +28,7 @@ def _add_errors(columns: Array, targets: Floats, vectors: Floats, weight: np.flo
             out[k] += error * x[k]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def descend_rows(
     first_row: int,
     last_row: int,
@@ -63,12 +65,15 @@ def descend_rows(
             gradient[k] = -diagonal[k] * w[k]
             p[k] = 0
         _add_errors(columns[here], targets[here], vectors, np.float32(1), w, gradient)
+        least = np.float32(0)  # by how little the objective, at most Σ y², may fall in a step that is worth its time
+        for t in range(here.start, here.stop):
+            least += NOTHING * targets[t] * targets[t]
         before = np.float32(1)
         for _ in range(steps):
             slope = np.float32(0)
             for k in range(width):
                 slope += gradient[k] * gradient[k] / diagonal[k]
-            if not slope > 0:
+            if not slope > least:
                 break
             for k in range(width):
                 p[k] = gradient[k] / diagonal[k] + slope / before * p[k]

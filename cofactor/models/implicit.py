@@ -123,5 +123,5 @@ def mean_vector(vectors: Floats, counts: Array) -> Floats:
     if not counts.any():
         return np.zeros(vectors.shape[1], np.float32)
     total = np.sum(vectors, axis=0, where=(counts > 0)[:, None], dtype=np.float64)
-    mean: Floats = (total / np.count_nonzero(counts)).astype(np.float32)
+    mean: Floats = np.asarray(total / np.count_nonzero(counts), dtype=np.float32)
     return mean

@@ -39,13 +39,13 @@ class ALS(Trainer):
     name: ClassVar[str] = "als"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=1024), Search(8, 128, log=True)] = 32
-    n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 30, log=True)] = 10
+    n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 30, log=True)] = 15
     l2: Annotated[
         float, "pull of a vector towards zero for each of its ratings", Bounds(least=1e-4), Search(0.01, 0.3, log=True)
-    ] = 0.06
+    ] = 0.1
     bias_l2: Annotated[
         float, "pull of a bias towards zero for each of its ratings", Bounds(least=1e-4), Search(1e-3, 0.1, log=True)
-    ] = 0.01
+    ] = 0.05
     init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=1e-3), Search(0.01, 1, log=True)] = 0.1
     seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
@@ -16,7 +16,7 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.models.base import Model
 from cofactor.trainers.threads import cores
 
-PIECES = 64  # of the rows, whatever the number of threads: sums over them are always added in the same order
+PIECES = 32  # of the rows, whatever the number of threads: sums over them are always added in the same order
 A_ROW = 16  # what a row costs besides its entries, in entries
 WORTH_A_THREAD = 2_000_000  # ratings × rank from which a second thread gains more than it costs
 
@@ -45,16 +45,17 @@ class Workers:
     """Threads, each of which uses the BLAS alone: threads that it started inside them would wait for one another."""
 
     pool: ThreadPoolExecutor
+    blas: Any  # what limits the threads of the BLAS; looking for its libraries takes longer than a small epoch
 
     def over(self, edges: Array, work: Callable[[int, int], Any]) -> list[Any]:
         """The results of `work` on every piece of rows, in their order."""
-        with threadpool_limits(1, "blas"):
+        with self.blas.limit(limits=1, user_api="blas"):
             return list(self.pool.map(work, edges[:-1].tolist(), edges[1:].tolist()))
 
     def axes(self, vectors: Floats) -> tuple[Doubles, Doubles]:
         """(width,) eigenvalues, rising, and (width, width) eigenvectors of XᵀX."""
         pieces = self.over(even(len(vectors)), lambda first, last: vectors[first:last].T @ vectors[first:last])
-        with threadpool_limits(1, "blas"):
+        with self.blas.limit(limits=1, user_api="blas"):
             values, axes = np.linalg.eigh(np.sum(pieces, axis=0, dtype=np.float64))
         return values, axes
 
@@ -71,7 +72,7 @@ class Workers:
 def workers(threads: int, work: int) -> Iterator[Workers]:
     """As many as asked for, 0 for one a core; one where there is little `work` (ratings × rank)."""
     with ThreadPoolExecutor((threads or cores()) if work >= WORTH_A_THREAD else 1) as pool:
-        yield Workers(pool)
+        yield Workers(pool, ThreadpoolController())
 
 
 def even(n: int) -> Array:

@@ -54,7 +54,7 @@ class IALS(Trainer):
     ] = 0.1
     l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(least=0), Search(1e-3, 1, log=True)] = 0.2
     exponent: Annotated[float, "ν, growth of the pull with a row's ratings", Bounds(least=0, most=1), Search(0, 1)] = (
-        1.0
+        0.5
     )
     solver: Annotated[Literal["conjugate", "blocks"], "conjugate gradients, or blocks of columns (iALS++)"] = (
         "conjugate"
@@ -97,8 +97,10 @@ class _Alternation:
         self.positive = np.ones(len(ratings), np.float32)
 
     def start_from(self, model: ImplicitModel) -> None:
-        for vectors, learned in zip(self.sides, (model.user_vectors, model.item_vectors), strict=True):
-            vectors[:, : self.trainer.rank] = learned
+        for vectors, table, learned in zip(
+            self.sides, self.tables, (model.user_vectors, model.item_vectors), strict=True
+        ):
+            vectors[:, : self.trainer.rank] = learned * (table.counts > 0)[:, None]  # not the mean for the cold
 
     def solve(self, side: int) -> None:
         """All rows of one side, with the other held fixed."""
