@@ -16,8 +16,8 @@ KNN = {"algorithm": "KNNBaseline", "sim_options": {"name": "pearson_baseline", "
 
 
 def bayes(name: str, rank: int, sweeps: int, **options: Any) -> Entry:
-    """Nothing is chosen here: there is no λ. The rank on ML-100K is that of myFM; those on ML-1M were compared on a tenth
-    of the training ratings held out. The sweeps are what time there is."""
+    """Nothing is chosen here: there is no λ. The rank on ML-100K is that of myFM; those on ML-1M were compared on a
+    tenth of the training ratings held out. The sweeps are what time there is."""
     return Entry(f"bayes {name}", "bayes", {"rank": rank, "n_epochs": sweeps, "features": False} | options)
 
 

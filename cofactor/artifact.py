@@ -37,6 +37,7 @@ from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.models.filter import FilterModel
+from cofactor.models.implicit import ImplicitModel
 from cofactor.models.pooled import PooledFactorModel, PooledModel
 from cofactor.models.posterior import PosteriorModel
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
@@ -289,6 +290,7 @@ KINDS: dict[str, type[Model]] = {
         PooledFactorModel,
         PooledModel,
         PosteriorModel,
+        ImplicitModel,
         SimilarityModel,
         NeighbourModel,
         FilterModel,

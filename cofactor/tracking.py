@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-COLUMNS = ("epoch", "train_rmse", "validation_rmse", "validation_mae", "best", "seconds")
-HEADINGS = ("epoch", "train RMSE", "validation RMSE", "MAE", "best", "seconds")
+COLUMNS = ("epoch", "train_rmse", "validation_rmse", "validation_mae", "validation_ndcg@10", "best", "seconds")
+HEADINGS = ("epoch", "train RMSE", "validation RMSE", "MAE", "NDCG@10", "best", "seconds")
 WIDTHS = tuple(max(8, len(heading) + 2) for heading in HEADINGS)
 
 
@@ -44,6 +44,8 @@ class Judged(Protocol):
     @property
     def mae(self) -> float | None: ...
     @property
+    def ndcg(self) -> float | None: ...
+    @property
     def best(self) -> bool: ...
 
 
@@ -58,22 +60,21 @@ class Row:
     train_rmse: float | None
     validation_rmse: float | None
     validation_mae: float | None
-    best: bool  # the lowest validation RMSE so far; False where none is measured
+    validation_ndcg: float | None  # NDCG@10, of models that only rank
+    best: bool  # so far, on validation; False where nothing is measured
     seconds: float  # since training began
 
     @classmethod
     def of(cls, judged: Judged, seconds: float) -> "Row":
-        epoch = judged.epoch
-        return cls(
-            epoch.number, epoch.train_rmse, judged.rmse, judged.mae, judged.best and judged.rmse is not None, seconds
-        )
+        figures = judged.rmse, judged.mae, judged.ndcg
+        best = judged.best and any(figure is not None for figure in figures)
+        return cls(judged.epoch.number, judged.epoch.train_rmse, *figures, best, seconds)
 
     def cells(self) -> tuple[str, ...]:
         """The figures as text, empty where there is none."""
-        figures = (
-            "" if f is None else f"{f:.4f}" for f in (self.train_rmse, self.validation_rmse, self.validation_mae)
-        )
-        return (str(self.epoch), *figures, "*" if self.best else "", f"{self.seconds:.2f}")
+        figures = self.train_rmse, self.validation_rmse, self.validation_mae, self.validation_ndcg
+        shown = ("" if figure is None else f"{figure:.4f}" for figure in figures)
+        return (str(self.epoch), *shown, "*" if self.best else "", f"{self.seconds:.2f}")
 
 
 def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training") -> Generator[J]:

@@ -25,6 +25,7 @@ class Seen:
     rmse: float | None
     mae: float | None
     best: bool
+    ndcg: float | None = None
 
 
 def training(*figures: float) -> Iterator[Seen]:
@@ -44,7 +45,7 @@ def shown(epochs: Iterator[Seen], log: Path | None = None, *, terminal: bool = F
 
 def test_a_line_for_each_epoch_under_a_heading() -> None:
     lines = shown(training(1.0, 0.9, 0.95))
-    assert lines[0].split() == ["epoch", "train", "RMSE", "validation", "RMSE", "MAE", "best", "seconds"]
+    assert lines[0].split() == ["epoch", "train", "RMSE", "validation", "RMSE", "MAE", "NDCG@10", "best", "seconds"]
     assert [line.split()[:4] for line in lines[1:]] == [
         ["1", "0.9000", "1.0000", "0.8000"],
         ["2", "0.8000", "0.9000", "0.7200"],
@@ -86,7 +87,17 @@ def test_epochs_pass_through_unchanged_and_as_they_come() -> None:
 def test_what_was_not_measured_is_left_empty(tmp_path: Path) -> None:
     lines = shown(iter([Seen(Pass(1, 1, None), None, None, True)]), tmp_path / "log.csv")
     assert len(lines[1].split()) == 2  # epoch and seconds; no star where nothing was compared
-    assert (tmp_path / "log.csv").read_text().splitlines()[1].startswith("1,,,,,")
+    assert (tmp_path / "log.csv").read_text().splitlines()[1].startswith("1,,,,,,")
+
+
+def test_a_model_that_only_ranks_has_its_ndcg_shown(tmp_path: Path) -> None:
+    passes = [Seen(Pass(k, 2, None), None, None, k == 1, ndcg) for k, ndcg in ((1, 0.25), (2, 0.125))]
+    lines = shown(iter(passes), tmp_path / "log.csv")
+    assert [line.split()[:-1] for line in lines[1:]] == [["1", "0.2500", "*"], ["2", "0.1250"]]
+    heading = lines[0].index("NDCG@10")
+    assert lines[1].index("0.2500") == heading + 1, "under its heading"
+    with (tmp_path / "log.csv").open(newline="") as file:
+        assert [row["validation_ndcg@10"] for row in csv.DictReader(file)] == ["0.2500", "0.1250"]
 
 
 def test_a_terminal_has_the_rows_above_a_bar() -> None:

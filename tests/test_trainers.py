@@ -8,8 +8,9 @@ import pytest
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
+from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers import TRAINERS
+from cofactor.trainers import TRAINERS, early
 from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.early import best_of, judged
@@ -59,6 +60,61 @@ def test_without_validation_every_epoch_is_the_best_so_far():
     assert [(one.rmse, one.best) for one in judged(epochs(5, 4), None)] == [(None, True)] * 2
     ranked = Epoch(1, 1, Popularity().fit(FOUR), None)
     assert [one.best for one in judged([ranked], FOUR)] == [True]
+
+
+def ranked(train, *scores, of=None):
+    """Epochs of models that only rank, each with one score of every item for everybody."""
+    for number, bias in enumerate(scores, 1):
+        nobody = np.zeros(len(train.users), np.float32)
+        model = BaselineModel(train.catalog, None, 0.0, nobody, np.array(bias, np.float32), 0.0)
+        yield Epoch(number, of or len(scores), model, None)
+
+
+def test_a_model_that_only_ranks_is_judged_by_its_lists():
+    every = Ratings.of(["a", "b", "b", "b", "b", "a", "a"], ["w", "w", "x", "y", "z", "x", "z"], [1.0] * 7)
+    train, wanted = every.where(slice(0, 5)), every.where(slice(5, 7))
+    third, half = 1 / np.log2(3), 1 / 2
+    seen = list(judged(ranked(train, [0, 1, 3, 2], [0, 3, 1, 2], [9, 3, 1, 2], [0, 1, 3, 2]), wanted))
+    gains = [third + half, 1 + third, 1 + third, third + half]  # "a" has seen w, so the nine of it is for nobody
+    assert [one.ndcg for one in seen] == pytest.approx([gain / (1 + third) for gain in gains])
+    assert [(one.rmse, one.mae) for one in seen] == [(None, None)] * 4
+    assert [one.best for one in seen] == [True, True, False, False]
+
+
+def test_ranking_ends_by_patience_and_the_best_epoch_is_kept():
+    train, wanted = halves()
+    popular = np.bincount(wanted.item, minlength=20).astype(np.float64)
+    epochs = [np.zeros(20), popular, -popular, -popular, popular]
+    assert len(list(judged(ranked(train, *epochs), wanted, patience=2))) == 4
+    assert best_of(ranked(train, *epochs), wanted, patience=2).epoch.number == 2
+    assert best_of(ranked(train, *epochs), wanted).epoch.number == 2, "of equal ones the first"
+
+
+def test_the_ndcg_is_that_of_the_evaluation(monkeypatch):
+    train, wanted = halves()
+    scores = np.random.default_rng(1).normal(size=20)
+    one = best_of(ranked(train, scores, of=2), wanted)
+    assert one.ndcg == pytest.approx(evaluate(one.model, wanted).metrics["ndcg@10"])
+    monkeypatch.setattr(early, "MOST_USERS", 7)
+    some = np.unique(wanted.user)
+    some = some[np.arange(7) * len(some) // 7]
+    fewer = wanted.where(np.isin(wanted.user, some))
+    assert best_of(ranked(train, scores, of=2), wanted).ndcg == pytest.approx(
+        evaluate(one.model, fewer).metrics["ndcg@10"]
+    )
+
+
+def test_the_only_epoch_of_a_closed_form_is_not_ranked(monkeypatch):
+    train, wanted = halves()
+    monkeypatch.setattr(BaselineModel, "top", None)
+    one = best_of(ranked(train, np.zeros(20)), wanted)
+    assert (one.best, one.ndcg) == (True, None)
+
+
+def halves():
+    every = noise()
+    late = np.random.default_rng(0).random(len(every)) < 0.3
+    return every.where(~late), every.where(late)
 
 
 def test_errors_of_stopping():

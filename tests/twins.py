@@ -248,3 +248,47 @@ def neighbours(
         nearest = sorted(alike, key=lambda j: (-alike[j], j))[: columns.shape[1]]
         columns[i], values[i] = -1, 0
         columns[i, : len(nearest)], values[i, : len(nearest)] = nearest, [alike[j] for j in nearest]
+
+
+# ----------------------------------------------------------------------------------- kernels/als.py, conjugate.py
+
+
+def regressions(starts, columns, targets, vectors, prior, pull, times):
+    """Each row's normal matrix, moment and diagonal, in float64."""
+    for row in range(len(starts) - 1):
+        here = slice(starts[row], starts[row + 1])
+        X, y = vectors[columns[here]].astype(np.float64), targets[here].astype(np.float64)
+        D = np.diag(prior.astype(np.float64) + times[row] * pull)
+        yield X.T @ X + D, X.T @ y, D
+
+
+def solve_rows(starts, columns, targets, vectors, prior, pull, times, block, solutions):
+    out = solutions.astype(np.float64)
+    lengths = np.diff(starts)
+    for row, (A, b, _) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+        if lengths[row] <= block:
+            out[row] = np.linalg.solve(A, b)
+            continue
+        for first in range(0, len(b), block):
+            part = slice(first, first + block)
+            out[row, part] -= np.linalg.solve(A[part, part], A[part] @ out[row] - b[part])
+    return out
+
+
+def descend_rows(starts, columns, targets, vectors, prior, pull, times, steps, solutions):
+    out = solutions.astype(np.float64)
+    for row, (A, b, D) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+        if not b.any():
+            out[row] = 0
+            continue
+        g = b - A @ out[row]
+        p = z = np.linalg.solve(D, g)
+        least = 1e-10 * (targets[starts[row] : starts[row + 1]].astype(np.float64) ** 2).sum()
+        for _ in range(steps):
+            if g @ z <= least:
+                break
+            a = (g @ z) / (p @ A @ p)
+            out[row], after = out[row] + a * p, g - a * A @ p
+            new = np.linalg.solve(D, after)
+            p, g, z = new + (after @ new) / (g @ z) * p, after, new
+    return out

@@ -9,6 +9,7 @@ from pathlib import Path
 
 REQUIREMENTS = {
     "cornac": ["torch==2.13.0", "cornac==3.0.1"],
+    "implicit": ["implicit==0.7.3"],
     "libmf": ["numpy", "setuptools", "libmf==0.9.2"],
     "myfm": ["setuptools<81", "myfm==0.4.0"],  # it imports pkg_resources, which later ones lack
     "surprise": ["numpy<2", "pandas", "scikit-surprise==1.1.5"],

@@ -115,5 +115,6 @@ def _figures(one: Judged) -> dict[str, Any]:
         "train_rmse": one.epoch.train_rmse,
         "validation_rmse": one.rmse,
         "validation_mae": one.mae,
+        "validation_ndcg@10": one.ndcg,
         "best": one.best,
     }

@@ -1,10 +1,12 @@
 """Every trainer by its name on the command line. A new one is one file and one line here."""
 
+from cofactor.trainers.als import ALS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.filter import Filter
+from cofactor.trainers.ials import IALS
 from cofactor.trainers.knn import KNN
 from cofactor.trainers.nsvd import NSVD
 from cofactor.trainers.popularity import Popularity
@@ -12,5 +14,5 @@ from cofactor.trainers.svd import SVD
 from cofactor.trainers.svdpp import SVDPP
 
 TRAINERS: dict[str, type[Trainer]] = {
-    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, Bayes, EASE, KNN, Filter)
+    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes, IALS, EASE, KNN, Filter)
 }

@@ -77,7 +77,7 @@ class Trainer(ABC):
         """
 
     def fit(self, ratings: Ratings, validation: Ratings | None = None, patience: int = 3) -> Model:
-        """The last model, or with validation ratings the one of lowest validation RMSE (see `best_of`).
+        """The last model, or with validation ratings the one that does best on them (see `best_of`).
 
         Raises BadData where there are no ratings.
         """

@@ -1,56 +1,73 @@
-"""When to stop: the epoch that predicts rows it has not seen best."""
+"""When to stop: the epoch whose model answers best for rows it has not seen."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from cofactor.arrays import Array, Doubles, Mask, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.trainers.base import Epoch
 
+LENGTH = 10  # of the lists by which a model that only ranks is judged
+MOST_USERS = 2000  # whose lists are made
+
 
 @dataclass(frozen=True)
 class Judged:
-    """An epoch with what its model scores on validation ratings (None where there are none, or it only ranks)."""
+    """An epoch with what its model scores on validation ratings; None where that is not measured."""
 
     epoch: Epoch
     rmse: float | None = None
     mae: float | None = None
-    best: bool = False  # the lowest RMSE so far
+    best: bool = False  # the lowest RMSE so far, or the highest NDCG
+    ndcg: float | None = None  # NDCG@10, of a model that only ranks
 
     @property
     def model(self) -> Model:
         return self.epoch.model
 
+    @property
+    def loss(self) -> float:
+        """What is to be as low as possible: the RMSE, or the NDCG turned round."""
+        if self.ndcg is not None:
+            return -self.ndcg
+        return -np.inf if self.rmse is None else self.rmse
+
 
 def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3) -> Iterator[Judged]:
-    """Each epoch with its validation RMSE and MAE; ends after `patience` epochs without a new best.
+    """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
 
-    Without validation ratings, and for models that only rank, every epoch is the best so far and none ends it.
+    A model that predicts ratings is judged by its RMSE, one that only ranks by its NDCG@10: every validation row is
+    relevant, and the candidates are the items that the user has not rated in training. Of more than 2,000 users with
+    validation ratings, 2,000 at equal distances count, the same in each epoch.
+
+    Without validation ratings every epoch is the best so far and none ends it. So is the only epoch of a closed form
+    that only ranks: there is nothing to choose, and no lists are made.
     """
     if patience < 1:
         raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
+    wanted = None if validation is None else _Wanted(validation)
     lowest, waited = float("inf"), 0
     for epoch in epochs:
-        if validation is None or epoch.model.scale is None:
+        if wanted is None or (epoch.model.scale is None and epoch.of == 1):
             yield Judged(epoch, best=True)
             continue
-        predicted = epoch.model.predict(validation.user, validation.item, validation.time)
-        error = predicted.astype(np.float64) - validation.value
-        rmse, mae = float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error)))
-        better = rmse < lowest
-        lowest, waited = (rmse, 0) if better else (lowest, waited + 1)
-        yield Judged(epoch, rmse, mae, better)
+        one = _measured(epoch, wanted)
+        better = one.loss < lowest
+        lowest, waited = (one.loss, 0) if better else (lowest, waited + 1)
+        yield replace(one, best=better)
         if waited >= patience:
             return
 
 
 def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> Judged:
-    """The epoch of lowest validation RMSE."""
+    """The epoch of lowest validation RMSE, or of highest validation NDCG@10 where the models only rank."""
     best = None
     for one in judged(epochs, validation, patience):
         if one.best:
@@ -60,3 +77,56 @@ def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> 
             "training diverged: no epoch predicts the validation ratings", "lower the learning rate"
         )
     return best
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the lists should find."""
+
+    rows: Ratings
+
+    @cached_property
+    def users(self) -> Rows:
+        """(m,) rows of the users whose lists are made."""
+        users = np.unique(self.rows.user)
+        if len(users) <= MOST_USERS:
+            return users
+        return users[np.arange(MOST_USERS) * len(users) // MOST_USERS]
+
+    @cached_property
+    def cells(self) -> Array:
+        """(n,) every (user, item) pair as one number, ascending."""
+        return np.sort(self.cell(self.rows.user, self.rows.item))
+
+    @cached_property
+    def ideal(self) -> Doubles:
+        """(m,) Σ_{j=1…min(R, 10)} 1/log₂(1 + j) of users with R relevant items."""
+        relevant = np.bincount(self.rows.user)[self.users]
+        total: Doubles = np.cumsum(_gains())[np.minimum(relevant, LENGTH) - 1]
+        return total
+
+    def cell(self, user: Rows, item: Rows) -> Array:
+        cells: Array = user.astype(np.int64) * len(self.rows.items) + item
+        return cells
+
+    def ndcg(self, model: Model) -> float:
+        """Mean over the users of Σ_{hits} 1/log₂(1 + rank) / ideal."""
+        items, _ = model.top(self.users, LENGTH)
+        asked = self.cell(self.users[:, None], items)
+        at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
+        hit: Mask = (self.cells[at] == asked) & (items >= 0)
+        return float(np.mean((hit @ _gains()) / self.ideal))
+
+
+def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
+    rows, model = wanted.rows, epoch.model
+    if model.scale is None:
+        return Judged(epoch, ndcg=wanted.ndcg(model))
+    error = model.predict(rows.user, rows.item, rows.time).astype(np.float64) - rows.value
+    return Judged(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))))
+
+
+def _gains() -> Doubles:
+    """(10,) of a hit at each rank."""
+    gains: Doubles = 1 / np.log2(2.0 + np.arange(LENGTH))
+    return gains

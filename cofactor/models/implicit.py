@@ -1,0 +1,126 @@
+"""Vectors learned from what users did, not from what they rated: ŷ = p_u · q_i."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.models.base import Model
+from cofactor.models.ranking import NEVER
+from cofactor.models.vectors import cached
+
+LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
+
+
+@dataclass(frozen=True, eq=False)
+class ImplicitModel(Model):
+    """ŷ_ui = p_u · q_i, near 1 for the items of a user and near 0 for the others. It ranks and predicts no ratings.
+
+    A user given only by a history h is folded in with the items held fixed,
+
+        min over p  Σ_{i∈h} (1 - p · q_i)² + α₀ Σ_i (p · q_i)² + λ (|h| + α₀|I|)^ν |p|²
+
+    so that (Σ_{i∈h} q_i q_iᵀ + α₀ QᵀQ + λ (|h| + α₀|I|)^ν I) p = Σ_{i∈h} q_i. The values of the ratings play no part.
+    Cold start: a user without ratings has the mean vector of those who have some, an item without any scores 0.
+    """
+
+    kind: ClassVar[str] = "implicit"
+
+    user_vectors: Floats  # (n_users, rank)
+    item_vectors: Floats  # (n_items, rank)
+    unobserved: float  # α₀
+    l2: float  # λ
+    exponent: float  # ν
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        vectors = {"user_vectors": (n_users, "rank"), "item_vectors": (n_items, "rank")}
+        return {**vectors, "unobserved": (), "l2": (), "exponent": ()}
+
+    def scores(self, users: Rows) -> Floats:
+        scores: Floats = self.user_vectors[users] @ self.item_vectors.T
+        return scores
+
+    def scores_from(self, histories: csr_array) -> Floats:
+        scores: Floats = self.fold_in(histories) @ self.item_vectors.T
+        return scores
+
+    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+        scores = np.empty(len(users), dtype=np.float32)
+        for here in cached(len(users), self.item_vectors.shape[1]):
+            np.vecdot(self.user_vectors[users[here]], self.item_vectors[items[here]], out=scores[here])
+        return scores
+
+    def fold_in(self, histories: csr_array) -> Floats:
+        """(m, rank) vectors of users given by (m, n_items) histories; the mean vector for an empty one."""
+        lengths = np.diff(histories.indptr)
+        vectors = np.tile(self._nobody, (len(lengths), 1))
+        for row in np.flatnonzero(lengths):
+            design = self._design(histories.indices[histories.indptr[row] : histories.indptr[row + 1]])
+            vectors[row] = np.linalg.solve(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
+        return vectors
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank) vectors X of the whole history,
+
+        A = XᵀX + prior of h - 1 ratings,    p = A⁻¹Xᵀ1,    p_without_j = p - A⁻¹x_j (1 - x_j·p) / (1 - x_j·A⁻¹x_j)
+        """
+        h = history.nnz
+        if h < 2:
+            return super().effects(history, items)
+        design = self._design(history.indices)
+        moment, square = design.sum(axis=0), design.T @ design
+        whole = np.linalg.solve(square + self._prior(h), moment)
+        solved = np.linalg.solve(square + self._prior(h - 1), np.column_stack([design.T, moment]))
+        pulls, fewer = solved[:, :h], solved[:, h]  # A⁻¹Xᵀ and p
+        leverage = np.einsum("hk,kh->h", design, pulls)
+        removed = pulls * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
+        effects: Doubles = (self.item_vectors[items] @ (removed + (whole - fewer)[:, None])).T
+        return effects
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
+        length = self._item_lengths
+        if length[item] == 0:
+            return np.full(len(length), NEVER)
+        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
+        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+
+    def _design(self, items: Rows) -> Doubles:
+        design: Doubles = self.item_vectors[items].astype(np.float64)
+        return design
+
+    def _prior(self, n: int) -> Doubles:
+        """(rank, rank) α₀ QᵀQ + λ (n + α₀|I|)^ν I of a user with n ratings."""
+        pull = self.l2 * (n + self.unobserved * len(self.item_vectors)) ** self.exponent
+        prior: Doubles = self._gram + max(pull, LEAST_PULL) * np.eye(len(self._gram))
+        return prior
+
+    @cached_property
+    def _gram(self) -> Doubles:
+        """(rank, rank) α₀ QᵀQ."""
+        vectors = self.item_vectors.astype(np.float64)
+        gram: Doubles = self.unobserved * (vectors.T @ vectors)
+        return gram
+
+    @cached_property
+    def _nobody(self) -> Floats:
+        return mean_vector(self.user_vectors, self.catalog.user_counts)
+
+    @cached_property
+    def _item_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
+        return lengths
+
+
+def mean_vector(vectors: Floats, counts: Array) -> Floats:
+    """(rank,) mean over the rows with ratings; zeros where there are none."""
+    if not counts.any():
+        return np.zeros(vectors.shape[1], np.float32)
+    total = np.sum(vectors, axis=0, where=(counts > 0)[:, None], dtype=np.float64)
+    mean: Floats = np.asarray(total / np.count_nonzero(counts), dtype=np.float32)
+    return mean
