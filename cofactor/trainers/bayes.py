@@ -83,18 +83,22 @@ class Bayes(Trainer):
         with threadpool_limits(1, "blas"), threads as pool:
             sampler = _Sampler(self, ratings, Workers(pool, n_threads))
             kept: list[_Draw] = []
+            stride = 1
             for number in range(1, self.n_epochs + 1):
                 rmse = sampler.sweep()
-                if number <= self.burn_in + 1:
-                    kept.clear()
-                kept.append(sampler.draw())
-                yield Epoch(number, self.n_epochs, partial(sampler.model, _thinned(kept, self.n_draws)), rmse)
+                draw = sampler.draw()
+                model = partial(sampler.model, _thinned([*kept, draw], self.n_draws))
+                if number > self.burn_in and (number - self.burn_in) % stride == 0:
+                    kept.append(draw)
+                if len(kept) == 2 * self.n_draws:  # the most that is held, however long the chain
+                    kept, stride = kept[1::2], 2 * stride
+                yield Epoch(number, self.n_epochs, model, rmse)
 
 
 def _thinned(draws: list["_Draw"], n: int) -> list["_Draw"]:
     """At most n of them, evenly, the last among them."""
     if len(draws) <= n:
-        return draws.copy()
+        return draws
     return [draws[place] for place in np.linspace(len(draws) - 1, 0, n).round().astype(int)[::-1]]
 
 
@@ -106,8 +110,8 @@ class _Draw:
     items: Floats  # (n_items, W)
     expected_items: Floats  # (n_items, W)
     days: Floats | None  # (n_days, W)
-    described_users: Floats | None
-    described_items: Floats | None
+    described_users: Floats  # (n_items of sets + n_user_features, W)
+    described_items: Floats  # (n_item_features, W)
     user_prior: Prior
     item_prior: Prior
     noise: float
@@ -129,6 +133,7 @@ class _Sampler:
         user, item, width = ratings.user, ratings.item, trainer.rank + 1
         seen = csr_array((np.ones(len(user), np.float32), (user, item)), shape=ratings.by_user().shape)
         more = (ratings.user_features, ratings.item_features) if trainer.features else (None, None)
+        self.n_met = len(ratings.users) if trainer.structure == "flip" else 0  # vectors z, which no model needs
         sets = [seen] if trainer.structure != "mf" else [], [csr_array(seen.T)] if trainer.structure == "flip" else []
         shapes = [(len(ratings.users), width), (len(ratings.items), width)]
         common = trainer.init, self.rng, workers
@@ -160,7 +165,7 @@ class _Sampler:
             items.expected.copy(),
             None if days is None else days.total.copy(),
             users.described,
-            items.described,
+            items.described[self.n_met :].copy(),
             users.drawn_with,
             items.drawn_with,
             self.unit**2 / self.alpha,
@@ -183,7 +188,6 @@ class _Sampler:
         }
         outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
         rows = 0 if trainer.structure == "mf" else len(ratings.items)
-        met = len(ratings.users) if trainer.structure == "flip" else 0
         return PosteriorModel(
             catalog=ratings.catalog,
             scale=ratings.scale,
@@ -198,7 +202,7 @@ class _Sampler:
             **{name: (one * outer[name.rpartition("_")[2]]).astype(np.float32) for name, one in priors.items()},
             set_vectors=_none_if_empty(of_users, slice(rows)),
             user_feature_vectors=_none_if_empty(of_users, slice(rows, None)),
-            item_feature_vectors=_none_if_empty(of_items, slice(met, None)),
+            item_feature_vectors=_none_if_empty(of_items, slice(None)),
             day_vectors=days,
             first_day=None if self.first_day is None else float(self.first_day),
             drawn_item_vectors=items[1],
