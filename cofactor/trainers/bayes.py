@@ -44,8 +44,9 @@ class Bayes(Trainer):
     sooner.
     Starting at small vectors (`init`), early sweeps fit less than late ones; the average predicts better than either.
 
-    Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items) (rank + 1)² bytes and 4 (n_users + 2 n_items)
-    (rank + 1) for each draw kept. Ratings are learned in units of a quarter of their scale, to a power of two.
+    Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items, n_days) (rank + 1)² bytes and, for each draw
+    kept, 4 (n_users + 2 n_items) (rank + 1), with sets n_items more; of draws up to twice `n_draws` are held while it
+    trains. Ratings are learned in units of a quarter of their scale, to a power of two.
     Cold start: a user or item without training ratings has the vector that the prior expects, with what its features
     add. New users are folded in draw by draw (see PosteriorModel). A day without training ratings adds nothing.
     Source: R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using Markov Chain Monte Carlo",
