@@ -44,8 +44,9 @@ class Bayes(Trainer):
     sooner.
     Starting at small vectors (`init`), early sweeps fit less than late ones; the average predicts better than either.
 
-    Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items) (rank + 1)² bytes and 4 (n_users + 2 n_items)
-    (rank + 1) for each draw kept. Ratings are learned in units of a quarter of their scale, to a power of two.
+    Time per sweep is O(ratings · rank²); memory 4 max(n_users, n_items, n_days) (rank + 1)² bytes and, for each draw
+    kept, 4 (n_users + 2 n_items) (rank + 1), with sets n_items more; of draws up to twice `n_draws` are held while it
+    trains. Ratings are learned in units of a quarter of their scale, to a power of two.
     Cold start: a user or item without training ratings has the vector that the prior expects, with what its features
     add. New users are folded in draw by draw (see PosteriorModel). A day without training ratings adds nothing.
     Source: R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using Markov Chain Monte Carlo",
@@ -85,18 +86,22 @@ class Bayes(Trainer):
         with threadpool_limits(1, "blas"), threads as pool:
             sampler = _Sampler(self, ratings, Workers(pool, n_threads))
             kept: list[_Draw] = []
+            stride = 1
             for number in range(1, self.n_epochs + 1):
                 rmse = sampler.sweep()
-                if number <= self.burn_in + 1:
-                    kept.clear()
-                kept.append(sampler.draw())
-                yield Epoch(number, self.n_epochs, partial(sampler.model, _thinned(kept, self.n_draws)), rmse)
+                draw = sampler.draw()
+                model = partial(sampler.model, _thinned([*kept, draw], self.n_draws))
+                if number > self.burn_in and (number - self.burn_in) % stride == 0:
+                    kept.append(draw)
+                if len(kept) == 2 * self.n_draws:  # the most that is held, however long the chain
+                    kept, stride = kept[1::2], 2 * stride
+                yield Epoch(number, self.n_epochs, model, rmse)
 
 
 def _thinned(draws: list["_Draw"], n: int) -> list["_Draw"]:
     """At most n of them, evenly, the last among them."""
     if len(draws) <= n:
-        return draws.copy()
+        return draws
     return [draws[place] for place in np.linspace(len(draws) - 1, 0, n).round().astype(int)[::-1]]
 
 
@@ -108,8 +113,8 @@ class _Draw:
     items: Floats  # (n_items, W)
     expected_items: Floats  # (n_items, W)
     days: Floats | None  # (n_days, W)
-    described_users: Floats | None
-    described_items: Floats | None
+    described_users: Floats  # (n_items of sets + n_user_features, W)
+    described_items: Floats  # (n_item_features, W)
     user_prior: Prior
     item_prior: Prior
     noise: float
@@ -131,6 +136,7 @@ class _Sampler:
         user, item, width = ratings.user, ratings.item, trainer.rank + 1
         seen = csr_array((np.ones(len(user), np.float32), (user, item)), shape=ratings.by_user().shape)
         more = (ratings.user_features, ratings.item_features) if trainer.features else (None, None)
+        self.n_met = len(ratings.users) if trainer.structure == "flip" else 0  # vectors z, which no model needs
         sets = [seen] if trainer.structure != "mf" else [], [csr_array(seen.T)] if trainer.structure == "flip" else []
         shapes = [(len(ratings.users), width), (len(ratings.items), width)]
         common = trainer.init, self.rng, workers
@@ -162,7 +168,7 @@ class _Sampler:
             items.expected.copy(),
             None if days is None else days.total.copy(),
             users.described,
-            items.described,
+            items.described[self.n_met :].copy(),
             users.drawn_with,
             items.drawn_with,
             self.unit**2 / self.alpha,
@@ -185,7 +191,6 @@ class _Sampler:
         }
         outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
         rows = 0 if trainer.structure == "mf" else len(ratings.items)
-        met = len(ratings.users) if trainer.structure == "flip" else 0
         return PosteriorModel(
             catalog=ratings.catalog,
             scale=ratings.scale,
@@ -200,7 +205,7 @@ class _Sampler:
             **{name: (one * outer[name.rpartition("_")[2]]).astype(np.float32) for name, one in priors.items()},
             set_vectors=_none_if_empty(of_users, slice(rows)),
             user_feature_vectors=_none_if_empty(of_users, slice(rows, None)),
-            item_feature_vectors=_none_if_empty(of_items, slice(met, None)),
+            item_feature_vectors=_none_if_empty(of_items, slice(None)),
             day_vectors=days,
             first_day=None if self.first_day is None else float(self.first_day),
             drawn_item_vectors=items[1],
