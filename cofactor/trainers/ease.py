@@ -36,7 +36,7 @@ class EASE(Trainer):
 
     Memory: 4 · n_items² bytes in training, on disk and, mapped, in a running model. Time: n_items³ operations.
     Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
-    Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, equations 2 and 8.
+    Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, section 3.1.
 
     Raises BadData for no ratings, Unavailable before it starts where the memory is not there, and BadHyperparameter
     where λ is so small that XᵀX + λ I cannot be inverted in float32.

@@ -42,8 +42,8 @@ class Filter(Trainer):
     numbers. Xᵀ C^-2a X is kept, sparse, where it has at most 2²⁴ entries (128 MiB) or as many as there are ratings: a
     user's scores then cost a row of it for each rating; else it is never formed, and they cost a walk over the graph.
     Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
-    Source: Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021, equation 19 (GF-CF);
-    J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023, equations 6 to 9.
+    Source: Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021 (GF-CF);
+    J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023 (BSPM).
 
     Raises BadData for no ratings.
     """

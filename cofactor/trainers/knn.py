@@ -40,10 +40,10 @@ class KNN(Trainer):
     Memory: the ratings twice, 16 · n_items · n_neighbours bytes, and 20 · n_items a thread; never items × items.
     Cold start: a user or item without training ratings has a bias of 0 and no neighbours, so r̂ is the baseline; of
     cosine, a user without ratings gets the most rated items and an item without scores 0.
-    Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, equations 2 to 4, with n instead of n - 1 and, in
-    place of the neighbours nearest among R(u), all that are kept; λ: R. Bell, Y. Koren, "Improved Neighborhood-based
-    Collaborative Filtering", KDD Cup 2007; cosine: M. Deshpande, G. Karypis, "Item-Based Top-N Recommendation
-    Algorithms", TOIS 22(1), 2004.
+    Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, with n_ij instead of n_ij - 1 and, in place of the
+    neighbours nearest among R(u), all that are kept; λ: R. Bell, Y. Koren, "Improved Neighborhood-based Collaborative
+    Filtering", KDD Cup 2007; cosine: M. Deshpande, G. Karypis, "Item-Based Top-N Recommendation Algorithms", TOIS
+    22(1), 2004.
 
     Raises BadData for no ratings.
     """
