@@ -18,6 +18,7 @@ from cofactor.errors import BadArtifact, BadData
 from cofactor.models.answers import Reason as Reason
 from cofactor.models.answers import Recommendation as Recommendation
 from cofactor.models.answers import given_history, known_history, left_out, recommendations, strongest
+from cofactor.models.layers import Layers
 from cofactor.models.ranking import NEVER, highest
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
@@ -30,12 +31,13 @@ class Model(ABC):
     """An immutable model: a frozen dataclass of named arrays plus a Catalog.
 
     `scale` is set where scores are ratings in the data's units (RMSE and MAE apply), None where the model only ranks.
-    Every field but `catalog` and `scale` is an array or a number; that is what saving writes and loading checks.
+    Every field but `catalog` and `scale` is an array, a number or Layers: what saving writes and loading checks.
     Ids of users and items are str; an id that the model does not know is an UnknownId with the nearest known ones.
     """
 
     kind: ClassVar[str]
     indices: ClassVar[frozenset[str]] = frozenset()  # the arrays that hold row numbers: int32 or int64, not float32
+    networks: ClassVar[frozenset[str]] = frozenset()  # the fields that are Layers
 
     catalog: Catalog
     scale: tuple[float, float] | None
@@ -190,18 +192,23 @@ class Model(ABC):
     # What saving and loading need
 
     def arrays(self) -> dict[str, Array]:
-        """Every array and number by its field's name: what a saved model consists of."""
+        """Every array and number by its field's name, those of Layers below it: what a saved model consists of."""
         named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("catalog", "scale")}
-        return {name: np.asarray(value) for name, value in named.items() if value is not None}
+        plain = {name: np.asarray(one) for name, one in named.items() if one is not None and name not in self.networks}
+        for name in self.networks:
+            plain |= named[name].arrays(name)
+        return plain
 
     @classmethod
     def of_arrays(cls, catalog: Catalog, scale: tuple[float, float] | None, arrays: Mapping[str, Array]) -> Self:
         """A model of saved arrays; raises BadArtifact where one is missing, unknown, misshapen, not finite, or an index
         that points nowhere (see `check`)."""
+        arrays = dict(arrays)
+        layers = {name: Layers.taken(arrays, name) for name in cls.networks}
         expected = cls.shapes(len(catalog.users), len(catalog.items))
         _check(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
-        model = cls(catalog, scale, **plain)
+        model = cls(catalog, scale, **plain, **layers)
         model.check()
         return model
 

@@ -11,9 +11,6 @@ from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Doubles, Floats
-from cofactor.data.ratings import Ratings
-from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.models.base import Model
 from cofactor.trainers.threads import cores
 
 PIECES = 32  # of the rows, whatever the number of threads: sums over them are always added in the same order
@@ -78,14 +75,3 @@ def workers(threads: int, work: int) -> Iterator[Workers]:
 def even(n: int) -> Array:
     """(PIECES + 1,) edges of pieces of n rows."""
     return np.arange(PIECES + 1) * n // PIECES
-
-
-def check_start(name: str, model: Model, kind: type[Model], rank: int, ratings: Ratings) -> None:
-    """Raises where a training cannot go on from a model: BadHyperparameter, or SplitMismatch."""
-    if not isinstance(model, kind):
-        raise BadHyperparameter(f"{name} cannot start from a {model.kind} model", f"start from one of kind {kind.kind}")
-    if model.catalog.split != ratings.split:
-        raise SplitMismatch("the model to start from was trained on another split", "it may have seen test ratings")
-    width = model.arrays()["item_vectors"].shape[1]
-    if width != rank:
-        raise BadHyperparameter(f"{name}: rank is {rank}, the model to start from has {width}", f"use rank {width}")

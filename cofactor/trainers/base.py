@@ -3,11 +3,12 @@
 import difflib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
+from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
@@ -43,6 +44,17 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """All that a training needs to go on, bit for bit, after one of its epochs."""
+
+    number: int  # of the epoch
+    arrays: Mapping[str, Array]  # float32, float64, int32 or int64; copies, which later epochs leave alone
+
+
+Resume = Model | Snapshot | Mapping[str, Model]  # what a training may start from, see `Trainer.epochs`
+
+
+@dataclass(frozen=True)
 class Epoch:
     """A usable model after one pass over the ratings."""
 
@@ -51,10 +63,16 @@ class Epoch:
     made: Model | Callable[[], Model]  # the model, or what makes it of parts that later passes leave alone
     train_rmse: float | None  # over the pass, each rating predicted just before it was learned; None where not measured
     learning_rate: float | None = None
+    loss: float | None = None  # mean over the pass of what was minimised, penalties included
+    state: Callable[[], Mapping[str, Array]] | None = None  # what a snapshot holds; None where nothing can be resumed
 
     @cached_property
     def model(self) -> Model:
         return self.made if isinstance(self.made, Model) else self.made()
+
+    def snapshot(self) -> Snapshot | None:
+        """What `epochs(ratings, resume=…)` goes on from; only before the next epoch is asked for."""
+        return None if self.state is None else Snapshot(self.number, self.state())
 
 
 @dataclass(frozen=True)
@@ -68,10 +86,14 @@ class Trainer(ABC):
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False where every user's list has the same order
+    starts: ClassVar[Mapping[str, str]] = {}  # names of models that training may start from, and what each is for
 
     @abstractmethod
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         """Yields a usable model after each pass; a closed form yields once.
+
+        resume: a model to start from instead of random numbers; several of them, by the names in `starts`; or the
+        snapshot of an epoch of the same training, after which the epochs are those of the unbroken one, bit for bit.
 
         Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
         """

@@ -8,9 +8,8 @@ import numpy as np
 
 from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
-from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Baseline(Trainer):
     ] = 3.0
     sweeps: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 20)] = 10
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         value = ratings.value.astype(np.float64)
         mean = float(value.mean())
         user_bias, item_bias = np.zeros(len(ratings.users)), np.zeros(len(ratings.items))

@@ -15,9 +15,8 @@ from cofactor.arrays import Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.models.base import Model
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.gibbs import Prior, Side, Workers
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.threads import cores
@@ -72,7 +71,7 @@ class Bayes(Trainer):
     seed: Annotated[int, "of all draws", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         if self.time == "day" and ratings.time is None:

@@ -13,9 +13,8 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.models.base import Model
 from cofactor.models.similarity import SimilarityModel
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.memory import check_room
 from cofactor.trainers.threads import cores
 
@@ -47,7 +46,7 @@ class EASE(Trainer):
     l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(least=0), Search(10, 5000, log=True)] = 1000.0
     threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         n_items = len(ratings.items)

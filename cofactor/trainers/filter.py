@@ -14,10 +14,9 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Catalog, Ratings
 from cofactor.errors import BadData
-from cofactor.models.base import Model
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.threads import cores
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
@@ -61,7 +60,7 @@ class Filter(Trainer):
     seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         graph = self._normalised(ratings)

@@ -9,10 +9,10 @@ import numpy as np
 from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
-from cofactor.models.base import Model
 from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
-from cofactor.trainers.alternating import Table, Workers, check_start, workers
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.alternating import Table, Workers, workers
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.warm import start_of
 
 STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
 
@@ -64,15 +64,13 @@ class IALS(Trainer):
     seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
             if resume is not None:
-                check_start(self.name, resume, ImplicitModel, self.rank, ratings)
-                assert isinstance(resume, ImplicitModel)
-                course.start_from(resume)
+                course.start_from(start_of(resume, ImplicitModel, self.name, self.rank, ratings))
             for number in range(1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)

@@ -14,7 +14,7 @@ from cofactor.errors import BadData
 from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.threads import cores
 
@@ -66,7 +66,7 @@ class KNN(Trainer):
     ] = 3.0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         catalog = ratings.catalog

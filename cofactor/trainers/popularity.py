@@ -7,9 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Epoch, Trainer
+from cofactor.trainers.base import Epoch, Resume, Trainer
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Popularity(Trainer):
     name: ClassVar[str] = "popularity"
     personal: ClassVar[bool] = False
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)
         nobody = np.zeros(len(ratings.users), dtype=np.float32)
         yield Epoch(1, 1, BaselineModel(ratings.catalog, None, 0.0, nobody, counts, 0.0), train_rmse=None)

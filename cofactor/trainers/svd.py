@@ -11,11 +11,10 @@ import numpy as np
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.threads import cores
-from cofactor.trainers.warm import factors_of
+from cofactor.trainers.warm import start_of
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -66,7 +65,7 @@ class SVD(Trainer):
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         start = self._first_vectors(ratings) if resume is None else self._continue(ratings, resume)
@@ -92,8 +91,8 @@ class SVD(Trainer):
         mean = float(ratings.value.mean(dtype=np.float64))
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
-    def _continue(self, ratings: Ratings, model: Model) -> tuple[float, Floats, Floats, Floats, Floats]:
-        start = factors_of(model, ratings, self.name, self.rank)
+    def _continue(self, ratings: Ratings, resume: Resume) -> tuple[float, Floats, Floats, Floats, Floats]:
+        start = start_of(resume, FactorModel, self.name, self.rank, ratings)
         return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from cofactor.arrays import Floats, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.models.base import Model
+from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.svd import unit_of
-from cofactor.trainers.warm import factors_of
+from cofactor.trainers.warm import start_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SVDPP(Trainer):
     init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Model | None = None) -> Iterator[Epoch]:
+    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         rng = np.random.default_rng(self.seed)
@@ -117,9 +117,9 @@ class _Descent:
             vectors[rated == 0] = 0
         self.vectors = [p, q, np.zeros_like(q)]
 
-    def go_on(self, model: Model) -> None:
+    def go_on(self, resume: Resume) -> None:
         """The vectors of a model of the same split, and from its users' vectors what is not pooled."""
-        start = factors_of(model, self.ratings, self.trainer.name, self.trainer.rank)
+        start = start_of(resume, FactorModel, self.trainer.name, self.trainer.rank, self.ratings)
         self.mean = start.mean
         self.biases = [b / self.unit for b in (start.user_bias, start.item_bias)]
         y = start.set_vectors if isinstance(start, PooledFactorModel) else np.zeros_like(start.item_vectors)

@@ -1,0 +1,122 @@
+"""A stack of fully connected layers, computed in NumPy: x becomes f_L(… f_1(x W_1ᵀ + b_1) … W_Lᵀ + b_L)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats
+from cofactor.errors import BadArtifact
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, equation 2 and appendix
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Layer l has (n_out, n_in) weights, (n_out,) biases and the name of an activation out of ACTIVATIONS.
+
+    Raises BadArtifact where the sizes of neighbouring layers, the types or the activations do not fit.
+    """
+
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+    activations: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.weights) == len(self.biases) == len(self.activations):
+            raise BadArtifact("weights, biases and activations of layers differ in number", "the folder is damaged")
+        width = self.weights[0].shape[1] if self.weights and self.weights[0].ndim == 2 else 0
+        for number, (weight, bias, activation) in enumerate(
+            zip(self.weights, self.biases, self.activations, strict=True)
+        ):
+            if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
+                message = f"layer {number} has weights {weight.shape} and biases {bias.shape} after {width} numbers"
+                raise BadArtifact(message, "the folder is damaged")
+            if weight.dtype != np.float32 or bias.dtype != np.float32:
+                raise BadArtifact(f"layer {number} is of {weight.dtype}, not float32", "the folder is damaged")
+            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise BadArtifact(
+                    f"layer {number} holds NaN or infinity", "the folder is damaged: save the model again"
+                )
+            if activation not in ACTIVATIONS:
+                raise BadArtifact(
+                    f"layer {number} has the activation {activation!r}", f"known: {', '.join(ACTIVATIONS)}"
+                )
+            width = len(weight)
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __call__(self, x: Floats) -> Floats:
+        """(…, n_out) float32 of the last layer for (…, n_in) numbers; x itself where there is no layer."""
+        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
+            x = x @ weight.T
+            x += bias
+            ACTIVATIONS[activation](x)
+        return x
+
+    def after(self, n: int) -> "Layers":
+        """The layers behind the first n."""
+        return Layers(self.weights[n:], self.biases[n:], self.activations[n:])
+
+    def arrays(self, name: str) -> dict[str, Array]:
+        """What is saved: name.0.weight, name.0.bias, …, and name.activations, numbered as in ACTIVATIONS."""
+        codes = [list(ACTIVATIONS).index(one) for one in self.activations]
+        named: dict[str, Array] = {f"{name}.activations": np.array(codes, dtype=np.int32)}
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            named |= {f"{name}.{number}.weight": weight, f"{name}.{number}.bias": bias}
+        return named
+
+    @classmethod
+    def taken(cls, arrays: dict[str, Array], name: str) -> "Layers":
+        """The layers saved under a name, taken out of the arrays; raises BadArtifact where they are not all there."""
+        codes = arrays.pop(f"{name}.activations", None)
+        if codes is None or codes.ndim != 1 or codes.dtype not in (np.int32, np.int64):
+            raise BadArtifact(f"the model has no activations of {name!r}", "the folder is incomplete")
+        if len(codes) and not (codes.min() >= 0 and codes.max() < len(ACTIVATIONS)):
+            raise BadArtifact(f"{name!r} has an unknown activation", f"known: {', '.join(ACTIVATIONS)}")
+        weights: list[Floats] = []
+        biases: list[Floats] = []
+        for number in range(len(codes)):
+            for part, there in (("weight", weights), ("bias", biases)):
+                if (array := arrays.pop(f"{name}.{number}.{part}", None)) is None:
+                    raise BadArtifact(f"the model has no array '{name}.{number}.{part}'", "the folder is incomplete")
+                there.append(array)
+        return cls(tuple(weights), tuple(biases), tuple(list(ACTIVATIONS)[code] for code in codes))
+
+
+def _linear(x: Floats) -> None:
+    pass
+
+
+def _relu(x: Floats) -> None:
+    np.maximum(x, 0, out=x)
+
+
+def _selu(x: Floats) -> None:
+    """λ x above 0, λ α (eˣ - 1) below."""
+    below = np.expm1(np.minimum(x, 0)) * np.float32(SELU_ALPHA)
+    np.maximum(x, 0, out=x)
+    x += below
+    x *= np.float32(SELU_SCALE)
+
+
+def _sigmoid(x: Floats) -> None:
+    """1 / (1 + e⁻ˣ), as (1 + tanh(x/2)) / 2, which cannot overflow."""
+    x *= np.float32(0.5)
+    np.tanh(x, out=x)
+    x += 1
+    x *= np.float32(0.5)
+
+
+def _tanh(x: Floats) -> None:
+    np.tanh(x, out=x)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Floats], None]] = {  # in place; saved models number them in this order
+    "linear": _linear,
+    "relu": _relu,
+    "selu": _selu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+}

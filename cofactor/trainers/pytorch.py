@@ -1,0 +1,40 @@
+"""PyTorch, imported only when a training needs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cofactor.errors import BadHyperparameter, Unavailable
+
+if TYPE_CHECKING:
+    import torch
+
+
+def imported(trainer: str) -> Any:
+    """The module; raises Unavailable where it is not installed."""
+    try:
+        import torch
+    except ImportError as error:
+        raise Unavailable(
+            f"{trainer} is trained with PyTorch, which is not installed", "pip install 'cofactor[deep]'"
+        ) from error
+    return torch
+
+
+@contextmanager
+def running(trainer: str, device: str, threads: int) -> Iterator["torch.device"]:
+    """The device to train on, with results that do not depend on chance, and PyTorch's threads set once and set back.
+
+    Raises BadHyperparameter where there is no such device.
+    """
+    torch = imported(trainer)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadHyperparameter(f"{trainer}: device is 'cuda', but PyTorch sees none here", "use --device cpu")
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield torch.device(device)
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
