@@ -71,8 +71,10 @@ def test_the_log_is_the_table(folder: Path, run: Run, tmp_path: Path) -> None:
     done = run("train", "baseline", folder, "--log", "logs/train.csv")
     shown = [line.split() for line in done.stderr.splitlines() if line[:8].strip().isdigit()]
     with (tmp_path / "logs" / "train.csv").open(newline="") as file:
-        rows = [[cell for cell in row if cell] for row in list(csv.reader(file))[1:]]
-    assert rows == shown
+        rows = list(csv.DictReader(file))
+    for line, row in zip(shown, rows, strict=True):
+        figures = [f"{float(row[name]):.4f}" for name in ("train_rmse", "validation_rmse", "validation_mae")]
+        assert line[: len(line) - 1] == [row["epoch"], *figures, *row["best"]]
     assert len(rows) > 2
 
 

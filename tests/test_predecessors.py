@@ -80,7 +80,8 @@ def test_1_the_test_ratings_choose_no_epoch(parts: Split) -> None:
     turned = replace(parts, test=replace(parts.test, value=low + high - parts.test.value), fingerprint="")
     here, there = (fit(SVD(rank=8, n_epochs=30), one, messages(quiet=True), patience=2) for one in (parts, turned))
     assert here.best_epoch == there.best_epoch < 30
-    assert here.epochs == there.epochs
+    figures = [[one | {"seconds": 0.0} for one in fitted.epochs] for fitted in (here, there)]
+    assert figures[0] == figures[1]
     for name, array in here.model.arrays().items():
         assert np.array_equal(array, there.model.arrays()[name]), name
 

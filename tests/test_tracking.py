@@ -1,131 +1,208 @@
-"""Progress as a table, as lines and as CSV."""
+"""Progress as a table and as CSV, of real trainings; what a training that goes on does to its records."""
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from cofactor.tracking import COLUMNS, track
+from cofactor.data.ratings import Ratings
+from cofactor.data.split import Split, split
+from cofactor.errors import CofactorError
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.tracking.log import csv_log
+from cofactor.tracking.progress import track
+from cofactor.tracking.row import COLUMNS, Row, Sink
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.early import Judged, judged
+from tests.toys import noise
+
+EPOCHS = 4
 
 
-@dataclass(frozen=True)
-class Pass:
-    number: int
-    of: int
-    train_rmse: float | None
+@pytest.fixture(scope="module")
+def parts(movies: Ratings) -> Split:
+    return split(movies, seed=5)
 
 
-@dataclass(frozen=True)
-class Seen:
-    epoch: Pass
-    rmse: float | None
-    mae: float | None
-    best: bool
-    ndcg: float | None = None
+def training(parts: Split, name: str = "svd", **settings: object) -> Iterator[Judged]:
+    trainer = TRAINERS[name].of(**settings) if name == "popularity" else TRAINERS[name].of(n_epochs=EPOCHS, **settings)
+    return judged(trainer.epochs(parts.train), parts.validation, patience=EPOCHS)
 
 
-def training(*figures: float) -> Iterator[Seen]:
-    lowest = float("inf")
-    for number, rmse in enumerate(figures, 1):
-        yield Seen(Pass(number, len(figures), rmse - 0.1), rmse, rmse * 0.8, rmse < lowest)
-        lowest = min(lowest, rmse)
+def quiet() -> Console:
+    return Console(file=io.StringIO())
 
 
-def shown(epochs: Iterator[Seen], log: Path | None = None, *, terminal: bool = False) -> list[str]:
+def shown(epochs: Iterator[Judged], *sinks: Sink, terminal: bool = False, before: Sequence[Row] = ()) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, color_system=None, width=100)
-    for _ in track(epochs, console, log=log):
+    for _ in track(epochs, console, *sinks, before=before):
         pass
     return out.getvalue().splitlines()
 
 
-def test_a_line_for_each_epoch_under_a_heading() -> None:
-    lines = shown(training(1.0, 0.9, 0.95))
-    assert lines[0].split() == ["epoch", "train", "RMSE", "validation", "RMSE", "MAE", "NDCG@10", "best", "seconds"]
-    assert [line.split()[:4] for line in lines[1:]] == [
-        ["1", "0.9000", "1.0000", "0.8000"],
-        ["2", "0.8000", "0.9000", "0.7200"],
-        ["3", "0.8500", "0.9500", "0.7600"],
-    ]
-    assert ["*" in line for line in lines[1:]] == [True, True, False]
+def rows_of(epochs: Iterator[Judged]) -> list[Row]:
+    rows: list[Row] = []
+    shown(epochs, nullcontext(rows.append))
+    return rows
 
 
-def test_the_log_has_the_rows_of_the_table(tmp_path: Path) -> None:
-    log = tmp_path / "not" / "there" / "log.csv"
-    lines = shown(training(1.0, 0.9, 0.95, 0.85), log)
-    with log.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    assert tuple(header) == COLUMNS
-    assert [[cell for cell in row if cell] for row in rows] == [line.split() for line in lines[1:]]
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
-def test_the_log_is_complete_after_every_epoch(tmp_path: Path) -> None:
+def test_a_line_for_each_epoch_under_a_heading(parts: Split) -> None:
+    measured = list(training(parts))
+    heading, *lines = shown(iter(measured))
+    assert heading.split() == ["epoch", "train", "RMSE", "validation", "RMSE", "MAE", "best", "seconds"]
+    for line, one in zip(lines, measured, strict=True):
+        figures = [f"{figure:.4f}" for figure in (one.epoch.train_rmse, one.rmse, one.mae)]
+        assert line.split()[:4] == [str(one.epoch.number), *figures]
+    assert ["*" in line for line in lines] == [one.best for one in measured]
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("als", "epoch train RMSE validation RMSE MAE best seconds"),
+        ("ials", "epoch NDCG@10 best seconds"),
+        ("popularity", "epoch seconds"),
+    ],
+)
+def test_the_table_has_the_columns_that_there_are_figures_for(name: str, heading: str, parts: Split) -> None:
+    lines = shown(training(parts, name))
+    assert lines[0].split() == heading.split()
+    assert len(lines) == 2 if name == "popularity" else 1 + EPOCHS
+    assert len({line.rfind(".") for line in lines[1:]}) == 1, "in columns"
+
+
+def test_a_loss_is_shown_where_there_is_no_error_to_read() -> None:
+    row = Row(1, 0.25, None, None, None, None, 0.5, 0.01, True, 1.0, 0.0)
+    both = Row(1, 0.25, 0.9, 1.0, 0.8, 0.4, None, 0.01, True, 1.0, 0.0)
+    assert "train loss  NDCG@10" in shown(iter(()), before=[row])[0]
+    assert "loss" not in shown(iter(()), before=[both])[0]
+
+
+def test_a_terminal_has_the_rows_above_a_bar(parts: Split) -> None:
+    text = "\n".join(shown(training(parts), terminal=True))
+    assert "validation RMSE" in text
+    assert f"{EPOCHS}/{EPOCHS}" in text
+
+
+@pytest.mark.parametrize("name", ["svd", "als", "ials", "popularity"])
+def test_the_log_has_every_figure_of_every_epoch(name: str, parts: Split, tmp_path: Path) -> None:
+    rows: list[Row] = []
+    shown(training(parts, name), nullcontext(rows.append), csv_log(tmp_path / "not" / "there" / "log.csv"))
+    logged = read(tmp_path / "not" / "there" / "log.csv")
+    assert tuple(logged[0]) == COLUMNS
+    for line, row in zip(logged, rows, strict=True):
+        for column, figure in row.figures().items():
+            if figure is None or isinstance(figure, bool):
+                assert line[column] == ("*" if figure else "")
+            else:
+                assert float(line[column]) == pytest.approx(figure, rel=1e-5)
+    filled = {column for column in COLUMNS if logged[0][column]}
+    ratings = {"train_rmse", "validation_rmse", "validation_mae", "validation_accuracy", "best"}
+    assert (
+        filled - {"train_loss", "learning_rate", "epoch", "seconds"}
+        == {
+            "svd": ratings,
+            "als": ratings,
+            "ials": {"validation_ndcg@10", "best"},
+            "popularity": set(),
+        }[name]
+    )
+    assert ("learning_rate" in filled) == (name == "svd")
+
+
+def test_the_log_is_complete_after_every_epoch(parts: Split, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
-    tracked = track(training(1.0, 0.9, 0.8), Console(file=io.StringIO()), log=log)
-    for done, _ in enumerate(tracked, 1):
-        assert len(log.read_text().splitlines()) == 1 + done
+    for done, _ in enumerate(track(training(parts), quiet(), csv_log(log)), 1):
+        assert len(read(log)) == done
 
 
-def test_epochs_pass_through_unchanged_and_as_they_come() -> None:
+def test_epochs_pass_through_unchanged_and_as_they_come(parts: Split) -> None:
     asked = []
 
-    def epochs() -> Iterator[Seen]:
-        for one in training(1.0, 0.9):
+    def epochs() -> Iterator[Judged]:
+        for one in training(parts):
             asked.append(one)
             yield one
 
-    tracked = track(epochs(), Console(file=io.StringIO()))
+    tracked = track(epochs(), quiet())
     first = next(tracked)
     assert asked == [first]
     assert [first, *tracked] == asked
+    assert len(asked) == EPOCHS
 
 
-def test_what_was_not_measured_is_left_empty(tmp_path: Path) -> None:
-    lines = shown(iter([Seen(Pass(1, 1, None), None, None, True)]), tmp_path / "log.csv")
-    assert len(lines[1].split()) == 2  # epoch and seconds; no star where nothing was compared
-    assert (tmp_path / "log.csv").read_text().splitlines()[1].startswith("1,,,,,,")
+def test_a_row_goes_through_json(parts: Split) -> None:
+    rows = rows_of(training(parts))
+    assert [Row(**json.loads(json.dumps(asdict(row)))) for row in rows] == rows
 
 
-def test_a_model_that_only_ranks_has_its_ndcg_shown(tmp_path: Path) -> None:
-    passes = [Seen(Pass(k, 2, None), None, None, k == 1, ndcg) for k, ndcg in ((1, 0.25), (2, 0.125))]
-    lines = shown(iter(passes), tmp_path / "log.csv")
-    assert [line.split()[:-1] for line in lines[1:]] == [["1", "0.2500", "*"], ["2", "0.1250"]]
-    heading = lines[0].index("NDCG@10")
-    assert lines[1].index("0.2500") == heading + 1, "under its heading"
-    with (tmp_path / "log.csv").open(newline="") as file:
-        assert [row["validation_ndcg@10"] for row in csv.DictReader(file)] == ["0.2500", "0.1250"]
+def test_a_training_that_goes_on_has_the_records_of_the_whole(parts: Split, tmp_path: Path) -> None:
+    """Rows that an earlier process wrote but did not live to keep are written anew; seconds go on."""
+    log = tmp_path / "log.csv"
+    done: list[Row] = []
+    shown(islice(training(parts), 3), nullcontext(done.append), csv_log(log))
+    kept = done[:2]
+    assert len(read(log)) == 3
+    rows: list[Row] = []
+    lines = shown(islice(training(parts), 2, None), nullcontext(rows.append), csv_log(log), before=kept)
+    assert [row.epoch for row in rows] == [1, 2, 3, 4]
+    assert rows[:2] == kept
+    assert [line["epoch"] for line in read(log)] == ["1", "2", "3", "4"]
+    assert len(lines) == 1 + EPOCHS
+    assert all(one.seconds <= other.seconds for one, other in pairwise(rows))
 
 
-def test_a_terminal_has_the_rows_above_a_bar() -> None:
-    text = "\n".join(shown(training(1.0, 0.9), terminal=True))
-    assert "0.9000" in text
-    assert "2/2" in text
-
-
-def test_leaving_early_closes_the_training_and_the_log(tmp_path: Path) -> None:
+def test_leaving_early_closes_the_training_and_the_log(parts: Split, tmp_path: Path) -> None:
     closed = []
 
-    def epochs() -> Iterator[Seen]:
+    def epochs() -> Iterator[Judged]:
         try:
-            yield from training(1.0, 0.9, 0.8)
+            yield from training(parts)
         finally:
             closed.append(True)
 
-    tracked = track(epochs(), Console(file=io.StringIO()), log=tmp_path / "log.csv")
+    tracked = track(epochs(), quiet(), csv_log(tmp_path / "log.csv"))
     next(tracked)
     tracked.close()
     assert closed
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+    assert len(read(tmp_path / "log.csv")) == 1
 
 
-def test_an_error_in_training_reaches_the_caller() -> None:
-    def epochs() -> Iterator[Seen]:
-        yield from training(1.0)
-        raise RuntimeError("diverged")
+def test_an_error_in_training_reaches_the_caller(parts: Split, tmp_path: Path) -> None:
+    with pytest.raises(CofactorError, match="grew without bound"), np.errstate(all="ignore"):
+        shown(training(parts, learning_rate=1e6), csv_log(tmp_path / "log.csv"), terminal=True)
 
-    with pytest.raises(RuntimeError, match="diverged"):
-        shown(epochs(), terminal=True)
+
+@pytest.mark.parametrize("half", [True, False])
+def test_accuracy_is_that_of_the_report(half: bool) -> None:
+    """Whole and half stars: the share of predictions whose nearest step is the true rating."""
+    step = 0.5 if half else 1.0
+    parts = split(replace(noise(half=half, n=500), step=step), seed=1)
+    (*_, last) = training(parts)
+    rows = parts.validation
+    nearest = np.floor(last.model.predict(rows.user, rows.item) / step + 0.5) * step
+    assert 0 < last.accuracy < 1
+    assert last.accuracy == np.mean(nearest == rows.value)
+    assert last.accuracy == pytest.approx(evaluate(last.model, rows, ()).metrics["accuracy"])
+
+
+def test_a_scale_without_steps_has_no_accuracy() -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.choice(30 * 20, 400, replace=False)
+    parts = split(Ratings.of(cells // 20, cells % 20, rng.uniform(1, 5, 400)), seed=1)
+    assert parts.train.step is None
+    assert {row.validation_accuracy for row in rows_of(training(parts))} == {None}

@@ -3,10 +3,9 @@
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,7 +15,8 @@ from rich.console import Console
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
 from cofactor.models.base import Model
-from cofactor.tracking import track
+from cofactor.tracking.progress import track
+from cofactor.tracking.row import Figure, Row, Sink
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.early import Judged, judged
 
@@ -27,7 +27,7 @@ class Fitted:
 
     model: Model
     best_epoch: int
-    epochs: list[dict[str, Any]]  # the figures of each, by the names of the log
+    epochs: list[dict[str, Figure]]  # the figures of each, by the names of the log
     seconds: float
     interrupted: bool
     refitted: bool
@@ -42,15 +42,15 @@ class Course:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.best: Judged | None = None
-        self.epochs: list[dict[str, Any]] = []
+        self.rows: list[Row] = []
         self.interrupted = False
 
-    def run(self, epochs: Iterable[Judged], log: Path | None, name: str) -> Judged:
+    def run(self, epochs: Iterable[Judged], name: str, *sinks: Sink) -> Judged:
         """Passes through the epochs and returns the best."""
+        shown = track(epochs, self.console, nullcontext(self.rows.append), *sinks, name=name)
         try:
-            with self._listening(), closing(track(epochs, self.console, log=log, name=name)) as shown:
+            with self._listening(), closing(shown):
                 for one in shown:
-                    self.epochs.append(_figures(one))
                     self.best = one if one.best or self.best is None else self.best
                     if self.interrupted:
                         break
@@ -75,10 +75,8 @@ class Course:
         self.console.print("stopping after the first epoch; Ctrl-C again quits", style="yellow")
 
 
-def fit(
-    trainer: Trainer, split: Split, console: Console, *, patience: int, log: Path | None = None, refit: bool = False
-) -> Fitted:
-    """Trains on the train part and chooses the epoch on the validation part.
+def fit(trainer: Trainer, split: Split, console: Console, *sinks: Sink, patience: int, refit: bool = False) -> Fitted:
+    """Trains on the train part and chooses the epoch on the validation part; `sinks` get the figures of its epochs.
 
     `refit`: then trains once more, on both parts, for as many epochs. An interrupted training is not refitted, and an
     interrupted refit leaves the model that was there before it.
@@ -86,17 +84,18 @@ def fit(
     started = time.perf_counter()
     validation = split.validation if len(split.validation) else None
     course = Course(console)
-    best = course.run(judged(trainer.epochs(split.train), validation, patience), log, trainer.name)
+    best = course.run(judged(trainer.epochs(split.train), validation, patience), trainer.name, *sinks)
     model, interrupted, refitted = best.model, course.interrupted, False
     if refit and validation is not None and not interrupted:
         both = judged(islice(trainer.epochs(joined(split.train, validation)), best.epoch.number), None)
         again = Course(console)
-        last = again.run(both, None, f"{trainer.name}, refitting")
+        last = again.run(both, f"{trainer.name}, refitting")
         interrupted = again.interrupted
         if not interrupted:
             model, refitted = last.model, True
     seconds = time.perf_counter() - started
-    return Fitted(model, best.epoch.number, course.epochs, seconds, interrupted, refitted)
+    epochs = [row.figures() for row in course.rows]
+    return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
 
 
 def joined(train: Ratings, validation: Ratings) -> Ratings:
@@ -107,14 +106,3 @@ def joined(train: Ratings, validation: Ratings) -> Ratings:
     if train.time is not None and validation.time is not None:
         both["time"] = np.concatenate((train.time, validation.time))
     return replace(train, **both)
-
-
-def _figures(one: Judged) -> dict[str, Any]:
-    return {
-        "epoch": one.epoch.number,
-        "train_rmse": one.epoch.train_rmse,
-        "validation_rmse": one.rmse,
-        "validation_mae": one.mae,
-        "validation_ndcg@10": one.ndcg,
-        "best": one.best,
-    }

@@ -11,6 +11,7 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.data import Source, SplitRecipe, reading_options
 from cofactor.cli.screen import as_json, quietly
+from cofactor.cli.tracking import Tracking, tracking_options
 
 if TYPE_CHECKING:
     from cofactor.trainers.base import Hyperparameter, Trainer
@@ -79,7 +80,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
     @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and of the training.")
     @click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
     @click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
-    @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="A CSV of the progress table.")
+    @tracking_options
     @split_options
     @reading_options
     @as_json
@@ -92,7 +93,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
             chosen["seed"] = options["seed"]
         source = Source.of(data, options)
         recipe = recipe_of(options)
-        train(trainer.of(**chosen), source, recipe, **options)
+        train(trainer.of(**chosen), source, recipe, tracking=Tracking.of(options), **options)
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]

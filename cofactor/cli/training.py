@@ -13,6 +13,7 @@ from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.screen import messages, print_json, waiting
+from cofactor.cli.tracking import Tracking, new_run
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.trainers.base import Trainer
@@ -26,7 +27,7 @@ def train(
     out: Path,
     patience: int,
     refit: bool,
-    log: Path | None,
+    tracking: Tracking,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -34,7 +35,8 @@ def train(
     console = messages(quiet)
     split, made_with = open_split(source, recipe, console)
     check_place(out)
-    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
+    sinks = tracking.sinks(trainer, source.name, new_run(trainer))
+    fitted = fit(trainer, split, console, *sinks, patience=patience, refit=refit)
     try:
         with waiting(console, "measuring"):
             report = evaluate(fitted.model, split.test)

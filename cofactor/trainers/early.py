@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cofactor.arrays import Array, Doubles, Mask, Rows
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
@@ -23,6 +23,7 @@ class Judged:
     epoch: Epoch
     rmse: float | None = None
     mae: float | None = None
+    accuracy: float | None = None  # share of predictions that round to the true rating, where the scale has a step
     best: bool = False  # the lowest RMSE so far, or the highest NDCG
     ndcg: float | None = None  # NDCG@10, of a model that only ranks
 
@@ -122,8 +123,17 @@ def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
     rows, model = wanted.rows, epoch.model
     if model.scale is None:
         return Judged(epoch, ndcg=wanted.ndcg(model))
-    error = model.predict(rows.user, rows.item, rows.time).astype(np.float64) - rows.value
-    return Judged(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))))
+    predicted = model.predict(rows.user, rows.item, rows.time).astype(np.float64)
+    error = predicted - rows.value
+    step = model.catalog.step
+    right = None if step is None else float(np.mean(_rounded(predicted, step) == _rounded(rows.value, step)))
+    return Judged(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))), right)
+
+
+def _rounded(ratings: Floats | Doubles, step: float) -> Doubles:
+    """(n,) each as a number of steps; halves of a step round up, as in evaluation.metrics."""
+    steps: Doubles = np.floor(ratings.astype(np.float64) / step + 0.5)
+    return steps
 
 
 def _gains() -> Doubles:

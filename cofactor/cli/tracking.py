@@ -1,0 +1,77 @@
+"""What `cofactor train` writes of a training while it goes on: CSV, TensorBoard, curves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from cofactor.tracking.row import Sink
+    from cofactor.trainers.base import Trainer
+
+
+def tracking_options(command: Any) -> Any:
+    """Where the figures of the epochs go, besides the terminal."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--curves", type=file, help="A picture of the learning curves, .png or .svg."),
+        click.option(
+            "--tensorboard",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Event files for `tensorboard --logdir`, in a folder of their own under this one.",
+        ),
+        click.option("--log", type=file, help="A CSV of the figures of each epoch."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The places that were asked for."""
+
+    log: Path | None = None
+    tensorboard: Path | None = None
+    curves: Path | None = None
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "Tracking":
+        """From the tracking options, which are taken out of `options`.
+
+        Raises Unavailable where a package is missing that one of them needs: better known before a training.
+        """
+        from cofactor.tracking.curves import check_curves
+        from cofactor.tracking.tensorboard import check_tensorboard
+
+        asked = cls(*(options.pop(name) for name in ("log", "tensorboard", "curves")))
+        if asked.tensorboard is not None:
+            check_tensorboard()
+        if asked.curves is not None:
+            check_curves(asked.curves)
+        return asked
+
+    def sinks(self, trainer: "Trainer", data: str, run: str) -> "list[Sink]":
+        """What `track` writes to. TensorBoard's folder is DATA/TRAINER/RUN: the same ones go on with a training."""
+        from cofactor.tracking.curves import curves
+        from cofactor.tracking.log import csv_log
+        from cofactor.tracking.tensorboard import event_files
+
+        sinks: list[Sink] = []
+        if self.log is not None:
+            sinks.append(csv_log(self.log))
+        if self.tensorboard is not None:
+            settings = {"data": data, "trainer": trainer.name} | trainer.settings()
+            sinks.append(event_files(self.tensorboard / data / trainer.name / run, settings))
+        if self.curves is not None:
+            sinks.append(curves(self.curves, f"{trainer.name} on {data}"))
+        return sinks
+
+
+def new_run(trainer: "Trainer") -> str:
+    """The name of a training that begins now."""
+    from cofactor.tracking.tensorboard import run_name
+
+    usual = {p.name: p.default for p in trainer.hyperparameters()}
+    return run_name(datetime.now(), {name: x for name, x in trainer.settings().items() if x != usual[name]})
