@@ -1,6 +1,7 @@
 """The learning curves of a training as a picture. matplotlib is imported only when somebody asks for one."""
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ def save(figure: "Figure", path: Path) -> None:
     """Writes it as its name ends."""
     beside = path.with_name(f".{path.name}")
     try:
-        figure.savefig(beside, format=path.suffix[1:].lower())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a title in letters that the font does not have
+            figure.savefig(beside, format=path.suffix[1:].lower())
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -89,7 +92,7 @@ def drawn(rows: Sequence[Row], title: str) -> "Figure":
     figure.align_ylabels(axes)
     axes[-1].set_xlabel("epoch")
     axes[-1].set_xlim(rows[0].epoch - 0.5, rows[-1].epoch + 0.5)
-    axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     return figure
 
 
@@ -117,7 +120,7 @@ def _panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
         "loss": [] if learned else [_line("training", TRAIN, rows, "train_loss")],
     }
     lines = {name: [line for line in some if line] for name, some in wanted.items()}
-    return {name: some for name, some in lines.items() if some} or {"nothing was measured": []}
+    return {name: some for name, some in lines.items() if some} or {"": []}
 
 
 def _panel(axis: "Axes", name: str, lines: list[Line], best: Row | None) -> None:
@@ -129,9 +132,12 @@ def _panel(axis: "Axes", name: str, lines: list[Line], best: Row | None) -> None
             axis.plot(best.epoch, value, "o", color=line.colour, ms=9, mec="white", mew=1.5, zorder=3)
             axis.set_title(f"best {name} {value:.4f} in epoch {best.epoch}", loc="right", fontsize=11, color=VALIDATION)
     axis.set_ylabel(name)
-    if lines:
-        axis.set_ylim(*_limits(lines))
-        _name_lines(axis, lines)
+    if not lines:
+        axis.text(0.5, 0.5, "nothing was measured", transform=axis.transAxes, ha="center", color=TRAIN, fontsize=12)
+        axis.set_yticks([])
+        return
+    axis.set_ylim(*_limits(lines))
+    _name_lines(axis, lines)
 
 
 def _limits(lines: list[Line]) -> tuple[float, float]:
