@@ -59,6 +59,17 @@ def test_the_quick_start(run: Run) -> None:
     assert Path("models/from-python/manifest.json").is_file()
 
 
+def test_the_page_on_tracking(real_data: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COFACTOR_DATA", str(real_data))
+    assert type_in("docs/tracking.md", run) == 1
+    assert Path("svd.csv").read_text().count("\n") == 1 + 16, "epochs, as the picture and the text say"
+    assert Path("curves.png").is_file()
+    assert len(list(Path("runs/ml-100k/svd").glob("*,n_epochs=40"))) == 1
+    (block,) = blocks("docs/tracking.md", "python")
+    exec(compile(block, "docs/tracking.md", "exec"), {})
+    assert all(Path(one).exists() for one in ("svd.csv", "svd.png", "runs/made/svd/first"))
+
+
 def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COFACTOR_DATA", str(real_data))
     assert type_in("README.md", run) >= 12

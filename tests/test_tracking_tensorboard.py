@@ -138,8 +138,10 @@ def test_a_training_that_goes_on_replaces_what_was_lost(parts: Split, tmp_path: 
     assert [event.wall_time for event in read.Scalars("train/rmse")] == [row.at for row in whole]
 
 
-def test_a_killed_training_leaves_a_file_to_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_training_that_is_ended_leaves_its_records(how: signal.Signals, tmp_path: Path) -> None:
     arguments = ["train", "baseline", "--sweeps", "1000", "--patience", "1000", "--tensorboard", "runs", "-q"]
+    arguments += ["--curves", "curves.png"]
     running = subprocess.Popen([sys.executable, "-c", SLOW_PROGRAM, *arguments], cwd=tmp_path)
     deadline = time.monotonic() + 60
     done: list[int] = []
@@ -150,12 +152,16 @@ def test_a_killed_training_leaves_a_file_to_read(tmp_path: Path) -> None:
         for folder in tmp_path.glob("runs/made/baseline/*"):
             read = events(folder)
             done = steps(read, "train/rmse") if "train/rmse" in read.Tags()["scalars"] else []
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    running.send_signal(how)
+    killed = how == signal.SIGKILL
+    assert running.wait(60) == (-signal.SIGKILL if killed else 0)
     (folder,) = tmp_path.glob("runs/made/baseline/*")
-    after = steps(events(folder), "train/rmse")
-    assert after == list(range(1, len(after) + 1))
-    assert len(after) >= len(done)
+    after = events(folder)
+    assert steps(after, "train/rmse") == list(range(1, len(after.Scalars("train/rmse")) + 1))
+    assert len(after.Scalars("train/rmse")) >= len(done)
+    if not killed:
+        assert session(after, "end").session_end_info.status == STATUS_SUCCESS
+        assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_is_named_after_its_time_and_what_is_not_as_usual() -> None:

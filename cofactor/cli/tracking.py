@@ -63,7 +63,8 @@ class Tracking:
             sinks.append(csv_log(self.log))
         if self.tensorboard is not None:
             settings = {"data": data, "trainer": trainer.name} | trainer.settings()
-            sinks.append(event_files(self.tensorboard / data / trainer.name / run, settings))
+            folder = self.tensorboard / (data.lstrip(".") or "data") / trainer.name / run  # data may be ".."
+            sinks.append(event_files(folder, settings))
         if self.curves is not None:
             sinks.append(curves(self.curves, f"{trainer.name} on {data}"))
         return sinks
