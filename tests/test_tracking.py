@@ -187,6 +187,25 @@ def test_an_error_in_training_reaches_the_caller(parts: Split, tmp_path: Path) -
         shown(training(parts, learning_rate=1e6), csv_log(tmp_path / "log.csv"), terminal=True)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_costs_the_record_and_not_the_training(parts: Split, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    lines = shown(training(parts), csv_log(Path("/dev/full")), csv_log(log))
+    assert len(read(log)) == EPOCHS
+    assert [line for line in lines if "given up: No space left on device" in line] == lines[2:3]
+
+
+def test_an_error_of_the_training_is_not_taken_for_one_of_a_record(parts: Split, tmp_path: Path) -> None:
+    def epochs() -> Iterator[Judged]:
+        yield from training(parts)
+        raise OSError("the ratings are gone")
+
+    with pytest.raises(OSError, match="the ratings are gone"):
+        shown(epochs(), csv_log(tmp_path / "log.csv"))
+    with pytest.raises(FileExistsError):
+        shown(epochs(), csv_log(tmp_path / "log.csv" / "log.csv"))
+
+
 @pytest.mark.parametrize("half", [True, False])
 def test_accuracy_is_that_of_the_report(half: bool) -> None:
     """Whole and half stars: the share of predictions whose nearest step is the true rating."""

@@ -9,7 +9,7 @@
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,13 +41,14 @@ def track(
         whole training, whatever became of the first one's; the seconds go on from the last of them.
 
     The bar is gone at the end, the rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and
-    files in order.
+    files in order. Raises OSError where a sink cannot be opened, before the training begins.
     """
     started = time.perf_counter() - (before[-1].seconds if before else 0.0)
     with ExitStack() as stack:
         bar = stack.enter_context(_bar(console))
         task = bar.add_task(escape(name), total=None)
-        writes = [stack.enter_context(sink) for sink in (table(console), *sinks)]
+        writes = [stack.enter_context(table(console))]
+        writes += [stack.enter_context(_Lasting(sink, console)) for sink in sinks]
         for row in before:
             _write(row, writes)
         for one in judged:
@@ -59,6 +60,40 @@ def track(
 def _write(row: Row, writes: Iterable[Write]) -> None:
     for write in writes:
         write(row)
+
+
+class _Lasting:
+    """A sink that gives up, and says so, where it can be written no more: that must not cost a training its model."""
+
+    def __init__(self, sink: Sink, console: Console) -> None:
+        self.sink, self.console = sink, console
+        self.given_up = False
+
+    def __enter__(self) -> Write:
+        write = self.sink.__enter__()
+
+        def spared(row: Row) -> None:
+            if not self.given_up:
+                with self._sparing():
+                    write(row)
+
+        return spared
+
+    def __exit__(self, *error: Any) -> bool | None:
+        with self._sparing():  # an error of the training is handed on and not raised here
+            return self.sink.__exit__(*error)
+        return False
+
+    @contextmanager
+    def _sparing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self.given_up:
+                about = f": {error.filename}" if error.filename else ""
+                said = f"a record of the training is given up: {error.strerror or error}{about}"
+                self.console.print(said, style="yellow", markup=False)
+            self.given_up = True
 
 
 @contextmanager

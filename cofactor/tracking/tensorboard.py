@@ -1,6 +1,8 @@
 """Trainings as TensorBoard shows them: figures over epochs, hyperparameters, and how both go together.
 
-Written with TensorBoard's own event writer, without TensorFlow and PyTorch; imported only when somebody asks for it.
+Written with TensorBoard's own records and messages, which are imported only when somebody asks for them and need neither
+TensorFlow nor PyTorch. Its EventFileWriter would load TensorFlow where that is installed, and writes in a thread whose
+errors come late and as a traceback: a plain file has neither fault.
 """
 
 import re
@@ -8,7 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
+from os import getpid
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from cofactor.errors import Unavailable
@@ -23,7 +27,7 @@ PART = re.compile("^(train|validation)_")
 def check_tensorboard() -> None:
     """Raises Unavailable where TensorBoard is not installed."""
     try:
-        import tensorboard.summary.writer.event_file_writer  # noqa: F401
+        import tensorboard.summary.writer.record_writer  # noqa: F401
     except ImportError as error:
         raise Unavailable("event files need TensorBoard, which is not installed", HINT) from error
 
@@ -48,12 +52,9 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
     A folder with event files in it is that of a training that goes on: from the first row on, what stands in them is
     replaced.
     """
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    folder.mkdir(parents=True, exist_ok=True)
     best: dict[str, float] = {}
     begun = False
-    with closing(EventFileWriter(str(folder))) as writer:
+    with closing(_opened(folder)) as writer:
         _add(writer, 0, time.time(), summary=_summary(_started(folder.name, settings), _text(settings)))
 
         def write(row: Row) -> None:
@@ -93,10 +94,22 @@ def _of_the_best(row: Row) -> dict[str, float]:
 # ---- TensorBoard's messages ---------------------------------------------------------------------------------------
 
 
+def _opened(folder: Path) -> Any:
+    """A new event file. Those of one folder are read in the order of their names, so the time comes first."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    file = (folder / f"events.out.tfevents.{now:017.6f}.{gethostname()}.{getpid()}").open("xb")
+    writer = RecordWriter(file)
+    _add(writer, 0, now, file_version="brain.Event:2")
+    return writer
+
+
 def _add(writer: Any, step: int, at: float, **what: Any) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
 
-    writer.add_event(Event(wall_time=at, step=step, **what))
+    writer.write(Event(wall_time=at, step=step, **what).SerializeToString())
     writer.flush()
 
 
