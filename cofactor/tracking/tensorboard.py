@@ -1,8 +1,8 @@
 """Trainings as TensorBoard shows them: figures over epochs, hyperparameters, and how both go together.
 
-Written with TensorBoard's own records and messages, which are imported only when somebody asks for them and need neither
-TensorFlow nor PyTorch. Its EventFileWriter would load TensorFlow where that is installed, and writes in a thread whose
-errors come late and as a traceback: a plain file has neither fault.
+Written with TensorBoard's own records and messages, which are imported only when somebody asks for them, and
+need neither TensorFlow nor PyTorch. Its EventFileWriter would load TensorFlow where that is installed, and writes in a
+thread whose errors come late and as a traceback: a plain file has neither fault.
 """
 
 import re
