@@ -25,10 +25,11 @@ from cofactor.data.exported import CHANGED, FORMAT, MANIFEST, is_export, read_ma
 from cofactor.data.parquet import join_parquet, parquet_table, write_parquet
 from cofactor.data.ratings import Ratings
 from cofactor.data.read import read
-from cofactor.data.shards import examples_of, shard_name
+from cofactor.data.shards import shard_name
 from cofactor.data.split import PARTS, Split
 from cofactor.data.tfrecord import framed, record_file
 from cofactor.data.union import together, within
+from cofactor.data.user_examples import examples_of
 from cofactor.errors import BadData
 
 Format = Literal["tfrecord", "csv", "parquet"]

@@ -23,9 +23,10 @@ from cofactor.data.lists import read_lists
 from cofactor.data.loading import Loaded, latest_rows, load
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.rejects import Rejected, load_carefully
-from cofactor.data.shards import is_shard, read_shards, shards_among
+from cofactor.data.shards import is_shard, shards_among
 from cofactor.data.source import Source, frame_source, parquet_source, text_source
 from cofactor.data.titles import align, read_titles
+from cofactor.data.user_examples import read_examples
 from cofactor.data.zips import members, unzip
 from cofactor.errors import BadData
 
@@ -46,12 +47,12 @@ def read(
 ) -> Ratings:
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
-    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord shards
-    (see `shards`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns go by their common names
-    or by `columns`, which maps user, item, rating and time to names ("" for no time); three or four columns without a
-    header are user, item, rating, time. Times are seconds since 1970 (also milli-, micro- and nanoseconds, told by their
-    size) or ISO dates, in UTC where no zone is given. Titles and genres come from u.item, movies.dat, movies.csv or
-    items.csv beside the ratings; items without a rating are left out.
+    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
+    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns go by
+    their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three or four
+    columns without a header are user, item, rating, time. Times are seconds since 1970 (also milli-, micro- and
+    nanoseconds, told by their size) or ISO dates, in UTC where no zone is given. Titles and genres come from u.item,
+    movies.dat, movies.csv or items.csv beside the ratings; items without a rating are left out.
 
     Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
     says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
@@ -148,7 +149,7 @@ class _Reading:
     def _shards(self, folder: Path, names: list[str], name: str) -> Ratings:
         if self.skip:
             raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
-        loaded, records = read_shards([folder / one for one in names], self.columns)
+        loaded, records = read_examples([folder / one for one in names], self.columns)
         check_records(folder, dict(zip(names, records, strict=True)))
         ratings = _unrepeated(loaded, Rejected(0, None), name)
         layout = beside(names[0], [file.name for file in folder.iterdir()])

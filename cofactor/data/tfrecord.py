@@ -79,9 +79,11 @@ def read_records(path: Path) -> Iterator[Record]:
         file.seek(0)
         if not is_head(start) and start.startswith(GZIP):
             with gzip.GzipFile(fileobj=file, mode="rb") as packed:
-                yield from _records(packed, max(SMALL, DENSEST * size))  # type: ignore[arg-type]
+                most = max(SMALL, DENSEST * size)
+                said = f"but of a gzip of {size:,} bytes at most {most:,} are unpacked"
+                yield from _records(packed, most, said)  # type: ignore[arg-type]
         else:
-            yield from _records(file, size)
+            yield from _records(file, size, f"but the file has {size:,}")
 
 
 def is_head(start: bytes) -> bool:
@@ -96,11 +98,11 @@ def masked(checksum: int) -> int:
     return ((checksum >> 15 | checksum << 17) + MASK) & 0xFFFFFFFF
 
 
-def _records(file: IO[bytes], most: int) -> Iterator[Record]:
-    """The records of a stream of at most so many bytes."""
+def _records(file: IO[bytes], most: int, said: str) -> Iterator[Record]:
+    """The records of a stream of at most so many bytes; what is said of one that ends after them."""
     number, byte = 1, 0
     try:
-        while data := _record(file, most - byte, number):
+        while data := _record(file, most - byte, number, said):
             yield Record(number, byte, data[0])
             number, byte = number + 1, byte + HEAD.size + len(data[0]) + CHECKSUM.size
     except BadData as error:
@@ -109,7 +111,7 @@ def _records(file: IO[bytes], most: int) -> Iterator[Record]:
         raise BadData(f"{_place(number, byte)}: the gzip is cut short or damaged ({error})", DAMAGED) from error
 
 
-def _record(file: IO[bytes], left: int, number: int) -> tuple[bytes] | None:
+def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] | None:
     """The data of the next record; None at the end of the file."""
     from google_crc32c import value as crc32c
 
@@ -124,7 +126,7 @@ def _record(file: IO[bytes], left: int, number: int) -> tuple[bytes] | None:
     if length > LARGEST:
         raise BadData(f"a record of {length:,} bytes; {LARGEST:,} are allowed", "one record has one user's ratings")
     if HEAD.size + length + CHECKSUM.size > left:
-        raise BadData(f"a record of {length:,} bytes, but the file ends or unpacks to far too much", DAMAGED)
+        raise BadData(f"a record of {length:,} bytes, {said}", DAMAGED)
     data = file.read(length + CHECKSUM.size)
     if len(data) < length + CHECKSUM.size:
         raise BadData(f"cut short: {len(data):,} of {length + CHECKSUM.size:,} bytes", DAMAGED)
