@@ -255,7 +255,7 @@ def test_of_a_repeated_pair_the_latest_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("records", "said"),
     [
-        ([example("u", item_ids=["a", "b"], ratings=[1.0])], "record 1 (byte 0): 2 values of item_ids, 1 of ratings"),
+        ([example("u", item_ids=["a", "b"], ratings=[1.0])], "record 1 (byte 0): 1 values of 'ratings' instead of 2"),
         ([example("u", item_ids=["a"], ratings=[1.0]), example("v", ratings=[1.0])], "record 2 (byte 75): no feature"),
         ([example("u", item_ids=["a"], ratings=[float("nan")])], "a rating of nan"),
         ([example("u", item_ids=["a"], ratings=["5"])], "'ratings' is a list of bytes"),
@@ -264,7 +264,7 @@ def test_of_a_repeated_pair_the_latest_counts(tmp_path: Path) -> None:
         ([example("", item_ids=["a"], ratings=[1.0])], "an empty id"),
         ([example("u", item_ids=["a", ""], ratings=[1.0, 1.0])], "an empty id"),
         ([example("u", entry("item_ids", sized(1, sized(1, b"\xff"))), ratings=[1.0])], "an id that is not UTF-8"),
-        ([sized(1, entry("user_id", sized(1)), entry("item_ids"), entry("ratings"))], "0 values of user_id"),
+        ([sized(1, entry("user_id", sized(1)), entry("item_ids"), entry("ratings"))], "0 values of 'user_id' instead"),
         ([example("u", item_ids=["a"], ratings=[1.0]), example("v", item_ids=["a"], ratings=[1.0], times=[1])],
          "record 2 (byte 75): times in it, and none in the records before"),
         ([example("u", item_ids=["a"], ratings=[1.0], times=[1]), example("v", item_ids=["a"], ratings=[1.0])],

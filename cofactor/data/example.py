@@ -11,8 +11,6 @@ and lists of one kind in several pieces are one list.
 Source: protobuf.dev, "Encoding"; TensorFlow's example.proto and feature.proto.
 """
 
-from collections.abc import Iterator
-
 from cofactor.data.varints import MORE, count_varints, varint
 from cofactor.errors import BadData
 
@@ -58,13 +56,19 @@ def features_of(data: bytes) -> dict[str, Span]:
 def values_of(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
     """The list of a feature: its kind and its values, or the packed bytes of its numbers."""
     kind, pieces = NOTHING, list[Span]()
+    at, end = span
+    if at < end and data[at] in LISTS and (start := _whole(data, at, end, data[at])):  # as it is nearly always
+        kind, pieces = LISTS[data[at]], [(start, end)]
+        span = end, end
     for tag, start, stop in _fields(data, *span):
         if tag in LISTS:
-            pieces = [*(pieces if LISTS[tag] == kind else ()), (start, stop)]
-            kind = LISTS[tag]
+            if LISTS[tag] != kind:
+                kind, pieces = LISTS[tag], []
+            pieces.append((start, stop))
     if kind == BYTES:
         return kind, [one for piece in pieces for one in _texts(data, *piece)]
-    return kind, b"".join(_packed(data, *piece, FOUR if kind == FLOATS else VARINT) for piece in pieces)
+    numbers = [_packed(data, *piece, FOUR if kind == FLOATS else VARINT) for piece in pieces]
+    return kind, b"".join(numbers)
 
 
 def count(kind: int, values: list[bytes] | bytes) -> int:
@@ -80,6 +84,10 @@ def count(kind: int, values: list[bytes] | bytes) -> int:
 
 def _entry(data: bytes, start: int, stop: int) -> tuple[str, Span]:
     name, span = b"", (start, start)
+    size, at = _varint(data, start + 1, stop) if start < stop and data[start] == FIRST else (0, stop)
+    if begins := _whole(data, at + size, stop, SECOND):  # a name and a Feature, as it is nearly always
+        name, span = data[at : at + size], (begins, stop)
+        start = stop
     for tag, begins, ends in _fields(data, start, stop):
         if tag == FIRST:
             name = data[begins:ends]
@@ -102,23 +110,41 @@ def _texts(data: bytes, at: int, end: int) -> list[bytes]:
         found.append(data[at - size : at])
     if at > end:
         raise BadData(CUT)
-    return found + [data[start:stop] for tag, start, stop in _fields(data, at, end) if tag == FIRST]
+    if at < end:
+        found += [data[start:stop] for tag, start, stop in _fields(data, at, end) if tag == FIRST]
+    return found
 
 
 def _packed(data: bytes, at: int, end: int, wire: int) -> bytes:
     """The numbers of a FloatList or an Int64List, packed or each with a tag."""
+    if start := _whole(data, at, end, FIRST):
+        return data[start:end]
     single = 1 << 3 | wire
-    return b"".join(data[start:stop] for tag, start, stop in _fields(data, at, end) if tag in (FIRST, single))
+    pieces = [data[start:stop] for tag, start, stop in _fields(data, at, end) if tag in (FIRST, single)]
+    return b"".join(pieces)
 
 
-def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Tag, and where the content begins and ends, of the fields of a message."""
+def _whole(data: bytes, at: int, end: int, tag: int) -> int:
+    """Where the content of a field begins that ends with the message; 0 where none of this tag does."""
+    if at < end and data[at] == tag:
+        size, start = _varint(data, at + 1, end)
+        if start + size == end:
+            return start
+    return 0
+
+
+def _fields(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
+    """Tag, and where the content begins and ends, of the fields of a message. Nearly all tags are of one byte."""
+    found = []
     while at < end:
-        tag, at = _varint(data, at, end)
+        tag = data[at]
+        at += 1
+        if tag >= MORE:
+            tag, at = _varint(data, at - 1, end)
         wire = tag & 7
         if wire == SIZED:
-            size, at = _varint(data, at, end)
-            stop = at + size
+            size, stop = _varint(data, at, end)
+            at, stop = stop, stop + size
         elif wire == VARINT:
             stop = _varint(data, at, end)[1]
         elif wire in (EIGHT, FOUR):
@@ -127,16 +153,19 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
             raise BadData(f"a field of wire type {wire}")
         if stop > end:
             raise BadData(CUT)
-        if not tag >> 3:
+        if tag < MORE >> 4:
             raise BadData("a field of number 0")
-        yield tag, at, stop
+        found.append((tag, at, stop))
         at = stop
+    return found
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A number, and where it ends."""
-    if at < end and data[at] < MORE:
-        return data[at], at + 1
+    if at < end and (first := data[at]) < MORE:
+        return first, at + 1
+    if at + 1 < end and (second := data[at + 1]) < MORE:
+        return first & (MORE - 1) | second << 7, at + 2
     number, shift = 0, 0
     for place in range(at, min(end, at + 10)):
         number |= (data[place] & (MORE - 1)) << shift

@@ -36,7 +36,7 @@ ALLOWED = {
     "time": (INTEGERS, NOTHING),
 }
 CHUNK = 1 << 18  # ratings that are encoded at a time
-FLUSH = 1 << 22  # bytes of times that are decoded at a time
+FLUSH = 1 << 20  # ratings whose numbers are put into arrays at a time
 
 
 def examples_of(ratings: Ratings) -> Iterator[list[bytes]]:
@@ -107,7 +107,8 @@ class _Table:
         self.names: dict[str, str] | None = None  # role -> feature, told from the first record
         self.users, self.items = _Ids(), _Ids()
         self.user, self.count = array("i"), array("q")  # a record
-        self.item, self.value = array("i"), bytearray()  # a rating
+        self.value = bytearray()  # a rating
+        self.item, self.items_before = list[int](), list[Rows]()
         self.packed, self.times = bytearray(), list[Times]()
 
     def add(self, record: Record) -> None:
@@ -117,32 +118,27 @@ class _Table:
             self.names = _names(list(spans), self.columns)
         if ("time" not in self.names) and NAMES["time"] in spans and "time" not in self.columns:
             raise BadData(f"{NAMES['time']} in it, and none in the records before", "read without: --column time=")
-        found = {role: self._values(record.data, spans, role) for role in self.names}
-        counts = {role: example.count(*values) for role, values in found.items()}
-        if counts["user"] != 1:
-            raise BadData(f"{counts['user']:,} values of {self.names['user']} instead of one")
-        for role in counts:
-            if role != "user" and counts[role] != counts["item"]:
-                names = self.names["item"], self.names[role]
-                raise BadData(f"{counts['item']:,} values of {names[0]}, {counts[role]:,} of {names[1]}")
-        self.value += _floats(*found["rating"])
-        self.user.extend(map(self.users.__getitem__, _ids(*found["user"])))
-        self.item.extend(map(self.items.__getitem__, _ids(*found["item"])))
-        self.count.append(counts["item"])
+        items = _ids(*self._values(record.data, spans, "item"))
+        users = _ids(*self._values(record.data, spans, "user", 1))
+        values = _floats(*self._values(record.data, spans, "rating", len(items)))
         if "time" in self.names:
-            self.packed += found["time"][1]  # type: ignore[arg-type]  # of INTEGERS
-            if len(self.packed) > FLUSH:
-                self._flush()
+            self.packed += self._values(record.data, spans, "time", len(items))[1]  # type: ignore[arg-type]  # INTEGERS
+        self.user.append(self.users[users[0]])
+        self.item.extend(map(self.items.__getitem__, items))
+        self.value += values
+        self.count.append(len(items))
+        if len(self.item) > FLUSH:
+            self._flush()
 
     def loaded(self) -> Loaded:
         """All of them as columns."""
         self._flush()
-        if not self.item:
+        if not self.value:
             raise BadData("there are no ratings in it", "its records have no items, or it has no records")
         users, user_rows = self.users.rows("user")
         items, item_rows = self.items.rows("item")
         user = np.repeat(user_rows[np.frombuffer(self.user, np.int32)], np.frombuffer(self.count, np.int64))
-        item, value = item_rows[np.frombuffer(self.item, np.int32)], np.frombuffer(self.value, "<f4").astype(np.float32)
+        item, value = item_rows[np.concatenate(self.items_before)], np.frombuffer(self.value, "<f4").astype(np.float32)
         time = np.concatenate(self.times) if self.times else None
         if not (user[1:] >= user[:-1]).all():
             order = np.argsort(user, kind="stable")
@@ -150,7 +146,10 @@ class _Table:
             time = None if time is None else time[order]
         return Loaded(users, items, user, item, value, None if time is None else in_seconds(time))
 
-    def _values(self, data: bytes, spans: Mapping[str, Span], role: str) -> tuple[int, list[bytes] | bytes]:
+    def _values(
+        self, data: bytes, spans: Mapping[str, Span], role: str, wanted: int | None = None
+    ) -> tuple[int, list[bytes] | bytes]:
+        """The list of a role, of so many values."""
         assert self.names is not None
         name = self.names[role]
         if name not in spans:
@@ -160,9 +159,15 @@ class _Table:
         if kind not in ALLOWED[role]:
             allowed = " or ".join(KINDS[one] for one in ALLOWED[role] if one)
             raise BadData(f"feature {name!r} is a list of {KINDS[kind]}", f"for the {role} it would be of {allowed}")
+        n = example.count(kind, values)
+        if wanted is not None and n != wanted:
+            hint = "a record is one user" if role == "user" else "each item has one of them"
+            raise BadData(f"{n:,} values of {name!r} instead of {wanted:,}", hint)
         return kind, values
 
     def _flush(self) -> None:
+        self.items_before.append(np.array(self.item, dtype=np.int32))
+        self.item.clear()
         if self.packed:
             self.times.append(unpack_varints(self.packed))
             self.packed = bytearray()
@@ -213,7 +218,9 @@ def _ids(kind: int, values: list[bytes] | bytes) -> list[bytes]:
 def _floats(kind: int, values: list[bytes] | bytes) -> bytes:
     """Little-endian float32; raises BadData for what is no finite number."""
     assert isinstance(values, bytes)
-    floats = unpack_varints(values).astype("<f4") if kind == INTEGERS else np.frombuffer(values, "<f4")
-    if not np.isfinite(floats).all():
-        raise BadData(f"a rating of {floats[~np.isfinite(floats)][0]}", "ratings are finite numbers")
-    return floats.tobytes()
+    if kind == INTEGERS:
+        return unpack_varints(values).astype("<f4").tobytes()
+    finite = np.isfinite(np.frombuffer(values, "<f4"))
+    if not finite.all():
+        raise BadData(f"a rating of {np.frombuffer(values, '<f4')[~finite][0]}", "ratings are finite numbers")
+    return values
