@@ -2,14 +2,16 @@
 # make serve   serve the demo's model on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
 # make lint    linters alone
+# make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
 # make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
-# make clean   remove everything made here, both environments included
+# make clean   remove everything made here, all environments included
 PYTHON ?= python3
 BASE := .venv
 TEST := .venv-test
+INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test lint bench clean
+.PHONY: help demo serve test lint interop bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +35,9 @@ lint: $(TEST)/.installed
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
 
+interop: $(INTEROP)/.installed
+	$(INTEROP)/bin/python tests/interop_tensorflow.py
+
 bench:
 	@for script in $$(grep -l __main__ benchmarks/*.py); do \
 	  printf 'make bench-%-16s%s\n' "$$(basename "$$script" .py)" "$$(sed -n '1s/^"""//p' "$$script")"; done
@@ -41,7 +46,7 @@ bench-%: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/$*.py $(if $(shell grep -e --data benchmarks/$*.py),--data $(DATA)) $(ARGS)
 
 clean:
-	rm -rf $(BASE) $(TEST) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(BASE) $(TEST) $(INTEROP) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find cofactor tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB
@@ -55,6 +60,12 @@ $(TEST)/.installed: pyproject.toml constraints.txt
 	$(call environment,$(TEST))
 	@echo "installing into $(TEST), once"
 	@$(TEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(INTEROP)/.installed: pyproject.toml constraints.txt
+	$(call environment,$(INTEROP))
+	@echo "installing into $(INTEROP), once"
+	@$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . 'tensorflow-cpu>=2.18'
 	@touch $@
 
 # A fresh virtual environment; where Python came without ensurepip (Debian's python3-venv), its own pip fills it.

@@ -172,12 +172,20 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
     return ratings
 
 
+def is_split(path: Path) -> bool:
+    """Whether a folder is a saved split, or one that was exported."""
+    from cofactor.data.exported import is_exported_split
+    from cofactor.data.split_folder import MANIFEST
+
+    return (path / MANIFEST).is_file() or is_exported_split(path)
+
+
 def _refuse_splits(path: Path) -> None:
     """A split, or a folder of splits, is no file of ratings: its parts would be taken for several."""
     from cofactor.data.split_folder import MANIFEST
     from cofactor.errors import BadData
 
-    if (path / MANIFEST).is_file():
+    if is_split(path):
         raise BadData(f"{path} is a split already", "give the ratings it was made of")
     if inside := sorted(one.parent for one in path.glob(f"*/{MANIFEST}")):
         raise BadData(f"{path} holds {len(inside)} splits", f"name one of them, as in {inside[0]}")
@@ -221,13 +229,14 @@ def left_out(ratings: "Ratings") -> dict[str, int | str | list[str] | None] | No
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
     """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
     from cofactor.cli.screen import waiting
+    from cofactor.data.export import load_exported
+    from cofactor.data.exported import is_export
     from cofactor.data.split import load_split, split
-    from cofactor.data.split_folder import MANIFEST
 
-    if source.data != MADE and (source.path() / MANIFEST).is_file():
+    if source.data != MADE and is_split(source.path()):
         _refuse_features(source)
         with waiting(console, f"reading {source.name}"):
-            parts = load_split(source.path())
+            parts = load_exported(source.path()) if is_export(source.path()) else load_split(source.path())
         console.print(f"{source.name}: {parts!r}", markup=False)
         return parts, None
     ratings = read_ratings(source, console)

@@ -13,11 +13,11 @@ def beside(target: Path) -> Path:
 
 
 def put(folder: Path, target: Path) -> None:
-    """Syncs a folder of files and renames it to its place; one that stood there is put aside first and removed last.
+    """Syncs a folder and all in it and renames it to its place; one that stood there is put aside, then removed.
 
     Raises OSError; what stood there then stands there still.
     """
-    for file in (*folder.iterdir(), folder):
+    for file in (*folder.rglob("*"), folder):
         _sync(file)
     aside = beside(target).with_suffix(".old")
     replaces = target.exists()

@@ -15,15 +15,18 @@ import duckdb
 
 from cofactor.data.culprit import naming
 from cofactor.data.database import database, first_line
+from cofactor.data.exported import check_records, described, is_export
 from cofactor.data.feature_tables import Noun, featured, given_table, movielens_users, of_titles
 from cofactor.data.frames import FRAMES
-from cofactor.data.layouts import Layout, beside, choose
+from cofactor.data.layouts import RATINGS, Layout, beside, choose
 from cofactor.data.lists import read_lists
 from cofactor.data.loading import Loaded, latest_rows, load
 from cofactor.data.ratings import Origin, Ratings
 from cofactor.data.rejects import Rejected, load_carefully
+from cofactor.data.shards import is_shard, shards_among
 from cofactor.data.source import Source, frame_source, parquet_source, text_source
 from cofactor.data.titles import align, read_titles
+from cofactor.data.user_examples import read_examples
 from cofactor.data.zips import members, unzip
 from cofactor.errors import BadData
 
@@ -44,12 +47,12 @@ def read(
 ) -> Ratings:
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
-    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped) or Parquet file, a zip, a folder in one of MovieLens'
-    layouts, or a pandas, polars or Arrow table. Columns go by their common names or by `columns`, which maps user,
-    item, rating and time to names ("" for no time); three or four columns without a header are user, item, rating,
-    time. Times are seconds since 1970 (also milli-, micro- and nanoseconds, told by their size) or ISO dates, in UTC
-    where no zone is given. Titles and genres come from u.item, movies.dat, movies.csv or items.csv beside the ratings;
-    items without a rating are left out.
+    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
+    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns go by
+    their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three or four
+    columns without a header are user, item, rating, time. Times are seconds since 1970 (also milli-, micro- and
+    nanoseconds, told by their size) or ISO dates, in UTC where no zone is given. Titles and genres come from u.item,
+    movies.dat, movies.csv or items.csv beside the ratings; items without a rating are left out.
 
     Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
     says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
@@ -120,18 +123,37 @@ class _Reading:
         """The ratings of a file, a folder or a zip."""
         try:
             if path.is_dir():
-                with naming(str(path)):
-                    layout = choose(_files(path))
-                return self._files(path, layout, path.name, str(path / layout.ratings))
+                ratings = self._folder(path)
+                return described(ratings, path) if is_export(path) else ratings
             if not path.is_file():
                 what = "is not a file" if path.exists() else "no such file or folder"
                 raise BadData(f"{path}: {what}", f"give {FRAMES}")
             if _starts(path) in ZIP or path.suffix == ".zip":
                 return self._zip(path)
+            if is_shard(path):
+                return self._shards(path.parent, [path.name], path.name)
             names = [file.name for file in path.parent.iterdir()]
             return self._files(path.parent, beside(path.name, names), path.name, str(path))
         except OSError as error:
             raise BadData(f"{error.filename or path}: {error.strerror or error}", "can it be read?") from error
+
+    def _folder(self, path: Path) -> Ratings:
+        with naming(str(path)):
+            files = _files(path)
+            shards = shards_among(files)
+            layout = None if shards and not set(files) & set(RATINGS) else choose(files)
+        if layout is None:
+            return self._shards(path, shards, path.name)
+        return self._files(path, layout, path.name, str(path / layout.ratings))
+
+    def _shards(self, folder: Path, names: list[str], name: str) -> Ratings:
+        if self.skip:
+            raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
+        loaded, records = read_examples([folder / one for one in names], self.columns)
+        check_records(folder, dict(zip(names, records, strict=True)))
+        ratings = _unrepeated(loaded, Rejected(0, None), name)
+        layout = beside(names[0], [file.name for file in folder.iterdir()])
+        return ratings if layout.titles is None else _titled(ratings, folder, layout)
 
     def _zip(self, path: Path) -> Ratings:
         with naming(str(path)):

@@ -1,0 +1,79 @@
+"""`cofactor export DATA`: ratings, or the parts of a split, as files for other programs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cofactor.cli.data import MADE, Source, SplitRecipe, is_split, open_split, read_ratings, reading_options
+from cofactor.cli.screen import as_json, messages, print_json, progress, quietly
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.data.ratings import Ratings
+    from cofactor.data.split import Split
+
+
+@click.command()
+@click.argument("data", required=False, default=MADE)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder [default: export/NAME].")
+@click.option(
+    "--format",
+    type=click.Choice(["tfrecord", "csv", "parquet"]),
+    default="tfrecord",
+    show_default=True,
+    help="tfrecord: a record for each user; csv, parquet: one file with the columns user, item, rating, time.",
+)
+@click.option("--shards", type=click.IntRange(1), help="So many TFRecord files.")
+@click.option("--per-shard", type=click.IntRange(1), help="Users in each TFRecord file  [default: 100000]")
+@click.option("--compress", type=click.Choice(["gzip"]), help="TFRecord or CSV, compressed.")
+@reading_options
+@as_json
+@quietly
+def export(out: Path | None, data: str, **options: Any) -> None:
+    """Write DATA to a folder, for TensorFlow or any other program. It can be read back as DATA.
+
+    Of a split, the parts go to the folders train, validation and test, with the fingerprint of the split.
+
+    \b
+    cofactor export ml-1m -o records --shards 8 --compress gzip
+    cofactor export splits/ml-1m -o records/ml-1m
+    """
+    import time
+
+    from cofactor.data.export import Form
+    from cofactor.data.export import export as write
+
+    named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
+    form = Form(**named, gzipped=options.pop("compress") is not None)
+    as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
+    source = Source.of(data, options)
+    out = out or Path("export") / Path(source.name).stem
+    opened = _opened(source, console)
+    started = time.perf_counter()
+    with progress(console, "exporting") as moved:
+        write(opened, out, form, progress=moved)
+    seconds = time.perf_counter() - started
+    files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
+    if as_json:
+        print_json({"folder": str(out), "format": form.format, **_counts(opened), "files": files, "seconds": seconds})
+    else:
+        click.echo(out)
+    ratings = sum(_counts(opened)["ratings"].values())
+    console.print(f"{ratings:,} ratings into {len(files):,} files in {seconds:.1f} s", markup=False)
+
+
+def _opened(source: Source, console: "Console") -> "Ratings | Split":
+    if source.data != MADE and is_split(source.path()):
+        return open_split(source, SplitRecipe(), console)[0]
+    return read_ratings(source, console)
+
+
+def _counts(opened: "Ratings | Split") -> dict[str, Any]:
+    """Ratings in each part; those of no split are one part without a name."""
+    from cofactor.data.ratings import Ratings
+
+    if isinstance(opened, Ratings):
+        return {"split": opened.split, "ratings": {"all": len(opened)}}
+    return {"split": opened.fingerprint, "ratings": {name: len(part) for name, part in opened.parts.items()}}

@@ -1,0 +1,78 @@
+"""Reading back what `export` wrote: its manifest says what the ratings are, and is held against them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadData
+
+FORMAT = "cofactor export 1"
+MANIFEST = "cofactor-export.json"  # not a name that somebody else would give
+LARGEST = 16 << 20  # bytes of a manifest: its shards are listed
+CHANGED = f"copy or export it again; where it was changed on purpose, remove {MANIFEST}"
+
+
+def is_export(path: Path) -> bool:
+    """Whether a folder was exported."""
+    return (path / MANIFEST).is_file()
+
+
+def is_exported_split(path: Path) -> bool:
+    """Whether it holds the parts of a split."""
+    return is_export(path) and "parts" in read_manifest(path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What was exported; raises BadData where that is not told in the format."""
+    file = folder / MANIFEST
+    try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError("too large")
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as e:
+        raise BadData(f"{file} cannot be read: {e}", CHANGED) from e
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BadData(f"{file} is not of the format {FORMAT!r}", CHANGED)
+    return manifest
+
+
+def described(ratings: Ratings, folder: Path) -> Ratings:
+    """Ratings read from an exported folder with the scale, step and split they had; raises BadData for others."""
+    manifest = read_manifest(folder)
+    _check(folder, len(ratings), manifest.get("ratings"), "ratings")
+    try:
+        low, high = map(float, manifest["scale"])
+        step = None if manifest["step"] is None else float(manifest["step"])
+        split = None if manifest["split"] is None else str(manifest["split"])
+        if not (np.isfinite([low, high, step or 1]).all() and (step is None or step > 0)):
+            raise ValueError("numbers that are not finite")
+    except (KeyError, TypeError, ValueError) as e:
+        raise BadData(f"{folder / MANIFEST} has no usable scale, step or split: {e}", CHANGED) from e
+    if low > ratings.value.min() or high < ratings.value.max():
+        said = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
+        raise BadData(f"{said}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED)
+    return replace(ratings, scale=(low, high), step=step, split=split)
+
+
+def check_records(folder: Path, found: Mapping[str, int]) -> None:
+    """Holds the numbers of records in shards of a folder against its manifest, where it has one.
+
+    A shard that ends after a whole record is a good TFRecord file: only its number of records tells that some are gone.
+    """
+    if not is_export(folder):
+        return
+    stated = read_manifest(folder).get("records")
+    if not isinstance(stated, dict) or not all(isinstance(stated.get(name), int) for name in found):
+        raise BadData(f"{folder / MANIFEST} does not say how many records are in {next(iter(found))}", CHANGED)
+    where = folder / next(iter(found)) if len(found) == 1 else folder
+    _check(where, sum(found.values()), sum(stated[name] for name in found), "records")
+
+
+def _check(where: Path, found: int, stated: object, noun: str) -> None:
+    if found != stated:
+        raise BadData(f"{where}: {found:,} {noun}, but {stated!r} by {MANIFEST}", CHANGED)
