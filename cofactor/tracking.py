@@ -8,7 +8,7 @@
 
 import csv
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,19 +77,28 @@ class Row:
         return (str(self.epoch), *shown, "*" if self.best else "", f"{self.seconds:.2f}")
 
 
-def track(judged: Iterable[J], console: Console, *, log: Path | None = None, name: str = "training") -> Generator[J]:
+def track(
+    judged: Iterable[J],
+    console: Console,
+    *,
+    log: Path | None = None,
+    name: str = "training",
+    before: Sequence[float] = (),
+) -> Generator[J]:
     """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
 
     `log`: a CSV file of the same rows, complete after every epoch; its folder is made. The bar is gone at the end, the
-    rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and file in order.
+    rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and file in order. `before`: the seconds
+    of the first epochs, where an earlier run has done them.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() - (before[-1] if before else 0)
     with ExitStack() as stack:
         bar = stack.enter_context(_bar(console))
         task = bar.add_task(escape(name), total=None)
         write = _logger(log, stack)
         for number, one in enumerate(judged):
-            row = Row.of(one, time.perf_counter() - started)
+            seconds = before[number] if number < len(before) else time.perf_counter() - started
+            row = Row.of(one, seconds)
             if number == 0:
                 console.print(line(HEADINGS), style="bold")
             console.print(line(row.cells()), style="green" if row.best else None)

@@ -1,8 +1,7 @@
 """Training in front of a person: shown as it happens, and Ctrl-C keeps the best epoch so far."""
 
 import signal
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from cofactor.cli.resuming import Keeper, keeper, keeper_of_refit
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
 from cofactor.models.base import Model
@@ -39,21 +39,25 @@ class Course:
     The first Ctrl-C ends it at once, or after the first epoch where none is done yet; the second quits the program.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, keeper: Keeper, console: Console) -> None:
+        self.keeper, self.console = keeper, console
         self.best: Judged | None = None
         self.epochs: list[dict[str, Any]] = []
         self.interrupted = False
 
-    def run(self, epochs: Iterable[Judged], log: Path | None, name: str) -> Judged:
+    def run(self, epochs: Iterator[Judged], log: Path | None, name: str) -> Judged:
         """Passes through the epochs and returns the best."""
+        shown = track(epochs, self.console, log=log, name=name, before=self.keeper.before)
         try:
-            with self._listening(), closing(track(epochs, self.console, log=log, name=name)) as shown:
+            with self._listening(), closing(shown):
                 for one in shown:
                     self.epochs.append(_figures(one))
                     self.best = one if one.best or self.best is None else self.best
+                    self.keeper.keep(one)
                     if self.interrupted:
                         break
+                else:
+                    self.keeper.end()
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -76,26 +80,36 @@ class Course:
 
 
 def fit(
-    trainer: Trainer, split: Split, console: Console, *, patience: int, log: Path | None = None, refit: bool = False
+    trainer: Trainer,
+    split: Split,
+    console: Console,
+    *,
+    patience: int,
+    log: Path | None = None,
+    refit: bool = False,
+    checkpoint: Path | None = None,
+    resume: bool = False,
 ) -> Fitted:
     """Trains on the train part and chooses the epoch on the validation part.
 
     `refit`: then trains once more, on both parts, for as many epochs. An interrupted training is not refitted, and an
     interrupted refit leaves the model that was there before it.
+    `checkpoint`: a folder that keeps the last epoch of both; with `resume` they go on from what is there.
     """
-    started = time.perf_counter()
     validation = split.validation if len(split.validation) else None
-    course = Course(console)
-    best = course.run(judged(trainer.epochs(split.train), validation, patience), log, trainer.name)
-    model, interrupted, refitted = best.model, course.interrupted, False
+    kept = keeper(trainer, split.train, validation, console, patience=patience, folder=checkpoint, resume=resume)
+    course = Course(kept, console)
+    best = course.run(judged(kept.epochs(), validation, patience, kept.earlier), log, trainer.name)
+    model, interrupted, refitted, seconds = best.model, course.interrupted, False, kept.seconds
     if refit and validation is not None and not interrupted:
-        both = judged(islice(trainer.epochs(joined(split.train, validation)), best.epoch.number), None)
-        again = Course(console)
-        last = again.run(both, None, f"{trainer.name}, refitting")
-        interrupted = again.interrupted
+        n_epochs = best.epoch.number
+        kept = keeper_of_refit(trainer, joined(split.train, validation), n_epochs, checkpoint)
+        again = Course(kept, console)
+        epochs = islice(kept.epochs(), n_epochs - len(kept.earlier))
+        last = again.run(judged(epochs, None, earlier=kept.earlier), None, f"{trainer.name}, refitting")
+        interrupted, seconds = again.interrupted, seconds + kept.seconds
         if not interrupted:
             model, refitted = last.model, True
-    seconds = time.perf_counter() - started
     return Fitted(model, best.epoch.number, course.epochs, seconds, interrupted, refitted)
 
 

@@ -27,14 +27,18 @@ def train(
     patience: int,
     refit: bool,
     log: Path | None,
+    checkpoint: Path | None,
+    resume: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Trains on a source, measures on its test part, and saves the model with the evidence."""
+    if resume and checkpoint is None:
+        raise click.UsageError("--resume goes on from a checkpoint: name its folder with --checkpoint")
     console = messages(quiet)
     split, made_with = open_split(source, recipe, console)
     check_place(out)
-    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
+    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit, checkpoint=checkpoint, resume=resume)
     try:
         with waiting(console, "measuring"):
             report = evaluate(fitted.model, split.test)
