@@ -114,8 +114,8 @@ class Store:
     def _write_arrays(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Array, dict[str, Any]]]:
         if not arrays:
             return {}
-        numbers = [int(found[1]) for name in self._files() if (found := ARRAYS.fullmatch(name))]
-        file = f"arrays-{max(numbers, default=0) + 1}.safetensors"
+        there = [int(found[1]) for path in self.folder.iterdir() if (found := ARRAYS.fullmatch(path.name))]
+        file = f"arrays-{max(there, default=0) + 1}.safetensors"
         digests = tensors.write(self.folder / file, arrays)
         return {
             name: (
@@ -144,12 +144,8 @@ class Store:
             arrays[name] = array
         return arrays
 
-    def _files(self) -> set[str]:
-        """Those that the checkpoint names."""
-        return {entry["file"] for _, entry in self._kept.values()}
-
     def _remove_others(self) -> None:
-        named = self._files()
+        named = {entry["file"] for _, entry in self._kept.values()}
         for path in self.folder.iterdir():
             if ARRAYS.fullmatch(path.name) and path.name not in named:
                 path.unlink(missing_ok=True)
