@@ -78,10 +78,11 @@ class Store:
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Puts a checkpoint in the place of the last one. Raises OSError; then the last one still stands."""
-        arrays = {f"state.{name}": array for name, array in checkpoint.state.items()}
-        arrays |= {f"best.{name}": array for name, array in checkpoint.best.items()}
-        kept = {name: self._kept[name] for name, array in arrays.items() if self._is_kept(name, array)}
-        kept |= self._write_arrays({name: array for name, array in arrays.items() if name not in kept})
+        state = {f"state.{name}": array for name, array in checkpoint.state.items()}
+        best = {f"best.{name}": array for name, array in checkpoint.best.items()}
+        kept = {name: self._kept[name] for name, array in (state | best).items() if self._is_kept(name, array)}
+        for part in (state, best):  # in a file each: they are given up at different times
+            kept |= self._write_arrays({name: array for name, array in part.items() if name not in kept})
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -133,7 +134,10 @@ class Store:
             if path.name not in files:
                 if path.is_symlink() or not path.is_file():
                     raise _bad(path, "is missing")
-                files[path.name] = tensors.read(path)
+                try:
+                    files[path.name] = tensors.read(path)
+                except BadArtifact as error:
+                    raise BadArtifact(error.message, HINT) from None
             array = files[path.name].get(name)
             if array is None or entry["dtype"] != str(array.dtype) or entry["shape"] != list(array.shape):
                 raise _bad(path, f"does not hold {name[:60]!r} as {NAME} describes it")
