@@ -169,7 +169,7 @@ def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
         if before.get(name) != now.get(name):
             message = f"{folder} is of a training with {name} {before.get(name)}, not {now.get(name)}"
             raise BadHyperparameter(message, hint)
-    for name in sorted((there.keys() | wanted.keys()) - {"trainer", "hyperparameters"}):
+    for name in [*wanted, *there]:
         if there.get(name) != wanted.get(name):
             was, is_ = (str(one.get(name))[:12] for one in (there, wanted))
             raise SplitMismatch(f"{folder} is of a training with {name} {was}, not {is_}", hint)
