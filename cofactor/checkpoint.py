@@ -35,7 +35,8 @@ FIELDS: dict[str, type] = {
     "version": int,
     "training": dict,  # which it is: what has to be the same to go on
     "epochs": list,  # the figures of each
-    "model": dict,  # what the best arrays are arrays of
+    "model": dict,  # what the best arrays are arrays of, and of which epoch
+    "notes": dict,  # what later runs have to know beside
     "complete": bool,  # whether there is nothing left to train
     "arrays": dict,  # name -> file, dtype, shape, sha256
     "sha256": str,  # of everything above
@@ -52,6 +53,7 @@ class Checkpoint:
     model: Mapping[str, Any]
     state: Mapping[str, Array]
     best: Mapping[str, Array]
+    notes: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
 
 
@@ -89,6 +91,7 @@ class Store:
             "training": dict(checkpoint.training),
             "epochs": [dict(one) for one in checkpoint.epochs],
             "model": dict(checkpoint.model),
+            "notes": dict(checkpoint.notes),
             "complete": checkpoint.complete,
             "arrays": {name: entry for name, (_, entry) in kept.items()},
         }
@@ -107,7 +110,8 @@ class Store:
             {name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)}
             for part in ("state.", "best.")
         )
-        return Checkpoint(content["training"], content["epochs"], content["model"], state, best, content["complete"])
+        told = {name: content[name] for name in ("training", "epochs", "model", "notes", "complete")}
+        return Checkpoint(**told, state=state, best=best)
 
     def _is_kept(self, name: str, array: Array) -> bool:
         return name in self._kept and self._kept[name][0] is array

@@ -8,7 +8,7 @@
 
 import csv
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,26 +83,37 @@ def track(
     *,
     log: Path | None = None,
     name: str = "training",
-    before: Sequence[float] = (),
+    before: Sequence[Row] = (),
+    keep: Callable[[Row], None] = lambda row: None,
 ) -> Generator[J]:
     """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
 
+    before: the rows of a training that goes on, which are shown and written again, and after which its seconds count on
+    keep: what else is to happen with every row
+
     `log`: a CSV file of the same rows, complete after every epoch; its folder is made. The bar is gone at the end, the
-    rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and file in order. `before`: the seconds
-    of the first epochs, where an earlier run has done them.
+    rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and file in order.
     """
-    started = time.perf_counter() - (before[-1] if before else 0)
+    started = time.perf_counter() - (before[-1].seconds if before else 0)
     with ExitStack() as stack:
         bar = stack.enter_context(_bar(console))
         task = bar.add_task(escape(name), total=None)
         write = _logger(log, stack)
-        for number, one in enumerate(judged):
-            seconds = before[number] if number < len(before) else time.perf_counter() - started
-            row = Row.of(one, seconds)
-            if number == 0:
+        shown = 0
+
+        def show(row: Row) -> None:
+            nonlocal shown
+            if shown == 0:
                 console.print(line(HEADINGS), style="bold")
+            shown += 1
             console.print(line(row.cells()), style="green" if row.best else None)
             write(row)
+            keep(row)
+
+        for row in before:
+            show(row)
+        for one in judged:
+            show(Row.of(one, time.perf_counter() - started))
             bar.update(task, completed=one.epoch.number, total=one.epoch.of)
             yield one
 

@@ -1,6 +1,7 @@
 """Training in front of a person: shown as it happens, and Ctrl-C keeps the best epoch so far."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from cofactor.cli.resuming import Keeper, keeper, keeper_of_refit
+from cofactor.cli.resuming import Keeper, keeper
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
 from cofactor.models.base import Model
-from cofactor.tracking import track
+from cofactor.tracking import Row, track
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.early import Judged, judged
 
@@ -41,23 +42,23 @@ class Course:
 
     def __init__(self, keeper: Keeper, console: Console) -> None:
         self.keeper, self.console = keeper, console
-        self.best: Judged | None = None
-        self.epochs: list[dict[str, Any]] = []
+        self.best = keeper.best
+        self.rows: list[Row] = []
         self.interrupted = False
 
     def run(self, epochs: Iterator[Judged], log: Path | None, name: str) -> Judged:
         """Passes through the epochs and returns the best."""
-        shown = track(epochs, self.console, log=log, name=name, before=self.keeper.before)
+        kept = self.keeper
+        shown = track(epochs, self.console, log=log, name=name, before=kept.rows, keep=self.rows.append)
         try:
             with self._listening(), closing(shown):
                 for one in shown:
-                    self.epochs.append(_figures(one))
                     self.best = one if one.best or self.best is None else self.best
-                    self.keeper.keep(one)
+                    kept.keep(one, self.rows)
                     if self.interrupted:
                         break
                 else:
-                    self.keeper.end()
+                    kept.end()
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -96,21 +97,23 @@ def fit(
     interrupted refit leaves the model that was there before it.
     `checkpoint`: a folder that keeps the last epoch of both; with `resume` they go on from what is there.
     """
+    started = time.perf_counter()
     validation = split.validation if len(split.validation) else None
     kept = keeper(trainer, split.train, validation, console, patience=patience, folder=checkpoint, resume=resume)
     course = Course(kept, console)
-    best = course.run(judged(kept.epochs(), validation, patience, kept.earlier), log, trainer.name)
-    model, interrupted, refitted, seconds = best.model, course.interrupted, False, kept.seconds
+    chosen = judged(kept.epochs(), validation, patience, kept.lowest, kept.waited)
+    best = course.run(chosen, log, trainer.name)
+    model, interrupted, refitted, earlier = best.model, course.interrupted, False, kept.seconds
     if refit and validation is not None and not interrupted:
-        n_epochs = best.epoch.number
-        kept = keeper_of_refit(trainer, joined(split.train, validation), n_epochs, checkpoint)
+        kept = kept.of_refit(joined(split.train, validation), best.epoch.number)
         again = Course(kept, console)
-        epochs = islice(kept.epochs(), n_epochs - len(kept.earlier))
-        last = again.run(judged(epochs, None, earlier=kept.earlier), None, f"{trainer.name}, refitting")
-        interrupted, seconds = again.interrupted, seconds + kept.seconds
+        both = judged(islice(kept.epochs(), best.epoch.number - len(kept.rows)), None)
+        last = again.run(both, None, f"{trainer.name}, refitting")
+        interrupted, earlier = again.interrupted, earlier + kept.seconds
         if not interrupted:
             model, refitted = last.model, True
-    return Fitted(model, best.epoch.number, course.epochs, seconds, interrupted, refitted)
+    seconds, epochs = earlier + time.perf_counter() - started, [_figures(row) for row in course.rows]
+    return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
 
 
 def joined(train: Ratings, validation: Ratings) -> Ratings:
@@ -123,12 +126,12 @@ def joined(train: Ratings, validation: Ratings) -> Ratings:
     return replace(train, **both)
 
 
-def _figures(one: Judged) -> dict[str, Any]:
+def _figures(row: Row) -> dict[str, Any]:
     return {
-        "epoch": one.epoch.number,
-        "train_rmse": one.epoch.train_rmse,
-        "validation_rmse": one.rmse,
-        "validation_mae": one.mae,
-        "validation_ndcg@10": one.ndcg,
-        "best": one.best,
+        "epoch": row.epoch,
+        "train_rmse": row.train_rmse,
+        "validation_rmse": row.validation_rmse,
+        "validation_mae": row.validation_mae,
+        "validation_ndcg@10": row.validation_ndcg,
+        "best": row.best,
     }

@@ -1,8 +1,7 @@
 """A training kept on disk after each epoch, and taken up again where it stopped."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,53 +15,60 @@ from cofactor.checkpoint import HINT, REFIT, Checkpoint, Store, check_same, dige
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError
 from cofactor.models.base import Model
+from cofactor.tracking import Row
 from cofactor.trainers.base import Epoch, Resume, Snapshot, Trainer
 from cofactor.trainers.early import Judged
 
 FREE = "threads", "device"  # hyperparameters that decide how soon a result is there, not which
-OF_EPOCH = tuple(f.name for f in fields(Epoch) if f.name not in ("made", "state"))
-OF_JUDGED = tuple(f.name for f in fields(Judged) if f.name != "epoch")
-SECONDS = "seconds"  # of training until the end of an epoch, over all runs
 
 
 class Keeper:
-    """What a training was before this run, and what is kept of it for the next; here nothing."""
+    """What a training was before this run, and what is kept of it for the next; here nothing.
+
+    rows: the figures of the earlier epochs; best: the best of them; lowest, waited: see `judged`; notes: plain data
+    that is kept with the training, for its later runs.
+    """
 
     def __init__(self, trainer: Trainer, ratings: Ratings) -> None:
-        self.trainer, self.ratings, self.started = trainer, ratings, time.perf_counter()
-        self.earlier: list[Judged] = []  # epochs of the runs before
-        self.rows: list[dict[str, Any]] = []  # the figures of all epochs
-
-    @property
-    def before(self) -> list[float]:
-        """When each of the earlier epochs was done, in seconds of training."""
-        return [row[SECONDS] for row in self.rows[: len(self.earlier)]]
+        self.trainer, self.ratings = trainer, ratings
+        self.rows: list[Row] = []
+        self.best: Judged | None = None
+        self.lowest, self.waited = float("inf"), 0
+        self.notes: dict[str, Any] = {}
 
     @property
     def seconds(self) -> float:
-        """Of training, over all runs."""
-        return time.perf_counter() - self.started + (self.before or [0.0])[-1]
+        """Of training in earlier runs."""
+        return self.rows[-1].seconds if self.rows else 0.0
 
     def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
         """Those that are left; `start` is what the first run begins with."""
         return self.trainer.epochs(self.ratings, start)
 
-    def keep(self, one: Judged) -> None:
-        """Called after each epoch of this run, before the next."""
+    def keep(self, one: Judged, rows: Sequence[Row]) -> None:
+        """Called after each epoch of this run, before the next; rows: the figures of all epochs so far."""
 
     def end(self) -> None:
         """Called when there is nothing left to train."""
 
+    def of_refit(self, ratings: Ratings, n_epochs: int) -> "Keeper":
+        """That of training once more, on other ratings, for as many epochs as were best."""
+        return Keeper(self.trainer, ratings)
+
 
 class FolderKeeper(Keeper):
-    """Keeps a checkpoint of the last epoch in a folder."""
+    """Keeps a checkpoint of the last epoch in a folder.
+
+    With `resume` it goes on from what is there; without, it raises BadArtifact where there is something. Raises
+    BadArtifact where that is damaged, and what `check_same` raises where it is of another training.
+    """
 
     def __init__(
         self, trainer: Trainer, ratings: Ratings, folder: Path, training: Mapping[str, Any], resume: bool
     ) -> None:
         super().__init__(trainer, ratings)
+        self.folder, self.training = folder, training
         self.store: Store | None = Store(folder)  # None once a training has diverged
-        self.training = training
         self.last: Checkpoint | None = None
         self.store.prepare()
         if resume and self.store.holds_one():
@@ -72,52 +78,63 @@ class FolderKeeper(Keeper):
             raise BadArtifact(message, "add --resume to go on from it, or remove the folder")
 
     def _take_up(self, store: Store) -> None:
-        found = store.read()
+        self.last = found = store.read()
         check_same(store.folder, found.training, self.training)
         try:
-            model = _model(found, self.ratings)
-            self.earlier = [_judged(number, row, lambda: model) for number, row in enumerate(found.epochs, 1)]
+            self.rows = [_row(number, figures) for number, figures in enumerate(found.epochs, 1)]
+            self.best = _best(found, self.ratings)
         except CofactorError as error:
             raise BadArtifact(f"{store.folder}: {error.message}", HINT) from None
-        self.rows, self.last = [dict(row) for row in found.epochs], found
+        self.notes = dict(found.notes)
+        if any(row.best for row in self.rows):
+            self.lowest, self.waited = self.best.loss, len(self.rows) - self.best.epoch.number
 
     def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
-        if self.last is None:
+        if self.last is None or self.best is None:
             return super().epochs(start)
-        done = self.earlier[-1].epoch
-        if done.number >= done.of:
+        if len(self.rows) >= self.best.epoch.of:
             return iter(())
-        return super().epochs(Snapshot(done.number, self.last.state))
+        return super().epochs(Snapshot(len(self.rows), self.last.state))
 
-    def keep(self, one: Judged) -> None:
+    def keep(self, one: Judged, rows: Sequence[Row]) -> None:
         """A training that has diverged is no longer kept: its last sound epoch stays."""
-        if self.store is None or one.epoch.number <= len(self.earlier):
+        if self.store is None:
             return
-        row = {name: getattr(one.epoch, name) for name in OF_EPOCH} | {name: getattr(one, name) for name in OF_JUDGED}
-        self.rows.append(row | {SECONDS: self.seconds})
-        state = self._state(one.epoch)
-        if one.best or self.last is None:
-            model, best = {"kind": one.model.kind, "scale": one.model.scale}, one.model.arrays()
-        else:
-            model, best = dict(self.last.model), dict(self.last.best)
-        if _finite(state.values()) and _finite(best.values()) and _finite(row.values()):
-            self.last = Checkpoint(self.training, self.rows, model, state, best)
+        last = None if one.best else self.last
+        model = _described(one) if last is None else last.model
+        best = one.model.arrays() if last is None else last.best
+        figures, state = [asdict(row) for row in rows], self._state(one.epoch)
+        if _finite(state.values()) and _finite(best.values()) and _finite(figures[-1].values()):
+            self.last = Checkpoint(self.training, figures, model, state, best, self.notes)
             self.store.write(self.last)
         else:
             self.store = None
 
     def end(self) -> None:
         if self.store is not None and self.last is not None and not self.last.complete:
-            last = self.last
-            self.store.write(Checkpoint(last.training, last.epochs, last.model, last.state, last.best, complete=True))
+            self.last = replace(self.last, complete=True)
+            self.store.write(self.last)
+
+    def of_refit(self, ratings: Ratings, n_epochs: int) -> Keeper:
+        """Goes on wherever there is something of it: the choice of the epoch is the same."""
+        training = _training(self.trainer, [ratings], refitted_epochs=n_epochs)
+        return FolderKeeper(self.trainer, ratings, self.folder / REFIT, training, resume=True)
+
+    def told(self) -> str:
+        """Where it goes on, for a person."""
+        where = click.format_filename(self.folder)
+        if self.last is None or self.best is None:
+            return f"no checkpoint in {where}: training from the beginning"
+        if self.last.complete:
+            return f"the training in {where} is complete, with {len(self.rows)} epochs"
+        return f"going on from {where}, after epoch {len(self.rows)} of {self.best.epoch.of}"
 
     def _state(self, epoch: Epoch) -> Mapping[str, Array]:
         snapshot = epoch.snapshot()
         if snapshot is not None:
             return snapshot.arrays
         if epoch.of > 1:
-            message = f"{self.trainer.name} cannot go on from an epoch that is done"
-            raise BadHyperparameter(message, "leave --checkpoint out")
+            raise BadHyperparameter(f"{self.trainer.name} cannot be gone on with", "leave --checkpoint out")
         return {}  # there is no next epoch
 
 
@@ -128,28 +145,17 @@ def keeper(
     console: Console,
     *,
     patience: int,
-    folder: Path | None = None,
-    resume: bool = False,
+    folder: Path | None,
+    resume: bool,
 ) -> Keeper:
-    """Of the choice of an epoch; it says on the console where it takes the training up.
-
-    Raises BadArtifact where a checkpoint is damaged, or would be replaced; what `check_same` raises for that of another
-    training.
-    """
+    """Of the choice of an epoch, in a folder where there is one; it says on the console where it goes on."""
     if folder is None:
         return Keeper(trainer, train)
     seen = [train] if validation is None else [train, validation]
     kept = FolderKeeper(trainer, train, folder, _training(trainer, seen, patience=patience), resume)
     if resume:
-        console.print(_told(kept, folder), markup=False)
+        console.print(kept.told(), markup=False)
     return kept
-
-
-def keeper_of_refit(trainer: Trainer, ratings: Ratings, n_epochs: int, folder: Path | None) -> Keeper:
-    """The same for training once more, on other ratings; taken up again wherever there is something of it."""
-    if folder is None:
-        return Keeper(trainer, ratings)
-    return FolderKeeper(trainer, ratings, folder / REFIT, _training(trainer, [ratings], refitted_epochs=n_epochs), True)
 
 
 def _training(trainer: Trainer, seen: list[Ratings], **more: Any) -> dict[str, Any]:
@@ -163,39 +169,46 @@ def _training(trainer: Trainer, seen: list[Ratings], **more: Any) -> dict[str, A
     }
 
 
-def _told(kept: FolderKeeper, folder: Path) -> str:
-    where = click.format_filename(folder)
-    if kept.last is None:
-        return f"no checkpoint in {where}: training from the beginning"
-    last = kept.earlier[-1].epoch
-    if kept.last.complete:
-        return f"the training in {where} is complete, with {last.number} epochs"
-    return f"going on from {where}, after epoch {last.number} of {last.of}"
+def _described(best: Judged) -> dict[str, Any]:
+    """What is kept of the best epoch beside its model's arrays."""
+    epoch, model = best.epoch, best.model
+    plain = {"number": epoch.number, "of": epoch.of, "rmse": best.rmse, "ndcg": best.ndcg}
+    return plain | {"kind": model.kind, "scale": model.scale}
 
 
-def _model(found: Checkpoint, ratings: Ratings) -> Model:
-    kind, scale = found.model.get("kind"), found.model.get("scale")
-    if kind not in KINDS:
-        raise BadArtifact(f"its best model is of unknown kind {str(kind)[:60]!r}")
-    if scale not in (None, list(ratings.scale)):
+def _best(found: Checkpoint, ratings: Ratings) -> Judged:
+    """The best epoch so far, by what was kept of it."""
+    told = found.model
+    if told.keys() != {"number", "of", "rmse", "ndcg", "kind", "scale"} or told["kind"] not in KINDS:
+        raise BadArtifact("its best model is of an unknown kind")
+    whole = all(type(told[name]) is int for name in ("number", "of"))
+    if (
+        not whole
+        or not 1 <= told["number"] <= len(found.epochs) <= told["of"]
+        or not _is_figure(told["rmse"], told["ndcg"])
+    ):
+        raise BadArtifact("its best model is of an impossible epoch")
+    if told["scale"] not in (None, list(ratings.scale)):
         raise BadArtifact("its best model predicts ratings on another scale")
-    return KINDS[kind].of_arrays(ratings.catalog, None if scale is None else ratings.scale, found.best)
+    scale = None if told["scale"] is None else ratings.scale
+    model: Model = KINDS[told["kind"]].of_arrays(ratings.catalog, scale, found.best)
+    return Judged(Epoch(told["number"], told["of"], model, None), told["rmse"], ndcg=told["ndcg"], best=True)
 
 
-def _judged(number: int, row: Mapping[str, Any], made: Callable[[], Model]) -> Judged:
-    """An earlier epoch by its figures. `made` is the model of the best; nobody asks for that of another."""
-    if row.keys() != {*OF_EPOCH, *OF_JUDGED, SECONDS}:
+def _row(number: int, figures: Mapping[str, Any]) -> Row:
+    """The row of an earlier epoch."""
+    if figures.keys() != {f.name for f in fields(Row)}:
         raise BadArtifact(f"epoch {number} has other figures than those of this cofactor")
-    whole = row["number"] == number and type(row["of"]) is int and type(row["best"]) is bool
-    figures = [value for name, value in row.items() if name not in ("number", "of", "best", SECONDS)]
-    if not whole or not _is_number(row[SECONDS]) or not all(value is None or _is_number(value) for value in figures):
+    row = Row(**figures)
+    rest = [value for name, value in figures.items() if name not in ("epoch", "best")]
+    if row.epoch != number or type(row.best) is not bool or row.seconds is None or not _is_figure(*rest):
         raise BadArtifact(f"epoch {number} has impossible figures")
-    epoch = Epoch(made=made, **{name: row[name] for name in OF_EPOCH})
-    return Judged(epoch, **{name: row[name] for name in OF_JUDGED})
+    return row
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_figure(*values: Any) -> bool:
+    """Whether all are numbers, or None for what was not measured."""
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
 
 
 def _finite(values: Iterable[Any]) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class Judged:
 
 
 def judged(
-    epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, earlier: Iterable[Judged] = ()
+    epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, lowest: float = np.inf, waited: int = 0
 ) -> Iterator[Judged]:
     """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
 
@@ -51,18 +50,20 @@ def judged(
     Without validation ratings every epoch is the best so far and none ends it. So is the only epoch of a closed form
     that only ranks: there is nothing to choose, and no lists are made.
 
-    earlier: epochs judged before, which come first and count as if they had been judged just now.
+    Of a training that goes on, lowest: the loss of the best of its earlier epochs; waited: how many came after that.
     """
     if patience < 1:
         raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
     wanted = None if validation is None else _Wanted(validation)
-    lowest, waited = float("inf"), 0
-    for one in chain(earlier, (_measured(epoch, wanted) for epoch in epochs)):
-        if one.rmse is None and one.ndcg is None:
-            yield replace(one, best=True)
+    if waited >= patience:
+        return
+    for epoch in epochs:
+        if wanted is None or (epoch.model.scale is None and epoch.of == 1):
+            yield Judged(epoch, best=True)
             continue
+        one = _measured(epoch, wanted)
         better = one.loss < lowest
         lowest, waited = (one.loss, 0) if better else (lowest, waited + 1)
         yield replace(one, best=better)
@@ -122,9 +123,7 @@ class _Wanted:
         return float(np.mean((hit @ _gains()) / self.ideal))
 
 
-def _measured(epoch: Epoch, wanted: _Wanted | None) -> Judged:
-    if wanted is None or (epoch.model.scale is None and epoch.of == 1):
-        return Judged(epoch)
+def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
     rows, model = wanted.rows, epoch.model
     if model.scale is None:
         return Judged(epoch, ndcg=wanted.ndcg(model))
