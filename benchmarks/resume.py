@@ -2,9 +2,10 @@
 
     python benchmarks/resume.py --data FOLDER [--on ml-100k ml-1m] [--trainers svd bayes …] [--kills 10]
 
-Every run is a process of its own, `cofactor train … --checkpoint … --resume`, and is killed (SIGKILL) at a moment drawn
-evenly from the time that the unbroken run takes, starting included. One that ends before is compared, by the digests of
-its arrays, and another begins. Seconds are wall seconds of this process: of an epoch and judging it, and of writing its checkpoint.
+Every run is a process of its own, `cofactor train … --checkpoint … --resume`, and is killed (SIGKILL) a random while
+after it has written its first checkpoint, drawn evenly from a fifth of the training. What ends is compared by the
+digests of its arrays; where kills are left, another begins. Seconds are wall seconds of this process: of an epoch with
+judging it, and of writing its checkpoint.
 """
 
 import argparse
@@ -46,13 +47,14 @@ def main() -> None:
         parts = split(read(given.data / data))
         for name in given.trainers:
             with tempfile.TemporaryDirectory() as scratch:
-                costs = cost(name, parts, Path(scratch))
+                costs, seconds = cost(name, parts, Path(scratch))
                 save_split(parts, Path(scratch) / "parts")
-                print(f"| {data} | {name} | {costs} | {killed(name, Path(scratch), given.kills)} |", flush=True)
+                kills = killed(name, Path(scratch), given.kills, seconds / 5)
+                print(f"| {data} | {name} | {costs} | {kills} |", flush=True)
 
 
-def cost(name: str, parts: Split, scratch: Path) -> str:
-    """Of the default hyperparameters: epochs, seconds of each and of its checkpoint, and what is kept in the end."""
+def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
+    """Epochs by default, seconds of each and of its checkpoint, what is kept in the end; and the seconds of all."""
     trainer, folder = TRAINERS[name](), scratch / "cost"
     kept = keeper(
         trainer, parts.train, parts.validation, messages(quiet=True), patience=99, folder=folder, resume=False
@@ -67,18 +69,21 @@ def cost(name: str, parts: Split, scratch: Path) -> str:
         writing.append(time.perf_counter() - trained)
         before = time.perf_counter()
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    return f"{len(rows)} | {median(training):.3f} | {median(writing):.3f} | {max(writing):.3f} | {size:.0f}"
+    told = f"{len(rows)} | {median(training):.3f} | {median(writing):.3f} | {max(writing):.3f} | {size:.0f}"
+    return told, sum(training) + sum(writing)
 
 
-def killed(name: str, scratch: Path, kills: int) -> str:
-    """After which epochs the kills came (0: before the first was kept), and whether all that ended is identical."""
-    chance, started = random.Random(0), time.monotonic()
+def killed(name: str, scratch: Path, kills: int, longest: float) -> str:
+    """After which epochs the kills came, and whether all that ended is identical."""
+    chance = random.Random(0)
     assert run(name, scratch, "whole").wait() == 0
-    longest, whole = time.monotonic() - started, load_manifest(scratch / "whole")
+    whole = load_manifest(scratch / "whole")
     after, same, ended = [], True, 0
-    while len(after) < kills or not ended:
-        process = run(name, scratch, "broken", "--checkpoint", "kept", "--resume")
+    while True:
+        before, process = done(scratch / "kept"), run(name, scratch, "broken", "--checkpoint", "kept", "--resume")
         try:
+            while process.poll() is None and done(scratch / "kept") == before:
+                time.sleep(0.001)
             code = process.wait(chance.random() * longest if len(after) < kills else None)
         except subprocess.TimeoutExpired:
             process.kill()
@@ -88,9 +93,10 @@ def killed(name: str, scratch: Path, kills: int) -> str:
         broken = load_manifest(scratch / "broken")
         same &= code == 0 and broken["arrays"] == whole["arrays"] and broken["metrics"] == whole["metrics"]
         ended += 1
-        if len(after) < kills:  # it ended before it could be killed: another begins
-            for path in sorted((scratch / "kept").iterdir()):
-                path.unlink()
+        if len(after) == kills:
+            break
+        for path in (scratch / "kept").iterdir():  # it ended before it could be killed: another begins
+            path.unlink()
     return f"{', '.join(map(str, after))} | {'identical' if same else 'DIFFERENT'}, {ended} of {ended}"
 
 
