@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,19 @@ class Store:
         return (self.folder / NAME).exists()
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Puts a checkpoint in the place of the last one. Raises OSError; then the last one still stands."""
+        """Puts a checkpoint in the place of the last one.
+
+        Raises BadArtifact where it could not be read again (training that diverged leaves NaN), and OSError; the last
+        one still stands then.
+        """
         state = {f"state.{name}": array for name, array in checkpoint.state.items()}
         best = {f"best.{name}": array for name, array in checkpoint.best.items()}
         kept = {name: self._kept[name] for name, array in (state | best).items() if self._is_kept(name, array)}
-        for part in (state, best):  # in a file each: they are given up at different times
-            kept |= self._write_arrays({name: array for name, array in part.items() if name not in kept})
+        fresh = [{name: array for name, array in part.items() if name not in kept} for part in (state, best)]
+        for name, array in chain(*(part.items() for part in fresh)):
+            _check_finite(self.folder, name, array)
+        for part in fresh:  # in a file each: they are given up at different times
+            kept |= self._write_arrays(part)
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -147,8 +155,7 @@ class Store:
                 raise _bad(path, f"does not hold {name[:60]!r} as {NAME} describes it")
             if entry["sha256"] != hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest():
                 raise _bad(path, f"holds other numbers in {name[:60]!r} than were written")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise _bad(path, f"holds {name[:60]!r} that is not finite")
+            _check_finite(path, name, array)
             arrays[name] = array
         return arrays
 
@@ -229,6 +236,11 @@ def _content(path: Path) -> dict[str, Any]:
     if not content["epochs"] or not all(isinstance(one, dict) for one in content["epochs"]):
         raise _bad(path, "tells of no epochs")
     return content
+
+
+def _check_finite(path: Path, name: str, array: Array) -> None:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _bad(path, f"holds other than finite numbers in {name[:60]!r}")
 
 
 def _bad(path: Path, message: str) -> BadArtifact:

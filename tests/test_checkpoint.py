@@ -36,7 +36,7 @@ def equal(one: Checkpoint, other: Checkpoint) -> bool:
             np.array_equal(mine[n], others[n]) and mine[n].dtype == others[n].dtype for n in mine
         )
 
-    plain = ("training", "epochs", "model", "complete")
+    plain = ("training", "epochs", "model", "notes", "complete")
     return (
         all(getattr(one, n) == getattr(other, n) for n in plain)
         and same(one.state, other.state)
@@ -213,9 +213,12 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_none_are_not_gone_on_from(tmp_path: Path) -> None:
-    Store(tmp_path).write(checkpoint(1, state={"p": np.array([1, np.nan], np.float32)}))
-    with pytest.raises(BadArtifact, match="not finite"):
-        Store(tmp_path).read()
+    store, sound = Store(tmp_path), checkpoint(1, notes={"run": "first", "at": [1, 2.5]})
+    store.write(sound)
+    for part in ("state", "best"):
+        with pytest.raises(BadArtifact, match="other than finite numbers in"):
+            store.write(checkpoint(2, **{part: {"p": np.array([1, np.nan], np.float32)}}))
+    assert equal(Store(tmp_path).read(), sound)
 
 
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A training kept on disk after each epoch, and taken up again where it stopped."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,14 @@ class FolderKeeper(Keeper):
         model = _described(one) if last is None else last.model
         best = one.model.arrays() if last is None else last.best
         figures, state = [asdict(row) for row in rows], self._state(one.epoch)
-        if _finite(state.values()) and _finite(best.values()) and _finite(figures[-1].values()):
-            self.last = Checkpoint(self.training, figures, model, state, best, self.notes)
-            self.store.write(self.last)
-        else:
+        checkpoint = Checkpoint(self.training, figures, model, state, best, self.notes)
+        if not all(value is None or np.isfinite(value) for value in figures[-1].values()):
+            self.store = None
+            return
+        try:
+            self.store.write(checkpoint)
+            self.last = checkpoint
+        except BadArtifact:
             self.store = None
 
     def end(self) -> None:
@@ -209,7 +213,3 @@ def _row(number: int, figures: Mapping[str, Any]) -> Row:
 def _is_figure(*values: Any) -> bool:
     """Whether all are numbers, or None for what was not measured."""
     return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-
-
-def _finite(values: Iterable[Any]) -> bool:
-    return all(value is None or bool(np.isfinite(value).all()) for value in values)
