@@ -43,7 +43,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         raise BadData(
             f"cannot be saved with a model: {error}", "give names, numbers, texts and lists of them"
         ) from None
-    path.write_bytes(orjson.dumps(plain | {"sha256": _digest(plain)}, option=orjson.OPT_INDENT_2))
+    path.write_bytes(orjson.dumps(plain | {"sha256": digest(plain)}, option=orjson.OPT_INDENT_2))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -129,7 +129,8 @@ def bad(path: Path, message: str) -> BadArtifact:
     return BadArtifact(f"{path} {message}", "the folder is damaged: save the model again")
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def digest(content: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of everything in plain data but the digest itself."""
     rest = {name: value for name, value in content.items() if name != "sha256"}
     return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -140,7 +141,7 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
     for name, kind in FIELDS.items():
         if not isinstance(manifest[name], kind) or isinstance(manifest[name], bool):
             raise bad(path, f"has a {name!r} that is a {type(manifest[name]).__name__}")
-    if manifest["sha256"] != _digest(manifest):
+    if manifest["sha256"] != digest(manifest):
         raise bad(path, "was changed after it was written: its digest is another")
     counts, ratings = manifest["counts"], manifest["ratings"]
     if counts.keys() != {"users", "items", "ratings"} or not all(type(n) is int and n >= 0 for n in counts.values()):

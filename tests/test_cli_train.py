@@ -14,6 +14,7 @@ import pytest
 
 from cofactor.artifact import load, load_manifest
 from cofactor.cli.fitting import Fitted, fit, joined
+from cofactor.cli.resuming import Keeper
 from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split, save_split, split
@@ -163,7 +164,7 @@ class Slow(Baseline):
 
 
 def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fitted:
-    return fit(trainer, parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
+    return fit(Keeper(trainer, parts.train), parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("stop_in", "epochs"), [(1, 1), (3, 2)])

@@ -3,17 +3,19 @@
 import math
 from dataclasses import FrozenInstanceError
 from functools import cache
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
 
 from cofactor.artifact import load, save
+from cofactor.checkpoint import Checkpoint, Store
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter, UnknownId
+from cofactor.errors import BadArtifact, BadData, BadHyperparameter, UnknownId
 from cofactor.models.base import Model
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.base import Epoch
+from cofactor.trainers.base import Epoch, Snapshot, Trainer
 from tests.toys import checkerboard, noise
 
 PERSONAL = [name for name, trainer in TRAINERS.items() if trainer.personal]
@@ -309,3 +311,74 @@ def test_wrong_hyperparameters_are_errors(name):
         if parameter.bounds.least > -math.inf:
             with pytest.raises(BadHyperparameter, match=parameter.name):
                 trainer.of(**{parameter.name: parameter.type(parameter.bounds.least - 1)})
+
+
+ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_epochs") or name == "baseline"]
+iterative = pytest.mark.parametrize("name", ITERATIVE)
+
+
+def some_epochs(name: str, **more: int) -> Trainer:
+    """A trainer of nine epochs, which keeps few draws, so that some of them are dropped."""
+    few = {"n_epochs": 9, "sweeps": 9, "n_draws": 2, "burn_in": 1} | more
+    trainer = TRAINERS[name]()
+    return TRAINERS[name].of(**trainer.settings() | {n: v for n, v in few.items() if n in trainer.settings()})
+
+
+def kept(folder: Path, epoch: Epoch, store: Store | None = None) -> Snapshot:
+    """A snapshot of an epoch, as the next process finds it on the disk."""
+    snapshot = epoch.snapshot()
+    assert snapshot is not None, "an epoch of an iterative trainer can be gone on from"
+    (store or Store(folder)).write(Checkpoint({}, [{}] * epoch.number, {}, snapshot.arrays, {}))
+    return Snapshot(epoch.number, Store(folder).read().state)
+
+
+@iterative
+def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path):
+    train, store = noise(), Store(tmp_path)
+    whole, snapshots = [], []
+    for epoch in some_epochs(name).epochs(train):
+        whole.append(epoch)
+        snapshots.append({n: np.array(a) for n, a in kept(tmp_path, epoch, store).arrays.items()})
+        assert epoch.model.catalog is train.catalog, "what a checkpoint gives back to the best model"
+    assert len(whole) == whole[0].of == 9
+    for done in (1, 4, 8):
+        rest = list(some_epochs(name, threads=2).epochs(noise(), Snapshot(done, snapshots[done - 1])))
+        assert [epoch.number for epoch in rest] == list(range(done + 1, 10))
+        for before, after in zip(whole[done:], rest, strict=True):
+            assert (after.train_rmse, after.learning_rate, after.loss) == (
+                before.train_rmse, before.learning_rate, before.loss
+            )  # fmt: skip
+            assert same(before.model, after.model), f"{after.number} gone on from {done}"
+    assert not list(some_epochs(name).epochs(train, Snapshot(9, snapshots[8]))), "nothing is left"
+
+
+@iterative
+def test_it_may_be_broken_off_after_every_epoch(name, tmp_path):
+    train, snapshot = noise(), None
+    for _ in range(9):
+        epoch = next(some_epochs(name).epochs(train, snapshot))
+        snapshot = kept(tmp_path, epoch)
+    assert same(epoch.model, some_epochs(name).fit(train))
+
+
+@iterative
+def test_a_snapshot_of_something_else_is_refused(name, tmp_path):
+    train = noise()
+    snapshot = kept(tmp_path, next(some_epochs(name).epochs(train)))
+    arrays = dict(snapshot.arrays)
+    one = max(arrays, key=lambda n: arrays[n].size)
+    wrong = [
+        {},
+        arrays | {"more": np.zeros(3)},
+        {n: a for n, a in arrays.items() if n != one},
+        arrays | {one: arrays[one][:-1]},
+        arrays | {one: arrays[one].astype(np.int64)},
+        arrays | {one: np.full_like(arrays[one], np.nan)},
+    ]
+    for each in wrong:
+        with pytest.raises((BadArtifact, BadHyperparameter)) as caught:
+            next(some_epochs(name).epochs(train, Snapshot(1, each)))
+        assert caught.value.hint
+    larger = noise(n_users=40)
+    with pytest.raises((BadArtifact, BadHyperparameter)):
+        next(some_epochs(name).epochs(larger, snapshot))

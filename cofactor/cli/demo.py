@@ -41,6 +41,7 @@ def demo(out: Path) -> None:
     """
     from cofactor.cli.data import SplitRecipe, made
     from cofactor.cli.fitting import fit
+    from cofactor.cli.resuming import Keeper
     from cofactor.data.split import split
     from cofactor.evaluation.compare import compare
 
@@ -53,7 +54,7 @@ def demo(out: Path) -> None:
     fitted = {}
     for name in SHOWN:
         console.print(f"cofactor train {_command(name)}", style="bold")
-        fitted[name] = fit(_trainer(name), parts, console, patience=3)
+        fitted[name] = fit(Keeper(_trainer(name), parts.train), parts, console, patience=3)
         console.print()
     with waiting(console, "measuring"):
         models, seconds = {n: f.model for n, f in fitted.items()}, {n: f.seconds for n, f in fitted.items()}

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from cofactor.cli.resuming import Keeper
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
 from cofactor.models.base import Model
 from cofactor.tracking.progress import track
 from cofactor.tracking.row import Figure, Row, Sink
-from cofactor.trainers.base import Trainer
+from cofactor.trainers.base import Resume
 from cofactor.trainers.early import Judged, judged
 
 
@@ -39,21 +40,25 @@ class Course:
     The first Ctrl-C ends it at once, or after the first epoch where none is done yet; the second quits the program.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.best: Judged | None = None
+    def __init__(self, keeper: Keeper, console: Console) -> None:
+        self.keeper, self.console = keeper, console
+        self.best = keeper.best
         self.rows: list[Row] = []
         self.interrupted = False
 
-    def run(self, epochs: Iterable[Judged], name: str, *sinks: Sink) -> Judged:
+    def run(self, epochs: Iterator[Judged], name: str, *sinks: Sink) -> Judged:
         """Passes through the epochs and returns the best."""
-        shown = track(epochs, self.console, nullcontext(self.rows.append), *sinks, name=name)
+        kept = self.keeper
+        shown = track(epochs, self.console, nullcontext(self.rows.append), *sinks, before=kept.rows, name=name)
         try:
             with self._listening(), closing(shown):
                 for one in shown:
                     self.best = one if one.best or self.best is None else self.best
+                    kept.keep(one, self.rows)
                     if self.interrupted:
                         break
+                else:
+                    kept.end()
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -75,26 +80,37 @@ class Course:
         self.console.print("stopping after the first epoch; Ctrl-C again quits", style="yellow")
 
 
-def fit(trainer: Trainer, split: Split, console: Console, *sinks: Sink, patience: int, refit: bool = False) -> Fitted:
-    """Trains on the train part and chooses the epoch on the validation part; `sinks` get the figures of its epochs.
+def fit(
+    kept: Keeper,
+    split: Split,
+    console: Console,
+    *sinks: Sink,
+    patience: int,
+    refit: bool = False,
+    start: Resume | None = None,
+) -> Fitted:
+    """Trains on the train part, from `start` on where there is one, and chooses the epoch on the validation part.
 
+    kept: what is known of the same training from earlier runs, and what keeps it for later ones.
+    sinks: what the figures of the epochs are written to.
     `refit`: then trains once more, on both parts, for as many epochs. An interrupted training is not refitted, and an
     interrupted refit leaves the model that was there before it.
     """
     started = time.perf_counter()
-    validation = split.validation if len(split.validation) else None
-    course = Course(console)
-    best = course.run(judged(trainer.epochs(split.train), validation, patience), trainer.name, *sinks)
-    model, interrupted, refitted = best.model, course.interrupted, False
+    validation, name = split.validation if len(split.validation) else None, kept.trainer.name
+    course = Course(kept, console)
+    chosen = judged(kept.epochs(start), validation, patience, kept.lowest, kept.waited)
+    best = course.run(chosen, name, *sinks)
+    model, interrupted, refitted, earlier = best.model, course.interrupted, False, kept.seconds
     if refit and validation is not None and not interrupted:
-        both = judged(islice(trainer.epochs(joined(split.train, validation)), best.epoch.number), None)
-        again = Course(console)
-        last = again.run(both, f"{trainer.name}, refitting")
-        interrupted = again.interrupted
+        kept = kept.of_refit(joined(split.train, validation), best.epoch.number)
+        again = Course(kept, console)
+        both = judged(islice(kept.epochs(start), best.epoch.number - len(kept.rows)), None)
+        last = again.run(both, f"{name}, refitting")
+        interrupted, earlier = again.interrupted, earlier + kept.seconds
         if not interrupted:
             model, refitted = last.model, True
-    seconds = time.perf_counter() - started
-    epochs = [row.figures() for row in course.rows]
+    seconds, epochs = earlier + time.perf_counter() - started, [row.figures() for row in course.rows]
     return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
 
 

@@ -81,6 +81,8 @@ def _command(trainer: "type[Trainer]") -> click.Command:
     @click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
     @click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
     @tracking_options
+    @click.option("--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="A folder for the last epoch.")
+    @click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one.")
     @split_options
     @reading_options
     @as_json

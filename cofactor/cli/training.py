@@ -12,8 +12,9 @@ from cofactor.artifact import check_place, save
 from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
+from cofactor.cli.resuming import keeper, run_of
 from cofactor.cli.screen import messages, print_json, waiting
-from cofactor.cli.tracking import Tracking, new_run
+from cofactor.cli.tracking import Tracking
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.trainers.base import Trainer
@@ -28,15 +29,20 @@ def train(
     patience: int,
     refit: bool,
     tracking: Tracking,
+    checkpoint: Path | None,
+    resume: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Trains on a source, measures on its test part, and saves the model with the evidence."""
+    if resume and checkpoint is None:
+        raise click.UsageError("--resume goes on from a checkpoint: name its folder with --checkpoint")
     console = messages(quiet)
     split, made_with = open_split(source, recipe, console)
     check_place(out)
-    sinks = tracking.sinks(trainer, source.name, new_run(trainer))
-    fitted = fit(trainer, split, console, *sinks, patience=patience, refit=refit)
+    kept = keeper(trainer, split, console, patience=patience, folder=checkpoint, resume=resume)
+    sinks = tracking.sinks(trainer, source.name, run_of(kept))
+    fitted = fit(kept, split, console, *sinks, patience=patience, refit=refit)
     try:
         with waiting(console, "measuring"):
             report = evaluate(fitted.model, split.test)

@@ -33,6 +33,24 @@ def put(folder: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Writes a file aside, syncs it and renames it to its place, in one step.
+
+    Raises OSError; what stood there then stands there still.
+    """
+    working = path.with_name(unfinished(path.name))
+    working.write_bytes(content)
+    _sync(working)
+    _sync(path.parent)  # what lies beside it and is spoken of in it is there first
+    working.replace(path)
+    _sync(path.parent)
+
+
+def unfinished(name: str) -> str:
+    """The name of a file that is being written."""
+    return f"{name}.part"
+
+
 def digest(file: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with file.open("rb") as stream:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
 
+from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.alternating import Table, Workers, workers
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.warm import start_of
 
@@ -55,12 +58,11 @@ class ALS(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            if resume is not None:
-                course.start_from(start_of(resume, FactorModel, self.name, self.rank, ratings))
-            for number in range(1, self.n_epochs + 1):
+            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
-                yield Epoch(number, self.n_epochs, model := course.model(), _rmse(model, ratings))
+                state = partial(copied, course.arrays())
+                yield Epoch(number, self.n_epochs, model := course.model(), _rmse(model, ratings), state=state)
 
 
 class _Alternation:
@@ -80,11 +82,25 @@ class _Alternation:
         self.pull = np.full(self.width, trainer.l2, np.float32)
         self.pull[self.rank] = trainer.bias_l2
 
-    def start_from(self, model: FactorModel) -> None:
+    def begin(self, resume: Resume | None) -> int:
+        """Goes on from a snapshot, or starts from a model; how many epochs are done."""
+        if isinstance(resume, Snapshot):
+            done = take_up(resume, self.arrays(), self.trainer.name)
+            self.mean = float(resume.arrays["mean"])
+            return done
+        if resume is not None:
+            self._start_from(start_of(resume, FactorModel, self.trainer.name, self.rank, self.ratings))
+        return 0
+
+    def _start_from(self, model: FactorModel) -> None:
         unit = np.float32(self.unit)
         self.mean = model.mean
         self.sides[0][:, : self.rank], self.sides[1][:, : self.rank] = model.user_vectors / unit, model.item_vectors
         self.sides[0][:, self.rank], self.sides[1][:, self.rank] = model.user_bias / unit, model.item_bias / unit
+
+    def arrays(self) -> dict[str, Array]:
+        """All that epochs change, and the mean."""
+        return {"users": self.sides[0], "items": self.sides[1], "mean": np.array(self.mean)}
 
     def solve(self, side: int) -> None:
         """All rows of one side, with the other held fixed."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.snapshots import copied, take_up
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,17 @@ class Baseline(Trainer):
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         value = ratings.value.astype(np.float64)
         mean = float(value.mean())
-        user_bias, item_bias = np.zeros(len(ratings.users)), np.zeros(len(ratings.items))
-        for sweep in range(1, self.sweeps + 1):
+        user_bias, item_bias, done = np.zeros(len(ratings.users)), np.zeros(len(ratings.items)), 0
+        if isinstance(resume, Snapshot):
+            done = take_up(resume, {"user_bias": user_bias, "item_bias": item_bias}, self.name)
+        for sweep in range(done + 1, self.sweeps + 1):
             item_bias = _biases(ratings.item, value - mean - user_bias[ratings.user], self.item_l2, len(ratings.items))
             user_bias = _biases(ratings.user, value - mean - item_bias[ratings.item], self.user_l2, len(ratings.users))
             error = value - mean - user_bias[ratings.user] - item_bias[ratings.item]
             arrays = user_bias.astype(np.float32), item_bias.astype(np.float32)
             model = BaselineModel(ratings.catalog, ratings.scale, mean, *arrays, self.user_l2)
-            yield Epoch(sweep, self.sweeps, model, float(np.sqrt(np.mean(error**2))))
+            state = partial(copied, {"user_bias": user_bias, "item_bias": item_bias})
+            yield Epoch(sweep, self.sweeps, model, float(np.sqrt(np.mean(error**2))), state=state)
 
 
 def _biases(rows: Rows, residual: Doubles, l2: float, n: int) -> Doubles:

@@ -11,16 +11,18 @@ import numpy as np
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from cofactor.arrays import Floats
+from cofactor.arrays import Array, Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.chain import Chain, Draw
 from cofactor.trainers.gibbs import Prior, Side, Workers
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.threads import cores
 
+PARTS = "mean", "precision"  # of a prior
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs
 
 
@@ -76,7 +78,7 @@ class Bayes(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         if self.time == "day" and ratings.time is None:
             raise BadData("bayes: time is 'day', but the ratings have no times", "leave --time out")
-        if resume is not None:
+        if resume is not None and not isinstance(resume, Snapshot):
             raise BadHyperparameter("bayes cannot start from a model", "train it anew")
         n_threads = self.threads or cores()
         if len(ratings) * (self.rank + 1) ** 2 < WORTH_A_THREAD:
@@ -84,39 +86,19 @@ class Bayes(Trainer):
         threads = ThreadPoolExecutor(n_threads) if n_threads > 1 else nullcontext()
         with threadpool_limits(1, "blas"), threads as pool:
             sampler = _Sampler(self, ratings, Workers(pool, n_threads))
-            kept: list[_Draw] = []
-            stride = 1
-            for number in range(1, self.n_epochs + 1):
-                rmse = sampler.sweep()
+            chain, done = Chain(self.burn_in, self.n_draws), 0
+            if resume is not None:
+                sampler.go_on(chain.go_on(resume, sampler.draw(), sampler.arrays(), self.name), resume)
+                done = resume.number
+            for number in range(done + 1, self.n_epochs + 1):
+                rmse = sampler.sweep(number)
                 draw = sampler.draw()
-                model = partial(sampler.model, _thinned([*kept, draw], self.n_draws))
-                if number > self.burn_in and (number - self.burn_in) % stride == 0:
-                    kept.append(draw)
-                if len(kept) == 2 * self.n_draws:  # the most that is held, however long the chain
-                    kept, stride = kept[1::2], 2 * stride
-                yield Epoch(number, self.n_epochs, model, rmse)
+                model = partial(sampler.model, chain.add(number, draw))
+                yield Epoch(number, self.n_epochs, model, rmse, state=partial(_state, sampler, chain, number, draw))
 
 
-def _thinned(draws: list["_Draw"], n: int) -> list["_Draw"]:
-    """At most n of them, evenly, the last among them."""
-    if len(draws) <= n:
-        return draws
-    return [draws[place] for place in np.linspace(len(draws) - 1, 0, n).round().astype(int)[::-1]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Draw:
-    """What is kept of one sweep, in units."""
-
-    users: Floats  # (n_users, W)
-    items: Floats  # (n_items, W)
-    expected_items: Floats  # (n_items, W)
-    days: Floats | None  # (n_days, W)
-    described_users: Floats  # (n_items of sets + n_user_features, W)
-    described_items: Floats  # (n_item_features, W)
-    user_prior: Prior
-    item_prior: Prior
-    noise: float
+def _state(sampler: "_Sampler", chain: Chain, number: int, draw: Draw) -> dict[str, Array]:
+    return chain.arrays(number, draw) | sampler.arrays()
 
 
 class _Sampler:
@@ -124,7 +106,7 @@ class _Sampler:
 
     def __init__(self, trainer: Bayes, ratings: Ratings, workers: Workers) -> None:
         self.trainer, self.ratings, self.unit = trainer, ratings, unit_of(ratings.scale)
-        self.rng = np.random.default_rng(trainer.seed)
+        rng = np.random.default_rng(trainer.seed)
         self.mean = float(ratings.value.mean(dtype=np.float64))
         value = ((ratings.value - np.float32(self.mean)) / np.float32(self.unit)).astype(np.float32)
         day, self.first_day, n_days = None, None, 0
@@ -138,7 +120,7 @@ class _Sampler:
         self.n_met = len(ratings.users) if trainer.structure == "flip" else 0  # vectors z, which no model needs
         sets = [seen] if trainer.structure != "mf" else [], [csr_array(seen.T)] if trainer.structure == "flip" else []
         shapes = [(len(ratings.users), width), (len(ratings.items), width)]
-        common = trainer.init, self.rng, workers
+        common = trainer.init, rng, workers
         self.users = Side(user, item, day, value, shapes[0], _blocks(sets[0], more[0]), *common)
         self.items = Side(item, user, day, value, shapes[1], _blocks(sets[1], more[1]), *common)
         self.days = None  # about 0, so that a day without ratings adds nothing; the mean of the others would drift off
@@ -147,21 +129,49 @@ class _Sampler:
         self.factor = np.empty((max(n for n, _ in [*shapes, (n_days, 0)]), width, width), np.float32)
         self.alpha = 1.0
 
-    def sweep(self) -> float:
-        """One draw of everything; the RMSE of the draw on the training ratings."""
+    @property
+    def sides(self) -> dict[str, Side]:
+        """By name, in the order in which they are drawn."""
+        sides = {"users": self.users, "days": self.days, "items": self.items}
+        return {name: side for name, side in sides.items() if side is not None}
+
+    def arrays(self) -> dict[str, Array]:
+        """What the next sweep needs of the last, beside its draw."""
+        arrays: dict[str, Array] = {"alpha": np.array(self.alpha), "met": self.items.described[: self.n_met]}
+        for name, side in self.sides.items():
+            for n, prior in enumerate(side.priors):
+                arrays |= {f"{name}.prior.{n}.mean": prior.mean, f"{name}.prior.{n}.precision": prior.precision}
+        return arrays
+
+    def go_on(self, draw: Draw, snapshot: Snapshot) -> None:
+        """As after the sweep of a snapshot, which drew `draw`."""
+        arrays = snapshot.arrays
+        self.alpha = float(arrays["alpha"])
+        for name, side in self.sides.items():
+            side.total[:] = getattr(draw, name)
+            parts = ([arrays[f"{name}.prior.{n}.{part}"] for part in PARTS] for n in range(len(side.priors)))
+            side.priors = [Prior(*part) for part in parts]
+        self.users.described = draw.described_users
+        self.items.described = np.concatenate((arrays["met"], draw.described_items))
+
+    def sweep(self, number: int) -> float:
+        """One draw of everything, by random numbers of its own; the RMSE of the draw on the training ratings."""
         users, items, days = self.users, self.items, self.days
+        rng = np.random.default_rng((self.trainer.seed, number))
+        for side in self.sides.values():
+            side.rng = rng
         users.sweep(items.total, None if days is None else days.total, self.alpha, self.factor)
         if days is not None:
             days.sweep(users.total, items.total, self.alpha, self.factor)
         error = items.sweep(users.total, None if days is None else days.total, self.alpha, self.factor)
         n = len(self.ratings)
-        self.alpha = self.rng.gamma((1 + n) / 2, 2 / (1 + max(error, 0)))
+        self.alpha = rng.gamma((1 + n) / 2, 2 / (1 + max(error, 0)))
         return self.unit * float(np.sqrt(max(error, 0) / n))
 
-    def draw(self) -> _Draw:
+    def draw(self) -> Draw:
         """What is kept of the sweep."""
         users, items, days = self.users, self.items, self.days
-        return _Draw(
+        return Draw(
             users.total.copy(),
             items.total.copy(),
             items.expected.copy(),
@@ -173,7 +183,7 @@ class _Sampler:
             self.unit**2 / self.alpha,
         )
 
-    def model(self, draws: list[_Draw]) -> PosteriorModel:
+    def model(self, draws: list[Draw]) -> PosteriorModel:
         """The draws side by side, in the data's own units."""
         ratings, trainer = self.ratings, self.trainer
         scale = np.append(np.full(trainer.rank, np.sqrt(self.unit)), self.unit).astype(np.float32)
@@ -186,7 +196,7 @@ class _Sampler:
         priors = {
             f"{side}_prior_{part}": np.stack([getattr(getattr(draw, f"{side}_prior"), part) for draw in draws])
             for side in ("user", "item")
-            for part in ("mean", "precision")
+            for part in PARTS
         }
         outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
         rows = 0 if trainer.structure == "mf" else len(ratings.items)
@@ -211,7 +221,7 @@ class _Sampler:
         )
 
 
-def _all(draws: list[_Draw], name: str) -> list[Any]:
+def _all(draws: list[Draw], name: str) -> list[Any]:
     return [getattr(draw, name) for draw in draws]
 
 

@@ -39,7 +39,9 @@ class Judged:
         return -np.inf if self.rmse is None else self.rmse
 
 
-def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3) -> Iterator[Judged]:
+def judged(
+    epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, lowest: float = np.inf, waited: int = 0
+) -> Iterator[Judged]:
     """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
 
     A model that predicts ratings is judged by its RMSE, one that only ranks by its NDCG@10: every validation row is
@@ -48,13 +50,16 @@ def judged(epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 
 
     Without validation ratings every epoch is the best so far and none ends it. So is the only epoch of a closed form
     that only ranks: there is nothing to choose, and no lists are made.
+
+    Of a training that goes on, lowest: the loss of the best of its earlier epochs; waited: how many came after that.
     """
     if patience < 1:
         raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
     wanted = None if validation is None else _Wanted(validation)
-    lowest, waited = float("inf"), 0
+    if waited >= patience:
+        return
     for epoch in epochs:
         if wanted is None or (epoch.model.scale is None and epoch.of == 1):
             yield Judged(epoch, best=True)

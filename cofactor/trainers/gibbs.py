@@ -181,6 +181,17 @@ class Side:
                 self.described[group.here, -1] *= group.biased
 
     @property
+    def priors(self) -> list[Prior]:
+        """Of the own vectors, and of each group of describing ones: what the next draw begins with."""
+        return [self.prior, *(group.prior for group in self.groups)]
+
+    @priors.setter
+    def priors(self, priors: Sequence[Prior]) -> None:
+        self.prior = priors[0]
+        for group, prior in zip(self.groups, priors[1:], strict=True):
+            group.prior = prior
+
+    @property
     def rated(self) -> Array:
         """(n,) whether a row has a rating."""
         return np.diff(self.starts) > 0

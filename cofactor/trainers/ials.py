@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from cofactor.arrays import Floats
+from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
 from cofactor.trainers.alternating import Table, Workers, workers
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.warm import start_of
 
 STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
@@ -69,12 +71,11 @@ class IALS(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            if resume is not None:
-                course.start_from(start_of(resume, ImplicitModel, self.name, self.rank, ratings))
-            for number in range(1, self.n_epochs + 1):
+            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
-                yield Epoch(number, self.n_epochs, course.model(), train_rmse=None)
+                state = partial(copied, course.arrays())
+                yield Epoch(number, self.n_epochs, course.model(), train_rmse=None, state=state)
 
 
 class _Alternation:
@@ -94,11 +95,23 @@ class _Alternation:
             vectors[:, : trainer.rank] = drawn * np.float32(trainer.init / np.sqrt(trainer.rank))
         self.positive = np.ones(len(ratings), np.float32)
 
-    def start_from(self, model: ImplicitModel) -> None:
+    def begin(self, resume: Resume | None) -> int:
+        """Goes on from a snapshot, or starts from a model; how many epochs are done."""
+        if isinstance(resume, Snapshot):
+            return take_up(resume, self.arrays(), self.trainer.name)
+        if resume is not None:
+            self._start_from(start_of(resume, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
+        return 0
+
+    def _start_from(self, model: ImplicitModel) -> None:
         for vectors, table, learned in zip(
             self.sides, self.tables, (model.user_vectors, model.item_vectors), strict=True
         ):
             vectors[:, : self.trainer.rank] = learned * (table.counts > 0)[:, None]  # not the mean for the cold
+
+    def arrays(self) -> dict[str, Array]:
+        """All that epochs change."""
+        return {"users": self.sides[0], "items": self.sides[1]}
 
     def solve(self, side: int) -> None:
         """All rows of one side, with the other held fixed."""

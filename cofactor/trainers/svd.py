@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,8 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.threads import cores
 from cofactor.trainers.warm import start_of
 
@@ -68,19 +70,26 @@ class SVD(Trainer):
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
-        start = self._first_vectors(ratings) if resume is None else self._continue(ratings, resume)
-        descent = _Descent(self, ratings, *start)
+        descent, done = self._begun(ratings, resume)
         n_threads = min(self.threads or cores(), descent.grid)
         if len(ratings) * self.rank < WORTH_A_THREAD:
             n_threads = 1
         with ThreadPoolExecutor(n_threads) as pool:
-            for number in range(1, self.n_epochs + 1):
+            for number in range(done + 1, self.n_epochs + 1):
                 rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
                 rmse = descent.learn(rate, pool, n_threads)
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
                     raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-                yield Epoch(number, self.n_epochs, descent.model(), rmse, rate)
+                state = partial(copied, descent.arrays())
+                yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, state=state)
+
+    def _begun(self, ratings: Ratings, resume: Resume | None) -> tuple["_Descent", int]:
+        """A training, and how many epochs of it are done."""
+        if resume is not None and not isinstance(resume, Snapshot):
+            return _Descent(self, ratings, *self._start(ratings, resume)), 0
+        descent = _Descent(self, ratings, *self._first_vectors(ratings))
+        return descent, 0 if resume is None else descent.go_on(resume)
 
     def _first_vectors(self, ratings: Ratings) -> tuple[float, Floats, Floats, Floats, Floats]:
         rng = np.random.default_rng(self.seed)
@@ -91,7 +100,7 @@ class SVD(Trainer):
         mean = float(ratings.value.mean(dtype=np.float64))
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
-    def _continue(self, ratings: Ratings, resume: Resume) -> tuple[float, Floats, Floats, Floats, Floats]:
+    def _start(self, ratings: Ratings, resume: Resume) -> tuple[float, Floats, Floats, Floats, Floats]:
         start = start_of(resume, FactorModel, self.name, self.rank, ratings)
         return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
@@ -123,6 +132,17 @@ class _Descent:
             vectors[place, : trainer.rank] = x
             bias[place] = one
         self.squared_errors = np.zeros(self.grid**2)
+
+    def arrays(self) -> dict[str, Array]:
+        """All that epochs change, and the mean."""
+        names = "user_vectors", "item_vectors", "user_bias", "item_bias"
+        return dict(zip(names, (*self.vectors, *self.biases), strict=True)) | {"mean": np.array(self.mean)}
+
+    def go_on(self, snapshot: Snapshot) -> int:
+        """As after the epoch whose number is returned."""
+        done = take_up(snapshot, self.arrays(), self.trainer.name)
+        self.mean = float(snapshot.arrays["mean"])
+        return done
 
     def learn(self, learning_rate: float, pool: ThreadPoolExecutor, n_threads: int) -> float:
         """One pass over all blocks; returns the RMSE of predicting each rating just before learning it."""

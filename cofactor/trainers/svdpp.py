@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from cofactor.arrays import Floats, Rows
+from cofactor.arrays import Array, Floats, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.warm import start_of
 
@@ -66,17 +68,14 @@ class SVDPP(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         rng = np.random.default_rng(self.seed)
         descent = _Descent(self, ratings, rng)
-        if resume is None:
-            descent.begin(rng)
-        else:
-            descent.go_on(resume)
-        for number in range(1, self.n_epochs + 1):
+        for number in range(descent.begin(resume, rng) + 1, self.n_epochs + 1):
             rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
-            rmse = descent.learn(rate, rng.permutation(len(ratings.users)).astype(np.int32))
+            order = np.random.default_rng((self.seed, number)).permutation(len(ratings.users))
+            rmse = descent.learn(rate, order.astype(np.int32))
             if not np.isfinite(rmse):
                 message = f"{self.name}: the errors grew without bound in epoch {number}"
                 raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-            yield Epoch(number, self.n_epochs, descent.model(), rmse, rate)
+            yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, state=partial(copied, descent.arrays()))
 
     def most_pooled(self, ratings: Ratings) -> int:
         """How many ratings of a user are pooled at most: here all."""
@@ -106,7 +105,24 @@ class _Descent:
         self.values = history.data[shuffled] / self.unit
         self.slowed = [(1 / np.sqrt(1 + trainer.damping * n)).astype(np.float32) for n in self.rated]
 
-    def begin(self, rng: np.random.Generator) -> None:
+    def begin(self, resume: Resume | None, rng: np.random.Generator) -> int:
+        """Goes on from a snapshot, or starts from a model or first vectors; how many epochs are done."""
+        if resume is not None and not isinstance(resume, Snapshot):
+            self._start_from(resume)
+            return 0
+        self._draw(rng)
+        if resume is None:
+            return 0
+        done = take_up(resume, self.arrays(), self.trainer.name)
+        self.mean = float(resume.arrays["mean"])
+        return done
+
+    def arrays(self) -> dict[str, Array]:
+        """All that epochs change, and the mean."""
+        names = "user_vectors", "item_vectors", "set_vectors", "user_bias", "item_bias"
+        return dict(zip(names, (*self.vectors, *self.biases), strict=True)) | {"mean": np.array(self.mean)}
+
+    def _draw(self, rng: np.random.Generator) -> None:
         """First vectors, drawn at random; zeros for users and items without ratings."""
         rank = self.trainer.rank
         self.mean = float(self.ratings.value.mean(dtype=np.float64))
@@ -117,7 +133,7 @@ class _Descent:
             vectors[rated == 0] = 0
         self.vectors = [p, q, np.zeros_like(q)]
 
-    def go_on(self, resume: Resume) -> None:
+    def _start_from(self, resume: Resume) -> None:
         """The vectors of a model of the same split, and from its users' vectors what is not pooled."""
         start = start_of(resume, FactorModel, self.trainer.name, self.trainer.rank, self.ratings)
         self.mean = start.mean
