@@ -111,7 +111,7 @@ def test_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     users = np.arange(300, dtype=np.int32)
     whole = model.scores(users)
     for cells in (16, 16 * 7, 16 * 200):
-        monkeypatch.setattr("cofactor.models.network.CACHED_CELLS", cells)
+        monkeypatch.setattr("cofactor.models.halves.CACHED_CELLS", cells)
         monkeypatch.setattr("cofactor.models.vectors.CACHED_CELLS", cells)
         np.testing.assert_allclose(model.scores(users[:50]), whole[:50], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(model.pair_scores(users[:50], users[:50]), whole[users[:50], users[:50]], atol=1e-5)

@@ -12,10 +12,11 @@ from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.factor import of_like_length
 from cofactor.models.gaussian import moments
-from cofactor.models.layers import ACTIVATIONS, SLOPES, Layers
+from cofactor.models.halves import Halves
+from cofactor.models.layers import Layers
 from cofactor.models.newton import CurvedRegressions
 from cofactor.models.ranking import NEVER
-from cofactor.models.vectors import CACHED_CELLS, VectorModel, cached
+from cofactor.models.vectors import VectorModel
 
 LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
 FEW = 10  # ratings of a user whose vectors say half as much of the others' as those of a user with very many
@@ -81,9 +82,9 @@ class NetworkModel(VectorModel):
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores = super().pair_scores(users, items)
         if len(users) < len(self.user_bias):  # fewer pairs than users
-            scores += self._deep(self.deep_user_vectors[users], np.arange(len(users)), items)
+            scores += self._halves.pairs(self.deep_user_vectors[users], np.arange(len(users)), items)
         else:
-            scores += self._deep(self.deep_user_vectors, users, items)
+            scores += self._halves.pairs(self.deep_user_vectors, users, items)
         return scores
 
     @property
@@ -92,7 +93,7 @@ class NetworkModel(VectorModel):
         bias, y = self._unknown_item
         mean_bias, _, mean_x = self._mean_user
         b, x = np.append(self.user_bias, mean_bias), np.vstack((self.deep_user_vectors, mean_x))
-        return np.float32(self.mean) + bias + b + self._deep_beside(x, y)
+        return np.float32(self.mean) + bias + b + _beside(self.deep, x, y)
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) correlation of the items' scores over users as the prior has them, their biases left out, by the
@@ -135,16 +136,8 @@ class NetworkModel(VectorModel):
     def _scores(self, bias: Floats, vectors: Floats) -> Floats:
         """(m, n_items) of (m,) biases and (m, rank + deep_rank) vectors [p; x] of users."""
         rank = self.user_vectors.shape[1]
-        scores, users = super()._scores(bias, vectors[:, :rank]), self._user_part(vectors[:, rank:]).T
-        width, n_items = self._item_columns.shape
-        at_a_time = max(1, CACHED_CELLS // width)
-        users_at_a_time = max(1, at_a_time // n_items)
-        for first in range(0, len(scores), users_at_a_time):
-            here = slice(first, first + users_at_a_time)
-            for start in range(0, n_items, at_a_time):
-                block = slice(start, start + at_a_time)
-                hidden = self._item_columns[:, None, block] + users[:, here, None]
-                scores[here, block] += self._behind(hidden.reshape(width, -1)).reshape(hidden.shape[1:])
+        scores = super()._scores(bias, vectors[:, :rank])
+        self._halves.add_to(scores, vectors[:, rank:])
         return scores
 
     def personal(self, weights: Doubles, items: Rows) -> Doubles:
@@ -153,7 +146,7 @@ class NetworkModel(VectorModel):
         which = np.repeat(np.arange(len(items)), items.shape[1])
         scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
         scores += bias[:, None]
-        scores += self._deep(x, which, items.ravel()).reshape(items.shape)
+        scores += self._halves.pairs(x, which, items.ravel()).reshape(items.shape)
         return scores
 
     def tangents(self, weights: Doubles, items: Rows) -> tuple[Doubles, Doubles]:
@@ -163,7 +156,7 @@ class NetworkModel(VectorModel):
         gradients = np.ones((*items.shape, weights.shape[1]))
         _, of_p, of_x = self._parts(gradients)
         of_p[:] = self.item_vectors[items]
-        deep, slopes = self._deep_slopes(x, which, items.ravel())
+        deep, slopes = self._halves.slopes(x, which, items.ravel())
         of_x[:] = slopes.reshape(of_x.shape)
         scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
         scores += bias[:, None]
@@ -175,66 +168,9 @@ class NetworkModel(VectorModel):
         rank = self.user_vectors.shape[1]
         return weights[..., 0], weights[..., 1 : 1 + rank], weights[..., 1 + rank :]
 
-    def _deep(self, x: Floats, which: Array, items: Rows) -> Floats:
-        """(n,) f of (n,) items and, of (m, deep_rank) vectors, those `which` says."""
-        parts, values = self._user_part(x), np.empty(len(items), dtype=np.float32)
-        for here in cached(len(items), parts.shape[1]):
-            hidden = parts[which[here]]
-            hidden += self._item_rows[items[here]]
-            values[here] = self._behind(np.ascontiguousarray(hidden.T))
-        return values
-
-    def _deep_slopes(self, x: Floats, which: Array, items: Rows) -> tuple[Floats, Floats]:
-        """The same, and (n, deep_rank) its gradient with respect to x."""
-        parts, values = self._user_part(x), np.empty(len(items), dtype=np.float32)
-        gradients = np.empty((len(items), x.shape[1]), dtype=np.float32)
-        weight, activation = self.deep.weights[0][:, : x.shape[1]], self.deep.activations[0]
-        for here in cached(len(items), parts.shape[1]):
-            hidden = parts[which[here]]
-            hidden += self._item_rows[items[here]]
-            ACTIVATIONS[activation](hidden)
-            values[here], gradient = self._rest.gradient(hidden)
-            gradient *= SLOPES[activation](hidden)
-            np.matmul(gradient, weight, out=gradients[here])
-        return values, gradients
-
-    def _deep_beside(self, x: Floats, y: Floats) -> Floats:
-        """(m,) f of (m, deep_rank) users' vectors beside one item's."""
-        values, part = np.empty(len(x), dtype=np.float32), self._item_part(y[None])
-        for here in cached(len(x), part.shape[1]):
-            values[here] = self._behind(np.ascontiguousarray((self._user_part(x[here]) + part).T))
-        return values
-
-    def _behind(self, hidden: Floats) -> Floats:
-        """(m,) f of (width, m) sums of both parts of the first layer, which are used up."""
-        ACTIVATIONS[self.deep.activations[0]](hidden)
-        values: Floats = self._rest.of_columns(hidden)[0]
-        return values
-
-    def _user_part(self, x: Floats) -> Floats:
-        """(m, width) Wᵘ x."""
-        part: Floats = x @ self.deep.weights[0][:, : x.shape[1]].T
-        return part
-
-    def _item_part(self, y: Floats) -> Floats:
-        """(m, width) Wⁱ y + c."""
-        part: Floats = y @ self.deep.weights[0][:, y.shape[1] :].T
-        part += self.deep.biases[0]
-        return part
-
     @cached_property
-    def _rest(self) -> Layers:
-        return self.deep.after(1)
-
-    @cached_property
-    def _item_rows(self) -> Floats:
-        """(n_items, width), for pairs;"""
-        return self._item_part(self.deep_item_vectors)
-
-    @cached_property
-    def _item_columns(self) -> Floats:
-        """(width, n_items), for all items of a user: nearly twice as fast."""
-        return np.ascontiguousarray(self._item_rows.T)
+    def _halves(self) -> Halves:
+        return Halves(self.deep, self.deep_item_vectors)
 
     @cached_property
     def _prior(self) -> tuple[Doubles, Doubles]:
@@ -262,16 +198,21 @@ class NetworkModel(VectorModel):
         counts = self.catalog.item_counts
         y = (counts @ self.deep_item_vectors / max(1, counts.sum())).astype(np.float32)
         bias, _, x = self._mean_user
-        return -(bias + self._deep_beside(x[None], y)[0]), y
+        return -(bias + _beside(self.deep, x[None], y)[0]), y
 
     @cached_property
     def _leanings(self) -> Floats:
         """(n_items, W - 1) the gradients of the scores with respect to p and x, in units of their spread."""
         every = np.arange(len(self.item_bias), dtype=np.int32)
-        _, slopes = self._deep_slopes(self._mean_user[2][None], np.zeros_like(every), every)
+        _, slopes = self._halves.slopes(self._mean_user[2][None], np.zeros_like(every), every)
         spread = np.linalg.cholesky(self._prior[1][1:, 1:]).astype(np.float32)
         leanings: Floats = np.hstack((self.item_vectors, slopes)) @ spread
         return leanings
+
+
+def _beside(layers: Layers, x: Floats, y: Floats) -> Floats:
+    """(m,) f of (m, deep_rank) users' vectors beside one item's."""
+    return Halves(layers, y[None]).pairs(x, np.arange(len(x)), np.zeros(len(x), dtype=np.int32))
 
 
 @dataclass(frozen=True, eq=False)
