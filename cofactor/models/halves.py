@@ -1,13 +1,28 @@
 """A network over a user's numbers and then an item's, computed fast: the items' half of the first layer only once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.models.layers import ACTIVATIONS, SLOPES, Layers
 from cofactor.models.vectors import CACHED_CELLS, cached
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps the BLAS to one thread."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # searching for them takes milliseconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,12 +30,14 @@ class Halves:
     """f([x; y_i]) of layers f, of which the first is W [x; y] + c = Wᵘ x + (Wⁱ y + c), the last of one number.
 
     Memory, over the arrays: `width`, which is that of the first layer, twice for each item, and blocks of it that stay
-    in the cache.
+    in the cache. These are too small to share among threads of the BLAS: on a busy machine they took thirty times as
+    long together as one of them alone.
     """
 
     layers: Layers
     items: Floats  # (n_items, n) y
 
+    @one_thread()
     def add_to(self, scores: Floats, x: Floats) -> None:
         """Adds f of (m, k) numbers of users with every item to (m, n_items) scores."""
         users, items = self._users(x).T, self._columns
@@ -34,6 +51,7 @@ class Halves:
                 hidden = items[:, None, there] + users[:, here, None]
                 scores[here, there] += self._behind(hidden.reshape(width, -1)).reshape(hidden.shape[1:])
 
+    @one_thread()
     def pairs(self, x: Floats, which: Array, items: Rows) -> Floats:
         """(n,) f of (n,) items and, of (m, k) numbers of users, the rows that (n,) `which` says."""
         users, values = self._users(x), np.empty(len(items), dtype=np.float32)
@@ -42,6 +60,7 @@ class Halves:
             values[here] = self._behind(np.ascontiguousarray(hidden.T))
         return values
 
+    @one_thread()
     def slopes(self, x: Floats, which: Array, items: Rows) -> tuple[Floats, Floats]:
         """The same, and (n, k) its gradient with respect to x."""
         users, values = self._users(x), np.empty(len(items), dtype=np.float32)

@@ -12,7 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.factor import of_like_length
 from cofactor.models.gaussian import moments
-from cofactor.models.halves import Halves
+from cofactor.models.halves import Halves, one_thread
 from cofactor.models.layers import Layers
 from cofactor.models.newton import CurvedRegressions
 from cofactor.models.ranking import NEVER
@@ -106,6 +106,7 @@ class NetworkModel(VectorModel):
 
     # Users given by a history
 
+    @one_thread()
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank + deep_rank) vectors [p; x] of users given by (m, n_items) histories."""
         weights = np.tile(self._prior_mean, (histories.shape[0], 1))

@@ -17,9 +17,9 @@ import numpy as np
 from cofactor.arrays import Array, Doubles
 from cofactor.models.gaussian import expected, expected_without_each
 
-STEPS = 8  # at most
+STEPS = 6  # at most: held-out ratings were predicted as well after two
 SHARES = (1.0, 0.5, 0.25, 0.0625)  # of a step, until one helps
-GAIN = 2e-4  # what a step has to lower the sum by so that another follows; a change of 1 would mean something
+GAIN = 0.01  # what a step has to lower the sum by so that another follows; a change of 1 would mean something
 
 
 @dataclass(frozen=True, eq=False)
