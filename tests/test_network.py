@@ -72,8 +72,8 @@ def in_pytorch(model: NetworkModel, users: np.ndarray, items: np.ndarray) -> np.
     for weight, bias, activation in zip(model.deep.weights, model.deep.biases, model.deep.activations, strict=True):
         linear = torch.nn.Linear(weight.shape[1], weight.shape[0])
         with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weight))
-            linear.bias.copy_(torch.from_numpy(bias))
+            linear.weight.copy_(torch.tensor(weight))
+            linear.bias.copy_(torch.tensor(bias))
         modules += [linear, other[activation]()]
     b, c, p, q, x, y = (
         torch.from_numpy(np.array(array))[rows]
@@ -125,7 +125,7 @@ def test_gradients_are_those_of_pytorch(activation: str) -> None:
     function |= {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
     out = there
     for weight, bias, one in zip(deep.weights, deep.biases, deep.activations, strict=True):
-        out = function[one](out @ torch.from_numpy(weight).T + torch.from_numpy(bias))
+        out = function[one](out @ torch.tensor(weight).T + torch.tensor(bias))
     out[:, 0].sum().backward()
     values, gradients = deep.gradient(x)
     np.testing.assert_allclose(values, out[:, 0].detach().numpy(), rtol=1e-5, atol=1e-5)

@@ -43,6 +43,11 @@ class Layers:
                     f"layer {number} has the activation {activation!r}", f"known: {', '.join(ACTIVATIONS)}"
                 )
             width = len(weight)
+        for name in ("weights", "biases"):
+            views = tuple(array.view() for array in getattr(self, name))
+            for view in views:
+                view.flags.writeable = False
+            object.__setattr__(self, name, views)
 
     def __len__(self) -> int:
         return len(self.weights)
