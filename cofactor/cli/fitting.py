@@ -17,7 +17,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
 from cofactor.models.base import Model
 from cofactor.tracking import track
-from cofactor.trainers.base import Trainer
+from cofactor.trainers.base import Resume, Trainer
 from cofactor.trainers.early import Judged, judged
 
 
@@ -76,9 +76,16 @@ class Course:
 
 
 def fit(
-    trainer: Trainer, split: Split, console: Console, *, patience: int, log: Path | None = None, refit: bool = False
+    trainer: Trainer,
+    split: Split,
+    console: Console,
+    *,
+    patience: int,
+    log: Path | None = None,
+    refit: bool = False,
+    start: Resume | None = None,
 ) -> Fitted:
-    """Trains on the train part and chooses the epoch on the validation part.
+    """Trains on the train part, from `start` on where there is one, and chooses the epoch on the validation part.
 
     `refit`: then trains once more, on both parts, for as many epochs. An interrupted training is not refitted, and an
     interrupted refit leaves the model that was there before it.
@@ -86,10 +93,10 @@ def fit(
     started = time.perf_counter()
     validation = split.validation if len(split.validation) else None
     course = Course(console)
-    best = course.run(judged(trainer.epochs(split.train), validation, patience), log, trainer.name)
+    best = course.run(judged(trainer.epochs(split.train, start), validation, patience), log, trainer.name)
     model, interrupted, refitted = best.model, course.interrupted, False
     if refit and validation is not None and not interrupted:
-        both = judged(islice(trainer.epochs(joined(split.train, validation)), best.epoch.number), None)
+        both = judged(islice(trainer.epochs(joined(split.train, validation), start), best.epoch.number), None)
         again = Course(console)
         last = again.run(both, None, f"{trainer.name}, refitting")
         interrupted = again.interrupted

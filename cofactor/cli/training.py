@@ -13,6 +13,7 @@ from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
 from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.screen import messages, print_json, waiting
+from cofactor.cli.starting import Starting
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.trainers.base import Trainer
@@ -26,6 +27,7 @@ def train(
     out: Path,
     patience: int,
     refit: bool,
+    starting: Starting,
     log: Path | None,
     as_json: bool,
     quiet: bool,
@@ -34,19 +36,20 @@ def train(
     console = messages(quiet)
     split, made_with = open_split(source, recipe, console)
     check_place(out)
-    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit)
+    start, started_from = starting.models(split), starting.notes()
+    fitted = fit(trainer, split, console, patience=patience, log=log, refit=refit, start=start)
     try:
         with waiting(console, "measuring"):
             report = evaluate(fitted.model, split.test)
     except KeyboardInterrupt:
-        _save(trainer, fitted, source, made_with, split, {}, out)
+        _save(trainer, fitted, source, made_with, split, {}, out, started_from)
         console.print("interrupted while measuring: the model is saved without its figures", style="yellow")
         _next_steps(console, fitted, out, source)
         return
     with waiting(console, "saving"):
-        _save(trainer, fitted, source, made_with, split, report.metrics, out)
+        _save(trainer, fitted, source, made_with, split, report.metrics, out, started_from)
     if as_json:
-        print_json(document(trainer, fitted, report, split, out))
+        print_json(document(trainer, fitted, report, split, out) | {"started_from": started_from})
     else:
         print_summary(report)
     _next_steps(console, fitted, out, source)
@@ -60,6 +63,7 @@ def _save(
     split: Split,
     metrics: Mapping[str, float],
     out: Path,
+    started_from: Mapping[str, Any],
 ) -> None:
     save(
         fitted.model,
@@ -73,6 +77,7 @@ def _save(
         best_epoch=fitted.best_epoch,
         fit_seconds=round(fitted.seconds, 3),
         refitted=fitted.refitted,
+        started_from=started_from,
     )
 
 

@@ -47,6 +47,7 @@ class LatentFactor(Trainer):
     """
 
     name: ClassVar[str] = "latent-factor"
+    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Rank = 64
     n_epochs: Epochs = 20
@@ -75,6 +76,7 @@ class Deep(Trainer):
     """
 
     name: ClassVar[str] = "deep"
+    start: ClassVar[str | None] = "a model of the same trainer with the same layers"
 
     deep_rank: DeepRank = 32
     layers: LayerWidths = "64,32,16,8"
@@ -109,6 +111,7 @@ class Ensemble(Trainer):
     """
 
     name: ClassVar[str] = "ensemble"
+    start: ClassVar[str | None] = "a model of the same trainer with the same widths and layers"
     starts: ClassVar[Mapping[str, str]] = STARTS
 
     rank: Rank = 64
