@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -275,3 +276,20 @@ def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
     other = replace(model, **changed)
     with pytest.raises(BadArtifact, match=said):
         NetworkModel.of_arrays(other.catalog, other.scale, other.arrays())
+
+
+def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real_data: Path) -> None:
+    from cofactor.data.split import movielens_split
+    from cofactor.trainers.network import Ensemble
+
+    parts = movielens_split(real_data / "ml-100k", "u1")
+    settings = {"rank": 8, "deep_rank": 8, "layers": "16,8", "n_epochs": 5}
+    model = Ensemble(**settings).fit(parts.train)
+    user, item, truth = parts.validation.user, parts.validation.item, parts.validation.value
+    folded = model.clip(model.scores_from(parts.train.by_user()))[user, item]
+    assert rmse(folded, truth) < rmse(model.predict(user, item), truth) + 0.01
+    counts = model.catalog.user_counts
+    short = int(np.argmin(np.where(counts < 20, counts.max(), counts)))
+    history, items = parts.train.by_user()[[short]], np.arange(30, dtype=np.int32)
+    fast, slow = model.effects(history, items), super(NetworkModel, model).effects(history, items)
+    assert np.corrcoef(fast.ravel(), slow.ravel())[0, 1] > 0.85

@@ -116,8 +116,9 @@ class NetworkModel(VectorModel):
         return np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:])
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but each rating is left out by one step from the weights of the whole history (see
-        `CurvedRegressions.without_each`): solved afresh from the prior's mean, a curve may end in another valley."""
+        """As in `Model.effects`, to first order: each rating is left out by one step from the weights of the whole
+        history (see `CurvedRegressions.without_each`). Solved afresh, the steps may end on another piece of the curve,
+        and that alone moves a score by more than one rating among a hundred does."""
         if history.nnz < 2:
             return super().effects(history, items)
         inside = np.ones((1, history.nnz), dtype=bool)
