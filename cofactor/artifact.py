@@ -38,6 +38,7 @@ from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.models.filter import FilterModel
 from cofactor.models.implicit import ImplicitModel
+from cofactor.models.network import NetworkModel
 from cofactor.models.pooled import PooledFactorModel, PooledModel
 from cofactor.models.posterior import PosteriorModel
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
@@ -294,5 +295,6 @@ KINDS: dict[str, type[Model]] = {
         SimilarityModel,
         NeighbourModel,
         FilterModel,
+        NetworkModel,
     )
 }

@@ -21,7 +21,7 @@ def test_the_same_as_pytorch(activation: str) -> None:
     x = np.random.default_rng(1).normal(scale=3, size=(50, 5)).astype(np.float32)
     function = {"linear": torch.nn.Identity(), "relu": torch.relu, "selu": torch.selu}
     function |= {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
-    (w, v), (b, c) = (tuple(map(torch.from_numpy, arrays)) for arrays in (layers.weights, layers.biases))
+    (w, v), (b, c) = (tuple(torch.from_numpy(a.copy()) for a in arrays) for arrays in (layers.weights, layers.biases))
     expected = function[activation](torch.from_numpy(x) @ w.T + b) @ v.T + c
     before = x.copy()
     np.testing.assert_allclose(layers(x), expected.numpy(), rtol=1e-5, atol=1e-5)

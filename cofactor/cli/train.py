@@ -11,6 +11,7 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.data import Source, SplitRecipe, reading_options
 from cofactor.cli.screen import as_json, quietly
+from cofactor.cli.starting import Starting, start_options
 from cofactor.cli.tracking import Tracking, tracking_options
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _command(trainer: "type[Trainer]") -> click.Command:
             chosen["seed"] = options["seed"]
         source = Source.of(data, options)
         recipe = recipe_of(options)
-        train(trainer.of(**chosen), source, recipe, tracking=Tracking.of(options), **options)
+        starting = Starting.of(trainer, options)
+        train(trainer.of(**chosen), source, recipe, starting=starting, tracking=Tracking.of(options), **options)
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
@@ -104,6 +106,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
     )
     made.tuned = tuple(p.name for p in tuned)
     made.params[:0] = [_option(p) for p in tuned]
+    made.params += start_options(trainer)
     return made
 
 

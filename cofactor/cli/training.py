@@ -14,6 +14,7 @@ from cofactor.cli.fitting import Fitted, fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.resuming import keeper, run_of
 from cofactor.cli.screen import messages, print_json, waiting
+from cofactor.cli.starting import Starting
 from cofactor.cli.tracking import Tracking
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
@@ -28,6 +29,7 @@ def train(
     out: Path,
     patience: int,
     refit: bool,
+    starting: Starting,
     tracking: Tracking,
     checkpoint: Path | None,
     resume: bool,
@@ -40,21 +42,23 @@ def train(
     console = messages(quiet)
     split, made_with = open_split(source, recipe, console)
     check_place(out)
-    kept = keeper(trainer, split, console, patience=patience, folder=checkpoint, resume=resume)
+    start, started_from = starting.models(split), starting.notes()
+    digests = {name: one["manifest_sha256"] for name, one in started_from.items()}
+    kept = keeper(trainer, split, console, patience=patience, folder=checkpoint, resume=resume, **digests)
     sinks = tracking.sinks(trainer, source.name, run_of(kept))
-    fitted = fit(kept, split, console, *sinks, patience=patience, refit=refit)
+    fitted = fit(kept, split, console, *sinks, patience=patience, refit=refit, start=start)
     try:
         with waiting(console, "measuring"):
             report = evaluate(fitted.model, split.test)
     except KeyboardInterrupt:
-        _save(trainer, fitted, source, made_with, split, {}, out)
+        _save(trainer, fitted, source, made_with, split, {}, out, started_from)
         console.print("interrupted while measuring: the model is saved without its figures", style="yellow")
         _next_steps(console, fitted, out, source)
         return
     with waiting(console, "saving"):
-        _save(trainer, fitted, source, made_with, split, report.metrics, out)
+        _save(trainer, fitted, source, made_with, split, report.metrics, out, started_from)
     if as_json:
-        print_json(document(trainer, fitted, report, split, out))
+        print_json(document(trainer, fitted, report, split, out) | {"started_from": started_from})
     else:
         print_summary(report)
     _next_steps(console, fitted, out, source)
@@ -68,6 +72,7 @@ def _save(
     split: Split,
     metrics: Mapping[str, float],
     out: Path,
+    started_from: Mapping[str, Any],
 ) -> None:
     save(
         fitted.model,
@@ -81,6 +86,7 @@ def _save(
         best_epoch=fitted.best_epoch,
         fit_seconds=round(fitted.seconds, 3),
         refitted=fitted.refitted,
+        started_from=started_from,
     )
 
 

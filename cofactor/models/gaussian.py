@@ -5,9 +5,14 @@
 C. M. Bishop, "Pattern Recognition and Machine Learning", 2006, equations 3.50 and 3.51.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from cofactor.arrays import Array, Doubles
+from cofactor.arrays import Array, Doubles, Floats
+
+ROWS_AT_A_TIME = 1 << 14  # whose moments are summed together
+LEAST_VARIANCE = 1e-8  # of a weight that is the same in all rows
 
 
 def expected(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
@@ -36,3 +41,26 @@ def expected_without_each(
     share = np.vecdot(design, given) / (noise - np.vecdot(design, leverage))
     without: Doubles = given + leverage * share[:, None]
     return without
+
+
+def moments(columns: Sequence[Floats], weights: Doubles) -> tuple[Doubles, Doubles]:
+    """(W,) mean and (W, W) covariance of n rows of (n,) weights, which lie in (n, …) arrays beside each other.
+
+    As if W rows more had been seen whose numbers vary as much, but independently: no direction is without variance.
+    """
+    n = len(weights)
+    total = max(float(weights.sum()), 1e-12)
+
+    def rows(start: int) -> tuple[Doubles, Doubles]:
+        here = slice(start, start + ROWS_AT_A_TIME)
+        return np.column_stack([one[here] for one in columns]).astype(np.float64), weights[here]
+
+    mean: Doubles = np.sum([w @ x for x, w in map(rows, range(0, n, ROWS_AT_A_TIME))], axis=0) / total
+    scatter = np.zeros((len(mean), len(mean)))
+    for x, w in map(rows, range(0, n, ROWS_AT_A_TIME)):
+        x -= mean
+        scatter += (x * w[:, None]).T @ x
+    variances = np.maximum(np.diag(scatter) / total, LEAST_VARIANCE)
+    covariance: Doubles = (scatter + len(mean) * np.diag(variances)) / (total + len(mean))
+    covariance[np.diag_indices(len(mean))] = variances
+    return mean, covariance

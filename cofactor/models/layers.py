@@ -43,6 +43,11 @@ class Layers:
                     f"layer {number} has the activation {activation!r}", f"known: {', '.join(ACTIVATIONS)}"
                 )
             width = len(weight)
+        for name in ("weights", "biases"):
+            views = tuple(array.view() for array in getattr(self, name))
+            for view in views:
+                view.flags.writeable = False
+            object.__setattr__(self, name, views)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -54,6 +59,30 @@ class Layers:
             x += bias
             ACTIVATIONS[activation](x)
         return x
+
+    def of_columns(self, x: Floats) -> Floats:
+        """(n_out, m) of the last layer for (n_in, m) numbers: the faster form for many short columns, whose biases are
+        added along the longer side."""
+        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
+            x = weight @ x
+            x += bias[:, None]
+            ACTIVATIONS[activation](x)
+        return x
+
+    def gradient(self, x: Floats) -> tuple[Floats, Floats]:
+        """(m,) the first number of the last layer for (m, n_in) numbers, and (m, n_in) its gradient, by
+        back-propagation; the slope of a relu at 0 is 0."""
+        outputs = [x]
+        for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
+            outputs.append(outputs[-1] @ weight.T)
+            outputs[-1] += bias
+            ACTIVATIONS[activation](outputs[-1])
+        values, gradient = outputs[-1][:, 0].copy(), np.zeros_like(outputs[-1])
+        gradient[:, 0] = 1
+        for weight, activation in zip(reversed(self.weights), reversed(self.activations), strict=True):
+            gradient *= SLOPES[activation](outputs.pop())
+            gradient = gradient @ weight
+        return values, gradient
 
     def after(self, n: int) -> "Layers":
         """The layers behind the first n."""
@@ -119,4 +148,12 @@ ACTIVATIONS: Mapping[str, Callable[[Floats], None]] = {  # in place; saved model
     "selu": _selu,
     "sigmoid": _sigmoid,
     "tanh": _tanh,
+}
+
+SLOPES: Mapping[str, Callable[[Floats], Floats | np.float32]] = {  # of an activation, by its output
+    "linear": lambda y: np.float32(1),
+    "relu": lambda y: (y > 0).astype(np.float32),
+    "selu": lambda y: np.where(y > 0, np.float32(SELU_SCALE), y + np.float32(SELU_SCALE * SELU_ALPHA)),
+    "sigmoid": lambda y: y * (1 - y),
+    "tanh": lambda y: 1 - y * y,
 }

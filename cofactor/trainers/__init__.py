@@ -8,11 +8,17 @@ from cofactor.trainers.ease import EASE
 from cofactor.trainers.filter import Filter
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.knn import KNN
+from cofactor.trainers.network import Deep, Ensemble, LatentFactor, Network
 from cofactor.trainers.nsvd import NSVD
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.trainers.svdpp import SVDPP
 
 TRAINERS: dict[str, type[Trainer]] = {
-    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes, IALS, EASE, KNN, Filter)
+    one.name: one
+    for one in (
+        *(Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes),
+        *(LatentFactor, Deep, Ensemble, Network),
+        *(IALS, EASE, KNN, Filter),
+    )
 }

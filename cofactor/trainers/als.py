@@ -40,6 +40,7 @@ class ALS(Trainer):
     """
 
     name: ClassVar[str] = "als"
+    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=1024), Search(8, 128, log=True)] = 32
     n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 30, log=True)] = 15

@@ -86,7 +86,8 @@ class Trainer(ABC):
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False where every user's list has the same order
-    starts: ClassVar[Mapping[str, str]] = {}  # names of models that training may start from, and what each is for
+    start: ClassVar[str | None] = None  # what a whole model is that training may start from; None where it cannot
+    starts: ClassVar[Mapping[str, str]] = {}  # names of parts that it may start from, and what model each takes
 
     @abstractmethod
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:

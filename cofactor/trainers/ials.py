@@ -48,6 +48,7 @@ class IALS(Trainer):
     """
 
     name: ClassVar[str] = "ials"
+    start: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(16, 512, log=True)] = 64
     n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(3, 20, log=True)] = 8

@@ -48,6 +48,7 @@ class SVD(Trainer):
     """
 
     name: ClassVar[str] = "svd"
+    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(8, 256, log=True)] = 64
     n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 80, log=True)] = 20

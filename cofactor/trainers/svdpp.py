@@ -40,6 +40,7 @@ class SVDPP(Trainer):
     """
 
     name: ClassVar[str] = "svdpp"
+    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
     kind: ClassVar[type[PooledFactorModel]] = PooledFactorModel
     own: ClassVar[float] = 1.0  # 0 leaves users without vectors of their own
 

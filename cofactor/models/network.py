@@ -1,0 +1,235 @@
+"""Biases, a dot product and a deep network over a user's and an item's vectors, scored without PyTorch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.errors import BadArtifact
+from cofactor.models.factor import of_like_length
+from cofactor.models.gaussian import moments
+from cofactor.models.halves import Halves, one_thread
+from cofactor.models.layers import Layers
+from cofactor.models.newton import CurvedRegressions
+from cofactor.models.ranking import NEVER
+from cofactor.models.vectors import VectorModel
+
+LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
+FEW = 10  # ratings of a user whose vectors say half as much of the others' as those of a user with very many
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkModel(VectorModel):
+    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i]). What a deep network, or an ensemble with one, leaves behind.
+
+    x, y: the deep vectors of users and items, a pair of tables of their own; f: the layers, the first one over a user's
+    numbers and then an item's, the last one linear and of one number; p, q may have a rank of 0. The first layer is
+    W [x; y] + c = Wᵘ x + (Wⁱ y + c), of which the item's part is computed once.
+
+    Cold start: `with_cold_rows` puts in what a trainer has not learned. A user given only by a history gets the most
+    likely (b, p, x): their prior is normal, with mean and covariance those of the trained users, weighted by n / (n +
+    FEW) for n ratings, and ratings have variance `noise` round r̂. A user without training ratings gets the mean of that
+    prior; an item without any has the mean y of all ratings, a q of 0, and a bias by which that user's r̂ is μ.
+    """
+
+    kind: ClassVar[str] = "network"
+    networks: ClassVar[frozenset[str]] = frozenset({"deep"})
+
+    deep_user_vectors: Floats  # (n_users, deep_rank) x
+    deep_item_vectors: Floats  # (n_items, deep_rank) y
+    deep: Layers  # f: 2 · deep_rank numbers to one
+    noise: float  # variance of a rating round its prediction, on the training ratings
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {
+            **super().shapes(n_users, n_items),
+            "deep_user_vectors": (n_users, "deep_rank"),
+            "deep_item_vectors": (n_items, "deep_rank"),
+            "noise": (),
+        }
+
+    def check(self) -> None:
+        width = self.deep_user_vectors.shape[1] + self.deep_item_vectors.shape[1]
+        if len(self.deep) == 0 or self.deep.weights[0].shape[1] != width:
+            raise BadArtifact(f"the first of the deep layers does not take {width} numbers", "the folder is damaged")
+        if len(self.deep.weights[-1]) != 1 or self.deep.activations[-1] != "linear":
+            raise BadArtifact("the last of the deep layers is not linear and of one number", "the folder is damaged")
+        if self.noise < 0:
+            raise BadArtifact(f"the variance of the noise is {self.noise:g}", "the folder is damaged")
+
+    def with_cold_rows(self) -> Self:
+        """This model with its rows of users and items without training ratings, whatever they hold, replaced."""
+        (b, p, x), (c, y) = self._mean_user, self._unknown_item
+        users = {"user_bias": b, "user_vectors": p, "deep_user_vectors": x}
+        items = {"item_bias": c, "item_vectors": np.float32(0), "deep_item_vectors": y}
+        changed = {}
+        for counts, rows in ((self.catalog.user_counts, users), (self.catalog.item_counts, items)):
+            for name, row in rows.items():
+                changed[name] = getattr(self, name).copy()
+                changed[name][counts == 0] = row
+        return replace(self, **changed)
+
+    # Scores
+
+    def scores(self, users: Rows) -> Floats:
+        return self._scores(self.user_bias[users], np.hstack((self.user_vectors[users], self.deep_user_vectors[users])))
+
+    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+        scores = super().pair_scores(users, items)
+        if len(users) < len(self.user_bias):  # fewer pairs than users
+            scores += self._halves.pairs(self.deep_user_vectors[users], np.arange(len(users)), items)
+        else:
+            scores += self._halves.pairs(self.deep_user_vectors, users, items)
+        return scores
+
+    @property
+    def without_item(self) -> Floats:
+        """The scores of an item without ratings."""
+        bias, y = self._unknown_item
+        mean_bias, _, mean_x = self._mean_user
+        b, x = np.append(self.user_bias, mean_bias), np.vstack((self.deep_user_vectors, mean_x))
+        return np.float32(self.mean) + bias + b + _beside(self.deep, x, y)
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) correlation of the items' scores over users as the prior has them, their biases left out, by the
+        tangents of r̂ at its mean; `NEVER` where a score is the same for all."""
+        length: Floats = np.linalg.norm(self._leanings, axis=1)
+        if length[item] == 0:
+            return np.full(len(length), NEVER)
+        cosine = (self._leanings @ self._leanings[item]) / np.maximum(length * length[item], 1e-30)
+        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+
+    # Users given by a history
+
+    @one_thread()
+    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
+        """(m,) biases and (m, rank + deep_rank) vectors [p; x] of users given by (m, n_items) histories."""
+        weights = np.tile(self._prior_mean, (histories.shape[0], 1))
+        for rows, items, ratings, inside in of_like_length(histories, weights.shape[1]):
+            weights[rows] = self.regressions(items, ratings, inside).most_likely()
+        solved = weights.astype(np.float32)
+        return np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:])
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, to first order: each rating is left out by one step from the weights of the whole
+        history (see `CurvedRegressions.without_each`). Solved afresh, the steps may end on another piece of the curve,
+        and that alone moves a score by more than one rating among a hundred does."""
+        if history.nnz < 2:
+            return super().effects(history, items)
+        inside = np.ones((1, history.nnz), dtype=bool)
+        one = self.regressions(history.indices[None], history.data[None], inside)
+        whole = one.most_likely()
+        fewer = self.personal(one.without_each(whole), np.tile(items, (history.nnz, 1)))
+        return self.personal(whole, items[None]) - fewer
+
+    def regressions(self, items: Rows, ratings: Floats, inside: Mask) -> "_Histories":
+        observed = np.where(inside, ratings.astype(np.float64) - self.mean - self.item_bias[items], 0)
+        return _Histories(
+            self._prior_mean, self._precision, max(self.noise, LEAST_NOISE), observed, self, items, inside
+        )
+
+    # How the numbers come about
+
+    def _scores(self, bias: Floats, vectors: Floats) -> Floats:
+        """(m, n_items) of (m,) biases and (m, rank + deep_rank) vectors [p; x] of users."""
+        rank = self.user_vectors.shape[1]
+        scores = super()._scores(bias, vectors[:, :rank])
+        self._halves.add_to(scores, vectors[:, rank:])
+        return scores
+
+    def personal(self, weights: Doubles, items: Rows) -> Doubles:
+        """(m, h) b + p · q + f([x; y]) of (m, W) weights [b, p, x] and (m, h) items."""
+        bias, p, x = self._parts(weights.astype(np.float32))
+        which = np.repeat(np.arange(len(items)), items.shape[1])
+        scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
+        scores += bias[:, None]
+        scores += self._halves.pairs(x, which, items.ravel()).reshape(items.shape)
+        return scores
+
+    def tangents(self, weights: Doubles, items: Rows) -> tuple[Doubles, Doubles]:
+        """The same, and (m, h, W) its gradients with respect to the weights."""
+        bias, p, x = self._parts(weights.astype(np.float32))
+        which = np.repeat(np.arange(len(items)), items.shape[1])
+        gradients = np.ones((*items.shape, weights.shape[1]))
+        _, of_p, of_x = self._parts(gradients)
+        of_p[:] = self.item_vectors[items]
+        deep, slopes = self._halves.slopes(x, which, items.ravel())
+        of_x[:] = slopes.reshape(of_x.shape)
+        scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
+        scores += bias[:, None]
+        scores += deep.reshape(items.shape)
+        return scores, gradients
+
+    def _parts(self, weights: Array) -> tuple[Array, Array, Array]:
+        """The bias b and the vectors p and x in (…, W) weights."""
+        rank = self.user_vectors.shape[1]
+        return weights[..., 0], weights[..., 1 : 1 + rank], weights[..., 1 + rank :]
+
+    @cached_property
+    def _halves(self) -> Halves:
+        return Halves(self.deep, self.deep_item_vectors)
+
+    @cached_property
+    def _prior(self) -> tuple[Doubles, Doubles]:
+        """(W,) mean and (W, W) covariance of the trained users' [b, p, x]."""
+        counts = self.catalog.user_counts
+        return moments((self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + FEW))
+
+    @property
+    def _prior_mean(self) -> Doubles:
+        return self._prior[0]
+
+    @cached_property
+    def _precision(self) -> Doubles:
+        inverse: Array = np.linalg.inv(self._prior[1])
+        return inverse
+
+    @property
+    def _mean_user(self) -> tuple[Array, Array, Array]:
+        """b, p and x of a user of whom nothing is known."""
+        return self._parts(self._prior_mean.astype(np.float32))
+
+    @cached_property
+    def _unknown_item(self) -> tuple[np.float32, Floats]:
+        """Bias and y of an item of which nothing is known."""
+        counts = self.catalog.item_counts
+        y = (counts @ self.deep_item_vectors / max(1, counts.sum())).astype(np.float32)
+        bias, _, x = self._mean_user
+        return -(bias + _beside(self.deep, x[None], y)[0]), y
+
+    @cached_property
+    def _leanings(self) -> Floats:
+        """(n_items, W - 1) the gradients of the scores with respect to p and x, in units of their spread."""
+        every = np.arange(len(self.item_bias), dtype=np.int32)
+        _, slopes = self._halves.slopes(self._mean_user[2][None], np.zeros_like(every), every)
+        spread = np.linalg.cholesky(self._prior[1][1:, 1:]).astype(np.float32)
+        leanings: Floats = np.hstack((self.item_vectors, slopes)) @ spread
+        return leanings
+
+
+def _beside(layers: Layers, x: Floats, y: Floats) -> Floats:
+    """(m,) f of (m, deep_rank) users' vectors beside one item's."""
+    return Halves(layers, y[None]).pairs(x, np.arange(len(x)), np.zeros(len(x), dtype=np.int32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Histories(CurvedRegressions):
+    """Ratings, less what their items explain, by the weights of a user."""
+
+    model: NetworkModel
+    items: Rows  # (b, h)
+    inside: Mask  # (b, h), where not, there is no rating
+
+    def curve(self, weights: Doubles, which: Array) -> Doubles:
+        return self.inside[which] * self.model.personal(weights, self.items[which])
+
+    def tangents(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:
+        inside = self.inside[which]
+        values, gradients = self.model.tangents(weights, self.items[which])
+        gradients *= inside[:, :, None]
+        return inside * values, gradients
