@@ -49,6 +49,7 @@ class Plan:
     deep_init: float = 0
     layers: str = ""
     layer_l2: float = 0
+    layer_rate: float = 0
 
     @classmethod
     def of(cls, trainer: Trainer, **changed: Any) -> Self:
@@ -123,7 +124,7 @@ class _Course:
         self.parameters = Parameters.drawn(plan, ratings)
         if resume is not None and not isinstance(resume, Snapshot):
             take_over(self.parameters, resume, plan.name, ratings)
-        settings = plan.pulls(), optimiser(plan.optimiser, plan.momentum), self.size, plan.dropout
+        settings = plan.pulls(), optimiser(plan.optimiser, plan.momentum), self.size, plan.dropout, plan.layer_rate
         self.tables = HostTables(self.parameters, *settings)
         if not isinstance(resume, Snapshot):
             return 0
