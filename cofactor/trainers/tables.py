@@ -32,9 +32,9 @@ class HostTables:
         start: Parameters,
         pulls: Pulls,
         optimiser: "Optimiser",
-        batch: int,
         dropout: float,
         layer_rate: float,
+        batch: int,
     ) -> None:
         """batch: ratings, at most; layer_rate: learning rate of the layers, as a share of that of the rows."""
         from cofactor.kernels import rows
@@ -77,16 +77,18 @@ class HostTables:
         layers = self.layers.rows[0, : self.n_layer_parameters]
         return self.users.rows.copy(), self.items.rows.copy(), layers.copy()
 
-    def arrays(self) -> dict[str, Array]:
+    def remembered(self) -> dict[str, Array]:
         """Copies of all that is remembered from batch to batch."""
-        named = {"users": self.users, "items": self.items, "layers": self.layers}
-        return {f"{name}.{part}": getattr(one, part).copy() for name, one in named.items() for part in REMEMBERED}
+        return {name: array.copy() for name, array in self._named().items()}
 
-    def restore(self, arrays: Mapping[str, Array]) -> None:
+    def recall(self, arrays: Mapping[str, Array]) -> None:
+        """What `remembered` gave."""
+        for name, array in self._named().items():
+            array[:] = arrays[name]
+
+    def _named(self) -> dict[str, Array]:
         named = {"users": self.users, "items": self.items, "layers": self.layers}
-        for name, table in named.items():
-            for part in REMEMBERED:
-                getattr(table, part)[:] = arrays[f"{name}.{part}"]
+        return {f"{name}.{part}": getattr(one, part) for name, one in named.items() for part in REMEMBERED}
 
     def _table(self, rows: Floats, pull: Floats, batch: int) -> "Table":
         n, width = rows.shape
