@@ -1,7 +1,7 @@
 """Mini-batch gradient descent on tables of rows, of which a batch touches few: only those are read, summed and moved.
 
-A user's row is [p_u, x_u, b_u] and an item's [q_i, y_i, b_i]: the vector of the product, that of the layers, the bias.
-Vectors of the product are padded to a multiple of LANES with zeros, which stay zero, and so is the row.
+A user's row is [p_u, x_u, b_u] and an item's [q_i, y_i, b_i]: the vector of the product, that of the layers, the bias,
+each padded to a multiple of LANES with zeros, which stay zero.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -56,7 +56,7 @@ def predict(
 ) -> None:  # fmt: skip
     """errors[t] = r - (μ + b_u + b_i + Σ_k kept[t, k] p_uk q_ik) and inputs[t] = [x_u; y_i] of a batch of ratings.
 
-    user, item, value: (n,); users, items: rows as in Table; rank: padded; kept: (n, rank) what dropout leaves, or (0, 0)
+    user, item, value: (n,); users, items: rows as in Table; rank, deep_rank: padded; kept: (n, rank) what dropout leaves, or (0, 0)
     for all; inputs: (n, 2 · deep_rank), errors: (n,) are written.
     """
     bias, masked = rank + deep_rank, len(kept) > 0
@@ -66,9 +66,9 @@ def predict(
         for k in range(0, rank, LANES):
             one = load(users, u, k) * load(items, i, k)
             product = product + (one * load(kept, t, k) if masked else one)
-        for k in range(deep_rank):
-            inputs[t, k] = users[u, rank + k]
-            inputs[t, deep_rank + k] = items[i, rank + k]
+        for k in range(0, deep_rank, LANES):
+            store(inputs, t, k, load(users, u, rank + k))
+            store(inputs, t, deep_rank + k, load(items, i, rank + k))
         errors[t] = value[t] - (mean + users[u, bias] + items[i, bias] + total(product))
 
 
@@ -93,9 +93,10 @@ def learn(
             pulled = error * load(kept, t, k) if masked else error
             store(users.gradients, a, k, load(users.gradients, a, k) - pulled * load(items.rows, i, k))
             store(items.gradients, b, k, load(items.gradients, b, k) - pulled * load(users.rows, u, k))
-        for k in range(deep_rank):
-            users.gradients[a, rank + k] += slopes[t, k]
-            items.gradients[b, rank + k] += slopes[t, deep_rank + k]
+        for k in range(0, deep_rank, LANES):
+            at = rank + k
+            store(users.gradients, a, at, load(users.gradients, a, at) + load(slopes, t, k))
+            store(items.gradients, b, at, load(items.gradients, b, at) + load(slopes, t, deep_rank + k))
         users.gradients[a, bias] -= e
         items.gradients[b, bias] -= e
         squared += np.float64(e) * np.float64(e)

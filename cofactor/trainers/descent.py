@@ -13,10 +13,12 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.trainers.base import Epoch, Resume, Snapshot, Trainer
+from cofactor.trainers.device import DeviceTables
 from cofactor.trainers.optimisers import optimiser
 from cofactor.trainers.parameters import Layout, Parameters
 from cofactor.trainers.pytorch import running
 from cofactor.trainers.schedules import SCHEDULES
+from cofactor.trainers.snapshots import check_arrays
 from cofactor.trainers.stack import parts, size
 from cofactor.trainers.starts import take_over
 from cofactor.trainers.tables import HostTables, Pulls
@@ -49,6 +51,7 @@ class Plan:
     deep_init: float = 0
     layers: str = ""
     layer_l2: float = 0
+    layer_rate: float = 0
 
     @classmethod
     def of(cls, trainer: Trainer, **changed: Any) -> Self:
@@ -123,13 +126,20 @@ class _Course:
         self.parameters = Parameters.drawn(plan, ratings)
         if resume is not None and not isinstance(resume, Snapshot):
             take_over(self.parameters, resume, plan.name, ratings)
-        settings = plan.pulls(), optimiser(plan.optimiser, plan.momentum), self.size, plan.dropout
-        self.tables = HostTables(self.parameters, *settings)
-        if not isinstance(resume, Snapshot):
-            return 0
-        self.tables.restore(resume.arrays)
-        self.parameters.mean = self.tables.mean = float(resume.arrays["mean"])
-        return resume.number
+        how = optimiser(plan.optimiser, plan.momentum)
+        about = self.parameters, plan.pulls(), how, plan.dropout, plan.layer_rate
+        self.tables: HostTables | DeviceTables
+        if plan.device == "cpu":
+            self.tables = HostTables(*about, self.size)
+        else:
+            self.tables = DeviceTables(*about, self.device)
+        return self._go_on(resume) if isinstance(resume, Snapshot) else 0
+
+    def _go_on(self, snapshot: Snapshot) -> int:
+        check_arrays(snapshot, self.state(), self.plan.name)
+        self.tables.recall(snapshot.arrays)
+        self.parameters.mean = self.tables.mean = float(snapshot.arrays["mean"])
+        return snapshot.number
 
     def rate(self, step: int) -> float:
         return self.plan.learning_rate * SCHEDULES[self.plan.schedule](min(1.0, step / self.steps))
@@ -158,4 +168,4 @@ class _Course:
         return now.model(plan, self.ratings, noise)
 
     def state(self) -> Mapping[str, Array]:
-        return {**self.tables.arrays(), "mean": np.array(self.parameters.mean)}
+        return {**self.tables.remembered(), "mean": np.array(self.parameters.mean)}

@@ -18,6 +18,9 @@ Dropout = Annotated[
 Optimiser = Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "how a gradient becomes a step"]
 Momentum = Annotated[float, "share of the last step in the next, of adam and momentum", Bounds(least=0, most=0.999)]
 Rate = Annotated[float, "size of the first steps", Bounds(least=0), Search(1e-4, 1e-2, log=True)]
+LayerRate = Annotated[
+    float, "learning rate of the layers, as a share of that of the vectors", Bounds(least=0), Search(0.05, 1, log=True)
+]
 Schedule = Annotated[Literal["constant", "linear", "cosine"], "how the learning rate falls over the training"]
 BatchSize = Annotated[int, "ratings in a batch, 0 for a thousandth of all, from 32 to 65,536", Bounds(least=0)]
 Epochs = Annotated[int, "passes over the ratings", Bounds(least=1), Search(5, 60, log=True)]
@@ -55,9 +58,9 @@ class LatentFactor(Trainer):
     batch_size: BatchSize = 0
     optimiser: Optimiser = "adam"
     momentum: Momentum = 0.9
-    learning_rate: Rate = 0.005
+    learning_rate: Rate = 0.0025
     schedule: Schedule = "linear"
-    l2: L2 = 0.05
+    l2: L2 = 0.045
     bias_l2: BiasL2 = 0.005
     dropout: Dropout = 0.0
     init: Init = 0.1
@@ -78,20 +81,21 @@ class Deep(Trainer):
     name: ClassVar[str] = "deep"
     start: ClassVar[str | None] = "a model of the same trainer with the same layers"
 
-    deep_rank: DeepRank = 32
-    layers: LayerWidths = "64,32,16,8"
-    n_epochs: Epochs = 20
+    deep_rank: DeepRank = 16
+    layers: LayerWidths = "64,64"
+    n_epochs: Epochs = 8
     steps: Steps = 0
     batch_size: BatchSize = 0
     optimiser: Optimiser = "adam"
     momentum: Momentum = 0.9
-    learning_rate: Rate = 0.002
+    learning_rate: Rate = 0.01
+    layer_rate: LayerRate = 0.1
     schedule: Schedule = "linear"
-    deep_l2: DeepL2 = 0.01
-    layer_l2: LayerL2 = 0.0
+    deep_l2: DeepL2 = 0.1
+    layer_l2: LayerL2 = 1e-4
     bias_l2: BiasL2 = 0.005
     dropout: Dropout = 0.0
-    deep_init: DeepInit = 0.1
+    deep_init: DeepInit = 0.03
     seed: Seed = 0
     device: Device = "cpu"
 
@@ -115,22 +119,23 @@ class Ensemble(Trainer):
     starts: ClassVar[Mapping[str, str]] = STARTS
 
     rank: Rank = 64
-    deep_rank: DeepRank = 32
-    layers: LayerWidths = "64,32,16,8"
-    n_epochs: Epochs = 20
+    deep_rank: DeepRank = 16
+    layers: LayerWidths = "64,64"
+    n_epochs: Epochs = 12
     steps: Steps = 0
     batch_size: BatchSize = 0
     optimiser: Optimiser = "adam"
     momentum: Momentum = 0.9
-    learning_rate: Rate = 0.002
+    learning_rate: Rate = 0.003
+    layer_rate: LayerRate = 0.3
     schedule: Schedule = "linear"
-    l2: L2 = 0.05
-    deep_l2: DeepL2 = 0.01
-    layer_l2: LayerL2 = 0.0
+    l2: L2 = 0.045
+    deep_l2: DeepL2 = 0.1
+    layer_l2: LayerL2 = 1e-4
     bias_l2: BiasL2 = 0.005
     dropout: Dropout = 0.0
     init: Init = 0.1
-    deep_init: DeepInit = 0.1
+    deep_init: DeepInit = 0.03
     seed: Seed = 0
     device: Device = "cpu"
 

@@ -1,5 +1,6 @@
 """PyTorch, imported only when a training needs it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ def running(trainer: str, device: str, threads: int) -> Iterator["torch.device"]
     torch = imported(trainer)
     if device == "cuda" and not torch.cuda.is_available():
         raise BadHyperparameter(f"{trainer}: device is 'cuda', but PyTorch sees none here", "use --device cpu")
+    if device == "cuda":  # without it, products of matrices may differ from run to run, and PyTorch refuses them
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)

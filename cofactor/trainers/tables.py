@@ -27,12 +27,22 @@ class Pulls:
 class HostTables:
     """Where there are layers, the tensors that they work on are views of the same memory."""
 
-    def __init__(self, start: Parameters, pulls: Pulls, optimiser: "Optimiser", batch: int, dropout: float) -> None:
+    def __init__(
+        self,
+        start: Parameters,
+        pulls: Pulls,
+        optimiser: "Optimiser",
+        dropout: float,
+        layer_rate: float,
+        batch: int,
+    ) -> None:
+        """batch: ratings, at most; layer_rate: learning rate of the layers, as a share of that of the rows."""
         from cofactor.kernels import rows
         from cofactor.kernels.lanes import padded
 
         self.kernels: Any = rows
-        self.layout, self.mean, self.optimiser, self.dropout = start.layout, start.mean, optimiser, dropout
+        self.layout, self.mean, self.optimiser = start.layout, start.mean, optimiser
+        self.dropout, self.layer_rate = dropout, layer_rate
         self.n_layer_parameters = len(start.layers)
         flat, pull = (np.zeros((1, padded(len(x))), np.float32) for x in (start.layers, pulls.layers))
         flat[0, : len(start.layers)], pull[0, : len(start.layers)] = start.layers, pulls.layers
@@ -49,7 +59,7 @@ class HostTables:
 
     def learn(self, user: Array, item: Array, value: Array, keys: Array, rate: float) -> tuple[float, float]:
         """One batch; Σ e² and the sum of the penalties, both before its step. keys: what dropout is drawn by."""
-        n, step, penalty = len(user), np.float32(rate), 0.0
+        n, penalty = len(user), 0.0
         errors, inputs, kept = self.errors[:n], self.inputs[:n], self._kept(n, int(keys[-1]))
         about = (*self.ranks, np.float32(self.mean), kept)
         self.kernels.predict(user, item, value, self.users.rows, self.items.rows, *about, inputs, errors)
@@ -57,9 +67,9 @@ class HostTables:
             from torch import from_numpy
 
             inputs = through(self.stack, from_numpy(errors), from_numpy(inputs), keys).numpy()
-            penalty = n * self.kernels.move(self.layers, self.optimiser, step)
+            penalty = n * self.kernels.move(self.layers, self.optimiser, np.float32(rate * self.layer_rate))
         batch = user, item, errors, inputs, self.users, self.items
-        squared, penalties = self.kernels.learn(*batch, *self.ranks, kept, self.optimiser, step)
+        squared, penalties = self.kernels.learn(*batch, *self.ranks, kept, self.optimiser, np.float32(rate))
         return squared, penalties + penalty
 
     def learned(self) -> tuple[Floats, Floats, Floats]:
@@ -67,16 +77,18 @@ class HostTables:
         layers = self.layers.rows[0, : self.n_layer_parameters]
         return self.users.rows.copy(), self.items.rows.copy(), layers.copy()
 
-    def arrays(self) -> dict[str, Array]:
+    def remembered(self) -> dict[str, Array]:
         """Copies of all that is remembered from batch to batch."""
-        named = {"users": self.users, "items": self.items, "layers": self.layers}
-        return {f"{name}.{part}": getattr(one, part).copy() for name, one in named.items() for part in REMEMBERED}
+        return {name: array.copy() for name, array in self._named().items()}
 
-    def restore(self, arrays: Mapping[str, Array]) -> None:
+    def recall(self, arrays: Mapping[str, Array]) -> None:
+        """What `remembered` gave."""
+        for name, array in self._named().items():
+            array[:] = arrays[name]
+
+    def _named(self) -> dict[str, Array]:
         named = {"users": self.users, "items": self.items, "layers": self.layers}
-        for name, table in named.items():
-            for part in REMEMBERED:
-                getattr(table, part)[:] = arrays[f"{name}.{part}"]
+        return {f"{name}.{part}": getattr(one, part) for name, one in named.items() for part in REMEMBERED}
 
     def _table(self, rows: Floats, pull: Floats, batch: int) -> "Table":
         n, width = rows.shape
