@@ -136,7 +136,9 @@ def test_a_model_cannot_be_changed(name):
     model = on_noise(name)
     with pytest.raises(FrozenInstanceError):
         model.scale = None
-    for array in (getattr(model, n) for n in model.arrays()):
+    fields = [getattr(model, n) for n in model.arrays() if hasattr(model, n)]
+    layers = [getattr(model, n) for n in model.networks]
+    for array in fields + [array for one in layers for array in (*one.weights, *one.biases)]:
         assert not isinstance(array, np.ndarray) or not array.flags.writeable
     scores = model.scores(np.array([0, 1], dtype=np.int32))
     scores[:] = 99
