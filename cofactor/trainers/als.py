@@ -7,12 +7,13 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from cofactor.arrays import Array
+from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.alternating import Table, Workers, workers
 from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.objective import of_factors
 from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.warm import start_of
@@ -62,8 +63,13 @@ class ALS(Trainer):
             for number in range(course.begin(resume) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
-                state = partial(copied, course.arrays())
-                yield Epoch(number, self.n_epochs, model := course.model(), _rmse(model, ratings), state=state)
+                model, state = course.model(), partial(copied, course.arrays())
+                scores = model.pair_scores(ratings.user, ratings.item)
+                rmse, loss = (
+                    _rmse(model.clip(scores), ratings),
+                    of_factors(model, course.unit, _rmse(scores, ratings) ** 2),
+                )
+                yield Epoch(number, self.n_epochs, model, rmse, minimised=loss, state=state)
 
 
 class _Alternation:
@@ -125,7 +131,7 @@ class _Alternation:
         return FactorModel(catalog, self.ratings.scale, self.mean, *arrays, trainer.bias_l2, trainer.l2)
 
 
-def _rmse(model: FactorModel, ratings: Ratings) -> float:
-    """Of the training ratings after the pass, clipped."""
-    error = model.predict(ratings.user, ratings.item).astype(np.float64) - ratings.value
+def _rmse(scores: Floats, ratings: Ratings) -> float:
+    """Of the training ratings after the pass."""
+    error = scores.astype(np.float64) - ratings.value
     return float(np.sqrt(np.mean(error**2)))

@@ -63,12 +63,16 @@ class Epoch:
     made: Model | Callable[[], Model]  # the model, or what makes it of parts that later passes leave alone
     train_rmse: float | None  # over the pass, each rating predicted just before it was learned; None where not measured
     learning_rate: float | None = None
-    loss: float | None = None  # mean over the pass of what was minimised, penalties included
+    minimised: float | Callable[[], float] | None = None  # the objective for each rating, penalties included
     state: Callable[[], Mapping[str, Array]] | None = None  # what a snapshot holds; None where nothing can be resumed
 
     @cached_property
     def model(self) -> Model:
         return self.made if isinstance(self.made, Model) else self.made()
+
+    @cached_property
+    def loss(self) -> float | None:
+        return self.minimised() if callable(self.minimised) else self.minimised
 
     def snapshot(self) -> Snapshot | None:
         """What `epochs(ratings, resume=…)` goes on from; only before the next epoch is asked for."""

@@ -13,6 +13,7 @@ from cofactor.errors import BadData
 from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
 from cofactor.trainers.alternating import Table, Workers, workers
 from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.objective import of_implicit
 from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.warm import start_of
 
@@ -76,7 +77,8 @@ class IALS(Trainer):
                 course.solve(1)
                 course.solve(0)
                 state = partial(copied, course.arrays())
-                yield Epoch(number, self.n_epochs, course.model(), train_rmse=None, state=state)
+                loss = partial(of_implicit, model := course.model(), ratings.user, ratings.item)
+                yield Epoch(number, self.n_epochs, model, train_rmse=None, minimised=loss, state=state)
 
 
 class _Alternation:

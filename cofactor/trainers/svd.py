@@ -14,6 +14,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.objective import of_factors
 from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.threads import cores
 from cofactor.trainers.warm import start_of
@@ -82,8 +83,9 @@ class SVD(Trainer):
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
                     raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-                state = partial(copied, descent.arrays())
-                yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, state=state)
+                model, state = descent.model(), partial(copied, descent.arrays())
+                loss = of_factors(model, descent.unit, rmse**2)
+                yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
 
     def _begun(self, ratings: Ratings, resume: Resume | None) -> tuple["_Descent", int]:
         """A training, and how many epochs of it are done."""

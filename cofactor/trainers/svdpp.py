@@ -13,6 +13,7 @@ from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
 from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.objective import penalty
 from cofactor.trainers.snapshots import copied, take_up
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.warm import start_of
@@ -76,7 +77,8 @@ class SVDPP(Trainer):
             if not np.isfinite(rmse):
                 message = f"{self.name}: the errors grew without bound in epoch {number}"
                 raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-            yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, state=partial(copied, descent.arrays()))
+            state = partial(copied, descent.arrays())
+            yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, descent.loss(rmse), state)
 
     def most_pooled(self, ratings: Ratings) -> int:
         """How many ratings of a user are pooled at most: here all."""
@@ -104,6 +106,8 @@ class _Descent:
             pooled(history, self.rated[1], self.most)[shuffled],
         )
         self.values = history.data[shuffled] / self.unit
+        met = self.rated[0][user] * self.sets[2]
+        self.met = np.bincount(self.sets[1], met, len(ratings.items))  # ratings in whose prediction y_j has a part
         self.slowed = [(1 / np.sqrt(1 + trainer.damping * n)).astype(np.float32) for n in self.rated]
 
     def begin(self, resume: Resume | None, rng: np.random.Generator) -> int:
@@ -156,6 +160,13 @@ class _Descent:
             order, starts, items, self.values, inside, *self.vectors, *self.biases, *rates, *constants
         )
         return float(self.unit * np.sqrt(squares / len(self.values)))
+
+    def loss(self, rmse: float) -> float:
+        """The objective for each rating, its errors those of the pass."""
+        (users, items), (p, q, y), trainer = self.rated, self.vectors, self.trainer
+        total = penalty(users, p, trainer.l2) + penalty(items, q, trainer.l2) + penalty(self.met, y, trainer.set_l2)
+        total += penalty(users, self.biases[0], trainer.bias_l2) + penalty(items, self.biases[1], trainer.bias_l2)
+        return rmse**2 + float(self.unit) ** 2 * total / len(self.values)
 
     def model(self) -> PooledFactorModel:
         """A copy of what has been learned so far."""

@@ -1,0 +1,41 @@
+"""What a training minimises, per rating, for its record: the error it made, and the penalties where it has come to."""
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats, Rows
+from cofactor.models.factor import FactorModel
+from cofactor.models.implicit import ImplicitModel
+
+
+def penalty(counts: Array, parameters: Floats, l2: float) -> float:
+    """λ Σ_r n_r |x_r|², for (n,) or (n, rank) parameters x of rows with (n,) ratings."""
+    squares = np.square(parameters) if parameters.ndim == 1 else np.vecdot(parameters, parameters)
+    total: np.float64 = counts @ squares.astype(np.float64)
+    return l2 * float(total)
+
+
+def of_factors(model: FactorModel, unit: float, mean_square: float) -> float:
+    """mean e² + 1/n Σ_r n_r (λ |x_r|² + λ_b b_r²) over users and items r, in the ratings' units squared.
+
+    unit: in which the ratings, the biases and the users' vectors were learned; mean_square: of the errors e.
+    """
+    catalog, l2, bias_l2 = model.catalog, model.vector_l2, model.bias_l2
+    users, items = catalog.user_counts, catalog.item_counts
+    total = penalty(users, model.user_vectors, l2) + penalty(items, model.item_vectors, l2 * unit**2)
+    total += penalty(users, model.user_bias, bias_l2) + penalty(items, model.item_bias, bias_l2)
+    return mean_square + total / len(catalog.history.data)
+
+
+def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
+    """[Σ_{(u,i)∈S} (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (|R(u)| + α₀|I|)^ν |p_u|² + …)] / |S| of the rated pairs S.
+
+    The second sum is the trace of PᵀP QᵀQ, so that no pair is scored for it. Users without ratings count for nothing.
+    """
+    catalog, n = model.catalog, len(user)
+    users = model.user_vectors * (catalog.user_counts > 0)[:, None]
+    items = model.item_vectors
+    error = model.pair_scores(user, item).astype(np.float64) - 1
+    total = float(error @ error) + model.unobserved * float(np.sum((users.T @ users) * (items.T @ items)))
+    for vectors, counts, others in ((users, catalog.user_counts, items), (items, catalog.item_counts, users)):
+        total += penalty((counts + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
+    return total / n
