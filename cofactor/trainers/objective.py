@@ -10,8 +10,7 @@ from cofactor.models.implicit import ImplicitModel
 def penalty(counts: Array, parameters: Floats, l2: float) -> float:
     """λ Σ_r n_r |x_r|², for (n,) or (n, rank) parameters x of rows with (n,) ratings."""
     squares = np.square(parameters) if parameters.ndim == 1 else np.vecdot(parameters, parameters)
-    total: np.float64 = counts @ squares.astype(np.float64)
-    return l2 * float(total)
+    return l2 * float(counts @ squares.astype(np.float64))
 
 
 def of_factors(model: FactorModel, unit: float, mean_square: float) -> float:
