@@ -33,6 +33,7 @@ from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
+from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
@@ -294,5 +295,6 @@ KINDS: dict[str, type[Model]] = {
         SimilarityModel,
         NeighbourModel,
         FilterModel,
+        AutoencoderModel,
     )
 }

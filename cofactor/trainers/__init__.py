@@ -1,6 +1,7 @@
 """Every trainer by its name on the command line. A new one is one file and one line here."""
 
 from cofactor.trainers.als import ALS
+from cofactor.trainers.autoencoder import Autoencoder
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
@@ -14,5 +15,5 @@ from cofactor.trainers.svd import SVD
 from cofactor.trainers.svdpp import SVDPP
 
 TRAINERS: dict[str, type[Trainer]] = {
-    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes, IALS, EASE, KNN, Filter)
+    one.name: one for one in (Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes, IALS, EASE, KNN, Filter, Autoencoder)
 }

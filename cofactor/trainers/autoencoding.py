@@ -1,0 +1,267 @@
+"""The training of an autoencoder under way: batches, steps, what they cost, and the models along the way."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Floats
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadHyperparameter
+from cofactor.models.autoencoder import AutoencoderModel, codes_of
+from cofactor.models.base import Model
+from cofactor.models.factor import FactorModel
+from cofactor.models.layers import Layers
+from cofactor.trainers.base import Epoch, Resume, Snapshot
+from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.coder import Coder
+from cofactor.trainers.masked import Kernels, Products
+from cofactor.trainers.svd import unit_of
+from cofactor.trainers.warm import check_split
+
+if TYPE_CHECKING:
+    import torch
+
+    from cofactor.trainers.autoencoder import Autoencoder
+
+LEAST_BATCHES = 16  # of an epoch: small data needs steps too
+DENSE_CELLS = 1 << 23  # of a batch's dense outputs held at a time: 32 MiB, several times over
+ROWS_ENCODED = 2048  # at a time, of items at the end
+FOLD_IN_BIAS_L2 = 0.005
+
+
+class Course:
+    """Training under way."""
+
+    def __init__(self, trainer: "Autoencoder", ratings: Ratings, products: Products, device: "torch.device") -> None:
+        self.trainer, self.ratings, self.products, self.device = trainer, ratings, products, device
+        self.ranks = trainer.loss == "multinomial"
+        self.unit = 1.0 if self.ranks else unit_of(ratings.scale)
+        self.baseline = Baseline(trainer.user_l2, trainer.item_l2).fit(ratings)
+        self.table, self.targets = self._table()
+        counts = np.diff(self.table.indptr)
+        self.rated = np.flatnonzero(counts)
+        self.weight = np.bincount(self.table.indices, minlength=self.table.shape[1]) / self.table.nnz  # n_c / n
+        rng, length = np.random.default_rng(trainer.seed), 1.0 if self.ranks else counts[self.rated].mean()
+        shape = self.table.shape[1], trainer.widths, trainer.activation, trainer.tied, length
+        self.coder = Coder(*shape, rng, products, device)
+        self.optimiser = _optimiser(trainer, list(self.coder.parameters.values()))
+        self.pulls = self._pulls()
+
+    def _table(self) -> tuple[csr_array, Floats]:
+        """The rows that go in, and in the places of their values what is to come out."""
+        ratings = self.ratings
+        if self.ranks:
+            ones = ratings.by_user()
+            ones.data = np.repeat(1 / np.sqrt(np.maximum(np.diff(ones.indptr), 1)), np.diff(ones.indptr))
+            ones.data = ones.data.astype(np.float32)
+            return ones, np.ones(ones.nnz, np.float32)
+        residual = ratings.value - self.baseline.pair_scores(ratings.user, ratings.item)
+        residual /= np.float32(self.unit)
+        centred = Ratings(ratings.users, ratings.items, ratings.user, ratings.item, residual)
+        table = centred.by_user() if self.trainer.rows == "users" else centred.by_item()
+        return table, table.data
+
+    def _pulls(self) -> "torch.Tensor":
+        """(n, 1) 2 λ n_c / n: the pull of a column's weights at each step."""
+        import torch
+
+        pulls = (2 * self.trainer.l2 * self.weight).astype(np.float32)[:, None]
+        return torch.from_numpy(pulls).to(self.device)
+
+    def start_from(self, resume: Resume | None) -> int:
+        """The number of the epoch after which training goes on."""
+        if isinstance(resume, Snapshot):
+            self.coder.put(resume.arrays)
+            _restore(self.optimiser, self.coder.parameters, resume.arrays)
+            return resume.number
+        if resume is not None:
+            self.coder.take(self._layers_to_start_from(resume))
+        return 0
+
+    def epoch(self, number: int) -> Epoch:
+        """One pass over the rows."""
+        rng = np.random.default_rng((self.trainer.seed, number))
+        batches = list(self._batches(rng.permutation(self.rated)))
+        total, before = 0.0, self._penalty()
+        for place, rows in enumerate(batches):
+            progress = (number - 1 + place / len(batches)) / self.trainer.n_epochs
+            rate = self.trainer.learning_rate * (1 - progress if self.trainer.schedule == "linear" else 1)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            total += self._step(rows, rng)
+        fit = total / self.table.nnz
+        if not np.isfinite(fit):
+            message = f"{self.trainer.name}: the errors grew without bound in epoch {number}"
+            raise BadHyperparameter(message, f"lower the learning rate, now {self.trainer.learning_rate:g}")
+        rmse = None if self.ranks else self.unit * float(np.sqrt(fit))
+        loss = fit + (before + self._penalty()) / 2
+        return Epoch(number, self.trainer.n_epochs, self._model(), rmse, rate, loss, self._state)
+
+    def _batches(self, order: Array) -> Iterator[Array]:
+        size = max(1, min(self.trainer.batch_size, -(-len(order) // LEAST_BATCHES)))
+        return (order[start : start + size] for start in range(0, len(order), size))
+
+    def _step(self, rows: Array, rng: np.random.Generator) -> float:
+        """One step on a batch of rows; returns what their cells cost, without penalties."""
+        parts = list(self._parts(rows))
+        cost = 0.0
+        for part in parts:
+            cells, inputs = self._cells(part, rng)
+            one = self._cost(cells, inputs)
+            (one * (len(self.rated) / len(rows) / self.table.nnz)).backward()  # type: ignore[no-untyped-call]
+            cost += float(one.detach())
+        self._move()
+        if self.trainer.refeed:
+            for part in parts:
+                self._refed(self.table[part], len(part) / len(rows)).backward()  # type: ignore[no-untyped-call]
+            self._move()
+        return cost
+
+    def _parts(self, rows: Array) -> Iterator[Array]:
+        """The rows of a batch whose gradients are added up one after the other, where dense outputs are made."""
+        dense = self.ranks or self.trainer.refeed or not isinstance(self.products, Kernels)
+        size = max(1, DENSE_CELLS // self.table.shape[1]) if dense else len(rows)
+        return (rows[start : start + size] for start in range(0, len(rows), size))
+
+    def _cells(self, rows: Array, rng: np.random.Generator) -> tuple[csr_array, csr_array]:
+        """The rated cells of rows, and of these the inputs that are not dropped."""
+        cells, dropout = self.table[rows], self.trainer.dropout
+        if dropout == 0:
+            return cells, cells
+        kept = rng.random(cells.nnz, dtype=np.float32) >= dropout
+        starts = np.append(0, np.cumsum(kept))[cells.indptr].astype(cells.indptr.dtype)
+        data = cells.data[kept] * np.float32(1 / (1 - dropout))
+        return cells, csr_array((data, cells.indices[kept], starts), shape=cells.shape)
+
+    def _cost(self, cells: csr_array, inputs: csr_array) -> "torch.Tensor":
+        """Σ (target - output)², or -Σ log π, over the cells."""
+        import torch
+
+        codes = self.coder.codes(inputs)
+        if not self.ranks:
+            targets = torch.from_numpy(cells.data).to(self.device)
+            squares: torch.Tensor = ((targets - self.coder.at_cells(codes, cells)) ** 2).sum()
+            return squares
+        logits, counts = self.coder.everywhere(codes), np.diff(cells.indptr).astype(np.float32)
+        lengths = torch.from_numpy(counts).to(self.device)
+        return lengths @ torch.logsumexp(logits, 1) - self.coder.at_cells(codes, cells).sum()
+
+    def _refed(self, inputs: csr_array, share: float) -> "torch.Tensor":
+        """The mean squared change of the dense output when it is fed back."""
+        import torch
+
+        with torch.no_grad():
+            output = self.coder.everywhere(self.coder.codes(inputs))
+        again: torch.Tensor = share * ((self.coder.everywhere(self.coder.codes(output)) - output) ** 2).mean()
+        return again
+
+    def _move(self) -> None:
+        """Adds the penalty's gradient, steps, and forgets the gradients."""
+        for table in self.coder.tables:
+            assert table.grad is not None
+            table.grad.addcmul_(table.detach(), self.pulls)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def _penalty(self) -> float:
+        """λ Σ_c n_c (|w_c|² + |v_c|²) / n."""
+        tables = (table.detach() for table in self.coder.tables)
+        return sum(float((table**2).sum(1) @ self.pulls[:, 0]) for table in tables) / 2
+
+    def _state(self) -> Mapping[str, Array]:
+        return self.coder.arrays() | _moments(self.optimiser, self.coder.parameters)
+
+    # The models along the way
+
+    def _model(self) -> Callable[[], Model]:
+        """What makes the model of now, later too."""
+        layers = self.coder.layers()
+        return lambda: self._of_users(layers) if self.trainer.rows == "users" else self._of_items(layers)
+
+    def _of_users(self, layers: Layers) -> AutoencoderModel:
+        """In the data's units, and with nothing for items that nobody rated."""
+        catalog, unrated = self.ratings.catalog, self.weight == 0
+        first, last, bias = layers.weights[0], layers.weights[-1], layers.biases[-1]
+        first /= np.float32(self.unit)
+        last *= np.float32(self.unit)
+        bias *= np.float32(self.unit)
+        first[:, unrated] = 0
+        last[unrated] = 0
+        bias[unrated] = 0
+        if self.ranks:
+            return AutoencoderModel(catalog, None, 0.0, np.zeros(len(catalog.items), np.float32), 0.0, layers)
+        base = self.baseline
+        return AutoencoderModel(catalog, self.ratings.scale, base.mean, base.item_bias, base.user_l2, layers)
+
+    def _of_items(self, layers: Layers) -> FactorModel:
+        """Items by their codes, less the mean code of a rating, so that a vector of 0 is an average item."""
+        catalog, base, unit = self.ratings.catalog, self.baseline, np.float32(self.unit)
+        codes = self._encoded(layers)
+        middle = (catalog.item_counts @ codes.astype(np.float64) / self.table.nnz).astype(np.float32)
+        codes -= middle
+        codes[catalog.item_counts == 0] = 0
+        users, bias = layers.weights[-1] * unit, layers.biases[-1] * unit
+        bias += base.user_bias + users @ middle
+        users[catalog.user_counts == 0] = 0
+        bias[catalog.user_counts == 0] = 0
+        arrays = bias, base.item_bias, users, codes
+        return FactorModel(catalog, self.ratings.scale, base.mean, *arrays, FOLD_IN_BIAS_L2, self.trainer.l2)
+
+    def _encoded(self, layers: Layers) -> Floats:
+        """(n_items, last width) codes of all rows."""
+        first = np.ascontiguousarray(layers.weights[0].T)
+        codes = np.empty((self.table.shape[0], layers.weights[-1].shape[1]), np.float32)
+        for start in range(0, len(codes), ROWS_ENCODED):
+            sums = self.table[start : start + ROWS_ENCODED] @ first
+            codes[start : start + ROWS_ENCODED] = codes_of(layers, sums)
+        return codes
+
+    def _layers_to_start_from(self, resume: object) -> Layers:
+        """Raises BadHyperparameter for anything but a model of the same layers, SplitMismatch for another split."""
+        trainer = self.trainer
+        if not isinstance(resume, AutoencoderModel) or trainer.rows != "users" or (resume.scale is None) != self.ranks:
+            what = f"a {resume.kind} model" if isinstance(resume, Model) else "that"
+            hint = "start from an autoencoder of users with the same loss"
+            raise BadHyperparameter(f"{trainer.name} of {trainer.rows} cannot start from {what}", hint)
+        check_split(resume, self.ratings)
+        layers, mine = resume.layers, self.coder.layers()
+        if [w.shape for w in layers.weights] != [w.shape for w in mine.weights]:
+            there = ",".join(str(len(weight)) for weight in layers.weights[:-1])
+            message = f"{trainer.name}: layers are {trainer.layers}, those of the model to start from {there}"
+            raise BadHyperparameter(message, f"use --layers {there}")
+        unit = np.float32(self.unit)
+        weights = layers.weights[0] * unit, *layers.weights[1:-1], layers.weights[-1] / unit
+        return Layers(weights, (*layers.biases[:-1], layers.biases[-1] / unit), layers.activations)
+
+
+def _optimiser(trainer: "Autoencoder", parameters: list["torch.Tensor"]) -> Any:
+    import torch
+
+    rate = trainer.learning_rate
+    if trainer.optimiser == "adam":
+        return torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True)
+    if trainer.optimiser == "rmsprop":
+        return torch.optim.RMSprop(parameters, rate)
+    return torch.optim.SGD(parameters, rate, momentum=0.9 if trainer.optimiser == "momentum" else 0.0)
+
+
+def _moments(optimiser: Any, parameters: Mapping[str, "torch.Tensor"]) -> dict[str, Array]:
+    """Copies of what the optimiser remembers of each parameter, as optimiser.<what>.<parameter>."""
+    return {
+        f"optimiser.{what}.{name}": np.array(tensor.detach().cpu().numpy())
+        for name, parameter in parameters.items()
+        for what, tensor in optimiser.state[parameter].items()
+    }
+
+
+def _restore(optimiser: Any, parameters: Mapping[str, "torch.Tensor"], arrays: Mapping[str, Array]) -> None:
+    import torch
+
+    for name, array in arrays.items():
+        if name.startswith("optimiser."):
+            _, what, parameter = name.split(".", 2)
+            tensor = torch.from_numpy(np.array(array))
+            held = parameters[parameter]
+            optimiser.state[held][what] = tensor.to(held.device)
