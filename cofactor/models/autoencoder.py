@@ -111,7 +111,9 @@ class AutoencoderModel(Model):
             sums = d @ first - d[:, None] * first - bias[:, None] * (first.sum(axis=0) - first)
         without = codes_of(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
         without += self.layers.biases[-1][items]
-        return self.scores_from(history)[0, items].astype(np.float64) - (without + self._ground(bias, items))
+        score = self.scores_from(history)[0, items].astype(np.float64)
+        effects: Doubles = score - without - self._ground(bias, items)
+        return effects
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) cosine of the items' rows in the last layer; `NEVER` where either is zero."""

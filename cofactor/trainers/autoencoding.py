@@ -11,6 +11,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.models.autoencoder import AutoencoderModel, codes_of
 from cofactor.models.base import Model
+from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.models.layers import Layers
 from cofactor.trainers.base import Epoch, Resume, Snapshot
@@ -38,7 +39,7 @@ class Course:
         self.trainer, self.ratings, self.products, self.device = trainer, ratings, products, device
         self.ranks = trainer.loss == "multinomial"
         self.unit = 1.0 if self.ranks else unit_of(ratings.scale)
-        self.baseline = Baseline(trainer.user_l2, trainer.item_l2).fit(ratings)
+        self.baseline = _baseline(trainer, ratings)
         self.table, self.targets = self._table()
         counts = np.diff(self.table.indptr)
         self.rated = np.flatnonzero(counts)
@@ -110,7 +111,7 @@ class Course:
         for part in parts:
             cells, inputs = self._cells(part, rng)
             one = self._cost(cells, inputs)
-            (one * (len(self.rated) / len(rows) / self.table.nnz)).backward()  # type: ignore[no-untyped-call]
+            (one * (len(self.rated) / len(rows) / self.table.nnz)).backward()
             cost += float(one.detach())
         self._move()
         if self.trainer.refeed:
@@ -234,6 +235,12 @@ class Course:
         unit = np.float32(self.unit)
         weights = layers.weights[0] * unit, *layers.weights[1:-1], layers.weights[-1] / unit
         return Layers(weights, (*layers.biases[:-1], layers.biases[-1] / unit), layers.activations)
+
+
+def _baseline(trainer: "Autoencoder", ratings: Ratings) -> BaselineModel:
+    model = Baseline(trainer.user_l2, trainer.item_l2).fit(ratings)
+    assert isinstance(model, BaselineModel)
+    return model
 
 
 def _optimiser(trainer: "Autoencoder", parameters: list["torch.Tensor"]) -> Any:

@@ -1,6 +1,7 @@
 """The parameters of an autoencoder in PyTorch, and its passes over a batch of sparse rows."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats
 from cofactor.models.layers import Layers
-from cofactor.trainers.masked import DenseProducts, Products
+from cofactor.trainers.masked import Products
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Coder:
             activation, getattr(torch, activation, None)
         )
         arrays: dict[str, Floats] = {FIRST: _drawn(rng, (n, widths[0]), 0.5 / np.sqrt(max(length, 1)))}
-        for k, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True), 1):
+        for k, (before, after) in enumerate(pairwise(widths), 1):
             if not tied or k <= len(widths) // 2:
                 arrays[f"hidden.{k}"] = _drawn(rng, (after, before), 1 / np.sqrt(before))
         if not tied:

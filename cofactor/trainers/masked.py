@@ -6,6 +6,7 @@ On the CPU by kernels of our own, as functions that PyTorch can differentiate; e
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Kernels:
             return
         work_at = matrix.indptr + np.arange(len(matrix.indptr))
         edges = np.searchsorted(work_at, np.linspace(0, work_at[-1], PIECES + 1))
-        for done in [self.pool.submit(work, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]:
+        for done in [self.pool.submit(work, a, b) for a, b in pairwise(edges.tolist())]:
             done.result()
 
     @cached_property
