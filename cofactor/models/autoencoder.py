@@ -19,10 +19,11 @@ from cofactor.models.ranking import NEVER
 class AutoencoderModel(Model):
     """r̂_u = μ + b_u + b + f(x_u), f: `layers` from n_items numbers to n_items,
 
-        x_uj = r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)        for j in R(u), else 0
+        x_uj = a + r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)      for j in R(u), else 0
 
-    R(u): the items in the user's history, b: biases of items. Where it only ranks (no scale), x_uj = |R(u)|^-½ whatever
-    the rating, and the scores are f(x_u): the logarithms of the items' shares up to a constant of the user.
+    R(u): the items in the user's history, b: biases of items, a: what it says that somebody has rated an item at all.
+    Where it only ranks (no scale), x_uj = |R(u)|^-½ whatever the rating, and the scores are f(x_u): the logarithms of
+    the items' shares up to a constant of the user.
 
     Everything of a user comes from the history, so a user given only by a history is scored exactly as the trained.
     Cold start: without a history r̂ is μ + b_j, and where the model only ranks the score is the number of ratings; an
@@ -35,11 +36,12 @@ class AutoencoderModel(Model):
     mean: float
     item_bias: Floats  # (n_items,)
     user_l2: float  # λ_u
+    presence: float  # a
     layers: Layers  # the last without activation
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
-        return {"mean": (), "item_bias": (n_items,), "user_l2": ()}
+        return {"mean": (), "item_bias": (n_items,), "user_l2": (), "presence": ()}
 
     def check(self) -> None:
         n_items, sizes = len(self.catalog.items), [weight.shape for weight in self.layers.weights]
@@ -94,9 +96,10 @@ class AutoencoderModel(Model):
     def effects(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.effects`, but the first layer of every left-out history comes from the sums over the whole:
 
-        Σ_{k≠j} (d_k - b) w_k = D - d_j w_j - b (W - w_j),   d_k = r_k - μ - b_k,  D = Σ_k d_k w_k,  W = Σ_k w_k
+            Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
-        where b is the user's bias without j, and likewise, with d = 1 and b = 0, where the model only ranks.
+        where d_k = r_k - μ - b_k, w_k are an item's weights and b is the user's bias without j; where the model only
+        ranks it is (W - w_j) / √(h - 1).
         """
         h = history.nnz
         if h < 2:
@@ -108,7 +111,7 @@ class AutoencoderModel(Model):
         else:
             d = history.data.astype(np.float64) - self.mean - self.item_bias[history.indices]
             bias = (d.sum() - d) / max(self.user_l2 + h - 1, 1e-12)
-            sums = d @ first - d[:, None] * first - bias[:, None] * (first.sum(axis=0) - first)
+            sums = d @ first - d[:, None] * first + (self.presence - bias[:, None]) * (first.sum(axis=0) - first)
         without = codes_of(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
         without += self.layers.biases[-1][items]
         score = self.scores_from(history)[0, items].astype(np.float64)
@@ -137,7 +140,7 @@ class AutoencoderModel(Model):
         of = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
         bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
-        return _like(histories, (residual - bias[of]).astype(np.float32)), bias
+        return _like(histories, (residual - bias[of] + self.presence).astype(np.float32)), bias
 
     def _entered(self, inputs: csr_array, counts: Array) -> Floats:
         """(m, width) what reaches the first activation, but for the bias."""

@@ -21,15 +21,15 @@ WORTH_A_THREAD = 2_000_000  # ratings × width from which a second thread gains 
 class Autoencoder(Trainer):
     """r̂ = μ + b_u + b_i + f(x), f: a network that maps a row of the table of ratings to a row, the minimum of
 
-        Σ (r_ui - r̂_ui)² + λ Σ_c n_c (|w_c|² + |v_c|²)      the first sum over the training ratings alone
+        Σ (r_ui - r̂_ui)² + λ Σ_c √n_c (|w_c|² + |v_c|²)      the first sum over the training ratings alone
 
     by steps on batches of rows, with dropped inputs while it learns and all of them when it predicts.
 
-    A row is a user's ratings of all items (`--rows users`) or an item's by all users (`--rows items`); x: its rated
-    cells, less μ + b_u + b_i, and 0 elsewhere; c: a column, rated n_c times, w_c and v_c its weights in the first and
-    the last layer; μ + b_u + b_i: the regularised baseline (see Baseline). Ratings are learned in units of a quarter of
-    their scale, as `svd` does. The input is multiplied by the first layer, and the codes by the last, at the rated
-    cells alone; no table of users × items is ever made.
+    A row is a user's ratings of all items (`--rows users`) or an item's by all users (`--rows items`); x: in its rated
+    cells a + r_ui - μ - b_u - b_i, elsewhere 0, so that a, the `presence`, says that they are rated; c: a column, rated
+    n_c times, w_c and v_c its weights in the first and the last layer; μ + b_u + b_i: the regularised baseline (see
+    Baseline). Ratings are learned in units of a quarter of their scale, as `svd` does. The input is multiplied by the
+    first layer, and the codes by the last, at the rated cells alone; no table of users × items is ever made.
 
     `--loss multinomial` ranks instead of predicting: rows are users, x_ui = |R(u)|^-½ whatever the rating, and what is
     made as small as possible is -Σ log π_ui, π_u the softmax of f(x_u) over all items, with the same penalty.
@@ -40,9 +40,9 @@ class Autoencoder(Trainer):
     for which a new user is like any other.
     Cold start: a user or an item without training ratings has a bias and an output of 0, which leaves the baseline.
     Source: S. Sedhain, A. Menon, S. Sanner, L. Xie, "AutoRec: Autoencoders Meet Collaborative Filtering", WWW 2015,
-    equations 1 and 2 (there λ is not weighted by n_c); O. Kuchaiev, B. Ginsburg, "Training Deep AutoEncoders for
-    Collaborative Filtering", 2017, equation 1 and section 2.3; D. Liang, R. Krishnan, M. Hoffman, T. Jebara,
-    "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.3 (Mult-DAE).
+    equations 1 and 2 (there without √n_c, on ratings that are not centred, so without a); O. Kuchaiev, B. Ginsburg,
+    "Training Deep AutoEncoders for Collaborative Filtering", 2017, equation 1 and section 2.3; D. Liang, R. Krishnan,
+    M. Hoffman, T. Jebara, "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.3 (Mult-DAE).
 
     Raises BadData for no ratings, Unavailable without PyTorch, and BadHyperparameter where the errors overflow.
     """
@@ -51,13 +51,14 @@ class Autoencoder(Trainer):
 
     rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "items"
     loss: Annotated[Literal["squared", "multinomial"], "to predict ratings, or to rank"] = "squared"
-    layers: Annotated[str, "widths of the hidden layers, as 256,128,256"] = "500"
+    layers: Annotated[str, "widths of the hidden layers, as 256,128,256"] = "256"
     activation: Annotated[Literal["sigmoid", "tanh", "selu", "relu", "linear"], "of the hidden layers"] = "sigmoid"
     tied: Annotated[bool, "give the second half of the layers the weights of the first"] = False
     dropout: Annotated[float, "share of inputs dropped in training", Bounds(least=0, most=0.95), Search(0, 0.8)] = 0.0
     l2: Annotated[
-        float, "λ, pull of the first and last layers at each rating", Bounds(least=0), Search(0.01, 0.5, log=True)
-    ] = 0.1
+        float, "λ, pull of the first and last layers towards zero", Bounds(least=0), Search(0.5, 20, log=True)
+    ] = 4.0
+    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", Search(0, 2)] = 0.5
     refeed: Annotated[bool, "feed the dense output back as input and target"] = False
     optimiser: Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "what makes the steps"] = "adam"
     learning_rate: Annotated[float, "of the first step", Bounds(least=0), Search(2e-4, 1e-2, log=True)] = 0.002

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Ratings, by_row
 from cofactor.errors import BadHyperparameter
 from cofactor.models.autoencoder import AutoencoderModel, codes_of
 from cofactor.models.base import Model
@@ -40,35 +40,35 @@ class Course:
         self.ranks = trainer.loss == "multinomial"
         self.unit = 1.0 if self.ranks else unit_of(ratings.scale)
         self.baseline = _baseline(trainer, ratings)
-        self.table, self.targets = self._table()
+        self.presence = np.float32(0 if self.ranks else trainer.presence)
+        self.table = self._table()
         counts = np.diff(self.table.indptr)
         self.rated = np.flatnonzero(counts)
-        self.weight = np.bincount(self.table.indices, minlength=self.table.shape[1]) / self.table.nnz  # n_c / n
+        self.counts = np.bincount(self.table.indices, minlength=self.table.shape[1])  # n_c
         rng, length = np.random.default_rng(trainer.seed), 1.0 if self.ranks else counts[self.rated].mean()
         shape = self.table.shape[1], trainer.widths, trainer.activation, trainer.tied, length
         self.coder = Coder(*shape, rng, products, device)
         self.optimiser = _optimiser(trainer, list(self.coder.parameters.values()))
         self.pulls = self._pulls()
 
-    def _table(self) -> tuple[csr_array, Floats]:
-        """The rows that go in, and in the places of their values what is to come out."""
+    def _table(self) -> csr_array:
+        """The rows: of ratings in units less the baseline, or where the model only ranks of |R(u)|^-½."""
         ratings = self.ratings
         if self.ranks:
-            ones = ratings.by_user()
-            ones.data = np.repeat(1 / np.sqrt(np.maximum(np.diff(ones.indptr), 1)), np.diff(ones.indptr))
-            ones.data = ones.data.astype(np.float32)
-            return ones, np.ones(ones.nnz, np.float32)
-        residual = ratings.value - self.baseline.pair_scores(ratings.user, ratings.item)
-        residual /= np.float32(self.unit)
-        centred = Ratings(ratings.users, ratings.items, ratings.user, ratings.item, residual)
-        table = centred.by_user() if self.trainer.rows == "users" else centred.by_item()
-        return table, table.data
+            table, counts = ratings.by_user(), ratings.catalog.user_counts
+            table.data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+            return table
+        residual = (ratings.value - self.baseline.pair_scores(ratings.user, ratings.item)) / np.float32(self.unit)
+        shape = len(ratings.users), len(ratings.items)
+        if self.trainer.rows == "users":
+            return by_row(ratings.user, ratings.item, residual, shape)
+        return by_row(ratings.item, ratings.user, residual, shape[::-1])
 
     def _pulls(self) -> "torch.Tensor":
-        """(n, 1) 2 λ n_c / n: the pull of a column's weights at each step."""
+        """(n, 1) 2 λ √n_c / n: the pull of a column's weights at each step."""
         import torch
 
-        pulls = (2 * self.trainer.l2 * self.weight).astype(np.float32)[:, None]
+        pulls = (2 * self.trainer.l2 * np.sqrt(self.counts) / self.table.nnz).astype(np.float32)[:, None]
         return torch.from_numpy(pulls).to(self.device)
 
     def start_from(self, resume: Resume | None) -> int:
@@ -109,14 +109,14 @@ class Course:
         parts = list(self._parts(rows))
         cost = 0.0
         for part in parts:
-            cells, inputs = self._cells(part, rng)
-            one = self._cost(cells, inputs)
+            cells = self.table[part]
+            one = self._cost(cells, self._inputs(cells, rng))
             (one * (len(self.rated) / len(rows) / self.table.nnz)).backward()
             cost += float(one.detach())
         self._move()
         if self.trainer.refeed:
             for part in parts:
-                self._refed(self.table[part], len(part) / len(rows)).backward()  # type: ignore[no-untyped-call]
+                self._refed(self._inputs(self.table[part]), len(part) / len(rows)).backward()  # type: ignore[no-untyped-call]
             self._move()
         return cost
 
@@ -126,15 +126,15 @@ class Course:
         size = max(1, DENSE_CELLS // self.table.shape[1]) if dense else len(rows)
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
-    def _cells(self, rows: Array, rng: np.random.Generator) -> tuple[csr_array, csr_array]:
-        """The rated cells of rows, and of these the inputs that are not dropped."""
-        cells, dropout = self.table[rows], self.trainer.dropout
-        if dropout == 0:
-            return cells, cells
+    def _inputs(self, cells: csr_array, rng: np.random.Generator | None = None) -> csr_array:
+        """What goes in for the cells of some rows; with a generator, less what is dropped."""
+        values, dropout = cells.data + self.presence, self.trainer.dropout
+        if rng is None or dropout == 0:
+            return csr_array((values, cells.indices, cells.indptr), shape=cells.shape)
         kept = rng.random(cells.nnz, dtype=np.float32) >= dropout
         starts = np.append(0, np.cumsum(kept))[cells.indptr].astype(cells.indptr.dtype)
-        data = cells.data[kept] * np.float32(1 / (1 - dropout))
-        return cells, csr_array((data, cells.indices[kept], starts), shape=cells.shape)
+        values = values[kept] * np.float32(1 / (1 - dropout))
+        return csr_array((values, cells.indices[kept], starts), shape=cells.shape)
 
     def _cost(self, cells: csr_array, inputs: csr_array) -> "torch.Tensor":
         """Σ (target - output)², or -Σ log π, over the cells."""
@@ -167,7 +167,7 @@ class Course:
         self.optimiser.zero_grad(set_to_none=True)
 
     def _penalty(self) -> float:
-        """λ Σ_c n_c (|w_c|² + |v_c|²) / n."""
+        """λ Σ_c √n_c (|w_c|² + |v_c|²) / n."""
         tables = (table.detach() for table in self.coder.tables)
         return sum(float((table**2).sum(1) @ self.pulls[:, 0]) for table in tables) / 2
 
@@ -183,7 +183,7 @@ class Course:
 
     def _of_users(self, layers: Layers) -> AutoencoderModel:
         """In the data's units, and with nothing for items that nobody rated."""
-        catalog, unrated = self.ratings.catalog, self.weight == 0
+        catalog, unrated = self.ratings.catalog, self.counts == 0
         first, last, bias = layers.weights[0], layers.weights[-1], layers.biases[-1]
         first /= np.float32(self.unit)
         last *= np.float32(self.unit)
@@ -192,9 +192,10 @@ class Course:
         last[unrated] = 0
         bias[unrated] = 0
         if self.ranks:
-            return AutoencoderModel(catalog, None, 0.0, np.zeros(len(catalog.items), np.float32), 0.0, layers)
-        base = self.baseline
-        return AutoencoderModel(catalog, self.ratings.scale, base.mean, base.item_bias, base.user_l2, layers)
+            return AutoencoderModel(catalog, None, 0.0, np.zeros(len(catalog.items), np.float32), 0.0, 0.0, layers)
+        base, presence = self.baseline, float(self.presence) * self.unit
+        arrays = base.mean, base.item_bias, base.user_l2, presence, layers
+        return AutoencoderModel(catalog, self.ratings.scale, *arrays)
 
     def _of_items(self, layers: Layers) -> FactorModel:
         """Items by their codes, less the mean code of a rating, so that a vector of 0 is an average item."""
@@ -208,14 +209,19 @@ class Course:
         users[catalog.user_counts == 0] = 0
         bias[catalog.user_counts == 0] = 0
         arrays = bias, base.item_bias, users, codes
-        return FactorModel(catalog, self.ratings.scale, base.mean, *arrays, FOLD_IN_BIAS_L2, self.trainer.l2)
+        return FactorModel(catalog, self.ratings.scale, base.mean, *arrays, FOLD_IN_BIAS_L2, self._fold_in_l2())
+
+    def _fold_in_l2(self) -> float:
+        """λ √n_u / n_u for a user of the mean number of ratings: the pull for each rating that vectors had."""
+        mean = self.table.nnz / np.count_nonzero(self.counts)
+        return self.trainer.l2 / float(np.sqrt(mean))
 
     def _encoded(self, layers: Layers) -> Floats:
         """(n_items, last width) codes of all rows."""
         first = np.ascontiguousarray(layers.weights[0].T)
         codes = np.empty((self.table.shape[0], layers.weights[-1].shape[1]), np.float32)
         for start in range(0, len(codes), ROWS_ENCODED):
-            sums = self.table[start : start + ROWS_ENCODED] @ first
+            sums = self._inputs(self.table[start : start + ROWS_ENCODED]) @ first
             codes[start : start + ROWS_ENCODED] = codes_of(layers, sums)
         return codes
 
