@@ -136,11 +136,11 @@ class AutoencoderModel(Model):
         """x of (m, n_items) histories, but for its scale where the model only ranks, and (m,) biases of the users."""
         counts = np.diff(histories.indptr)
         if self.scale is None:
-            return _like(histories, np.ones(histories.nnz, np.float32)), np.zeros(len(counts))
+            return with_values(histories, np.ones(histories.nnz, np.float32)), np.zeros(len(counts))
         of = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
         bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
-        return _like(histories, (residual - bias[of] + self.presence).astype(np.float32)), bias
+        return with_values(histories, (residual - bias[of] + self.presence).astype(np.float32)), bias
 
     def _entered(self, inputs: csr_array, counts: Array) -> Floats:
         """(m, width) what reaches the first activation, but for the bias."""
@@ -184,6 +184,6 @@ def codes_of(layers: Layers, sums: Floats) -> Floats:
     return sums
 
 
-def _like(histories: csr_array, values: Floats) -> csr_array:
-    """Other values in the places of a history's ratings."""
-    return csr_array((values, histories.indices, histories.indptr), shape=histories.shape)
+def with_values(ratings: csr_array, values: Floats) -> csr_array:
+    """Other values in the places of the ratings."""
+    return csr_array((values, ratings.indices, ratings.indptr), shape=ratings.shape)

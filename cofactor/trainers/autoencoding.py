@@ -1,23 +1,25 @@
 """The training of an autoencoder under way: batches, steps, what they cost, and the models along the way."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats
+from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings, by_row
 from cofactor.errors import BadHyperparameter
-from cofactor.models.autoencoder import AutoencoderModel, codes_of
+from cofactor.models.autoencoder import AutoencoderModel, with_values
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
-from cofactor.models.factor import FactorModel
 from cofactor.models.layers import Layers
+from cofactor.trainers.autoencoded import of_items, of_users, ranking
 from cofactor.trainers.base import Epoch, Resume, Snapshot
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.coder import Coder
 from cofactor.trainers.masked import Kernels, Products
+from cofactor.trainers.optimisers import moments, optimiser_of, restore
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.warm import check_split
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 LEAST_BATCHES = 16  # of an epoch: small data needs steps too
 DENSE_CELLS = 1 << 23  # of a batch's dense outputs held at a time: 32 MiB, several times over
-ROWS_ENCODED = 2048  # at a time, of items at the end
-FOLD_IN_BIAS_L2 = 0.005
 
 
 class Course:
@@ -40,7 +40,7 @@ class Course:
         self.ranks = trainer.loss == "multinomial"
         self.unit = 1.0 if self.ranks else unit_of(ratings.scale)
         self.baseline = _baseline(trainer, ratings)
-        self.presence = np.float32(0 if self.ranks else trainer.presence)
+        self.presence = 0.0 if self.ranks else trainer.presence
         self.table = self._table()
         counts = np.diff(self.table.indptr)
         self.rated = np.flatnonzero(counts)
@@ -48,7 +48,7 @@ class Course:
         rng, length = np.random.default_rng(trainer.seed), 1.0 if self.ranks else counts[self.rated].mean()
         shape = self.table.shape[1], trainer.widths, trainer.activation, trainer.tied, length
         self.coder = Coder(*shape, rng, products, device)
-        self.optimiser = _optimiser(trainer, list(self.coder.parameters.values()))
+        self.optimiser = optimiser_of(trainer.optimiser, list(self.coder.parameters.values()), trainer.learning_rate)
         self.pulls = self._pulls()
 
     def _table(self) -> csr_array:
@@ -75,7 +75,7 @@ class Course:
         """The number of the epoch after which training goes on."""
         if isinstance(resume, Snapshot):
             self.coder.put(resume.arrays)
-            _restore(self.optimiser, self.coder.parameters, resume.arrays)
+            restore(self.optimiser, self.coder.parameters, resume.arrays)
             return resume.number
         if resume is not None:
             self.coder.take(self._layers_to_start_from(resume))
@@ -98,7 +98,8 @@ class Course:
             raise BadHyperparameter(message, f"lower the learning rate, now {self.trainer.learning_rate:g}")
         rmse = None if self.ranks else self.unit * float(np.sqrt(fit))
         loss = fit + (before + self._penalty()) / 2
-        return Epoch(number, self.trainer.n_epochs, self._model(), rmse, rate, loss, self._state)
+        made = partial(self._model, self.coder.layers())
+        return Epoch(number, self.trainer.n_epochs, made, rmse, rate, loss, self._state)
 
     def _batches(self, order: Array) -> Iterator[Array]:
         size = max(1, min(self.trainer.batch_size, -(-len(order) // LEAST_BATCHES)))
@@ -128,9 +129,9 @@ class Course:
 
     def _inputs(self, cells: csr_array, rng: np.random.Generator | None = None) -> csr_array:
         """What goes in for the cells of some rows; with a generator, less what is dropped."""
-        values, dropout = cells.data + self.presence, self.trainer.dropout
+        values, dropout = cells.data + np.float32(self.presence), self.trainer.dropout
         if rng is None or dropout == 0:
-            return csr_array((values, cells.indices, cells.indptr), shape=cells.shape)
+            return with_values(cells, values)
         kept = rng.random(cells.nnz, dtype=np.float32) >= dropout
         starts = np.append(0, np.cumsum(kept))[cells.indptr].astype(cells.indptr.dtype)
         values = values[kept] * np.float32(1 / (1 - dropout))
@@ -171,59 +172,18 @@ class Course:
         tables = (table.detach() for table in self.coder.tables)
         return sum(float((table**2).sum(1) @ self.pulls[:, 0]) for table in tables) / 2
 
-    def _state(self) -> Mapping[str, Array]:
-        return self.coder.arrays() | _moments(self.optimiser, self.coder.parameters)
-
-    # The models along the way
-
-    def _model(self) -> Callable[[], Model]:
-        """What makes the model of now, later too."""
-        layers = self.coder.layers()
-        return lambda: self._of_users(layers) if self.trainer.rows == "users" else self._of_items(layers)
-
-    def _of_users(self, layers: Layers) -> AutoencoderModel:
-        """In the data's units, and with nothing for items that nobody rated."""
-        catalog, unrated = self.ratings.catalog, self.counts == 0
-        first, last, bias = layers.weights[0], layers.weights[-1], layers.biases[-1]
-        first /= np.float32(self.unit)
-        last *= np.float32(self.unit)
-        bias *= np.float32(self.unit)
-        first[:, unrated] = 0
-        last[unrated] = 0
-        bias[unrated] = 0
+    def _model(self, layers: Layers) -> Model:
+        """Of a copy of the layers, which is its own."""
+        trainer, ratings, base = self.trainer, self.ratings, self.baseline
         if self.ranks:
-            return AutoencoderModel(catalog, None, 0.0, np.zeros(len(catalog.items), np.float32), 0.0, 0.0, layers)
-        base, presence = self.baseline, float(self.presence) * self.unit
-        arrays = base.mean, base.item_bias, base.user_l2, presence, layers
-        return AutoencoderModel(catalog, self.ratings.scale, *arrays)
+            return ranking(ratings, layers)
+        if trainer.rows == "users":
+            return of_users(ratings, layers, base, self.presence, self.unit)
+        inputs = with_values(self.table, self.table.data + np.float32(self.presence))
+        return of_items(ratings, layers, base, inputs, self.unit, trainer.l2)
 
-    def _of_items(self, layers: Layers) -> FactorModel:
-        """Items by their codes, less the mean code of a rating, so that a vector of 0 is an average item."""
-        catalog, base, unit = self.ratings.catalog, self.baseline, np.float32(self.unit)
-        codes = self._encoded(layers)
-        middle = (catalog.item_counts @ codes.astype(np.float64) / self.table.nnz).astype(np.float32)
-        codes -= middle
-        codes[catalog.item_counts == 0] = 0
-        users, bias = layers.weights[-1] * unit, layers.biases[-1] * unit
-        bias += base.user_bias + users @ middle
-        users[catalog.user_counts == 0] = 0
-        bias[catalog.user_counts == 0] = 0
-        arrays = bias, base.item_bias, users, codes
-        return FactorModel(catalog, self.ratings.scale, base.mean, *arrays, FOLD_IN_BIAS_L2, self._fold_in_l2())
-
-    def _fold_in_l2(self) -> float:
-        """λ √n_u / n_u for a user of the mean number of ratings: the pull for each rating that vectors had."""
-        mean = self.table.nnz / np.count_nonzero(self.counts)
-        return self.trainer.l2 / float(np.sqrt(mean))
-
-    def _encoded(self, layers: Layers) -> Floats:
-        """(n_items, last width) codes of all rows."""
-        first = np.ascontiguousarray(layers.weights[0].T)
-        codes = np.empty((self.table.shape[0], layers.weights[-1].shape[1]), np.float32)
-        for start in range(0, len(codes), ROWS_ENCODED):
-            sums = self._inputs(self.table[start : start + ROWS_ENCODED]) @ first
-            codes[start : start + ROWS_ENCODED] = codes_of(layers, sums)
-        return codes
+    def _state(self) -> Mapping[str, Array]:
+        return self.coder.arrays() | moments(self.optimiser, self.coder.parameters)
 
     def _layers_to_start_from(self, resume: object) -> Layers:
         """Raises BadHyperparameter for anything but a model of the same layers, SplitMismatch for another split."""
@@ -247,34 +207,3 @@ def _baseline(trainer: "Autoencoder", ratings: Ratings) -> BaselineModel:
     model = Baseline(trainer.user_l2, trainer.item_l2).fit(ratings)
     assert isinstance(model, BaselineModel)
     return model
-
-
-def _optimiser(trainer: "Autoencoder", parameters: list["torch.Tensor"]) -> Any:
-    import torch
-
-    rate = trainer.learning_rate
-    if trainer.optimiser == "adam":
-        return torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True)
-    if trainer.optimiser == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate)
-    return torch.optim.SGD(parameters, rate, momentum=0.9 if trainer.optimiser == "momentum" else 0.0)
-
-
-def _moments(optimiser: Any, parameters: Mapping[str, "torch.Tensor"]) -> dict[str, Array]:
-    """Copies of what the optimiser remembers of each parameter, as optimiser.<what>.<parameter>."""
-    return {
-        f"optimiser.{what}.{name}": np.array(tensor.detach().cpu().numpy())
-        for name, parameter in parameters.items()
-        for what, tensor in optimiser.state[parameter].items()
-    }
-
-
-def _restore(optimiser: Any, parameters: Mapping[str, "torch.Tensor"], arrays: Mapping[str, Array]) -> None:
-    import torch
-
-    for name, array in arrays.items():
-        if name.startswith("optimiser."):
-            _, what, parameter = name.split(".", 2)
-            tensor = torch.from_numpy(np.array(array))
-            held = parameters[parameter]
-            optimiser.state[held][what] = tensor.to(held.device)
