@@ -1,0 +1,39 @@
+"""Autoencoders of users and of items on ML-1M: ratings by random split and lists by top-N, beside svd, svdpp and EASE.
+
+    python benchmarks/autoencoder.py --data FOLDER [--protocol ml-1m/0] [--only "auto*"] [--choose]
+
+Every fit is a process of its own. What an entry's grid leaves open, the number of epochs included, is chosen on a tenth
+of the training ratings held out, for each split anew; then all training ratings are learned with what was chosen and
+the test ratings are read once. Measured fits are kept in a JSON file as they come.
+"""
+
+from bench import Entry
+from runs import main
+
+DEEP = {"rows": "users", "layers": "256,128,256", "activation": "selu"}  # predecessor D's network
+RATINGS = [
+    Entry("svd", "svd", {"rank": 128, "n_epochs": 20, "learning_rate": 0.03, "l2": 0.04}),
+    Entry("svdpp", "svdpp", {"rank": 64, "l2": 0.03, "set_l2": 0.001}),
+    Entry("autoencoder, items", "autoencoder", {}, {"n_epochs": (15, 20, 25)}),
+    Entry("autoencoder, items, not told what is rated", "autoencoder", {"presence": 0.0}, {"n_epochs": (15, 20, 25)}),
+    Entry("autoencoder, users", "autoencoder", {"rows": "users", "dropout": 0.4}, {"n_epochs": (15, 20, 25)}),
+    Entry(
+        "autoencoder, users, 256,128,256",
+        "autoencoder",
+        DEEP | {"dropout": 0.6, "learning_rate": 0.0005},
+        {"n_epochs": (15, 30)},
+    ),
+]
+LISTS = [
+    Entry("ease", "ease", {"l2": 1000.0}),
+    Entry(
+        "autoencoder, multinomial",
+        "autoencoder",
+        {"rows": "users", "loss": "multinomial", "activation": "tanh", "dropout": 0.5},
+        {"n_epochs": (30, 60)},
+    ),
+]
+SEEDS = {f"{protocol}/{seed}": (seed,) for protocol in ("ml-1m", "ml-1m-top-n") for seed in range(3)}
+
+if __name__ == "__main__":
+    main(__doc__, {"ml-1m": RATINGS, "ml-1m-top-n": LISTS}, SEEDS, "build/autoencoder.json")
