@@ -67,7 +67,7 @@ def in_pytorch(train: Ratings, weights: dict[str, torch.Tensor], options: dict) 
     if options["rows"] == "items":
         table, rated = table.T, rated.T
     ranks = options.get("loss") == "multinomial"
-    x = torch.where(rated, table + 0.5, 0)
+    x = torch.where(rated, table + 1, 0)
     if ranks:
         x = rated / rated.sum(1, keepdim=True).clamp(min=1).sqrt()
     function = {"selu": torch.selu, "tanh": torch.tanh, "relu": torch.relu}.get(
@@ -129,7 +129,7 @@ def test_more_epochs_cost_less(options) -> None:
 @pytest.mark.parametrize("rows", ["items", "users"])
 def test_it_finds_what_was_planted(rows) -> None:
     train, test = planted()
-    model = Autoencoder(rows=rows, l2=0.3, n_epochs=40).fit(train)
+    model = Autoencoder(rows=rows, layers="64", l2=0.3, n_epochs=40).fit(train)
     assert rmse(model, test) < 0.5 * rmse(Baseline().fit(train), test)
 
 
@@ -137,7 +137,7 @@ def test_it_finds_what_was_planted(rows) -> None:
 def test_another_scale_gives_the_same_model_in_its_units(rows) -> None:
     stars, _ = checkerboard()
     percent = replace(stars, value=stars.value * np.float32(16), scale=(0.0, 0.0), step=None)
-    one, other = (Autoencoder(rows=rows, n_epochs=4).fit(part) for part in (stars, percent))
+    one, other = (Autoencoder(rows=rows, layers="16", n_epochs=4).fit(part) for part in (stars, percent))
     users = np.arange(60, dtype=np.int32)
     np.testing.assert_allclose(16 * one.scores(users), other.scores(users), rtol=1e-4)
     np.testing.assert_allclose(16 * one.scores_from(stars.by_user()), other.scores_from(percent.by_user()), rtol=1e-4)
@@ -202,7 +202,7 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
         users=Vocabulary(names.astype(str).astype(object), "user"),
         user=place[train.users.ids.astype(int)[train.user]],
     )
-    model = of_users(shuffled, n_epochs=10)
+    model = of_users(shuffled, layers="64", n_epochs=10)
     history = shuffled.by_user()
     for user in ("0", "1", "37"):
         row = model.catalog.users.row(user)
@@ -243,7 +243,7 @@ def test_items_and_users_without_ratings_leave_the_baseline() -> None:
     train, base = noise(), Baseline().fit(noise())
     cold_user, cold_item = np.array([29], np.int32), 19
     for rows in ("users", "items"):
-        model = Autoencoder(rows=rows, n_epochs=3).fit(train)
+        model = Autoencoder(rows=rows, layers="16", n_epochs=3).fit(train)
         np.testing.assert_allclose(model.scores(cold_user)[0], base.scores(cold_user)[0], rtol=1e-6)
     model = of_users(train, n_epochs=3)
     np.testing.assert_allclose(
@@ -340,7 +340,7 @@ def ml_100k(folder: Path) -> tuple[Ratings, Ratings]:
 
 def test_ml_100k_u1(real_data: Path) -> None:
     train, test = ml_100k(real_data)
-    items, users = Autoencoder().fit(train), of_users(train, dropout=0.5)
+    items, users = Autoencoder(layers="128").fit(train), of_users(train, layers="128", dropout=0.4)
     assert rmse(items, test) < 0.917
     assert rmse(users, test) < 0.925
 
@@ -350,7 +350,7 @@ def test_somebody_new_is_folded_in_nearly_as_well_as_the_trained(real_data: Path
     new = np.random.default_rng(0).choice(459, 60, replace=False)  # u1 tests the first 459 users
     old = np.isin(train.user, new, invert=True)
     asked = test.where(np.isin(test.user, new))
-    whole, model = Autoencoder().fit(train), Autoencoder().fit(train.where(old))
+    whole, model = (Autoencoder(layers="64").fit(one) for one in (train, train.where(old)))
     assert isinstance(model, FactorModel)
     scores = model.clip(model.scores_from(train.by_user()[np.sort(new)]))
     folded = scores[np.searchsorted(np.sort(new), asked.user), asked.item]
@@ -361,6 +361,6 @@ def test_somebody_new_is_folded_in_nearly_as_well_as_the_trained(real_data: Path
 
 def test_the_multinomial_ranks_real_films(real_data: Path) -> None:
     train, test = ml_100k(real_data)
-    model = of_users(train, loss="multinomial", activation="tanh", dropout=0.5, layers="200", n_epochs=10)
+    model = of_users(train, loss="multinomial", activation="tanh", dropout=0.5, layers="100", n_epochs=6)
     found, plain = (evaluate(one, test, k=(10,)).metrics["ndcg@10"] for one in (model, Popularity().fit(train)))
     assert found > 1.3 * plain

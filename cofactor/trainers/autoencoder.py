@@ -58,7 +58,7 @@ class Autoencoder(Trainer):
     l2: Annotated[
         float, "λ, pull of the first and last layers towards zero", Bounds(least=0), Search(0.5, 20, log=True)
     ] = 4.0
-    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", Search(0, 2)] = 0.5
+    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", Search(0, 2)] = 1.0
     refeed: Annotated[bool, "feed the dense output back as input and target"] = False
     optimiser: Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "what makes the steps"] = "adam"
     learning_rate: Annotated[float, "of the first step", Bounds(least=0), Search(2e-4, 1e-2, log=True)] = 0.002
