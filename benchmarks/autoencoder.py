@@ -1,4 +1,4 @@
-"""Autoencoders of users and of items on ML-1M: ratings by random split and lists by top-N, beside svd, svdpp and EASE.
+"""Autoencoders of users and of items on ML-1M: ratings by random split and lists by top-N, beside svd and EASE.
 
     python benchmarks/autoencoder.py --data FOLDER [--protocol ml-1m/0] [--only "auto*"] [--choose]
 
@@ -13,7 +13,6 @@ from runs import main
 DEEP = {"rows": "users", "layers": "256,128,256", "activation": "selu"}  # predecessor D's network
 RATINGS = [
     Entry("svd", "svd", {"rank": 128, "n_epochs": 20, "learning_rate": 0.03, "l2": 0.04}),
-    Entry("svdpp", "svdpp", {"rank": 64, "l2": 0.03, "set_l2": 0.001}),
     Entry("autoencoder, items", "autoencoder", {}),
     Entry("autoencoder, items, not told what is rated", "autoencoder", {"presence": 0.0}),
     Entry("autoencoder, users", "autoencoder", {"rows": "users", "dropout": 0.4, "presence": 0.5}),

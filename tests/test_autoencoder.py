@@ -1,8 +1,10 @@
 """Autoencoders: what they minimise, what they know of whom, going on bit for bit, and real films."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -10,16 +12,18 @@ import torch
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
-from cofactor.trainers import autoencoder, autoencoding
+from cofactor.models.layers import Layers
+from cofactor.trainers import TRAINERS, autoencoder, autoencoding
 from cofactor.trainers.autoencoder import Autoencoder
 from cofactor.trainers.base import Snapshot
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
+from tests import test_contract as contract
 from tests.test_svd import planted
 from tests.toys import checkerboard, noise
 
@@ -249,6 +253,58 @@ def test_items_and_users_without_ratings_leave_the_baseline() -> None:
     np.testing.assert_allclose(
         model.scores(np.arange(29))[:, cold_item], base.scores(np.arange(29))[:, cold_item], rtol=1e-5
     )
+
+
+# The contract, for the forms that are not the default
+
+
+@dataclass(frozen=True)
+class Users(Autoencoder):
+    __doc__ = Autoencoder.__doc__
+    name: ClassVar[str] = "of-users"
+
+    rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "users"
+    layers: Annotated[str, "widths"] = "64"
+
+
+@dataclass(frozen=True)
+class Ranker(Users):
+    __doc__ = Autoencoder.__doc__
+    name: ClassVar[str] = "multinomial"
+
+    loss: Annotated[Literal["squared", "multinomial"], "to predict ratings, or to rank"] = "multinomial"
+    activation: Annotated[Literal["tanh", "selu"], "of the hidden layers"] = "tanh"
+
+
+def promised(test: Callable) -> list[dict]:
+    """What the contract's parametrised tests are called with besides a name."""
+    marks = (mark.args for mark in getattr(test, "pytestmark", ()) if mark.args[0] != "name")
+    return next(([dict(zip(names, values, strict=True)) for values in cases] for names, cases in marks), [{}])
+
+
+@pytest.mark.parametrize("trainer", [Users, Ranker], ids=lambda one: one.name)
+@pytest.mark.parametrize("test", [one for name, one in vars(contract).items() if name.startswith("test_")])
+def test_the_contract(test, trainer, monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(TRAINERS, trainer.name, trainer)
+    fixtures = {"tmp_path": tmp_path} if "tmp_path" in signature(test).parameters else {}
+    for case in promised(test):
+        test(name=trainer.name, **fixtures, **case)
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations", "message"),
+    [
+        (((8, 20), (19, 8)), ("tanh", "linear"), "do not lead from 20 items"),
+        (((20, 20),), ("linear",), "do not lead from 20 items"),
+        (((8, 20), (20, 8)), ("tanh", "tanh"), "the last layer has an activation"),
+    ],
+)
+def test_layers_that_do_not_fit_are_named(weights, activations, message) -> None:
+    arrays = tuple(np.zeros(size, np.float32) for size in weights)
+    layers = Layers(arrays, tuple(np.zeros(len(one), np.float32) for one in arrays), activations)
+    whole = of_users(noise(), layers="8", n_epochs=1)
+    with pytest.raises(BadArtifact, match=message):
+        AutoencoderModel.of_arrays(whole.catalog, whole.scale, replace(whole, layers=layers).arrays())
 
 
 # Going on, starting warm, and any number of threads

@@ -13,6 +13,7 @@ from cofactor.errors import BadArtifact
 from cofactor.models.base import SCORE_CELLS, Model
 from cofactor.models.layers import ACTIVATIONS, Layers
 from cofactor.models.ranking import NEVER
+from cofactor.models.vectors import cached
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +75,7 @@ class AutoencoderModel(Model):
         codes, bias = self._codes_of(distinct)
         codes[counts == 0] = 0
         scores = np.empty(len(users), dtype=np.float32)
-        block = max(1, SCORE_CELLS // max(1, codes.shape[1]) // 4)
-        for start in range(0, len(users), block):
-            here = slice(start, start + block)
+        for here in cached(len(users), codes.shape[1]):
             np.vecdot(codes[where[here]], self.layers.weights[-1][items[here]], out=scores[here])
         known = counts[where] > 0
         scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
