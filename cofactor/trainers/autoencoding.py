@@ -83,6 +83,11 @@ class Course:
 
     def epoch(self, number: int) -> Epoch:
         """One pass over the rows."""
+        import torch
+
+        torch.set_num_threads(
+            1
+        )  # another user of OpenMP in the process, met between two epochs, may have set it to more
         rng = np.random.default_rng((self.trainer.seed, number))
         batches = list(self._batches(rng.permutation(self.rated)))
         total, before = 0.0, self._penalty()
