@@ -108,7 +108,7 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
         monkeypatch.setattr(autoencoder, "Kernels", lambda _: autoencoder.DenseProducts(torch.device("cpu")))
     trainer = Autoencoder(**{"layers": "8,5,8", "n_epochs": 40} | options, optimiser="sgd", learning_rate=0.1)
     epochs = trainer.epochs(train)
-    for _ in range(20):
+    for _ in range(10):
         epoch = next(epochs)
     assert epoch.state is not None
     weights = {name: torch.from_numpy(array).requires_grad_() for name, array in epoch.state().items()}
@@ -125,15 +125,15 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
 
 @KINDS
 def test_more_epochs_cost_less(options) -> None:
-    train, _ = checkerboard()
-    losses = [epoch.loss for epoch in Autoencoder(**SMALL | options | {"n_epochs": 8, "dropout": 0.0}).epochs(train)]
+    train, _ = checkerboard(40, 40)
+    losses = [epoch.loss for epoch in Autoencoder(**SMALL | options | {"n_epochs": 5, "dropout": 0.0}).epochs(train)]
     assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("rows", ["items", "users"])
 def test_it_finds_what_was_planted(rows) -> None:
-    train, test = planted()
-    model = Autoencoder(rows=rows, layers="64", l2=0.3, n_epochs=40).fit(train)
+    train, test = planted(200, 120)
+    model = Autoencoder(rows=rows, layers="32", l2=0.3, n_epochs=40).fit(train)
     assert rmse(model, test) < 0.5 * rmse(Baseline().fit(train), test)
 
 
@@ -264,7 +264,7 @@ class Users(Autoencoder):
     name: ClassVar[str] = "of-users"
 
     rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "users"
-    layers: Annotated[str, "widths"] = "64"
+    layers: Annotated[str, "widths"] = "48"
 
 
 @dataclass(frozen=True)
@@ -310,11 +310,18 @@ def test_layers_that_do_not_fit_are_named(weights, activations, message) -> None
 # Going on, starting warm, and any number of threads
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "rmsprop", "momentum", "sgd"])
 @KINDS
-def test_a_snapshot_goes_on_bit_for_bit(options, optimiser) -> None:
+def test_a_snapshot_goes_on_bit_for_bit(options) -> None:
+    check_going_on(Autoencoder(**SMALL | options))
+
+
+@pytest.mark.parametrize("optimiser", ["rmsprop", "momentum", "sgd"])
+def test_every_optimiser_goes_on_bit_for_bit(optimiser) -> None:
+    check_going_on(Autoencoder(**SMALL, optimiser=optimiser))
+
+
+def check_going_on(trainer: Autoencoder) -> None:
     train = noise()
-    trainer = Autoencoder(**SMALL | options, optimiser=optimiser)
     snapshots, models = [], []
     for epoch in trainer.epochs(train):
         snapshots.append(epoch.snapshot())
@@ -333,6 +340,15 @@ def test_any_number_of_threads_gives_the_same_arrays(rows, monkeypatch) -> None:
     one, two, five = (Autoencoder(**SMALL, rows=rows, threads=n).fit(checkerboard()[0]) for n in (1, 2, 5))
     assert same(one, two)
     assert same(one, five)
+
+
+def test_threads_that_others_set_between_two_epochs_do_not_count() -> None:
+    """Evaluating starts OpenMP, which set PyTorch to as many threads as there are cores: another sum, and slower."""
+    epochs = Autoencoder(**SMALL).epochs(noise())
+    next(epochs)
+    torch.set_num_threads(2)
+    next(epochs)
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("loss", ["squared", "multinomial"])
@@ -396,7 +412,7 @@ def ml_100k(folder: Path) -> tuple[Ratings, Ratings]:
 
 def test_ml_100k_u1(real_data: Path) -> None:
     train, test = ml_100k(real_data)
-    items, users = Autoencoder(layers="128").fit(train), of_users(train, layers="128", dropout=0.4)
+    items, users = Autoencoder(layers="48").fit(train), of_users(train, layers="48", dropout=0.4)
     assert rmse(items, test) < 0.917
     assert rmse(users, test) < 0.925
 
@@ -406,7 +422,7 @@ def test_somebody_new_is_folded_in_nearly_as_well_as_the_trained(real_data: Path
     new = np.random.default_rng(0).choice(459, 60, replace=False)  # u1 tests the first 459 users
     old = np.isin(train.user, new, invert=True)
     asked = test.where(np.isin(test.user, new))
-    whole, model = (Autoencoder(layers="64").fit(one) for one in (train, train.where(old)))
+    whole, model = (Autoencoder(layers="32").fit(one) for one in (train, train.where(old)))
     assert isinstance(model, FactorModel)
     scores = model.clip(model.scores_from(train.by_user()[np.sort(new)]))
     folded = scores[np.searchsorted(np.sort(new), asked.user), asked.item]

@@ -85,9 +85,7 @@ class Course:
         """One pass over the rows."""
         import torch
 
-        torch.set_num_threads(
-            1
-        )  # another user of OpenMP in the process, met between two epochs, may have set it to more
+        torch.set_num_threads(1)  # whatever ran between two epochs may have set it to more: evaluating does
         rng = np.random.default_rng((self.trainer.seed, number))
         batches = list(self._batches(rng.permutation(self.rated)))
         total, before = 0.0, self._penalty()
