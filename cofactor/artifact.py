@@ -33,6 +33,7 @@ from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
+from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
@@ -296,5 +297,6 @@ KINDS: dict[str, type[Model]] = {
         NeighbourModel,
         FilterModel,
         NetworkModel,
+        AutoencoderModel,
     )
 }

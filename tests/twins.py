@@ -292,3 +292,18 @@ def descend_rows(starts, columns, targets, vectors, prior, pull, times, steps, s
             new = np.linalg.solve(D, after)
             p, g, z = new + (after @ new) / (g @ z) * p, after, new
     return out
+
+
+# -------------------------------------------------------------------------------------------- kernels/masked.py
+
+
+def multiply_rows(first, last, starts, columns, values, dense, out):
+    for r in range(first, last):
+        rated = range(starts[r], starts[r + 1])
+        out[r] = sum((values[t] * dense[columns[t]].astype(np.float64) for t in rated), np.zeros(dense.shape[1]))
+
+
+def dot_rows(first, last, starts, columns, left, right, out):
+    for r in range(first, last):
+        for t in range(starts[r], starts[r + 1]):
+            out[t] = left[r].astype(np.float64) @ right[columns[t]]

@@ -1,6 +1,7 @@
 """Every trainer by its name on the command line. A new one is one file and one line here."""
 
 from cofactor.trainers.als import ALS
+from cofactor.trainers.autoencoder import Autoencoder
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
@@ -18,7 +19,7 @@ TRAINERS: dict[str, type[Trainer]] = {
     one.name: one
     for one in (
         *(Popularity, Baseline, SVD, NSVD, SVDPP, ALS, Bayes),
-        *(LatentFactor, Deep, Ensemble, Network),
+        *(LatentFactor, Deep, Ensemble, Network, Autoencoder),
         *(IALS, EASE, KNN, Filter),
     )
 }

@@ -1,0 +1,188 @@
+"""An autoencoder of users: from what somebody rated, through layers, to a score for every item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.errors import BadArtifact
+from cofactor.models.base import SCORE_CELLS, Model
+from cofactor.models.layers import ACTIVATIONS, Layers
+from cofactor.models.ranking import NEVER
+from cofactor.models.vectors import cached
+
+
+@dataclass(frozen=True, eq=False)
+class AutoencoderModel(Model):
+    """r̂_u = μ + b_u + b + f(x_u), f: `layers` from n_items numbers to n_items,
+
+        x_uj = a + r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)      for j in R(u), else 0
+
+    R(u): the items in the user's history, b: biases of items, a: what it says that somebody has rated an item at all.
+    Where it only ranks (no scale), x_uj = |R(u)|^-½ whatever the rating, and the scores are f(x_u): the logarithms of
+    the items' shares up to a constant of the user.
+
+    Everything of a user comes from the history, so a user given only by a history is scored exactly as the trained.
+    Cold start: without a history r̂ is μ + b_j, and where the model only ranks the score is the number of ratings; an
+    item without training ratings has a bias and an output of 0 and changes nothing in a history.
+    """
+
+    kind: ClassVar[str] = "autoencoder"
+    networks: ClassVar[frozenset[str]] = frozenset({"layers"})
+
+    mean: float
+    item_bias: Floats  # (n_items,)
+    user_l2: float  # λ_u
+    presence: float  # a
+    layers: Layers  # the last without activation
+
+    @classmethod
+    def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
+        return {"mean": (), "item_bias": (n_items,), "user_l2": (), "presence": ()}
+
+    def check(self) -> None:
+        n_items, sizes = len(self.catalog.items), [weight.shape for weight in self.layers.weights]
+        if len(sizes) < 2 or sizes[0][1] != n_items or sizes[-1][0] != n_items:
+            raise BadArtifact(f"the layers {sizes} do not lead from {n_items:,} items to as many", "save it again")
+        if self.layers.activations[-1] != "linear":
+            raise BadArtifact("the last layer has an activation", "save the model again")
+
+    def scores(self, users: Rows) -> Floats:
+        return self.scores_from(self.catalog.history[users])
+
+    def scores_from(self, histories: csr_array) -> Floats:
+        residual, bias = self._centred(histories)
+        codes = codes_of(self.layers, self._entered(residual, np.diff(histories.indptr)))
+        scores: Floats = codes @ self.layers.weights[-1].T
+        scores += self.layers.biases[-1]
+        cold = np.diff(histories.indptr) == 0
+        if self.scale is None:
+            scores[cold] = self.catalog.item_counts
+            return scores
+        scores[cold] = 0
+        scores += self.item_bias
+        scores += (np.float32(self.mean) + bias.astype(np.float32))[:, None]
+        return scores
+
+    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+        """Only the outputs asked for, from the codes of the users asked for."""
+        distinct, where = np.unique(users, return_inverse=True)
+        counts = self.catalog.user_counts[distinct]
+        codes, bias = self._codes_of(distinct)
+        codes[counts == 0] = 0
+        scores = np.empty(len(users), dtype=np.float32)
+        for here in cached(len(users), codes.shape[1]):
+            np.vecdot(codes[where[here]], self.layers.weights[-1][items[here]], out=scores[here])
+        known = counts[where] > 0
+        scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
+        if self.scale is None:
+            return np.where(known, scores, self.catalog.item_counts[items].astype(np.float32))
+        scores += np.float32(self.mean) + bias[where] + self.item_bias[items]
+        return scores
+
+    @property
+    def without_item(self) -> Floats:
+        """μ + b_u; -∞ where the model only ranks."""
+        if self.scale is None:
+            return super().without_item
+        bias = self._centred(self.catalog.history)[1].astype(np.float32)
+        return np.float32(self.mean) + np.append(bias, np.float32(0))
+
+    def effects(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.effects`, but the first layer of every left-out history comes from the sums over the whole:
+
+            Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
+
+        where d_k = r_k - μ - b_k, w_k are an item's weights and b is the user's bias without j; where the model only
+        ranks it is (W - w_j) / √(h - 1).
+        """
+        h = history.nnz
+        if h < 2:
+            return super().effects(history, items)
+        first = self._first[history.indices].astype(np.float64)
+        if self.scale is None:
+            sums: Doubles = (first.sum(axis=0) - first) / np.sqrt(h - 1)
+            bias = np.zeros(h)
+        else:
+            d = history.data.astype(np.float64) - self.mean - self.item_bias[history.indices]
+            bias = (d.sum() - d) / max(self.user_l2 + h - 1, 1e-12)
+            sums = d @ first - d[:, None] * first + (self.presence - bias[:, None]) * (first.sum(axis=0) - first)
+        without = codes_of(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
+        without += self.layers.biases[-1][items]
+        score = self.scores_from(history)[0, items].astype(np.float64)
+        effects: Doubles = score - without - self._ground(bias, items)
+        return effects
+
+    def similarity(self, item: int) -> Floats:
+        """(n_items,) cosine of the items' rows in the last layer; `NEVER` where either is zero."""
+        outputs, length = self.layers.weights[-1], self._output_lengths
+        if length[item] == 0:
+            return np.full(len(length), NEVER)
+        cosine = (outputs @ outputs[item]) / np.maximum(length * length[item], 1e-30)
+        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+
+    def _ground(self, bias: Doubles, items: Rows) -> Doubles | float:
+        """(h, m) what is added to the outputs for (h,) biases of a user."""
+        if self.scale is None:
+            return 0.0
+        return self.mean + bias[:, None] + self.item_bias[items]
+
+    def _centred(self, histories: csr_array) -> tuple[csr_array, Doubles]:
+        """x of (m, n_items) histories, but for its scale where the model only ranks, and (m,) biases of the users."""
+        counts = np.diff(histories.indptr)
+        if self.scale is None:
+            return with_values(histories, np.ones(histories.nnz, np.float32)), np.zeros(len(counts))
+        of = np.repeat(np.arange(len(counts)), counts)
+        residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
+        bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
+        return with_values(histories, (residual - bias[of] + self.presence).astype(np.float32)), bias
+
+    def _entered(self, inputs: csr_array, counts: Array) -> Floats:
+        """(m, width) what reaches the first activation, but for the bias."""
+        sums: Floats = inputs @ self._first
+        if self.scale is None:
+            sums /= np.sqrt(np.maximum(counts, 1)).astype(np.float32)[:, None]
+        return sums
+
+    def _codes_of(self, users: Rows) -> tuple[Floats, Floats]:
+        """(m, width) codes and (m,) biases of users, in blocks."""
+        codes = np.empty((len(users), self.layers.weights[-1].shape[1]), np.float32)
+        biases = np.empty(len(users), np.float32)
+        block = max(1, SCORE_CELLS // max(len(weight) for weight in self.layers.weights[:-1]))
+        for start in range(0, len(users), block):
+            history = self.catalog.history[users[start : start + block]]
+            inputs, biases[start : start + block] = self._centred(history)
+            codes[start : start + block] = codes_of(self.layers, self._entered(inputs, np.diff(history.indptr)))
+        return codes, biases
+
+    @cached_property
+    def _first(self) -> Floats:
+        """(n_items, width) what each item's residual adds to the first layer: a history takes whole rows of it."""
+        return np.ascontiguousarray(self.layers.weights[0].T)
+
+    @cached_property
+    def _output_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self.layers.weights[-1], axis=1)
+        return lengths
+
+
+def codes_of(layers: Layers, sums: Floats) -> Floats:
+    """(m, width) what enters the last layer, from (m, first width) products with the first; `sums` is written over."""
+    sums += layers.biases[0]
+    ACTIVATIONS[layers.activations[0]](sums)
+    for weight, bias, activation in zip(
+        layers.weights[1:-1], layers.biases[1:-1], layers.activations[1:-1], strict=True
+    ):
+        sums = sums @ weight.T
+        sums += bias
+        ACTIVATIONS[activation](sums)
+    return sums
+
+
+def with_values(ratings: csr_array, values: Floats) -> csr_array:
+    """Other values in the places of the ratings."""
+    return csr_array((values, ratings.indices, ratings.indptr), shape=ratings.shape)
