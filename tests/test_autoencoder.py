@@ -161,7 +161,7 @@ def forward(model: AutoencoderModel, history: np.ndarray, rated: np.ndarray) -> 
     out = torch.from_numpy(x.astype(np.float32))
     for weight, offset, activation in zip(layers.weights, layers.biases, layers.activations, strict=True):
         linear = torch.nn.Linear(*weight.shape[::-1])
-        linear.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(offset)})
+        linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(offset)})
         out = functions[activation](linear(out))
     return out.detach().numpy() + model.mean + model.item_bias + bias[:, None]
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings, by_row
-from cofactor.errors import BadHyperparameter
+from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.autoencoder import AutoencoderModel, with_values
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
@@ -19,6 +19,7 @@ from cofactor.trainers.base import Epoch, Resume, Snapshot
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.coder import Coder
 from cofactor.trainers.masked import Kernels, Products
+from cofactor.trainers.snapshots import HINT, check_arrays
 from cofactor.trainers.svd import unit_of
 from cofactor.trainers.torch_optimisers import moments, optimiser_of, restore
 from cofactor.trainers.warm import check_split
@@ -74,6 +75,9 @@ class Course:
     def start_from(self, resume: Resume | None) -> int:
         """The number of the epoch after which training goes on."""
         if isinstance(resume, Snapshot):
+            check_arrays(resume, self._stepped(), self.trainer.name)
+            if not np.array_equal(resume.arrays["sizes"], self._sizes()):
+                raise BadArtifact(f"{self.trainer.name} cannot go on from a snapshot of other ratings", HINT)
             self.coder.put(resume.arrays)
             restore(self.optimiser, self.coder.parameters, resume.arrays)
             return resume.number
@@ -185,8 +189,20 @@ class Course:
         inputs = with_values(self.table, self.table.data + np.float32(self.presence))
         return of_items(ratings, layers, base, inputs, self.unit, trainer.l2)
 
+    def _stepped(self) -> Mapping[str, Array]:
+        """The arrays of a state: the optimiser has them after a first step, of a slope of 0."""
+        for parameter in self.coder.parameters.values():
+            parameter.grad = parameter.new_zeros(parameter.shape)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return self._state()
+
     def _state(self) -> Mapping[str, Array]:
-        return self.coder.arrays() | moments(self.optimiser, self.coder.parameters)
+        return self.coder.arrays() | moments(self.optimiser, self.coder.parameters) | {"sizes": self._sizes()}
+
+    def _sizes(self) -> Array:
+        """Rows, columns and cells of the table: no shape of the parameters tells how many rows there were."""
+        return np.array([*self.table.shape, self.table.nnz])
 
     def _layers_to_start_from(self, resume: object) -> Layers:
         """Raises BadHyperparameter for anything but a model of the same layers, SplitMismatch for another split."""
