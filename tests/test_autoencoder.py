@@ -111,15 +111,17 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
     for _ in range(10):
         epoch = next(epochs)
     assert epoch.state is not None
-    weights = {name: torch.from_numpy(array).requires_grad_() for name, array in epoch.state().items()}
+    floats = {name: array for name, array in epoch.state().items() if array.dtype == np.float32}
+    weights = {name: torch.from_numpy(array).requires_grad_() for name, array in floats.items()}
     loss = in_pytorch(train, weights, options)
     before = loss()
     before.backward()
     following = next(epochs)
     assert following.state is not None
     assert following.loss == pytest.approx(before.item(), rel=0.05)
-    for name, array in following.state().items():
-        expected = weights[name] - following.learning_rate * weights[name].grad
+    after = following.state()
+    for name in weights:
+        array, expected = after[name], weights[name] - following.learning_rate * weights[name].grad
         np.testing.assert_allclose(array, expected.detach().numpy(), rtol=1e-4, atol=1e-6, err_msg=name)
 
 
