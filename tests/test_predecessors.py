@@ -18,6 +18,7 @@ import pytest
 import cofactor
 from cofactor.artifact import load, save
 from cofactor.cli.fitting import fit
+from cofactor.cli.resuming import Keeper
 from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
 from cofactor.data.read import read
@@ -78,7 +79,10 @@ def test_1_the_test_ratings_choose_no_epoch(parts: Split) -> None:
     """Test ratings turned upside down change the figures and nothing of the model."""
     low, high = parts.test.scale
     turned = replace(parts, test=replace(parts.test, value=low + high - parts.test.value), fingerprint="")
-    here, there = (fit(SVD(rank=8, n_epochs=30), one, messages(quiet=True), patience=2) for one in (parts, turned))
+    here, there = (
+        fit(Keeper(SVD(rank=8, n_epochs=30), one.train), one, messages(quiet=True), patience=2)
+        for one in (parts, turned)
+    )
     assert here.best_epoch == there.best_epoch < 30
     figures = [[one | {"seconds": 0.0} for one in fitted.epochs] for fitted in (here, there)]
     assert figures[0] == figures[1]

@@ -74,7 +74,7 @@ def test_a_line_for_each_epoch_under_a_heading(parts: Split) -> None:
     ("name", "heading"),
     [
         ("als", "epoch train RMSE validation RMSE MAE best seconds"),
-        ("ials", "epoch NDCG@10 best seconds"),
+        ("ials", "epoch train loss NDCG@10 best seconds"),
         ("popularity", "epoch seconds"),
     ],
 )
