@@ -135,7 +135,9 @@ def test_a_model_cannot_be_changed(name):
     with pytest.raises(FrozenInstanceError):
         model.scale = None
     fields = [getattr(model, n) for n in model.arrays() if hasattr(model, n)]
-    layers = [array for n in model.networks for one in ("weights", "biases") for array in getattr(getattr(model, n), one)]
+    layers = [
+        array for n in model.networks for one in ("weights", "biases") for array in getattr(getattr(model, n), one)
+    ]
     for array in fields + layers:
         assert not isinstance(array, np.ndarray) or not array.flags.writeable
     scores = model.scores(np.array([0, 1], dtype=np.int32))
