@@ -22,7 +22,7 @@ def size(widths: Widths) -> int:
 
 
 def parts(flat: Any, widths: Widths) -> list[tuple[Any, Any]]:
-    """Views of (size(widths),) numbers, an array or a tensor: each layer's (n_out, n_in) weights and (n_out,) biases."""
+    """Of (size(widths),) numbers, views: for each layer the (n_out, n_in) weights and (n_out,) biases."""
     views, at = [], 0
     for n_in, n_out in pairwise(widths):
         end = at + n_in * n_out
