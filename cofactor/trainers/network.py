@@ -85,14 +85,14 @@ class LatentFactor(Trainer):
 
 @dataclass(frozen=True)
 class Deep(Trainer):
-    """r̂_ui = μ + b_u + b_i + f([x_u; y_i]), f: fully connected layers, h_l = max(W_l h_{l-1} + c_l, 0), and w · h_L + c;
-    the minimum of
+    """r̂_ui = μ + b_u + b_i + f([x_u; y_i]), the minimum of
 
-        Σ (r_ui - r̂_ui)² + λ (|x_u|² + |y_i|²) + λ_b (b_u² + b_i²) + λ_W Σ_l |W_l|²      summed over the training ratings
+        Σ (r_ui - r̂_ui)² + λ (|x_u|² + |y_i|²) + λ_b (b_u² + b_i²) + λ_W Σ_l |W_l|²      summed over the ratings
 
     by gradient descent on mini-batches (see `latent-factor`); the layers follow the mean gradient of a batch, at a rate
     that is `layer_rate` times that of the vectors.
 
+    f: fully connected layers, h_l = max(W_l h_{l-1} + c_l, 0), and of the last w · h_L + c;
     x, y: vectors of `deep_rank` numbers, first drawn from a normal of σ = deep_init; `dropout` leaves numbers of the
     hidden layers out in training. The first w is 0, so every first prediction is the mean.
     Cold start: a user or item without training ratings has the mean vector of the trained ones; new users get the most
@@ -134,9 +134,10 @@ class Deep(Trainer):
 
 @dataclass(frozen=True)
 class Ensemble(Trainer):
-    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i]): the product of `latent-factor` and the layers of `deep`, each with
-    vectors of its own, trained together. One linear head over [p∘q; last hidden layer] is meant by it: the head's
-    weights of the products are multiplied into q.
+    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i])
+
+    The product of `latent-factor` and the layers of `deep`, each with vectors of its own, trained together. That is one
+    linear head over [p∘q; last hidden layer], whose weights of the products are multiplied into q.
 
     Transfer: from a model of factors, a deep one, or both; the first predictions are the mean of theirs, and then all
     is trained together. What is minimised, and how, is as in the two.
@@ -181,8 +182,10 @@ class Ensemble(Trainer):
 
 @dataclass(frozen=True)
 class Network(Ensemble):
-    """r̂_ui = μ + b_u + b_i [+ p_u · q_i] [+ f([x_u; y_i])]: with `branches` product, `latent-factor`; deep, `deep`; both,
-    `ensemble`. All of them have the equations, the sources and the errors; the defaults are those of `ensemble`.
+    """r̂_ui = μ + b_u + b_i [+ p_u · q_i] [+ f([x_u; y_i])]
+
+    With `branches` product it is `latent-factor`, with deep `deep`, with both `ensemble`: they have the equations, the
+    sources and the errors. The defaults are those of `ensemble`.
 
     Cold start: as in the one that it is.
     """
