@@ -31,7 +31,7 @@ from cofactor.trainers.early import judged
 PEERS = Path(__file__).parent / "peers"
 A = {"rank": 15, "batch_size": 1000, "steps": 20_000, "learning_rate": 0.001, "l2": 0.05}
 ENSEMBLE = {"rank": 64, "deep_rank": 16, "batch_size": 1000, "dropout": 0.1, "n_epochs": 1}
-LAYERS = {"64,64": [64, 64], "64,32,16,8": [64, 32, 16, 8]}
+LAYERS = {"128,64": [128, 64], "64,32,16,8": [64, 32, 16, 8]}
 REACHED = 0.850  # RMSE on the tenth held out, by which the speed of learning is told
 PATIENCE = 4
 Start = Mapping[str, Model] | None

@@ -210,6 +210,31 @@ def test_5_suggestions_for_every_user_can_be_stored(model: Model, run: Run, tmp_
     assert dict(rows) == {user: [one.item for one in model.recommend(user, 3)] for user in model.catalog.users.ids}
 
 
+# 6. Dropout that is off where it should be on, or on where it should be off -----------------------------------------
+
+
+DROPS = {  # trainers with dropout, and as many epochs as it takes each to learn something
+    "latent-factor": {"n_epochs": 30},
+    "deep": {"n_epochs": 6},
+    "ensemble": {"n_epochs": 6},
+    "autoencoder": {"n_epochs": 40, "rows": "users", "layers": "64"},
+}
+
+
+@pytest.mark.parametrize("name", DROPS)
+def test_6_dropout_is_on_in_training_and_off_in_prediction(name: str, parts: Split) -> None:
+    """What is left out makes the errors on the way larger, and not those of the model."""
+    train = parts.train
+    more: list[float] = []
+    for dropout in (0.0, 0.6):
+        trainer = TRAINERS[name].of(dropout=dropout, **DROPS[name])
+        last = list(trainer.epochs(train))[-1]
+        predicted = last.model.predict(train.user, train.item)
+        assert np.array_equal(predicted, last.model.predict(train.user, train.item))
+        more.append((last.train_rmse or 0) - float(np.sqrt(np.mean((predicted - train.value) ** 2))))
+    assert more[1] > more[0] + 0.005
+
+
 # 7. Records paired by their order ---------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ Numba does not turn loops over short rows into vector instructions: it cannot kn
 a row is too short for a check to pay. These are LLVM's vectors, whatever the processor calls them.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,call-arg"
 
 import operator
 
@@ -108,7 +108,9 @@ def root(typing, value):
     return lanes(lanes), generate
 
 
-def _arithmetic(instruction):
+def _define(operation, instruction):
+    """Of two vectors, an operation is an instruction, lane by lane."""
+
     @intrinsic
     def of_two(typing, one, other):
         def generate(context, builder, signature, arguments):
@@ -116,31 +118,16 @@ def _arithmetic(instruction):
 
         return lanes(lanes, lanes), generate
 
-    return of_two
+    def chosen(one, other):
+        return (lambda one, other: of_two(one, other)) if one is lanes and other is lanes else None
+
+    overload(operation)(chosen)
 
 
-_add, _subtract, _multiply, _divide = (_arithmetic(one) for one in ("fadd", "fsub", "fmul", "fdiv"))
-
-
-@overload(operator.add)
-def _plus(one, other):
-    if one is lanes and other is lanes:
-        return lambda one, other: _add(one, other)
-
-
-@overload(operator.sub)
-def _minus(one, other):
-    if one is lanes and other is lanes:
-        return lambda one, other: _subtract(one, other)
-
-
-@overload(operator.mul)
-def _times(one, other):
-    if one is lanes and other is lanes:
-        return lambda one, other: _multiply(one, other)
-
-
-@overload(operator.truediv)
-def _over(one, other):
-    if one is lanes and other is lanes:
-        return lambda one, other: _divide(one, other)
+for _operation, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _define(_operation, _instruction)

@@ -4,7 +4,7 @@ A user's row is [p_u, x_u, b_u] and an item's [q_i, y_i, b_i]: the vector of the
 each padded to a multiple of LANES with zeros, which stay zero.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,var-annotated"
 
 from typing import Any, NamedTuple
 
@@ -56,8 +56,8 @@ def predict(
 ) -> None:  # fmt: skip
     """errors[t] = r - (μ + b_u + b_i + Σ_k kept[t, k] p_uk q_ik) and inputs[t] = [x_u; y_i] of a batch of ratings.
 
-    user, item, value: (n,); users, items: rows as in Table; rank, deep_rank: padded; kept: (n, rank) what dropout leaves, or (0, 0)
-    for all; inputs: (n, 2 · deep_rank), errors: (n,) are written.
+    user, item, value: (n,); users, items: rows as in Table; rank, deep_rank: padded; kept: (n, rank) what dropout
+    leaves, or (0, rank) for all; inputs: (n, 2 · deep_rank), errors: (n,) are written.
     """
     bias, masked = rank + deep_rank, len(kept) > 0
     for t in range(len(user)):
@@ -109,7 +109,8 @@ def move(table: Table, optimiser: Optimiser, rate: np.float32) -> float:
     for row in range(len(table.rows)):
         table.touched[row] = row
         table.times[row] = 1
-    return _move(table, len(table.rows), optimiser, rate)
+    penalty: float = _move(table, len(table.rows), optimiser, rate)
+    return penalty
 
 
 @nb.njit(cache=True, nogil=True)
@@ -125,6 +126,7 @@ def rectify(x: Floats, drop: float, scale: np.float32, key: int) -> None:
         bits = np.uint32(np.uint32(bits ^ np.uint32(bits >> np.uint32(16))) * np.uint32(0x7FEB352D))
         bits = np.uint32(np.uint32(bits ^ np.uint32(bits >> np.uint32(15))) * np.uint32(0x846CA68B))
         bits = np.uint32(np.uint32(bits ^ high) * np.uint32(0x9E3779B1))
+        bits = np.uint32(np.uint32(bits ^ np.uint32(bits >> np.uint32(15))) * np.uint32(0x2C1B3C6D))
         bits = np.uint32(bits ^ np.uint32(bits >> np.uint32(16)))
         above = scale * max(x[t], zero)
         x[t] = above if bits >= bound else zero

@@ -156,7 +156,8 @@ class _Course:
         squared, penalty = 0.0, 0.0
         for batch in range(n_batches):
             here = slice(batch * self.size, (batch + 1) * self.size)
-            sums = self.tables.learn(*(x[here] for x in columns), keys[batch], self.rate(done + batch))
+            u, i, r = (column[here] for column in columns)
+            sums = self.tables.learn(u, i, r, keys[batch], self.rate(done + batch))
             squared, penalty = squared + sums[0], penalty + sums[1]
         each = self.parameters.unit**2 / min(n, n_batches * self.size)
         return float(squared) * each, float(squared + penalty) * each

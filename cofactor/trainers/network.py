@@ -46,7 +46,20 @@ class LatentFactor(Trainer):
 
         Σ (r_ui - r̂_ui)² + λ (|p_u|² + |q_i|²) + λ_b (b_u² + b_i²)      summed over the training ratings
 
-    Cold start: 0.
+    by gradient descent on mini-batches. The gradients of a row's ratings in a batch are summed, then the row is moved
+    once by the optimiser, at whose t-th move of that row t is its own: rows that a batch does not touch rest, and with
+    them all that the optimiser remembers of them.
+
+    μ: mean training rating; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init / √rank. `dropout`
+    leaves products p_uk q_ik out. Ratings are learned in units of a quarter of their scale, as `svd` does. On the CPU
+    one thread computes, without PyTorch; `--device cuda` needs it, batches of 65,536 or more and a higher rate.
+    Cold start: a user or item without training ratings has a bias and a vector of 0. New users are folded in by ridge
+    regression (see FactorModel).
+    Source: Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE Computer
+    42(8), 2009, equation 5; D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+
+    Raises BadData for no ratings, BadHyperparameter where the errors grow without bound or a model to start from has
+    another rank, SplitMismatch where that was trained on another split.
     """
 
     name: ClassVar[str] = "latent-factor"
@@ -73,16 +86,30 @@ class LatentFactor(Trainer):
 
 @dataclass(frozen=True)
 class Deep(Trainer):
-    """r̂_ui = μ + b_u + b_i + f([x_u; y_i]).
+    """r̂_ui = μ + b_u + b_i + f([x_u; y_i]), the minimum of
 
-    Cold start: the mean.
+        Σ (r_ui - r̂_ui)² + λ (|x_u|² + |y_i|²) + λ_b (b_u² + b_i²) + λ_W Σ_l |W_l|²      summed over the ratings
+
+    by gradient descent on mini-batches (see `latent-factor`); the layers follow the mean gradient of a batch, at a rate
+    that is `layer_rate` times that of the vectors.
+
+    f: fully connected layers, h_l = max(W_l h_{l-1} + c_l, 0), and of the last w · h_L + c;
+    x, y: vectors of `deep_rank` numbers, first drawn from a normal of σ = deep_init; `dropout` leaves numbers of the
+    hidden layers out in training. The first w is 0, so every first prediction is the mean.
+    Cold start: a user or item without training ratings has the mean vector of the trained ones; new users get the most
+    likely bias and vector (see NetworkModel). Trained with PyTorch, answers without.
+    Source: X. He et al., "Neural Collaborative Filtering", WWW 2017, equation 10, with squared errors; N. Srivastava et
+    al., "Dropout", JMLR 15, 2014, section 4.
+
+    Raises BadData for no ratings, BadHyperparameter where the errors grow without bound or a model to start from has
+    other widths, SplitMismatch where that was trained on another split, Unavailable without PyTorch.
     """
 
     name: ClassVar[str] = "deep"
     start: ClassVar[str | None] = "a model of the same trainer with the same layers"
 
     deep_rank: DeepRank = 16
-    layers: LayerWidths = "64,64"
+    layers: LayerWidths = "128,64"
     n_epochs: Epochs = 8
     steps: Steps = 0
     batch_size: BatchSize = 0
@@ -91,8 +118,8 @@ class Deep(Trainer):
     learning_rate: Rate = 0.01
     layer_rate: LayerRate = 0.1
     schedule: Schedule = "linear"
-    deep_l2: DeepL2 = 0.1
-    layer_l2: LayerL2 = 1e-4
+    deep_l2: DeepL2 = 0.14
+    layer_l2: LayerL2 = 3e-5
     bias_l2: BiasL2 = 0.005
     dropout: Dropout = 0.0
     deep_init: DeepInit = 0.03
@@ -109,9 +136,18 @@ class Deep(Trainer):
 
 @dataclass(frozen=True)
 class Ensemble(Trainer):
-    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i]).
+    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i])
 
-    Cold start: the mean.
+    The product of `latent-factor` and the layers of `deep`, each with vectors of its own, trained together. That is one
+    linear head over [p∘q; last hidden layer], whose weights of the products are multiplied into q.
+
+    Transfer: from a model of factors, a deep one, or both; the first predictions are the mean of theirs, and then all
+    is trained together. What is minimised, and how, is as in the two.
+    Cold start: as in `deep`; an item without training ratings has a q of 0. Trained with PyTorch, answers without.
+    Source: X. He et al., "Neural Collaborative Filtering", WWW 2017, equation 12 and section 3.4.1 (pre-training), with
+    squared errors.
+
+    Raises what `deep` raises.
     """
 
     name: ClassVar[str] = "ensemble"
@@ -120,7 +156,7 @@ class Ensemble(Trainer):
 
     rank: Rank = 64
     deep_rank: DeepRank = 16
-    layers: LayerWidths = "64,64"
+    layers: LayerWidths = "128,64"
     n_epochs: Epochs = 12
     steps: Steps = 0
     batch_size: BatchSize = 0
@@ -149,9 +185,12 @@ class Ensemble(Trainer):
 
 @dataclass(frozen=True)
 class Network(Ensemble):
-    """All three.
+    """r̂_ui = μ + b_u + b_i [+ p_u · q_i] [+ f([x_u; y_i])]
 
-    Cold start: the mean.
+    With `branches` product it is `latent-factor`, with deep `deep`, with both `ensemble`: they have the equations, the
+    sources and the errors. The defaults are those of `ensemble`.
+
+    Cold start: as in the one that it is.
     """
 
     name: ClassVar[str] = "network"

@@ -21,5 +21,12 @@ def optimiser(name: str, momentum: float) -> "Optimiser":
     keep_squares = KEEP_SQUARES.get(name, 0.0)
     moves = np.arange(1, MOVES_CORRECTED + 1, dtype=np.float64)
     first, second = (1 / (1 - rate**moves) if averaged else np.ones(1) for rate in (keep, keep_squares))
-    rates = (np.float32(x) for x in (keep, 1 - keep if averaged else 1, keep_squares, EPSILON))
-    return Optimiser(adaptive, *rates, first.astype(np.float32), np.sqrt(second).astype(np.float32))
+    return Optimiser(
+        adaptive,
+        keep_first=np.float32(keep),
+        add_first=np.float32(1 - keep if averaged else 1),
+        keep_second=np.float32(keep_squares),
+        epsilon=np.float32(EPSILON),
+        correct_first=first.astype(np.float32),
+        correct_second=np.sqrt(second).astype(np.float32),
+    )

@@ -83,8 +83,8 @@ class Parameters:
     def drawn(cls, settings: Settings, ratings: Ratings) -> "Parameters":
         """Vectors from normals, biases of 0, and layers whose last one is 0: every prediction is the mean."""
         rng, layout = np.random.default_rng(settings.seed), settings.layout
-        tables = [np.zeros((n, layout.width), np.float32) for n in (len(ratings.users), len(ratings.items))]
-        for rows in tables:
+        users, items = (np.zeros((n, layout.width), np.float32) for n in (len(ratings.users), len(ratings.items)))
+        for rows in (users, items):
             for vectors, spread in (
                 (layout.product(rows), settings.init / np.sqrt(max(1, layout.rank))),
                 (layout.deep(rows), settings.deep_init),
@@ -92,11 +92,12 @@ class Parameters:
                 vectors[:] = rng.standard_normal(vectors.shape, dtype=np.float32) * np.float32(spread)
         layers = np.zeros(size(layout.widths), np.float32)
         for number, (weight, _) in enumerate(parts(layers, layout.widths)[:-1]):
-            inputs = layout.inputs(weight) if number == 0 else weight
-            spread = np.sqrt(2 / (inputs[0].size))  # keeps the variance through a rectifier (He et al. 2015, eq. 10)
+            inputs: Floats = layout.inputs(weight) if number == 0 else weight
+            spread = np.sqrt(2 / inputs[0].size)  # keeps the variance through a rectifier (He et al. 2015, eq. 10)
             inputs[:] = rng.standard_normal(inputs.shape, dtype=np.float32) * np.float32(spread)
         unit = unit_of(ratings.scale)
-        return cls(layout, unit, float(ratings.value.mean(dtype=np.float64)) / unit, *tables, layers)
+        mean = float(ratings.value.mean(dtype=np.float64)) / unit
+        return cls(layout, unit, mean, users, items, layers)
 
     def model(self, settings: Settings, ratings: Ratings, noise: float) -> FactorModel | NetworkModel:
         """noise: variance of a rating round its prediction."""

@@ -3,7 +3,8 @@
 The layers are small and the batches many: recording a graph of each batch takes longer than computing it.
 """
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +18,13 @@ Widths = tuple[int, ...]  # of the input, the hidden layers and the output
 
 def size(widths: Widths) -> int:
     """How many weights and biases there are."""
-    return sum((n_in + 1) * n_out for n_in, n_out in zip(widths, widths[1:], strict=False))
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
 
 
-def parts(flat: "Array | torch.Tensor", widths: Widths) -> "list[tuple[Array | torch.Tensor, Array | torch.Tensor]]":
-    """Of each layer the (n_out, n_in) weights and (n_out,) biases, views of (size(widths),) numbers."""
+def parts(flat: Any, widths: Widths) -> list[tuple[Any, Any]]:
+    """Of (size(widths),) numbers, views: for each layer the (n_out, n_in) weights and (n_out,) biases."""
     views, at = [], 0
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in pairwise(widths):
         end = at + n_in * n_out
         views.append((flat[at:end].reshape(n_out, n_in), flat[end : end + n_out]))
         at = end + n_out
@@ -31,7 +32,7 @@ def parts(flat: "Array | torch.Tensor", widths: Widths) -> "list[tuple[Array | t
 
 
 class Stack:
-    """W_L h_{L-1} + c_L of a batch, with h_0 = x and h_l = dropout(max(W_l h_{l-1} + c_l, 0)); the output is one number.
+    """W_L h_{L-1} + c_L of a batch, one number each, with h_0 = x and h_l = dropout(max(W_l h_{l-1} + c_l, 0)).
 
     What dropout leaves is divided by the chance of being left, so there is nothing to be done in prediction.
     """

@@ -9,6 +9,7 @@ from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
+from cofactor.trainers.base import Resume
 from cofactor.trainers.parameters import Layout, Parameters
 from cofactor.trainers.stack import parts
 from cofactor.trainers.warm import start_of
@@ -19,9 +20,7 @@ STARTS = {
 }
 
 
-def take_over(
-    parameters: Parameters, resume: Model | Mapping[str, Model], trainer: str, ratings: Ratings
-) -> None:
+def take_over(parameters: Parameters, resume: Model | Mapping[str, Model], trainer: str, ratings: Ratings) -> None:
     """Puts models in the place of random numbers.
 
     Raises SplitMismatch for one of another split, BadHyperparameter for one of another kind or other widths.
@@ -43,7 +42,8 @@ def take_over(
 
 def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer: str, ratings: Ratings) -> None:
     """The first predictions are the mean of the models' own; of a branch without a model they hold nearly nothing."""
-    share, layout, taken = 1 / max(1, len(models)), parameters.layout, []
+    share, layout = 1 / max(1, len(models)), parameters.layout
+    taken: list[FactorModel | NetworkModel] = []
     if "factors" in models:
         factors = start_of(models["factors"], FactorModel, trainer, layout.rank, ratings)
         _take_product(parameters, factors, share)
@@ -56,7 +56,7 @@ def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer:
         _take_biases(parameters, taken)
 
 
-def _network(resume: object, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
+def _network(resume: Resume, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
     model = start_of(resume, NetworkModel, trainer, rank, ratings)
     for what, ours, theirs in (
         ("deep_rank", str(layout.deep_rank), str(model.deep_item_vectors.shape[1])),

@@ -1,0 +1,370 @@
+"""Gradient descent on mini-batches: its steps beside PyTorch's, transfer, and going on from a snapshot."""
+
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
+from cofactor.kernels.lanes import padded
+from cofactor.kernels.rows import Table, learn, move, predict, rectified_slopes, rectify
+from cofactor.models.base import Model
+from cofactor.models.factor import FactorModel
+from cofactor.models.network import NetworkModel
+from cofactor.trainers.base import Snapshot, Trainer
+from cofactor.trainers.descent import Plan
+from cofactor.trainers.device import DeviceTables
+from cofactor.trainers.network import Deep, Ensemble, LatentFactor, Network
+from cofactor.trainers.optimisers import optimiser
+from cofactor.trainers.parameters import Parameters
+from cofactor.trainers.schedules import SCHEDULES
+from cofactor.trainers.stack import HostStack, Stack, size
+from cofactor.trainers.svd import SVD
+from cofactor.trainers.tables import HostTables
+from tests.test_svd import planted, rmse
+from tests.toys import noise
+
+SMALL: dict[str, Any] = {"deep_rank": 3, "layers": "6,4"}
+SHAPES: dict[str, Trainer] = {
+    "product": LatentFactor(rank=5, n_epochs=4, dropout=0.2),
+    "deep": Deep(n_epochs=4, dropout=0.2, **SMALL),
+    "both": Ensemble(rank=5, n_epochs=4, dropout=0.2, **SMALL),
+}
+OPTIMISERS = ("adam", "rmsprop", "momentum", "sgd")
+
+
+def numbers(n: int, width: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.5, (n, width)).astype(np.float32)
+
+
+def table(rows: np.ndarray, pull: np.ndarray, batch: int) -> Table:
+    n, nothing = len(rows), np.zeros_like(rows)
+    counters = np.zeros(n, np.int32), np.zeros((batch, rows.shape[1]), np.float32), np.zeros(batch, np.int32)
+    moves, gradients, touched = counters
+    place = np.full(n, -1, np.int32)
+    return Table(rows.copy(), nothing, nothing.copy(), moves, pull[None], gradients, touched, touched.copy(), place)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_steps_are_those_of_pytorch(name: str) -> None:
+    start, pull, how = numbers(7, 16, 0), np.full(16, 0.1, np.float32), optimiser(name, 0.8)
+    ours, theirs = table(start, pull, 7), torch.tensor(start, requires_grad=True)
+    kinds = {
+        "adam": lambda: torch.optim.Adam([theirs], 0.01, betas=(0.8, 0.999)),
+        "rmsprop": lambda: torch.optim.RMSprop([theirs], 0.01),
+        "momentum": lambda: torch.optim.SGD([theirs], 0.01, momentum=0.8),
+        "sgd": lambda: torch.optim.SGD([theirs], 0.01),
+    }
+    stepper = kinds[name]()
+    for step in range(30):
+        ours.gradients[:] = numbers(7, 16, step)
+        theirs.grad = torch.tensor(ours.gradients) + 0.1 * theirs.detach()
+        penalty = 0.1 * float((theirs.detach() ** 2).sum())
+        stepper.step()
+        assert move(ours, how, np.float32(0.01)) == pytest.approx(penalty, rel=1e-4)
+    np.testing.assert_allclose(ours.rows, theirs.detach().numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_batch_moves_its_rows_down_the_gradient_that_pytorch_finds(masked: bool) -> None:
+    rank, deep, n = padded(5), padded(3), 40
+    rng, width = np.random.default_rng(0), padded(rank + deep + 1)
+    user, item = (rng.integers(0, high, n).astype(np.int32) for high in (6, 9))  # rows occur again and again
+    value, pull = rng.uniform(1, 5, n).astype(np.float32), np.linspace(0, 0.3, width, dtype=np.float32)
+    pull[rank + deep + 1 :] = 0
+    kept = (
+        (rng.random((n, rank)) < 0.7).astype(np.float32) / np.float32(0.7) if masked else np.ones((0, rank), np.float32)
+    )
+    rows, slopes = [numbers(high, width, high) for high in (8, 11)], numbers(n, 2 * deep, 5)
+    tables = [table(one, pull, n) for one in rows]
+    inputs, errors = np.empty((n, 2 * deep), np.float32), np.empty(n, np.float32)
+    predict(user, item, value, rows[0], rows[1], rank, deep, np.float32(3), kept, inputs, errors)
+    there = [torch.tensor(one, requires_grad=True) for one in rows]
+    p, q = there[0][user.astype(int)], there[1][item.astype(int)]
+    mask = torch.tensor(kept) if masked else 1.0
+    expected = (
+        torch.tensor(value) - 3 - p[:, rank + deep] - q[:, rank + deep] - (mask * p[:, :rank] * q[:, :rank]).sum(1)
+    )
+    np.testing.assert_allclose(errors, expected.detach().numpy(), atol=1e-5)
+    x = torch.cat((p[:, rank : rank + deep], q[:, rank : rank + deep]), 1)
+    np.testing.assert_array_equal(inputs, x.detach().numpy())
+    penalty = (torch.tensor(pull) * (p**2 + q**2)).sum()
+    (((expected**2).sum() + penalty) / 2 + (torch.tensor(slopes) * x).sum()).backward()
+    sums = learn(user, item, errors, slopes, *tables, rank, deep, kept, optimiser("sgd", 0.0), np.float32(0.01))
+    assert sums == pytest.approx((expected.detach().square().sum().item(), penalty.item()), rel=1e-4)
+    for ours, before, theirs in zip(tables, rows, there, strict=True):
+        np.testing.assert_allclose(ours.rows, before - 0.01 * theirs.grad.numpy(), atol=1e-5)
+        assert (ours.place == -1).all(), "every place is free for the next batch"
+        np.testing.assert_array_equal(ours.moves > 0, theirs.grad.numpy().any(axis=1))
+
+
+def test_rows_that_a_batch_leaves_out_rest_with_all_that_is_remembered_of_them() -> None:
+    pull, how = np.full(8, 0.1, np.float32), optimiser("adam", 0.9)
+    tables = [table(numbers(4, 8, seed), pull, 2) for seed in (0, 1)]
+    kept = np.zeros((0, 0), np.float32)
+    one = np.array([1, 1], np.int32)
+    for rows in ([0, 1], [3, 3]):
+        before = [(t.rows.copy(), t.first.copy(), t.second.copy(), t.moves.copy()) for t in tables]
+        user = np.array(rows, np.int32)
+        learn(
+            user, one, np.ones(2, np.float32), np.empty((2, 0), np.float32), *tables, 0, 0, kept, how, np.float32(0.1)
+        )
+        rest = np.setdiff1d(np.arange(4), rows)
+        for now, then in zip(
+            (tables[0].rows, tables[0].first, tables[0].second, tables[0].moves), before[0], strict=True
+        ):
+            np.testing.assert_array_equal(now[rest], then[rest])
+        assert not np.array_equal(tables[0].rows[rows], before[0][0][rows])
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.3, 0.9])
+def test_dropout_leaves_the_share_it_should_and_the_mean_as_it_was(drop: float) -> None:
+    x = np.random.default_rng(0).normal(0, 1, 200_001).astype(np.float32)
+    scale, once = np.float32(1 / (1 - drop)), x.copy()
+    rectify(once, drop, scale, 5)
+    positive = x > 0
+    assert not once[~positive].any()
+    assert (once[positive] > 0).mean() == pytest.approx(1 - drop, abs=0.005)
+    np.testing.assert_allclose(once[once > 0], x[once > 0] * scale, rtol=1e-6)
+    again, other, slopes = x.copy(), x.copy(), np.ones_like(x)
+    rectify(again, drop, scale, 5)
+    rectify(other, drop, scale, 5 + (1 << 40))
+    assert np.array_equal(again, once)
+    left = [(one[positive] > 0).astype(float) for one in (once, other)]
+    if drop:
+        assert abs(np.corrcoef(*left)[0, 1]) < 0.02
+        assert abs(np.corrcoef(left[0][1:], left[0][:-1])[0, 1]) < 0.02
+    rectified_slopes(slopes, once, scale)
+    np.testing.assert_array_equal(slopes, np.where(once > 0, scale, np.float32(0)))
+
+
+@pytest.mark.parametrize("kind", [Stack, HostStack])
+@pytest.mark.parametrize("widths", [(6, 1), (6, 5, 4, 1)])
+def test_slopes_of_the_layers_are_those_of_autograd(kind: type[Stack], widths: tuple[int, ...]) -> None:
+    flat = torch.tensor(numbers(1, size(widths), 0)[0], requires_grad=True)
+    slopes = torch.zeros(size(widths))
+    ours = kind(widths, 0.0, flat.detach(), slopes)
+    x = torch.tensor(numbers(9, widths[0], 1), requires_grad=True)
+    out, at = x, 0
+    for number, (n_in, n_out) in enumerate(pairwise(widths)):
+        weight, at = flat[at : at + n_in * n_out].reshape(n_out, n_in), at + n_in * n_out
+        out, at = out @ weight.T + flat[at : at + n_out], at + n_out
+        out = torch.relu(out) if number < len(widths) - 2 else out
+    np.testing.assert_allclose(ours.forward(x.detach(), np.zeros(3)), out[:, 0].detach(), atol=1e-5)
+    by_output = torch.tensor(numbers(9, 1, 2)[:, 0])
+    (out[:, 0] * by_output).sum().backward()
+    np.testing.assert_allclose(ours.backward(by_output), x.grad, atol=1e-5)
+    np.testing.assert_allclose(slopes, flat.grad / 9, atol=1e-5)
+    half = Stack(widths, 0.0, flat.detach(), slopes, torch.bfloat16)
+    np.testing.assert_allclose(half.forward(x.detach(), np.zeros(3)), out[:, 0].detach(), atol=0.1)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_accelerators_tables_learn_what_the_kernels_do(shape: str, name: str) -> None:
+    ratings = noise()
+    plan = Plan.of(SHAPES[shape], dropout=0.0, optimiser=name, learning_rate=0.01, layer_rate=0.5)
+    start = Parameters.drawn(plan, ratings)
+    start.users += numbers(1, 1, 3)
+    about = start, plan.pulls(), optimiser(name, 0.9), 0.0, 0.5
+    host, there = HostTables(*about, 50), DeviceTables(*about, torch.device("cpu"))
+    columns = [one.columns(ratings.user, ratings.item, ratings.value) for one in (host, there)]
+    for first in range(0, 250, 50):
+        here, keys = slice(first, first + 50), np.zeros(4, np.int64)
+        sums = [
+            one.learn(*(c[here] for c in mine), keys, 0.01) for one, mine in zip((host, there), columns, strict=True)
+        ]
+        assert [float(x) for x in sums[0]] == pytest.approx([float(x) for x in sums[1]], rel=1e-3)
+    for ours, theirs in zip(host.learned(), there.learned(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    again = DeviceTables(*about, torch.device("cpu"))
+    again.recall(there.remembered())
+    for ours, theirs in zip(again.learned(), there.learned(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_planted_factors_are_recovered_down_to_the_noise() -> None:
+    train, test = planted()
+    trainer = LatentFactor(rank=3, n_epochs=40, batch_size=200, learning_rate=0.02, l2=0.002, bias_l2=0.0)
+    assert rmse(trainer.fit(train), test) < 0.135  # the noise is .1
+    whole = Ensemble(rank=3, n_epochs=20, batch_size=200, learning_rate=0.02, l2=0.002, bias_l2=0.0, **SMALL)
+    deep = whole.fit(train)
+    assert rmse(deep, test) < 0.2  # type: ignore[arg-type]
+
+
+def test_layers_learn_what_no_product_of_a_lower_rank_can() -> None:
+    train, test = planted()
+    biases = rmse(LatentFactor(rank=1, n_epochs=1, learning_rate=0.0).fit(train), test)
+    deep = Deep(deep_rank=8, layers="32,32", n_epochs=15, batch_size=100, deep_l2=0.005, layer_rate=0.3).fit(train)
+    assert rmse(deep, test) < 0.4 < biases  # type: ignore[arg-type]
+
+
+def same(one: Model, other: Model) -> bool:
+    mine, others = one.arrays(), other.arrays()
+    return mine.keys() == others.keys() and all(np.array_equal(mine[name], others[name]) for name in mine)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_goes_on_from_a_snapshot_bit_for_bit(shape: str, name: str) -> None:
+    trainer, train = replace(SHAPES[shape], optimiser=name), noise()  # type: ignore[call-arg]
+    whole, snapshots = [], []
+    for epoch in trainer.epochs(train):
+        whole.append(epoch)
+        snapshots.append(epoch.snapshot())
+    rest = list(trainer.epochs(train, snapshots[1]))
+    assert [one.number for one in rest] == [3, 4]
+    for before, after in zip(whole[2:], rest, strict=True):
+        assert (before.loss, before.train_rmse, before.learning_rate) == (
+            after.loss, after.train_rmse, after.learning_rate
+        )  # fmt: skip
+        assert same(before.model, after.model)
+
+
+def test_a_snapshot_of_another_training_is_refused() -> None:
+    snapshot = next(SHAPES["both"].epochs(noise())).snapshot()
+    assert snapshot is not None
+    with pytest.raises(BadArtifact, match=r"'users\.rows' is|'layers\.rows' is|is float32"):
+        next(Ensemble(rank=50, **SMALL).epochs(noise(), snapshot))
+    with pytest.raises(BadArtifact, match="lacks"):
+        next(SHAPES["both"].epochs(noise(), Snapshot(1, {})))
+
+
+def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
+    train = noise()
+    for shape, trainer in SHAPES.items():
+        with_it, without = (
+            next(iter(replace(trainer, dropout=share).epochs(train))).model
+            for share in (0.5, 0.0)  # type: ignore[call-arg]
+        )
+        assert not same(with_it, without), shape
+        users = np.arange(5, dtype=np.int32)
+        np.testing.assert_array_equal(with_it.scores(users), with_it.scores(users))
+    one = Stack((4, 50, 1), 0.5, torch.ones(size((4, 50, 1))), torch.zeros(size((4, 50, 1))))
+    outputs = {float(one.forward(torch.ones(1, 4), np.array([key]))[0]) for key in range(20)}
+    assert len(outputs) > 5
+
+
+def first_predictions(trainer: Trainer, train: Ratings, start: Any) -> np.ndarray:
+    model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, start))).model  # type: ignore[call-arg]
+    return model.pair_scores(train.user, train.item)
+
+
+def test_an_ensemble_begins_as_the_mean_of_what_it_is_made_of() -> None:
+    train = replace(noise(), value=noise().value * np.float32(20), scale=(10.0, 100.0), step=10.0)
+    factors, deep = LatentFactor(rank=5).fit(train), Deep(**SMALL).fit(train)
+    trainer = replace(SHAPES["both"], dropout=0.0)  # type: ignore[call-arg]
+    mine = [one.pair_scores(train.user, train.item) for one in (factors, deep)]
+    both = first_predictions(trainer, train, {"factors": factors, "deep": deep})
+    np.testing.assert_allclose(both, (mine[0] + mine[1]) / 2, atol=1e-2)
+    np.testing.assert_allclose(first_predictions(trainer, train, {"factors": factors}), mine[0], atol=1e-2)
+    np.testing.assert_allclose(first_predictions(trainer, train, {"deep": deep}), mine[1], atol=0.3)
+    svd = SVD(rank=5, n_epochs=3).fit(train)
+    expected = svd.pair_scores(train.user, train.item)
+    np.testing.assert_allclose(first_predictions(trainer, train, {"factors": svd}), expected, atol=1e-2)
+    whole = trainer.fit(train)
+    again = first_predictions(trainer, train, whole)
+    np.testing.assert_allclose(again, whole.pair_scores(train.user, train.item), atol=1e-2)
+
+
+def test_what_an_ensemble_cannot_start_from() -> None:
+    train = noise()
+    factors, deep = LatentFactor(rank=5, n_epochs=1).fit(train), Deep(n_epochs=1, **SMALL).fit(train)
+    for trainer, start, said in (
+        (Ensemble(rank=6, **SMALL), {"factors": factors}, "rank is 6, the model to start from has 5"),
+        (Ensemble(deep_rank=4, layers="6,4"), {"deep": deep}, "deep_rank is 4, the model to start from has 3"),
+        (Ensemble(deep_rank=3, layers="6"), {"deep": deep}, "layers is 6, the model to start from has 6,4"),
+        (Ensemble(**SMALL), {"factors": deep}, "cannot start from a network model"),
+        (Ensemble(**SMALL), {"other": deep}, "cannot start from that"),
+        (Deep(**SMALL), factors, "cannot start from a factor model"),
+    ):
+        with pytest.raises(BadHyperparameter, match=said):
+            next(iter(trainer.epochs(train, start)))  # type: ignore[arg-type]
+    other = replace(train, split="another")
+    for start in ({"factors": factors}, {"deep": deep}):
+        with pytest.raises(SplitMismatch):
+            next(iter(Ensemble(rank=5, **SMALL).epochs(other, start)))
+
+
+@pytest.mark.parametrize(
+    ("branches", "kind", "rank", "deep_rank"),
+    [("product", FactorModel, 5, None), ("deep", NetworkModel, 0, 3), ("both", NetworkModel, 5, 3)],
+)
+def test_a_network_of_any_branches(branches: Any, kind: type, rank: int, deep_rank: int | None) -> None:
+    model = Network(branches=branches, rank=5, n_epochs=1, **SMALL).fit(noise())
+    assert type(model) is kind
+    assert model.arrays()["item_vectors"].shape[1] == rank
+    assert deep_rank is None or model.arrays()["deep_item_vectors"].shape[1] == deep_rank
+
+
+def test_so_many_steps_and_no_more() -> None:
+    train = noise()
+    epochs = list(LatentFactor(rank=2, batch_size=50, steps=7, schedule="linear", learning_rate=0.07).epochs(train))
+    assert [(one.number, one.of) for one in epochs] == [(1, 2), (2, 2)]
+    assert [one.learning_rate for one in epochs] == pytest.approx([0.07, 0.02])
+    snapshot = epochs[-1].snapshot()
+    assert snapshot is not None
+    assert snapshot.arrays["layers.moves"].shape == (1,)
+    assert snapshot.arrays["users.moves"].sum() <= 7 * 50
+
+
+def test_rates_fall_as_their_names_say() -> None:
+    for name, halfway in (("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)):
+        assert SCHEDULES[name](0.0) == 1
+        assert SCHEDULES[name](0.5) == pytest.approx(halfway)
+    assert SCHEDULES["cosine"](0.1) > SCHEDULES["linear"](0.1)
+
+
+@pytest.mark.parametrize("layers", ["64,x", "0", "-3", "1e3", ",", "64,,8"])
+def test_layers_that_are_none(layers: str) -> None:
+    with pytest.raises(BadHyperparameter, match="layers is"):
+        Ensemble(layers=layers)
+
+
+def test_errors_out_of_hand_are_an_error_that_says_so() -> None:
+    for trainer in (
+        LatentFactor(optimiser="sgd", learning_rate=50.0),
+        Deep(optimiser="sgd", learning_rate=1e4, layer_rate=1.0),
+    ):
+        with pytest.raises(BadHyperparameter, match="without bound in epoch") as error:
+            trainer.fit(noise())
+        assert "learning rate" in error.value.hint
+
+
+def test_the_loss_is_what_is_minimised() -> None:
+    train = noise()
+    trainer = LatentFactor(rank=3, batch_size=250, n_epochs=2, learning_rate=0.0, l2=0.3, init=1.0)
+    one = next(iter(trainer.epochs(train)))
+    model = one.model
+    assert isinstance(model, FactorModel)
+    p, q = model.user_vectors[train.user], model.item_vectors[train.item]
+    error = train.value - model.pair_scores(train.user, train.item)
+    assert one.train_rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
+    assert one.loss == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
+
+
+@pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
+def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: float) -> None:
+    stars = noise()
+    other = replace(
+        stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.5 * times + plus, 5 * times + plus)
+    )
+    for trainer in SHAPES.values():
+        here, there = (list(islice(trainer.epochs(ratings), 2))[-1] for ratings in (stars, other))
+        wanted = here.model.predict(stars.user, stars.item) * times + plus
+        assert there.model.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
+        assert there.train_rmse == pytest.approx((here.train_rmse or 0) * times, rel=1e-3)
+
+
+def test_ml_100k_u1(real_data: Path) -> None:
+    columns = [np.loadtxt(real_data / "ml-100k" / name, dtype=np.int64) for name in ("u1.base", "u1.test")]
+    every = Ratings.of(*np.concatenate(columns).T)
+    train, test = every.where(slice(0, 80_000)), every.where(slice(80_000, None))
+    model = list(islice(LatentFactor().epochs(train), 10))[-1].model
+    assert isinstance(model, FactorModel)
+    assert rmse(model, test) < 0.93
