@@ -24,7 +24,7 @@ from cofactor.cli.resuming import keeper
 from cofactor.cli.screen import messages
 from cofactor.data.read import read
 from cofactor.data.split import Split, save_split, split
-from cofactor.tracking import Row
+from cofactor.tracking.row import Row
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.early import judged
 
@@ -56,9 +56,7 @@ def main() -> None:
 def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
     """Epochs by default, seconds of each and of its checkpoint, what is kept in the end; and the seconds of all."""
     trainer, folder = TRAINERS[name](), scratch / "cost"
-    kept = keeper(
-        trainer, parts.train, parts.validation, messages(quiet=True), patience=99, folder=folder, resume=False
-    )
+    kept = keeper(trainer, parts, messages(quiet=True), patience=99, folder=folder)
     training, writing, rows = [], [], []
     before = time.perf_counter()
     for one in judged(kept.epochs(), parts.validation, 99):
