@@ -111,7 +111,7 @@ class DeviceTables:
 
     def _kept(self, n: int, key: int) -> Any:
         """(n, rank) by what dropout multiplies the products; (1, 1) where it leaves all as they are."""
-        if not self.dropout:
+        if not self.dropout or self.stack is not None:
             return self.torch.ones(1, 1, device=self.device)
         generator = self.torch.Generator(self.device).manual_seed(key)
         chance = self.torch.rand(n, self.layout.first_deep, generator=generator, device=self.device)

@@ -13,7 +13,10 @@ Rank = Annotated[int, "width of each vector of the product", Bounds(least=1, mos
 DeepRank = Annotated[int, "width of each vector of the layers", Bounds(least=1, most=4096), Search(4, 64, log=True)]
 LayerWidths = Annotated[str, "widths of the hidden layers, such as 64,32,16,8"]
 Dropout = Annotated[
-    float, "chance of each hidden number to be left out in training", Bounds(least=0, most=0.95), Search(0, 0.6)
+    float,
+    "chance of a number of the hidden layers, or of a product without layers, to be left out in training",
+    Bounds(least=0, most=0.95),
+    Search(0, 0.6),
 ]
 Optimiser = Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "how a gradient becomes a step"]
 Momentum = Annotated[float, "share of the last step in the next, of adam and momentum", Bounds(least=0, most=0.999)]

@@ -51,7 +51,8 @@ class HostTables:
         self.stack = self._stack() if len(start.layers) else None
         self.ranks = self.layout.first_deep, self.layout.bias - self.layout.first_deep
         self.errors, self.inputs = np.empty(batch, np.float32), np.empty((batch, 2 * self.ranks[1]), np.float32)
-        self.kept = np.empty((batch if dropout else 0, self.ranks[0]), np.float32)
+        products = batch if dropout and self.stack is None else 0  # beside layers, dropout is theirs alone
+        self.kept = np.empty((products, self.ranks[0]), np.float32)
 
     def columns(self, user: Rows, item: Rows, value: Floats) -> tuple[Array, Array, Array]:
         """Ratings as `learn` takes slices of them."""
