@@ -53,7 +53,14 @@ def main() -> None:
 def predecessor(folder: Path, seeds: list[int], repeat: int) -> None:
     """20,000 batches of 1000 as in the first predecessor."""
     print(f"\n## Latent factors with a predecessor's settings\n\nML-1M 90/10, {json.dumps(A)}, Adam, one thread.\n")
-    ours = {**A, "trainer": "latent-factor", "schedule": "constant", "bias_l2": 0.0, "init": 0.02 * 15**0.5}
+    ours = {
+        **A,
+        "trainer": "latent-factor",
+        "optimiser": "adam",
+        "schedule": "constant",
+        "bias_l2": 0.0,
+        "init": 0.02 * 15**0.5,
+    }
     with tempfile.TemporaryDirectory() as scratch:
         files = [rows_of(PROTOCOLS[f"ml-1m/{seed}"](folder), Path(scratch) / f"{seed}.npz") for seed in seeds]
         fits = {"cofactor": ("ours.py", ours), "plain PyTorch": ("torch_neumf.py", A)}

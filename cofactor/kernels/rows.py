@@ -25,7 +25,7 @@ class Table(NamedTuple):
     rows: Floats  # (n, width)
     first: Floats  # (n, width) running mean of the gradients
     second: Floats  # (n, width) running mean of their squares; (1, width) where the optimiser has none
-    moves: Rows  # (n,) how often a row was moved
+    moves: Rows  # (n,) how often a row was moved, or could have been: see `settle`
     pull: Floats  # (1, width) λ of each column, for each rating
     gradients: Floats  # (batch, width)
     touched: Rows  # (batch,) the row of each gradient
@@ -47,6 +47,43 @@ class Optimiser(NamedTuple):
     epsilon: np.float32
     correct_first: Floats  # (T,) c₁ at t = 1 … T and, the last, ever after
     correct_second: Floats  # (T,) c₂
+    rest_first: Floats  # (G,) β₁ᵏ for a row that k = 0 … G - 1 batches did not touch; (1,) where nothing becomes of it
+    rest_second: Floats  # (G,) β₂ᵏ
+    rest_moves: Floats  # (G,) Σ_{j=1…k} (β₁ / √β₂)ʲ, or of β₁ʲ where not adaptive
+
+
+@nb.njit(cache=True, nogil=True)
+def settle(table: Table, touched: Rows, done: int, optimiser: Optimiser, rate: np.float32) -> None:
+    """Makes rows what they are after `done` batches with gradients of 0 in those that did not touch them.
+
+    In each of k such batches m and v fall by β₁ and β₂ and w goes on by m; so all together
+
+        w -= η c₁ m Σ_{j=1…k} (β₁ / √β₂)ʲ / (c₂ √v + ε),    m = β₁ᵏ m,    v = β₂ᵏ v
+
+    with η as it is now and c₁, c₂ as in the first of them. Where nothing is to become of such rows, nothing is done.
+    touched: (n,) rows, some of them perhaps several times.
+    """
+    most, last = len(optimiser.rest_first) - 1, len(optimiser.correct_first) - 1
+    if most == 0:
+        return
+    epsilon = spread(optimiser.epsilon)
+    for t in range(len(touched)):
+        row = touched[t]
+        gap, at = min(done - table.moves[row], most), min(table.moves[row], last)
+        if gap <= 0:
+            continue
+        table.moves[row] = done
+        step = spread(rate * optimiser.correct_first[at] * optimiser.rest_moves[gap])
+        correct = spread(optimiser.correct_second[at])
+        keep_first, keep_second = spread(optimiser.rest_first[gap]), spread(optimiser.rest_second[gap])
+        for k in range(0, table.rows.shape[1], LANES):
+            m = load(table.first, row, k)
+            store(table.first, row, k, keep_first * m)
+            if optimiser.adaptive:
+                v = load(table.second, row, k)
+                store(table.second, row, k, keep_second * v)
+                m = m / (correct * root(v) + epsilon)
+            store(table.rows, row, k, load(table.rows, row, k) - step * m)
 
 
 @nb.njit(cache=True, nogil=True)

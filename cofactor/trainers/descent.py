@@ -157,8 +157,9 @@ class _Course:
         for batch in range(n_batches):
             here = slice(batch * self.size, (batch + 1) * self.size)
             u, i, r = (column[here] for column in columns)
-            sums = self.tables.learn(u, i, r, keys[batch], self.rate(done + batch))
+            sums = self.tables.learn(u, i, r, keys[batch], self.rate(done + batch), done + batch)
             squared, penalty = squared + sums[0], penalty + sums[1]
+        self.tables.settle(self.rate(done + n_batches - 1), done + n_batches)
         each = self.parameters.unit**2 / min(n, n_batches * self.size)
         return float(squared) * each, float(squared + penalty) * each
 

@@ -47,6 +47,7 @@ class DeviceTables:
         self.optimiser, self.dropout, self.layer_rate, self.device = optimiser, dropout, layer_rate, device
         self.mean = start.mean
         self.corrections = [self._there(x) for x in (optimiser.correct_first, optimiser.correct_second)]
+        self.rests = [self._there(x) for x in (optimiser.rest_first, optimiser.rest_second, optimiser.rest_moves)]
         self.users, self.items = (self._moved(rows, pulls.rows) for rows in (start.users, start.items))
         self.layers = self._moved(start.layers[None], pulls.layers)
         self.slopes = torch.zeros_like(self.layers.rows)
@@ -58,10 +59,13 @@ class DeviceTables:
         """Ratings as `learn` takes slices of them."""
         return self._there(user.astype(np.int64)), self._there(item.astype(np.int64)), self._there(value)
 
-    def learn(self, user: Any, item: Any, value: Any, keys: Array, rate: float) -> tuple[Any, Any]:
+    def learn(self, user: Any, item: Any, value: Any, keys: Array, rate: float, done: int) -> tuple[Any, Any]:
         """One batch; Σ e² and the sum of the penalties, both before its step, left on the device: reading them would
-        wait for it."""
+        wait for it. done: how many batches came before."""
         rank, bias = self.layout.first_deep, self.layout.bias
+        which = [self.torch.unique(rows, return_inverse=True, return_counts=True) for rows in (user, item)]
+        for table, (touched, _, _) in zip((self.users, self.items), which, strict=True):
+            self._settle(table, touched, rate, done)
         p, q = self.users.rows[user], self.items.rows[item]
         kept = self._kept(len(user), int(keys[-1]))
         by_user, by_item = self.torch.zeros_like(p), self.torch.zeros_like(q)
@@ -77,11 +81,17 @@ class DeviceTables:
         pulled = errors[:, None] * kept
         by_user[:, :rank], by_item[:, :rank] = -pulled * q[:, :rank], -pulled * p[:, :rank]
         by_user[:, bias], by_item[:, bias] = -errors, -errors
-        for table, rows, gradients in ((self.users, user, by_user), (self.items, item, by_item)):
-            touched, place, times = self.torch.unique(rows, return_inverse=True, return_counts=True)
+        for table, (touched, place, times), gradients in zip(
+            (self.users, self.items), which, (by_user, by_item), strict=True
+        ):
             sums = gradients.new_zeros(len(touched), gradients.shape[1]).index_add_(0, place, gradients)
             penalty = penalty + self._move(table, touched, sums, times, rate)
         return errors.double().square().sum(), penalty
+
+    def settle(self, rate: float, done: int) -> None:
+        """All rows as they are after so many batches."""
+        for table in (self.users, self.items):
+            self._settle(table, self.torch.arange(len(table.rows), device=self.device), rate, done)
 
     def learned(self) -> tuple[Floats, Floats, Floats]:
         """Copies of the rows of users and of items, and of the layers."""
@@ -116,6 +126,24 @@ class DeviceTables:
         generator = self.torch.Generator(self.device).manual_seed(key)
         chance = self.torch.rand(n, self.layout.first_deep, generator=generator, device=self.device)
         return (chance >= self.dropout) / (1 - self.dropout)
+
+    def _settle(self, table: _Moved, at: Any, rate: float, done: int) -> None:
+        """Rows, each once, as in the kernel of the name."""
+        how, most = self.optimiser, len(self.rests[0]) - 1
+        if most == 0:
+            return
+        moves = table.moves[at].long()
+        gaps, since = (done - moves).clamp(0, most), moves.clamp(max=len(how.correct_first) - 1)
+        keep_first, keep_second, moved = (rest[gaps][:, None] for rest in self.rests)
+        first, second = (correction[since][:, None] for correction in self.corrections)
+        m = table.first[at]
+        table.first[at], step = keep_first * m, rate * first * moved
+        if how.adaptive:
+            v = table.second[at]
+            table.second[at] = keep_second * v
+            m = m / (second * v.sqrt() + float(how.epsilon))
+        table.rows[at] -= step * m
+        table.moves[at] = done
 
     def _move(self, table: _Moved, at: Any, gradients: Any, times: Any, rate: float) -> Any:
         """One step of the rows `at`, as in the kernels; their penalties before it."""

@@ -18,8 +18,10 @@ Dropout = Annotated[
     Bounds(least=0, most=0.95),
     Search(0, 0.6),
 ]
-Optimiser = Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "how a gradient becomes a step"]
-Momentum = Annotated[float, "share of the last step in the next, of adam and momentum", Bounds(least=0, most=0.999)]
+Optimiser = Annotated[Literal["lazy-adam", "adam", "rmsprop", "momentum", "sgd"], "how a gradient becomes a step"]
+Momentum = Annotated[
+    float, "share of the last step in the next, of both adams and momentum", Bounds(least=0, most=0.999)
+]
 Rate = Annotated[float, "size of the first steps", Bounds(least=0), Search(1e-4, 1e-2, log=True)]
 LayerRate = Annotated[
     float, "learning rate of the layers, as a share of that of the vectors", Bounds(least=0), Search(0.05, 1, log=True)
@@ -72,7 +74,7 @@ class LatentFactor(Trainer):
     n_epochs: Epochs = 20
     steps: Steps = 0
     batch_size: BatchSize = 0
-    optimiser: Optimiser = "adam"
+    optimiser: Optimiser = "lazy-adam"
     momentum: Momentum = 0.9
     learning_rate: Rate = 0.0025
     schedule: Schedule = "linear"
@@ -116,7 +118,7 @@ class Deep(Trainer):
     n_epochs: Epochs = 8
     steps: Steps = 0
     batch_size: BatchSize = 0
-    optimiser: Optimiser = "adam"
+    optimiser: Optimiser = "lazy-adam"
     momentum: Momentum = 0.9
     learning_rate: Rate = 0.01
     layer_rate: LayerRate = 0.1
@@ -163,7 +165,7 @@ class Ensemble(Trainer):
     n_epochs: Epochs = 12
     steps: Steps = 0
     batch_size: BatchSize = 0
-    optimiser: Optimiser = "adam"
+    optimiser: Optimiser = "lazy-adam"
     momentum: Momentum = 0.9
     learning_rate: Rate = 0.003
     layer_rate: LayerRate = 0.3

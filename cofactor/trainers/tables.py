@@ -58,10 +58,13 @@ class HostTables:
         """Ratings as `learn` takes slices of them."""
         return user, item, value
 
-    def learn(self, user: Array, item: Array, value: Array, keys: Array, rate: float) -> tuple[float, float]:
-        """One batch; Σ e² and the sum of the penalties, both before its step. keys: what dropout is drawn by."""
+    def learn(self, user: Array, item: Array, value: Array, keys: Array, rate: float, done: int) -> tuple[float, float]:
+        """One batch; Σ e² and the sum of the penalties, both before its step. keys: what dropout is drawn by; done: how
+        many batches came before."""
         n, penalty = len(user), 0.0
         errors, inputs, kept = self.errors[:n], self.inputs[:n], self._kept(n, int(keys[-1]))
+        for table, rows in ((self.users, user), (self.items, item)):
+            self.kernels.settle(table, rows, done, self.optimiser, np.float32(rate))
         about = (*self.ranks, np.float32(self.mean), kept)
         self.kernels.predict(user, item, value, self.users.rows, self.items.rows, *about, inputs, errors)
         if self.stack is not None:
@@ -72,6 +75,12 @@ class HostTables:
         batch = user, item, errors, inputs, self.users, self.items
         squared, penalties = self.kernels.learn(*batch, *self.ranks, kept, self.optimiser, np.float32(rate))
         return squared, penalties + penalty
+
+    def settle(self, rate: float, done: int) -> None:
+        """All rows as they are after so many batches."""
+        for table in (self.users, self.items):
+            every = np.arange(len(table.rows), dtype=np.int32)
+            self.kernels.settle(table, every, done, self.optimiser, np.float32(rate))
 
     def learned(self) -> tuple[Floats, Floats, Floats]:
         """Copies of the rows of users and of items, and of the layers."""
