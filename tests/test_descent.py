@@ -17,9 +17,12 @@ from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
 from cofactor.trainers.base import Snapshot, Trainer
+from cofactor.trainers.deep import Deep
 from cofactor.trainers.descent import Plan
 from cofactor.trainers.device import DeviceTables
-from cofactor.trainers.network import Deep, Ensemble, LatentFactor, Network
+from cofactor.trainers.ensemble import Ensemble
+from cofactor.trainers.latent_factor import LatentFactor
+from cofactor.trainers.network import Network
 from cofactor.trainers.optimisers import optimiser
 from cofactor.trainers.parameters import Parameters
 from cofactor.trainers.schedules import SCHEDULES
