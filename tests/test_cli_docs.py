@@ -86,7 +86,8 @@ def test_the_readme_s_figures_are_those_its_commands_print(real_data: Path, run:
     folder = ("--data-folder", str(real_data))
     run("split", "ml-100k", *folder, "--published", "-o", "splits/ml-100k")
     bayes = ("--refit", "--time", "day", "--patience", "20")
-    for name, more in (("baseline", ()), ("svd", ("--refit",)), ("svdpp", ("--refit",)), ("bayes", bayes)):
+    refitted = [(name, ("--refit",)) for name in ("svd", "svdpp", "autoencoder")]
+    for name, more in (("baseline", ()), *refitted, ("bayes", bayes)):
         said = run("train", name, "splits/ml-100k/u1", *more).stdout
         assert float(said.splitlines()[1].split()[1]) == pytest.approx(float(stated[name]), abs=0.0015)
 
