@@ -99,7 +99,6 @@ def test_a_trainer_that_always_begins_anew_has_no_such_option(name: str, folder:
     assert "--from" in done.stderr
 
 
-@pytest.mark.skipif("ensemble" not in TRAINERS, reason="no trainer takes several models")
 def test_an_ensemble_starts_from_its_branches(folder: Path, run: Run, tmp_path: Path) -> None:
     deep = "--deep-rank", "3", "--layers", "4", "--epochs", "2"
     assert run("train", "svd", folder, "--rank", "4", "--epochs", "9", "-o", "a").exit_code == 0
