@@ -71,11 +71,16 @@ def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[
 def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     model, given = made(), noise(seed=2).by_user()
     bias, vectors = model.fold_in(given)
+    history, counts = model.catalog.history, model.catalog.user_counts
+    own = np.column_stack([model.user_vectors - model.pools(history), model.user_bias]).astype(np.float64)
+    rated = np.flatnonzero(counts)
+    spread = np.average(own[rated] ** 2, axis=0, weights=(counts / (counts + 10))[rated])
+    caution = 2 * np.mean((model.scores(np.arange(30))[history.nonzero()] - history.data) ** 2) / spread
     for user in (0, 7, 28):
         items, ratings = given[[user]].indices, given[[user]].data
         x, n = plain_pool(model, items.tolist()), len(items)
         design = np.column_stack([model.item_vectors[items], np.ones(n)]).astype(np.float64)
-        pull = np.sqrt(n * np.array([model.vector_l2] * RANK + [model.bias_l2]))
+        pull = np.sqrt(n * np.array([model.vector_l2] * RANK + [model.bias_l2]) + caution * (10 / (10 + n)) ** 2)
         target = np.concatenate([ratings - model.mean - model.item_bias[items], pull * np.append(x, 0)])
         expected = np.linalg.lstsq(np.vstack([design, np.diag(pull)]), target, rcond=None)[0]
         np.testing.assert_allclose(np.append(vectors[user], bias[user]), expected, atol=1e-5)

@@ -1,6 +1,7 @@
 """Small data and models whose answers are known."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
@@ -47,17 +48,27 @@ def noise(n_users: int = 30, n_items: int = 20, n: int = 250, seed: int = 0, hal
 
 
 def factors(ratings: Ratings, rank: int = 3, l2: float = 0.02, sweeps: int = 6) -> FactorModel:
-    """A factor model by alternating `fold_in`, the users over the items and the items over the users."""
+    """A factor model by alternating ridge regressions, the users over the items and the items over the users."""
     catalog, rng = ratings.catalog, np.random.default_rng(0)
-    n_users, n_items, mean = len(ratings.users), len(ratings.items), float(ratings.value.mean())
-    items = np.zeros(n_items, np.float32), rng.normal(0, 0.5, (n_items, rank)).astype(np.float32)
-    users = np.zeros(n_users, np.float32), np.zeros((n_users, rank), np.float32)
-    by_user, by_item = ratings.by_user(), ratings.by_item()
+    mean = float(ratings.value.mean())
+    items = np.zeros(len(ratings.items), np.float32), rng.normal(0, 0.5, (len(ratings.items), rank)).astype(np.float32)
     for _ in range(sweeps):
-        users = FactorModel(catalog, None, mean, users[0], items[0], users[1], items[1], l2, l2).fold_in(by_user)
-        items = FactorModel(catalog, None, mean, items[0], users[0], items[1], users[1], l2, l2).fold_in(by_item)
-    users = FactorModel(catalog, None, mean, users[0], items[0], users[1], items[1], l2, l2).fold_in(by_user)
+        users = _solved(ratings.by_user(), mean, *items, l2)
+        items = _solved(ratings.by_item(), mean, *users, l2)
+    users = _solved(ratings.by_user(), mean, *items, l2)
     return FactorModel(catalog, ratings.scale, mean, users[0], items[0], users[1], items[1], l2, l2)
+
+
+def _solved(rated: csr_array, mean: float, bias: Floats, vectors: Floats, l2: float) -> tuple[Floats, Floats]:
+    """Biases and vectors of the rows, those of the columns held fixed; zeros for a row without ratings."""
+    solutions = np.zeros((rated.shape[0], vectors.shape[1] + 1))
+    for row in np.flatnonzero(np.diff(rated.indptr)):
+        here = slice(rated.indptr[row], rated.indptr[row + 1])
+        design = np.column_stack([vectors[rated.indices[here]], np.ones(here.stop - here.start)]).astype(np.float64)
+        gram = design.T @ design + len(design) * l2 * np.eye(design.shape[1])
+        solutions[row] = np.linalg.solve(gram, design.T @ (rated.data[here] - mean - bias[rated.indices[here]]))
+    solved = solutions.astype(np.float32)
+    return solved[:, -1].copy(), solved[:, :-1].copy()
 
 
 def posterior(n_draws: int = 3, rank: int = 2) -> PosteriorModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,9 @@ from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
 LEAST_L2 = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
+FEW = 10  # ratings of a history at which a quarter of the caution is left that one rating calls for
+CAUTION_USERS = 1 << 13  # whose spread and errors say how much caution there is to be, at most
+LEAST_SPREAD = 1e-12  # of the trained users: where they are all alike, so is somebody new
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +25,11 @@ class FactorModel(VectorModel):
     Cold start: a user or item without training ratings has a bias and a vector of 0, so r̂ falls back to the biases
     that are known. A user given only by a history h is folded in by ridge regression with the items held fixed,
 
-        min over b, p  Σ_{i∈h} (r_i - μ - b_i - b - p · q_i)² + |h| (λ_b b² + λ_p |p|²)
+        min over b, p  Σ_{i∈h} (r_i - μ - b_i - b - p · q_i)² + |h| (λ_b b² + λ_p |p|²) + Σ_k c_k(h) w_k²
+
+    with w = (p, b) and c_k(h) = 2 s²/σ_k² · (m / (m + |h|))², m = FEW: s² is the mean squared error of the training
+    ratings and σ_k² the mean square of the trained users' w_k. The penalty for each rating was chosen for users with
+    many; one rating would be explained by vectors of a length that no user has.
     """
 
     kind: ClassVar[str] = "factor"
@@ -87,10 +95,25 @@ class FactorModel(VectorModel):
         return design, ratings.astype(np.float64) - self.mean - self.item_bias[items]
 
     def _penalty(self, n: int | Array) -> Doubles:
-        """(…, rank + 1) diagonal of |h| Λ for histories of (…) n ratings; never so small that it cannot be solved."""
+        """(…, rank + 1) diagonal of |h| Λ + C(h) for histories of (…) n ratings; never too small to be solved."""
         each = np.append(np.full(self.item_vectors.shape[1], self.vector_l2), self.bias_l2)
-        penalty: Doubles = np.maximum(each, LEAST_L2) * np.maximum(n, 1)[..., None]
+        n = np.maximum(n, 1)[..., None]
+        penalty: Doubles = np.maximum(each, LEAST_L2) * n + self._caution * (FEW / (FEW + n)) ** 2
         return penalty
+
+    @cached_property
+    def _caution(self) -> Doubles:
+        """(rank + 1,) 2 s²/σ²; users with few ratings count less in σ²."""
+        counts = self.catalog.user_counts
+        users = np.flatnonzero(counts)
+        users = users[:: max(1, len(users) // CAUTION_USERS)].astype(np.int32)
+        history = self.catalog.history[users]
+        own = np.column_stack([self.user_vectors[users], self.user_bias[users]]) - self._centres(history)
+        weights = counts[users] / (counts[users] + FEW)
+        spread: Doubles = weights @ own**2 / max(weights.sum(), 1e-12)
+        errors = self.pair_scores(np.repeat(users, np.diff(history.indptr)), history.indices) - history.data
+        noise = float(np.mean(errors.astype(np.float64) ** 2)) if len(errors) else 0.0
+        return 2 * noise / np.maximum(spread, LEAST_SPREAD)
 
 
 def of_like_length(histories: csr_array, width: int) -> Iterator[tuple[Array, Rows, Floats, Mask]]:
