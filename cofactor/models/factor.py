@@ -13,7 +13,7 @@ from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
 LEAST_L2 = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
-FEW = 10  # ratings of a history at which a quarter of the caution is left that one rating calls for
+FEW = 10  # ratings of a history at which a quarter of the caution is left
 CAUTION_USERS = 1 << 13  # whose spread and errors say how much caution there is to be, at most
 LEAST_SPREAD = 1e-12  # of the trained users: where they are all alike, so is somebody new
 
