@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving import boundary, schemas
+from cofactor.serving import boundary, responses
 from cofactor.serving import service as service_module
 from cofactor.serving.app import ROUTES, create_app
 from cofactor.serving.service import Service
@@ -37,7 +37,7 @@ def is_problem(response, status):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
-    schemas.Problem.model_validate(body)
+    responses.Problem.model_validate(body)
     assert body["status"] == status
     assert body["model"] == response.headers["x-model-version"]
     assert "Traceback" not in response.text
@@ -47,16 +47,16 @@ def is_problem(response, status):
 # Answers -------------------------------------------------------------------------------------------------------------
 
 GOOD = [
-    ("/users/40/recommendations?n=3&why=2", schemas.UserList),
-    ("/users/40/explanations/1?n=3", schemas.Explanation),
-    ("/users?offset=2&n=3", schemas.Users),
-    ("/items/50/similar?n=3", schemas.Similar),
-    ("/items?query=matrix", schemas.Items),
-    ("/items", schemas.Items),
-    ("/model", schemas.Card),
-    ("/reco?UsrID=40&n_recos=5", schemas.Reco),
-    ("/live", schemas.Status),
-    ("/ready", schemas.Status),
+    ("/users/40/recommendations?n=3&why=2", responses.UserList),
+    ("/users/40/explanations/1?n=3", responses.Explanation),
+    ("/users?offset=2&n=3", responses.Users),
+    ("/items/50/similar?n=3", responses.Similar),
+    ("/items?query=matrix", responses.Items),
+    ("/items", responses.Items),
+    ("/model", responses.Card),
+    ("/reco?UsrID=40&n_recos=5", responses.Reco),
+    ("/live", responses.Status),
+    ("/ready", responses.Status),
 ]
 
 
@@ -123,7 +123,7 @@ def test_titles_come_as_utf_8_and_unescaped(app):
 def test_a_fold_in_uses_the_ratings_it_is_given(app, running):
     given_ratings = [{"item": "50", "rating": 5}, {"item": "a/b", "rating": 0.5}]
     answer = ask(app, "/recommendations", "POST", json={"ratings": given_ratings, "n": 4, "why": 1})
-    schemas.FoldedList.model_validate(answer.json(), strict=True)
+    responses.FoldedList.model_validate(answer.json(), strict=True)
     direct = running.answers().bundle.model.recommend_from({"50": 5.0, "a/b": 0.5}, 4)
     assert [one["item"] for one in answer.json()["recommendations"]] == [one.item for one in direct]
 
@@ -384,7 +384,7 @@ def test_every_documented_example_is_one(documented):
     examples = 0
     for name, schema in documented["components"]["schemas"].items():
         for example in schema.get("examples", []):
-            getattr(schemas, name).model_validate(example)
+            getattr(responses, name).model_validate(example)
             examples += 1
     answered = {at.answer.__name__ for at in ROUTES} | {"Ratings", "Problem"}
     assert all(documented["components"]["schemas"][name].get("examples") for name in answered)

@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cofactor.errors import CofactorError, Unavailable
-from cofactor.serving import problems, schemas
+from cofactor.serving import problems, requests, responses
+from cofactor.serving.answers import Answer, Answers
 from cofactor.serving.boundary import Boundary
-from cofactor.serving.service import Answer, Answers, Service
+from cofactor.serving.service import Service
 
 API_VERSION = "1"
 ABOUT = """Recommendations from one trained model.
@@ -29,8 +30,8 @@ ABOUT = """Recommendations from one trained model.
 Every answer names the version of the model that gave it, in `model` and in the header `X-Model-Version`. Everything
 outside 2xx is a problem (RFC 9457) with a `detail` and a `hint`.
 """
-UserId = Annotated[schemas.Id, Path(description="a user's id, percent-encoded")]
-ItemId = Annotated[schemas.Id, Path(description="an item's id, percent-encoded")]
+UserId = Annotated[requests.Segment, Path(description="a user's id, percent-encoded")]
+ItemId = Annotated[requests.Segment, Path(description="an item's id, percent-encoded")]
 
 
 async def live(request: Request) -> Response:
@@ -46,40 +47,42 @@ async def ready(request: Request) -> Response:
     return _json({"model": _ask(request).version, "status": "ready"})
 
 
-async def recommendations(request: Request, user: UserId, query: Annotated[schemas.ListQuery, FromQuery()]) -> Response:
+async def recommendations(
+    request: Request, user: UserId, query: Annotated[requests.ListQuery, FromQuery()]
+) -> Response:
     """What a known user would rate highest of the items they have not rated, best first."""
     return await _answer(request, Answers.recommendations, user, query.n, query.why, why=query.why)
 
 
-async def recommendations_from(request: Request, body: schemas.Ratings) -> Response:
+async def recommendations_from(request: Request, body: requests.FoldedBody) -> Response:
     """The same for anybody, from the ratings in the request. Nothing is stored."""
     rated = [(one.item, one.rating) for one in body.ratings]
     return await _answer(request, Answers.recommendations_from, rated, body.n, body.why, why=body.why)
 
 
 async def explanation(
-    request: Request, user: UserId, item: ItemId, query: Annotated[schemas.ExplanationQuery, FromQuery()]
+    request: Request, user: UserId, item: ItemId, query: Annotated[requests.ExplanationQuery, FromQuery()]
 ) -> Response:
     """A user's score for an item, and which of their ratings move it most."""
     return await _answer(request, Answers.explanation, user, item, query.n, why=query.n)
 
 
-async def similar(request: Request, item: ItemId, query: Annotated[schemas.SimilarQuery, FromQuery()]) -> Response:
+async def similar(request: Request, item: ItemId, query: Annotated[requests.SimilarQuery, FromQuery()]) -> Response:
     """The items most like one."""
     return await _answer(request, Answers.similar, item, query.n)
 
 
-async def items(request: Request, query: Annotated[schemas.ItemsQuery, FromQuery()]) -> Response:
+async def items(request: Request, query: Annotated[requests.ItemsQuery, FromQuery()]) -> Response:
     """Items by words of their titles, without case and accents; without a query, the most rated."""
     return await _answer(request, Answers.items, query.query, query.n)
 
 
-async def users(request: Request, query: Annotated[schemas.UsersQuery, FromQuery()]) -> Response:
+async def users(request: Request, query: Annotated[requests.Page, FromQuery()]) -> Response:
     """The known users, a page at a time."""
     return _json(_ask(request).users(query.offset, query.n))
 
 
-async def reco(request: Request, query: Annotated[schemas.RecoQuery, FromQuery()]) -> Response:
+async def reco(request: Request, query: Annotated[requests.RecoQuery, FromQuery()]) -> Response:
     """A user's recommendations as two columns: predicted ratings and titles."""
     return await _answer(request, Answers.reco, query.user, query.n)
 
@@ -101,16 +104,16 @@ class At:
 
 
 ROUTES = [
-    At("/users/{user:path}/recommendations", recommendations, schemas.UserList),
-    At("/users/{user:path}/explanations/{item:path}", explanation, schemas.Explanation),
-    At("/users", users, schemas.Users, problems=(422,)),
-    At("/recommendations", recommendations_from, schemas.FoldedList, "POST", problems=(400, 413, 422)),
-    At("/items/{item:path}/similar", similar, schemas.Similar),
-    At("/items", items, schemas.Items, problems=(422,)),
-    At("/reco", reco, schemas.Reco),
-    At("/model", card, schemas.Card, problems=()),
-    At("/live", live, schemas.Status, problems=()),
-    At("/ready", ready, schemas.Status, problems=(503,)),
+    At("/users/{user:path}/recommendations", recommendations, responses.UserList),
+    At("/users/{user:path}/explanations/{item:path}", explanation, responses.Explanation),
+    At("/users", users, responses.Users, problems=(422,)),
+    At("/recommendations", recommendations_from, responses.FoldedList, "POST", problems=(400, 413, 422)),
+    At("/items/{item:path}/similar", similar, responses.Similar),
+    At("/items", items, responses.Items, problems=(422,)),
+    At("/reco", reco, responses.Reco),
+    At("/model", card, responses.Card, problems=()),
+    At("/live", live, responses.Status, problems=()),
+    At("/ready", ready, responses.Status, problems=(503,)),
 ]
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -195,6 +198,6 @@ def _documented(status: int) -> dict[str, Any]:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
-        schema["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+        schema["components"]["schemas"]["Problem"] = responses.Problem.model_json_schema()
         app.openapi_schema = schema
     return app.openapi_schema

@@ -1,0 +1,333 @@
+"""What an answer looks like: the description in OpenAPI of what goes out.
+
+Answers are built as plain dictionaries and written by orjson; the tests hold them to these classes.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def _strict(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+
+
+VERSION = "3f9c0a1b2d4e"
+STAR_WARS: dict[str, Any] = {"item": "50", "title": "Star Wars (1977)", "genres": ["Action", "Sci-Fi"], "year": 1977}
+BECAUSE: dict[str, Any] = {"item": "172", "title": "Empire Strikes Back, The (1980)", "rating": 5.0, "effect": 0.21}
+LINE: dict[str, Any] = {**STAR_WARS, "score": 4.62, "because": [BECAUSE]}
+NEXT = "10-3f9c0a1b2d4e-5b1f09aa"
+LISTED: dict[str, Any] = {"source": "folded-in", "ratings": 40, "recommendations": [LINE], "next": NEXT}
+NOW = 1_793_000_000  # seconds since 1970
+
+
+class Answer(BaseModel):
+    model: Annotated[str, Field(description="the version of the model that answered")]
+
+
+# Lists ---------------------------------------------------------------------------------------------------------------
+
+
+class Item(BaseModel):
+    model_config = _strict(STAR_WARS)
+    item: str
+    title: str
+    genres: list[str]
+    year: Annotated[int | None, Field(description="from the end of the title, where one stands there")]
+
+
+class Reason(BaseModel):
+    model_config = _strict(BECAUSE)
+    item: str
+    title: str
+    rating: float
+    effect: Annotated[float, Field(description="the score with this rating minus the score without it")]
+
+
+class Recommendation(Item):
+    model_config = _strict(LINE)
+    score: Annotated[float, Field(description="a predicted rating where the model predicts ratings")]
+    because: list[Reason]
+
+
+Source = Annotated[
+    Literal["trained", "folded-in", "popular"],
+    Field(description="the vector of training; a whole history that has changed since; or the most rated items"),
+]
+Next = Annotated[str | None, Field(description="the cursor of the next page; null where the list ends")]
+
+
+class List(BaseModel):
+    """Recommendations of one person, and what they rest on."""
+
+    model_config = _strict(LISTED)
+    source: Source
+    ratings: Annotated[int, Field(description="how many ratings of theirs the list rests on")]
+    recommendations: list[Recommendation]
+    next: Next
+
+
+class UserList(Answer, List):
+    model_config = _strict({"model": VERSION, "user": "196", **LISTED})
+    user: str
+
+
+class FoldedList(Answer, List):
+    model_config = _strict({"model": VERSION, **LISTED})
+
+
+class Problem(BaseModel):
+    """What every answer outside 2xx holds (RFC 9457)."""
+
+    model_config = _strict(
+        {
+            "type": "urn:cofactor:problem:unknown-id",
+            "title": "Unknown id",
+            "status": 404,
+            "detail": "unknown user '9999'",
+            "hint": "did you mean 999, 99?",
+            "model": VERSION,
+        }
+    )
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str
+    model: str
+
+
+class ListOfOne(List):
+    model_config = _strict({"user": "196", **LISTED})
+    user: str
+
+
+class NoList(BaseModel):
+    """One of many users for whom there is no list, and why."""
+
+    model_config = _strict({"user": "9999", "problem": {"detail": "unknown user '9999'", "hint": "did you mean 999?"}})
+    user: str
+    problem: dict[str, str]
+
+
+class BatchLists(Answer):
+    model_config = _strict({"model": VERSION, "lists": [{"user": "196", **LISTED}]})
+    lists: Annotated[list[ListOfOne | NoList], Field(description="one for each user asked for, in that order")]
+
+
+class Popular(Answer):
+    model_config = _strict({"model": VERSION, "items": [{**STAR_WARS, "ratings": 583, "mean": 4.36}], "next": NEXT})
+    items: list["RatedItem"]
+    next: Next
+
+
+class RatedItem(Item):
+    model_config = _strict({**STAR_WARS, "ratings": 583, "mean": 4.36})
+    ratings: Annotated[int, Field(description="training ratings of the item")]
+    mean: Annotated[float | None, Field(description="their mean; null where there are none")]
+
+
+class OneItem(Answer, RatedItem):
+    model_config = _strict({"model": VERSION, **STAR_WARS, "ratings": 583, "mean": 4.36})
+
+
+class Similar(Answer, Item):
+    model_config = _strict({"model": VERSION, **STAR_WARS, "similar": [{**LINE, "score": 0.91, "because": []}]})
+    similar: list[Recommendation]
+
+
+class SimilarUser(BaseModel):
+    model_config = _strict({"user": "186", "score": 0.93, "ratings": 92, "common": 31})
+    user: str
+    score: Annotated[float, Field(description="cosine, at most 1")]
+    ratings: Annotated[int, Field(description="training ratings of theirs")]
+    common: Annotated[int, Field(description="items that both have rated")]
+
+
+class SimilarUsers(Answer):
+    model_config = _strict(
+        {"model": VERSION, "user": "196", "similar": [{"user": "186", "score": 0.93, "ratings": 92, "common": 31}]}
+    )
+    user: str
+    similar: list[SimilarUser]
+
+
+class Explanation(Answer, Item):
+    model_config = _strict({"model": VERSION, "user": "196", **LINE})
+    user: str
+    score: float
+    because: list[Reason]
+
+
+# Finding items and users ---------------------------------------------------------------------------------------------
+
+
+class Items(Answer):
+    model_config = _strict({"model": VERSION, "query": "star wars", "items": [STAR_WARS]})
+    query: str
+    items: list[Item]
+
+
+class Found(Answer):
+    model_config = _strict({"model": VERSION, "query": "sttar wras", "read_as": "star wars", "items": [STAR_WARS]})
+    query: str
+    read_as: Annotated[str, Field(description="the query with each unknown word as the known one nearest to it")]
+    items: list[Item]
+
+
+class Categs(Answer):
+    model_config = _strict({"model": VERSION, "items": ["50"], "labels": ["Star Wars (1977)"]})
+    items: list[str]
+    labels: Annotated[list[str], Field(description="titles, in the same order")]
+
+
+class Genre(BaseModel):
+    model_config = _strict({"genre": "Comedy", "items": 505})
+    genre: str
+    items: Annotated[int, Field(description="items of it that may be recommended")]
+
+
+class Genres(Answer):
+    model_config = _strict({"model": VERSION, "genres": [{"genre": "Comedy", "items": 505}]})
+    genres: list[Genre]
+
+
+class Place(BaseModel):
+    model_config = _strict({**STAR_WARS, "x": 0.12, "y": -0.73, "ratings": 583})
+    item: str
+    title: str
+    genres: list[str]
+    year: int | None
+    x: Annotated[float, Field(ge=-1, le=1)]
+    y: Annotated[float, Field(ge=-1, le=1)]
+    ratings: int
+
+
+class Map(Answer):
+    model_config = _strict({"model": VERSION, "items": [{**STAR_WARS, "x": 0.12, "y": -0.73, "ratings": 583}]})
+    items: Annotated[list[Place], Field(description="the most rated items; alike ones are near one another")]
+
+
+class User(BaseModel):
+    model_config = _strict({"user": "196", "ratings": 39})
+    user: str
+    ratings: Annotated[int, Field(description="training ratings of theirs")]
+
+
+class Users(Answer):
+    model_config = _strict({"model": VERSION, "total": 943, "offset": 0, "users": [{"user": "1", "ratings": 272}]})
+    total: int
+    offset: int
+    users: list[User]
+
+
+# Ratings -------------------------------------------------------------------------------------------------------------
+
+
+RATING: dict[str, Any] = {**STAR_WARS, "rating": 4.5, "time": NOW, "source": "service"}
+
+
+class UserRating(Item):
+    model_config = _strict(RATING)
+    rating: float
+    time: Annotated[int | None, Field(description="seconds since 1970; null for a rating of training")]
+    source: Annotated[Literal["training", "service"], Field(description="where it came in last")]
+
+
+class UserRatings(Answer):
+    model_config = _strict({"model": VERSION, "user": "196", "total": 40, "offset": 0, "ratings": [RATING]})
+    user: str
+    total: int
+    offset: int
+    ratings: Annotated[list[UserRating], Field(description="what came in while serving, latest first, then training")]
+
+
+class Taken(Answer):
+    model_config = _strict({"model": VERSION, "taken": 1})
+    taken: Annotated[int, Field(description="ratings that are safe on disk now")]
+
+
+class TakenBack(Answer):
+    model_config = _strict({"model": VERSION, "user": "196", "item": "50", "taken_back": True})
+    user: str
+    item: str
+    taken_back: Annotated[bool, Field(description="false where there was no such rating")]
+
+
+# The model -----------------------------------------------------------------------------------------------------------
+
+CARD: dict[str, Any] = {
+    "model": VERSION,
+    "name": "svd",
+    "kind": "factor",
+    "trainer": "svd",
+    "hyperparameters": {"rank": 32},
+    "metrics": {"rmse": 0.838},
+    "curve": [{"epoch": 1, "train": 0.95, "validation": 0.93}],
+    "users": 943,
+    "items": 1682,
+    "ratings": 90000,
+    "scale": [1.0, 5.0],
+    "step": 1.0,
+    "predicts_ratings": True,
+    "takes_ratings": True,
+}
+
+
+class Epoch(BaseModel):
+    model_config = _strict(CARD["curve"][0])
+    epoch: int
+    train: Annotated[float | None, Field(description="RMSE on the ratings of training; null where it is not measured")]
+    validation: Annotated[float | None, Field(description="what was judged on ratings held out; null without any")]
+
+
+class Card(Answer):
+    model_config = ConfigDict(
+        extra="allow",  # what a manifest says of itself differs from trainer to trainer
+        json_schema_extra={"examples": [CARD]},
+    )
+    name: Annotated[str, Field(description="what it is served as: /models/{name}/… asks it")]
+    kind: str
+    users: int
+    items: int
+    ratings: int
+    scale: Annotated[list[float], Field(min_length=2, max_length=2, description="the lowest and highest rating")]
+    step: float | None
+    predicts_ratings: bool
+    takes_ratings: Annotated[bool, Field(description="whether POST /ratings is open here")]
+    curve: Annotated[list[Epoch], Field(description="figures of each epoch of training; empty where none were kept")]
+
+
+class Served(BaseModel):
+    model_config = _strict({"name": "svd", "model": VERSION, "trainer": "svd", "default": True})
+    name: str
+    model: str
+    trainer: str
+    default: Annotated[bool, Field(description="answers where no model is named")]
+
+
+class Models(Answer):
+    model_config = _strict(
+        {"model": VERSION, "models": [{"name": "svd", "model": VERSION, "trainer": "svd", "default": True}]}
+    )
+    models: list[Served]
+
+
+class Reloaded(Answer):
+    model_config = _strict({"model": VERSION, "name": "svd", "before": "9d1c22aa01bc", "changed": True})
+    name: str
+    before: str
+    changed: bool
+
+
+class Reco(Answer):
+    model_config = _strict(
+        {"model": VERSION, "ratings": [4.62, 4.58], "labels": ["Star Wars (1977)", "Casablanca (1942)"]}
+    )
+    ratings: Annotated[list[float], Field(description="predicted ratings, highest first")]
+    labels: Annotated[list[str], Field(description="titles, in the same order")]
+
+
+class Status(Answer):
+    model_config = _strict({"model": VERSION, "status": "ready"})
+    status: str
