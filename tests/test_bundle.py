@@ -107,3 +107,14 @@ def test_a_search_finds_what_a_naive_one_finds(query, n):
     listed = Titles(catalog).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
+
+
+def test_a_card_tells_the_course_of_a_training_and_nothing_that_is_none():
+    curve = [{"epoch": 1, "train": 0.95, "validation": None}, {"epoch": 2, "train": 0.9, "validation": 0.93}]
+    told = bundle(notes={"curve": curve, "curve_metric": "RMSE", "best_epoch": 2}).card
+    assert (told["curve"], told["curve_metric"], told["best_epoch"]) == (curve, "RMSE", 2)
+    odd = [{"epoch": "1"}, 7, None, {"epoch": 3, "train": "low", "validation": float("nan")}]
+    for notes in (None, [], {"curve": "up"}, {"curve": odd, "curve_metric": ["RMSE"], "best_epoch": "two"}):
+        told = bundle(notes=notes).card
+        assert told["curve"] in ([], [{"epoch": 3, "train": None, "validation": None}])
+        assert (told["curve_metric"], told["best_epoch"]) == ("", None)

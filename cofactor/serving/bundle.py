@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from cofactor.arrays import Floats, Rows
 from cofactor.artifact import load, load_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.serving.map import Maps
 from cofactor.serving.titles import Titles
 
 VERSION_DIGITS = 12  # hexadecimal: 48 bits, which no two models anybody keeps will share by chance
@@ -24,6 +27,7 @@ class Bundle:
 
     model: Model
     manifest: Mapping[str, Any]
+    _maps: Maps = field(default_factory=Maps, init=False, repr=False)
 
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
@@ -44,6 +48,10 @@ class Bundle:
     def titles(self) -> Titles:
         return Titles(self.model.catalog)
 
+    def map(self, n: int) -> tuple[Rows, Floats]:
+        """Rows and places within [-1, 1]² of the n most rated items. The first call takes seconds, whoever makes it."""
+        return self._maps.of(self.model, n)
+
     @cached_property
     def card(self) -> dict[str, Any]:
         """What anybody may know of the model: the public part of its manifest, its sizes and its scale."""
@@ -57,4 +65,27 @@ class Bundle:
             "scale": list(catalog.scale),
             "step": catalog.step,
             "predicts_ratings": self.model.scale is not None,
+            **_course(self.manifest.get("notes")),
         }
+
+
+def _course(notes: Any) -> dict[str, Any]:
+    """How training went, as far as a manifest tells it in the words of `cofactor train`: notes may hold anything."""
+    notes = notes if isinstance(notes, dict) else {}
+    curve, best, metric = notes.get("curve"), notes.get("best_epoch"), notes.get("curve_metric")
+    told = [_epoch(one) for one in curve] if isinstance(curve, list) else []
+    return {
+        "curve": [one for one in told if one is not None],
+        "curve_metric": metric if metric in ("RMSE", "NDCG@10") else "",
+        "best_epoch": best if type(best) is int else None,
+    }
+
+
+def _epoch(one: Any) -> dict[str, Any] | None:
+    if not isinstance(one, dict) or type(one.get("epoch")) is not int:
+        return None
+    return {"epoch": one["epoch"], "train": _figure(one.get("train")), "validation": _figure(one.get("validation"))}
+
+
+def _figure(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
