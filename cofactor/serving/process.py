@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from cofactor.errors import CofactorError
 from cofactor.serving.app import create_app
-from cofactor.serving.server import Server
+from cofactor.serving.server import Server, Share
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
 from cofactor.serving.watch import Watch, every
@@ -42,6 +42,7 @@ def serve(
     listening: Sequence[socket.socket],
     started: Callable[[Versions], None],
     follow: Callable[[], Callable[[], None]],
+    share: Share | None = None,
 ) -> None:
     """Warms up and answers until a signal says to stop; `follow` begins what goes on beside and returns its end.
 
@@ -50,7 +51,7 @@ def serve(
     """
     with threadpool_limits(1, "blas"):
         service.warm_up()
-        server = Server(service, create_app(service), settings)
+        server = Server(service, create_app(service), settings, share)
         # uvicorn stops in good order and then raises the signal again; by then there is nothing left to interrupt.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)

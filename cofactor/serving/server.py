@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import MutableSequence
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -9,6 +11,9 @@ from starlette.types import ASGIApp
 from cofactor.serving.connection import Connection
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
+from cofactor.serving.turnstile import Turnstile
+
+Share = tuple[MutableSequence[int], int]  # of connections: the number in each process, and our place among them
 
 BACKLOG = 2048  # connections waiting to be accepted
 IDLE = 30  # seconds that a connection may rest between two requests; proxies keep theirs open for longer or shorter
@@ -19,7 +24,7 @@ LAST_CALL = 1.0  # seconds in which clients with open connections are told that 
 class Server(uvicorn.Server):
     """uvicorn's own, which ends in steps: not ready, then no new connections, then the open ones say goodbye."""
 
-    def __init__(self, service: Service, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, service: Service, app: ASGIApp, settings: Settings, share: Share | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -39,8 +44,23 @@ class Server(uvicorn.Server):
         )
         self.service = service
         self.drain = settings.drain
+        self.share = share
+        self._admitted: set[asyncio.Task[Any]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Where the sockets are shared with other processes, their connections are shared out as well."""
+        if self.share is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        for one in sockets or []:
+            one.setblocking(False)
+            self.servers.append(Turnstile(one, self._admit, self._connections, *self.share))  # type: ignore[arg-type]  # closes like one
 
     async def on_tick(self, counter: int) -> bool:
+        for one in self.servers:
+            if isinstance(one, Turnstile):
+                one.tell()
         if counter % 10 == 0:
             self._close_overdue()
         return await super().on_tick(counter)
@@ -55,6 +75,18 @@ class Server(uvicorn.Server):
         self.server_state.default_headers.append((b"connection", b"close"))
         await self._rest(LAST_CALL, until_closed=True)
         await super().shutdown(sockets)
+
+    def _connections(self) -> int:
+        return len(self.server_state.connections) + len(self._admitted)
+
+    def _admit(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+        self._admitted.add(task)
+        task.add_done_callback(self._admitted.discard)
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def _rest(self, seconds: float, until_closed: bool = False) -> None:
         """Waits, at most until a second signal or, where that is asked, until nobody is connected."""

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -46,7 +46,9 @@ def receive(pipe: Connection) -> Message:
     return message
 
 
-def work(settings: Settings, listening: Sequence[socket.socket], pipe: Connection) -> None:
+def work(
+    settings: Settings, listening: Sequence[socket.socket], pipe: Connection, counts: MutableSequence[int], place: int
+) -> None:
     """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -56,7 +58,7 @@ def work(settings: Settings, listening: Sequence[socket.socket], pipe: Connectio
         service = Service.open(settings)
         line = Line(pipe, service.reload_here)
         service.told = line.tell_others
-        serve(service, settings, listening, line.ready, line.follow)
+        serve(service, settings, listening, line.ready, line.follow, (counts, place))
     except CofactorError as error:
         send(pipe, {"failed": error.message, "hint": error.hint})
 

@@ -15,6 +15,7 @@ from cofactor.errors import CofactorError
 from cofactor.serving.rounds import Rounds
 from cofactor.serving.settings import Settings
 from cofactor.serving.signals import caught
+from cofactor.serving.turnstile import AWAY
 from cofactor.serving.watch import Watch
 from cofactor.serving.worker import Worker, receive, work
 
@@ -35,6 +36,7 @@ class Workers:
     def __init__(self, settings: Settings, listening: Sequence[socket.socket]) -> None:
         self._settings, self._listening = settings, listening
         self._spawn = multiprocessing.get_context("spawn")
+        self._counts = self._spawn.RawArray("i", [AWAY] * settings.workers)  # connections of each worker
         self._live: dict[int, Worker] = {}  # by place
         self._again: dict[int, float] = {}  # when to start a worker at a place where one died
         self._pauses = [FIRST_PAUSE] * settings.workers
@@ -66,7 +68,7 @@ class Workers:
     def _start(self, place: int) -> None:
         ours, theirs = self._spawn.Pipe()
         process = self._spawn.Process(
-            target=work, args=(self._settings, self._listening, theirs), name=f"cofactor-{place}", daemon=True
+            target=work, args=(self._settings, self._listening, theirs, self._counts, place), daemon=True
         )
         process.start()
         theirs.close()  # theirs alone now, so that its end is the end of the worker
@@ -132,6 +134,7 @@ class Workers:
         worker.process.join()
         worker.pipe.close()
         del self._live[place]
+        self._counts[place] = AWAY
         self._rounds.lost(worker)
         if lived > WELL_AFTER:
             pause = FIRST_PAUSE
