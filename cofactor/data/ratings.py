@@ -175,6 +175,11 @@ class Catalog:
         counts: Rows = np.diff(self.history.indptr).astype(np.int32)
         return counts
 
+    def rated(self, user: int) -> tuple[Rows, Floats]:
+        """(h,) item rows, ascending, and training ratings of a user row."""
+        start, stop = self.history.indptr[user : user + 2].tolist()
+        return self.history.indices[start:stop], self.history.data[start:stop]
+
     def title(self, item: int) -> str:
         """The title of an item row; its id where no title is known."""
         title = "" if self.titles is None else self.titles[item]
