@@ -6,7 +6,8 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, UnknownId
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.service import Answers, Pace, Service
+from cofactor.serving.answers import Answers, Pace
+from cofactor.serving.service import Service
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from tests.serving import NOBODY_RATED, TITLES, USERS, bundle, model, ratings, service

@@ -9,6 +9,7 @@ import numpy as np
 from cofactor.errors import BadData
 from cofactor.models.base import Reason, Recommendation
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.feedback import Store
 
 Answer = dict[str, Any]  # what becomes a JSON object
 BRIEF = 0.02  # seconds that other requests may well wait
@@ -23,11 +24,22 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the operator decided, whatever is asked."""
+
+    allow: frozenset[str] | None = None  # items that may be listed; None: all
+    deny: frozenset[str] = frozenset()  # items that are never listed
+    new_items: bool = False  # whether ratings of items are taken that the model does not know
+
+
+@dataclass(frozen=True)
 class Answers:
     """Everything one request may ask, of one bundle: an answer never mixes two versions of a model."""
 
     bundle: Bundle
     pace: Pace = Pace()
+    store: Store | None = None
+    terms: Terms = Terms()
 
     def brief(self, why: int = 0) -> bool:
         """Whether a list is made so quickly that handing it to another thread would cost more than waiting for it."""
