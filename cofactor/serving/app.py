@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cofactor.errors import CofactorError, Unavailable
-from cofactor.serving import problems, requests, responses
+from cofactor.serving import problems, rendering, requests, responses
 from cofactor.serving.answers import Answer, Answers
 from cofactor.serving.boundary import Boundary
 from cofactor.serving.service import Service
@@ -92,6 +92,12 @@ async def card(request: Request) -> Response:
     return _json(_ask(request).card())
 
 
+async def front(request: Request, query: Annotated[rendering.PageQuery, FromQuery()]) -> Response:
+    """The page, with a user's list in it."""
+    html = await run_in_threadpool(rendering.render, _ask(request), query)
+    return Response(html, media_type="text/html; charset=utf-8", headers={"cache-control": "no-cache"})
+
+
 @dataclass(frozen=True)
 class At:
     """A method and a path, who answers, and what an answer looks like."""
@@ -115,12 +121,7 @@ ROUTES = [
     At("/live", live, responses.Status, problems=()),
     At("/ready", ready, responses.Status, problems=(503,)),
 ]
-PAGE = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+PAGE = rendering.FILES
 ERRORS: dict[int | type[Exception], Any] = {
     CofactorError: problems.refused,
     HTTPException: problems.not_served,
@@ -154,6 +155,7 @@ def create_app(service: Service) -> FastAPI:
             summary=(at.handler.__doc__ or "").split("\n")[0],
             responses={status: _documented(status) for status in at.problems},
         )
+    app.add_api_route("/", front, include_in_schema=False)
     for path, (name, media_type) in PAGE.items():
         app.add_route(path, _page(name, media_type), include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # how FastAPI lets a schema be amended

@@ -88,7 +88,8 @@ def rated_vectors(model: Model, rows: Rows) -> Doubles:
     if rank < 1:
         return np.ones((len(rows), 1))
     _, values, items = svds(chosen, k=rank, v0=np.ones(min(chosen.shape)))
-    return (items[::-1] * values[::-1, None]).T
+    vectors: Doubles = (items[::-1] * values[::-1, None]).T
+    return vectors
 
 
 def tsne(vectors: Doubles, steps: int = STEPS) -> Floats:
