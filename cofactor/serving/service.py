@@ -6,6 +6,7 @@ from time import perf_counter
 
 from cofactor.serving.answers import Answers, Pace
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.requests import ItemsQuery, ListQuery, SearchQuery, SimilarQuery
 
 
 class Service:
@@ -32,15 +33,16 @@ class Service:
 def _exercise(answers: Answers) -> Pace:
     """Asks everything that is built on first use, then takes the time of what costs most."""
     catalog = answers.bundle.model.catalog
-    answers.items("a", 1)
+    answers.items(ItemsQuery(query="a", n=1))
+    answers.search(SearchQuery(q="a", n=1))
     answers.card()
     if len(catalog.items):
-        answers.similar(str(catalog.items.ids[0]), 10)
+        answers.similar(str(catalog.items.ids[0]), SimilarQuery())
     if not len(catalog.users):
         return Pace()
     heaviest = str(catalog.users.ids[int(catalog.user_counts.argmax())])
-    answers.recommendations(heaviest, 10, 1)
-    return Pace(*(_seconds(partial(answers.recommendations, heaviest, 10, why)) for why in (0, 1)))
+    answers.recommendations(heaviest, ListQuery(why=1))
+    return Pace(*(_seconds(partial(answers.recommendations, heaviest, ListQuery(why=why))) for why in (0, 1)))
 
 
 def _seconds(ask: Callable[[], object]) -> float:
