@@ -13,6 +13,8 @@ import orjson
 from cofactor.artifact import load, load_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.serving.items import ItemTable
+from cofactor.serving.search import Search
 from cofactor.serving.titles import Titles
 from cofactor.serving.watch import stamp
 
@@ -63,6 +65,14 @@ class Bundle:
     @cached_property
     def titles(self) -> Titles:
         return Titles(self.model.catalog)
+
+    @cached_property
+    def items(self) -> ItemTable:
+        return ItemTable(self.model)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.items)
 
     @cached_property
     def card(self) -> dict[str, Any]:

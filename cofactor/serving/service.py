@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cofactor.artifact import load_manifest
 from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
-from cofactor.serving.answers import Answer, Answers, Terms
+from cofactor.serving.answers import Answer, Answers, Pace, Terms
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.feedback import Store, open_store
 from cofactor.serving.observed import ObservedAnswers, ObservedStore, to_nobody
@@ -57,7 +57,7 @@ class Service:
         self.told: Callable[[str], None] = to_nobody  # after a swap by request: other processes are to follow
         self._store, self._terms = store, terms or Terms()
         self._listed: Callable[[str], None] = to_nobody
-        self._live: Mapping[str, Answers] = {name: self._answers_of(one) for name, one in named.items()}
+        self._live: Mapping[str, Answers] = {name: self._answers_of(one, name) for name, one in named.items()}
         self._changing = threading.RLock()  # held by whoever changes what is live; requests only read
 
     @classmethod
@@ -74,7 +74,7 @@ class Service:
         self.reported, self._listed = observer.reloaded, observer.listed
         if self._store is not None:
             self._store = ObservedStore(self._store, observer.stored)
-        self._live = {name: self._answers_of(one.bundle) for name, one in self._live.items()}
+        self._live = {name: self._answers_of(one.bundle, name) for name, one in self._live.items()}
 
     def answers(self, name: str = "") -> Answers:
         """What to ask for the length of one request; raises UnknownId where no model is called so."""
@@ -111,7 +111,7 @@ class Service:
     def replace(self, bundle: Bundle, name: str = "") -> None:
         """Puts another bundle in the place of a live one, warm; the old one stays where the new one cannot answer."""
         with self._changing:
-            self.put(warm(self._answers_of(bundle)), name)
+            self.put(warm(self._answers_of(bundle, name or self.default)), name)
 
     def put(self, answers: Answers, name: str = "") -> None:
         """Lets these answers be live, as they are."""
@@ -163,5 +163,5 @@ class Service:
             what = f"the model in {folder} cannot be served: {type(error).__name__}"
             raise BadCandidate(what, "the one before goes on serving; the log says more") from error
 
-    def _answers_of(self, bundle: Bundle) -> Answers:
-        return ObservedAnswers(bundle, store=self._store, terms=self._terms, listed=self._listed)
+    def _answers_of(self, bundle: Bundle, name: str) -> Answers:
+        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, self._listed)
