@@ -25,27 +25,6 @@ REASONS = 2  # for each title
 YOU = "you-"  # how the ids of invented users begin
 
 
-STYLES = ("page", "views")
-SCRIPTS = (
-    "page",
-    "ask",
-    "compare",
-    "detail",
-    "dom",
-    "film",
-    "find",
-    "known",
-    "list",
-    "map",
-    "person",
-    "plane",
-    "stars",
-)
-FILES = {  # path -> name and kind of what the page loads
-    **{f"/{name}.css": (f"{name}.css", "text/css; charset=utf-8") for name in STYLES},
-    **{f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
 PAGE = Template((files("cofactor.serving") / "page" / "index.html").read_text(encoding="utf-8"))
 
 Optional = BeforeValidator(lambda value: value or None)  # a form sends "" for a field left empty

@@ -2,7 +2,7 @@
 
 import { make, say } from "./dom.js";
 
-const PATIENCE = 3; // times that a busy service is asked again
+const PATIENCE = 5; // times that a busy service is asked again
 const LONGEST_PAUSE = 10; // seconds; who is told to come later than that is told so
 
 /** What the service answered other than 2xx: its detail and hint are for people to read. */
