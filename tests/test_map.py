@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from sklearn.manifold import trustworthiness
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.read import read
+from cofactor.errors import Unavailable
 from cofactor.serving import map as maps
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.map import (
@@ -161,22 +162,41 @@ def test_nothing_at_all_has_an_empty_map():
 
 def test_a_map_is_made_once_and_a_smaller_one_is_its_beginning(monkeypatch, movies: Ratings):
     made = []
-
-    def slow(model, n):
-        made.append(n)
-        time.sleep(0.05)
-        return catalogue_map(model, n)
-
-    monkeypatch.setattr(maps, "catalogue_map", slow)
-    fitted, kept, found = SVD(n_epochs=1).fit(movies), Maps(), {}
-    threads = [Thread(target=lambda n=n: found.update({n: kept.of(fitted, n)})) for n in (10, 40, 100)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    monkeypatch.setattr(maps, "catalogue_map", lambda model, n: made.append(n) or catalogue_map(model, n))
+    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    found = {n: kept.of(fitted, n) for n in (10, 40, 100)}
     assert made == [SIZES[0]]
     np.testing.assert_array_equal(found[10][1], found[100][1][:10])
     np.testing.assert_array_equal(found[10][0], found[100][0][:10])
+
+
+def test_nobody_waits_for_a_map_that_another_makes(monkeypatch, movies: Ratings):
+    begun, go_on = Event(), Event()
+
+    def slow(model, n):
+        begun.set()
+        assert go_on.wait(10)
+        return catalogue_map(model, n)
+
+    monkeypatch.setattr(maps, "catalogue_map", slow)
+    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    first = Thread(target=kept.of, args=(fitted, 10))
+    first.start()
+    assert begun.wait(10)
+    with pytest.raises(Unavailable, match="being made"):
+        kept.of(fitted, 20)
+    go_on.set()
+    first.join()
+    assert len(kept.of(fitted, 20)[0]) == 20
+
+
+def test_a_map_that_failed_is_tried_again(monkeypatch, movies: Ratings):
+    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    monkeypatch.setattr(maps, "catalogue_map", lambda model, n: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        kept.of(fitted, 10)
+    monkeypatch.undo()
+    assert len(kept.of(fitted, 10)[0]) == 10
 
 
 def test_a_bundle_has_its_own_map(movies: Ratings):

@@ -8,6 +8,7 @@ import click
 
 from cofactor.errors import CofactorError, Unavailable
 
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 FIRST_PASSED = 3  # the descriptor of the first socket that a service manager opened for this process
 
 
@@ -48,9 +49,10 @@ def passed() -> socket.socket | None:
 
 
 def check_reachable(address: str, keys: bool, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """The hosts that requests may name; raises CofactorError where others can reach what nobody guards."""
+    """The hosts that requests may name, LOOPBACK and those given; raises CofactorError where others can reach what
+    nobody guards."""
     if ipaddress.ip_address(address).is_loopback:
-        return hosts
+        return (*LOOPBACK, *hosts)
     if not keys:
         raise CofactorError(
             f"{address} can be reached from other machines, and nothing here asks who is calling",
@@ -63,7 +65,7 @@ def check_reachable(address: str, keys: bool, hosts: tuple[str, ...]) -> tuple[s
         )
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
-    return hosts or (f"[{address}]" if ":" in address else address,)
+    return (*LOOPBACK, *(hosts or (f"[{address}]" if ":" in address else address,)))
 
 
 def url_of(listening: socket.socket) -> str:

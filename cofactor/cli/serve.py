@@ -1,5 +1,6 @@
 """`cofactor serve`: saved models over HTTP."""
 
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,16 @@ def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[
         raise CofactorError(f"{path} is not text in UTF-8", "write one id a line") from None
 
 
+def _keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
+    """The keys of a file, or else of the environment: COFACTOR_KEYS, COFACTOR_ADMIN_KEYS."""
+    from cofactor.serving.keys import read_keys
+
+    text = os.environ.get(f"COFACTOR_{option.upper()}", "")
+    return read_keys(path) if path else read_keys(text) if text else ()
+
+
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+KEYS = click.Path(path_type=Path)
 
 
 @click.command()
@@ -39,6 +49,8 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--new-items", is_flag=True, help="Take ratings of items that no model knows yet.")
 @click.option("--allow", type=FILE, callback=_ids, help="List none but the items in this file, one id a line.")
 @click.option("--deny", type=FILE, callback=_ids, help="Never list the items in this file, one id a line.")
+@click.option("--keys", type=KEYS, help="Answer only who brings a key of this file, or of COFACTOR_KEYS.")
+@click.option("--admin-keys", type=KEYS, help="Keys that may also reload models; or COFACTOR_ADMIN_KEYS.")
 @click.option("--allowed-host", "hosts", multiple=True, help="A name that requests may call this machine by.")
 @click.option("--origin", "origins", multiple=True, help="A web page elsewhere that may ask: https://shop.example.org.")
 @click.option("--proxy", "proxies", multiple=True, help="Address of a proxy whose X-Forwarded-For is believed.")
@@ -70,7 +82,8 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     models = _named(model)
     opened = passed()
     address = opened.getsockname()[0] if opened else address_of(host)
-    options["hosts"] = check_reachable(address, False, options["hosts"]) or Settings.hosts
+    options |= {name: _keys(name, options[name]) for name in ("keys", "admin_keys")}
+    options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
     options["deny"] = options["deny"] or frozenset()
     with opened or bind(address, port) as listening:
         _run(Settings(models=models, **options), listening)

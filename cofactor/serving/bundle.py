@@ -15,7 +15,9 @@ from cofactor.arrays import Floats, Rows
 from cofactor.artifact import load, load_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.serving.items import ItemTable
 from cofactor.serving.map import Maps
+from cofactor.serving.search import Search
 from cofactor.serving.titles import Titles
 from cofactor.serving.watch import stamp
 
@@ -67,6 +69,14 @@ class Bundle:
     @cached_property
     def titles(self) -> Titles:
         return Titles(self.model.catalog)
+
+    @cached_property
+    def items(self) -> ItemTable:
+        return ItemTable(self.model)
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.items)
 
     def map(self, n: int) -> tuple[Rows, Floats]:
         """Rows and places within [-1, 1]² of the n most rated items. The first call takes seconds, whoever makes it."""

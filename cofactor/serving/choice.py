@@ -23,12 +23,15 @@ class Terms:
     new_items: bool = False  # whether ratings of items that no model knows are taken
 
 
+EVERYTHING = Terms()
+
+
 @dataclass(frozen=True, eq=False)
 class Shelf:
     """The items of a bundle as the operator lets them be seen."""
 
     table: ItemTable
-    terms: Terms = Terms()
+    terms: Terms = EVERYTHING
 
     @cached_property
     def denied(self) -> Mask:

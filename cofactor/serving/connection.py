@@ -5,8 +5,9 @@ Routes bound bodies; nothing there sees a request whose headers never end, and h
 
 from typing import Any
 
-import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from cofactor.serving.problems import Problem
 
 LARGEST_HEAD = 1 << 15  # bytes of the request line and all headers: the longest address the routes take fits twice
 HEAD_WITHIN = 10.0  # seconds from a connection, or the first byte of a further request, to the end of its headers
@@ -20,6 +21,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.refusal = self.config.app.refusal  # type: ignore[union-attr]  # a Boundary
         self.head: int | None = 0  # bytes received of a head that is not complete; None: it is
         self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
 
@@ -58,12 +60,10 @@ class Connection(HttpToolsProtocol):
         self.refuse(400, "this is not a request of HTTP/1.1", HINT)
 
     def refuse(self, status: int, detail: str, hint: str) -> None:
-        """The last answer of a connection, from before any route: a problem as those of the routes."""
-        line = STATUS_LINE[status]
-        title = line.split(b" ", 2)[2].strip().decode()
-        body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, "hint": hint})
-        head = b"content-type: application/problem+json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-        self.transport.write(line + head + body)
+        """The last answer of a connection, which never came to a route."""
+        status, headers, body = self.refusal(Problem(status, detail, hint, refused="malformed"))
+        lines = [b"%s: %s\r\n" % one for one in (*headers, (b"connection", b"close"))]
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -22,8 +22,8 @@ def diverse(model: Model, ranked: Rows, scores: Floats, diversity: float, start:
     A pool is POOL neighbours in the ranking: the first POOL make the first POOL places, the next the next, so a page is
     the same whatever came before it, and costs the same.
 
-    Source: J. Carbonell, J. Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
-    Summaries", SIGIR 1998.
+    Source: J. Carbonell, J. Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and
+    Producing Summaries", SIGIR 1998.
     """
     stop, places = min(start + n, len(ranked)), []
     for first in range(start - start % POOL, stop, POOL):

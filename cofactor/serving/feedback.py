@@ -63,7 +63,7 @@ def open_store(address: str) -> Store:
     Raises BadData for an address that is neither, BadArtifact for what is there and is no store of ours, or damaged,
     Unavailable where the place is out of reach, or the package for it is not installed. No message holds a password.
     """
-    if address.startswith(POSTGRES):
+    if not is_file(address):
         from cofactor.serving.feedback_postgres import PostgresStore
 
         return PostgresStore.create(address)
@@ -74,7 +74,7 @@ def open_store(address: str) -> Store:
 
 def existing_store(address: str) -> Store:
     """The same for whoever only reads: raises BadData where there is none, and makes nothing."""
-    if address.startswith(POSTGRES):
+    if not is_file(address):
         from cofactor.serving.feedback_postgres import PostgresStore
 
         return PostgresStore(address)
@@ -83,9 +83,14 @@ def existing_store(address: str) -> Store:
     return SqliteStore(_file(address))
 
 
+def is_file(address: str) -> bool:
+    """Whether an address is that of a file on this machine."""
+    return not address.startswith(POSTGRES)
+
+
 def shown(address: str) -> str:
     """An address without user, password and options, to be told and noted; of a file the name."""
-    if address.startswith(POSTGRES):
+    if not is_file(address):
         return re.sub(r"//.*@", "//", address).partition("?")[0]
     return _file(address).name
 

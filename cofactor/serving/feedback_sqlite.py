@@ -7,6 +7,7 @@ The file is only ever opened by SQLite: closing another descriptor of it would d
 """
 
 import os
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -64,7 +65,8 @@ class SqliteStore(Store):
         """The same; an empty store is made where there is no file."""
         whole = path.absolute()
         if not whole.parent.is_dir():
-            raise Unavailable(f"there is no folder {path.parent} for a store of ratings", f"mkdir -p {path.parent}")
+            make = f"mkdir -p {shlex.quote(str(path.parent))}"
+            raise Unavailable(f"there is no folder {path.parent} for a store of ratings", make)
         try:
             with closing(_connection(whole, apsw.SQLITE_OPEN_CREATE)) as connection:
                 if _is_new(connection):
@@ -157,8 +159,6 @@ def _opened(path: Path) -> apsw.Connection:
         raise BadArtifact(f"{path} is an empty database, no store of ratings", "remove it, or name another file")
     _switch_to_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'feedback'").get != SCHEMA:
-        raise BadArtifact(f"{path} has no table of ratings of version {VERSION}", RESTORE)
     if path.stat().st_size <= CHECKED and (found := connection.execute("PRAGMA quick_check(1)").get) != "ok":
         raise BadArtifact(f"{path} is damaged: {' '.join(str(found).split())[:200]}", RESTORE)
     return connection
@@ -184,6 +184,8 @@ def _is_new(connection: apsw.Connection) -> bool:
         raise BadArtifact(f"{path} is a database of another application", "name another file; it was left as it is")
     if version != VERSION:
         raise BadArtifact(f"{path} is of version {version}, this program knows version {VERSION}", "upgrade cofactor")
+    if connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'feedback'").get != SCHEMA:
+        raise BadArtifact(f"{path} has no table of ratings of version {VERSION}", RESTORE)
     return False
 
 

@@ -15,7 +15,7 @@ from cofactor.serving.choice import known_item
 from cofactor.serving.feedback import Feedback, Store
 from cofactor.serving.requests import Rated
 
-RATHER = "stranger=popular lists the most rated items instead"
+RATHER = "ask with stranger=popular for the most rated items"
 LONGEST_SHOWN = 60
 
 
@@ -36,43 +36,43 @@ class History:
 
     def scores(self, model: Model) -> Floats:
         """(n_items,) unclipped scores, in a new array: of the trained vector, or of the whole history folded in."""
-        if self.user is not None:
-            return model.scores(np.array([self.user], dtype=np.int32))[0]
-        return model.scores_from(self.sparse(len(model.catalog.items)))[0]
+        if self.user is None:
+            scores = model.scores_from(self.sparse(len(model.catalog.items)))
+        else:
+            scores = model.scores(np.array([self.user], dtype=np.int32))
+        of_one: Floats = scores[0]
+        return of_one
 
     def decides(self) -> tuple[object, ...]:
         """What of it decides a list, for a digest: ratings of training are those of the user and the version."""
         return ("trained", self.user) if self.user is not None else (self.items.tobytes(), self.ratings.tobytes())
 
 
-def history_of(catalog: Catalog, store: Store | None, user: str) -> History:
-    """What a user has rated; raises UnknownId for somebody of whom nothing is known.
+_NOTHING = History(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+
+
+def history_of(catalog: Catalog, store: Store | None, user: str) -> History | None:
+    """What a user has rated; None for somebody of whom nothing is known, or nothing any more.
 
     A rating of the store replaces one of training, and one taken back removes it. Items that the model does not know
     are passed over; ratings outside its scale, which another model may have had, count as the nearest end of it. A user
-    of the vocabulary whom nothing was ever known of is as trained: the model has a list for them.
+    of the vocabulary of whom there never was a rating is as they were trained: the model has a list for them.
     """
-    words = [] if store is None else store.of(user)
-    if user not in catalog.users:
-        found = _overlaid(catalog, {}, words)
-        if not found:
-            raise stranger(catalog, user, bool(words))
-        return _history(found)
-    row = catalog.users.row(user)
-    items, ratings = catalog.rated(row)
-    if not words:
-        return History(items, ratings, row)
-    trained = dict(zip(items.tolist(), ratings.tolist(), strict=True))
-    found = _overlaid(catalog, trained, words)
-    if found == trained:
-        return History(items, ratings, row)
-    if not found:
-        raise stranger(catalog, user, heard_of=True)
-    return _history(found)
+    words, known = [] if store is None else store.of(user), user in catalog.users
+    if not words and not known:
+        return None
+    row = catalog.users.row(user) if known else None
+    items, ratings = (_NOTHING.items, _NOTHING.ratings) if row is None else catalog.rated(row)
+    if words:
+        before = dict(zip(items.tolist(), ratings.tolist(), strict=True))
+        now = _overlaid(catalog, before, words)
+        if row is None or now != before:
+            return _history(now) if now else None
+    return History(items, ratings, row)
 
 
 def given_history(catalog: Catalog, rated: Sequence[Rated]) -> History:
-    """The ratings in a request; raises BadData for an item that is unknown or rated twice, or a rating off the scale."""
+    """The ratings in a request; raises BadData for an item unknown or rated twice, and for a rating off the scale."""
     found: dict[int, float] = {}
     for one in rated:
         item = known_item(catalog.items, one.item)
@@ -83,12 +83,12 @@ def given_history(catalog: Catalog, rated: Sequence[Rated]) -> History:
     return _history(found)
 
 
-def stranger(catalog: Catalog, user: str, heard_of: bool) -> UnknownId:
+def stranger(catalog: Catalog, user: str) -> UnknownId:
     """The error for somebody of whom nothing is known."""
-    if heard_of:
-        return UnknownId(f"nothing is known of user {user[:LONGEST_SHOWN]!r} any more", RATHER)
+    if user in catalog.users:
+        return UnknownId(f"nothing is known of user {user[:LONGEST_SHOWN]!r} any more", f"rate something, or {RATHER}")
     unknown = catalog.users.unknown(user)
-    return UnknownId(unknown.message, f"{unknown.hint.rstrip('.')}; {RATHER}")
+    return UnknownId(unknown.message, f"{unknown.hint} Or {RATHER}")
 
 
 def _overlaid(catalog: Catalog, trained: dict[int, float], words: Sequence[Feedback]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""What is shown of items, and what they are chosen by: columns by row, made once for a bundle and read by every answer."""
+"""What is shown of items, and what they are chosen by: columns by row, made once for a bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NO_YEAR = -1
 
 @dataclass(frozen=True, eq=False)
 class ItemTable:
-    """The items of a model. Columns are lists where answers take single cells from them, and arrays where they compute."""
+    """The items of a model, as lists where answers take single cells from them, and as arrays where they compute."""
 
     model: Model
 

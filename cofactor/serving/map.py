@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse.linalg import svds
 
 from cofactor.arrays import Doubles, Floats, Rows
+from cofactor.errors import Unavailable
 from cofactor.models.base import Model
 from cofactor.models.vectors import VectorModel
 
@@ -34,19 +35,28 @@ MOST_RATERS = 20_000  # whose ratings those are made from
 
 @dataclass(frozen=True)
 class Maps:
-    """The maps of one model, each made when first asked for, once, however many ask at a time."""
+    """The maps of one model, each made when first asked for, by whoever asks first.
+
+    Nobody else waits for it: the threads that would are those that answer all other requests.
+    """
 
     _made: dict[int, tuple[Rows, Floats]] = field(default_factory=dict)
     _making: Lock = field(default_factory=Lock)
 
     def of(self, model: Model, n: int) -> tuple[Rows, Floats]:
-        """(≤ n,) rows and (≤ n, 2) places of the n most rated items. Two maps of one model agree where they overlap,
-        unless one has more than a thousand items and the other fewer."""
+        """(≤ n,) rows and (≤ n, 2) places of the n most rated items; raises Unavailable while somebody makes them.
+
+        Two maps of one model agree where they overlap, unless one has more than a thousand items and the other fewer.
+        """
         size = next((size for size in SIZES if n <= size), SIZES[-1])
         if size not in self._made:
-            with self._making:
+            if not self._making.acquire(blocking=False):
+                raise Unavailable("the map is being made", "ask again in a few seconds")
+            try:
                 if size not in self._made:
                     self._made[size] = catalogue_map(model, size)
+            finally:
+                self._making.release()
         rows, places = self._made[size]
         return rows[:n], places[:n]
 
@@ -88,7 +98,8 @@ def rated_vectors(model: Model, rows: Rows) -> Doubles:
     if rank < 1:
         return np.ones((len(rows), 1))
     _, values, items = svds(chosen, k=rank, v0=np.ones(min(chosen.shape)))
-    return (items[::-1] * values[::-1, None]).T
+    vectors: Doubles = (items[::-1] * values[::-1, None]).T
+    return vectors
 
 
 def tsne(vectors: Doubles, steps: int = STEPS) -> Floats:

@@ -1,9 +1,9 @@
 """Cursors: where the next page of a list begins, and of which list.
 
-A cursor is "offset-version-digest". The digest is over everything that decides the list: who asks, what they rated, what
-is left out, how much variety is wanted; not over how many items or reasons a page has. So pages may be of any sizes, and
-put together they are the long list. Where one of these has changed in between, going on would repeat items or leave some
-out: that is a `ListChanged`.
+A cursor is "offset-version-digest". The digest is over everything that decides the list: who asks, what they rated,
+what is left out, how much variety is wanted; not over how many items or reasons a page has. So pages may be of any
+sizes, and put together they are the long list. Where what decides it has changed in between, going on would repeat
+items or leave some out: that is a `ListChanged`.
 """
 
 import re

@@ -6,9 +6,10 @@ from collections.abc import MutableSequence
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
 
+from cofactor.serving.boundary import Boundary
 from cofactor.serving.connection import Connection
+from cofactor.serving.metrics import Metrics
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
 from cofactor.serving.turnstile import Turnstile
@@ -24,14 +25,16 @@ LAST_CALL = 1.0  # seconds in which clients with open connections are told that 
 class Server(uvicorn.Server):
     """uvicorn's own, which ends in steps: not ready, then no new connections, then the open ones say goodbye."""
 
-    def __init__(self, service: Service, app: ASGIApp, settings: Settings, share: Share | None = None) -> None:
+    def __init__(
+        self, service: Service, app: Boundary, settings: Settings, metrics: Metrics, share: Share | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
                 http=Connection,
                 ws="none",
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -45,6 +48,9 @@ class Server(uvicorn.Server):
         self.service = service
         self.drain = settings.drain
         self.share = share
+        self.metrics = metrics
+        metrics.in_flight = lambda: len(self.server_state.tasks)
+        metrics.connections = self._connections
         self._admitted: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,6 +69,7 @@ class Server(uvicorn.Server):
                 one.tell()
         if counter % 10 == 0:
             self._close_overdue()
+            self.metrics.flush()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -4,12 +4,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from cofactor.artifact import load_manifest
 from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
-from cofactor.serving.answers import Answer, Answers, Terms
+from cofactor.serving.answers import Answer, Answers, Pace, Terms
 from cofactor.serving.bundle import Bundle
-from cofactor.serving.feedback import Store
+from cofactor.serving.feedback import Store, open_store
+from cofactor.serving.observed import ObservedAnswers, ObservedStore, to_nobody
 from cofactor.serving.settings import Settings
 from cofactor.serving.warming import warm
 
@@ -23,6 +25,14 @@ class BadCandidate(BadArtifact):
     """What lies in a folder cannot take the live model's place; neither the service nor the request is at fault."""
 
     status = 409
+
+
+class Observer(Protocol):
+    """Who wants to know what goes on. May be called from any thread."""
+
+    def reloaded(self, name: str, result: str) -> None: ...
+    def listed(self, source: str) -> None: ...
+    def stored(self, asked: str, seconds: float, words: int, failed: bool) -> None: ...
 
 
 class Service:
@@ -43,10 +53,11 @@ class Service:
         self.default = next(iter(named))
         self.folders = dict(folders or {})
         self.ready = False
-        self.reported: Callable[[str, str], None] = _to_nobody  # name and result of each reload
-        self.told: Callable[[str], None] = _to_nobody  # after a swap by request: other processes are to follow
+        self.reported: Callable[[str, str], None] = to_nobody  # name and result of each reload
+        self.told: Callable[[str], None] = to_nobody  # after a swap by request: other processes are to follow
         self._store, self._terms = store, terms or Terms()
-        self._live: Mapping[str, Answers] = {name: self._answers_of(one) for name, one in named.items()}
+        self._listed: Callable[[str], None] = to_nobody
+        self._live: Mapping[str, Answers] = {name: self._answers_of(one, name) for name, one in named.items()}
         self._changing = threading.RLock()  # held by whoever changes what is live; requests only read
 
     @classmethod
@@ -54,9 +65,16 @@ class Service:
         """The models and the store of the settings, not yet warm; raises BadArtifact, Unavailable."""
         folders = dict(settings.models)
         bundles = {name: Bundle.open(folder) for name, folder in folders.items()}
-        store = _open(settings.store) if settings.store else None
+        store = open_store(settings.store) if settings.store else None
         terms = Terms(allow=settings.allow, deny=settings.deny, new_items=settings.new_items)
         return cls(bundles, store, terms, folders)
+
+    def observe(self, observer: Observer) -> None:
+        """Tells somebody what goes on from now on; to be called before the first request."""
+        self.reported, self._listed = observer.reloaded, observer.listed
+        if self._store is not None:
+            self._store = ObservedStore(self._store, observer.stored)
+        self._live = {name: self._answers_of(one.bundle, name) for name, one in self._live.items()}
 
     def answers(self, name: str = "") -> Answers:
         """What to ask for the length of one request; raises UnknownId where no model is called so."""
@@ -93,7 +111,7 @@ class Service:
     def replace(self, bundle: Bundle, name: str = "") -> None:
         """Puts another bundle in the place of a live one, warm; the old one stays where the new one cannot answer."""
         with self._changing:
-            self.put(warm(self._answers_of(bundle)), name)
+            self.put(warm(self._answers_of(bundle, name or self.default)), name)
 
     def put(self, answers: Answers, name: str = "") -> None:
         """Lets these answers be live, as they are."""
@@ -145,15 +163,5 @@ class Service:
             what = f"the model in {folder} cannot be served: {type(error).__name__}"
             raise BadCandidate(what, "the one before goes on serving; the log says more") from error
 
-    def _answers_of(self, bundle: Bundle) -> Answers:
-        return Answers(bundle, store=self._store, terms=self._terms)
-
-
-def _open(address: str) -> Store:
-    from cofactor.serving.feedback import open_store
-
-    return open_store(address)
-
-
-def _to_nobody(*_: str) -> None:
-    pass
+    def _answers_of(self, bundle: Bundle, name: str) -> Answers:
+        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, self._listed)

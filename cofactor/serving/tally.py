@@ -19,6 +19,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, Labels], float] = {}
+        self.gauges: dict[tuple[str, Labels], float] = {}  # of one process: they are not added up
         self.times: dict[tuple[str, Labels], list[float]] = {}  # [sum, in the first bucket, in the second, …, beyond]
 
     def count(self, name: str, labels: Labels, by: float = 1) -> None:
@@ -36,20 +37,22 @@ class Tally:
     def add(self, other: "Tally") -> None:
         for (name, labels), value in other.counters.items():
             self.count(name, labels, value)
+        self.gauges |= other.gauges
         for key, values in other.times.items():
             own = self.times.get(key)
             self.times[key] = list(values) if own is None else [a + b for a, b in zip(own, values, strict=True)]
 
     def dumps(self) -> bytes:
-        parts = [[[*key, value] for key, value in kind.items()] for kind in (self.counters, self.times)]
+        parts = [[[*key, value] for key, value in kind.items()] for kind in (self.counters, self.times, self.gauges)]
         return orjson.dumps(parts)
 
     @classmethod
     def loads(cls, text: bytes) -> "Tally":
         tally = cls()
-        counters, times = orjson.loads(text)
+        counters, times, gauges = orjson.loads(text)
         tally.counters = {(name, tuple(labels)): value for name, labels, value in counters}
         tally.times = {(name, tuple(labels)): values for name, labels, values in times}
+        tally.gauges = {(name, tuple(labels)): value for name, labels, value in gauges}
         return tally
 
 

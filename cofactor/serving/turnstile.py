@@ -1,8 +1,8 @@
 """Connections shared out evenly among processes that accept from one socket.
 
-Whoever wakes first would take all that wait: of 16 connections opened at once, one process of two had 16. They stay for
-long (keep-alive), so that the other had nothing to do. One socket for each process (SO_REUSEPORT) tosses a coin for each
-connection, which is fairer, but leaves those at the door of a process that died.
+Whoever wakes first would take all that wait: of 16 connections opened at once, one process of two had 16. They stay
+for long (keep-alive), so that the other had nothing to do. One socket for each process (SO_REUSEPORT) tosses a coin for
+each connection, which is fairer, but leaves those at the door of a process that died.
 """
 
 import asyncio

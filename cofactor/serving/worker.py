@@ -15,6 +15,7 @@ import orjson
 
 from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.settings import Settings
+from cofactor.serving.slots import Slots
 
 FOLLOW_WITHIN = 60  # seconds in which the other workers are to have swapped, too
 
@@ -47,20 +48,27 @@ def receive(pipe: Connection) -> Message:
 
 
 def work(
-    settings: Settings, listening: Sequence[socket.socket], pipe: Connection, counts: MutableSequence[int], place: int
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    pipe: Connection,
+    place: int,
+    counts: MutableSequence[int],
+    slots: Slots,
 ) -> None:
     """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        from cofactor.serving.process import serve
-        from cofactor.serving.service import Service
+        from cofactor.serving.process import Process
 
-        service = Service.open(settings)
-        line = Line(pipe, service.reload_here)
-        service.told = line.tell_others
-        serve(service, settings, listening, line.ready, line.follow, (counts, place))
+        process = Process(settings, slots, place)
+        line = Line(pipe, process.service.reload_here)
+        process.service.told = line.tell_others
+        process.serve(listening, line.ready, line.follow, (counts, place))
     except CofactorError as error:
         send(pipe, {"failed": error.message, "hint": error.hint})
+    except Exception:
+        log.exception("a worker failed")
+        raise SystemExit(1) from None
 
 
 class Line:
@@ -76,7 +84,7 @@ class Line:
     def ready(self, versions: dict[str, str]) -> None:
         self._send({"ready": versions})
 
-    def follow(self) -> Callable[[], None]:
+    def follow(self, _: object) -> Callable[[], None]:
         """Begins to listen; a pipe that ends is a parent that died, and then this process stops in good order."""
         ours, theirs = socket.socketpair()
         thread = threading.Thread(target=self._listen, args=(theirs,), name="parent", daemon=True)

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from cofactor.errors import CofactorError
+from cofactor.serving import logs
 from cofactor.serving.rounds import Rounds
 from cofactor.serving.settings import Settings
 from cofactor.serving.signals import caught
+from cofactor.serving.slots import Slots
 from cofactor.serving.turnstile import AWAY
 from cofactor.serving.watch import Watch
 from cofactor.serving.worker import Worker, receive, work
@@ -37,6 +39,7 @@ class Workers:
         self._settings, self._listening = settings, listening
         self._spawn = multiprocessing.get_context("spawn")
         self._counts = self._spawn.RawArray("i", [AWAY] * settings.workers)  # connections of each worker
+        self._slots = Slots(settings.workers)  # figures of each worker
         self._live: dict[int, Worker] = {}  # by place
         self._again: dict[int, float] = {}  # when to start a worker at a place where one died
         self._pauses = [FIRST_PAUSE] * settings.workers
@@ -50,6 +53,7 @@ class Workers:
 
         Raises NotStarted where a worker cannot begin. One that dies later is started again.
         """
+        logs.to_stderr()
         with caught(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             try:
                 for place in range(self._settings.workers):
@@ -68,7 +72,7 @@ class Workers:
     def _start(self, place: int) -> None:
         ours, theirs = self._spawn.Pipe()
         process = self._spawn.Process(
-            target=work, args=(self._settings, self._listening, theirs, self._counts, place), daemon=True
+            target=work, args=(self._settings, self._listening, theirs, place, self._counts, self._slots), daemon=True
         )
         process.start()
         theirs.close()  # theirs alone now, so that its end is the end of the worker
