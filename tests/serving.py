@@ -105,7 +105,7 @@ def ask(app: Any, path: str, method: str = "GET", **more: Any) -> httpx.Response
 
     async def one() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, **more)
 
     return asyncio.run(one())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.service import Answers, Pace, Service
+from cofactor.serving.answers import Answers, Pace
+from cofactor.serving.service import Service
 from tests.serving import bundle, model, ratings, service
 
 

@@ -1,6 +1,7 @@
 """What is served, as one thing that never changes: a model, its manifest, and what is derived from them."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +16,11 @@ from cofactor.models.base import Model
 from cofactor.serving.items import ItemTable
 from cofactor.serving.search import Search
 from cofactor.serving.titles import Titles
+from cofactor.serving.watch import stamp
 
 VERSION_DIGITS = 12  # hexadecimal: 48 bits, which no two models anybody keeps will share by chance
+ATTEMPTS = 6  # at opening a folder that is being replaced
+PAUSE = 0.05  # seconds between them: longer than the two renames that put a model in the place of another
 PUBLIC = ("trainer", "hyperparameters", "metrics", "split", "created")  # of a manifest, for anybody to read
 
 
@@ -29,7 +33,23 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
-        """The model saved in a folder; raises BadArtifact where it is damaged or changes while it is read."""
+        """The model saved in a folder; raises BadArtifact where it is damaged.
+
+        One that is replaced while it is read is read again: files of two models are never taken for one.
+        """
+        for _ in range(ATTEMPTS):
+            before = stamp(path)
+            try:
+                return cls._read(path)
+            except (BadArtifact, OSError) as error:
+                failed = error
+            time.sleep(PAUSE)
+            if before is not None and stamp(path) == before:
+                break
+        raise failed
+
+    @classmethod
+    def _read(cls, path: Path | str) -> "Bundle":
         before = load_manifest(path)
         model = load(path)
         if load_manifest(path) != before:
