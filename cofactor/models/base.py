@@ -155,7 +155,10 @@ class Model(ABC):
 
     def clip(self, scores: Floats) -> Floats:
         """Scores held within the scale, where there is one."""
-        return scores if self.scale is None else np.clip(scores, *self.scale)
+        if self.scale is None:
+            return scores
+        lowest, highest = self.scale
+        return np.minimum(np.maximum(scores, lowest), highest)  # of a few scores np.clip takes three times as long
 
     @property
     def rankable(self) -> Mask:
