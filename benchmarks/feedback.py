@@ -38,13 +38,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         for name, sync in (("fsync", os.fsync), ("fdatasync", os.fdatasync)):
             print(row(f"bare {name}", 1, 0, bare(Path(folder) / "bare", sync, given.seconds)), flush=True)
-        measure("SQLite", str(Path(folder) / "ratings.db"), given.seconds)
+        file = Path(folder) / "ratings.db"
+        words = measure("SQLite", str(file), given.seconds)
+        print(f"| SQLite, {file.stat().st_size / words:.0f} bytes a rating once it is closed | | | | | | |", flush=True)
     with server(given.folder) as address:
         if address is not None:
             measure("PostgreSQL", address, given.seconds)
 
 
-def measure(name: str, address: str, seconds: float) -> None:
+def measure(name: str, address: str, seconds: float) -> int:
+    """How many ratings are in the store in the end."""
     store = open_store(address)
     for size in BATCHES:
         for threads in THREADS:
@@ -54,8 +57,11 @@ def measure(name: str, address: str, seconds: float) -> None:
         begun = time.perf_counter()
         store.of(user)
         asked.append(time.perf_counter() - begun)
-    print(f"| {name}, what a user said ({store.count() / USERS:.0f} words) | 1 | | | | {median(asked) * 1e3:.3f} | |")
+    words = store.count()
+    told = f"{name}, what a user said ({words / USERS:.0f} words) | 1 | | | | {median(asked) * 1e3:.3f}"
+    print(f"| {told} | {sorted(asked)[-50] * 1e3:.3f} |", flush=True)
     store.close()
+    return words
 
 
 def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float, list[float]]:
