@@ -1,5 +1,6 @@
 """The API as an OpenAPI 3.1 document, made from the list of routes and the classes of requests and answers."""
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -67,6 +68,7 @@ WHEN = {
 IDS = {"user": "196", "item": "50"}
 
 
+@cache
 def openapi(settings: Settings) -> dict[str, Any]:
     """The document of a service that is run with these settings: keys are asked for where there are any."""
     paths: dict[str, dict[str, Any]] = {}

@@ -56,7 +56,7 @@ class Turns:
     def _next_pass(self) -> None:
         """Runs once in each pass: what is handed to `call_soon` now runs after the sockets have been looked at."""
         self._spent = 0.0
-        while self._left and self._spent < self._slice:
+        while self._left and (self._spent == 0.0 or self._spent < self._slice):
             work, turn = self._left.popleft()
             if turn.done():  # nobody waits for it any more
                 continue
@@ -64,7 +64,7 @@ class Turns:
                 turn.set_result(self._timed(work))
             except Exception as error:
                 turn.set_exception(error)
-        if self._spent:
+        if self._spent or self._left:
             asyncio.get_running_loop().call_soon(self._next_pass)
         else:
             self._looking = None
