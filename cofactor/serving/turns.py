@@ -81,14 +81,17 @@ class Threads:
     """Work done beside the event loop by a fixed number of threads; at most `waiting` pieces more are taken."""
 
     def __init__(self, threads: int, waiting: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads, self._name = threads, name
         self._most = threads + waiting
         self._taken = 0
+        self._pool: ThreadPoolExecutor | None = None  # made when it is needed, and again after it was closed
 
     async def __call__(self, work: Work) -> Any:
         """The result of a piece of work; raises Problem (503) where too many wait for theirs."""
         if self._taken >= self._most:
             raise busy()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
         self._taken += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -96,4 +99,6 @@ class Threads:
             self._taken -= 1
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
