@@ -9,8 +9,7 @@ from typing import Any
 
 import orjson
 
-from cofactor.artifact import load, load_manifest
-from cofactor.errors import BadArtifact
+from cofactor.artifact import load_with_manifest
 from cofactor.models.base import Model
 from cofactor.serving.titles import Titles
 
@@ -28,11 +27,7 @@ class Bundle:
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
         """The model saved in a folder; raises BadArtifact where it is damaged or changes while it is read."""
-        before = load_manifest(path)
-        model = load(path)
-        if load_manifest(path) != before:
-            raise BadArtifact(f"{path} was replaced while it was read", "open it again")
-        return cls(model, before)
+        return cls(*load_with_manifest(path))
 
     @cached_property
     def version(self) -> str:
