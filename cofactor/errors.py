@@ -62,3 +62,9 @@ class Unavailable(CofactorError):
     """Something needed is not here: a download while offline, a package that is not installed."""
 
     status = 503
+
+
+class ListChanged(CofactorError):
+    """A list cannot be gone on with: what it was made of is another by now."""
+
+    status = 409

@@ -122,7 +122,7 @@ def card(manifest: Mapping[str, Any], name: str) -> str:
             + (f", split `{_cell(manifest['split'])}`." if manifest["split"] else "."),
             *_table("Figures", manifest["metrics"]),
             *_table("Hyperparameters", manifest["hyperparameters"]),
-            *_table("Notes", manifest["notes"]),
+            *_table("Notes", _without_curve(manifest["notes"])),
             "",
             "## Use",
             "",
@@ -174,6 +174,12 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
             right = isinstance(entry, dict) and entry.keys() == fields.keys()
             if not right or any(type(entry[field]) is not kind for field, kind in fields.items()):
                 raise bad(path, f"describes {name[:60]!r} of its {entries} in an unknown way")
+
+
+def _without_curve(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes as a table can hold them: of the learning curve, how many epochs it has."""
+    curve = notes.get("curve")
+    return {**notes, "curve": f"{len(curve)} epochs, in {NAME}"} if isinstance(curve, list) else dict(notes)
 
 
 def _is_number(value: Any) -> bool:

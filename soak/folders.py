@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.artifact import load_with_manifest
 from cofactor.errors import BadArtifact
 from cofactor.serving.bundle import Bundle
 from soak.crew import Case, done, run
@@ -67,7 +68,7 @@ def opener(seed: int, scratch: str) -> Case:
         one = made(seed, number, known, bombs)
         place.put(one.files)
         try:
-            bundle = Bundle.open(place.folder)
+            bundle = Bundle(*load_with_manifest(place.folder))  # Bundle.open tries several times
         except BadArtifact as error:
             check_error(error, place.folder)
             return "refused, signed" if one.resigned else "refused"

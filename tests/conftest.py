@@ -2,19 +2,21 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cofactor.data.ratings import Ratings
+from tests.postgres import Server, programs
 
 Run = Callable[..., Result]
 
 DATA_VARIABLE = "COFACTOR_TEST_DATA"
 REQUIRED_VARIABLE = "COFACTOR_REQUIRE_DATA"
 BROWSER_VARIABLE = "COFACTOR_REQUIRE_BROWSER"
+POSTGRES_VARIABLE = "COFACTOR_REQUIRE_POSTGRES"
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +41,21 @@ def chromium() -> str:
     if os.environ.get(BROWSER_VARIABLE) == "1":
         pytest.fail(f"{missing}, and {BROWSER_VARIABLE}=1 asks for it")
     pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running PostgreSQL; skips where it is not installed, fails where it is required."""
+    found = programs()
+    if found is None:
+        missing = "no PostgreSQL here; on Debian: apt-get install postgresql"
+        if os.environ.get(POSTGRES_VARIABLE) == "1":
+            pytest.fail(f"{missing}, and {POSTGRES_VARIABLE}=1 asks for it")
+        pytest.skip(missing)
+    server = Server.made(found)
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture

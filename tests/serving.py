@@ -1,7 +1,7 @@
 """A model small enough to know every answer of, and a client that asks an app without a network."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.factor import FactorModel
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.feedback import Feedback, Store
 from cofactor.serving.service import Service
 
 USERS = ["40", "7", "a/b", "a/explanations/b", "José Ω", "100%", "?x=1#y"]
@@ -63,6 +64,32 @@ def model(rated: Ratings | None = None, shift: int = 1, mean: float = 3.0) -> Fa
     )
 
 
+class MemoryStore(Store):
+    """The contract of a store, for tests of what is asked of one: as long as the process lives."""
+
+    brief = True
+
+    def __init__(self, *words: Feedback) -> None:
+        self._words: dict[tuple[str, str], Feedback] = {}
+        self.put(words)
+
+    def put(self, words: Sequence[Feedback]) -> None:
+        self._words |= {(word.user, word.item): word for word in words}
+
+    def of(self, user: str) -> list[Feedback]:
+        own = [word for word in self._words.values() if word.user == user]
+        return sorted(own, key=lambda word: (-word.time, word.item))
+
+    def all(self) -> Iterator[Feedback]:
+        return iter([self._words[pair] for pair in sorted(self._words)])
+
+    def count(self) -> int:
+        return len(self._words)
+
+    def close(self) -> None:
+        pass
+
+
 def bundle(of: Any = None, **manifest: Any) -> Bundle:
     return Bundle(of or model(), {"trainer": "by hand", **manifest})
 
@@ -78,7 +105,7 @@ def ask(app: Any, path: str, method: str = "GET", **more: Any) -> httpx.Response
 
     async def one() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, **more)
 
     return asyncio.run(one())

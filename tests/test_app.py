@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving import boundary, responses
 from cofactor.serving import service as service_module
+from cofactor.serving.answers import Pace
 from cofactor.serving.app import ROUTES, create_app
 from cofactor.serving.service import Service
 from tests.serving import TITLES, USERS, ask, bundle, model, ratings, service
@@ -231,7 +232,7 @@ def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
     faulty = bundle(Broken(rated.catalog, rated.scale, 3.0, *biases, 1.0))
-    broken._answers = service_module.Answers(faulty)  # past the check that would refuse it
+    broken.put(service_module.Answers(faulty))  # past the check that would refuse it
     answer = ask(app, "/users/40/recommendations")
     is_problem(answer, 500)
     assert "secret" not in answer.text
@@ -339,7 +340,7 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
     running = Service(bundle(Slow(rated.catalog, rated.scale, 3.0, *biases, 1.0)))
-    running._answers = service_module.Answers(running.answers().bundle, service_module.Pace(1.0, 1.0))
+    running.put(service_module.Answers(running.answers().bundle, Pace(1.0, 1.0)))
     app = create_app(running)
 
     async def both():

@@ -1,13 +1,17 @@
 """What is served is one thing: its version follows its content, and it shows nothing that is not for everybody."""
 
+import itertools
 import shutil
+import threading
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cofactor import artifact
 from cofactor.artifact import save
+from cofactor.errors import BadArtifact
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.titles import Titles, fold
 from tests.serving import NOBODY_RATED, TITLES, bundle, model, ratings
@@ -29,6 +33,35 @@ def test_a_version_names_the_content_wherever_it_lies(tmp_path):
     one, copy, other = (Bundle.open(tmp_path / name).version for name in ("one", "copy", "other"))
     assert one == copy != other
     assert len(one) == 12
+
+
+@pytest.mark.parametrize("times", [1, 3, 100])
+def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one(tmp_path, monkeypatch, times):
+    save(model(), tmp_path / "m", trainer="svd")
+    inner, means = artifact._load, iter(np.linspace(3.1, 4.0, times))
+
+    def load_and_replace(folder, manifest):
+        loaded = inner(folder, manifest)
+        for mean in itertools.islice(means, 1):
+            save(model(mean=float(mean)), folder, trainer="svd")
+        return loaded
+
+    monkeypatch.setattr(artifact, "_load", load_and_replace)
+    if times == 100:  # nothing ever stands still there
+        with pytest.raises(BadArtifact, match="replaced"):
+            Bundle.open(tmp_path / "m")
+    else:
+        opened = Bundle.open(tmp_path / "m")
+        assert opened.model.mean == artifact.load(tmp_path / "m").mean
+
+
+def test_a_folder_that_is_away_for_a_moment_is_waited_for(tmp_path):
+    save(model(), tmp_path / "m", trainer="svd")
+    (tmp_path / "m").rename(tmp_path / "aside")
+    back = threading.Timer(0.1, lambda: (tmp_path / "aside").rename(tmp_path / "m"))
+    back.start()
+    assert Bundle.open(tmp_path / "m").card["trainer"] == "svd"
+    back.join()
 
 
 def test_the_card_shows_the_public_part_of_a_manifest():
@@ -90,3 +123,14 @@ def test_a_search_finds_what_a_naive_one_finds(query, n):
     listed = Titles(catalog).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
+
+
+def test_a_card_tells_the_course_of_a_training_and_nothing_that_is_none():
+    curve = [{"epoch": 1, "train": 0.95, "validation": None}, {"epoch": 2, "train": 0.9, "validation": 0.93}]
+    told = bundle(notes={"curve": curve, "curve_metric": "RMSE", "best_epoch": 2}).card
+    assert (told["curve"], told["curve_metric"], told["best_epoch"]) == (curve, "RMSE", 2)
+    odd = [{"epoch": "1"}, 7, None, {"epoch": 3, "train": "low", "validation": float("nan")}]
+    for notes in (None, [], {"curve": "up"}, {"curve": odd, "curve_metric": ["RMSE"], "best_epoch": "two"}):
+        told = bundle(notes=notes).card
+        assert told["curve"] in ([], [{"epoch": 3, "train": None, "validation": None}])
+        assert (told["curve_metric"], told["best_epoch"]) == ("", None)

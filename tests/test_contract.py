@@ -106,6 +106,27 @@ def test_items_of_a_colour_are_alike(name):
 
 
 @everyone
+def test_a_block_of_similar_items_is_what_each_of_them_says(name):
+    for model, items in ((on_board(name), np.array([3, 0, 59, 12])), (on_noise(name), np.array([19, 2, 7, 0, 5]))):
+        block = model.similarities(items)
+        assert block.dtype == np.float32
+        for place, item in enumerate(items):
+            one, others = model.similarity(int(item))[items], np.arange(len(items)) != place
+            np.testing.assert_allclose(block[place][others], one[others], rtol=1e-4, atol=1e-5)
+
+
+@personal
+def test_users_of_a_parity_are_alike_whether_trained_or_folded_in(name):
+    model = on_board(name)
+    for user in (0, 13):
+        history = model.catalog.history[[user]]
+        for alike in (model.user_similarity(user, history), model.user_similarity(None, history)):
+            alike[user] = -np.inf
+            nearest = np.argsort(-alike)[:10]
+            assert all((other + user) % 2 == 0 for other in nearest)
+
+
+@everyone
 def test_one_seed_gives_one_model(name):
     again = TRAINERS[name]().fit(*board(name))
     assert same(on_board(name), again)

@@ -28,6 +28,7 @@ COMMANDS = {
     "similar": "The items most like an item.",
     "predict": "Predicted ratings of (user, item) pairs in a file.",
     "explain": "Why an item is recommended to a user.",
+    "ratings": "What came in while serving: how much, the newest, or all of it.",
     "serve": "Serve a saved model over HTTP, with a page to try it.",
 }
 

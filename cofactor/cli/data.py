@@ -5,7 +5,8 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -76,6 +77,11 @@ def reading_options(command: F) -> F:
             )
             for noun in ("item", "user")
         ),
+        click.option(
+            "--ratings-from",
+            metavar="STORE",
+            help="Amend them by what people rated while a model was served: a file, or postgresql://…",
+        ),
     ):
         command = option(command)
     return command
@@ -92,12 +98,14 @@ class Source:
     layout: Literal["lists"] | None = None
     user_features: Path | None = None
     item_features: Path | None = None
+    ratings_from: str | None = field(default=None, repr=False)  # an address may hold a password
 
     @classmethod
     def of(cls, data: str | None, options: dict[str, Any]) -> "Source":
         """From the argument and the reading options, which are taken out of `options`."""
         columns, folder = named_columns(options.pop("columns")), options.pop("data_folder")
-        more = {name: options.pop(name) for name in ("bad_rows", "layout", "user_features", "item_features")}
+        named = ("bad_rows", "layout", "user_features", "item_features", "ratings_from")
+        more = {name: options.pop(name) for name in named}
         return cls(data or MADE, folder, columns, **more)
 
     @classmethod
@@ -120,6 +128,7 @@ class Source:
         options += [f"--layout={self.layout}"] if self.layout else []
         options += [f"--user-features={self.user_features}"] if self.user_features else []
         options += [f"--item-features={self.item_features}"] if self.item_features else []
+        options += [f"--ratings-from={_without_secrets(self.ratings_from)}"] if self.ratings_from else []
         return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
 
     def path(self) -> Path:
@@ -168,6 +177,7 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
         ratings = _made_ratings(source) if source.data == MADE else _read(source)
+        ratings = _amended(ratings, source.ratings_from) if source.ratings_from else ratings
     console.print(f"{source.name}: {summary(ratings)}; {time.perf_counter() - started:.1f} s", markup=False)
     return ratings
 
@@ -191,9 +201,13 @@ def _refuse_splits(path: Path) -> None:
         raise BadData(f"{path} holds {len(inside)} splits", f"name one of them, as in {inside[0]}")
 
 
-def _refuse_features(source: Source) -> None:
+def _refuse_more(source: Source) -> None:
+    """What is in a split is fixed: whatever adds to the ratings comes before."""
     from cofactor.errors import BadData
 
+    if source.ratings_from:
+        hint = "give --ratings-from to cofactor split, or to train, with the ratings that it was made of"
+        raise BadData(f"{source.data} is a split already, whose parts are fixed", hint)
     if source.user_features or source.item_features:
         raise BadData(f"{source.data} is a split already, with features or without", "give them to cofactor split")
 
@@ -213,17 +227,22 @@ def summary(ratings: "Ratings") -> str:
         if features is not None:
             said.append(f"{len(features.names):,} features of {noun}s")
     said += origin.notes if origin is not None else ()
+    if origin is not None and (later := origin.amended) is not None:
+        said.append(
+            f"of {later.name} {later.added:,} added, {later.replaced:,} replaced, {later.taken_back:,} taken back"
+        )
     return "; ".join(said)
 
 
-def left_out(ratings: "Ratings") -> dict[str, int | str | list[str] | None] | None:
-    """What reading met and left out, as JSON; None where the ratings were not read just now."""
+def left_out(ratings: "Ratings") -> dict[str, Any] | None:
+    """What reading met, left out and amended, as JSON; None where the ratings were not read just now."""
     origin = ratings.origin
     if origin is None:
         return None
     file = None if origin.rejected_file is None else str(origin.rejected_file)
     counts = {"rows": origin.rows, "repeated": origin.duplicates, "rejected": origin.rejected}
-    return {**counts, "rejected_file": file, "notes": list(origin.notes)}
+    amended = None if origin.amended is None else asdict(origin.amended)
+    return {**counts, "rejected_file": file, "notes": list(origin.notes), "ratings_from": amended}
 
 
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
@@ -234,7 +253,7 @@ def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple
     from cofactor.data.split import load_split, split
 
     if source.data != MADE and is_split(source.path()):
-        _refuse_features(source)
+        _refuse_more(source)
         with waiting(console, f"reading {source.name}"):
             parts = load_exported(source.path()) if is_export(source.path()) else load_split(source.path())
         console.print(f"{source.name}: {parts!r}", markup=False)
@@ -271,6 +290,27 @@ def _read(source: Source) -> "Ratings":
         user_features=source.user_features,
         item_features=source.item_features,
     )
+
+
+def _amended(ratings: "Ratings", address: str) -> "Ratings":
+    """With what a store holds, as it stands now."""
+    import numpy as np
+
+    from cofactor.data.amend import amended
+    from cofactor.serving.feedback import existing_store, shown
+
+    with closing(existing_store(address)) as store:
+        words = list(store.all())
+    values = np.array([np.nan if one.rating is None else one.rating for one in words], dtype=np.float64)
+    times = np.array([one.time for one in words], dtype=np.int64)
+    return amended(ratings, shown(address), [one.user for one in words], [one.item for one in words], values, times)
+
+
+def _without_secrets(address: str) -> str:
+    """An address for a screen: of a database without user and password."""
+    from cofactor.serving.feedback import is_file, shown
+
+    return address if is_file(address) else shown(address)
 
 
 def _made_ratings(source: Source) -> "Ratings":

@@ -1,88 +1,120 @@
-"""`cofactor serve`: a saved model over HTTP."""
+"""`cofactor serve`: saved models over HTTP."""
 
-import ipaddress
 import os
-import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.errors import CofactorError, Unavailable
+from cofactor.cli.listening import address_of, bind, check_reachable, passed, url_of
+from cofactor.errors import CofactorError
 
 if TYPE_CHECKING:
-    from cofactor.serving.service import Service
+    from cofactor.serving.settings import Settings
 
-STOP_WITHIN = 10  # seconds for requests that are under way
-BACKLOG = 2048  # connections waiting to be accepted
+LONGEST_NAME = 100
+
+
+def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[str] | None:
+    """The ids in a file, one a line; blank lines are passed over."""
+    if path is None:
+        return None
+    try:
+        return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except UnicodeDecodeError:
+        raise CofactorError(f"{path} is not text in UTF-8", "write one id a line") from None
+
+
+def _keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
+    """The keys of a file, or else of the environment: COFACTOR_KEYS, COFACTOR_ADMIN_KEYS."""
+    from cofactor.serving.keys import read_keys
+
+    text = os.environ.get(f"COFACTOR_{option.upper()}", "")
+    return read_keys(path) if path else read_keys(text) if text else ()
+
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+KEYS = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", nargs=-1, required=True, metavar="[NAME=]FOLDER…")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes any free one."
 )
-def serve(model: Path, host: str, port: int) -> None:
-    """Serve the MODEL of a folder over HTTP, with a page to try it."""
-    from threadpoolctl import threadpool_limits
+@click.option("--store", default="", metavar="FILE|postgresql://…", help="Take ratings, and keep them there.")
+@click.option("--new-items", is_flag=True, help="Take ratings of items that no model knows yet.")
+@click.option("--allow", type=FILE, callback=_ids, help="List none but the items in this file, one id a line.")
+@click.option("--deny", type=FILE, callback=_ids, help="Never list the items in this file, one id a line.")
+@click.option("--keys", type=KEYS, help="Answer only who brings a key of this file, or of COFACTOR_KEYS.")
+@click.option("--admin-keys", type=KEYS, help="Keys that may also reload models; or COFACTOR_ADMIN_KEYS.")
+@click.option("--allowed-host", "hosts", multiple=True, help="A name that requests may call this machine by.")
+@click.option("--origin", "origins", multiple=True, help="A web page elsewhere that may ask: https://shop.example.org.")
+@click.option("--proxy", "proxies", multiple=True, help="Address of a proxy whose X-Forwarded-For is believed.")
+@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Requests a second for each key; 0: no limit.")
+@click.option("--waiting", default=64, show_default=True, type=click.IntRange(1), help="Requests that may wait.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that answer.")
+@click.option(
+    "--watch",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds between looks for newer models; 0: never.",
+)
+@click.option("--drain", default=0.0, type=click.FloatRange(0), help="Seconds to answer on after a signal to stop.")
+@click.option(
+    "--log",
+    default="problems",
+    show_default=True,
+    type=click.Choice(["all", "problems", "none"]),
+    help="Which requests to log.",
+)
+def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
+    """Serve the models of folders over HTTP, with a page to try them. The first answers where none is named.
 
-    from cofactor.serving.bundle import Bundle
-    from cofactor.serving.service import Service
+    NAME is the folder's own unless it is given.
+    """
+    from cofactor.serving.settings import Settings
 
-    with _listen(host, port) as listening:
-        service = Service(Bundle.open(model))
-        # A request scores one user: threads inside a product of that size cost more than they bring, and requests
-        # already run side by side.
-        with threadpool_limits(1, "blas"):
-            service.warm_up()
-            _run(service, listening, f"serving {model} (version {service.answers().version})")
-
-
-def _run(service: "Service", listening: socket.socket, what: str) -> None:
-    import uvicorn
-
-    from cofactor.serving.app import create_app
-
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(service),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN,
-        )
-    )
-    address, port = listening.getsockname()[:2]
-    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-    # uvicorn stops in good order and then raises the signal again; by then there is nothing left to interrupt.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    listening.listen(BACKLOG)
-    click.echo(f"{what} on {url} — try {url}/", err=True)
-    server.run(sockets=[listening])
+    models = _named(model)
+    opened = passed()
+    address = opened.getsockname()[0] if opened else address_of(host)
+    options |= {name: _keys(name, options[name]) for name in ("keys", "admin_keys")}
+    options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
+    options["deny"] = options["deny"] or frozenset()
+    with opened or bind(address, port) as listening:
+        _run(Settings(models=models, **options), listening)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket bound to an address of this machine that only this machine can reach."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise Unavailable(f"no address is known for the host {host!r}", "try --host 127.0.0.1") from error
-    if not ipaddress.ip_address(address[0]).is_loopback:
-        raise CofactorError(
-            f"{host} can be reached from other machines, and nothing here asks who is calling",
-            "serve on 127.0.0.1, behind a proxy that lets in whom you choose",
-        )
-    bound = socket.socket(family, kind, protocol)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        raise Unavailable(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0).lower()}",
-            f"choose another with --port {port + 1}, or any free one with --port 0",
-        ) from error
-    return bound
+def _run(settings: "Settings", listening: socket.socket) -> None:
+    def started(versions: dict[str, str]) -> None:
+        what = ", ".join(f"{folder} (version {versions[name]})" for name, folder in settings.models)
+        url = url_of(listening)
+        click.echo(f"serving {what} on {url} — try {url}/", err=True)
+
+    if settings.workers == 1:
+        from cofactor.serving.process import run
+
+        run(settings, [listening], started)
+    else:
+        from cofactor.serving.workers import Workers
+
+        Workers(settings, [listening]).run(started)
+
+
+def _named(models: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    """NAME=FOLDER, or a folder that is called by its own name."""
+    named: dict[str, Path] = {}
+    for one in models:
+        name, equals, folder = one.partition("=")
+        if not equals or Path(one).exists():
+            name, folder = Path(one).resolve().name, one
+        if not name.isprintable() or "/" in name or not 0 < len(name) <= LONGEST_NAME:
+            raise CofactorError(f"a model cannot be called {name[:LONGEST_NAME]!r}", f"give it a name: svd={folder}")
+        if name in named:
+            raise CofactorError(f"two models are called {name!r}", f"give one another name: {name}2={folder}")
+        named[name] = Path(folder)
+    return tuple(named.items())

@@ -69,7 +69,7 @@ def _made(
 
 def _refuse_ignored(chosen: str | None) -> None:
     """An option that has no say here was meant to have one: folds and published splits bring their own test parts."""
-    unread = ("columns", "bad_rows", "layout", "user_features", "item_features")
+    unread = ("columns", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
     ignored = {"--folds": ("kind", "test_share"), "--published": ("kind", "test_share", *unread)}
     context = click.get_current_context()
     for name in ignored.get(chosen or "", ()):

@@ -19,6 +19,16 @@ NEARLY = 1e-4  # of the highest value: no step is so small, but rounding may be 
 
 
 @dataclass(frozen=True)
+class Amendment:
+    """What people said after the ratings were written down, and what it changed in them."""
+
+    name: str  # of the store it came from
+    added: int
+    replaced: int
+    taken_back: int
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where ratings came from, and what reading them left out."""
 
@@ -28,6 +38,7 @@ class Origin:
     rejected: int = 0  # lines that could not be used
     rejected_file: Path | None = None  # where they were written
     notes: tuple[str, ...] = ()  # what was not used of tables of features
+    amended: Amendment | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +185,11 @@ class Catalog:
         """(n_users,) training ratings of each user."""
         counts: Rows = np.diff(self.history.indptr).astype(np.int32)
         return counts
+
+    def rated(self, user: int) -> tuple[Rows, Floats]:
+        """(h,) item rows, ascending, and training ratings of a user row."""
+        start, stop = self.history.indptr[user : user + 2].tolist()
+        return self.history.indices[start:stop], self.history.data[start:stop]
 
     def title(self, item: int) -> str:
         """The title of an item row; its id where no title is known."""

@@ -25,7 +25,7 @@ from cofactor.arrays import Array
 from cofactor.data import feature_recipe, folders
 from cofactor.data.features import Features
 from cofactor.data.parquet import read_parquet, write_parquet
-from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.ratings import Amendment, Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
@@ -218,7 +218,9 @@ def _origin(ratings: Ratings) -> dict[str, Any] | None:
 
 
 def _origin_of(saved: Mapping[str, Any]) -> Origin:
-    return Origin(**{**saved, "notes": tuple(saved.get("notes", ()))})
+    amended = saved.get("amended")
+    more = {"notes": tuple(saved.get("notes", ())), "amended": None if amended is None else Amendment(**amended)}
+    return Origin(**{**saved, **more})
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -38,10 +38,9 @@ Reasons = tuple[Reason, ...]
 def recommendations(
     catalog: Catalog, items: Rows, scores: Floats, because: Sequence[Reasons] = ()
 ) -> list[Recommendation]:
-    """The lines of a list of (n,) item rows, best first, up to the first row of -1."""
-    listed = items[: np.argmax(items < 0)] if (items < 0).any() else items
+    """The lines of a list of (n,) item rows, best first."""
     lines = []
-    for place, item in enumerate(listed.tolist()):
+    for place, item in enumerate(items.tolist()):
         genres = "" if catalog.genres is None else catalog.genres[item] or ""
         reasons = because[place] if because else ()
         lines.append(
@@ -62,20 +61,27 @@ def strongest(catalog: Catalog, history: csr_array, effects: Doubles, strength: 
 
 def known_history(catalog: Catalog, user_id: str) -> csr_array:
     """(1, n_items) training ratings of a user; raises UnknownId."""
-    history, user = catalog.history, catalog.users.row(user_id)
-    here = slice(history.indptr[user], history.indptr[user + 1])
-    ratings = history.data[here], history.indices[here], np.array([0, here.stop - here.start])
-    return csr_array(ratings, shape=(1, history.shape[1]))
+    return one_history(*catalog.rated(catalog.users.row(user_id)), len(catalog.items))
+
+
+def one_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
+    """(1, n_items) history of (h,) item rows, ascending, and their ratings."""
+    return csr_array((ratings, items, np.array([0, len(items)])), shape=(1, n_items))
 
 
 def given_history(catalog: Catalog, ratings: Mapping[str, float]) -> csr_array:
     """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
-    lowest, highest = catalog.scale
     for item_id, value in ratings.items():
-        if not lowest <= value <= highest:  # NaN is neither
-            shown = f"the rating of item {str(item_id)[:60]!r} is {value}"
-            raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")
+        check_rating(catalog, item_id, value)
     return histories([{catalog.items.row(i): float(value) for i, value in ratings.items()}], len(catalog.items))
+
+
+def check_rating(catalog: Catalog, item_id: str, rating: float) -> None:
+    """Raises BadData for a rating that is not within the scale."""
+    lowest, highest = catalog.scale
+    if not lowest <= rating <= highest:  # NaN is neither
+        shown = f"the rating of item {str(item_id)[:60]!r} is {rating}"
+        raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")
 
 
 def left_out(history: csr_array, places: Array) -> csr_array:

@@ -19,7 +19,7 @@ from cofactor.models.answers import Reason as Reason
 from cofactor.models.answers import Recommendation as Recommendation
 from cofactor.models.answers import given_history, known_history, left_out, recommendations, strongest
 from cofactor.models.layers import Layers
-from cofactor.models.ranking import NEVER, highest
+from cofactor.models.ranking import NEVER, highest, highest_of_one
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
 SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most
@@ -113,6 +113,28 @@ class Model(ABC):
         out[products.indices] = products.data / np.maximum(norms, 1e-12)
         return out
 
+    def similarities(self, items: Rows) -> Floats:
+        """(k, k) how alike (k,) items are to one another: `similarity` of each row, at the columns of the others."""
+        rated = self.catalog.history[:, items]
+        products = (rated.T @ rated).tocoo()
+        out = np.full((len(items), len(items)), NEVER)
+        norms = self._rating_norms[items]
+        row, column = products.coords
+        out[row, column] = products.data / np.maximum(norms[row] * norms[column], 1e-12)
+        return out
+
+    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+        """(n_users,) how alike every user and somebody are, `NEVER` where nothing says so; in a new array.
+
+        user: their row where they are as they were trained, None where only their (1, n_items) history counts. Here the
+        cosine of the rows of training ratings, Σ_i r_ui r_vi / (|r_u| |r_v|), over the items of both.
+        """
+        rated = np.zeros(history.shape[1])
+        rated[history.indices] = history.data
+        products = self.catalog.history @ rated
+        norms = self._user_norms * np.linalg.norm(rated)
+        return np.where(products != 0, products / np.maximum(norms, 1e-12), NEVER).astype(np.float32)
+
     # What can be asked of every model
 
     def predict(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
@@ -133,7 +155,10 @@ class Model(ABC):
 
     def clip(self, scores: Floats) -> Floats:
         """Scores held within the scale, where there is one."""
-        return scores if self.scale is None else np.clip(scores, *self.scale)
+        if self.scale is None:
+            return scores
+        lowest, highest = self.scale
+        return np.minimum(np.maximum(scores, lowest), highest)  # of a few scores np.clip takes three times as long
 
     @property
     def rankable(self) -> Mask:
@@ -155,14 +180,29 @@ class Model(ABC):
             items[here], scores[here] = self._best(self.scores(users[here]), seen, n)
         return items, scores
 
+    def best(
+        self, scores: Floats, n: int, *, seen: Rows | None = None, hidden: Mask | None = None
+    ) -> tuple[Rows, Floats]:
+        """(k,) item rows, best first, and scores of the k <= n best of one person's (n_items,) scores, which are used
+        up; none of the rows `seen`, and none of the (n_items,) mask `hidden`, by default what is not `rankable`.
+
+        Scores are not clipped, and `NEVER` is not listed; of equal scores the lower item row comes first.
+        """
+        np.copyto(scores, NEVER, where=self._unrankable if hidden is None else hidden)
+        if seen is not None:
+            scores[seen] = NEVER
+        return highest_of_one(scores, _length(n))
+
     def recommend(self, user_id: str, n: int = 10, *, exclude_seen: bool = True, why: int = 0) -> list[Recommendation]:
         """The n best items a user has not rated; with `why`, each with up to that many ratings that speak for it.
 
         A shorter list where fewer are left. A user without training ratings gets the fallback list.
         """
-        history = known_history(self.catalog, user_id)
-        scores = self.scores(np.array([self.catalog.users.row(user_id)], dtype=np.int32))
-        return self._listed(*self._best(scores, history if exclude_seen else None, self._at_most(n)), history, why)
+        user = self.catalog.users.row(user_id)
+        scores = self.scores(np.array([user], dtype=np.int32))[0]
+        seen = self.catalog.rated(user)[0] if exclude_seen else None
+        items, best = self.best(scores, n, seen=seen)
+        return self._listed(items, best, known_history(self.catalog, user_id) if _length(why) else None, why)
 
     def recommend_from(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
         """The n best items for a user given only by ratings of item ids, none of those among them.
@@ -170,24 +210,33 @@ class Model(ABC):
         Raises UnknownId for an item the model does not know, BadData for a rating that is not on the data's scale.
         """
         history = given_history(self.catalog, ratings)
-        return self._listed(*self._best(self.scores_from(history), history, self._at_most(n)), history, why)
+        items, best = self.best(self.scores_from(history)[0], n, seen=history.indices)
+        return self._listed(items, best, history, _length(why))
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most alike (see `similarity`, which is their score), without the item itself."""
         item = self.catalog.items.row(item_id)
-        alike = self.similarity(item)
-        alike[item] = NEVER
-        alike[~self.rankable] = NEVER
-        rows, scores = highest(alike[None], self._at_most(n))
-        return recommendations(self.catalog, rows[0], scores[0])
+        rows, scores = self.best(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
+        return recommendations(self.catalog, rows, scores)
 
     def explain(self, user_id: str, item_id: str, n: int = 5) -> list[Reason]:
         """The n training ratings of a user that move an item's score most, up or down; none where nothing does."""
-        return self._moved_by(known_history(self.catalog, user_id), item_id, n)
+        return self.moved_by(known_history(self.catalog, user_id), self.catalog.items.row(item_id), n)
 
     def explain_from(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[Reason]:
         """The n of the given ratings that move an item's score most, up or down."""
-        return self._moved_by(given_history(self.catalog, ratings), item_id, n)
+        return self.moved_by(given_history(self.catalog, ratings), self.catalog.items.row(item_id), n)
+
+    def moved_by(self, history: csr_array, item: int, n: int) -> list[Reason]:
+        """The n ratings of a (1, n_items) history that move the score of an item row most, up or down."""
+        if history.nnz == 0:
+            return []
+        effects = self.effects(history, np.array([item], dtype=np.int32))[:, 0]
+        return list(strongest(self.catalog, history, effects, np.abs(effects), _length(n)))
+
+    def reasons(self, history: csr_array, items: Rows, n: int) -> list[tuple[Reason, ...]]:
+        """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
+        return [strongest(self.catalog, history, one, one, n) for one in self.effects(history, items).T]
 
     # What saving and loading need
 
@@ -228,34 +277,31 @@ class Model(ABC):
         squares = history.data.astype(np.float64) ** 2
         return np.sqrt(np.bincount(history.indices, squares, minlength=history.shape[1]))
 
+    @cached_property
+    def _user_norms(self) -> Doubles:
+        history, of = self.catalog.history, np.repeat(np.arange(len(self.catalog.users)), self.catalog.user_counts)
+        return np.sqrt(np.bincount(of, history.data.astype(np.float64) ** 2, minlength=len(self.catalog.users)))
+
     def _users_at_a_time(self) -> int:
         return min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.catalog.items))))
 
-    def _at_most(self, n: int) -> int:
-        return min(_length(n), len(self.catalog.items))
+    @cached_property
+    def _unrankable(self) -> Mask:
+        return ~self.rankable
 
     def _best(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
-        scores[:, np.flatnonzero(~self.rankable)] = NEVER
+        scores[:, self._unrankable] = NEVER
         if seen is not None:
             scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = NEVER
         items, best = highest(scores, n)
         return items, np.where(items < 0, np.float32(0), self.clip(best))
 
-    def _listed(self, items: Rows, scores: Floats, history: csr_array, why: int) -> list[Recommendation]:
-        """One user's list of (1, n) items, each with up to `why` ratings that raise its score."""
-        listed = items[0][items[0] >= 0]
-        if _length(why) == 0 or history.nnz == 0:
-            return recommendations(self.catalog, listed, scores[0])
-        effects = self.effects(history, listed)
-        because = [strongest(self.catalog, history, one, one, why) for one in effects.T]
-        return recommendations(self.catalog, listed, scores[0], because)
-
-    def _moved_by(self, history: csr_array, item_id: str, n: int) -> list[Reason]:
-        item = np.array([self.catalog.items.row(item_id)], dtype=np.int32)
-        if history.nnz == 0:
-            return []
-        effects = self.effects(history, item)[:, 0]
-        return list(strongest(self.catalog, history, effects, np.abs(effects), _length(n)))
+    def _listed(self, items: Rows, scores: Floats, history: csr_array | None, why: int) -> list[Recommendation]:
+        """One user's list of (k,) items, each with up to `why` ratings of a history that raise its score."""
+        scores = self.clip(scores)
+        if why == 0 or history is None or history.nnz == 0:
+            return recommendations(self.catalog, items, scores)
+        return recommendations(self.catalog, items, scores, self.reasons(history, items, why))
 
 
 def _within(rows: Rows, n: int, noun: str) -> Rows:

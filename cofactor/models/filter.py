@@ -81,6 +81,11 @@ class FilterModel(Model):
         norms = self._norms * self._norms[item]
         return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
 
+    def similarities(self, items: Rows) -> Floats:
+        norms = self._norms[items][:, None] * self._norms[items]
+        alike = self._between(items, items) / np.maximum(norms, 1e-30)
+        return np.where(norms > 0, np.clip(alike, -1, 1), NEVER).astype(np.float32)
+
     def _two_steps(self, signals: csr_array) -> Floats:
         """(m, n_items) y Xᵀ C^-2a X for (m, n_items) sparse y; a few users at a time, by how many they meet."""
         scores = np.empty(signals.shape, dtype=np.float32)

@@ -11,9 +11,8 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER
 from cofactor.models.solving import solved
-from cofactor.models.vectors import cached
+from cofactor.models.vectors import cached, cosine, cosines
 
 LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
 
@@ -90,11 +89,16 @@ class ImplicitModel(Model):
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
-        length = self._item_lengths
-        if length[item] == 0:
-            return np.full(len(length), NEVER)
-        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
-        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+        return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
+
+    def similarities(self, items: Rows) -> Floats:
+        return cosines(self.item_vectors[items])
+
+    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+        """(n_users,) cosine of the users' vectors, of somebody else with what their history folds in to; `NEVER` where
+        either is zero."""
+        vector = self.fold_in(history)[0] if user is None else self.user_vectors[user]
+        return cosine(self.user_vectors, self._user_lengths, vector)
 
     def _design(self, items: Rows) -> Doubles:
         design: Doubles = self.item_vectors[items].astype(np.float64)
@@ -120,6 +124,11 @@ class ImplicitModel(Model):
     @cached_property
     def _item_lengths(self) -> Floats:
         lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
+        return lengths
+
+    @cached_property
+    def _user_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self.user_vectors, axis=1)
         return lengths
 
 

@@ -15,9 +15,8 @@ from cofactor.models.gaussian import moments
 from cofactor.models.halves import Halves, one_thread
 from cofactor.models.layers import Layers
 from cofactor.models.newton import CurvedRegressions
-from cofactor.models.ranking import NEVER
 from cofactor.models.solving import solved
-from cofactor.models.vectors import VectorModel
+from cofactor.models.vectors import VectorModel, cosine, cosines
 
 LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
 FEW = 10  # ratings of a user whose vectors say half as much of the others' as those of a user with very many
@@ -99,11 +98,11 @@ class NetworkModel(VectorModel):
     def similarity(self, item: int) -> Floats:
         """(n_items,) correlation of the items' scores over users as the prior has them, their biases left out, by the
         tangents of r̂ at its mean; `NEVER` where a score is the same for all."""
-        length: Floats = np.linalg.norm(self._leanings, axis=1)
-        if length[item] == 0:
-            return np.full(len(length), NEVER)
-        cosine = (self._leanings @ self._leanings[item]) / np.maximum(length * length[item], 1e-30)
-        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+        lengths: Floats = np.linalg.norm(self._leanings, axis=1)
+        return cosine(self._leanings, lengths, self._leanings[item])
+
+    def similarities(self, items: Rows) -> Floats:
+        return cosines(self._leanings[items])
 
     # Users given by a history
 
@@ -135,6 +134,10 @@ class NetworkModel(VectorModel):
         )
 
     # How the numbers come about
+
+    @cached_property
+    def _whole_user_vectors(self) -> Floats:  # made of two arrays, and so kept
+        return np.hstack((self.user_vectors, self.deep_user_vectors))
 
     def _scores(self, bias: Floats, vectors: Floats) -> Floats:
         """(m, n_items) of (m,) biases and (m, rank + deep_rank) vectors [p; x] of users."""

@@ -135,6 +135,10 @@ class PosteriorModel(VectorModel):
         rankable = self.rankable
         return np.where(rankable & rankable[item], super().similarity(item), NEVER)
 
+    def similarities(self, items: Rows) -> Floats:
+        rankable = self.rankable[items]
+        return np.where(rankable[:, None] & rankable, super().similarities(items), NEVER)
+
     def _of_new_item(self, item: Floats) -> Floats:
         """(n_users + 1,) scores of an item of (S, W) draws for every user and, last, somebody without a rating."""
         bias, vectors = side_by_side(np.stack([item, self.user_prior_mean]))

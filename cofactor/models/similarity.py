@@ -73,10 +73,15 @@ class SimilarityModel(Model):
         """
         if self.sparse is None:
             assert self.dense is not None
-            there, back = self.dense[item], self.dense[:, item]
-            alike: Floats = np.sign(there) * np.sqrt(np.maximum(there * back, 0))
-            return alike
+            return _both_ways(self.dense[item], self.dense[:, item])
         return _speaking_for(self.sparse, item)
+
+    def similarities(self, items: Rows) -> Floats:
+        if self.sparse is None:
+            assert self.dense is not None
+            block = self.dense[np.ix_(items, items)]
+            return _both_ways(block, block.T)
+        return _speaking_among(self.sparse, items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +153,9 @@ class NeighbourModel(Model):
         """(n_items,) s_ij of the item's neighbours j."""
         return _speaking_for(self.sparse, item)
 
+    def similarities(self, items: Rows) -> Floats:
+        return _speaking_among(self.sparse, items)
+
 
 def _matrix(starts: Array | None, columns: Array | None, weights: Floats | None, n: int) -> csr_array | None:
     if starts is None or columns is None or weights is None:
@@ -165,4 +173,19 @@ def _speaking_for(weights: csr_array, item: int) -> Floats:
     at = np.flatnonzero(weights.indices == item)
     alike = np.full(weights.shape[0], NEVER)
     alike[np.searchsorted(weights.indptr, at, side="right") - 1] = weights.data[at]
+    return alike
+
+
+def _speaking_among(weights: csr_array, items: Rows) -> Floats:
+    """(k, k) the weights of (k,) items for one another: row a is `_speaking_for` the a-th of them."""
+    block = weights[items][:, items].tocoo()
+    alike = np.full((len(items), len(items)), NEVER)
+    row, column = block.coords
+    alike[column, row] = block.data
+    return alike
+
+
+def _both_ways(there: Floats, back: Floats) -> Floats:
+    """The geometric mean of two weights, with the sign of the first; 0 where their signs differ."""
+    alike: Floats = np.sign(there) * np.sqrt(np.maximum(there * back, 0))
     return alike

@@ -40,7 +40,7 @@ class VectorModel(Model):
         """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories."""
 
     def scores(self, users: Rows) -> Floats:
-        return self._scores(self.user_bias[users], self.user_vectors[users])
+        return self._scores(self.user_bias.take(users), self.user_vectors.take(users, axis=0))
 
     def scores_from(self, histories: csr_array) -> Floats:
         return self._scores(*self.fold_in(histories))
@@ -60,11 +60,26 @@ class VectorModel(Model):
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
-        length = self._item_lengths
-        if length[item] == 0:
-            return np.full(len(length), NEVER)
-        cosine = (self.item_vectors @ self.item_vectors[item]) / np.maximum(length * length[item], 1e-30)
-        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+        return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
+
+    def similarities(self, items: Rows) -> Floats:
+        return cosines(self.item_vectors[items])
+
+    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+        """(n_users,) cosine of the users' vectors, of somebody else with what their history folds in to; `NEVER` where
+        either is zero."""
+        vector = self.fold_in(history)[1][0] if user is None else self._whole_user_vectors[user]
+        return cosine(self._whole_user_vectors, self._user_lengths, vector)
+
+    @property
+    def _whole_user_vectors(self) -> Floats:
+        """(n_users, …) everything but the bias that fold_in gives a user."""
+        return self.user_vectors
+
+    @cached_property
+    def _user_lengths(self) -> Floats:
+        lengths: Floats = np.linalg.norm(self._whole_user_vectors, axis=1)
+        return lengths
 
     @cached_property
     def _item_lengths(self) -> Floats:
@@ -77,6 +92,22 @@ class VectorModel(Model):
         scores += self.item_bias
         scores += (np.float32(self.mean) + bias)[:, None]
         return scores
+
+
+def cosine(vectors: Floats, lengths: Floats, other: Floats) -> Floats:
+    """(n,) cosine of (n, rank) vectors, whose (n,) lengths are known, with another; `NEVER` where either is zero."""
+    length = np.linalg.norm(other)
+    if length == 0:
+        return np.full(len(vectors), NEVER)
+    alike = (vectors @ other) / np.maximum(lengths * length, 1e-30)
+    return np.where(lengths > 0, np.clip(alike, -1, 1), NEVER).astype(np.float32)
+
+
+def cosines(vectors: Floats) -> Floats:
+    """(k, k) cosines of (k, rank) vectors with one another; `NEVER` where either is zero."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    norms = lengths[:, None] * lengths
+    return np.where(norms > 0, np.clip(vectors @ vectors.T / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
 
 
 def cached(n: int, width: int) -> Iterator[slice]:

@@ -1,68 +1,80 @@
 """Errors as problem+json (RFC 9457): what went wrong, and what to do next; never how the inside looks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from pydantic import ValidationError
 
 from cofactor.errors import CofactorError
+from cofactor.serving.exchange import Header, Reply
 
 MEDIA_TYPE = "application/problem+json"
 SEE = "/openapi.json lists every route and what it takes"
 LONGEST_SHOWN = 200
+LATER = 1  # seconds after which one may ask again where nothing better is known
 
 
-def problem(
-    status: int,
-    detail: str,
-    hint: str = "",
-    *,
-    version: str,
-    name: str = "",
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """A response of one problem. `name` is its kind in CamelCase; without one the HTTP status says it all."""
-    body = {
-        "type": f"urn:cofactor:problem:{_words(name, '-')}" if name else "about:blank",
-        "title": _words(name, " ").capitalize() if name else HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "hint": hint,
-        "model": version,
-    }
-    return Response(orjson.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+class Problem(Exception):
+    """Why a request is not answered. `name` is its kind in CamelCase; without one the HTTP status says it all."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        hint: str = SEE,
+        *,
+        name: str = "",
+        headers: Sequence[Header] = (),
+        refused: str = "",
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.hint = hint
+        self.name = name
+        self.headers = headers
+        self.refused = refused
+
+    def reply(self, version: str) -> Reply:
+        body = {
+            "type": f"urn:cofactor:problem:{_words(self.name, '-')}" if self.name else "about:blank",
+            "title": _words(self.name, " ").capitalize() if self.name else HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": printable(self.detail),
+            "hint": printable(self.hint),
+            "model": version,
+        }
+        return Reply(orjson.dumps(body), MEDIA_TYPE.encode(), self.status, self.headers, self.refused)
 
 
-async def refused(request: Request, error: Exception) -> Response:
+def of(error: CofactorError) -> Problem:
     """An error of ours, in its own words."""
-    assert isinstance(error, CofactorError)
-    name, version = type(error).__name__, request.state.answers.version
-    return problem(error.status, printable(error.message), printable(error.hint), version=version, name=name)
+    headers = [retry_after(LATER)] if error.status == HTTPStatus.SERVICE_UNAVAILABLE else []
+    return Problem(error.status, error.message, error.hint or SEE, name=type(error).__name__, headers=headers)
 
 
-async def not_served(request: Request, error: Exception) -> Response:
-    """A route, a method or a body that is not taken."""
-    assert isinstance(error, HTTPException)
-    path, method = printable(request.scope["path"]), request.method
-    detail = {404: f"there is nothing at {path}", 405: f"{path} does not take {method}"}.get(
-        error.status_code, str(error.detail)
-    )
-    version = request.state.answers.version
-    return problem(error.status_code, detail, SEE, version=version, headers=error.headers)
-
-
-async def misasked(request: Request, error: Exception) -> Response:
+def misasked(error: ValidationError, where: str) -> Problem:
     """A parameter or a body of the wrong shape; names the first few culprits, and repeats nothing of theirs."""
-    assert isinstance(error, RequestValidationError)
-    culprits = [f"{_where(one['loc'])}: {one['msg']}" for one in error.errors()[:3]]
-    detail = printable("; ".join(culprits))
-    return problem(422, detail, SEE, version=request.state.answers.version, name="InvalidRequest")
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return Problem(400, found[0]["msg"], "send one JSON object, in UTF-8")
+    return invalid("; ".join(f"{_where(where, one['loc'])}: {one['msg']}" for one in found[:3]))
+
+
+def invalid(detail: str) -> Problem:
+    return Problem(422, detail, name="InvalidRequest")
+
+
+def later(detail: str, hint: str, seconds: int, name: str, status: int = 503) -> Problem:
+    """Refused for now, and when to ask again."""
+    return Problem(status, detail, hint, name=name, headers=[retry_after(seconds)], refused=_words(name, "-"))
+
+
+def retry_after(seconds: int) -> Header:
+    return (b"retry-after", b"%d" % seconds)
 
 
 def printable(text: str) -> str:
@@ -71,10 +83,9 @@ def printable(text: str) -> str:
     return clean if len(clean) <= LONGEST_SHOWN else clean[: LONGEST_SHOWN - 1] + "…"
 
 
-def _where(location: tuple[Any, ...]) -> str:
-    """("body", "ratings", 0, "item") as "body ratings[0].item"."""
-    first, *rest = location
-    path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in rest).lstrip(".")
+def _where(first: str, location: tuple[Any, ...]) -> str:
+    """("ratings", 0, "item") as "body ratings[0].item"."""
+    path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in location).lstrip(".")
     return f"{first} {path}".strip()
 
 

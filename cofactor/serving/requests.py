@@ -5,9 +5,8 @@ in; from there on the values are trusted.
 """
 
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 MOST_LISTED = 100  # items, users or reasons in one answer
 MOST_REASONS = 10  # a list with reasons costs a scoring of the catalogue for each rating in the history
@@ -22,9 +21,9 @@ LONGEST_GENRE = 50
 LONGEST_CURSOR = 100
 YEARS = (1000, 2999)
 LATEST = 1 << 40  # seconds since 1970 that a rating may carry: no clock will show them
+NO_NUL = r"^[^\x00]*$"  # a database's text cannot hold one
 
-Segment = Annotated[str, BeforeValidator(unquote), Field(min_length=1, max_length=LONGEST_ID)]  # one part of a path
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=NO_NUL)]
 Genre = Annotated[str, Field(min_length=1, max_length=LONGEST_GENRE)]
 Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[1])]
 N = Annotated[int, Field(ge=1, le=MOST_LISTED, description="how many, at most")]
@@ -177,7 +176,7 @@ class MapQuery(Asked):
 
 
 class RecoQuery(Asked):
-    user: Annotated[str, Field(alias="UsrID", min_length=1, max_length=LONGEST_ID, description="the user's id")]
+    user: Annotated[Id, Field(alias="UsrID", description="the user's id")]
     n: Annotated[int, Field(alias="n_recos", ge=1, le=MOST_LISTED, description="how many items, at most")] = 5
 
 

@@ -21,4 +21,6 @@ class Settings:
     waiting: int = 64  # requests that may wait for their turn in one worker; more are told to come again
     workers: int = 1  # processes
     watch: float = 2.0  # seconds between looks at the models' folders; 0: never
+    drain: float = 0.0  # seconds to answer on after the signal to stop, while /ready says no
+    proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is believed
     log: str = "problems"  # which requests are logged: "all", "problems" or "none"

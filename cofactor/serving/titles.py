@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cofactor.arrays import Mask
 from cofactor.data.ratings import Catalog
 
 
@@ -23,15 +24,16 @@ class Titles:
         lengths = np.fromiter((len(one) + 1 for one in folded), dtype=np.int64, count=len(folded))
         self._starts = [0, *np.cumsum(lengths).tolist()]  # where the line break before each title stands
 
-    def search(self, query: str, n: int) -> list[int]:
-        """Up to n item rows whose titles hold every word of the query; the most rated ones for an empty query.
+    def search(self, query: str, n: int, hidden: Mask | None = None) -> list[int]:
+        """Up to n item rows whose titles hold every word of the query; the most rated ones for an empty query; none of
+        the (n_items,) mask `hidden`.
 
         Titles that begin with the query come first, then those with a word that does, then the rest; within each,
         the most rated first.
         """
         words = fold(query).split()
         if not words:
-            return [int(row) for row in self._rows[:n]]
+            return [int(row) for row in (self._rows if hidden is None else self._rows[~hidden[self._rows]])[:n]]
         phrase = " ".join(words)
         found: dict[int, None] = {}  # places in order of discovery
         for pattern in ("\n" + phrase, " " + phrase, max(words, key=len)):
@@ -39,6 +41,8 @@ class Titles:
                 if len(found) == n:
                     break
                 title = self._text[self._starts[place] : self._starts[place + 1]]
+                if hidden is not None and hidden[self._rows[place]]:
+                    continue
                 if place not in found and all(word in title for word in words):
                     found[place] = None
         return [int(self._rows[place]) for place in found]
@@ -54,5 +58,7 @@ class Titles:
 
 def fold(text: str) -> str:
     """Text as it is compared: no case, no accents, single spaces."""
+    if text.isascii():  # most are: ten times as fast
+        return " ".join(text.lower().split())
     apart = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c for c in apart if not unicodedata.combining(c)).split())

@@ -1,0 +1,70 @@
+"""One connection: HTTP/1.1 read by httptools, with bounds on what may come in before a request is understood.
+
+Routes bound bodies; nothing there sees a request whose headers never end, and httptools itself sets no limit.
+"""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from cofactor.serving.problems import Problem
+
+LARGEST_HEAD = 1 << 15  # bytes of the request line and all headers: the longest address the routes take fits twice
+HEAD_WITHIN = 10.0  # seconds from a connection, or the first byte of a further request, to the end of its headers
+REQUEST_WITHIN = 30.0  # seconds from there to the end of its body
+
+HINT = "an HTTP client library writes requests as they are expected"
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's own, which gives up on heads that are too long, and tells which clients are too slow."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.refusal = self.config.app.refusal  # type: ignore[union-attr]  # a Boundary
+        self.head: int | None = 0  # bytes received of a head that is not complete; None: it is
+        self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
+
+    def data_received(self, data: bytes) -> None:
+        if self.since is None:
+            self.since, self.head = self.loop.time(), 0
+        super().data_received(data)
+        if self.head is not None and not self.transport.is_closing():
+            self.head += len(data)
+            if self.head > LARGEST_HEAD:
+                self.refuse(431, f"the headers are larger than {LARGEST_HEAD:,} bytes", "send fewer and shorter ones")
+
+    def on_headers_complete(self) -> None:
+        self.head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.since = None
+        super().on_message_complete()
+
+    def overdue(self, now: float) -> bool:
+        """Whether the client has had its time to say what it wants."""
+        return self.since is not None and now - self.since > (REQUEST_WITHIN if self.head is None else HEAD_WITHIN)
+
+    def hurry(self) -> None:
+        """Ends a connection that is overdue, with an answer where none has begun."""
+        head_awaited = self.head is not None
+        answering = self.cycle is not None and self.cycle.response_started
+        if answering and not (head_awaited and self.cycle.response_complete):
+            self.transport.close()
+        else:
+            self.refuse(408, "the request took too long to arrive", "send it at once")
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered like every error."""
+        self.refuse(400, "this is not a request of HTTP/1.1", HINT)
+
+    def refuse(self, status: int, detail: str, hint: str) -> None:
+        """The last answer of a connection, which never came to a route."""
+        status, headers, body = self.refusal(Problem(status, detail, hint, refused="malformed"))
+        lines = [b"%s: %s\r\n" % one for one in (*headers, (b"connection", b"close"))]
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request for a WebSocket is answered as if it had asked for none: that is not worth a line in the log."""

@@ -1,0 +1,208 @@
+"""The API as an OpenAPI 3.1 document, made from the list of routes and the classes of requests and answers."""
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from cofactor.serving import problems, requests, responses
+from cofactor.serving.boundary import REQUEST_ID
+from cofactor.serving.routes import ROUTES, Route
+from cofactor.serving.settings import Settings
+
+API_VERSION = "2"
+ABOUT = """Recommendations from trained models, that learn from each rating at once.
+
+Every answer names the version of the model that gave it, in `model` and in the header `X-Model-Version`. Everything
+outside 2xx is a problem (RFC 9457) with a `detail` and a `hint`. What is asked under `/models/{name}` is asked of that
+model; without it, of the first. A parameter or a field that is not known is an error, not ignored.
+"""
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "basic": {"type": "http", "scheme": "basic", "description": "any name, with the key as the password"},
+}
+KEYED: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+HERE = [{"url": "/", "description": "the first model, and the service"}]
+TWIN = {
+    "url": "/models/{name}",
+    "description": "the model of that name; /models lists them",
+    "variables": {"name": {"default": "model"}},
+}
+SENT: dict[str, Any] = {  # headers of every answer
+    "X-Model-Version": {"description": "the version of the model that answered", "schema": {"type": "string"}},
+    "X-Request-ID": {
+        "description": "the request's own where it is fit, else a new one; the log has it too",
+        "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern.decode()}$"},
+    },
+}
+RETRY_AFTER = {
+    "description": "in how many seconds to ask again",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
+OWN: dict[int, dict[str, Any]] = {  # headers of some problems
+    401: {"WWW-Authenticate": {"description": "how to say who asks", "schema": {"type": "string"}}},
+    405: {"Allow": {"description": "the methods that are taken", "schema": {"type": "string"}}},
+    429: {"Retry-After": RETRY_AFTER},
+    503: {"Retry-After": RETRY_AFTER},
+}
+WHEN = {
+    400: "The body is not JSON",
+    401: "No key, or one that is not known",
+    403: "The key does not open this, or a page from elsewhere sent it",
+    404: "No such user, item, model or route",
+    405: "The route does not take that method",
+    408: "The body came in too slowly",
+    409: "The model's folder holds nothing that could be served; the old model goes on",
+    413: "The body is too large",
+    415: "The body is not application/json in UTF-8, or compressed",
+    421: "The service does not go by the name in Host",
+    422: "A parameter or a field is out of bounds, unknown, repeated or of the wrong type",
+    429: "More requests than the rate allows, or too many wrong keys",
+    500: "A fault of the service: its log has it",
+    503: "Not ready, too busy, or what is needed is out of reach",
+}
+IDS = {"user": "196", "item": "50"}
+
+
+def openapi(settings: Settings) -> dict[str, Any]:
+    """The document of a service that is run with these settings: keys are asked for where there are any."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        own = {} if route.twin else {"servers": HERE}
+        paths.setdefault(route.path, own)[route.method.lower()] = _operation(route, settings)
+    names = [name for name, _ in settings.models] or ["model"]
+    twin = {**TWIN, "variables": {"name": {"default": names[0], "enum": names}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "cofactor", "version": API_VERSION, "description": ABOUT, "license": {"name": "Apache-2.0"}},
+        "servers": [*HERE, twin],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {f"Problem{status}": _problem(status) for status in WHEN},
+            "headers": SENT,
+            "securitySchemes": SCHEMES,
+        },
+    }
+
+
+def statuses(route: Route) -> list[int]:
+    """Every status of a problem that a route can answer with."""
+    found = {422, 500, *route.problems}
+    if route.path not in ("/live", "/ready"):
+        found |= {401, 421, 429}
+    if not route.errand:
+        found |= {404, 503}
+    if route.ask in ("reload", "metrics"):
+        found |= {404, 503}
+    if route.body is not None:
+        found |= {400, 408, 413, 415}
+    if route.method not in ("GET", "HEAD"):
+        found.add(403)
+    return sorted(found)
+
+
+def _operation(route: Route, settings: Settings) -> dict[str, Any]:
+    guarded = route.path.startswith("/admin/") or (settings.keys and route.path not in ("/live", "/ready"))
+    operation: dict[str, Any] = {
+        "operationId": route.ask if route.body is not requests.ListBody else f"{route.ask}_by_body",
+        "summary": route.summary,
+        "tags": [route.tag],
+        "security": KEYED if guarded else [],
+        "parameters": [*(_id(name) for name in route.ids), *_parameters(route.query)],
+        "responses": {
+            "200": _success(route),
+            **{str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses(route)},
+        },
+    }
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": _shown(route.body)}}
+    return operation
+
+
+def _success(route: Route) -> dict[str, Any]:
+    if route.answer is not None:
+        content = {"application/json": _shown(route.answer)}
+    elif route.ask == "metrics":
+        content = {"text/plain": {"schema": {"type": "string"}}}
+    else:
+        content = {"application/json": {"schema": {"type": "object"}}}
+    return {"description": "The answer", "headers": _headers(200), "content": content}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    example: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": WHEN[status].lower(),
+        "hint": problems.SEE,
+        "model": responses.VERSION,
+    }
+    if status == HTTPStatus.NOT_FOUND:
+        (example,) = _examples(responses.Problem)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {problems.MEDIA_TYPE: {"schema": schema, "examples": {"one": {"value": example}}}}
+    return {"description": WHEN[status], "headers": {**_headers(status), **OWN.get(status, {})}, "content": content}
+
+
+def _headers(status: int) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in SENT}
+
+
+def _shown(of: type[BaseModel]) -> dict[str, Any]:
+    """A class of ours as content, with its own examples."""
+    return {
+        "schema": {"$ref": f"#/components/schemas/{of.__name__}"},
+        "examples": {f"example{number}": {"value": one} for number, one in enumerate(_examples(of), 1)},
+    }
+
+
+def _examples(of: type[BaseModel]) -> list[dict[str, Any]]:
+    examples: list[dict[str, Any]] = of.model_json_schema()["examples"]
+    return examples
+
+
+def _id(name: str) -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "maxLength": requests.LONGEST_ID, "pattern": requests.NO_NUL}
+    description = f"the id of the {name}, percent-encoded, slashes too"
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": IDS[name],
+    }
+
+
+def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = query.model_json_schema()
+    required = schema.get("required", [])
+    return [_parameter(name, dict(one), name in required) for name, one in schema.get("properties", {}).items()]
+
+
+def _parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
+    """A field as a parameter: nothing is said by leaving it out, so none of its kinds is null."""
+    description = schema.pop("description", "")
+    schema.pop("title", None)
+    if "anyOf" in schema:
+        schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
+    if schema.get("default", 0) in ([], ""):
+        del schema["default"]
+    listed = {"style": "form", "explode": True} if schema.get("type") == "array" else {}
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema, **listed}
+
+
+def _schemas() -> dict[str, Any]:
+    answers = {route.answer for route in ROUTES if route.answer} | {responses.Problem}
+    bodies = {route.body for route in ROUTES if route.body}
+    every = [(one, "serialization") for one in answers] + [(one, "validation") for one in bodies]
+    every.sort(key=lambda one: one[0].__name__)
+    _, document = models_json_schema(every, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    schemas: dict[str, Any] = document["$defs"]
+    return schemas

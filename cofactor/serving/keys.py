@@ -1,0 +1,91 @@
+"""Who may ask: API keys, of which only digests are kept."""
+
+import hashlib
+import os
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterable
+from hmac import compare_digest
+from pathlib import Path
+
+from cofactor.errors import CofactorError
+
+SHORTEST = 16  # characters of a key
+OTHERS = 0o077  # bits of a file's mode that let anybody but its owner in
+LINE = re.compile(r"(?:(?P<name>[\w.-]{1,64})\s*:\s*)?(?P<key>[!-9;-~]+)", re.ASCII)  # a key: visible, no colon
+NEW = 'make one: python -c "import secrets; print(secrets.token_urlsafe())"'
+
+Key = tuple[str, bytes]  # its name and its SHA-256
+
+
+def read_keys(source: Path | str) -> tuple[Key, ...]:
+    """The keys of a file, or of a text: one a line, `name: key` or the key alone; # begins a comment.
+
+    Raises CofactorError for a file that others may read, and for a key that is too short or there twice; a message says
+    in which line, and never what stands there.
+    """
+    where, text = ("the text of keys", source) if isinstance(source, str) else (str(source), _read(source))
+    keys: dict[str, bytes] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].strip()
+        if words:
+            name, digest = _key(words, f"{where}, line {number}", f"key-{number}")
+            if name in keys or digest in keys.values():
+                raise CofactorError(f"{where}, line {number}: this name or this key was there before", NEW)
+            keys[name] = digest
+    if not keys:
+        raise CofactorError(f"{where} holds no key", f"write one a line, as name: key; {NEW}")
+    return tuple(keys.items())
+
+
+def digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def whose(key: bytes, keys: Iterable[Key]) -> str:
+    """The name of a key, "" where it is none; takes as long for one that is nearly right as for any other."""
+    asked, found = digest(key), ""
+    for name, known in keys:
+        if compare_digest(asked, known):
+            found = name
+    return found
+
+
+def presented(headers: dict[bytes, bytes]) -> bytes | None:
+    """The key that a request brings: as X-API-Key, as a bearer token, or as the password of HTTP Basic."""
+    if (key := headers.get(b"x-api-key")) is not None:
+        return key.strip()
+    scheme, _, rest = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip()
+    if scheme.lower() == b"basic":
+        try:
+            return b64decode(rest.strip(), validate=True).partition(b":")[2]
+        except NotBase64:
+            return b""
+    return b"" if scheme else None
+
+
+def _key(words: str, where: str, unnamed: str) -> Key:
+    found = LINE.fullmatch(words)
+    if not found:
+        raise CofactorError(f"{where}: not a key", "write name: key, of visible ASCII characters and without spaces")
+    key = found["key"]
+    if len(key) < SHORTEST:
+        raise CofactorError(f"{where}: a key has at least {SHORTEST} characters, this one {len(key)}", NEW)
+    return found["name"] or unnamed, digest(key.encode())
+
+
+def _read(path: Path) -> str:
+    """A file of secrets; opened first and looked at then, so that it cannot be exchanged between."""
+    try:
+        with path.open(encoding="ascii") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name == "posix" and mode & OTHERS:
+                raise CofactorError(f"{path} can be read by others (mode {mode & 0o777:o})", f"chmod 600 {path}")
+            return file.read()
+    except UnicodeDecodeError:
+        raise CofactorError(f"{path} is not ASCII text", "write one key a line") from None
+    except OSError as error:
+        raise CofactorError(f"cannot read {path}: {os.strerror(error.errno or 0).lower()}", "check the name") from error

@@ -1,0 +1,78 @@
+"""What is logged: one JSON object a line on stderr, of requests and of whatever else happens.
+
+A line holds the template of a route and the name of a key: never a path, for there are users' ids in it, and no key.
+"""
+
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from cofactor.serving.boundary import Answered
+
+STDERR = 2
+FAULT = 500  # statuses from here on are ours to explain
+
+log = logging.getLogger("cofactor.serving")
+
+
+def write(event: dict[str, Any]) -> None:
+    """One line, in one call of the system, so that lines of several processes do not run into one another."""
+    os.write(STDERR, orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+class Lines(logging.Handler):
+    """What happens beside requests; on a terminal for a person to read."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message, trouble = record.getMessage(), self._trouble(record)
+        if sys.stderr.isatty():
+            os.write(STDERR, f"{record.levelname.lower()}: {message}\n{trouble}".encode(errors="replace"))
+        else:
+            event = {**_head(record.levelname), "event": message, "process": record.process}
+            write({**event, "trouble": trouble} if trouble else event)
+
+    def _trouble(self, record: logging.LogRecord) -> str:
+        return logging.Formatter().formatException(record.exc_info) + "\n" if record.exc_info else ""
+
+
+class Requests:
+    """A line for each request, or for those that went wrong: faults of ours, and what was turned away."""
+
+    def __init__(self, every: bool) -> None:
+        self._every = every
+
+    def answered(self, one: Answered) -> None:
+        fault = one.status >= FAULT
+        if not (self._every or fault or one.refused):
+            return
+        event = {
+            **_head("ERROR" if fault and not one.refused else "WARNING" if one.refused else "INFO"),
+            "event": "request",
+            "request": one.request_id,
+            "method": one.method,
+            "route": one.route,
+            "status": one.status,
+            "ms": round(1e3 * one.seconds, 3),
+            "key": one.key,
+            "model": one.version,
+        }
+        write({**event, "refused": one.refused} if one.refused else event)
+
+
+def to_stderr() -> None:
+    """Sends what happens to stderr: all of ours, and what the server finds alarming."""
+    handler = Lines()
+    for name, level in (("cofactor", logging.INFO), ("uvicorn", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def _head(level: str) -> dict[str, str]:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"time": now, "level": level.lower()}

@@ -1,0 +1,75 @@
+"""Connections shared out evenly among processes that accept from one socket.
+
+Whoever wakes first would take all that wait: of 16 connections opened at once, one process of two had 16. They stay
+for long (keep-alive), so that the other had nothing to do. One socket for each process (SO_REUSEPORT) tosses a coin for
+each connection, which is fairer, but leaves those at the door of a process that died.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, MutableSequence
+
+HOLD = 0.001  # seconds for another process to take a connection
+HOLD_AT_MOST = 10  # times: then the others are busy, and it is taken here
+OUT_OF_FILES = 1.0  # seconds to wait where the system has no more descriptors or memory for connections
+AWAY = 1 << 30  # connections of a process that is not there: nobody waits for it to take one
+
+
+class Turnstile:
+    """Accepts one connection at a time, and holds back while another process has fewer."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        admit: Callable[[socket.socket], None],
+        open_here: Callable[[], int],
+        counts: MutableSequence[int],
+        place: int,
+    ) -> None:
+        """`counts` is shared memory with the connections of each process; only that at our `place` is written here."""
+        self._listening, self._admit, self._open_here = listening, admit, open_here
+        self._counts, self._place = counts, place
+        self._held = 0
+        self._loop = asyncio.get_running_loop()
+        self._later: asyncio.TimerHandle | None = None
+        self.tell()
+        self._open()
+
+    def tell(self) -> None:
+        """Lets the others know how many connections are open here."""
+        self._counts[self._place] = self._open_here()
+
+    def close(self) -> None:
+        self._counts[self._place] = AWAY
+        self._loop.remove_reader(self._listening)
+        if self._later is not None:
+            self._later.cancel()
+
+    async def wait_closed(self) -> None:
+        """As uvicorn asks of a server; connections are counted elsewhere."""
+
+    def _open(self) -> None:
+        self._loop.add_reader(self._listening, self._next)
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listening)
+        self._later = self._loop.call_later(seconds, self._open)
+
+    def _next(self) -> None:
+        self.tell()
+        least = min(self._counts)
+        if self._counts[self._place] > least + least // 8 and self._held < HOLD_AT_MOST:
+            self._held += 1
+            self._pause(HOLD)
+            return
+        self._held = 0
+        try:
+            accepted, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionError, InterruptedError):  # another was quicker, or the client is gone
+            return
+        except OSError:
+            self._pause(OUT_OF_FILES)
+            return
+        accepted.setblocking(False)
+        self._admit(accepted)
+        self._counts[self._place] += 1

@@ -1,0 +1,134 @@
+"""One of several processes that serve, and the pipe to the one that started it."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, MutableSequence, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import orjson
+
+from cofactor.errors import CofactorError, Unavailable
+from cofactor.serving.settings import Settings
+from cofactor.serving.slots import Slots
+
+FOLLOW_WITHIN = 60  # seconds in which the other workers are to have swapped, too
+
+log = logging.getLogger("cofactor.serving")
+
+Message = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Worker:
+    """What its parent knows of one."""
+
+    place: int
+    process: BaseProcess
+    pipe: Connection
+    since: float  # on the monotonic clock
+    ready: bool = False
+    silent: bool = False  # its end of the pipe is closed
+
+
+def send(pipe: Connection, message: Message) -> None:
+    """Messages are JSON: nothing that comes out of a pipe is run."""
+    pipe.send_bytes(orjson.dumps(message))
+
+
+def receive(pipe: Connection) -> Message:
+    """The next message; raises EOFError where the other end is gone."""
+    message: Message = orjson.loads(pipe.recv_bytes())
+    return message
+
+
+def work(
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    pipe: Connection,
+    place: int,
+    counts: MutableSequence[int],
+    slots: Slots,
+) -> None:
+    """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        from cofactor.serving.process import Process
+
+        process = Process(settings, slots, place)
+        line = Line(pipe, process.service.reload_here)
+        process.service.told = line.tell_others
+        process.serve(listening, line.ready, line.follow, (counts, place))
+    except CofactorError as error:
+        send(pipe, {"failed": error.message, "hint": error.hint})
+    except Exception:
+        log.exception("a worker failed")
+        raise SystemExit(1) from None
+
+
+class Line:
+    """A worker's end of the pipe: reloads when it is told to, tells others, and notices when nobody is there."""
+
+    def __init__(self, pipe: Connection, reload: Callable[[str], Any]) -> None:
+        self._pipe, self._reload = pipe, reload
+        self._asking = threading.Lock()  # one question at a time, so that an answer belongs to it
+        self._sending = threading.Lock()
+        self._answered = threading.Event()
+        self._answer: list[str] = []
+
+    def ready(self, versions: dict[str, str]) -> None:
+        self._send({"ready": versions})
+
+    def follow(self, _: object) -> Callable[[], None]:
+        """Begins to listen; a pipe that ends is a parent that died, and then this process stops in good order."""
+        ours, theirs = socket.socketpair()
+        thread = threading.Thread(target=self._listen, args=(theirs,), name="parent", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            ours.close()
+            thread.join()
+            theirs.close()
+
+        return end
+
+    def tell_others(self, name: str) -> None:
+        """Returns when every other worker has swapped; raises Unavailable where one did not, or not in time."""
+        with self._asking:
+            self._answered.clear()
+            self._send({"tell": name})
+            if not self._answered.wait(FOLLOW_WITHIN):
+                hint = "they follow as soon as they can; the log says when"
+                raise Unavailable(f"not every process has swapped the model {name!r} yet", hint)
+            if self._answer:
+                what = f"{len(self._answer)} other processes serve the model {name!r} as it was: {self._answer[0]}"
+                raise Unavailable(what, "reload again")
+
+    def _listen(self, end: socket.socket) -> None:
+        try:
+            while end not in wait([self._pipe, end]):
+                message = receive(self._pipe)
+                if "told" in message:
+                    self._answer = message["told"]
+                    self._answered.set()
+                else:
+                    self._send({"reloaded": message["reload"], "why": self._reloaded(message["reload"])})
+        except (EOFError, OSError):
+            log.warning("the process that started this worker is gone: it stops as well")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _reloaded(self, name: str) -> str:
+        try:
+            self._reload(name)
+        except CofactorError as error:
+            return error.message
+        return ""
+
+    def _send(self, message: Message) -> None:
+        with self._sending:
+            send(self._pipe, message)

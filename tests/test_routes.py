@@ -1,0 +1,147 @@
+"""Each route asks the right question, of the right model, with what stands in the address and in the body."""
+
+import inspect
+import re
+from urllib.parse import quote
+
+import pytest
+
+from cofactor.serving import requests
+from cofactor.serving.answers import Answers
+from cofactor.serving.app import create_app
+from cofactor.serving.document import statuses
+from cofactor.serving.keys import read_keys
+from cofactor.serving.routes import ROUTES
+from cofactor.serving.settings import Settings
+from tests.asking import Asked, Models
+from tests.serving import ask
+
+KEY = "a-key-of-the-operator"
+QUESTIONS = [
+    ("GET", "/users/40/recommendations?n=3&seen=true", "recommendations", ("40", requests.ListQuery(n=3, seen=True))),
+    (
+        "GET",
+        "/users/a%2Fb/recommendations?genre=Drama&genre=War&why=1&diversity=0.5",
+        "recommendations",
+        ("a/b", requests.ListQuery(genre=["Drama", "War"], why=1, diversity=0.5)),
+    ),
+    ("GET", "/users/40/similar", "similar_users", ("40", requests.SimilarUsersQuery())),
+    ("GET", "/users/40/explanations/50?n=2", "explanation", ("40", "50", requests.ExplanationQuery(n=2))),
+    ("GET", "/users/40/ratings?offset=5", "ratings", ("40", requests.Page(offset=5))),
+    ("DELETE", "/users/40/ratings/x%20y", "take_back", ("40", "x y")),
+    ("GET", "/users", "users", (requests.Page(),)),
+    ("GET", "/items/50", "item", ("50",)),
+    ("GET", "/items/50/similar?year_from=1990", "similar", ("50", requests.SimilarQuery(year_from=1990))),
+    ("GET", "/items?query=star+wars", "items", (requests.ItemsQuery(query="star wars"),)),
+    ("GET", "/search?q=sttar%20wras", "search", (requests.SearchQuery(q="sttar wras"),)),
+    ("GET", "/categs?input_str=Drama&n_recos=2", "categs", (requests.CategsQuery(input_str="Drama", n_recos=2),)),
+    ("GET", "/genres", "genres", ()),
+    ("GET", "/map?n=7", "map", (requests.MapQuery(n=7),)),
+    ("GET", "/popular?cursor=10-x", "popular", (requests.PopularQuery(cursor="10-x"),)),
+    ("GET", "/model", "card", ()),
+    ("GET", "/reco?UsrID=40&n_recos=5", "reco", (requests.RecoQuery(UsrID="40", n_recos=5),)),
+]
+BODIES = [
+    ("/users/40/recommendations", "recommendations", ("40",), requests.ListBody),
+    ("/recommendations", "recommendations_from", (), requests.FoldedBody),
+    ("/batch/recommendations", "batch", (), requests.BatchBody),
+    ("/ratings", "rate", (), requests.RatingsBody),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "question", "asked"), QUESTIONS)
+def test_an_address_is_the_question_it_says(method, path, question, asked):
+    models = Models()
+    answer = ask(create_app(models), path, method)
+    assert answer.status_code == 200, answer.text
+    assert models.answers().asked == [(question, asked)]
+
+
+@pytest.mark.parametrize(("path", "question", "ids", "kind"), BODIES)
+def test_a_body_is_the_question_it_says(path, question, ids, kind):
+    models = Models()
+    (example,) = kind.model_json_schema()["examples"]
+    answer = ask(create_app(models), path, "POST", json=example)
+    assert answer.status_code == 200, answer.text
+    assert models.answers().asked == [(question, (*ids, kind.model_validate(example)))]
+
+
+def test_every_question_of_the_service_is_asked_by_some_route():
+    routed = {route.ask for route in ROUTES if not route.errand}
+    assert {question for _, _, question, _ in QUESTIONS} | {question for _, question, _, _ in BODIES} == routed
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if not one.errand], ids=lambda one: f"{one.method} {one.path}")
+def test_a_question_takes_what_its_route_brings(route):
+    signature = inspect.signature(getattr(Answers, route.ask), eval_str=True)
+    _, *parameters = signature.parameters.values()
+    brought = [str] * len(route.ids)
+    if (kind := route.body or route.query) is not requests.Nothing:
+        brought.append(kind)
+    for parameter, of in zip(parameters, brought, strict=True):
+        taken = parameter.annotation
+        assert of is taken or of in getattr(taken, "__args__", ()), parameter
+
+
+@pytest.mark.parametrize("body", [False, True])
+@pytest.mark.parametrize("brief", [False, True], ids=["in a thread", "in the loop"])
+def test_the_model_that_is_named_answers_and_no_other(brief, body):
+    models = Models(first=Asked("v1", is_brief=brief), second=Asked("v2", is_brief=brief))
+    app = create_app(models)
+    for prefix, version in (("", "v1"), ("/models/first", "v1"), ("/models/second", "v2")):
+        more = {"json": {"n": 2}} if body else {}
+        answer = ask(app, f"{prefix}/users/40/recommendations", "POST" if body else "GET", **more)
+        assert answer.json()["model"] == answer.headers["x-model-version"] == version
+    assert [len(one.asked) for one in models.by_name.values()] == [2, 1]
+
+
+def test_every_route_about_a_model_has_a_twin_and_no_other():
+    app = create_app(Models())
+    for route in ROUTES:
+        path = "/models/first" + re.sub(r"\{\w+\}", "1", route.path)
+        status = ask(app, path, route.method, **({"content": b""} if route.body else {})).status_code
+        assert (status == 404) is not route.twin, path
+        assert status in (200, 404, 415, 422) or (route.path, status) == ("/admin/reload", 403)
+
+
+@pytest.mark.parametrize("name", ["third", "%FF", "a%2Fb", ""])
+def test_a_model_that_is_not_there_is_404_or_422(name):
+    assert ask(create_app(Models()), f"/models/{name}/popular").status_code in (404, 422)
+
+
+def test_reloading_answers_for_the_model_that_is_live_then():
+    models = Models()
+    models.reload = lambda name: (models.by_name.update(first=Asked("new")), Models.reload(models, name))[1]
+    app = create_app(models, Settings(models=(), admin_keys=read_keys(KEY)))
+    answer = ask(app, "/admin/reload", "POST", headers={"x-api-key": KEY})
+    assert answer.json()["model"] == answer.headers["x-model-version"] == "new"
+    models.reload = lambda name: Models.reload(models, name)
+    models.damaged = True
+    refused = ask(app, "/admin/reload", "POST", headers={"x-api-key": KEY})
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:cofactor:problem:bad-artifact"
+    assert refused.json()["model"] == "new"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda one: f"{one.method} {one.path}")
+def test_head_is_get_without_a_body_and_options_says_what_is_taken(route):
+    app = create_app(Models(), Settings(models=(), admin_keys=read_keys(KEY)), metrics=lambda: b"up 1\n")
+    path = re.sub(r"\{\w+\}", "1", route.path) + "?" * bool(required := _required(route)) + required
+    key = {"headers": {"x-api-key": KEY}}
+    options = ask(app, path, "OPTIONS", **key)
+    assert options.status_code == 204
+    assert route.method in options.headers["allow"].split(", ")
+    if route.method == "GET":
+        head, get = ask(app, path, "HEAD"), ask(app, path)
+        assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+        assert head.headers["content-length"] == str(len(get.content))
+        assert head.headers["content-type"] == get.headers["content-type"]
+    refused = ask(app, path, "PATCH", **key)
+    assert refused.status_code == 405
+    assert route.method in refused.headers["allow"].split(", ")
+    assert 422 in statuses(route)
+
+
+def _required(route):
+    fields = route.query.model_fields.values()
+    return "&".join(f"{field.alias or 'q'}={quote('a b')}" for field in fields if field.is_required())
