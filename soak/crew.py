@@ -41,6 +41,7 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
     seconds: float = 0.0
+    figures: dict[str, str] = field(default_factory=dict)  # what else is to be told
 
     @property
     def cases(self) -> int:

@@ -6,6 +6,7 @@ in a file is a tag of ODD; `soak.places` puts it on the disk.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -41,11 +42,11 @@ WHOLES = [0, 1, -1, 2, 19, 20, 21, 30, 31, 250, 1 << 20, (1 << 31) - 1, -(1 << 3
 
 def bytes_of_a_file(files: Files, rng: Rng) -> str:
     """One to eight changes of bytes in one file, anywhere or near its end, where Parquet keeps its footer."""
-    name = _chosen(rng, sorted(files))
+    name = chosen(rng, sorted(files))
     data = files[name]
     done = []
     for _ in range(int(rng.choice([1, 1, 1, 2, 4, 8]))):
-        change = _chosen(rng, CHANGES)
+        change = chosen(rng, CHANGES)
         near_end = name.endswith(".parquet") and rng.random() < 0.7
         at = int(rng.integers(max(0, len(data) - 400) if near_end else 0, len(data) + 1))
         data = change(data, at, rng)
@@ -58,33 +59,33 @@ def header_of_arrays(files: Files, rng: Rng) -> str:
     """A header of arrays that lies about places, shapes, types, names or its own length."""
     length = int.from_bytes(files[ARRAYS][:8], "little")
     header, body = json.loads(files[ARRAYS][8 : 8 + length]), files[ARRAYS][8 + length :]
-    name = _chosen(rng, sorted(header))
-    what = _chosen(rng, ["offsets", "shape", "dtype", "name", "twice", "deep", "claim", "any", "more", "swap"])
+    name = chosen(rng, sorted(header))
+    what = chosen(rng, ["offsets", "shape", "dtype", "name", "twice", "deep", "claim", "any", "more", "swap"])
     entry = header[name]
     if what == "offsets":
-        entry["data_offsets"][int(rng.integers(2))] = _chosen(rng, [*NUMBERS, -8, 4, len(body)])
+        entry["data_offsets"][int(rng.integers(2))] = chosen(rng, [*NUMBERS, -8, 4, len(body)])
     elif what == "shape":
-        entry["shape"] = _chosen(rng, [[], [0], [-1], [1 << 31, 1 << 31], [0, 1 << 59], [1] * 9, entry["shape"][::-1]])
+        entry["shape"] = chosen(rng, [[], [0], [-1], [1 << 31, 1 << 31], [0, 1 << 59], [1] * 9, entry["shape"][::-1]])
     elif what == "dtype":
-        entry["dtype"] = _chosen(rng, ["F32", "F64", "I32", "I64", "F16", "BOOL", "O", "", None, ["F32"], "f32" * 99])
+        entry["dtype"] = chosen(rng, ["F32", "F64", "I32", "I64", "F16", "BOOL", "O", "", None, ["F32"], "f32" * 99])
     elif what == "name":
-        header[_chosen(rng, [*TEXTS, "__metadata__", "history.data", "history.more", "layers.0.bias"])] = header.pop(
+        header[chosen(rng, [*TEXTS, "__metadata__", "history.data", "history.more", "layers.0.bias"])] = header.pop(
             name
         )
     elif what == "any":
-        header = _changed_somewhere(header, rng)
+        header = changed_somewhere(header, rng)
     elif what == "more":
-        header[_chosen(rng, TEXTS)] = {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]}
+        header[chosen(rng, TEXTS)] = {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]}
     elif what == "swap":
-        other = _chosen(rng, sorted(header))
+        other = chosen(rng, sorted(header))
         header[name], header[other] = header[other], header[name]
     text = json.dumps(header)
     if what == "twice":
         text = text[:-1] + f", {json.dumps(name)}: {json.dumps(entry)}}}"
     elif what == "deep":
-        text = _chosen(rng, ["[" * 100_000, '{"a":' * 100_000, f'{{"a": {"[" * 900}{"]" * 900}}}'])
+        text = chosen(rng, ["[" * 100_000, '{"a":' * 100_000, f'{{"a": {"[" * 900}{"]" * 900}}}'])
     raw = text.encode(errors="surrogatepass")
-    claim = int(_chosen(rng, [n for n in SIZES if n < 1 << 64])) if what == "claim" else len(raw)
+    claim = int(chosen(rng, [n for n in SIZES if n < 1 << 64])) if what == "claim" else len(raw)
     files[ARRAYS] = claim.to_bytes(8, "little") + raw + body
     return f"header of arrays: {what}"
 
@@ -93,23 +94,23 @@ def numbers_of_an_array(files: Files, rng: Rng) -> str:
     """Numbers that no training leaves, in an array that is otherwise in order."""
     length = int.from_bytes(files[ARRAYS][:8], "little")
     header = json.loads(files[ARRAYS][8 : 8 + length])
-    name = _chosen(rng, sorted(one for one in header if one != "__metadata__"))
+    name = chosen(rng, sorted(one for one in header if one != "__metadata__"))
     dtype = np.dtype({"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}[header[name]["dtype"]])
     data = bytearray(files[ARRAYS])
     start, stop = (8 + length + one for one in header[name]["data_offsets"])
     array = np.frombuffer(data, dtype, (stop - start) // dtype.itemsize, start)
     if len(array):
-        what = _chosen(rng, ["one", "one", "few", "all", "scaled", "shuffled", "bits"])
+        what = chosen(rng, ["one", "one", "few", "all", "scaled", "shuffled", "bits"])
         known = WHOLES if dtype.kind == "i" else FLOATS
         with np.errstate(all="ignore"):
             if what in ("one", "few"):
-                array[rng.integers(0, len(array), 1 if what == "one" else 5)] = np.array(_chosen(rng, known)).astype(
+                array[rng.integers(0, len(array), 1 if what == "one" else 5)] = np.array(chosen(rng, known)).astype(
                     dtype
                 )
             elif what == "all":
-                array[:] = np.array(_chosen(rng, known)).astype(dtype)
+                array[:] = np.array(chosen(rng, known)).astype(dtype)
             elif what == "scaled":
-                array[:] = (array * np.array(_chosen(rng, [-1, 2, 1e6, 1e15, 1e30, 1e-30]))).astype(dtype)
+                array[:] = (array * np.array(chosen(rng, [-1, 2, 1e6, 1e15, 1e30, 1e-30]))).astype(dtype)
             elif what == "shuffled":
                 rng.shuffle(array)
             else:
@@ -122,29 +123,29 @@ def numbers_of_an_array(files: Files, rng: Rng) -> str:
 def manifest(files: Files, rng: Rng) -> str:
     """A manifest with another value, key, order or depth somewhere."""
     content = json.loads(files[MANIFEST])
-    what = _chosen(rng, ["value"] * 6 + ["twice", "deep", "long", "text"])
+    what = chosen(rng, ["value"] * 6 + ["twice", "deep", "long", "text"])
     if what == "value":
         for _ in range(int(rng.choice([1, 1, 2]))):
-            content = _changed_somewhere(content, rng)
+            content = changed_somewhere(content, rng)
     files[MANIFEST] = json.dumps(content).encode(errors="surrogatepass")
     if what == "twice":
-        key = _chosen(rng, sorted(content)) if isinstance(content, dict) else "kind"
-        files[MANIFEST] = files[MANIFEST].replace(b"{", f'{{"{key}": {json.dumps(_chosen(rng, TEXTS))}, '.encode(), 1)
+        key = chosen(rng, sorted(content)) if isinstance(content, dict) else "kind"
+        files[MANIFEST] = files[MANIFEST].replace(b"{", f'{{"{key}": {json.dumps(chosen(rng, TEXTS))}, '.encode(), 1)
     elif what == "deep":
-        times = int(_chosen(rng, [100, 1025, 100_000, 1_000_000]))
+        times = int(chosen(rng, [100, 1025, 100_000, 1_000_000]))
         files[MANIFEST] = files[MANIFEST].replace(
             b'"notes": {', b'"notes": {"a":' + b"[" * times + b"]" * times + b",", 1
         )
     elif what == "long":
-        files[MANIFEST] += b" " * int(_chosen(rng, [1, 4 << 20, 20 << 20]))
+        files[MANIFEST] += b" " * int(chosen(rng, [1, 4 << 20, 20 << 20]))
     elif what == "text":
-        files[MANIFEST] = _chosen(rng, [b"", b"null", b"[]", b"\xef\xbb\xbf" + files[MANIFEST], b"[" * 4_000_000])
+        files[MANIFEST] = chosen(rng, [b"", b"null", b"[]", b"\xef\xbb\xbf" + files[MANIFEST], b"[" * 4_000_000])
     return f"manifest: {what}"
 
 
 def table(files: Files, rng: Rng, bombs: Mapping[str, bytes] = NO_BOMBS) -> str:
     """Another table in the place of one of ids or of features: other types, rows, texts, sizes."""
-    name = _chosen(rng, [one for one in sorted(files) if one.endswith(".parquet")])
+    name = chosen(rng, [one for one in sorted(files) if one.endswith(".parquet")])
     what, files[name] = odd_table(rng, bombs)
     return f"{name}: {what}"
 
@@ -152,20 +153,20 @@ def table(files: Files, rng: Rng, bombs: Mapping[str, bytes] = NO_BOMBS) -> str:
 def kind_of_file(files: Files, rng: Rng) -> str:
     """Something that is not a plain file in the place of one, or a file too many."""
     if rng.random() < 0.2:
-        name = _chosen(
+        name = chosen(
             rng, ["model.pkl", ".hidden", "x" * 255, "ä", "new\nline", "features.parquet", "manifest.json.part"]
         )
-        files[name] = _chosen(rng, [b"", b"cos\nsystem\n(S'true'\ntR.", *ODD[1:7]])
+        files[name] = chosen(rng, [b"", b"cos\nsystem\n(S'true'\ntR.", *ODD[1:7]])
         return f"{name!r} beside the model"
-    name, tag = _chosen(rng, sorted(files)), _chosen(rng, ODD)
+    name, tag = chosen(rng, sorted(files)), chosen(rng, ODD)
     files[name] = tag
     return f"{name} is {tag}"
 
 
 def mixed(files: Files, rng: Rng) -> str:
     """Two damages, one after the other."""
-    first = _chosen(rng, [numbers_of_an_array, manifest, table])(files, rng)
-    return f"{first}; {_chosen(rng, [numbers_of_an_array, table, bytes_of_a_file])(files, rng)}"
+    first = chosen(rng, [numbers_of_an_array, manifest, table])(files, rng)
+    return f"{first}; {chosen(rng, [numbers_of_an_array, table, bytes_of_a_file])(files, rng)}"
 
 
 DAMAGES: list[tuple[Damage, float]] = [  # and how often, of 1
@@ -194,7 +195,7 @@ def _flip(data: bytes, at: int, rng: Rng) -> bytes:
 
 
 def _overwrite(data: bytes, at: int, rng: Rng) -> bytes:
-    mark = _chosen(rng, MARKS)
+    mark = chosen(rng, MARKS)
     return data[:at] + mark + data[at + len(mark) :]
 
 
@@ -228,25 +229,25 @@ CHANGES = [_flip, _flip, _any_byte, _any_byte, _overwrite, _insert, _cut_out, _t
 # Trees of JSON -------------------------------------------------------------------------------------------------------
 
 
-def _changed_somewhere(tree: Any, rng: Rng) -> Any:
+def changed_somewhere(tree: Any, rng: Rng) -> Any:
     """The tree with one node replaced, removed, renamed, doubled or nudged."""
     holders = [(holder, key) for holder, key in _places(tree)]
     if not holders:
-        return _chosen(rng, VALUES)
-    holder, key = _chosen(rng, holders)
-    what = _chosen(rng, ["value", "value", "value", "nudge", "remove", "rename", "borrow"])
+        return deepcopy(chosen(rng, VALUES))
+    holder, key = chosen(rng, holders)
+    what = chosen(rng, ["value", "value", "value", "nudge", "remove", "rename", "borrow"])
     old = holder[key]
     if what == "nudge" and isinstance(old, int | float):
-        holder[key] = _chosen(rng, [old + 1, old - 1, -old, old * 2, float(old), str(old), [old]])
+        holder[key] = chosen(rng, [old + 1, old - 1, -old, old * 2, float(old), str(old), [old]])
     elif what == "remove":
         del holder[key]
     elif what == "rename" and isinstance(holder, dict):
-        holder[_chosen(rng, TEXTS)] = holder.pop(key)
+        holder[chosen(rng, TEXTS)] = holder.pop(key)
     elif what == "borrow":
-        other, at = _chosen(rng, holders)
+        other, at = chosen(rng, holders)
         holder[key] = json.loads(json.dumps(other.get(at) if isinstance(other, dict) else other[at]))
     else:
-        holder[key] = _chosen(rng, VALUES)
+        holder[key] = deepcopy(chosen(rng, VALUES))  # which may be changed in its turn
     return tree
 
 
@@ -257,5 +258,5 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(tree[key])
 
 
-def _chosen(rng: Rng, among: Any) -> Any:
+def chosen(rng: Rng, among: Any) -> Any:
     return among[int(rng.integers(len(among)))]

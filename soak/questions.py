@@ -7,9 +7,15 @@ import numpy as np
 import orjson
 from scipy.sparse import csr_array
 
+from cofactor.errors import UnknownId
 from cofactor.models.base import Model, Recommendation
+from cofactor.serving import requests
+from cofactor.serving.answers import Answers
 from cofactor.serving.bundle import Bundle
-from cofactor.serving.responses import Card
+from cofactor.serving.routes import ROUTES
+from cofactor.serving.warming import warm
+
+SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
 
 
 class Wrong(Exception):
@@ -33,8 +39,37 @@ def ask_everything(bundle: Bundle) -> None:
     for chosen in (items[:1], items[-4:]):
         _check(model, model.recommend_from(dict.fromkeys(chosen, middle), 5, why=1), 5)
     _ask_rows(model, rng)
-    bundle.titles.search("a", 3)
-    Card(model=bundle.version, name="", takes_ratings=False, curve=[], **orjson.loads(orjson.dumps(bundle.card)))
+    _ask_the_service(bundle, _some(users, model.catalog.user_counts)[:2], items[:1], middle)
+
+
+def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating: float) -> None:
+    """Every question about a model, its answer as JSON in its documented shape: a number that JSON has none for is
+    null there, which no shape allows where a number is due."""
+    answers = warm(Answers(bundle))
+    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in items], n=3, why=1)
+    asked: list[tuple[str, tuple[Any, ...]]] = [
+        ("recommendations_from", (folded,)),
+        ("popular", (requests.PopularQuery(),)),
+        ("items", (requests.ItemsQuery(query="a"),)),
+        ("search", (requests.SearchQuery(q="film"),)),
+        ("categs", (requests.CategsQuery(input_str="a"),)),
+        ("genres", ()),
+        ("map", (requests.MapQuery(n=5),)),
+        ("users", (requests.Page(),)),
+        ("card", ()),
+    ]
+    for user in users:
+        listed = requests.ListQuery(n=4, why=1, stranger="popular", diversity=0.5)
+        asked += [("recommendations", (user, listed)), ("ratings", (user, requests.Page()))]
+        asked += [("explanation", (user, item, requests.ExplanationQuery())) for item in items]
+    for item in items:
+        asked += [("similar", (item, requests.SimilarQuery())), ("item", (item,))]
+    for question, arguments in asked:
+        try:
+            answer = getattr(answers, question)(*arguments)
+        except UnknownId:  # a user without a rating has nothing that explains
+            continue
+        SHAPES[question].model_validate_json(orjson.dumps(answer))
 
 
 def _ask_rows(model: Model, rng: np.random.Generator) -> None:
