@@ -23,18 +23,24 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self.refusal = self.config.app.refusal  # type: ignore[union-attr]  # a Boundary
         self.head: int | None = 0  # bytes received of a head that is not complete; None: it is
+        self.coming = 0  # the same with what is being read
+        self.too_long = False
         self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
 
     def data_received(self, data: bytes) -> None:
         if self.since is None:
             self.since, self.head = self.loop.time(), 0
+        self.coming = (self.head or 0) + len(data)
         super().data_received(data)
         if self.head is not None and not self.transport.is_closing():
-            self.head += len(data)
+            self.head = self.coming
             if self.head > LARGEST_HEAD:
-                self.refuse(431, f"the headers are larger than {LARGEST_HEAD:,} bytes", "send fewer and shorter ones")
+                self._refuse_head()
 
     def on_headers_complete(self) -> None:
+        if self.coming > LARGEST_HEAD and self._length() > LARGEST_HEAD:  # in one piece, with what follows it
+            self.too_long = True
+            raise ValueError("too long")  # the parser stops, and `send_400_response` is called
         self.head = None
         super().on_headers_complete()
 
@@ -57,7 +63,10 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered like every error."""
-        self.refuse(400, "this is not a request of HTTP/1.1", HINT)
+        if self.too_long:
+            self._refuse_head()
+        else:
+            self.refuse(400, "this is not a request of HTTP/1.1", HINT)
 
     def refuse(self, status: int, detail: str, hint: str) -> None:
         """The last answer of a connection, which never came to a route."""
@@ -65,6 +74,13 @@ class Connection(HttpToolsProtocol):
         lines = [b"%s: %s\r\n" % one for one in (*headers, (b"connection", b"close"))]
         self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
         self.transport.close()
+
+    def _refuse_head(self) -> None:
+        self.refuse(431, f"the headers are larger than {LARGEST_HEAD:,} bytes", "send fewer and shorter ones")
+
+    def _length(self) -> int:
+        """Bytes of a complete head, but for a few of punctuation."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _unsupported_upgrade_warning(self) -> None:
         """A request for a WebSocket is answered as if it had asked for none: that is not worth a line in the log."""

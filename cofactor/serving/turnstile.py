@@ -1,4 +1,4 @@
-"""Connections shared out evenly among processes that accept from one socket.
+"""Where connections are accepted: shared out evenly among processes, and none is left at the door at the end.
 
 Whoever wakes first would take all that wait: of 16 connections opened at once, one process of two had 16. They stay
 for long (keep-alive), so that the other had nothing to do. One socket for each process (SO_REUSEPORT) tosses a coin for
@@ -40,13 +40,19 @@ class Turnstile:
         self._counts[self._place] = self._open_here()
 
     def close(self) -> None:
+        """Takes in who waits and closes the door; who comes later is refused, or finds another process' door open.
+
+        Connections that wait when the last process closes its socket are reset by the system, requests and all.
+        """
+        if self._listening.fileno() < 0:
+            return
         self._counts[self._place] = AWAY
         self._loop.remove_reader(self._listening)
         if self._later is not None:
             self._later.cancel()
-
-    async def wait_closed(self) -> None:
-        """As uvicorn asks of a server; connections are counted elsewhere."""
+        while self._accept():
+            pass
+        self._listening.close()
 
     def _open(self) -> None:
         self._loop.add_reader(self._listening, self._next)
@@ -63,13 +69,17 @@ class Turnstile:
             self._pause(HOLD)
             return
         self._held = 0
+        if self._accept():
+            self._counts[self._place] += 1
+
+    def _accept(self) -> bool:
         try:
             accepted, _ = self._listening.accept()
         except (BlockingIOError, ConnectionError, InterruptedError):  # another was quicker, or the client is gone
-            return
+            return False
         except OSError:
             self._pause(OUT_OF_FILES)
-            return
+            return False
         accepted.setblocking(False)
         self._admit(accepted)
-        self._counts[self._place] += 1
+        return True
