@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
+from cofactor.data.read import read
 from cofactor.errors import BadData, UnknownId
 from cofactor.serving import requests, responses
 from cofactor.serving.answers import Answers, Terms
@@ -245,6 +246,19 @@ def test_models_without_vectors_serve_every_question(trainer):
     answers.rate(requests.RatingsBody(ratings=[{"user": "new", "item": "z", "rating": 4.0}]))
     assert set(ids(answers.recommendations("new", ListQuery(why=1)))) == {"x", "y"}
     assert [one["user"] for one in answers.similar_users("new", SimilarUsersQuery())["similar"]] == ["c"]
+
+
+def test_lists_of_real_users_are_those_of_the_model_and_of_plain_sorting(real_data):
+    of_model = factors(read(real_data / "ml-100k"), rank=8, sweeps=1)
+    answers, catalog = Answers(bundle(of_model)), of_model.catalog
+    for row, user in enumerate(catalog.users.ids):
+        listed = answers.recommendations(user, ListQuery(n=20))["recommendations"]
+        direct = of_model.recommend(user, 20)
+        assert [(one["item"], one["score"]) for one in listed] == [(one.item, one.score) for one in direct]
+        scores = of_model.scores(np.array([row], dtype=np.int32))[0]
+        scores[catalog.rated(row)[0]] = -np.inf
+        scores[catalog.item_counts == 0] = -np.inf
+        assert [one["item"] for one in listed] == catalog.items.ids[np.argsort(-scores, kind="stable")[:20]].tolist()
 
 
 # Other questions -----------------------------------------------------------------------------------------------------

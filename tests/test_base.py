@@ -15,7 +15,7 @@ from cofactor.models import base
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
-from cofactor.models.ranking import NEVER, highest
+from cofactor.models.ranking import NEVER, highest, highest_of_one
 from tests.toys import factors, noise
 
 
@@ -43,6 +43,15 @@ def test_highest_is_exact_and_breaks_ties_by_column(scores, n):
         assert columns[row].tolist() == expected + [-1] * (n - len(expected))
         assert best[row, : len(expected)].tolist() == scores[row, expected].tolist()
         assert (best[row, len(expected) :] == NEVER).all()
+
+
+@given(arrays(np.float32, st.integers(0, 12), elements=few_scores | st.just(np.nan)), st.integers(0, 14))
+def test_the_highest_of_one_are_a_row_of_the_highest_of_many(scores, n):
+    columns, best = highest(scores[None], n)
+    found, values = highest_of_one(scores.copy(), n)
+    assert found.dtype == np.int32
+    assert found.tolist() == columns[0][columns[0] >= 0].tolist()
+    assert values.tolist() == best[0][columns[0] >= 0].tolist()
 
 
 def test_highest_never_lists_nan():

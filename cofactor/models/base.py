@@ -155,7 +155,10 @@ class Model(ABC):
 
     def clip(self, scores: Floats) -> Floats:
         """Scores held within the scale, where there is one."""
-        return scores if self.scale is None else np.clip(scores, *self.scale)
+        if self.scale is None:
+            return scores
+        lowest, highest = self.scale
+        return np.minimum(np.maximum(scores, lowest), highest)  # of a few scores np.clip takes three times as long
 
     @property
     def rankable(self) -> Mask:
@@ -324,7 +327,9 @@ def _check(cls: type[Model], expected: Mapping[str, tuple[int | str, ...]], arra
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
         if name not in expected:
-            raise BadArtifact(f"a {cls.kind} model has no array called {name!r}", "the folder holds something else")
+            raise BadArtifact(
+                f"a {cls.kind} model has no array called {name[:60]!r}", "the folder holds something else"
+            )
         wanted = tuple(
             sizes.setdefault(n, have) if isinstance(n, str) else n
             for n, have in zip(expected[name], array.shape, strict=False)

@@ -40,7 +40,7 @@ class VectorModel(Model):
         """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories."""
 
     def scores(self, users: Rows) -> Floats:
-        return self._scores(self.user_bias[users], self.user_vectors[users])
+        return self._scores(self.user_bias.take(users), self.user_vectors.take(users, axis=0))
 
     def scores_from(self, histories: csr_array) -> Floats:
         return self._scores(*self.fold_in(histories))

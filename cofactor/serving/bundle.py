@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cofactor.arrays import Floats, Rows
-from cofactor.artifact import load, load_manifest
+from cofactor.artifact import load_with_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.serving.items import ItemTable
@@ -44,21 +44,13 @@ class Bundle:
         for _ in range(ATTEMPTS):
             before = stamp(path)
             try:
-                return cls._read(path)
-            except (BadArtifact, OSError) as error:
+                return cls(*load_with_manifest(path))
+            except BadArtifact as error:
                 failed = error
             time.sleep(PAUSE)
             if before is not None and stamp(path) == before:
                 break
         raise failed
-
-    @classmethod
-    def _read(cls, path: Path | str) -> "Bundle":
-        before = load_manifest(path)
-        model = load(path)
-        if load_manifest(path) != before:
-            raise BadArtifact(f"{path} was replaced while it was read", "open it again")
-        return cls(model, before)
 
     @cached_property
     def version(self) -> str:

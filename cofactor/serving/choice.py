@@ -53,9 +53,9 @@ class Shelf:
 
         Candidates are listed though nobody rated them. Raises BadData for a genre or a candidate that is unknown.
         """
-        candidates = choice.candidates if isinstance(choice, LongLists) else []
-        if not candidates and not _filters(choice):
+        if not filters(choice):
             return self.hidden
+        candidates = choice.candidates if isinstance(choice, LongLists) else []
         chosen = self._among(candidates) if candidates else ~self.hidden
         if choice.genre:
             chosen &= self._of_any(choice.genre)
@@ -107,9 +107,11 @@ def known_item(ids: Vocabulary, item: str) -> int:
     return ids.row(item)
 
 
-def _filters(choice: Choice) -> bool:
+def filters(choice: Choice) -> bool:
+    """Whether a request leaves anything out."""
     return bool(
-        choice.genre
+        (isinstance(choice, LongLists) and choice.candidates)
+        or choice.genre
         or choice.without_genre
         or choice.allow
         or choice.deny

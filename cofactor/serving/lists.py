@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.arrays import Floats, Mask, Rows
 from cofactor.models.base import Model, Reason
 from cofactor.models.ranking import highest_of_one
-from cofactor.serving.choice import Shelf
+from cofactor.serving.choice import Shelf, filters
 from cofactor.serving.diversity import POOL, diverse
 from cofactor.serving.history import History
 from cofactor.serving.items import ItemTable
@@ -128,5 +128,7 @@ def _candidates(asked: Choice) -> list[str]:
 
 def _decides(asked: Choice) -> tuple[object, ...]:
     """What of a choice decides a list, whatever the order it is written in."""
+    if not filters(asked):
+        return ()
     named = asked.genre, asked.without_genre, asked.allow, asked.deny, _candidates(asked)
     return (*(tuple(sorted(set(one))) if one else () for one in named), asked.year_from, asked.year_to)

@@ -12,13 +12,12 @@ from cofactor.serving.words import Words
 
 MOST_WORDS = 12  # of a query; what comes behind says hardly more
 EXACT, BEGINNING, NEAR, NEARER_BY = 1.0, 0.8, 0.7, 0.3  # how well a word fits; for each further typing error
-GENRE = 0.5  # times as well, where it is the genre that fits
-WHOLE = 0.5  # for a title without further words
+ABOUT = 0.5  # times as well, where it is a genre or the year that fits
+WHOLE = 0.5  # for a title that has no other words
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
 ARTICLES = frozenset({"a", "an", "the"})
 APOSTROPHES = str.maketrans("", "", "'’ʼ`")
 WORD = re.compile(r"\w+")
-YEAR = re.compile(r"\d{4}")
 
 
 def words_of(text: str) -> list[str]:
@@ -40,10 +39,12 @@ class Search:
 
     def __init__(self, table: ItemTable) -> None:
         split = [words_of(title) for title in table.titles]
+        years = ["" if year is None else str(year) for year in table.years]
+        named = [words[:-1] if words[-1:] == [year] else words for words, year in zip(split, years, strict=True)]
+        about = [words_of(" ".join([*names, year])) for names, year in zip(table.genres, years, strict=True)]
         self._table = table
-        self._titles = Words(split)
-        self._genres = Words([words_of(" ".join(names)) for names in table.genres])
-        self._lengths = np.array([_length(words) for words in split], dtype=np.int32)
+        self._titles, self._about = Words(named), Words(about)
+        self._lengths = np.array([max(1, _length(words)) for words in named], dtype=np.int32)
         self._places = np.empty(len(split), dtype=np.int32)  # in order of popularity
         self._places[table.by_popularity] = np.arange(len(split), dtype=np.int32)
 
@@ -81,7 +82,7 @@ class Search:
         """Words that are nowhere, nor near any, but are two known ones without a space: "spiderman", "starwars"."""
         parted: list[str] = []
         for word in words:
-            if not any(index.is_beginning(word) or index.near(word) for index in (self._titles, self._genres)):
+            if not any(index.is_beginning(word) or index.near(word) for index in (self._titles, self._about)):
                 cuts = [(word[:at], word[at:]) for at in range(1, len(word))]
                 both = [pair for pair in cuts if all(one in self._titles for one in pair)]
                 if both:
@@ -96,20 +97,20 @@ class Search:
             return Reading(word, exact)
         near = sorted(
             (-fits, -index.count(known), known, index, fits)
-            for index, times in ((self._titles, 1.0), (self._genres, GENRE))
+            for index, times in ((self._titles, 1.0), (self._about, ABOUT))
             for known, errors in index.near(word)
             for fits in [times * (NEAR - NEARER_BY * (errors - 1))]
         )
         fit = np.zeros_like(exact)
         for *_, known, index, fits in reversed(near):  # the best last, which stays
             fit[index.rows(known)] = fits
-        known_word = word in self._titles or word in self._genres
+        known_word = word in self._titles or word in self._about
         return Reading(word, np.maximum(fit, exact), () if known_word else tuple(one[2] for one in near))
 
     def _exactly(self, word: str) -> Floats:
         """(n_items,) how well a word fits, taken for spelt right."""
         fit = np.zeros(len(self._lengths), dtype=np.float32)
-        for index, times in ((self._genres, GENRE), (self._titles, 1.0)):
+        for index, times in ((self._about, ABOUT), (self._titles, 1.0)):
             beginning = index.rows_beginning(word)
             fit[beginning] = np.maximum(fit[beginning], BEGINNING * times)
             fit[index.rows(word)] = EXACT * times
@@ -122,8 +123,8 @@ class Search:
         for one in readings:
             total += one.fit
             many += one.fit > 0
-            if one.word not in ARTICLES and not YEAR.fullmatch(one.word):
-                said += one.fit > GENRE * EXACT
+            if one.word not in ARTICLES:
+                said += one.fit == EXACT
         if hidden is not None:
             many[hidden] = 0
         most = int(many.max(initial=0))
@@ -151,7 +152,5 @@ def _likeliest(reading: Reading) -> str:
 
 
 def _length(words: list[str]) -> int:
-    """How many words a query must have to be the whole title: without articles, and the year at the end."""
-    if len(words) > 1 and YEAR.fullmatch(words[-1]):
-        words = words[:-1]
-    return max(1, len([one for one in words if one not in ARTICLES]))
+    """How many words a query must have to be the whole title: all but the articles."""
+    return len(set(words) - ARTICLES)

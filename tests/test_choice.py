@@ -1,0 +1,126 @@
+"""Which items may be listed: each filter beside a plain loop, and lists as long as if only those items existed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadData
+from cofactor.serving.answers import Answers, Terms
+from cofactor.serving.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from tests.serving import bundle
+from tests.toys import factors
+
+GENRES = ["Action|Sci-Fi", "Comedy", "comedy|Drama", "Drama", "", None]
+N_ITEMS = 24
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Items 0 … 23 from the years 1990 … 2001 and some without; item 23 was rated by nobody."""
+    rng = np.random.default_rng(0)
+    which = rng.random((12, N_ITEMS - 1)) < 0.3
+    which[0] = True
+    user, item = np.nonzero(which)
+    rated = Ratings(
+        Vocabulary(np.array([f"u{row}" for row in range(12)], dtype=object), "user"),
+        Vocabulary(np.array([f"i{row:02}" for row in range(N_ITEMS)], dtype=object), "item"),
+        user,
+        item,
+        rng.integers(1, 6, len(user)),
+        titles=np.array(
+            [f"Film {row}" + (f" ({1990 + row // 2})" if row % 3 else "") for row in range(N_ITEMS)], dtype=object
+        ),
+        genres=np.array([GENRES[row % len(GENRES)] for row in range(N_ITEMS)], dtype=object),
+    )
+    return Answers(bundle(factors(rated)))
+
+
+def ids(answer, of="recommendations"):
+    return [one["item"] for one in answer[of]]
+
+
+def everything(answers, user="u3"):
+    return answers.recommendations(user, ListQuery(n=100))["recommendations"]
+
+
+some_ids = st.lists(st.sampled_from([f"i{row:02}" for row in range(N_ITEMS)] + ["unheard of"]), max_size=8)
+some_genres = st.lists(st.sampled_from(["action", "SCI-FI", "Comedy", "drama"]), max_size=2)
+some_year = st.none() | st.integers(1989, 2003)
+
+
+def passes(line, asked):
+    """Whether a line of a list fits, as the words of the API say."""
+    genres = {one.casefold() for one in line["genres"]}
+    return (
+        (not asked["genre"] or bool(genres & {one.casefold() for one in asked["genre"]}))
+        and not genres & {one.casefold() for one in asked["without_genre"]}
+        and (asked["year_from"] is None or (line["year"] or 0) >= asked["year_from"])
+        and (asked["year_to"] is None or (line["year"] or 9999) <= asked["year_to"])
+        and (not asked["allow"] or line["item"] in asked["allow"])
+        and line["item"] not in asked["deny"]
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {
+            "genre": some_genres,
+            "without_genre": some_genres,
+            "year_from": some_year,
+            "year_to": some_year,
+            "allow": some_ids,
+            "deny": some_ids,
+        }
+    ),
+    st.integers(1, 12),
+)
+def test_a_filtered_list_is_the_long_list_without_what_does_not_fit(answers, asked, n):
+    fitting = [one for one in everything(answers) if passes(one, asked)]
+    for listed in (
+        answers.recommendations("u3", ListQuery(n=n, **asked)),
+        answers.recommendations("u3", ListBody(n=n, **asked)),
+    ):
+        assert listed["recommendations"] == fitting[:n]
+        assert (listed["next"] is None) == (len(fitting) <= n)
+    most_rated = answers.popular(PopularQuery(n=100))["items"]
+    assert answers.popular(PopularQuery(n=n, **asked))["items"] == [one for one in most_rated if passes(one, asked)][:n]
+
+
+def test_an_unknown_genre_comes_with_near_ones(answers):
+    with pytest.raises(BadData, match="unknown genre 'Comdey'") as caught:
+        answers.recommendations("u3", ListQuery(genre=["Comdey"]))
+    assert caught.value.hint == "did you mean Comedy?"
+    with pytest.raises(BadData, match="unknown genre '西部'") as caught:
+        answers.recommendations("u3", ListQuery(without_genre=["西部"]))
+    assert caught.value.hint.startswith("there are Action")
+
+
+def test_candidates_are_ranked_rated_before_or_not(answers):
+    model = answers.bundle.model
+    row = model.catalog.users.row("u3")
+    seen = [str(model.catalog.items.ids[one]) for one in model.catalog.rated(row)[0]]
+    candidates = sorted({*seen[:3], "i23", "i00", "i05"}, reverse=True)
+    listed = answers.recommendations("u3", ListBody(n=100, candidates=candidates))
+    scores = model.scores(np.array([row], dtype=np.int32))[0]
+    assert ids(listed) == sorted(candidates, key=lambda one: (-scores[int(one[1:])], one))
+    for one in listed["recommendations"]:
+        assert one["score"] == pytest.approx(float(np.clip(scores[int(one["item"][1:])], 1, 5)))
+    assert listed["next"] is None
+    fewer = answers.recommendations("u3", ListBody(n=100, candidates=candidates, deny=["i05"], year_to=1990))
+    assert set(ids(fewer)) == {one["item"] for one in listed["recommendations"] if (one["year"] or 9999) <= 1990}
+    folded = FoldedBody(ratings=[Rated(item="i00", rating=5.0)], candidates=["i00", "i23"])
+    assert set(ids(answers.recommendations_from(folded))) == {"i00", "i23"}
+
+
+def test_a_candidate_must_be_known(answers):
+    with pytest.raises(BadData, match="unknown item 'i99'"):
+        answers.recommendations("u3", ListBody(candidates=["i01", "i99"]))
+
+
+def test_the_operator_has_the_last_word_on_candidates(answers):
+    strict = Answers(answers.bundle, terms=Terms(allow=frozenset({"i01", "i02"}), deny=frozenset({"i02"})))
+    assert ids(strict.recommendations("u3", ListBody(candidates=["i01", "i02", "i04"]))) == ["i01"]
