@@ -105,7 +105,7 @@ def _picture(told: Mapping[str, tuple[str, list[tuple[int, float]]]], metric: st
         f'<text x="{LEFT - 6}" y="{y(v) + 3.5:.1f}" text-anchor="end">{v:.{max(2, -floor(log10(step)))}f}</text>'
         for v in (k * step for k in range(first, last + 1))
     )
-    apart = max(1, round(_step(x1 - x0)))
+    apart = max(1, round(_step((x1 - x0) or 1)))
     epochs = [x0, *(e for e in range(apart, x1, apart) if e > x0 + apart / 3 and e < x1 - apart / 3), x1]
     feet = "".join(f'<text x="{x(v):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{v}</text>' for v in epochs)
     drawn = "".join(

@@ -11,12 +11,12 @@ from string import Template
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cofactor.errors import UnknownId
 from cofactor.serving.answers import Answers
 from cofactor.serving.rendered_card import card
-from cofactor.serving.requests import LONGEST_ID, ListQuery, Page, Year
+from cofactor.serving.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
 
 COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest
 KNOWN = 20  # of a user's ratings at first
@@ -30,24 +30,27 @@ PAGE = Template((files("cofactor.serving") / "page" / "index.html").read_text(en
 Optional = BeforeValidator(lambda value: value or None)  # a form sends "" for a field left empty
 
 
-class PageQuery(ListQuery):
+class PageQuery(BaseModel):
     """What the address of the page may say: whose list, and which titles. Anything else in it is passed over."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     model: Annotated[str, Field(max_length=LONGEST_ID)] = ""
     user: Annotated[str, Field(max_length=LONGEST_ID)] = ""
+    genre: Annotated[list[Genre], Field(max_length=MOST_NAMED_IN_ADDRESS)] = []
     year_from: Annotated[Year | None, Optional] = None
     year_to: Annotated[Year | None, Optional] = None
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    seen: bool = False
 
 
 def render(answers: Answers, asked: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """The page for a user, by default the first the model knows; with links to the other models that are served."""
     people = [one["user"] for one in answers.users(Page(n=SUGGESTED))["users"]]
     user = asked.user or (people[0] if people else YOU + "1")
-    shown = _list(answers, user, asked)
+    genres = [one["genre"] for one in answers.genres()["genres"]]
+    shown = _list(answers, user, asked, genres)
     known = _known(answers, user)
     described = answers.card()
-    genres = [one["genre"] for one in answers.genres()["genres"]]
     colours = {genre: place for place, genre in enumerate(genres[:COLOURED])}
     rated = described["predicts_ratings"] and shown["source"] != "popular"
     whose = "you" if user.startswith(YOU) else "they"
@@ -86,8 +89,10 @@ def _below(model: str) -> str:
     return f"models/{quote(model, safe='')}/" if model else ""
 
 
-def _list(answers: Answers, user: str, asked: PageQuery) -> dict[str, Any]:
-    return answers.recommendations(user, asked.model_copy(update={"stranger": "popular", "why": REASONS}))
+def _list(answers: Answers, user: str, asked: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
+    chosen = asked.model_dump(exclude={"model", "user", "genre"})
+    known = [genre for genre in asked.genre if genre in genres]
+    return answers.recommendations(user, ListQuery(**chosen, genre=known, stranger="popular", why=REASONS))
 
 
 def _known(answers: Answers, user: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ export function followAlike(choose) {
     const list = at("alike-users");
     list.replaceChildren(make("li", { className: "soft" }, "…"));
     try {
+      if (me.unheard) throw new Error("Nothing is known of this one yet.");
       const { similar } = await ask(`users/${encodeURIComponent(me.user)}/similar?n=8`);
       list.replaceChildren(...similar.map((one) => person(one, choose)));
       if (!similar.length) list.append(make("li", { className: "soft" }, "Nobody."));

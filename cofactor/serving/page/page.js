@@ -6,7 +6,7 @@ import { at, undo } from "./dom.js";
 import { useGenres } from "./film.js";
 import "./find.js";
 import { drawKnown, followAlike } from "./known.js";
-import { drawList } from "./list.js";
+import { drawList, filters } from "./list.js";
 import { drawMap, markMap } from "./map.js";
 import { invented, me, useCard, watch } from "./person.js";
 import { useScale } from "./stars.js";
@@ -35,7 +35,7 @@ function turn() {
 /** Turns the page to another user. */
 async function choose(user) {
   if (!user) return;
-  me.user = user;
+  Object.assign(me, { user, unheard: false });
   at("user").value = user;
   at("filters").elements.user.value = user;
   const address = new URL(location.href);
@@ -48,7 +48,16 @@ async function choose(user) {
     other.searchParams.set("user", user);
     link.href = other.search;
   }
-  await Promise.all([drawKnown(true).then(drawList), view() === "compare" && drawCompare(), view() === "map" && markMap()]);
+  await drawAll(true);
+}
+
+/** Draws what depends on the user: first the list, which says whether anything is known of them at all. */
+async function drawAll(anew = false) {
+  await drawList();
+  await drawKnown(anew);
+  if (filters().seen) await drawList(); // with what they gave
+  if (view() === "compare") await drawCompare();
+  if (view() === "map") await markMap();
 }
 
 function retwin() {
@@ -68,9 +77,10 @@ async function start() {
   useCard(card);
   useGenres(genres.genres, card);
   at("random").disabled = users === 0;
-  watch(() => Promise.all([drawKnown().then(drawList), view() === "map" && markMap()]));
+  watch(drawAll);
   followAlike((user) => choose(user).then(() => at("list-heading").focus()));
-  await Promise.all([drawKnown().then(drawList), turn()]);
+  await drawAll(true);
+  await turn();
   document.body.dataset.ready = "yes";
 }
 

@@ -6,7 +6,7 @@ import { say } from "./dom.js";
 const PAGE = 100; // ratings that one answer holds
 const MOST = 1000; // ratings that one request may send
 
-export const me = { user: document.body.dataset.user };
+export const me = { user: document.body.dataset.user, unheard: false }; // unheard: nothing is known of them
 let takes = false;
 const kept = new Map(); // user -> item -> {film, rating | null}, the latest word last
 
@@ -31,10 +31,12 @@ export async function known(user, offset, n) {
 }
 
 async function trained(user, offset, n) {
+  const none = { total: 0, ratings: [] };
+  if (user === me.user && me.unheard) return none;
   try {
     return await ask(`${path(user)}/ratings?${query({ offset: String(offset), n })}`);
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) return { total: 0, ratings: [] };
+    if (error instanceof Problem && error.status === 404) return none;
     throw error;
   }
 }
@@ -56,7 +58,9 @@ async function history(user) {
 /** Somebody's list: what GET …/recommendations answers, by whichever way knows all their ratings. */
 export async function recommended(user, asked, of) {
   if (!kept.get(user)?.size) {
-    return ask(`${path(user)}/recommendations?${query({ ...asked, stranger: "popular" })}`, { of });
+    const answer = await ask(`${path(user)}/recommendations?${query({ ...asked, stranger: "popular" })}`, { of });
+    if (user === me.user && !of) me.unheard = answer.source === "popular" && answer.ratings === 0;
+    return answer;
   }
   const ratings = (await history(user)).map(({ item, rating }) => ({ item, rating }));
   const typed = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== "" && value != null));
@@ -65,7 +69,7 @@ export async function recommended(user, asked, of) {
 
 /** Why an item has its score; null where the service cannot know. */
 export async function explained(user, item) {
-  if (kept.get(user)?.size) return null;
+  if (kept.get(user)?.size || me.unheard) return null;
   return ask(`${path(user)}/explanations/${encodeURIComponent(item)}?n=5`).catch(() => null);
 }
 
