@@ -47,17 +47,18 @@ class Server(uvicorn.Server):
         )
         self.service = service
         self.drain = settings.drain
-        self.share = share
+        self.share = share or ([0], 0)
         self.metrics = metrics
         metrics.in_flight = lambda: len(self.server_state.tasks)
         metrics.connections = self._connections
         self._admitted: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Where the sockets are shared with other processes, their connections are shared out as well."""
-        if self.share is None:
-            await super().startup(sockets)
-            return
+        """Sockets may be shared with other processes, and their connections are then shared out as well.
+
+        A process that is alone takes its connections by a turnstile too: uvloop takes one in each pass of the loop, and
+        of a thousand that come while it is busy the last would wait for a minute.
+        """
         await super().startup([])
         for one in sockets or []:
             one.setblocking(False)
