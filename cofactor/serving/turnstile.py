@@ -11,7 +11,7 @@ from collections.abc import Callable, MutableSequence
 
 HOLD = 0.001  # seconds for another process to take a connection
 HOLD_AT_MOST = 10  # times: then the others are busy, and it is taken here
-AT_ONCE = 128  # connections taken in one pass of the event loop, at most
+AT_ONCE = 64  # connections taken in one pass of the event loop, at most
 OUT_OF_FILES = 1.0  # seconds to wait where the system has no more descriptors or memory for connections
 AWAY = 1 << 30  # connections of a process that is not there: nobody waits for it to take one
 
