@@ -25,6 +25,8 @@ class Connection(HttpToolsProtocol):
         self.head: int | None = 0  # bytes received of a head that is not complete; None: it is
         self.coming = 0  # the same with what is being read
         self.too_long = False
+        self.rest = 0.0  # seconds that nothing more is to be read after the answer under way
+        self.app_state = {**self.app_state, "rest": self.rest_for}  # what an application finds in `state`
         self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
 
     def data_received(self, data: bytes) -> None:
@@ -47,6 +49,25 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.since = None
         super().on_message_complete()
+
+    def rest_for(self, seconds: float) -> None:
+        """After the answer that follows, whoever asks again before they were told to is heard as late as that.
+
+        A thousand clients that do not wait would otherwise be refused ten thousand times a second, and whoever comes
+        anew, /live for one, would wait for all of them.
+        """
+        self.rest = seconds
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.rest and not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(self.rest, self._go_on)
+        self.rest = 0.0
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def overdue(self, now: float) -> bool:
         """Whether the client has had its time to say what it wants."""
