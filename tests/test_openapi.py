@@ -13,6 +13,7 @@ from cofactor.serving import requests, responses
 from cofactor.serving.app import create_app
 from cofactor.serving.document import KEYED, openapi, statuses
 from cofactor.serving.keys import read_keys
+from cofactor.serving.rate import Rate
 from cofactor.serving.routes import ROUTES
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
@@ -81,7 +82,7 @@ def test_every_answer_says_what_headers_it_has_and_every_problem_is_one(document
 def test_every_documented_example_is_one(documented):
     seen = 0
     for name, schema in documented["components"]["schemas"].items():
-        kind = getattr(requests, name, None) or getattr(responses, name)
+        kind = getattr(responses, name, None) or getattr(requests, name)
         for example in schema.get("examples", []):
             kind.model_validate(example, strict=True)
             seen += 1
@@ -130,6 +131,27 @@ HEALTH = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 @schema.parametrize()
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=HEALTH)
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=HEALTH)
 def test_what_is_documented_is_what_is_answered(case):
+    case.call_and_validate()
+
+
+patient = app(KEPT)
+patient._guard._guesses = Rate(1e6)  # wrong keys are what is tried here
+guarded = schemathesis.openapi.from_asgi("/openapi.json", patient, config=CONFIG, headers={"x-api-key": KEY})
+SOME = ["/genres", "/users/{user}/ratings/{item}"]
+
+
+@guarded.auth()
+class WithKey:
+    def get(self, case, context):
+        return ADMIN
+
+    def set(self, case, data, context):
+        case.headers["x-api-key"] = data
+
+
+@guarded.include(path=SOME).parametrize()
+@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=HEALTH)
+def test_nothing_is_answered_without_a_key(case):
     case.call_and_validate()
