@@ -18,7 +18,7 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 PATIENCE = 10_000  # milliseconds: a machine that is busy with other tests
 
-TITLES = "[...document.querySelectorAll('{} > li .title')].map((one) => one.textContent)"
+TITLES = "[...document.querySelectorAll('{} > li .title')].map((one) => one.firstChild.textContent.trim())"
 
 
 @contextmanager

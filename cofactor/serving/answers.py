@@ -11,7 +11,7 @@ from cofactor.serving.bundle import Bundle
 from cofactor.serving.choice import EVERYTHING, Shelf
 from cofactor.serving.choice import Terms as Terms
 from cofactor.serving.feedback import Store
-from cofactor.serving.history import History, given_history, history_of, stranger
+from cofactor.serving.history import POPULAR_INSTEAD, History, given_history, history_of, stranger
 from cofactor.serving.items import reason
 from cofactor.serving.lists import Lists, nearest_users
 from cofactor.serving.requests import (
@@ -204,7 +204,7 @@ class Answers:
         if history is not None:
             return self._lists.of(user, history, asked)
         if asked.stranger == "refuse":
-            raise stranger(self.bundle.model.catalog, user)
+            raise stranger(self.bundle.model.catalog, user, POPULAR_INSTEAD)
         return self._lists.for_stranger(asked)
 
     def _one_of_many(self, user: str, asked: BatchBody) -> Answer:

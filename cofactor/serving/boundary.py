@@ -97,6 +97,8 @@ class Boundary:
         call.version = call.answers.version
         try:
             reply = await self._reply(call)
+            if reply.refused == "busy" and (rest_for := scope.get("state", {}).get("rest")):
+                rest_for(problems.LATER)  # a server of ours; others have no such thing
             await self._send(call, reply, send)
         except Gone:
             reply = Reply(b"", status=HUNG_UP)

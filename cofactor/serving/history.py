@@ -15,7 +15,7 @@ from cofactor.serving.choice import known_item
 from cofactor.serving.feedback import Feedback, Store
 from cofactor.serving.requests import Rated
 
-RATHER = "ask with stranger=popular for the most rated items"
+POPULAR_INSTEAD = "Or ask with stranger=popular for the most rated items"
 LONGEST_SHOWN = 60
 
 
@@ -83,12 +83,13 @@ def given_history(catalog: Catalog, rated: Sequence[Rated]) -> History:
     return _history(found)
 
 
-def stranger(catalog: Catalog, user: str) -> UnknownId:
-    """The error for somebody of whom nothing is known."""
+def stranger(catalog: Catalog, user: str, instead: str = "") -> UnknownId:
+    """The error for somebody of whom nothing is known; `instead` is what else may be asked for."""
     if user in catalog.users:
-        return UnknownId(f"nothing is known of user {user[:LONGEST_SHOWN]!r} any more", f"rate something, or {RATHER}")
+        shown = user[:LONGEST_SHOWN]
+        return UnknownId(f"nothing is known of user {shown!r} any more", f"rate something first. {instead}".strip())
     unknown = catalog.users.unknown(user)
-    return UnknownId(unknown.message, f"{unknown.hint} Or {RATHER}")
+    return UnknownId(unknown.message, f"{unknown.hint} {instead}".strip())
 
 
 def _overlaid(catalog: Catalog, trained: dict[int, float], words: Sequence[Feedback]) -> dict[int, float]:

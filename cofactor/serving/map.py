@@ -24,7 +24,7 @@ from cofactor.models.vectors import VectorModel
 
 SIZES = (1_000, 2_000)  # of the maps that are made; a smaller one is the beginning of the next larger
 PERPLEXITY = 30.0  # how many neighbours count, softly
-EXAGGERATED, STEPS = 100, 400  # steps: those with P enlarged, which lets clusters form, and all of them
+EXAGGERATED, STEPS = 75, 300  # steps: those with P enlarged, which lets clusters form, and all of them
 EXAGGERATION = 12.0
 MOMENTUM = (0.5, 0.8)  # while P is enlarged, and then
 LEAST_GAIN = 0.01

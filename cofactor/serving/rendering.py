@@ -122,7 +122,7 @@ def _title(one: Mapping[str, Any]) -> str:
     ending = f" ({one['year']})"
     plain = one["title"].removesuffix(ending) if one["year"] else one["title"]
     year = f' <span class="year">{one["year"]}</span>' if one["year"] else ""
-    return f'<p class="name"><span class="title">{escape(plain)}</span>{year}</p>'
+    return f'<p class="name"><span class="title">{escape(plain)}{year}</span></p>'
 
 
 def _genres(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:

@@ -56,15 +56,15 @@ class Search:
         that most words of the query fit, ordered by how well, then by how often they were rated. Where no item has
         all words, those spelt right are taken for errors as well. The most rated items for an empty query.
         """
-        words = list(dict.fromkeys(self._parted(words_of(query))))[:MOST_WORDS]
+        words = list(dict.fromkeys(words_of(query)))[:MOST_WORDS]
         if not words:
             order = self._table.by_popularity
             most_rated: list[int] = (order if hidden is None else order[~hidden[order]])[:n].tolist()
             return most_rated, ""
-        readings = [self._read(word, loose=False) for word in words]
-        rows = self._fitting(readings, n, hidden, at_least=len(words))
+        readings = self._readings(words, loose=False)
+        rows = self._fitting(readings, n, hidden, at_least=len(readings))
         if not len(rows):
-            readings = [self._read(word, loose=True) for word in words]
+            readings = self._readings(words, loose=True)
             rows = self._fitting(readings, n, hidden, at_least=1)
         return rows.tolist(), self._as_read(readings, rows)
 
@@ -78,18 +78,20 @@ class Search:
         rows: list[int] = order[fits[order]][:n].tolist()
         return rows
 
-    def _parted(self, words: list[str]) -> list[str]:
-        """Words that are nowhere, nor near any, but are two known ones without a space: "spiderman", "starwars"."""
-        parted: list[str] = []
+    def _readings(self, words: list[str], loose: bool) -> list[Reading]:
+        """A reading of each word; of both parts where a word fits nothing, but is two known ones without a space."""
+        readings: list[Reading] = []
         for word in words:
-            if not any(index.is_beginning(word) or index.near(word) for index in (self._titles, self._about)):
-                cuts = [(word[:at], word[at:]) for at in range(1, len(word))]
-                both = [pair for pair in cuts if all(one in self._titles for one in pair)]
-                if both:
-                    parted += max(both, key=lambda pair: min(map(self._titles.count, pair)))
-                    continue
-            parted.append(word)
-        return parted
+            one = self._read(word, loose)
+            parts = [] if one.fit.any() else self._parts(word)
+            readings += [self._read(part, loose) for part in parts] or [one]
+        return readings
+
+    def _parts(self, word: str) -> list[str]:
+        """The two known words of which one that is unknown consists: "spiderman", "starwars"."""
+        cuts = [[word[:at], word[at:]] for at in range(1, len(word))]
+        known = [both for both in cuts if all(part in self._titles for part in both)]
+        return max(known, key=lambda both: min(map(self._titles.count, both)), default=[])
 
     def _read(self, word: str, loose: bool) -> Reading:
         exact = self._exactly(word)

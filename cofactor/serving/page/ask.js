@@ -1,6 +1,6 @@
 // Asking the service: the same JSON routes that anybody may ask.
 
-import { make, say } from "./dom.js";
+import { make, say, unsay } from "./dom.js";
 
 const PATIENCE = 5; // times that a busy service is asked again
 const LONGEST_PAUSE = 10; // seconds; who is told to come later than that is told so
@@ -39,8 +39,10 @@ async function send(path, method, body, patience) {
   const busy = response.status === 429 || response.status === 503;
   const pause = Number(response.headers.get("retry-after") ?? 1);
   if (busy && patience > 0 && pause <= LONGEST_PAUSE) {
-    say(`The service is busy: asking again in ${Math.max(1, Math.ceil(pause))} s …`);
+    const waiting = `The service is busy: asking again in ${Math.max(1, Math.ceil(pause))} s …`;
+    say(waiting);
     await new Promise((done) => setTimeout(done, Math.max(0.3, pause) * 1000));
+    unsay(waiting);
     return send(path, method, body, patience - 1);
   }
   const answer = await response.json().catch(() => null);

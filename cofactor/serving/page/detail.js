@@ -1,7 +1,7 @@
 // One title by itself: what is known of it, why it has its score, and what is like it.
 
 import { ask } from "./ask.js";
-import { at, make, number } from "./dom.js";
+import { at, make, number, surface } from "./dom.js";
 import { closeness, genres, line, plain } from "./film.js";
 import { allRated, explained, me, rate, ratingOf, watch, whose } from "./person.js";
 import { stars } from "./stars.js";
@@ -21,6 +21,7 @@ export async function open(one) {
   const like = make("ol", { className: "films", "aria-label": "Similar titles" });
   at("film-body").replaceChildren(genres(one), about, mine_stars, why, make("h3", {}, "Similar"), like);
   if (!at("film").open) at("film").showModal();
+  surface();
   at("film").scrollTop = 0;
   at("film-heading").focus();
   const id = encodeURIComponent(one.item);
@@ -64,7 +65,10 @@ function explanation({ because }) {
 
 at("close").addEventListener("click", () => at("film").close());
 at("film").addEventListener("click", (event) => event.target === at("film") && at("film").close());
-at("film").addEventListener("close", () => (turn += 1));
+at("film").addEventListener("close", () => {
+  turn += 1;
+  surface();
+});
 watch(() => {
   const row = at("film").open && at("film-body").querySelector(":scope > .rate");
   if (row) drawStars(row);

@@ -26,10 +26,22 @@ let fading;
 export function say(text, undo = null) {
   clearTimeout(fading);
   undoing = undo;
+  surface();
   at("said").textContent = text;
   at("undo").hidden = undo === null;
   at("toast").hidden = false;
   fading = setTimeout(hush, SAID_FOR);
+}
+
+/** Takes back what was said, where nothing else was said since. */
+export function unsay(text) {
+  if (at("said").textContent === text) at("toast").hidden = true;
+}
+
+/** Nothing outside an open window can be seen or pressed: what is said moves into it, and out again. */
+export function surface() {
+  const place = document.querySelector("dialog[open]") ?? document.body;
+  if (at("toast").parentElement !== place) place.append(at("toast"));
 }
 
 function hush() {

@@ -32,9 +32,8 @@ export function plain({ title, year }) {
 export function line(one, { mark, because = [], whose = "they", about, rated, rate, whom }) {
   const name = make("button", { type: "button", className: "title" }, plain(one));
   name.addEventListener("click", () => open(one));
-  const heading = make("p", { className: "name" }, name);
-  if (one.year) heading.append(" ", make("span", { className: "year" }, String(one.year)));
-  const made = make("li", {}, heading, mark ?? "", genres(one));
+  if (one.year) name.append(" ", make("span", { className: "year" }, String(one.year)));
+  const made = make("li", {}, make("p", { className: "name" }, name), mark ?? "", genres(one));
   made.dataset.item = one.item;
   if (because.length) made.append(reasons(because, whose));
   if (about) made.append(make("p", { className: "why" }, about));

@@ -28,8 +28,7 @@ async function begin() {
   at("map-tip").textContent = "Drawing the map: the first time takes a few seconds …";
   try {
     const { items } = await ask(`map?n=${N}`);
-    plane = new Plane(at("plane"), items.map((one) => ({ ...one, colour: colour(one) })));
-    at("map-tip").hidden = true;
+    plane = new Plane(at("plane"), items.map((one) => ({ ...one, colour: colour(one) })), label);
     if (!items.length) at("map-note").textContent = "Nothing was rated yet, so there is nothing to show.";
     drawLegend(items);
     follow();
@@ -123,13 +122,15 @@ const TOWARDS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arro
 function steered(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key in TOWARDS) choose(plane.towards(...TOWARDS[event.key]), false);
-  else if (event.key === "+" || event.key === "=") plane.zoom(STEP);
-  else if (event.key === "-") plane.zoom(1 / STEP);
+  else if (event.key === "+" || event.key === "=") plane.zoom(STEP, ...here());
+  else if (event.key === "-") plane.zoom(1 / STEP, ...here());
   else if (event.key === "0") plane.all();
   else if ((event.key === "Enter" || event.key === " ") && plane.chosen) open(plane.chosen);
   else return;
   event.preventDefault();
 }
+
+const here = () => (plane.chosen ? plane.place(plane.chosen) : []);
 
 function choose(one, opening = true) {
   if (!one) return;
@@ -140,14 +141,18 @@ function choose(one, opening = true) {
 }
 
 function point(one) {
-  const tip = at("map-tip");
-  tip.hidden = !one;
   plane.pointed = one;
   plane.draw();
-  if (!one) return;
-  tip.replaceChildren(make("b", {}, plain(one)), one.year ? ` ${one.year}` : "", make("br"), one.genres.join(" · ") || "no genre");
-  const [x, y] = plane.place(one);
+}
+
+/** Puts the label of what is pointed at beside it, wherever it was moved to. */
+function label(one) {
+  const tip = at("map-tip");
+  const [x, y] = one ? plane.place(one) : [-1, -1];
   const box = at("plane").getBoundingClientRect();
+  tip.hidden = !one || x < 0 || y < 0 || x > box.width || y > box.height;
+  if (tip.hidden) return;
+  tip.replaceChildren(make("b", {}, plain(one)), one.year ? ` ${one.year}` : "", make("br"), one.genres.join(" · ") || "no genre");
   tip.style.left = `${Math.min(Math.max(x, tip.offsetWidth / 2 + 4), box.width - tip.offsetWidth / 2 - 4)}px`;
   tip.style.top = `${y > tip.offsetHeight + 24 ? y - tip.offsetHeight - 14 : y + 16}px`;
 }

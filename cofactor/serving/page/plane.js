@@ -6,9 +6,10 @@ const LABEL = "12px system-ui, sans-serif";
 const LABELS_EVERY = 15_000; // square pixels for each label
 
 export class Plane {
-  /** points: {item, title, year, x, y, ratings, colour}, the most rated first; x and y within -1 … 1. */
-  constructor(canvas, points) {
-    Object.assign(this, { canvas, points, k: 1, x: 0, y: 0, alone: null, pointed: null, chosen: null });
+  /** points: {item, title, year, x, y, ratings, colour}, the most rated first; x and y within -1 … 1.
+   *  drawn: is called after each drawing, with the point that is pointed at. */
+  constructor(canvas, points, drawn) {
+    Object.assign(this, { canvas, points, drawn, k: 1, x: 0, y: 0, alone: null, pointed: null, chosen: null });
     this.most = Math.max(1, ...points.map(({ ratings }) => ratings));
     this.far = ["x", "y"].map((axis) => Math.max(1e-3, ...points.map((one) => Math.abs(one[axis]))));
     this.mark(new Map(), new Set());
@@ -117,6 +118,7 @@ export class Plane {
     const inside = seen.filter(([, x, y]) => x > -20 && y > -20 && x < w + 20 && y < h + 20);
     for (const [one, x, y] of inside.toReversed()) this.dot(pen, one, x, y, colours[one.colour], ink, paper);
     this.labels(pen, inside, w, h, ink, paper);
+    this.drawn(this.pointed);
   }
 
   radius({ ratings }) {

@@ -38,11 +38,20 @@ export function stars(title, now, pick) {
       make("span", { "aria-hidden": "true" }) /* the style draws it */,
     );
     star.setAttribute("aria-pressed", String(value === now));
-    star.addEventListener("click", () => pick(value === now ? null : value));
+    star.addEventListener("click", () => {
+      rest();
+      pick(value === now ? null : value);
+    });
     group.append(star);
   });
   group.addEventListener("keydown", (event) => steered(event, group, values, now, pick));
   return group;
+}
+
+/** Until the pointer moves it points at nothing: the title that comes to lie under it would look rated. */
+function rest() {
+  document.body.classList.add("still");
+  addEventListener("pointermove", () => document.body.classList.remove("still"), { once: true });
 }
 
 function steered(event, group, values, now, pick) {
