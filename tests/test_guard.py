@@ -8,8 +8,11 @@ import pytest
 
 from cofactor.serving import guard
 from cofactor.serving.app import create_app
+from cofactor.serving.body import Bodies
 from cofactor.serving.boundary import Answered
+from cofactor.serving.exchange import Call
 from cofactor.serving.keys import read_keys
+from cofactor.serving.problems import Problem
 from cofactor.serving.routes import ROUTES
 from cofactor.serving.settings import Settings
 from tests.asking import Models
@@ -115,7 +118,7 @@ def test_who_may_not_ask_does_not_learn_which_models_there_are(app):
 
 def test_guessing_is_slowed_down_until_even_the_right_key_has_to_wait():
     app = create_app(Models(), settings())
-    statuses = [ask(app, "/genres", headers=bearer(f"guess-{number:020}")).status_code for number in range(40)]
+    statuses = [ask(app, "/genres", headers=bearer(f"guess-{number:020}")).status_code for number in range(24)]
     assert statuses[:20] == [401] * 20
     assert statuses[-1] == 429
     refused = ask(app, "/genres", headers=bearer(KEY))
@@ -200,6 +203,24 @@ def test_without_keys_each_address_has_its_rate():
     assert int(ask(app, "/genres").headers["retry-after"]) == 2
 
 
+def test_the_connection_of_who_is_told_to_wait_may_rest():
+    app, rests = create_app(Models(), Settings(models=(), rate=0.5)), []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/genres",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+
+    async def send(message):
+        pass
+
+    for _ in range(2):
+        asyncio.run(app({**scope, "state": {"rest": rests.append}}, None, send))
+    assert rests == [1]
+
+
 def test_every_request_is_noted_once_with_its_route_and_without_its_secrets():
     kept = Kept()
     app = create_app(Models(), settings(rate=2.0), [kept])
@@ -242,8 +263,6 @@ def test_ids_of_requests_differ_also_between_processes():
 
 
 def test_what_never_became_a_request_is_answered_like_everything_else():
-    from cofactor.serving.problems import Problem
-
     kept = Kept()
     app = create_app(Models(), recorders=[kept])
     status, headers, body = app.refusal(Problem(431, "the headers are too large", "send fewer"))
@@ -255,12 +274,8 @@ def test_what_never_became_a_request_is_answered_like_everything_else():
 
 
 def test_a_slow_body_is_408_and_the_connection_ends(monkeypatch):
+    monkeypatch.setattr(Bodies.__init__, "__defaults__", (0.05, 1))
     app = create_app(Models())
-    from cofactor.serving import endpoint
-
-    assert endpoint.Lanes(1).bodies._slowest == 10.0
-    for value in vars(app)["_table"]._below["ratings"]:
-        value[2]._lanes.bodies._slowest = 0.05
 
     async def slow():
         yield b'{"ratings'
@@ -270,3 +285,24 @@ def test_a_slow_body_is_408_and_the_connection_ends(monkeypatch):
     answer = ask(app, "/ratings", "POST", content=slow(), headers=headers)
     is_problem(answer, 408)
     assert answer.headers["connection"] == "close"
+
+
+def test_bodies_are_read_so_many_at_a_time():
+    bodies = Bodies(slowest=5.0, most=2)
+    scope = {"method": "POST", "path": "/", "query_string": b"", "headers": [(b"content-type", b"application/json")]}
+
+    async def read_three():
+        go = asyncio.Event()
+
+        async def receive():
+            await go.wait()
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        tasks = [asyncio.create_task(bodies.read(Call(scope, receive, "1"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        go.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    for _ in range(2):
+        first, second, third = asyncio.run(read_three())
+        assert (first, second, third.status) == (b"{}", b"{}", 503)

@@ -33,31 +33,23 @@ def test_without_others_work_is_done_at_once():
     assert asyncio.run(alone()) == [0, 1, 2]
 
 
-def test_a_burst_is_answered_in_its_order_and_the_loop_never_rests_for_long():
-    turns, order, gaps = Turns(waiting=1000), [], []
+def test_a_burst_is_answered_in_its_order_and_the_loop_gets_round_meanwhile():
+    turns, done, rounds = Turns(waiting=1000), [], []
 
-    async def watch(stop: asyncio.Event) -> None:
-        then = time.perf_counter()
-        while not stop.is_set():
+    async def watch() -> None:
+        while len(done) < 200:
+            before = len(done)
             await asyncio.sleep(0)
-            now = time.perf_counter()
-            gaps.append(now - then)
-            then = now
-
-    async def ask(number: int) -> None:
-        order.append((await turns(lambda: (spin(), number)))[1])
+            rounds.append(len(done) - before)
 
     async def burst() -> None:
-        stop = asyncio.Event()
-        watching = asyncio.create_task(watch(stop))
-        await asyncio.gather(*(ask(number) for number in range(200)))
-        stop.set()
+        watching = asyncio.create_task(watch())
+        await asyncio.gather(*(turns(lambda number=number: (spin(), done.append(number))) for number in range(200)))
         await watching
 
     asyncio.run(burst())
-    assert order == list(range(200))
-    assert len(gaps) >= 200 * COST / (SLICE + COST) / 2
-    assert sorted(gaps)[-3] < 4 * (SLICE + COST)  # the longest ones may be another program's
+    assert done == list(range(200))
+    assert max(rounds) <= SLICE / COST + 1  # pieces of work in one pass, however busy the machine is
 
 
 def test_who_finds_too_many_waiting_is_told_at_once():

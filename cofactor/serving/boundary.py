@@ -36,6 +36,7 @@ HEADERS: tuple[Header, ...] = (
 )
 EMPTY = frozenset({204, 304})  # statuses whose answers have no body, nor headers about one
 HUNG_UP = 499  # noted, never sent
+TOLD_TO_WAIT = frozenset({"busy", "too-many-requests", "too-many-guesses"})  # who asks on at once costs others most
 TWIN = re.compile(r"/models/([^/]+)(/.*)", re.DOTALL)
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -97,7 +98,7 @@ class Boundary:
         call.version = call.answers.version
         try:
             reply = await self._reply(call)
-            if reply.refused == "busy" and (rest_for := scope.get("state", {}).get("rest")):
+            if reply.refused in TOLD_TO_WAIT and (rest_for := scope.get("state", {}).get("rest")):
                 rest_for(problems.LATER)  # a server of ours; others have no such thing
             await self._send(call, reply, send)
         except Gone:

@@ -1,6 +1,7 @@
 """What stands in an address: ids in the path, parameters behind the question mark."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -10,6 +11,8 @@ from cofactor.serving import requests
 from cofactor.serving.problems import invalid, misasked
 
 MOST_PARAMETERS = 400  # more than any route takes, every list full
+MOST_KEPT = 256  # parameters as they were sent, for each route, with what they mean …
+LONGEST_KEPT = 200  # … of so many bytes at most: reading them takes as long as everything else here
 NOT_UTF_8 = "what is percent-encoded in the address is not UTF-8"
 
 _id = TypeAdapter(requests.Id).validate_python
@@ -33,11 +36,8 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
     listed = {_alias(query, name) for name, field in query.model_fields.items() if get_origin(field.annotation) is list}
     switches = {_alias(query, name) for name, field in query.model_fields.items() if field.annotation is bool}
     numbers = {_alias(query, name) for name, field in query.model_fields.items() if _is_number(field.annotation)}
-    nothing_said = query() if not any(field.is_required() for field in query.model_fields.values()) else None
 
     def read(sent: bytes) -> Any:
-        if not sent and nothing_said is not None:
-            return nothing_said
         given: dict[str, Any] = {}
         for name, value in _pairs(sent):
             if name in listed:
@@ -55,7 +55,8 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
         except ValidationError as error:
             raise misasked(error, "query") from None
 
-    return read
+    kept = lru_cache(MOST_KEPT)(read)  # what was read never changes
+    return lambda sent: (kept if len(sent) <= LONGEST_KEPT else read)(sent)
 
 
 def _pairs(sent: bytes) -> list[tuple[str, str]]:
