@@ -55,9 +55,8 @@ def checked(one: Served, cases: int, seed: int, workers: int, scratch: Path) -> 
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=scratch)
     tally = Tally(_statuses(report), seconds=time.perf_counter() - began)
     if done.returncode or not one.alive or one.tracebacks():
-        tally.faults.append(
-            Fault(0, f"schemathesis ended with {done.returncode}", done.stdout[-6000:] + done.stderr[-500:])
-        )
+        said = done.stdout[-6000:] + done.stderr[-500:]
+        tally.faults.append(Fault(0, f"schemathesis ended with {done.returncode}", said))
     return tally
 
 
