@@ -106,8 +106,8 @@ class Line:
             answers, left = answers_of(data, int(head))
             if answers:
                 last = answers[0].headers.get("connection") == "close"
-                # Of a line that is no request nobody can say that it asked for no body.
-                if (left or len(answers) > 1) and not (head and last and answers[0].status == 400):
+                # Of what is no request nobody can say that it asked for an answer without a body.
+                if (left or len(answers) > 1) and not (head and last and answers[0].status in (400, 431)):
                     raise Garbled(f"more than one answer: {[one.status for one in answers]}, {data[-200:]!r}")
                 if last:
                     self.close()
