@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from cofactor.arrays import Array, Strings
 from cofactor.data import feature_recipe, folders
 from cofactor.data.database import first_line
 from cofactor.data.features import Features
-from cofactor.data.parquet import read_parquet, write_parquet
+from cofactor.data.parquet import most_text, read_small_parquet, write_parquet
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
@@ -47,6 +47,7 @@ from cofactor.models.similarity import NeighbourModel, SimilarityModel
 ARRAYS, USERS, ITEMS, CARD = "model.safetensors", "users.parquet", "items.parquet", "README.md"
 FILES = (ARRAYS, USERS, ITEMS, CARD)
 OPTIONAL = (feature_recipe.FILE,)
+FEWEST_BYTES = 4  # that the arrays hold for a user or an item, whatever the kind
 HISTORY, FEATURES = "history", {"user": "features.user", "item": "features.item"}
 
 
@@ -111,8 +112,38 @@ def _taken_by_the_disk(path: str | Path) -> Iterator[None]:
 
 def load(path: str | Path) -> Model:
     """The model of a folder, its arrays mapped into memory; raises BadArtifact that names the culprit."""
+    return load_with_manifest(path)[0]
+
+
+def load_with_manifest(path: str | Path) -> tuple[Model, dict[str, Any]]:
+    """The same, and what the model says of itself, both of one moment: a folder that is replaced or changed meanwhile
+    is a BadArtifact. What is mapped must not be written over in place afterwards; `save` never does."""
     folder = Path(path)
-    manifest = load_manifest(folder)
+    with manifests.read_from_the_disk(folder):
+        before = _state(folder)
+        manifest = load_manifest(folder)
+        model = _load(folder, manifest)
+        if _state(folder) != before:
+            raise BadArtifact(f"{folder} was replaced while it was read", "open it again")
+    return model, manifest
+
+
+def _state(folder: Path) -> tuple[int, int, int]:
+    """Another one once the folder is renamed, or a file in it is: there and back again too, which its manifest would
+    not show."""
+    try:
+        there = folder.stat()
+    except OSError:  # reading the manifest says what is wrong
+        return 0, 0, 0
+    return there.st_dev, there.st_ino, there.st_ctime_ns
+
+
+def load_manifest(path: str | Path) -> dict[str, Any]:
+    """What a saved model says of itself, checked."""
+    return manifests.read(Path(path) / manifests.NAME)
+
+
+def _load(folder: Path, manifest: Mapping[str, Any]) -> Model:
     if manifest["kind"] not in KINDS:
         raise BadArtifact(
             f"{folder} is a model of unknown kind {manifest['kind'][:60]!r}", f"known: {', '.join(KINDS)}"
@@ -129,11 +160,6 @@ def load(path: str | Path) -> Model:
         return KINDS[manifest["kind"]].of_arrays(catalog, scale, arrays)
     except CofactorError as error:
         raise BadArtifact(f"{folder}: {error.message}", error.hint) from None
-
-
-def load_manifest(path: str | Path) -> dict[str, Any]:
-    """What a saved model says of itself, checked."""
-    return manifests.read(Path(path) / manifests.NAME)
 
 
 def _described(model: Model) -> dict[str, Any]:
@@ -156,6 +182,7 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     arrays = model.arrays() | tensors.parts(HISTORY, catalog.history)
     for noun, one in features.items():
         arrays |= tensors.parts(FEATURES[noun], one.matrix)
+    _check_numbers(Path(name) / ARRAYS, arrays)
     digests = tensors.write(folder / ARRAYS, arrays)
     content["arrays"] = {
         name: {"dtype": str(array.dtype), "shape": array.shape, "sha256": digests[name]}
@@ -181,6 +208,9 @@ def _features(catalog: Catalog) -> dict[str, Features]:
 def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | None]) -> None:
     columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
     columns |= {name: column for name, column in more.items() if column is not None}
+    texts = (one for column in columns.values() if column.dtype == object for one in column if one is not None)
+    if sum(map(len, texts)) > most_text(len(vocabulary)):
+        raise BadData(f"{path.name} would hold more text than is read again", "shorten ids and titles")
     try:
         write_parquet(path, columns)
     except duckdb.InvalidInputException as error:
@@ -226,13 +256,24 @@ def _check_arrays(folder: Path, arrays: Mapping[str, Array], described: Mapping[
             raise manifests.bad(folder / ARRAYS, f"holds {name!r} as {array.dtype} {array.shape}, not as described")
         if entry["sha256"] != hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest():
             raise manifests.bad(folder / ARRAYS, f"holds other numbers in {name!r} than were saved")
+    _check_numbers(folder / ARRAYS, arrays)
+
+
+def _check_numbers(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Raises BadArtifact for a number that is finite, but no training leaves: scores made of it might not be."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and manifests.LARGEST < max(array.max(initial=0), -array.min(initial=0)) < np.inf:
+            raise manifests.bad(path, f"holds a number in {name!r} that is beyond {manifests.LARGEST:g}")
 
 
 def _catalog(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> Catalog:
     """What the model remembers; its arrays are taken out of those of the file."""
     counts, ratings = manifest["counts"], manifest["ratings"]
-    users = _read_ids(folder / USERS, counts["users"], {"id"})
-    items = _read_ids(folder / ITEMS, counts["items"], {"id", "title", "genres"})
+    for file, rows in ((USERS, counts["users"]), (ITEMS, counts["items"])):
+        if rows * FEWEST_BYTES > (folder / ARRAYS).stat().st_size:  # before so many rows are unpacked
+            raise BadArtifact(f"{file} is to have {rows:,} rows, and {ARRAYS} is too short", "save the model again")
+    users = _read_ids(folder / USERS, counts["users"], ("id",))
+    items = _read_ids(folder / ITEMS, counts["items"], ("id", "title", "genres"))
     history = tensors.matrix(arrays, HISTORY, (counts["users"], counts["items"]))
     if history.nnz != counts["ratings"]:
         raise BadArtifact(f"the history has {history.nnz:,} ratings, not as described", "save the model again")
@@ -266,18 +307,16 @@ def _read_features(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, 
     }
 
 
-def _read_ids(path: Path, n: int, known: set[str]) -> dict[str, Strings]:
+def _read_ids(path: Path, n: int, known: Sequence[str]) -> dict[str, Strings]:
     """The text columns of a file of ids, by row."""
     try:
-        columns = read_parquet(path)
+        columns = read_small_parquet(path, {"row": "INTEGER"} | dict.fromkeys(known, "VARCHAR"), n)
     except duckdb.Error as error:
         raise manifests.bad(path, f"cannot be read: {first_line(error)}") from None
     row = columns.pop("row", None)
     if row is None or len(row) != n or not np.array_equal(row, np.arange(n)):
         raise manifests.bad(path, f"does not hold the rows 0 … {n - 1:,} in order")
-    if "id" not in columns or columns.keys() - known or any(c.dtype != object for c in columns.values()):
-        raise manifests.bad(path, f"has the columns {sorted(columns)}, not texts called {sorted(known)}")
-    if np.ma.is_masked(columns["id"]):
+    if "id" not in columns or np.ma.is_masked(columns["id"]):
         raise manifests.bad(path, "has a row without an id")
     for column in columns.values():
         np.ma.getdata(column)[np.ma.getmaskarray(column)] = None

@@ -8,15 +8,24 @@ from typing import ClassVar
 
 
 class CofactorError(Exception):
-    """The base: `message` is one line that names the culprit, `hint` says what to do next."""
+    """The base: `message` is one line that names the culprit, `hint` says what to do next.
+
+    Both may repeat a name out of a damaged file or of somebody else's: nothing in them can move a terminal's cursor.
+    """
 
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _printable(message)
+        self.hint = _printable(hint)
+        super().__init__(self.message)
+
+
+def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 class BadData(CofactorError):

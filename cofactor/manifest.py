@@ -1,9 +1,9 @@
 """What a saved model says of itself, and whether that can be believed: manifest.json and the card beside it."""
 
 import hashlib
-import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from cofactor.errors import BadArtifact, BadData
 FORMAT, VERSION = "cofactor model", 1
 NAME = "manifest.json"
 BYTES_AT_MOST = 4 << 20
+LARGEST = 1e12  # of any number of a model: far beyond what a training leaves, and float32 holds their products
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": str,
     "version": int,
@@ -33,6 +34,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "files": dict,  # name -> bytes, sha256
     "sha256": str,  # of everything above
 }
+ARRAY = {"dtype": str, "shape": list, "sha256": str}
+FILE = {"bytes": int, "sha256": str}
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
@@ -48,6 +51,21 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 def read(path: Path) -> dict[str, Any]:
     """The manifest of a folder, every field of its type; raises BadArtifact that names what is wrong."""
+    with read_from_the_disk(path):
+        return _read(path)
+
+
+@contextmanager
+def read_from_the_disk(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into BadArtifact: no leave to read, or a folder that is replaced at that moment."""
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise BadArtifact(f"{error.filename or path} cannot be read: {what}", "open it again; is it yours?") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink() or not path.is_file():
         raise BadArtifact(f"{path.parent} is not a saved model: it has no {NAME}", "save one with cofactor train … -o")
     if path.stat().st_size > BYTES_AT_MOST:
@@ -104,7 +122,7 @@ def card(manifest: Mapping[str, Any], name: str) -> str:
             + (f", split `{_cell(manifest['split'])}`." if manifest["split"] else "."),
             *_table("Figures", manifest["metrics"]),
             *_table("Hyperparameters", manifest["hyperparameters"]),
-            *_table("Notes", manifest["notes"]),
+            *_table("Notes", _without_curve(manifest["notes"])),
             "",
             "## Use",
             "",
@@ -151,14 +169,21 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
     for scale in (ratings["scale"], manifest["scale"] or ratings["scale"]):
         if not isinstance(scale, list) or len(scale) != 2 or not all(map(_is_number, scale)) or scale[0] > scale[1]:
             raise bad(path, "has an impossible scale")
-    for entries, fields in (("arrays", {"dtype", "shape", "sha256"}), ("files", {"bytes", "sha256"})):
+    for entries, fields in (("arrays", ARRAY), ("files", FILE)):
         for name, entry in manifest[entries].items():
-            if not isinstance(entry, dict) or entry.keys() != fields:
+            right = isinstance(entry, dict) and entry.keys() == fields.keys()
+            if not right or any(type(entry[field]) is not kind for field, kind in fields.items()):
                 raise bad(path, f"describes {name[:60]!r} of its {entries} in an unknown way")
 
 
+def _without_curve(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes as a table can hold them: of the learning curve, how many epochs it has."""
+    curve = notes.get("curve")
+    return {**notes, "curve": f"{len(curve)} epochs, in {NAME}"} if isinstance(curve, list) else dict(notes)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _table(title: str, rows: Mapping[str, Any]) -> list[str]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from cofactor.errors import BadArtifact, UnknownId
+from cofactor.errors import UnknownId
 from cofactor.serving.answers import Pace
 from cofactor.serving.routes import ROUTES
+from cofactor.serving.service import BadCandidate
 
 EXAMPLES: dict[str, Any] = {
     route.ask: route.answer.model_json_schema()["examples"][0] for route in ROUTES if route.answer is not None
@@ -55,5 +56,5 @@ class Models:
 
     def reload(self, name: str = "") -> dict[str, Any]:
         if self.damaged:
-            raise BadArtifact("model.safetensors is damaged", "save the model again")
+            raise BadCandidate("model.safetensors is damaged", "save the model again")
         return {**EXAMPLES["reload"], "model": self.answers(name).version, "name": name or "first"}

@@ -36,8 +36,8 @@ class Server:
     numbers: Iterator[int] = field(default_factory=count)
 
     @classmethod
-    def made(cls, programs: Path) -> "Server":
-        made = cls(programs, Path(mkdtemp(prefix="pg")))
+    def made(cls, programs: Path, where: Path | None = None) -> "Server":
+        made = cls(programs, Path(mkdtemp(prefix="pg", dir=where)))
         if "user" in made._user():
             shutil.chown(made.folder, made._user()["user"])
         made._run("initdb", "-D", made.data, "-U", "cofactor", "-A", "trust", "-E", "UTF8", "--locale", "C")

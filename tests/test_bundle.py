@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cofactor import artifact
 from cofactor.artifact import save
 from cofactor.errors import BadArtifact
 from cofactor.serving.bundle import Bundle
@@ -37,23 +38,21 @@ def test_a_version_names_the_content_wherever_it_lies(tmp_path):
 @pytest.mark.parametrize("times", [1, 3, 100])
 def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one(tmp_path, monkeypatch, times):
     save(model(), tmp_path / "m", trainer="svd")
-    from cofactor.serving import bundle as module
+    inner, means = artifact._load, iter(np.linspace(3.1, 4.0, times))
 
-    load, means = module.load, iter(np.linspace(3.1, 4.0, times))
-
-    def load_and_replace(path):
-        loaded = load(path)
+    def load_and_replace(folder, manifest):
+        loaded = inner(folder, manifest)
         for mean in itertools.islice(means, 1):
-            save(model(mean=float(mean)), path, trainer="svd")
+            save(model(mean=float(mean)), folder, trainer="svd")
         return loaded
 
-    monkeypatch.setattr(module, "load", load_and_replace)
+    monkeypatch.setattr(artifact, "_load", load_and_replace)
     if times == 100:  # nothing ever stands still there
         with pytest.raises(BadArtifact, match="replaced"):
             Bundle.open(tmp_path / "m")
     else:
         opened = Bundle.open(tmp_path / "m")
-        assert opened.model.mean == load(tmp_path / "m").mean
+        assert opened.model.mean == artifact.load(tmp_path / "m").mean
 
 
 def test_a_folder_that_is_away_for_a_moment_is_waited_for(tmp_path):
@@ -124,3 +123,14 @@ def test_a_search_finds_what_a_naive_one_finds(query, n):
     listed = Titles(catalog).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
+
+
+def test_a_card_tells_the_course_of_a_training_and_nothing_that_is_none():
+    curve = [{"epoch": 1, "train": 0.95, "validation": None}, {"epoch": 2, "train": 0.9, "validation": 0.93}]
+    told = bundle(notes={"curve": curve, "curve_metric": "RMSE", "best_epoch": 2}).card
+    assert (told["curve"], told["curve_metric"], told["best_epoch"]) == (curve, "RMSE", 2)
+    odd = [{"epoch": "1"}, 7, None, {"epoch": 3, "train": "low", "validation": float("nan")}]
+    for notes in (None, [], {"curve": "up"}, {"curve": odd, "curve_metric": ["RMSE"], "best_epoch": "two"}):
+        told = bundle(notes=notes).card
+        assert told["curve"] in ([], [{"epoch": 3, "train": None, "validation": None}])
+        assert (told["curve_metric"], told["best_epoch"]) == ("", None)

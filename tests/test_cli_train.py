@@ -283,3 +283,35 @@ def test_ctrl_c_while_measuring_keeps_the_model(run: Run, tmp_path: Path, monkey
     assert done.exit_code == 0
     assert "saved without its figures" in done.stderr
     assert (tmp_path / "m" / "manifest.json").is_file()
+
+
+def test_a_saved_model_tells_of_its_learning_curve(folder: Path, run: Run, tmp_path: Path) -> None:
+    for name, metric, judged_by in (
+        ("svd", "RMSE", "validation_rmse"),
+        ("ials", "NDCG@10", "validation_ndcg@10"),
+    ):
+        document = json.loads(run("train", name, folder, "-o", name, "--epochs", "3", "--json").stdout)
+        notes = load_manifest(tmp_path / name)["notes"]
+        assert notes["curve_metric"] == metric
+        assert notes["curve"] == [
+            {"epoch": one["epoch"], "train": one["train_rmse"], "validation": one[judged_by]}
+            for one in document["epochs"]
+        ]
+        assert all(one["validation"] is not None for one in notes["curve"])
+        assert (
+            f"| curve | {len(notes['curve'])} epochs, in manifest.json |" in (tmp_path / name / "README.md").read_text()
+        )
+
+
+def test_a_long_curve_is_thinned_and_keeps_the_best_epoch() -> None:
+    for n in (1, 999, 1000, 1001, 54_321):
+        rows = [
+            {"epoch": k, "train_rmse": 1.0, "validation_rmse": 2.0, "validation_ndcg@10": None} for k in range(1, n + 1)
+        ]
+        told = Fitted(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
+        numbers = [one["epoch"] for one in told]
+        assert len(told) <= 1000
+        assert numbers == sorted(numbers)
+        assert numbers[0] == 1
+        assert n - n // 7 in numbers
+        assert np.diff(numbers).max(initial=0) <= n // 999 + 1

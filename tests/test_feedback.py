@@ -216,7 +216,7 @@ def test_processes_that_open_a_new_store_and_write_at_once(address: str) -> None
 def test_every_acknowledged_word_outlives_a_kill(address: str) -> None:
     chance, acknowledged = random.Random(0), {}
     open_store(address).close()
-    for turn in range(5 if address.endswith(".db") else 2):  # of four processes each
+    for turn in range(5 if address.endswith(".db") else 1):  # of four processes each
         writers = {f"{turn}-{user}": _writer(address, f"{turn}-{user}", 0) for user in range(4)}
         for writer in writers.values():
             assert writer.stdout is not None
@@ -287,7 +287,7 @@ class LikeADictionary(RuleBasedStateMachine):
 
 def test_a_store_is_like_a_dictionary(new_address: NewAddress, request: pytest.FixtureRequest) -> None:
     machine = type("Machine", (LikeADictionary,), {"new_address": staticmethod(new_address)})
-    examples = 25 if "sqlite" in request.node.name else 5
+    examples = 12 if "sqlite" in request.node.name else 3
     run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=15, deadline=None))
 
 

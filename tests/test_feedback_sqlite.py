@@ -227,7 +227,7 @@ def _at_once(store: SqliteStore, given: dict[str, Sequence[Feedback]]) -> dict[s
     with store._commits.turn:
         for thread in threads:
             thread.start()
-        while len(store._commits._waiting) < len(given):
+        while store._commits._coming.qsize() < len(given) - 1:  # one has been taken out, and waits for its turn
             time.sleep(0.001)
     for thread in threads:
         thread.join()
@@ -313,9 +313,10 @@ def _put_behind(slow: Slow, group: GroupCommit[int], given: Sequence[int]) -> di
     assert slow.begun.wait(10)
     for thread in threads[1:]:
         thread.start()
-    while len(group._waiting) < len(given):
+    while group._coming.qsize() < len(given):
         time.sleep(0.001)
     slow.go.set()
+    group.close()
     for thread in threads:
         thread.join(10)
     return outcome
@@ -343,6 +344,16 @@ def test_an_error_that_trying_again_would_not_mend_is_told_to_all_at_once() -> N
     assert slow.commits == [[0]]
 
 
+def test_nothing_is_taken_after_the_end() -> None:
+    committed: list[int] = []
+    group = GroupCommit[int](committed.extend, TimeoutError)
+    assert group.put(1) is None
+    group.close()
+    group.close()
+    assert isinstance(group.put(2), InterruptedError)
+    assert committed == [1]
+
+
 def test_threads_that_put_without_pause_all_get_their_turn() -> None:
     committed: list[int] = []
     group, together = GroupCommit[int](committed.extend, TimeoutError), Barrier(8)
@@ -356,5 +367,6 @@ def test_threads_that_put_without_pause_all_get_their_turn() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    group.close()
     assert sorted(committed) == list(range(4000))
     assert [one for one in committed if one < 500] == list(range(500)), "in the order each came"

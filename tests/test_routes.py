@@ -119,7 +119,7 @@ def test_reloading_answers_for_the_model_that_is_live_then():
     models.damaged = True
     refused = ask(app, "/admin/reload", "POST", headers={"x-api-key": KEY})
     assert refused.status_code == 409
-    assert refused.json()["type"] == "urn:cofactor:problem:bad-artifact"
+    assert refused.json()["type"] == "urn:cofactor:problem:bad-candidate"
     assert refused.json()["model"] == "new"
 
 

@@ -74,7 +74,7 @@ def test_a_request_that_is_under_way_is_answered_before_it_stops(saved):
     with serving(saved) as (process, url):
         host, port = url.removeprefix("http://").split(":")
         body = json.dumps({"ratings": [{"item": "50", "rating": 5}]})
-        head = "POST /recommendations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = f"POST /recommendations HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body[:10]}".encode())
             time.sleep(0.2)

@@ -96,7 +96,7 @@ class Commands(click.Group):
 
 def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) -> click.UsageError | CofactorError:
     """The error for a word that is none of the known ones, with the nearest as its hint."""
-    near = difflib.get_close_matches(name, list(known), 3, cutoff=0.5)
+    near = difflib.get_close_matches(name, list(known), 3, cutoff=0.55)
     return CofactorError(f"unknown {noun} {name!r}", f"did you mean {', '.join(near)}?" if near else ", ".join(known))
 
 

@@ -21,6 +21,8 @@ from cofactor.tracking.row import Figure, Row, Sink
 from cofactor.trainers.base import Resume
 from cofactor.trainers.early import Judged, judged
 
+LONGEST_CURVE = 1_000  # epochs that a saved model tells of
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -32,6 +34,16 @@ class Fitted:
     seconds: float
     interrupted: bool
     refitted: bool
+
+    def curve(self) -> dict[str, Any]:
+        """What a saved model tells of its training: train RMSE and validation figure of each epoch, and what that
+        figure is. Of more than LONGEST_CURVE epochs evenly many are left out, never the best."""
+        ranked = any(row["validation_ndcg@10"] is not None for row in self.epochs)
+        judged_by = "validation_ndcg@10" if ranked else "validation_rmse"
+        every = -(-len(self.epochs) // (LONGEST_CURVE - 1)) or 1  # leaves room for the best
+        kept = [row for i, row in enumerate(self.epochs) if i % every == 0 or row["epoch"] == self.best_epoch]
+        curve = [{"epoch": row["epoch"], "train": row["train_rmse"], "validation": row[judged_by]} for row in kept]
+        return {"curve": curve, "curve_metric": "NDCG@10" if ranked else "RMSE"}
 
 
 class Course:

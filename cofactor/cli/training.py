@@ -87,6 +87,7 @@ def _save(
         fit_seconds=round(fitted.seconds, 3),
         refitted=fitted.refitted,
         started_from=started_from,
+        **fitted.curve(),
     )
 
 

@@ -13,6 +13,7 @@ from cofactor.arrays import Array
 from cofactor.errors import BadData, Unavailable
 
 MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
+CAUTIOUS_MEMORY = "128MB"  # while a file is unpacked: a row group of ids takes a tenth of it
 NOT_THE_DATA = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
 MOST_THREADS = 8  # reading gains little from more
 
@@ -23,6 +24,13 @@ Setting = str | bool | int | float | list[str]
 def brief_connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for a query or two: to the one database in memory that the process has."""
     with closing(_shared().cursor()) as connection:
+        yield _quiet(connection)
+
+
+@contextmanager
+def cautious_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for reading a file that may be anything: a small one that unpacks to gigabytes is an error there."""
+    with closing(_cautious().cursor()) as connection:
         yield _quiet(connection)
 
 
@@ -99,6 +107,17 @@ def listed(columns: Mapping[str, Array]) -> str:
 @cache
 def _shared() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()  # takes ten times as long as to write a small file
+
+
+@cache
+def _cautious() -> duckdb.DuckDBPyConnection:
+    settings: dict[str, Setting] = {
+        "memory_limit": CAUTIOUS_MEMORY,
+        "temp_directory": "",  # nothing spills to disk
+        "threads": 1,  # each holds what it unpacks
+        "enable_external_file_cache": False,  # a file may be another now, with the same name, length and time
+    }
+    return duckdb.connect(config=settings)
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

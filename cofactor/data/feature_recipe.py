@@ -18,20 +18,23 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Strings
 from cofactor.data.features import Column, Encoding, Features, Kind
-from cofactor.data.parquet import read_parquet, write_parquet
+from cofactor.data.parquet import read_small_parquet, write_parquet
 from cofactor.errors import BadArtifact, BadData
 
 FILE = "features.parquet"
 FIELDS = ("of", "name", "column", "kind", "value", "edge")
 NOUNS = ("user", "item")
+MOST_FEATURES = 1 << 18
 
 Row = tuple[Any, ...]  # of FIELDS
 Recipe = tuple[Strings, Encoding | None]  # names and what they mean
 
 
 def write_recipe(path: Path, features: Mapping[str, Features]) -> None:
-    """Writes the names and encodings of features by noun. Raises duckdb.Error where it cannot."""
+    """Writes the names and encodings of features by noun. Raises duckdb.Error where it cannot, BadData for too many."""
     rows = [row for noun, one in features.items() for row in _rows(noun, one)]
+    if len(rows) > MOST_FEATURES:
+        raise BadData(f"{len(rows):,} features are more than {MOST_FEATURES:,}", "keep the commonest")
     columns: dict[str, Array] = {name: np.array([row[n] for row in rows], object) for n, name in enumerate(FIELDS)}
     columns["edge"] = np.ma.masked_invalid(np.array([row[-1] for row in rows], np.float64))
     write_parquet(path, columns)
@@ -39,9 +42,8 @@ def write_recipe(path: Path, features: Mapping[str, Features]) -> None:
 
 def read_recipe(path: Path) -> dict[str, Recipe]:
     """Names and encodings by noun. Raises BadArtifact for a table that is none, duckdb.Error where it is no table."""
-    columns = read_parquet(path)
-    rising = list(columns) == list(FIELDS) and columns["edge"].dtype == np.float64
-    if not rising or any(columns[name].dtype != object for name in FIELDS[:-1]):
+    columns = read_small_parquet(path, dict.fromkeys(FIELDS, "VARCHAR") | {"edge": "DOUBLE"}, MOST_FEATURES)
+    if list(columns) != list(FIELDS):
         raise _bad(path, f"has the columns {', '.join(columns)[:100]}, not {', '.join(FIELDS)}")
     rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
     found: dict[str, Recipe] = {}

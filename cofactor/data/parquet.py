@@ -7,7 +7,11 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.database import brief_connection, listed, quoted, quoted_name, quoted_path
+from cofactor.data.database import brief_connection, cautious_connection, listed, quoted, quoted_name, quoted_path
+from cofactor.errors import BadArtifact
+
+COLUMNS_SHOWN = 160  # characters
+TEXT_A_ROW, TEXT_ANYWAY = 256, 1 << 24  # bytes of ids, titles and genres; MovieLens has 50 a row
 
 
 def write_parquet(
@@ -39,6 +43,33 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
     return found
 
 
+def read_small_parquet(path: Path, known: Mapping[str, str], n: int) -> dict[str, Array]:
+    """All columns of at most n rows, of the `known` names and DuckDB's types, from a file that may be anything.
+
+    Memory is bounded by n, whatever a file of a few bytes unpacks to. Raises BadArtifact for another column, a column
+    of another type, more rows, or more than `most_text`; duckdb.Error where it cannot be read.
+    """
+    source = parquet_table(path)
+    with cautious_connection() as database:
+        present = {row[0]: row[1] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()}
+        if present.items() - known.items():
+            raise _not_ours(path, f"has the columns {_shown(present)}, not {_shown(known)}")
+        lengths = " + ".join(f"coalesce(strlen({quoted_name(one)}), 0)" for one in present if known[one] == "VARCHAR")
+        some = f"(SELECT * FROM {source} LIMIT {n + 1})"
+        rows, text = database.execute(f"SELECT count(*), coalesce(sum({lengths or 0}), 0) FROM {some}").fetchall()[0]
+        if rows > n:
+            raise _not_ours(path, f"has more than {n:,} rows")
+        if text > most_text(n):
+            raise _not_ours(path, f"holds {text:,} bytes of text in {rows:,} rows")
+        found: dict[str, Array] = database.execute(f"SELECT * FROM {source} LIMIT {n}").fetchnumpy()
+    return found
+
+
+def most_text(n: int) -> int:
+    """Bytes of text that n rows of a small table hold, at most."""
+    return TEXT_A_ROW * n + TEXT_ANYWAY
+
+
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The keys and values that a Parquet file carries beside its rows."""
     query = f"SELECT key, value FROM parquet_kv_metadata({quoted_path(path)})"
@@ -59,6 +90,15 @@ def _copy(
     database.execute(
         f"COPY ({query}) TO {quoted(str(path.absolute()))} (FORMAT parquet, COMPRESSION {compression}{extra})"
     )
+
+
+def _not_ours(path: Path, message: str) -> BadArtifact:
+    return BadArtifact(f"{path} {message}", "the folder is damaged: save the model again")
+
+
+def _shown(columns: Mapping[str, str]) -> str:
+    listed = ", ".join(f"{name[:60]!r} {kind[:60]}" for name, kind in columns.items())
+    return listed if len(listed) <= COLUMNS_SHOWN else listed[: COLUMNS_SHOWN - 1] + "…"
 
 
 def _text(value: bytes | str) -> str:

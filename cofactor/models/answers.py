@@ -52,7 +52,7 @@ def recommendations(
 def strongest(catalog: Catalog, history: csr_array, effects: Doubles, strength: Doubles, n: int) -> Reasons:
     """The n ratings of a (1, n_items) history of the highest positive strength; of equal ones the lower row first."""
     order = np.argsort(-strength, kind="stable")[:n]
-    order = order[strength[order] > 0]
+    order = order[(strength[order] > 0) & (strength[order] < np.inf)]
     return tuple(
         Reason(catalog.items.ids[item], catalog.title(item), float(rating), float(effect))
         for item, rating, effect in zip(history.indices[order], history.data[order], effects[order], strict=True)

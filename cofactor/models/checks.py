@@ -28,7 +28,9 @@ def check_arrays(
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
         if name not in expected:
-            raise BadArtifact(f"a {cls.kind} model has no array called {name!r}", "the folder holds something else")
+            raise BadArtifact(
+                f"a {cls.kind} model has no array called {name[:60]!r}", "the folder holds something else"
+            )
         wanted = tuple(
             sizes.setdefault(n, have) if isinstance(n, str) else n
             for n, have in zip(expected[name], array.shape, strict=False)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.models.solving import solved
 from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
@@ -52,9 +53,9 @@ class FactorModel(VectorModel):
             penalty = self._penalty(lengths[rows])
             gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * penalty[:, None]
             moment = design.transpose(0, 2, 1) @ residual[:, :, None] + (penalty * centres[rows])[:, :, None]
-            solutions[rows] = np.linalg.solve(gram, moment)[:, :, 0]
-        solved = solutions.astype(np.float32)
-        return np.ascontiguousarray(solved[:, rank]), np.ascontiguousarray(solved[:, :rank])
+            solutions[rows] = solved(gram, moment)[:, :, 0]
+        narrow = solutions.astype(np.float32)
+        return np.ascontiguousarray(narrow[:, rank]), np.ascontiguousarray(narrow[:, :rank])
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank + 1) design X of the whole history and
@@ -68,10 +69,10 @@ class FactorModel(VectorModel):
         design, residual = self._regression(history.indices, history.data)
         moment, square = design.T @ residual, design.T @ design
         penalty, fewer_penalty = self._penalty(h), self._penalty(h - 1)
-        whole = np.linalg.solve(square + np.diag(penalty), moment + penalty * self._centres(history)[0])
+        whole = solved(square + np.diag(penalty), moment + penalty * self._centres(history)[0])
         moments = moment + fewer_penalty * self._centres_without_one(history)
-        solved = np.linalg.solve(square + np.diag(fewer_penalty), np.column_stack([design.T, moments.T]))
-        pulls, fewer = solved[:, :h], solved[:, h:]  # G⁻¹Xᵀ, and w in column j (or in the only one)
+        both = solved(square + np.diag(fewer_penalty), np.column_stack([design.T, moments.T]))
+        pulls, fewer = both[:, :h], both[:, h:]  # G⁻¹Xᵀ, and w in column j (or in the only one)
         leverage = np.einsum("hk,kh->h", design, pulls)
         without = fewer - pulls * ((residual - np.vecdot(design, fewer.T)) / (1 - leverage))
         wanted = np.ones((len(items), n_weights))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats
+from cofactor.models.solving import solved
 
 ROWS_AT_A_TIME = 1 << 14  # whose moments are summed together
 LEAST_VARIANCE = 1e-8  # of a weight that is the same in all rows
@@ -20,8 +21,7 @@ def expected(means: Doubles, precision: Doubles, noise: float, design: Doubles, 
     vectors x and (b, h) values; a vector of zeros says nothing."""
     weighted: Array = design.transpose(0, 2, 1) / noise
     moments = means @ precision + (weighted @ values[:, :, None])[:, :, 0]
-    solved: Array = np.linalg.solve(precision + weighted @ design, moments[:, :, None])
-    return solved[:, :, 0]
+    return solved(precision + weighted @ design, moments[:, :, None])[:, :, 0]
 
 
 def expected_without_each(
@@ -36,8 +36,8 @@ def expected_without_each(
     pulls = design * values[:, None] / noise
     moments = means @ precision + pulls.sum(axis=0) - pulls
     right: Array = np.concatenate([moments, design]).T
-    solved = np.linalg.solve(precision + design.T @ design / noise, right).T
-    given, leverage = solved[: len(design)], solved[len(design) :]
+    both = solved(precision + design.T @ design / noise, right).T
+    given, leverage = both[: len(design)], both[len(design) :]
     share = np.vecdot(design, given) / (noise - np.vecdot(design, leverage))
     without: Doubles = given + leverage * share[:, None]
     return without

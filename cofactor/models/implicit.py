@@ -9,7 +9,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.models.solving import solved
 from cofactor.models.vectors import cached, cosine, cosines
 
 LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
@@ -40,6 +42,10 @@ class ImplicitModel(Model):
         vectors = {"user_vectors": (n_users, "rank"), "item_vectors": (n_items, "rank")}
         return {**vectors, "unobserved": (), "l2": (), "exponent": ()}
 
+    def check(self) -> None:
+        if self.unobserved < 0 or self.l2 < 0 or not 0 <= self.exponent <= 1:
+            raise BadArtifact("the implicit model's l2, unobserved or exponent is impossible", "save the model again")
+
     def scores(self, users: Rows) -> Floats:
         scores: Floats = self.user_vectors[users] @ self.item_vectors.T
         return scores
@@ -60,7 +66,7 @@ class ImplicitModel(Model):
         vectors = np.tile(self._nobody, (len(lengths), 1))
         for row in np.flatnonzero(lengths):
             design = self._design(histories.indices[histories.indptr[row] : histories.indptr[row + 1]])
-            vectors[row] = np.linalg.solve(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
+            vectors[row] = solved(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
         return vectors
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -73,9 +79,9 @@ class ImplicitModel(Model):
             return super().effects(history, items)
         design = self._design(history.indices)
         moment, square = design.sum(axis=0), design.T @ design
-        whole = np.linalg.solve(square + self._prior(h), moment)
-        solved = np.linalg.solve(square + self._prior(h - 1), np.column_stack([design.T, moment]))
-        pulls, fewer = solved[:, :h], solved[:, h]  # A⁻¹Xᵀ and p
+        whole = solved(square + self._prior(h), moment)
+        both = solved(square + self._prior(h - 1), np.column_stack([design.T, moment]))
+        pulls, fewer = both[:, :h], both[:, h]  # A⁻¹Xᵀ and p
         leverage = np.einsum("hk,kh->h", design, pulls)
         removed = pulls * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
         effects: Doubles = (self.item_vectors[items] @ (removed + (whole - fewer)[:, None])).T

@@ -15,6 +15,7 @@ from cofactor.models.gaussian import moments
 from cofactor.models.halves import Halves, one_thread
 from cofactor.models.layers import Layers
 from cofactor.models.newton import CurvedRegressions
+from cofactor.models.solving import solved
 from cofactor.models.vectors import VectorModel, cosine, cosines
 
 LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
@@ -189,8 +190,7 @@ class NetworkModel(VectorModel):
 
     @cached_property
     def _precision(self) -> Doubles:
-        inverse: Array = np.linalg.inv(self._prior[1])
-        return inverse
+        return solved(self._prior[1], np.eye(len(self._prior_mean)))
 
     @property
     def _mean_user(self) -> tuple[Array, Array, Array]:

@@ -11,17 +11,17 @@ WIDEST, PARTS = 64, 4  # scores in a part, at most; parts for each place of a li
 def highest(scores: Floats, n: int) -> tuple[Rows, Floats]:
     """(m, n) columns and values of the n highest scores in each row of (m, n_items), the highest first.
 
-    Of equal scores the lower column comes first. A list that ends early, because the rest is `NEVER` or NaN, is filled
-    up with column -1 and value `NEVER`.
+    Of equal scores the lower column comes first. A list that ends early, because the rest is not finite, is filled up
+    with column -1 and value `NEVER`.
     """
     m, n_items = scores.shape
     columns, best = np.full((m, n), -1, dtype=np.int32), np.full((m, n), NEVER)
     k = min(n, n_items)
     if m == 0 or k == 0:
         return columns, best
-    top = np.partition(scores, n_items - k, axis=1)[:, n_items - k :]  # NaN sorts above every number
-    if np.isnan(top).any():
-        return highest(np.where(np.isnan(scores), NEVER, scores), n)
+    top = np.partition(scores, n_items - k, axis=1)[:, n_items - k :]  # infinity and NaN sort above every number
+    if not (top < np.inf).all():
+        return highest(np.where(np.isfinite(scores), scores, NEVER), n)
     kept = _exactly(k, scores, top[:, :1])
     found = np.take_along_axis(scores, kept, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")

@@ -10,6 +10,7 @@ from cofactor.serving.boundary import Answering, Boundary, Recorder
 from cofactor.serving.endpoint import Lanes, Question
 from cofactor.serving.errands import Errands
 from cofactor.serving.exchange import Call, Reply
+from cofactor.serving.front import Front
 from cofactor.serving.guard import Guard
 from cofactor.serving.routes import ROUTES, Route
 from cofactor.serving.service import Service
@@ -17,15 +18,14 @@ from cofactor.serving.settings import Settings
 from cofactor.serving.table import Table
 
 KINDS = {
-    ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
 FOLDER = files("cofactor.serving") / "page"
-PAGE = {  # address -> name and media type of each of the page's files
-    "/" if one.name == "index.html" else f"/{one.name}": (one.name, KINDS[PurePath(one.name).suffix])
+PAGE = {  # address -> name and media type of each file that the page loads
+    f"/{one.name}": (one.name, KINDS[PurePath(one.name).suffix])
     for one in FOLDER.iterdir()
     if PurePath(one.name).suffix in KINDS
 }
@@ -43,8 +43,13 @@ def create_app(
     answering: list[tuple[Route, Answering]] = [
         (route, getattr(errands, route.ask) if route.errand else Question(route, lanes)) for route in ROUTES
     ]
-    pages = [(Route(path, "page", None, "", errand=True, twin=False), _file(*file)) for path, file in PAGE.items()]
+    pages: list[tuple[Route, Answering]] = [(_page("/"), Front(service, lanes))]
+    pages += [(_page(path), _file(*file)) for path, file in PAGE.items()]
     return Boundary(service, Guard(settings), Table.of([*answering, *pages]), recorders, lanes.close)
+
+
+def _page(path: str) -> Route:
+    return Route(path, "page", None, "", errand=True, twin=False)
 
 
 def _file(name: str, media_type: str) -> Answering:

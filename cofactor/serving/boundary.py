@@ -25,7 +25,7 @@ HEADERS: tuple[Header, ...] = (
     (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -97,6 +97,8 @@ class Boundary:
         call.version = call.answers.version
         try:
             reply = await self._reply(call)
+            if reply.refused == "busy" and (rest_for := scope.get("state", {}).get("rest")):
+                rest_for(problems.LATER)  # a server of ours; others have no such thing
             await self._send(call, reply, send)
         except Gone:
             reply = Reply(b"", status=HUNG_UP)

@@ -3,17 +3,20 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from cofactor.artifact import load, load_manifest
+from cofactor.arrays import Floats, Rows
+from cofactor.artifact import load_with_manifest
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.serving.items import ItemTable
+from cofactor.serving.map import Maps
 from cofactor.serving.search import Search
 from cofactor.serving.titles import Titles
 from cofactor.serving.watch import stamp
@@ -30,6 +33,7 @@ class Bundle:
 
     model: Model
     manifest: Mapping[str, Any]
+    _maps: Maps = field(default_factory=Maps, init=False, repr=False)
 
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
@@ -40,21 +44,13 @@ class Bundle:
         for _ in range(ATTEMPTS):
             before = stamp(path)
             try:
-                return cls._read(path)
-            except (BadArtifact, OSError) as error:
+                return cls(*load_with_manifest(path))
+            except BadArtifact as error:
                 failed = error
             time.sleep(PAUSE)
             if before is not None and stamp(path) == before:
                 break
         raise failed
-
-    @classmethod
-    def _read(cls, path: Path | str) -> "Bundle":
-        before = load_manifest(path)
-        model = load(path)
-        if load_manifest(path) != before:
-            raise BadArtifact(f"{path} was replaced while it was read", "open it again")
-        return cls(model, before)
 
     @cached_property
     def version(self) -> str:
@@ -74,6 +70,10 @@ class Bundle:
     def search(self) -> Search:
         return Search(self.items)
 
+    def map(self, n: int) -> tuple[Rows, Floats]:
+        """Rows and places within [-1, 1]² of the n most rated items. The first call takes seconds, whoever makes it."""
+        return self._maps.of(self.model, n)
+
     @cached_property
     def card(self) -> dict[str, Any]:
         """What anybody may know of the model: the public part of its manifest, its sizes and its scale."""
@@ -87,4 +87,27 @@ class Bundle:
             "scale": list(catalog.scale),
             "step": catalog.step,
             "predicts_ratings": self.model.scale is not None,
+            **_course(self.manifest.get("notes")),
         }
+
+
+def _course(notes: Any) -> dict[str, Any]:
+    """How training went, as far as a manifest tells it in the words of `cofactor train`: notes may hold anything."""
+    notes = notes if isinstance(notes, dict) else {}
+    curve, best, metric = notes.get("curve"), notes.get("best_epoch"), notes.get("curve_metric")
+    told = [_epoch(one) for one in curve] if isinstance(curve, list) else []
+    return {
+        "curve": [one for one in told if one is not None],
+        "curve_metric": metric if metric in ("RMSE", "NDCG@10") else "",
+        "best_epoch": best if type(best) is int else None,
+    }
+
+
+def _epoch(one: Any) -> dict[str, Any] | None:
+    if not isinstance(one, dict) or type(one.get("epoch")) is not int:
+        return None
+    return {"epoch": one["epoch"], "train": _figure(one.get("train")), "validation": _figure(one.get("validation"))}
+
+
+def _figure(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None

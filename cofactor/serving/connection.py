@@ -23,24 +23,51 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self.refusal = self.config.app.refusal  # type: ignore[union-attr]  # a Boundary
         self.head: int | None = 0  # bytes received of a head that is not complete; None: it is
+        self.coming = 0  # the same with what is being read
+        self.too_long = False
+        self.rest = 0.0  # seconds that nothing more is to be read after the answer under way
+        self.app_state = {**self.app_state, "rest": self.rest_for}  # what an application finds in `state`
         self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
 
     def data_received(self, data: bytes) -> None:
         if self.since is None:
             self.since, self.head = self.loop.time(), 0
+        self.coming = (self.head or 0) + len(data)
         super().data_received(data)
         if self.head is not None and not self.transport.is_closing():
-            self.head += len(data)
+            self.head = self.coming
             if self.head > LARGEST_HEAD:
-                self.refuse(431, f"the headers are larger than {LARGEST_HEAD:,} bytes", "send fewer and shorter ones")
+                self._refuse_head()
 
     def on_headers_complete(self) -> None:
+        if self.coming > LARGEST_HEAD and self._length() > LARGEST_HEAD:  # in one piece, with what follows it
+            self.too_long = True
+            raise ValueError("too long")  # the parser stops, and `send_400_response` is called
         self.head = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self.since = None
         super().on_message_complete()
+
+    def rest_for(self, seconds: float) -> None:
+        """After the answer that follows, whoever asks again before they were told to is heard as late as that.
+
+        A thousand clients that do not wait would otherwise be refused ten thousand times a second, and whoever comes
+        anew, /live for one, would wait for all of them.
+        """
+        self.rest = seconds
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.rest and not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(self.rest, self._go_on)
+        self.rest = 0.0
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def overdue(self, now: float) -> bool:
         """Whether the client has had its time to say what it wants."""
@@ -57,7 +84,10 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered like every error."""
-        self.refuse(400, "this is not a request of HTTP/1.1", HINT)
+        if self.too_long:
+            self._refuse_head()
+        else:
+            self.refuse(400, "this is not a request of HTTP/1.1", HINT)
 
     def refuse(self, status: int, detail: str, hint: str) -> None:
         """The last answer of a connection, which never came to a route."""
@@ -65,6 +95,13 @@ class Connection(HttpToolsProtocol):
         lines = [b"%s: %s\r\n" % one for one in (*headers, (b"connection", b"close"))]
         self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
         self.transport.close()
+
+    def _refuse_head(self) -> None:
+        self.refuse(431, f"the headers are larger than {LARGEST_HEAD:,} bytes", "send fewer and shorter ones")
+
+    def _length(self) -> int:
+        """Bytes of a complete head, but for a few of punctuation."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _unsupported_upgrade_warning(self) -> None:
         """A request for a WebSocket is answered as if it had asked for none: that is not worth a line in the log."""

@@ -1,5 +1,6 @@
 """The API as an OpenAPI 3.1 document, made from the list of routes and the classes of requests and answers."""
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +56,7 @@ WHEN = {
     404: "No such user, item, model or route",
     405: "The route does not take that method",
     408: "The body came in too slowly",
-    409: "The model's folder holds nothing that could be served; the old model goes on",
+    409: "The list has changed since the page before; or the model's folder holds nothing that could be served",
     413: "The body is too large",
     415: "The body is not application/json in UTF-8, or compressed",
     421: "The service does not go by the name in Host",
@@ -67,6 +68,7 @@ WHEN = {
 IDS = {"user": "196", "item": "50"}
 
 
+@cache
 def openapi(settings: Settings) -> dict[str, Any]:
     """The document of a service that is run with these settings: keys are asked for where there are any."""
     paths: dict[str, dict[str, Any]] = {}
@@ -101,6 +103,8 @@ def statuses(route: Route) -> list[int]:
         found |= {404, 503}
     if route.body is not None:
         found |= {400, 408, 413, 415}
+    if "cursor" in {**route.query.model_fields, **(route.body.model_fields if route.body else {})}:
+        found.add(409)
     if route.method not in ("GET", "HEAD"):
         found.add(403)
     return sorted(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from cofactor.errors import BadArtifact, Unavailable
+from cofactor.errors import Unavailable
 from cofactor.serving.endpoint import Lanes
 from cofactor.serving.exchange import Call, Reply
 from cofactor.serving.parameters import reader
@@ -48,10 +48,7 @@ class Errands:
 
     async def reload(self, call: Call, ids: tuple[str, ...]) -> Reply:
         no_parameters(call.query)
-        try:
-            answer = await self._lanes.disk(partial(self._service.reload, call.name))
-        except BadArtifact as error:  # no fault of the service: what lies in the folder does not go with what it asks
-            raise Problem(409, error.message, error.hint, name="BadArtifact") from error
+        answer = await self._lanes.disk(partial(self._service.reload, call.name))
         call.version = answer["model"]
         return Reply(orjson.dumps(answer))
 

@@ -110,13 +110,6 @@ def checked(words: Sequence[Feedback]) -> Words:
     }
 
 
-def latest_first(words: list[Feedback]) -> list[Feedback]:
-    """In the order of `Store.of`."""
-    words.sort(key=lambda one: one.item)
-    words.sort(key=lambda one: one.time, reverse=True)  # stable
-    return words
-
-
 def _file(address: str) -> Path:
     file = address.removeprefix(SQLITE)
     if not file or "\0" in file or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", file):

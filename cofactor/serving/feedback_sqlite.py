@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import apsw
 
 from cofactor.errors import BadArtifact, BadData, CofactorError, Unavailable
-from cofactor.serving.feedback import Feedback, Store, Words, checked, latest_first
+from cofactor.serving.feedback import Feedback, Store, Words, checked
 from cofactor.serving.group_commit import GroupCommit
 
 APPLICATION = int.from_bytes(b"cofF")  # in the header of the file, at byte 68
@@ -32,8 +33,9 @@ SCHEMA = (
     "PRIMARY KEY (user, item)) STRICT, WITHOUT ROWID"
 )
 PUT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
-OF = "SELECT user, item, rating, time FROM feedback WHERE user = ?"
+OF = "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the key's own order
 ALL = "SELECT user, item, rating, time FROM feedback ORDER BY user, item"
+TIME = itemgetter(3)
 
 RESTORE = "nothing was changed in it; put a backup in its place, or name another file"
 
@@ -90,8 +92,8 @@ class SqliteStore(Store):
             return []
         except apsw.Error as error:
             raise _explained(self.path, error) from error
-        words = [Feedback(*row) for row in rows]
-        return latest_first(words) if len(words) > 1 else words
+        rows.sort(key=TIME, reverse=True)  # stable, and many times as fast as SQLite's sorter
+        return [Feedback(*row) for row in rows]
 
     def all(self) -> Iterator[Feedback]:
         rows = self._everything()
@@ -106,7 +108,8 @@ class SqliteStore(Store):
             raise _explained(self.path, error) from error
 
     def close(self) -> None:
-        with self._commits.turn, self._read_lock:
+        self._commits.close()
+        with self._read_lock:
             for connection in (self._reading, self._writing):
                 with suppress(apsw.Error):
                     if self._found() != self._inodes:  # it would remove the log of whatever is there now
@@ -241,7 +244,7 @@ def _explained(path: Path, error: Exception) -> CofactorError:
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
         hint = "let the user who runs this write to the file and to its folder"
         return Unavailable(f"{path} cannot be opened for writing: {error}", hint)
-    if isinstance(error, apsw.ConnectionClosedError | apsw.CursorClosedError):
+    if isinstance(error, InterruptedError | apsw.ConnectionClosedError | apsw.CursorClosedError):
         return Unavailable(f"{path} is closed", "the service is stopping")
     if isinstance(error, CofactorError):
         return type(error)(error.message, error.hint)

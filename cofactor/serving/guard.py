@@ -10,10 +10,14 @@ from cofactor.serving.settings import Settings
 
 OPEN = frozenset({"/live", "/ready"})  # for anybody, by any name of this machine: an orchestrator has no key
 ADMIN = "/admin/"
+FILES = (".css", ".js", ".svg", ".png")  # of the page: a dozen at once, from memory, are no requests to hold back
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 GUESSES = 1.0  # wrong keys a second from one address …
 MOST_GUESSES = 20.0  # … and at once
-CHALLENGE = (b"www-authenticate", b'Basic realm="cofactor", charset="UTF-8", Bearer')
+CHALLENGES = [  # a header for each: browsers take a line for one challenge, and ask nobody where it is two
+    (b"www-authenticate", b'Basic realm="cofactor", charset="UTF-8"'),
+    (b"www-authenticate", b"Bearer"),
+]
 HOW = "send a key as Authorization: Bearer KEY, as X-API-Key: KEY, or as the password of HTTP Basic"
 
 ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-request-id"
@@ -112,7 +116,7 @@ class Guard:
             raise Problem(403, detail, hint, name="CrossOrigin", refused="origin")
 
     def _in_time(self, call: Call) -> None:
-        if self._rate is None:
+        if self._rate is None or call.route.endswith(FILES):
             return
         wait = self._rate.take(call.key or neighbourhood(call.address), monotonic())
         if wait:
@@ -120,4 +124,4 @@ class Guard:
 
 
 def _who(detail: str, refused: str) -> Problem:
-    return Problem(401, detail, HOW, name="Unauthorized", headers=[CHALLENGE], refused=refused)
+    return Problem(401, detail, HOW, name="Unauthorized", headers=CHALLENGES, refused=refused)

@@ -6,6 +6,8 @@ A line holds the template of a route and the name of a key: never a path, for th
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,14 +65,24 @@ class Requests:
         write({**event, "refused": one.refused} if one.refused else event)
 
 
-def to_stderr() -> None:
-    """Sends what happens to stderr: all of ours, and what the server finds alarming."""
+@contextmanager
+def to_stderr() -> Iterator[None]:
+    """Within it what happens goes to stderr: all of ours, and faults of the server.
+
+    A handler that is left in place outlives the modules that it belongs to, of which libraries complain at the end.
+    """
     handler = Lines()
-    for name, level in (("cofactor", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [handler]
-        logger.setLevel(level)
-        logger.propagate = False
+    loggers = {logging.getLogger("cofactor"): logging.INFO, logging.getLogger("uvicorn"): logging.ERROR}
+    before = {one: (one.level, one.propagate) for one in loggers}
+    for one, level in loggers.items():
+        one.addHandler(handler)
+        one.setLevel(level)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for one, (one.level, one.propagate) in before.items():
+            one.removeHandler(handler)
 
 
 def _head(level: str) -> dict[str, str]:

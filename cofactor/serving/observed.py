@@ -1,7 +1,7 @@
 """Answers and stores that tell what they do, for the figures of operators."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -16,11 +16,23 @@ def to_nobody(*_: Any) -> None:
     """Where nobody wants to know."""
 
 
+@dataclass
+class Ear:
+    """Somebody who is told, once it matters: requests that a service asks itself count for nobody."""
+
+    tell: Callable[[str], None]
+    open: bool = False
+
+    def __call__(self, what: str) -> None:
+        if self.open:
+            self.tell(what)
+
+
 @dataclass(frozen=True)
 class ObservedAnswers(Answers):
     """Tells what each list rests on: a vector of training, a history folded in, or what most have rated."""
 
-    listed: Callable[[str], None] = to_nobody
+    listed: Ear = field(default_factory=lambda: Ear(to_nobody))
 
     def recommendations(self, user: str, asked: ListQuery | ListBody) -> Answer:
         answer = super().recommendations(user, asked)

@@ -3,7 +3,8 @@
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -15,16 +16,17 @@ from cofactor.serving.metrics import Metrics
 from cofactor.serving.server import Server, Share
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
+from cofactor.serving.signals import handled
 from cofactor.serving.slots import Slots
 from cofactor.serving.watch import Watch, every
 
 Versions = dict[str, str]  # of each model by its name
-End = Callable[[], None]
 
 
 def run(settings: Settings, listening: Sequence[socket.socket], started: Callable[[Versions], None]) -> None:
     """Serves in this process until a signal says to stop. `started` is called once every model has answered."""
-    Process(settings).serve(listening, started, lambda service: follow(service, settings.watch))
+    with logs.to_stderr():
+        Process(settings).serve(listening, started, lambda service: following(service, settings.watch))
 
 
 class Process:
@@ -32,7 +34,6 @@ class Process:
 
     def __init__(self, settings: Settings, slots: Slots | None = None, place: int = 0) -> None:
         """Opens everything; raises BadArtifact, Unavailable. Workers have a place among the slots for figures."""
-        logs.to_stderr()
         self.settings = settings
         self.service = Service.open(settings)
         self.metrics = Metrics(self.service, slots, place)
@@ -42,10 +43,10 @@ class Process:
         self,
         listening: Sequence[socket.socket],
         started: Callable[[Versions], None],
-        follow: Callable[[Service], End],
+        beside: Callable[[Service], AbstractContextManager[None]],
         share: Share | None = None,
     ) -> None:
-        """Warms up and answers until a signal says to stop; `follow` begins what goes on beside and returns its end.
+        """Warms up and answers until a signal says to stop; `beside` is entered for what goes on meanwhile.
 
         BLAS runs on one thread: a request scores one user, and threads inside a product of that size cost more than
         they bring; requests already run side by side.
@@ -57,30 +58,26 @@ class Process:
                 recorders.append(logs.Requests(every=self.settings.log == "all"))
             app = create_app(self.service, self.settings, recorders, self.metrics.page)
             server = Server(self.service, app, self.settings, self.metrics, share)
-            # uvicorn stops in good order and then raises the signal again; by then there is nothing to interrupt.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: None)
             for one in listening:
                 one.listen(server.config.backlog)
-            end = follow(self.service)
-            started(self.service.versions())
-            try:
+            # uvicorn has handlers of its own, but only while it runs: before it does, a signal to stop counts as well;
+            # and it raises the signal again when it has stopped in good order, with nothing left to interrupt.
+            with handled(server.stop, signal.SIGINT, signal.SIGTERM), beside(self.service):
+                started(self.service.versions())
                 server.run(sockets=list(listening))
-            finally:
-                end()
-                self.service.close()
+        self.service.close()
 
 
-def follow(service: Service, seconds: float) -> End:
-    """Reloads what changes in the folders of models, and everything at SIGHUP."""
+@contextmanager
+def following(service: Service, seconds: float) -> Iterator[None]:
+    """Reloads what changes in the folders of models, looking every so many seconds, and everything at SIGHUP."""
+    watch = Watch(service.folders)
 
-    def all_of_them(*_: object) -> None:
+    def all_of_them() -> None:
         threading.Thread(target=_reload, args=(service, list(service.folders)), name="reload").start()
 
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, all_of_them)
-    watch = Watch(service.folders)
-    return every(seconds, lambda: _reload(service, watch.newer())) if seconds else lambda: None
+    with handled(all_of_them, signal.SIGHUP), every(seconds, lambda: _reload(service, watch.newer())):
+        yield
 
 
 def _reload(service: Service, names: Sequence[str]) -> None:

@@ -212,6 +212,7 @@ ROUTES = [
         responses.Map,
         "The most rated items as points of a plane",
         query=requests.MapQuery,
+        place=beside,
         tag="finding",
     ),
     Route(

@@ -47,26 +47,30 @@ class Server(uvicorn.Server):
         )
         self.service = service
         self.drain = settings.drain
-        self.share = share
+        self._share = share or ([0], 0)
+        self._turnstiles: list[Turnstile] = []
         self.metrics = metrics
         metrics.in_flight = lambda: len(self.server_state.tasks)
         metrics.connections = self._connections
         self._admitted: set[asyncio.Task[Any]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Where the sockets are shared with other processes, their connections are shared out as well."""
-        if self.share is None:
-            await super().startup(sockets)
-            return
+        """Lets connections in by turnstiles in place of uvicorn's servers, which share nothing out among processes.
+
+        A process that is alone has one too: uvloop takes one connection in each pass of the loop, and of a thousand
+        that come while it is busy the last would wait for a minute.
+        """
         await super().startup([])
         for one in sockets or []:
             one.setblocking(False)
-            self.servers.append(Turnstile(one, self._admit, self._connections, *self.share))  # type: ignore[arg-type]  # closes like one
+            self._turnstiles.append(Turnstile(one, self._admit, self._connections, *self._share))
+
+    def stop(self) -> None:
+        self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        for one in self.servers:
-            if isinstance(one, Turnstile):
-                one.tell()
+        for one in self._turnstiles:
+            one.tell()
         if counter % 10 == 0:
             self._close_overdue()
             self.metrics.flush()
@@ -76,8 +80,8 @@ class Server(uvicorn.Server):
         """Answers on for `drain` seconds, then to open connections only, each for one more request."""
         self.service.ready = False
         await self._rest(self.drain)
-        for server in self.servers:
-            server.close()
+        for one in self._turnstiles:
+            one.close()
         # A connection closed from here could cross a request on its way; one that the client closes cannot.
         self.server_state.default_headers.append((b"connection", b"close"))
         await self._rest(LAST_CALL, until_closed=True)

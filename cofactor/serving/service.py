@@ -11,7 +11,7 @@ from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
 from cofactor.serving.answers import Answer, Answers, Pace, Terms
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.feedback import Store, open_store
-from cofactor.serving.observed import ObservedAnswers, ObservedStore, to_nobody
+from cofactor.serving.observed import Ear, ObservedAnswers, ObservedStore, to_nobody
 from cofactor.serving.settings import Settings
 from cofactor.serving.warming import warm
 
@@ -111,7 +111,9 @@ class Service:
     def replace(self, bundle: Bundle, name: str = "") -> None:
         """Puts another bundle in the place of a live one, warm; the old one stays where the new one cannot answer."""
         with self._changing:
-            self.put(warm(self._answers_of(bundle, name or self.default)), name)
+            answers = warm(self._answers_of(bundle, name or self.default))
+            answers.listed.open = True
+            self.put(answers, name)
 
     def put(self, answers: Answers, name: str = "") -> None:
         """Lets these answers be live, as they are."""
@@ -163,5 +165,5 @@ class Service:
             what = f"the model in {folder} cannot be served: {type(error).__name__}"
             raise BadCandidate(what, "the one before goes on serving; the log says more") from error
 
-    def _answers_of(self, bundle: Bundle, name: str) -> Answers:
-        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, self._listed)
+    def _answers_of(self, bundle: Bundle, name: str) -> ObservedAnswers:
+        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, Ear(self._listed))

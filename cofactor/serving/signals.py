@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +13,20 @@ class Signals:
 
     alarm: socket.socket
     seen: set[int] = field(default_factory=set)
+
+
+@contextmanager
+def handled(handler: Callable[[], None], *numbers: int) -> Iterator[None]:
+    """Within it these signals call `handler`.
+
+    A handler that is left in place outlives the modules that it belongs to, of which libraries complain at the end.
+    """
+    before = {number: signal.signal(number, lambda *_: handler()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, one in before.items():
+            signal.signal(number, one)
 
 
 @contextmanager

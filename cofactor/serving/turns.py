@@ -56,7 +56,7 @@ class Turns:
     def _next_pass(self) -> None:
         """Runs once in each pass: what is handed to `call_soon` now runs after the sockets have been looked at."""
         self._spent = 0.0
-        while self._left and self._spent < self._slice:
+        while self._left and (self._spent == 0.0 or self._spent < self._slice):
             work, turn = self._left.popleft()
             if turn.done():  # nobody waits for it any more
                 continue
@@ -64,7 +64,7 @@ class Turns:
                 turn.set_result(self._timed(work))
             except Exception as error:
                 turn.set_exception(error)
-        if self._spent:
+        if self._spent or self._left:
             asyncio.get_running_loop().call_soon(self._next_pass)
         else:
             self._looking = None
@@ -81,14 +81,17 @@ class Threads:
     """Work done beside the event loop by a fixed number of threads; at most `waiting` pieces more are taken."""
 
     def __init__(self, threads: int, waiting: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads, self._name = threads, name
         self._most = threads + waiting
         self._taken = 0
+        self._pool: ThreadPoolExecutor | None = None  # made when it is needed, and again after it was closed
 
     async def __call__(self, work: Work) -> Any:
         """The result of a piece of work; raises Problem (503) where too many wait for theirs."""
         if self._taken >= self._most:
             raise busy()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
         self._taken += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -96,4 +99,6 @@ class Threads:
             self._taken -= 1
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)

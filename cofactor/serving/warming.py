@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 from cofactor.serving.answers import Answers, Pace
 from cofactor.serving.requests import ItemsQuery, ListQuery, SearchQuery, SimilarQuery
 
+Kind = TypeVar("Kind", bound=Answers)
 
-def warm(answers: Answers) -> Answers:
+
+def warm(answers: Kind) -> Kind:
     """The same answers with everything built that is built on first use, and with the pace of what costs most."""
     paced = replace(answers, pace=_exercise(answers))
     _exercise(paced)  # what is built once for answers, not for a bundle

@@ -1,7 +1,8 @@
 """Which folders of models have changed since they were last looked at: one `stat` of each manifest tells."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cofactor import manifest as manifests
@@ -40,18 +41,21 @@ class Watch:
         return found
 
 
-def every(seconds: float, do: Callable[[], None]) -> Callable[[], None]:
-    """Does something again and again, in a thread of its own; returns how to end that."""
+@contextmanager
+def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """Within it something is done again and again, in a thread of its own; never for 0 seconds."""
     ended = threading.Event()
 
     def again() -> None:
         while not ended.wait(seconds):
             do()
 
-    def end() -> None:
-        ended.set()
-        thread.join()
-
     thread = threading.Thread(target=again, name="watch", daemon=True)
-    thread.start()
-    return end
+    if seconds:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if seconds:
+            thread.join()

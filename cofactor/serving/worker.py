@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -14,6 +16,7 @@ from typing import Any
 import orjson
 
 from cofactor.errors import CofactorError, Unavailable
+from cofactor.serving import logs
 from cofactor.serving.settings import Settings
 from cofactor.serving.slots import Slots
 
@@ -57,18 +60,19 @@ def work(
 ) -> None:
     """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        from cofactor.serving.process import Process
+    with logs.to_stderr():
+        try:
+            from cofactor.serving.process import Process
 
-        process = Process(settings, slots, place)
-        line = Line(pipe, process.service.reload_here)
-        process.service.told = line.tell_others
-        process.serve(listening, line.ready, line.follow, (counts, place))
-    except CofactorError as error:
-        send(pipe, {"failed": error.message, "hint": error.hint})
-    except Exception:
-        log.exception("a worker failed")
-        raise SystemExit(1) from None
+            process = Process(settings, slots, place)
+            line = Line(pipe, process.service.reload_here)
+            process.service.told = line.tell_others
+            process.serve(listening, line.ready, line.heard, (counts, place))
+        except CofactorError as error:
+            send(pipe, {"failed": error.message, "hint": error.hint})
+        except Exception:
+            log.exception("a worker failed")
+            sys.exit(1)
 
 
 class Line:
@@ -84,18 +88,18 @@ class Line:
     def ready(self, versions: dict[str, str]) -> None:
         self._send({"ready": versions})
 
-    def follow(self, _: object) -> Callable[[], None]:
-        """Begins to listen; a pipe that ends is a parent that died, and then this process stops in good order."""
+    @contextmanager
+    def heard(self, _: object) -> Iterator[None]:
+        """Within it the parent is listened to; a pipe that ends is a parent that died: then this process stops."""
         ours, theirs = socket.socketpair()
         thread = threading.Thread(target=self._listen, args=(theirs,), name="parent", daemon=True)
         thread.start()
-
-        def end() -> None:
+        try:
+            yield
+        finally:
             ours.close()
             thread.join()
             theirs.close()
-
-        return end
 
     def tell_others(self, name: str) -> None:
         """Returns when every other worker has swapped; raises Unavailable where one did not, or not in time."""

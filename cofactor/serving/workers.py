@@ -53,8 +53,7 @@ class Workers:
 
         Raises NotStarted where a worker cannot begin. One that dies later is started again.
         """
-        logs.to_stderr()
-        with caught(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        with logs.to_stderr(), caught(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             try:
                 for place in range(self._settings.workers):
                     self._start(place)
@@ -156,6 +155,8 @@ class Workers:
 
     def _stop(self) -> None:
         """Tells all to stop in good order, and ends those that do not."""
+        for listening in self._listening:  # theirs are the last doors: nobody is to wait at ours
+            listening.close()
         for one in self._live.values():
             one.process.terminate()
         end = time.monotonic() + STOPPED_WITHIN + self._settings.drain

@@ -1,0 +1,128 @@
+"""Durable ratings a second, in batches of 1 and 100 from 1 and 8 threads, beside what the disk syncs.
+
+    python benchmarks/feedback.py [--folder FOLDER] [--seconds 3]
+
+FOLDER is on the disk to measure. PostgreSQL is started in it, where it is installed, with its defaults. The bare rate
+is that of appending 4 KiB to a file and syncing it, one after the other: what a store without group commit is held to.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from threading import Thread
+
+from cofactor.serving.feedback import Feedback, Store, open_store
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.postgres import Server, programs
+
+BATCHES, THREADS = (1, 100), (1, 8)
+USERS, ITEMS = 6_000, 3_700  # about as in MovieLens 1M
+BLOCK = b"\0" * 4096
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--seconds", type=float, default=3)
+    given = parser.parse_args()
+    print("| store | threads | batch | batches a second | ratings a second | median ms | 99 % ms |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        for name, sync in (("fsync", os.fsync), ("fdatasync", os.fdatasync)):
+            print(row(f"bare {name}", 1, 0, bare(Path(folder) / "bare", sync, given.seconds)), flush=True)
+        file = Path(folder) / "ratings.db"
+        words = measure("SQLite", str(file), given.seconds)
+        print(f"| SQLite, {file.stat().st_size / words:.0f} bytes a rating once it is closed | | | | | | |", flush=True)
+    with server(given.folder) as address:
+        if address is not None:
+            measure("PostgreSQL", address, given.seconds)
+
+
+def measure(name: str, address: str, seconds: float) -> int:
+    """How many ratings are in the store in the end."""
+    store = open_store(address)
+    for size in BATCHES:
+        for threads in THREADS:
+            print(row(name, threads, size, together(store, threads, size, seconds)), flush=True)
+    users, asked = [str(n % USERS) for n in range(5_000)], []
+    for user in users:
+        begun = time.perf_counter()
+        store.of(user)
+        asked.append(time.perf_counter() - begun)
+    words = store.count()
+    told = f"{name}, what a user said ({words / USERS:.0f} words) | 1 | | | | {median(asked) * 1e3:.3f}"
+    print(f"| {told} | {sorted(asked)[-50] * 1e3:.3f} |", flush=True)
+    store.close()
+    return words
+
+
+def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float, list[float]]:
+    """Seconds in all, and of each sync."""
+    taken: list[float] = []
+    with path.open("wb", buffering=0) as file:
+        begun = time.perf_counter()
+        while (now := time.perf_counter()) - begun < seconds:
+            file.write(BLOCK)
+            sync(file.fileno())
+            taken.append(time.perf_counter() - now)
+    return time.perf_counter() - begun, taken
+
+
+def together(store: Store, threads: int, size: int, seconds: float) -> tuple[float, list[float]]:
+    """Seconds in all, and of each batch of `size` ratings, from so many threads at once."""
+    taken: list[float] = []
+    begun = time.perf_counter()
+
+    def put(first: int) -> None:
+        number = first
+        while (now := time.perf_counter()) - begun < seconds:
+            store.put([rating(number * size + n) for n in range(size)])
+            taken.append(time.perf_counter() - now)
+            number += threads
+
+    running = [Thread(target=put, args=(first,)) for first in range(threads)]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    return time.perf_counter() - begun, taken
+
+
+def rating(number: int) -> Feedback:
+    """The numbers go through users and items in an order that is nobody's."""
+    place = number * 7_368_787 % (USERS * ITEMS)
+    return Feedback(str(place // ITEMS), str(place % ITEMS), 1.0 + place % 5, 1_700_000_000 + number)
+
+
+def row(name: str, threads: int, size: int, measured: tuple[float, list[float]]) -> str:
+    seconds, taken = measured
+    rate, taken = len(taken) / seconds, sorted(taken)
+    told = f"{median(taken) * 1e3:.2f} | {taken[len(taken) * 99 // 100] * 1e3:.2f}"
+    return f"| {name} | {threads} | {size or ''} | {rate:,.0f} | {f'{rate * size:,.0f}' if size else ''} | {told} |"
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str | None]:
+    """The address of a PostgreSQL that is started for this; None where it is not installed."""
+    found = programs()
+    if found is None:
+        yield None
+        return
+    running = Server.made(found, folder)
+    running.start()
+    try:
+        yield running.address()
+    finally:
+        running.remove()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The page as it first appears: one user's list and the model's card in plain HTML, which needs no script to be read.
+
+The script that comes with it asks the JSON routes for everything after that. Whatever a model or a request says is
+escaped here, so that a title stays text.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cofactor.errors import UnknownId
+from cofactor.serving.answers import Answers
+from cofactor.serving.rendered_card import card
+from cofactor.serving.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
+
+COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest
+KNOWN = 20  # of a user's ratings at first
+SUGGESTED = 100  # users
+REASONS = 2  # for each title
+YOU = "you-"  # how the ids of invented users begin
+
+
+PAGE = Template((files("cofactor.serving") / "page" / "index.html").read_text(encoding="utf-8"))
+
+Optional = BeforeValidator(lambda value: value or None)  # a form sends "" for a field left empty
+
+
+class PageQuery(BaseModel):
+    """What the address of the page may say: whose list, and which titles. Anything else in it is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    model: Annotated[str, Field(max_length=LONGEST_ID)] = ""
+    user: Annotated[str, Field(max_length=LONGEST_ID)] = ""
+    genre: Annotated[list[Genre], Field(max_length=MOST_NAMED_IN_ADDRESS)] = []
+    year_from: Annotated[Year | None, Optional] = None
+    year_to: Annotated[Year | None, Optional] = None
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    seen: bool = False
+
+
+def render(answers: Answers, asked: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """The page for a user, by default the first the model knows; with links to the other models that are served."""
+    people = [one["user"] for one in answers.users(Page(n=SUGGESTED))["users"]]
+    user = asked.user or (people[0] if people else YOU + "1")
+    genres = [one["genre"] for one in answers.genres()["genres"]]
+    shown = _list(answers, user, asked, genres)
+    known = _known(answers, user)
+    described = answers.card()
+    colours = {genre: place for place, genre in enumerate(genres[:COLOURED])}
+    rated = described["predicts_ratings"] and shown["source"] != "popular"
+    whose = "you" if user.startswith(YOU) else "they"
+    lines = (_line(one, colours, rated, whose) for one in shown["recommendations"])
+    named = asked.model if any(one["name"] == asked.model for one in models) else ""
+    return PAGE.substitute(
+        heading=escape(f"For {user}"),
+        user=escape(user),
+        model=escape(named),
+        model_field=f'<input type="hidden" name="model" value="{escape(named)}">' if named else "",
+        models=_models(models, described["name"], user),
+        suggestions="".join(f'<option value="{escape(one)}"></option>' for one in people),
+        note=escape(note(shown)),
+        filters=_filters(genres, colours, asked),
+        recommendations="".join(lines),
+        total=f"{known['total']:,}" if known["total"] else "",
+        known="".join(_rating(one, colours) for one in known["ratings"]),
+        known_note="" if known["total"] else "No ratings yet.",
+        card=card(described),
+        twin=escape(f"{_below(named)}users/{quote(user, safe='')}/recommendations?stranger=popular"),
+    ).encode()
+
+
+def note(shown: Mapping[str, Any]) -> str:
+    """What a list rests on, in words. The script has the same ones."""
+    n = shown["ratings"]
+    if not shown["recommendations"]:
+        return "Nothing is left to recommend."
+    if shown["source"] == "popular":
+        return "Nothing is known of them yet, so these are the most rated titles."
+    rest = "as the model was trained" if shown["source"] == "trained" else "what was rated since training included"
+    return f"From {n:,} rating{'s' * (n != 1)}, {rest}."
+
+
+def _below(model: str) -> str:
+    return f"models/{quote(model, safe='')}/" if model else ""
+
+
+def _list(answers: Answers, user: str, asked: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
+    chosen = asked.model_dump(exclude={"model", "user", "genre"})
+    known = [genre for genre in asked.genre if genre in genres]
+    return answers.recommendations(user, ListQuery(**chosen, genre=known, stranger="popular", why=REASONS))
+
+
+def _known(answers: Answers, user: str) -> dict[str, Any]:
+    try:
+        return answers.ratings(user, Page(n=KNOWN))
+    except UnknownId:
+        return {"total": 0, "ratings": []}
+
+
+def _line(one: Mapping[str, Any], colours: Mapping[str, int], rated: bool, whose: str) -> str:
+    """One recommendation."""
+    score = f"{one['score']:.1f} ★" if rated else f"{one['score']:.3g}"
+    because = " and ".join(f"<b>{escape(why['title'])}</b> ★{why['rating']:g}" for why in one["because"])
+    why = f'<p class="why">because {whose} rated {because}</p>' if because else ""
+    return (
+        f'<li>{_title(one)}<span class="score">{score}</span>{_genres(one, colours)}{why}<div class="rate"></div></li>'
+    )
+
+
+def _rating(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
+    """One rating that is known."""
+    given = f'<span class="score">★{one["rating"]:g}</span>'
+    return f'<li>{_title(one)}{given}{_genres(one, colours)}<div class="rate"></div></li>'
+
+
+def _title(one: Mapping[str, Any]) -> str:
+    ending = f" ({one['year']})"
+    plain = one["title"].removesuffix(ending) if one["year"] else one["title"]
+    year = f' <span class="year">{one["year"]}</span>' if one["year"] else ""
+    return f'<p class="name"><span class="title">{escape(plain)}{year}</span></p>'
+
+
+def _genres(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
+    marked = (f'<span class="genre g{colours.get(genre, COLOURED)}">{escape(genre)}</span>' for genre in one["genres"])
+    return f'<p class="genres">{" ".join(marked)}</p>'
+
+
+def _models(models: Sequence[Mapping[str, Any]], current: str, user: str) -> str:
+    """Links to the models that are served, where there are several."""
+    if len(models) < 2:
+        return ""
+    addresses = {one["name"]: "?" + urlencode({"model": one["name"], "user": user}) for one in models}
+    links = (
+        f'<a href="{escape(address)}"{_if(name == current, "aria-current=true")}>{escape(name)}</a>'
+        for name, address in addresses.items()
+    )
+    return f'<nav class="models" aria-label="Models">{"".join(links)}</nav>'
+
+
+def _filters(genres: Iterable[str], colours: Mapping[str, int], asked: PageQuery) -> str:
+    """The form of which titles, as it was asked."""
+    chips = "".join(
+        f'<label class="chip genre g{colours.get(genre, COLOURED)}"><input type="checkbox" name="genre"'
+        f' value="{escape(genre)}"{_if(genre in asked.genre, "checked")}>{escape(genre)}</label>'
+        for genre in genres
+    )
+    years = "".join(
+        f'<label>{word} <input type="number" name="{name}" inputmode="numeric" min="1000" max="2999"'
+        f' value="{getattr(asked, name) or ""}" placeholder="year"></label>'
+        for name, word in (("year_from", "From"), ("year_to", "to"))
+    )
+    return (
+        f'<div class="chips" role="group" aria-label="Genres">{chips}</div><div class="knobs">'
+        f'<span class="years">{years}</span>'
+        f'<label class="knob">Alike <input type="range" name="diversity" min="0" max="1" step="0.1"'
+        f' value="{asked.diversity:g}" aria-label="Diversity"> varied</label>'
+        f'<label><input type="checkbox" name="seen" value="true"{_if(asked.seen, "checked")}> rated ones too</label>'
+        '<button type="submit" class="unscripted">Apply</button></div>'
+    )
+
+
+def _if(yes: bool, attribute: str) -> str:
+    return " " + attribute if yes else ""

@@ -1,0 +1,77 @@
+"""Many connections that ask and ask again at once: what a server gets when far more is asked than it can answer.
+
+    python -m soak.flood PORT CONNECTIONS SECONDS
+
+A process of its own, so that what it measures has to share neither a thread nor a lock with it. Prints one line of
+JSON: answers by status, refusals that do not say when to ask again, connections that broke, and seconds.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import uvloop
+
+RAMP = 0.5  # seconds over which connections are opened
+
+
+class Asker(asyncio.Protocol):
+    """One connection: sends the next request as soon as it has its answer."""
+
+    def __init__(self, requests: list[bytes], first: int, seen: Counter[str]) -> None:
+        self.requests, self.number, self.seen = requests, first, seen
+        self.ended = False
+        self.data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            head = self.data[:end].lower()
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            if len(self.data) < end + 4 + length:
+                return
+            self.data = self.data[end + 4 + length :]
+            status = head[9:12].decode()
+            self.seen[status] += 1
+            if status in ("429", "503") and b"\r\nretry-after: " not in head:
+                self.seen["silent"] += 1
+            self._next()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ended:
+            self.seen["broken"] += 1
+
+    def _next(self) -> None:
+        self.number += 1
+        if not self.ended:
+            self.transport.write(self.requests[self.number % len(self.requests)])  # type: ignore[attr-defined]
+
+
+async def flood(port: int, connections: int, seconds: float) -> dict[str, float]:
+    """Asks for lists of users on so many connections for so long."""
+    loop, seen, rng = asyncio.get_running_loop(), Counter[str](), np.random.default_rng(0)
+    target = b"GET /users/%d/recommendations?n=10 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    requests = [target % user for user in rng.integers(0, 1000, 500)]
+    askers = []
+    for number in range(connections):
+        _, one = await loop.create_connection(lambda n=number: Asker(requests, n, seen), "127.0.0.1", port)  # type: ignore[misc]
+        askers.append(one)
+        await asyncio.sleep(RAMP / connections)
+    opened, start = Counter(seen), time.perf_counter()
+    await asyncio.sleep(seconds)
+    for one in askers:
+        one.ended = True
+    told: dict[str, float] = {key: count - opened[key] for key, count in seen.items()}
+    return told | {"seconds": time.perf_counter() - start}
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(flood(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))))

@@ -1,0 +1,111 @@
+"""What a model that loads must be able to answer, whatever its numbers are."""
+
+import math
+from typing import Any
+
+import numpy as np
+import orjson
+from scipy.sparse import csr_array
+
+from cofactor.errors import UnknownId
+from cofactor.models.base import Model, Recommendation
+from cofactor.serving import requests
+from cofactor.serving.answers import Answers
+from cofactor.serving.bundle import Bundle
+from cofactor.serving.routes import ROUTES
+from cofactor.serving.warming import warm
+
+SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
+
+
+class Wrong(Exception):
+    """An answer that no model may give."""
+
+
+def ask_everything(bundle: Bundle) -> None:
+    """Raises Wrong, or whatever a question raises."""
+    model, rng = bundle.model, np.random.default_rng(0)
+    users, items = model.catalog.users.ids.tolist(), model.catalog.items.ids.tolist()
+    for user in _some(users, model.catalog.user_counts):
+        _check(model, model.recommend(user, 5, why=2), 5)
+        _check(model, model.recommend(user, len(items) + 3, exclude_seen=False), len(items))
+        for item in items[:1]:
+            for reason in model.explain(user, item):
+                _check_number(reason.effect, "the effect of a reason")
+    for item in _some(items, model.catalog.item_counts):
+        _check(model, model.similar_items(item, 5), 5, clipped=False)
+    _check(model, model.recommend_from({}, 5), 5)
+    middle = sum(model.catalog.scale) / 2
+    for chosen in (items[:1], items[-4:]):
+        _check(model, model.recommend_from(dict.fromkeys(chosen, middle), 5, why=1), 5)
+    _ask_rows(model, rng)
+    _ask_the_service(bundle, _some(users, model.catalog.user_counts)[:2], items[:1], middle)
+
+
+def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating: float) -> None:
+    """Every question about a model, its answer as JSON in its documented shape: a number that JSON has none for is
+    null there, which no shape allows where a number is due."""
+    answers = warm(Answers(bundle))
+    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in items], n=3, why=1)
+    asked: list[tuple[str, tuple[Any, ...]]] = [
+        ("recommendations_from", (folded,)),
+        ("popular", (requests.PopularQuery(),)),
+        ("items", (requests.ItemsQuery(query="a"),)),
+        ("search", (requests.SearchQuery(q="film"),)),
+        ("categs", (requests.CategsQuery(input_str="a"),)),
+        ("genres", ()),
+        ("map", (requests.MapQuery(n=5),)),
+        ("users", (requests.Page(),)),
+        ("card", ()),
+    ]
+    for user in users:
+        listed = requests.ListQuery(n=4, why=1, stranger="popular", diversity=0.5)
+        asked += [("recommendations", (user, listed)), ("ratings", (user, requests.Page()))]
+        asked += [("explanation", (user, item, requests.ExplanationQuery())) for item in items]
+    for item in items:
+        asked += [("similar", (item, requests.SimilarQuery())), ("item", (item,))]
+    for question, arguments in asked:
+        try:
+            answer = getattr(answers, question)(*arguments)
+        except UnknownId:  # a user without a rating has nothing that explains
+            continue
+        SHAPES[question].model_validate_json(orjson.dumps(answer))
+
+
+def _ask_rows(model: Model, rng: np.random.Generator) -> None:
+    n_users, n_items = len(model.catalog.users), len(model.catalog.items)
+    every = np.arange(n_users, dtype=np.int32)
+    if model.scores(every).shape != (n_users, n_items) or model.without_item.shape != (n_users + 1,):
+        raise Wrong("scores of another shape")
+    dense = rng.choice([0, 0, 1, 3], (3, n_items)).astype(np.float32)
+    if model.scores_from(csr_array(dense)).shape != (3, n_items):
+        raise Wrong("scores of histories of another shape")
+    if n_users and n_items:
+        pairs = rng.integers(0, n_users, 7).astype(np.int32), rng.integers(0, n_items, 7).astype(np.int32)
+        for times in (None, np.array([0, 1, 86400 * 3, 86400 * 5, -1, 1 << 40, 86400 * 4])):
+            model.predict(*pairs, times)
+
+
+def _check(model: Model, listed: list[Recommendation], n: int, *, clipped: bool = True) -> None:
+    if len(listed) > n or len({line.item for line in listed}) < len(listed):
+        raise Wrong(f"a list of {len(listed)} for {n}, or something in it twice")
+    for line in listed:
+        _check_number(line.score, "a score")
+        if clipped and model.scale and not model.scale[0] - 1e-3 <= line.score <= model.scale[1] + 1e-3:
+            raise Wrong(f"a score of {line.score} outside {model.scale}")
+        for reason in line.because:
+            _check_number(reason.effect, "the effect of a reason")
+            _check_number(reason.rating, "a rating")
+    orjson.dumps([(line.item, line.title, line.genres) for line in listed])
+    if [line.score for line in listed] != sorted((line.score for line in listed), reverse=True):
+        raise Wrong("a list that is not in order")
+
+
+def _check_number(value: Any, what: str) -> None:
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise Wrong(f"{what} is {value!r}, which JSON cannot hold")
+
+
+def _some(ids: list[str], counts: Any) -> list[str]:
+    """The first, the last and the one with most ratings."""
+    return list(dict.fromkeys([ids[0], ids[-1], ids[int(counts.argmax())]])) if ids else []

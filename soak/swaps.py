@@ -1,0 +1,148 @@
+"""Models swapped a thousand times under requests: none fails, and none is answered by two models at once.
+
+    python -m soak.swaps [--swaps 1000] [--clients 4] [--rate 240]
+
+Two workers serve a folder in which two models take turns: one is renamed to the place of the other, as saving does,
+and POST /admin/reload asks for it. Every title says which model it is from, so that an answer betrays a mixture.
+"""
+
+import argparse
+import json
+import shutil
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from cofactor.artifact import save
+from cofactor.serving.bundle import Bundle
+from soak.crew import Fault, Tally
+from soak.questions import Wrong
+from soak.samples import models
+from soak.served import Served, served
+from soak.table import printed
+from soak.wire import Line
+
+MARKS = ("one", "other")
+FOLDED = json.dumps(
+    {"ratings": [{"item": "3", "rating": 4.0}, {"item": "5", "rating": 2.0}], "n": 5, "why": 1}
+).encode()
+REQUESTS = [
+    b"GET /users/7/recommendations?n=5&why=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /items/4/similar?n=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /search?q=film&n=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /popular?n=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"POST /recommendations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(FOLDED), FOLDED),
+]
+
+
+@dataclass
+class Clients:
+    """Threads that ask at a steady rate, and what they saw."""
+
+    port: int
+    marks: dict[str, str]  # of each version
+    each: float  # requests a second of each
+    seen: Counter[str] = field(default_factory=Counter)
+    faults: list[Fault] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, first: int) -> None:
+        line, number, due = Line(self.port), first, time.monotonic()
+        while not self.ended.is_set():
+            number, due = number + 1, due + 1 / self.each
+            try:
+                self.seen[self._judged(line, REQUESTS[number % len(REQUESTS)])] += 1
+            except Exception as error:
+                self.faults.append(Fault(sum(self.seen.values()), f"{type(error).__name__}: {error}"))
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _judged(self, line: Line, request: bytes) -> str:
+        """The mark of the model that answered; raises Wrong where it is not that of everything in the answer."""
+        answer = line.whole(request)
+        content = json.loads(answer.body)
+        if answer.status != 200 or content["model"] != answer.headers["x-model-version"]:
+            raise Wrong(f"{answer.status} {content}")
+        mark = self.marks[content["model"]]
+        if not (titles := set(_titles(content))) or any(not title.startswith(f"{mark} ") for title in titles):
+            raise Wrong(f"version {content['model']} is {mark!r}, but answers {sorted(titles)}")
+        return mark
+
+
+def swapped(n: int, clients: int, rate: float) -> Tally:
+    """What came of n swaps under `rate` requests a second."""
+    with TemporaryDirectory() as scratch:
+        folders = _saved(Path(scratch))
+        live = Path(scratch) / "live"
+        shutil.copytree(folders["one"], live)
+        with served(live, "--workers", 2, "--watch", 0, "--log", "none") as one:
+            versions = {mark: Bundle.open(folder).version for mark, folder in folders.items()}
+            asking = Clients(one.port, {version: mark for mark, version in versions.items()}, rate / clients)
+            threads = [threading.Thread(target=asking.ask, args=(first,)) for first in range(clients)]
+            start = time.perf_counter()
+            for thread in threads:
+                thread.start()
+            try:
+                faults = [fault for k in range(n) if (fault := _swap(one, live, folders, versions, k))]
+            finally:
+                asking.ended.set()
+                for thread in threads:
+                    thread.join()
+            return _told(asking, faults, n, time.perf_counter() - start)
+
+
+def _swap(one: Served, live: Path, folders: dict[str, Path], versions: dict[str, str], number: int) -> Fault | None:
+    mark = MARKS[(number + 1) % 2]
+    beside, aside = live.with_name("next"), live.with_name("aside")
+    shutil.copytree(folders[mark], beside)
+    live.rename(aside)
+    beside.rename(live)
+    shutil.rmtree(aside)
+    status, _, told = one.reload()
+    if status == 200 and told["model"] == versions[mark]:
+        return None
+    return Fault(number, f"reload: {status} {told}, not {versions[mark]}")
+
+
+def _told(asking: Clients, faults: list[Fault], n: int, seconds: float) -> Tally:
+    tally = Tally(Counter(asking.seen), asking.faults + faults, seconds)
+    tally.figures["swaps"] = f"{n:,}"
+    tally.figures["mixed or failed"] = str(len(asking.faults))
+    return tally
+
+
+def _saved(scratch: Path) -> dict[str, Path]:
+    """Two models of the same users and items; a title begins with the mark of its model."""
+    model = dict(models())["factor"]
+    for mark in MARKS:
+        titles = np.array([f"{mark} film {n}" for n in range(len(model.catalog.items))], dtype=object)
+        save(replace(model, catalog=replace(model.catalog, titles=titles)), scratch / mark, trainer=mark)
+    return {mark: scratch / mark for mark in MARKS}
+
+
+def _titles(content: Any) -> list[str]:
+    if isinstance(content, list):
+        return [title for one in content for title in _titles(one)]
+    if not isinstance(content, dict):
+        return []
+    own = [content["title"]] if "title" in content else []
+    return own + [title for one in content.values() for title in _titles(one)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--swaps", type=int, default=1000)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=240.0)
+    given = parser.parse_args()
+    printed("swaps", swapped(given.swaps, given.clients, given.rate))
+
+
+if __name__ == "__main__":
+    main()

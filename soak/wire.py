@@ -1,0 +1,114 @@
+"""HTTP over a plain socket: what is sent is sent as it is, and what comes back is read as strictly as a proxy would."""
+
+import re
+import socket
+import time
+from dataclasses import dataclass
+
+QUIET = 0.15  # seconds without a byte after which nothing more is expected of a request that is not whole
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [ -~]*")
+HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)")
+
+
+class Garbled(Exception):
+    """An answer that is no HTTP."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def answers_of(data: bytes, heads: int = 0) -> tuple[list[Answer], bytes]:
+    """The answers that data holds, and what is left of one that is not whole. The first `heads` have no body."""
+    found: list[Answer] = []
+    while (end := data.find(b"\r\n\r\n")) >= 0:
+        status, headers = _head(data[:end])
+        bare = len(found) < heads or status in (204, 304)
+        length = 0 if bare else int(headers["content-length"])
+        if len(data) < end + 4 + length:
+            break
+        found.append(Answer(status, headers, data[end + 4 : end + 4 + length]))
+        data = data[end + 4 + length :]
+    return found, data
+
+
+def _head(data: bytes) -> tuple[int, dict[str, str]]:
+    first, *rest = data.split(b"\r\n")
+    status = STATUS.fullmatch(first)
+    if not status:
+        raise Garbled(f"a status line {first[:80]!r}")
+    headers: dict[str, str] = {}
+    for line in rest:
+        header = HEADER.fullmatch(line)
+        if not header:
+            raise Garbled(f"a header {line[:80]!r}")
+        name = header[1].decode().lower()
+        if name in headers and name in ("content-length", "content-type", "x-model-version"):
+            raise Garbled(f"two headers {name}")
+        headers[name] = header[2].decode("latin-1")
+    if "transfer-encoding" in headers or ("content-length" not in headers and status[1] not in (b"204", b"304")):
+        raise Garbled(f"no length in {sorted(headers)}")
+    return int(status[1]), headers
+
+
+class Line:
+    """A connection that is kept for as long as the server keeps it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket: socket.socket | None = None
+
+    def whole(self, request: bytes, head: bool = False) -> Answer:
+        """The answer to a request that is whole, on the connection of the one before where that is still open."""
+        for fresh in (self._socket is None, True):
+            try:
+                return self._asked(request, head, fresh)
+            except ConnectionError:
+                if fresh:
+                    raise
+        raise AssertionError
+
+    def any(self, pieces: list[bytes], pause: float = 0.0) -> list[Answer]:
+        """What comes back for anything at all, on a connection of its own, until it ends or is quiet."""
+        data = b""
+        with socket.create_connection(("127.0.0.1", self._port), timeout=5) as one:
+            try:
+                for piece in pieces:
+                    one.sendall(piece)
+                    time.sleep(pause)
+                one.settimeout(QUIET)
+                while received := one.recv(1 << 16):
+                    data += received
+            except (TimeoutError, ConnectionError):
+                pass
+        answers, left = answers_of(data)
+        if left:
+            raise Garbled(f"half an answer: {left[:80]!r}")
+        return answers
+
+    def _asked(self, request: bytes, head: bool, fresh: bool) -> Answer:
+        if fresh or self._socket is None:
+            self.close()
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        self._socket.sendall(request)
+        data = b""
+        while True:
+            received = self._socket.recv(1 << 16)
+            if not received:
+                raise ConnectionResetError("closed before an answer")
+            data += received
+            answers, left = answers_of(data, int(head))
+            if answers:
+                if left or len(answers) > 1:
+                    raise Garbled(f"more than one answer: {data[-200:]!r}")
+                if answers[0].headers.get("connection") == "close":
+                    self.close()
+                return answers[0]
+
+    def close(self) -> None:
+        if self._socket:
+            self._socket.close()
+            self._socket = None

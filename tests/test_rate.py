@@ -1,0 +1,71 @@
+"""How often somebody may ask: beside a bucket of tokens counted one by one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cofactor.serving.rate import Rate, neighbourhood
+
+
+class Bucket:
+    """The textbook's: tokens come in evenly, at most `burst` are kept."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst, self.tokens, self.then = rate, burst, burst, 0.0
+
+    def take(self, now: float) -> bool:
+        self.tokens = min(self.burst, self.tokens + (now - self.then) * self.rate)
+        self.then = now
+        if self.tokens < 1.0 - 1e-6:
+            return False
+        self.tokens -= 1.0
+        return True
+
+
+@given(
+    st.sampled_from([0.25, 0.5, 1.0, 4.0, 50.0]),
+    st.sampled_from([None, 1.0, 3.0, 20.0]),
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 16)), max_size=60),
+)
+def test_it_lets_pass_what_a_bucket_would(rate, burst, steps):
+    allowed = Rate(rate, burst)
+    buckets = {name: Bucket(rate, max(1.0, rate if burst is None else burst)) for name in "ab"}
+    now = 0.0
+    for name, sixteenths in steps:
+        now += sixteenths / 16
+        wait = allowed.take(name, now)
+        assert (wait == 0.0) is buckets[name].take(now)
+        if wait:
+            assert allowed.wait(name, now + wait) == 0.0
+            assert allowed.wait(name, now + wait * 0.99 - 1e-4) > 0.0
+
+
+def test_memory_is_bounded_whoever_asks():
+    rate = Rate(1.0, most_known=100)
+    for number in range(10_000):
+        assert rate.take(str(number), 0.0) == 0.0
+    assert len(rate) == 100
+    assert rate.take("9999", 0.0) > 0.0
+
+
+def test_who_asks_on_is_not_forgotten_for_others():
+    rate = Rate(1.0, most_known=100)
+    for number in range(10_000):
+        rate.take("busy", number / 1000)
+        rate.take(str(number), number / 1000)
+    assert rate.take("busy", 9.9995) > 0.0 or rate.wait("busy", 9.9995) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("not:an:address", "not:an:address", True),
+        ("", "", True),
+    ],
+)
+def test_a_network_of_ipv6_counts_as_one(one, other, same):
+    assert (neighbourhood(one) == neighbourhood(other)) is same

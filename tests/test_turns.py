@@ -1,0 +1,126 @@
+"""Turns: first come first served, within bounds, and the loop looks at its sockets in between."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from cofactor.serving.problems import Problem
+from cofactor.serving.turns import SLICE, Threads, Turns
+
+COST = 0.002  # seconds
+
+
+def spin() -> float:
+    end = time.perf_counter() + COST
+    while time.perf_counter() < end:
+        pass
+    return end
+
+
+def test_without_others_work_is_done_at_once():
+    turns = Turns(waiting=0)
+
+    async def alone():
+        done = []
+        for number in range(3):
+            task = asyncio.ensure_future(turns(lambda number=number: done.append(number)))
+            await asyncio.sleep(0)
+            assert task.done()
+        return done
+
+    assert asyncio.run(alone()) == [0, 1, 2]
+
+
+def test_a_burst_is_answered_in_its_order_and_the_loop_never_rests_for_long():
+    turns, order, gaps = Turns(waiting=1000), [], []
+
+    async def watch(stop: asyncio.Event) -> None:
+        then = time.perf_counter()
+        while not stop.is_set():
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            gaps.append(now - then)
+            then = now
+
+    async def ask(number: int) -> None:
+        order.append((await turns(lambda: (spin(), number)))[1])
+
+    async def burst() -> None:
+        stop = asyncio.Event()
+        watching = asyncio.create_task(watch(stop))
+        await asyncio.gather(*(ask(number) for number in range(200)))
+        stop.set()
+        await watching
+
+    asyncio.run(burst())
+    assert order == list(range(200))
+    assert len(gaps) >= 200 * COST / (SLICE + COST) / 2
+    assert sorted(gaps)[-3] < 4 * (SLICE + COST)  # the longest ones may be another program's
+
+
+def test_who_finds_too_many_waiting_is_told_at_once():
+    turns = Turns(waiting=5)
+
+    async def burst():
+        return await asyncio.gather(*(turns(spin) for _ in range(50)), return_exceptions=True)
+
+    refused = [one for one in asyncio.run(burst()) if isinstance(one, Problem)]
+    within = SLICE / COST
+    assert 50 - 5 - within - 1 <= len(refused) <= 50 - 5 - 1
+    assert {(one.status, one.refused) for one in refused} == {(503, "busy")}
+    assert dict(refused[0].headers)[b"retry-after"] == b"1"
+    assert turns.waiting == 0
+
+
+def test_an_error_is_its_own_askers_alone_and_who_has_gone_is_passed_over():
+    turns, done = Turns(waiting=10, slice_=0.0), []
+
+    def fail() -> None:
+        raise ValueError("mine")
+
+    async def three():
+        tasks = [asyncio.create_task(turns(one)) for one in (fail, lambda: done.append("gone"), lambda: "well")]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    failed, gone, well = asyncio.run(three())
+    assert isinstance(failed, ValueError)
+    assert isinstance(gone, asyncio.CancelledError)
+    assert (well, done) == ("well", [])
+
+
+def test_turns_outlive_a_loop():
+    turns = Turns(waiting=10)
+
+    async def some():
+        return await asyncio.gather(*(turns(spin) for _ in range(8)))
+
+    for _ in range(3):
+        assert len(asyncio.run(some())) == 8
+
+
+def test_threads_take_what_they_and_the_waiting_can_hold():
+    threads, begun, release = Threads(2, waiting=3, name="test"), threading.Semaphore(0), threading.Event()
+
+    def work() -> str:
+        begun.release()
+        assert release.wait(10)
+        return threading.current_thread().name
+
+    async def ask():
+        tasks = [asyncio.create_task(threads(work)) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(Problem, match="can be answered"):
+            await threads(work)
+        assert begun.acquire(timeout=10)
+        release.set()
+        return await asyncio.gather(*tasks)
+
+    names = asyncio.run(ask())
+    assert len(names) == 5
+    assert len(set(names)) <= 2
+    assert asyncio.run(threads(lambda: "again")) == "again"
+    threads.close()
