@@ -4,6 +4,7 @@
 # make lint    linters alone
 # make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
 # make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
+# make soak    damage, floods, kills and swaps for an hour; make soak-folders is one of its parts; options in ARGS
 # make clean   remove everything made here, all environments included
 PYTHON ?= python3
 BASE := .venv
@@ -11,7 +12,7 @@ TEST := .venv-test
 INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test lint interop bench clean
+.PHONY: help demo serve test lint interop bench soak clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,9 +46,15 @@ bench:
 bench-%: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/$*.py $(if $(shell grep -e --data benchmarks/$*.py),--data $(DATA)) $(ARGS)
 
+soak: $(TEST)/.installed
+	$(TEST)/bin/python -m soak $(ARGS)
+
+soak-%: $(TEST)/.installed
+	$(TEST)/bin/python -m soak --part $* $(ARGS)
+
 clean:
 	rm -rf $(BASE) $(TEST) $(INTEROP) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find cofactor tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find cofactor tests benchmarks soak -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB
 $(BASE)/.installed: pyproject.toml constraints.txt

@@ -73,7 +73,7 @@ def judge(answer: Answer, bare: bool = False) -> None:
 
 def shaken(one: Served, seed: int, n: int, workers: int) -> Tally:
     """What came of n cases, and of the server."""
-    warm = run(asker, (seed + 1, one.port), min(n, 1000), workers)
+    warm = run(asker, (seed + 1, one.port), min(n // 4, 1000), workers)
     before = one.weight()
     tally = run(asker, (seed, one.port), n, workers)
     grown = one.weight() - before

@@ -237,7 +237,7 @@ def changed_somewhere(tree: Any, rng: Rng) -> Any:
     holder, key = chosen(rng, holders)
     what = chosen(rng, ["value", "value", "value", "nudge", "remove", "rename", "borrow"])
     old = holder[key]
-    if what == "nudge" and isinstance(old, int | float):
+    if what == "nudge" and isinstance(old, int | float) and abs(old) < 1e300:
         holder[key] = chosen(rng, [old + 1, old - 1, -old, old * 2, float(old), str(old), [old]])
     elif what == "remove":
         del holder[key]

@@ -61,13 +61,13 @@ class Watch:
 def overloaded(model: Path, seconds: float, connections: int, workers: int) -> Tally:
     """What came of a flood of requests to a server of a model."""
     with served(model, "--workers", workers, "--log", "none") as one:
-        calm = _flood(one, CLOSED, MEASURED)
+        calm = flood_of(one, CLOSED, MEASURED)
         capacity = calm["200"] / calm["seconds"]
         before, watch = one.weight(), Watch(one)
         looking = threading.Thread(target=watch.look)
         looking.start()
         try:
-            told = _flood(one, connections, seconds)
+            told = flood_of(one, connections, seconds)
         finally:
             watch.ended.set()
             looking.join()
@@ -77,7 +77,7 @@ def overloaded(model: Path, seconds: float, connections: int, workers: int) -> T
     return tally
 
 
-def _flood(one: Served, connections: int, seconds: float) -> dict[str, float]:
+def flood_of(one: Served, connections: int, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", "soak.flood", str(one.port), str(connections), str(seconds)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=seconds + 60)
     return Counter(json.loads(done.stdout))

@@ -62,6 +62,7 @@ class Clients:
             except Exception as error:
                 self.faults.append(Fault(sum(self.seen.values()), f"{type(error).__name__}: {error}"))
             time.sleep(max(0.0, due - time.monotonic()))
+        line.close()
 
     def _judged(self, line: Line, request: bytes) -> str:
         """The mark of the model that answered; raises Wrong where it is not that of everything in the answer."""

@@ -92,6 +92,22 @@ def test_requests_one_after_the_other_and_at_once_are_answered_in_order(address)
     assert sent(address, get(b"/live", b"upgrade: websocket").replace(b"close", b"upgrade, close"))[0] == 200
 
 
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(address):
+    body = b'{"ratings": []}'
+    about = b"expect: 100-continue", b"content-type: application/json", b"content-length: %d" % len(body)
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(get(b"/recommendations", *about).replace(b"GET", b"POST"))
+        assert client.recv(1 << 16) == module.CONTINUE
+        client.sendall(body)
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_without_a_body_is_sent(address):
+    status, headers, body = sent(address, get().replace(b"GET", b"HEAD"))
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) > 0
+
+
 def test_slow_clients_are_told_so(address, monkeypatch):
     monkeypatch.setattr(module, "HEAD_WITHIN", 0.5)
     monkeypatch.setattr(module, "REQUEST_WITHIN", 0.5)

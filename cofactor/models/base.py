@@ -14,10 +14,11 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
-from cofactor.errors import BadArtifact, BadData
+from cofactor.errors import BadData
 from cofactor.models.answers import Reason as Reason
 from cofactor.models.answers import Recommendation as Recommendation
 from cofactor.models.answers import given_history, known_history, left_out, recommendations, strongest
+from cofactor.models.checks import check_arrays
 from cofactor.models.layers import Layers
 from cofactor.models.ranking import NEVER, highest, highest_of_one
 
@@ -255,7 +256,7 @@ class Model(ABC):
         arrays = dict(arrays)
         layers = {name: Layers.taken(arrays, name) for name in cls.networks}
         expected = cls.shapes(len(catalog.users), len(catalog.items))
-        _check(cls, expected, arrays)
+        check_arrays(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
         model = cls(catalog, scale, **plain, **layers)
         model.check()
@@ -316,34 +317,3 @@ def _length(n: int) -> int:
     if n < 0:
         raise BadData(f"a list of {n}", "ask for 0 or more")
     return n
-
-
-def _check(cls: type[Model], expected: Mapping[str, tuple[int | str, ...]], arrays: Mapping[str, Array]) -> None:
-    optional = {f.name for f in fields(cls) if f.default is None}
-    for name in expected.keys() - arrays.keys() - optional:
-        raise BadArtifact(
-            f"the {cls.kind} model has no array {name!r}", "the folder is incomplete: save the model again"
-        )
-    sizes: dict[str, int] = {}
-    for name, array in arrays.items():
-        if name not in expected:
-            raise BadArtifact(
-                f"a {cls.kind} model has no array called {name[:60]!r}", "the folder holds something else"
-            )
-        wanted = tuple(
-            sizes.setdefault(n, have) if isinstance(n, str) else n
-            for n, have in zip(expected[name], array.shape, strict=False)
-        )
-        if array.shape != wanted or len(expected[name]) != array.ndim:
-            raise BadArtifact(f"array {name!r} is {array.shape}, not {expected[name]}", "the folder is damaged")
-        if array.dtype not in _dtypes(name in cls.indices, array.ndim):
-            hint = "arrays are of float32, row numbers of int32 or int64, single numbers of float64"
-            raise BadArtifact(f"array {name!r} is of {array.dtype}", hint)
-        if not np.isfinite(array).all():
-            raise BadArtifact(f"array {name!r} holds NaN or infinity", "the folder is damaged: save the model again")
-
-
-def _dtypes(indices: bool, ndim: int) -> tuple[type, ...]:
-    if indices:
-        return np.int32, np.int64
-    return (np.float32,) if ndim else (np.float64,)

@@ -3,6 +3,7 @@
 Routes bound bodies; nothing there sees a request whose headers never end, and httptools itself sets no limit.
 """
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -13,7 +14,34 @@ LARGEST_HEAD = 1 << 15  # bytes of the request line and all headers: the longest
 HEAD_WITHIN = 10.0  # seconds from a connection, or the first byte of a further request, to the end of its headers
 REQUEST_WITHIN = 30.0  # seconds from there to the end of its body
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # as uvicorn sends it
 HINT = "an HTTP client library writes requests as they are expected"
+
+
+class OnePiece:
+    """Sends the head of an answer together with its body: uvicorn writes each by itself, and the second call of the
+    system, and the second packet, cost a fifth of what is spent on a request outside of its answer."""
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head or data == CONTINUE:
+            self._transport.write(self._head + data)
+            self._head = b""
+        else:
+            self._head = data
+
+    def close(self) -> None:
+        if self._head:  # what should have followed failed
+            self._transport.write(self._head)
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 class Connection(HttpToolsProtocol):
@@ -45,6 +73,8 @@ class Connection(HttpToolsProtocol):
             raise ValueError("too long")  # the parser stops, and `send_400_response` is called
         self.head = None
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = OnePiece(self.transport)  # type: ignore[assignment]  # all that a cycle asks of one
 
     def on_message_complete(self) -> None:
         self.since = None

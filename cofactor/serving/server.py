@@ -57,8 +57,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Lets connections in by turnstiles in place of uvicorn's servers, which share nothing out among processes.
 
-        A process that is alone has one too: uvloop takes one connection in each pass of the loop, and of a thousand that
-        come while it is busy the last would wait for a minute.
+        A process that is alone has one too: uvloop takes one connection in each pass of the loop, and of a thousand
+        that come while it is busy the last would wait for a minute.
         """
         await super().startup([])
         for one in sockets or []:
