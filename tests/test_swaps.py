@@ -77,17 +77,18 @@ def test_swaps_under_load_lose_no_request_and_mix_no_versions(folder, workers):
         save(other(n), one, trainer=str(n))
     truth = Truth(folder, *others)
     with running(folder, "--workers", workers, "--watch", 0, "--admin-keys", keys(folder)) as served:
-        before = served.ask("/model")[1]["model"]
         with Load(served, PATHS, truth.wrong).by(4) as load:
             for n in range(SWAPS[workers]):
                 swap(folder, others[n % 2])
                 asked = load.answered
                 status, answer = reload(served)
                 assert status == 200, answer
-                assert answer == {**answer, "name": "m", "before": before, "changed": True}
-                before = answer["model"]
+                live = Bundle.open(others[n % 2]).version
+                assert (answer["name"], answer["model"]) == ("m", live)
+                # A worker that has just started looks into the folder by itself, and may be quicker.
+                assert answer["changed"] or n == 0
                 connections = [served.connect() for _ in range(2 * workers)]  # some to each worker
-                assert {served.ask("/model", by=one)[1]["model"] for one in connections} == {before}
+                assert {served.ask("/model", by=one)[1]["model"] for one in connections} == {live}
                 until(lambda asked=asked: load.answered > asked + 8)
         assert load.wrong == []
         assert load.answered > 8 * SWAPS[workers]
