@@ -1,184 +1,174 @@
-"""What operators see is what happened, and a line of the log holds nothing that is nobody's business."""
+import importlib
+from math import log2
 
-import json
-import logging
-import os
-
+import numba
+import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
-
-from cofactor.errors import Unavailable
-from cofactor.serving import logs
-from cofactor.serving.boundary import Answered
-from cofactor.serving.feedback import Feedback, open_store
-from cofactor.serving.metrics import Metrics
-from cofactor.serving.observed import ObservedStore
-from cofactor.serving.requests import BatchBody, FoldedBody, ListQuery, Rated
-from cofactor.serving.service import REFUSED, SWAPPED, Service
-from cofactor.serving.slots import Slots
-from cofactor.serving.tally import BUCKETS, Tally, buckets, total
-from tests.serving import bundle
-
-ROUTE = "/users/{user}/recommendations"
-
-
-def answered(status=200, seconds=0.003, route=ROUTE, **more):
-    return Answered("GET", route, status, seconds, "abc-1", "shop", "0123456789ab", **more)
-
-
-@pytest.fixture
-def service():
-    service = Service(bundle(created="2026-01-01T00:00:00+00:00"))
-    yield service
-    service.close()
-
-
-def samples(metrics):
-    families = list(text_string_to_metric_families(metrics.page().decode()))
-    assert all(family.documentation for family in families)
-    return {(one.name, *sorted(one.labels.items())): one.value for family in families for one in family.samples}
-
-
-def test_requests_are_counted_by_route_and_status_and_timed_by_route(service):
-    metrics = Metrics(service)
-    for one in (answered(), answered(seconds=0.0004), answered(404, 7.0), answered(429, refused="rate")):
-        metrics.answered(one)
-    told, route = samples(metrics), ("route", ROUTE)
-    assert told["cofactor_requests_total", ("method", "GET"), route, ("status", "200")] == 2
-    assert told["cofactor_requests_total", ("method", "GET"), route, ("status", "404")] == 1
-    assert told["cofactor_refused_total", ("reason", "rate")] == 1
-    bucket = "cofactor_request_seconds_bucket"
-    assert told[bucket, ("le", "0.0005"), ("method", "GET"), route] == 1
-    assert told[bucket, ("le", "0.005"), ("method", "GET"), route] == 3
-    assert told[bucket, ("le", "5.0"), ("method", "GET"), route] == 3
-    assert told[bucket, ("le", "+Inf"), ("method", "GET"), route] == 4
-    assert told["cofactor_request_seconds_sum", ("method", "GET"), route] == pytest.approx(7.0064)
-
-
-def test_models_and_reloads_are_told(service):
-    metrics = Metrics(service)
-    service.observe(metrics)
-    service.warm_up()
-    for result in (SWAPPED, REFUSED):
-        service.reported("model", result)
-    told = samples(metrics)
-    info = ("model", "model"), ("trainer", "by hand"), ("version", service.answers().version)
-    assert told["cofactor_model_info", *info] == 1
-    assert told["cofactor_model_age_seconds", info[0]] > 3600
-    assert told["cofactor_candidate_refused", info[0], ("worker", "0")] == 1
-    assert told["cofactor_reloads_total", info[0], ("result", "refused")] == 1
-    assert told["cofactor_ready",] == 1
-    service.reported("model", SWAPPED)
-    assert samples(metrics)["cofactor_candidate_refused", info[0], ("worker", "0")] == 0
-
-
-def test_lists_are_counted_by_what_they_rest_on_and_the_warm_up_is_not(service, tmp_path):
-    service = Service(bundle(), open_store(str(tmp_path / "ratings.db")))
-    metrics = Metrics(service)
-    service.observe(metrics)
-    service.warm_up()
-    answers = service.answers()
-    answers.store.put([Feedback("7", "50", 5.0, 1)])
-    answers.recommendations("40", ListQuery())
-    answers.recommendations("7", ListQuery())
-    answers.recommendations_from(FoldedBody(ratings=[Rated(item="50", rating=4.0)]))
-    answers.batch(BatchBody(users=["40", "nobody"], n=1))
-    answers.recommendations("nobody", ListQuery(stranger="popular"))
-    told = samples(metrics)
-    assert told["cofactor_lists_total", ("source", "trained")] == 2
-    assert told["cofactor_lists_total", ("source", "folded-in")] == 2
-    assert told["cofactor_lists_total", ("source", "popular")] == 1
-    assert told["cofactor_store_words_total",] == 1
-    assert told["cofactor_store_seconds_count", ("asked", "put")] == 1
-    service.close()
-
-
-def test_a_store_that_fails_is_counted_and_its_error_passed_on(tmp_path):
-    store = open_store(str(tmp_path / "ratings.db"))
-    told = []
-    observed = ObservedStore(store, lambda *one: told.append(one))
-    observed.put([Feedback("a", "x", 1.0, 1), Feedback("a", "y", None, 2)])
-    assert [one.item for one in observed.of("a")] == ["y", "x"]
-    assert (observed.count(), len(list(observed.all())), observed.brief) == (2, 2, store.brief)
-    observed.close()
-    for failing in (lambda: observed.put([Feedback("a", "x", 1.0, 3)]), lambda: observed.of("a")):
-        with pytest.raises(Unavailable):
-            failing()
-    assert [(asked, words, failed) for asked, _, words, failed in told] == [
-        ("put", 2, False), ("of", 0, False), ("put", 0, True), ("of", 0, True),
-    ]  # fmt: skip
-
-
-def test_workers_are_added_up_and_one_that_comes_back_goes_on_counting(service):
-    slots = Slots(2)
-    first, second = Metrics(service, slots, 0), Metrics(service, slots, 1)
-    for metrics, times in ((first, 3), (second, 4)):
-        for _ in range(times):
-            metrics.answered(answered())
-        metrics.flush()
-    key = "cofactor_requests_total", ("method", "GET"), ("route", ROUTE), ("status", "200")
-    assert samples(first)[key] == samples(second)[key] == 7
-    assert {("worker", "0"), ("worker", "1")} == {one[1] for one in samples(first) if one[0] == "cofactor_in_flight"}
-    again = Metrics(service, slots, 1)  # after the second one died
-    again.answered(answered())
-    assert samples(again)[key] == 8
-    cpu = "process_cpu_seconds_total", ("worker", "1")
-    assert samples(again)[cpu] >= samples(first)[cpu] > 0
-
-
-@given(st.lists(st.floats(0, 20), max_size=30))
-def test_buckets_hold_what_a_naive_count_does(times):
-    tally = Tally()
-    for one in times:
-        tally.time("t", (), one)
-    whole = total([tally, Tally.loads(tally.dumps())])
-    values = whole.times.get(("t", ()), [0.0] * (len(BUCKETS) + 2))
-    naive = [(str(bound), 2 * sum(one <= bound for one in times)) for bound in BUCKETS]
-    assert buckets(values) == [*naive, ("+Inf", 2 * len(times))]
-    assert values[0] == pytest.approx(2 * sum(times))
-
-
-# The log -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("every", "one", "level"),
-    [
-        (True, answered(), "info"),
-        (True, answered(404), "info"),
-        (False, answered(404), None),
-        (False, answered(500), "error"),
-        (False, answered(429, refused="rate"), "warning"),
-        (False, answered(503, refused="full"), "warning"),
-    ],
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import (
+    accuracy_score,
+    mean_absolute_error,
+    mean_squared_error,
+    roc_auc_score,
+    root_mean_squared_error,
 )
-def test_a_line_says_what_happened(capfd, every, one, level):
-    logs.Requests(every).answered(one)
-    lines = capfd.readouterr().err.splitlines()
-    if level is None:
-        assert lines == []
-        return
-    event = json.loads(lines[0])
-    assert (event.pop("level"), event.pop("time")[-1]) == (level, "Z")
-    if one.refused:
-        assert event.pop("refused") == one.refused
-    assert event == {
-        "event": "request", "request": "abc-1", "method": "GET", "route": ROUTE, "status": one.status, "ms": 3.0,
-        "key": "shop", "model": "0123456789ab",
-    }  # fmt: skip
+
+from cofactor.evaluation import metrics
+from cofactor.evaluation.metrics import Ranked
+
+LENGTHS = (1, 2, 5, 10, 50)  # 50: longer than any of the rankings
 
 
-def test_whatever_else_happens_is_a_line_too(capfd):
-    with logs.to_stderr():
-        logging.getLogger("cofactor.serving").info("the model %s is at version %s now", "svd", "é")
-        logging.getLogger("uvicorn.error").warning("not worth it")
-        try:
-            raise RuntimeError("inside")
-        except RuntimeError:
-            logging.getLogger("cofactor.serving").exception("failed")
-    info, error = map(json.loads, capfd.readouterr().err.splitlines())
-    assert info == {**info, "level": "info", "event": "the model svd is at version é now", "process": os.getpid()}
-    assert "RuntimeError: inside" in error["trouble"]
-    assert not logging.getLogger("cofactor").handlers
+class Case:
+    """One user: the scores of N candidates, most of them tied with others, and which of them are relevant."""
+
+    def __init__(self, rng):
+        self.n = int(rng.integers(1, 40))
+        self.scores = rng.integers(0, 1 + int(rng.integers(1, 30)), self.n).astype(float)
+        self.relevant = np.sort(rng.choice(self.n, int(rng.integers(1, self.n + 1)), replace=False))
+        self.order = sorted(range(self.n), key=lambda item: (-self.scores[item], item))
+        self.hit = [item in set(self.relevant) for item in self.order]
+
+
+@pytest.fixture(scope="module")
+def cases():
+    rng = np.random.default_rng(0)
+    return [Case(rng) for _ in range(2000)]
+
+
+@pytest.fixture(scope="module")
+def ranked(cases):
+    user = np.concatenate([np.full(len(one.relevant), number) for number, one in enumerate(cases)])
+    rank = [1 + one.order.index(item) for one in cases for item in one.relevant]
+    mid_rank = [scipy.stats.rankdata(-one.scores, "average")[one.relevant] for one in cases]
+    return Ranked(user, np.array(rank, np.int32), np.concatenate(mid_rank), np.array([one.n for one in cases]))
+
+
+@pytest.fixture(scope="module")
+def ranx():
+    """ranx' metrics as plain Python: compiled, each takes seconds on its first call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba.config, "DISABLE_JIT", True)
+        return importlib.import_module("ranx.metrics")
+
+
+def literal(name, hit, k):
+    """docs/metrics.md word for word, for one user's ranking of true and false."""
+    n_relevant, first = sum(hit), hit[:k]
+    hits = sum(first)
+    precision, recall = hits / k, hits / n_relevant
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / (precision + recall) if hits else 0,
+        "ndcg": sum(1 / log2(1 + rank) for rank, is_hit in enumerate(first, 1) if is_hit)
+        / sum(1 / log2(1 + rank) for rank in range(1, min(n_relevant, k) + 1)),
+        "map": sum(sum(hit[:rank]) / rank for rank, is_hit in enumerate(first, 1) if is_hit) / min(n_relevant, k),
+        "hit_rate": 1 if hits else 0,
+    }[name]
+
+
+@pytest.mark.parametrize("name", metrics.AT_K)
+@pytest.mark.parametrize("k", LENGTHS)
+def test_ranking_metrics_are_their_formulas(cases, ranked, name, k):
+    expected = [literal(name, one.hit, k) for one in cases]
+    np.testing.assert_allclose(metrics.AT_K[name](ranked, k), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "f1", "ndcg", "hit_rate", "map"])
+def test_ranking_metrics_are_those_of_ranx(cases, ranked, ranx, name):
+    """Its runs get the scores N, N-1, … in our order, because it leaves the order of ties open."""
+    relevant = [np.column_stack((one.relevant, np.ones(len(one.relevant)))) for one in cases]
+    runs = [np.column_stack((one.order, np.arange(one.n, 0, -1.0))) for one in cases]
+    theirs = getattr(ranx, {"map": "average_precision"}.get(name, name))
+    for k in LENGTHS:
+        expected = theirs(relevant, runs, k)
+        if name == "map":  # ranx divides by R, so that a perfect list of k < R items falls short of 1
+            expected = expected * ranked.relevant / np.minimum(ranked.relevant, k)
+        np.testing.assert_allclose(metrics.AT_K[name](ranked, k), expected, rtol=0, atol=1e-9)
+
+
+def test_reciprocal_rank_is_that_of_ranx_and_its_formula(cases, ranked, ranx):
+    relevant = [np.column_stack((one.relevant, np.ones(len(one.relevant)))) for one in cases]
+    runs = [np.column_stack((one.order, np.arange(one.n, 0, -1.0))) for one in cases]
+    ours = metrics.reciprocal_rank(ranked)
+    np.testing.assert_allclose(ours, ranx.reciprocal_rank(relevant, runs), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(ours, [1 / (1 + one.hit.index(True)) for one in cases], rtol=0, atol=1e-9)
+
+
+def test_auc_is_that_of_scikit_learn_with_ties_counted_half(cases, ranked):
+    ours = metrics.auc(ranked)
+    for value, one in zip(ours[:400], cases, strict=False):  # it takes milliseconds for each
+        if len(one.relevant) == one.n:
+            assert np.isnan(value)
+        else:
+            truth = np.isin(np.arange(one.n), one.relevant)
+            assert value == pytest.approx(roc_auc_score(truth, one.scores), abs=1e-9)
+    assert np.isnan(ours).any()
+
+
+def test_nobody_ranked_gives_nothing():
+    nobody = Ranked(np.empty(0, int), np.empty(0, np.int32), np.empty(0), np.empty(0, int))
+    for measure in metrics.AT_K.values():
+        assert measure(nobody, 10).shape == (0,)
+    for measure in metrics.OVER_ALL.values():
+        assert measure(nobody).shape == (0,)
+
+
+pairs = st.integers(1, 60).flatmap(
+    lambda n: st.tuples(*(arrays(np.float64, n, elements=st.floats(-50, 50, width=32)) for _ in range(2)))
+)
+
+
+@given(pairs)
+def test_errors_of_ratings_are_those_of_scikit_learn(pair):
+    predicted, true = pair
+    error = predicted - true
+    assert metrics.mse(error) == pytest.approx(mean_squared_error(true, predicted), abs=1e-9)
+    assert metrics.rmse(error) == pytest.approx(root_mean_squared_error(true, predicted), abs=1e-9)
+    assert metrics.mae(error) == pytest.approx(mean_absolute_error(true, predicted), abs=1e-9)
+
+
+@pytest.mark.parametrize("step", [1, 0.5, 0.1, 10])
+def test_rounding_accuracy_is_the_accuracy_of_the_nearest_step(step):
+    rng = np.random.default_rng(0)
+    steps = rng.integers(1, 11, 500)
+    predicted = (steps + rng.normal(0, 0.6, 500)) * step
+    nearest = [min(range(-5, 20), key=lambda s: abs(s * step - p)) for p in predicted]
+    right = metrics.exact(predicted.astype(np.float32), (steps * step).astype(np.float32), step)
+    assert right.mean() == pytest.approx(accuracy_score(steps, nearest), abs=1e-9)
+
+
+def test_a_prediction_half_way_rounds_up():
+    predicted, true = np.array([2.5, 3.5, 2.5], np.float32), np.array([3, 4, 2], np.float32)
+    assert metrics.exact(predicted, true, 1).tolist() == [1, 1, 0]
+
+
+def test_standard_error_of_independent_values_is_the_ordinary_one():
+    values = np.random.default_rng(0).normal(size=50)
+    assert metrics.standard_error(values) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
+    assert metrics.standard_error(values, np.arange(50) * 7) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
+
+
+def test_repeating_what_a_user_said_makes_nothing_surer():
+    values = np.random.default_rng(0).normal(size=50)
+    repeated = metrics.standard_error(np.repeat(values, 9), np.repeat(np.arange(50), 9))
+    assert repeated == pytest.approx(scipy.stats.sem(values), abs=1e-12)
+
+
+def test_standard_error_of_a_single_user_is_unknown():
+    assert np.isnan(metrics.standard_error(np.array([1.0])))
+    assert np.isnan(metrics.standard_error(np.array([1.0, 2.0]), np.array([3, 3])))
+
+
+def test_standard_error_is_the_spread_of_a_bootstrap_over_users():
+    rng = np.random.default_rng(0)
+    of = np.repeat(np.arange(200), rng.integers(1, 20, 200))
+    values = rng.normal(size=200)[of] + rng.normal(size=len(of))
+    sums, counts = np.bincount(of, values), np.bincount(of)
+    drawn = rng.integers(0, 200, (4000, 200))
+    spread = (sums[drawn].sum(1) / counts[drawn].sum(1)).std()
+    assert metrics.standard_error(values, of) == pytest.approx(spread, rel=0.05)
