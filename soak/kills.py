@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from cofactor.artifact import save
-from cofactor.serving.feedback import open_store
+from cofactor.serving.feedback.store import open_store
 from soak.crew import Fault, Tally
 from soak.samples import models
 from soak.served import Served, served

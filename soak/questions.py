@@ -12,7 +12,7 @@ from cofactor.models.base import Model, Recommendation
 from cofactor.serving import requests
 from cofactor.serving.answers import Answers
 from cofactor.serving.bundle import Bundle
-from cofactor.serving.routes import ROUTES
+from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.warming import warm
 
 SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cofactor.serving.routes import ROUTES
+from cofactor.serving.http.routes import ROUTES
 from soak.bodies import start
 from soak.crew import Fault, Tally
 from soak.served import Served

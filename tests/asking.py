@@ -5,7 +5,7 @@ from typing import Any
 
 from cofactor.errors import UnknownId
 from cofactor.serving.answers import Pace
-from cofactor.serving.routes import ROUTES
+from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.service import BadCandidate
 
 EXAMPLES: dict[str, Any] = {

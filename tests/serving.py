@@ -11,7 +11,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.factor import FactorModel
 from cofactor.serving.bundle import Bundle
-from cofactor.serving.feedback import Feedback, Store
+from cofactor.serving.feedback.store import Feedback, Store
 from cofactor.serving.service import Service
 
 USERS = ["40", "7", "a/b", "a/explanations/b", "José Ω", "100%", "?x=1#y"]

@@ -10,7 +10,7 @@ from cofactor.data.read import read
 from cofactor.errors import BadData, UnknownId
 from cofactor.serving import requests, responses
 from cofactor.serving.answers import Answers, Terms
-from cofactor.serving.feedback import Feedback
+from cofactor.serving.feedback.store import Feedback
 from cofactor.serving.requests import (
     BatchBody,
     CategsQuery,

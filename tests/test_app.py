@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving import answers as answers_module
-from cofactor.serving import body, responses
+from cofactor.serving import responses
 from cofactor.serving.answers import Answers, Pace
-from cofactor.serving.app import create_app
+from cofactor.serving.http import body
+from cofactor.serving.http.app import create_app
+from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.requests import FoldedBody
-from cofactor.serving.routes import ROUTES
 from cofactor.serving.service import Service
 from tests.serving import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.serving.routes import ROUTES
-from cofactor.serving.table import Table
+from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.http.table import Table
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cofactor.artifact import load, load_manifest
-from cofactor.serving.feedback import Feedback, open_store
+from cofactor.serving.feedback.store import Feedback, open_store
 from tests.conftest import Run
 from tests.postgres import Server
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.serving import connection as module
-from cofactor.serving.app import create_app
-from cofactor.serving.metrics import Metrics
-from cofactor.serving.server import Server
+from cofactor.serving.http import connection as module
+from cofactor.serving.http.app import create_app
+from cofactor.serving.processes.server import Server
+from cofactor.serving.processes.turnstile import AWAY, Turnstile
 from cofactor.serving.settings import Settings
-from cofactor.serving.turnstile import AWAY, Turnstile
+from cofactor.serving.telemetry.metrics import Metrics
 from tests.serving import service
 
 LONGEST = module.LARGEST_HEAD

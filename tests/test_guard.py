@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from cofactor.serving import guard
-from cofactor.serving.app import create_app
-from cofactor.serving.body import Bodies
-from cofactor.serving.boundary import Answered
-from cofactor.serving.exchange import Call
-from cofactor.serving.keys import read_keys
-from cofactor.serving.problems import Problem
-from cofactor.serving.routes import ROUTES
+from cofactor.serving.http import guard
+from cofactor.serving.http.app import create_app
+from cofactor.serving.http.body import Bodies
+from cofactor.serving.http.boundary import Answered
+from cofactor.serving.http.exchange import Call
+from cofactor.serving.http.keys import read_keys
+from cofactor.serving.http.problems import Problem
+from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.settings import Settings
 from tests.asking import Models
 from tests.serving import ask

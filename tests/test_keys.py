@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.errors import CofactorError
-from cofactor.serving.keys import digest, presented, read_keys, whose
+from cofactor.serving.http.keys import digest, presented, read_keys, whose
 
 ALICE, BOB = "alice-key-0123456789", "bobs-key-0123456789"
 

@@ -11,7 +11,7 @@ from cofactor.errors import BadData, ListChanged
 from cofactor.models.factor import FactorModel
 from cofactor.serving import paging
 from cofactor.serving.answers import Answers
-from cofactor.serving.feedback import Feedback
+from cofactor.serving.feedback.store import Feedback
 from cofactor.serving.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from tests.serving import MemoryStore, bundle
 from tests.toys import factors, noise

@@ -188,7 +188,8 @@ def test_4_of_a_pair_rated_twice_the_latest_counts_and_the_number_is_told(run: R
 def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model, tmp_path: Path) -> None:
     save(model, tmp_path / "model")
     code = (
-        "import sys, json\nfrom cofactor.serving.app import create_app\nfrom cofactor.serving.bundle import Bundle\n"
+        "import sys, json\nfrom cofactor.serving.http.app import create_app\n"
+        "from cofactor.serving.bundle import Bundle\n"
         "from cofactor.serving.service import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
         "create_app(service); service.warm_up()\nanswer = service.answers().reco('7', 5)\n"
         "loaded = [name for name in sys.modules if name.startswith(('cofactor.trainers', 'numba', 'torch'))]\n"

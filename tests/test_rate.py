@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.serving.rate import Rate, neighbourhood
+from cofactor.serving.http.rate import Rate, neighbourhood
 
 
 class Bucket:

@@ -8,10 +8,10 @@ import pytest
 
 from cofactor.serving import requests
 from cofactor.serving.answers import Answers
-from cofactor.serving.app import create_app
-from cofactor.serving.document import statuses
-from cofactor.serving.keys import read_keys
-from cofactor.serving.routes import ROUTES
+from cofactor.serving.http.app import create_app
+from cofactor.serving.http.document import statuses
+from cofactor.serving.http.keys import read_keys
+from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.settings import Settings
 from tests.asking import Asked, Models
 from tests.serving import ask

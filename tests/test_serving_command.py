@@ -23,7 +23,7 @@ from tests.serving import TITLES, model
 LEAN = """
 import sys
 from cofactor.cli.serve import serve
-from cofactor.serving.app import create_app
+from cofactor.serving.http.app import create_app
 from cofactor.serving.bundle import Bundle
 heavy = {"numba", "torch", "pandas", "polars", "pyarrow", "sklearn", "cofactor.trainers", "cofactor.kernels"}
 sys.exit(", ".join(heavy & set(sys.modules)) or 0)

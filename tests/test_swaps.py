@@ -9,8 +9,8 @@ import pytest
 
 from cofactor.artifact import save
 from cofactor.models.factor import FactorModel
-from cofactor.serving.app import create_app
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.http.app import create_app
 from cofactor.serving.service import BadCandidate, Service
 from cofactor.serving.settings import Settings
 from tests.running import Load, Running, running, until

@@ -7,7 +7,7 @@ import pytest
 from cofactor.errors import BadData, Unavailable, UnknownId
 from cofactor.serving import responses, taking
 from cofactor.serving.answers import Answers, Terms
-from cofactor.serving.feedback import Feedback
+from cofactor.serving.feedback.store import Feedback
 from cofactor.serving.requests import ListQuery, Page, RatingsBody
 from tests.serving import MemoryStore, bundle
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from cofactor.serving.problems import Problem
-from cofactor.serving.turns import SLICE, Threads, Turns
+from cofactor.serving.http.problems import Problem
+from cofactor.serving.http.turns import SLICE, Threads, Turns
 
 COST = 0.002  # seconds
 

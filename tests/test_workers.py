@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.artifact import save
-from cofactor.serving.rounds import Rounds
-from cofactor.serving.slots import SIZE, Slots
-from cofactor.serving.worker import Worker, receive
+from cofactor.serving.processes.rounds import Rounds
+from cofactor.serving.processes.worker import Worker, receive
+from cofactor.serving.telemetry.slots import SIZE, Slots
 from tests.running import Load, running, until
 from tests.serving import model
 
@@ -112,7 +112,7 @@ def test_what_stops_a_worker_from_starting_is_one_line(tmp_path):
     from click.testing import CliRunner
 
     from cofactor.cli.serve import serve
-    from cofactor.serving.workers import NotStarted
+    from cofactor.serving.processes.workers import NotStarted
 
     error = CliRunner().invoke(serve, [str(tmp_path), "--workers", "2", "--port", "0"]).exception
     assert isinstance(error, NotStarted)

@@ -297,7 +297,7 @@ def _amended(ratings: "Ratings", address: str) -> "Ratings":
     import numpy as np
 
     from cofactor.data.amend import amended
-    from cofactor.serving.feedback import existing_store, shown
+    from cofactor.serving.feedback.store import existing_store, shown
 
     with closing(existing_store(address)) as store:
         words = list(store.all())
@@ -308,7 +308,7 @@ def _amended(ratings: "Ratings", address: str) -> "Ratings":
 
 def _without_secrets(address: str) -> str:
     """An address for a screen: of a database without user and password."""
-    from cofactor.serving.feedback import is_file, shown
+    from cofactor.serving.feedback.store import is_file, shown
 
     return address if is_file(address) else shown(address)
 

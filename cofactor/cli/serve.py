@@ -29,7 +29,7 @@ def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[
 
 def _keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
     """The keys of a file, or else of the environment: COFACTOR_KEYS, COFACTOR_ADMIN_KEYS."""
-    from cofactor.serving.keys import read_keys
+    from cofactor.serving.http.keys import read_keys
 
     text = os.environ.get(f"COFACTOR_{option.upper()}", "")
     return read_keys(path) if path else read_keys(text) if text else ()
@@ -96,11 +96,11 @@ def _run(settings: "Settings", listening: socket.socket) -> None:
         click.echo(f"serving {what} on {url} — try {url}/", err=True)
 
     if settings.workers == 1:
-        from cofactor.serving.process import run
+        from cofactor.serving.processes.process import run
 
         run(settings, [listening], started)
     else:
-        from cofactor.serving.workers import Workers
+        from cofactor.serving.processes.workers import Workers
 
         Workers(settings, [listening]).run(started)
 

@@ -10,7 +10,7 @@ from cofactor.errors import BadData, UnknownId
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.choice import EVERYTHING, Shelf
 from cofactor.serving.choice import Terms as Terms
-from cofactor.serving.feedback import Store
+from cofactor.serving.feedback.store import Store
 from cofactor.serving.history import POPULAR_INSTEAD, History, given_history, history_of, stranger
 from cofactor.serving.items import reason
 from cofactor.serving.lists import Lists, nearest_users

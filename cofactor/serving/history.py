@@ -12,7 +12,7 @@ from cofactor.errors import BadData, UnknownId
 from cofactor.models.answers import check_rating, one_history
 from cofactor.models.base import Model
 from cofactor.serving.choice import known_item
-from cofactor.serving.feedback import Feedback, Store
+from cofactor.serving.feedback.store import Feedback, Store
 from cofactor.serving.requests import Rated
 
 POPULAR_INSTEAD = "Or ask with stranger=popular for the most rated items"

@@ -10,9 +10,9 @@ from cofactor.artifact import load_manifest
 from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
 from cofactor.serving.answers import Answer, Answers, Pace, Terms
 from cofactor.serving.bundle import Bundle
-from cofactor.serving.feedback import Store, open_store
-from cofactor.serving.observed import Ear, ObservedAnswers, ObservedStore, to_nobody
+from cofactor.serving.feedback.store import Store, open_store
 from cofactor.serving.settings import Settings
+from cofactor.serving.telemetry.observed import Ear, ObservedAnswers, ObservedStore, to_nobody
 from cofactor.serving.warming import warm
 
 ONLY = "model"  # what a bundle is called that was given without a name

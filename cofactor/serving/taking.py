@@ -10,7 +10,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, Unavailable
 from cofactor.models.answers import check_rating
 from cofactor.serving.choice import Terms, known_item
-from cofactor.serving.feedback import Feedback, Store
+from cofactor.serving.feedback.store import Feedback, Store
 from cofactor.serving.history import stranger
 from cofactor.serving.items import ItemTable
 from cofactor.serving.requests import GivenRating, Page, RatingsBody

@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import PurePath
 
-from cofactor.serving import document
-from cofactor.serving.boundary import Answering, Boundary, Recorder
-from cofactor.serving.endpoint import Lanes, Question
-from cofactor.serving.errands import Errands
-from cofactor.serving.exchange import Call, Reply
-from cofactor.serving.front import Front
-from cofactor.serving.guard import Guard
-from cofactor.serving.routes import ROUTES, Route
+from cofactor.serving.http import document
+from cofactor.serving.http.boundary import Answering, Boundary, Recorder
+from cofactor.serving.http.endpoint import Lanes, Question
+from cofactor.serving.http.errands import Errands
+from cofactor.serving.http.exchange import Call, Reply
+from cofactor.serving.http.guard import Guard
+from cofactor.serving.http.routes import ROUTES, Route
+from cofactor.serving.http.table import Table
+from cofactor.serving.page.front import Front
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
-from cofactor.serving.table import Table
 
 KINDS = {
     ".css": "text/css; charset=utf-8",

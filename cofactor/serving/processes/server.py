@@ -7,12 +7,12 @@ from typing import Any
 
 import uvicorn
 
-from cofactor.serving.boundary import Boundary
-from cofactor.serving.connection import Connection
-from cofactor.serving.metrics import Metrics
+from cofactor.serving.http.boundary import Boundary
+from cofactor.serving.http.connection import Connection
+from cofactor.serving.processes.turnstile import Turnstile
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
-from cofactor.serving.turnstile import Turnstile
+from cofactor.serving.telemetry.metrics import Metrics
 
 Share = tuple[MutableSequence[int], int]  # of connections: the number in each process, and our place among them
 

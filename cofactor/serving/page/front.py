@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from cofactor.serving.endpoint import Lanes
-from cofactor.serving.exchange import Call, Reply
-from cofactor.serving.parameters import reader
-from cofactor.serving.rendering import PageQuery, render
+from cofactor.serving.http.endpoint import Lanes
+from cofactor.serving.http.exchange import Call, Reply
+from cofactor.serving.http.parameters import reader
+from cofactor.serving.page.rendering import PageQuery, render
 from cofactor.serving.service import Service
 
 HTML = b"text/html; charset=utf-8"

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from cofactor.errors import Unavailable
-from cofactor.serving.endpoint import Lanes
-from cofactor.serving.exchange import Call, Reply
-from cofactor.serving.parameters import reader
-from cofactor.serving.problems import Problem
+from cofactor.serving.http.endpoint import Lanes
+from cofactor.serving.http.exchange import Call, Reply
+from cofactor.serving.http.parameters import reader
+from cofactor.serving.http.problems import Problem
 from cofactor.serving.requests import Nothing
 from cofactor.serving.service import Service
 

@@ -10,14 +10,14 @@ from time import perf_counter
 from typing import Protocol
 
 from cofactor.errors import CofactorError
-from cofactor.serving import problems
-from cofactor.serving.body import Gone
-from cofactor.serving.exchange import Call, Header, Receive, Reply, Scope, Send
-from cofactor.serving.guard import Guard
-from cofactor.serving.parameters import segment
-from cofactor.serving.problems import Problem
+from cofactor.serving.http import problems
+from cofactor.serving.http.body import Gone
+from cofactor.serving.http.exchange import Call, Header, Receive, Reply, Scope, Send
+from cofactor.serving.http.guard import Guard
+from cofactor.serving.http.parameters import segment
+from cofactor.serving.http.problems import Problem
+from cofactor.serving.http.table import Table
 from cofactor.serving.service import Service
-from cofactor.serving.table import Table
 
 # The page needs its own files and its own service, nothing else; nobody may frame it, and nothing sent from here is
 # anything but what it says it is.

@@ -2,10 +2,10 @@
 
 from time import monotonic
 
-from cofactor.serving import keys
-from cofactor.serving.exchange import Call, Header
-from cofactor.serving.problems import Problem, later
-from cofactor.serving.rate import Rate, neighbourhood
+from cofactor.serving.http import keys
+from cofactor.serving.http.exchange import Call, Header
+from cofactor.serving.http.problems import Problem, later
+from cofactor.serving.http.rate import Rate, neighbourhood
 from cofactor.serving.settings import Settings
 
 OPEN = frozenset({"/live", "/ready"})  # for anybody, by any name of this machine: an orchestrator has no key

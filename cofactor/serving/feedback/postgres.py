@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
-from cofactor.serving.feedback import Feedback, Store, checked, shown
+from cofactor.serving.feedback.store import Feedback, Store, checked, shown
 
 try:
     import psycopg

@@ -9,15 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 from threadpoolctl import threadpool_limits
 
 from cofactor.errors import CofactorError
-from cofactor.serving import logs
-from cofactor.serving.app import create_app
-from cofactor.serving.boundary import Recorder
-from cofactor.serving.metrics import Metrics
-from cofactor.serving.server import Server, Share
+from cofactor.serving.http.app import create_app
+from cofactor.serving.http.boundary import Recorder
+from cofactor.serving.processes.server import Server, Share
+from cofactor.serving.processes.signals import handled
 from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
-from cofactor.serving.signals import handled
-from cofactor.serving.slots import Slots
+from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.metrics import Metrics
+from cofactor.serving.telemetry.slots import Slots
 from cofactor.serving.watch import Watch, every
 
 Versions = dict[str, str]  # of each model by its name

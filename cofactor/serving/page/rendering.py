@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cofactor.errors import UnknownId
 from cofactor.serving.answers import Answers
-from cofactor.serving.rendered_card import card
+from cofactor.serving.page.card import card
 from cofactor.serving.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
 
 COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest

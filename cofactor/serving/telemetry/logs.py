@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from cofactor.serving.boundary import Answered
+from cofactor.serving.http.boundary import Answered
 
 STDERR = 2
 FAULT = 500  # statuses from here on are ours to explain

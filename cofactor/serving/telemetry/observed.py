@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from cofactor.serving.answers import Answer, Answers
-from cofactor.serving.feedback import Feedback, Store
+from cofactor.serving.feedback.store import Feedback, Store
 from cofactor.serving.requests import BatchBody, FoldedBody, ListBody, ListQuery
 
 PUT, OF = "put", "of"  # what a store is asked while serving

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cofactor.serving.worker import Worker, send
+from cofactor.serving.processes.worker import Worker, send
 
 log = logging.getLogger("cofactor.serving")
 

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cofactor.serving.boundary import Answered
+from cofactor.serving.http.boundary import Answered
 from cofactor.serving.service import REFUSED, Service
-from cofactor.serving.slots import Slots
-from cofactor.serving.tally import Tally, buckets, total
+from cofactor.serving.telemetry.slots import Slots
+from cofactor.serving.telemetry.tally import Tally, buckets, total
 
 REQUESTS, SECONDS, TURNED_AWAY = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
 LISTS, RELOADS = "cofactor_lists", "cofactor_reloads"

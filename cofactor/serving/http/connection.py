@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from cofactor.serving.problems import Problem
+from cofactor.serving.http.problems import Problem
 
 LARGEST_HEAD = 1 << 15  # bytes of the request line and all headers: the longest address the routes take fits twice
 HEAD_WITHIN = 10.0  # seconds from a connection, or the first byte of a further request, to the end of its headers

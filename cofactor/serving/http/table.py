@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cofactor.serving.exchange import Header
-from cofactor.serving.problems import Problem, printable
-from cofactor.serving.routes import Route
+from cofactor.serving.http.exchange import Header
+from cofactor.serving.http.problems import Problem, printable
+from cofactor.serving.http.routes import Route
 
 T = TypeVar("T")
 

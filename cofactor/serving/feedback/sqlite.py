@@ -20,8 +20,8 @@ from typing import Any
 import apsw
 
 from cofactor.errors import BadArtifact, BadData, CofactorError, Unavailable
-from cofactor.serving.feedback import Feedback, Store, Words, checked
-from cofactor.serving.group_commit import GroupCommit
+from cofactor.serving.feedback.group_commit import GroupCommit
+from cofactor.serving.feedback.store import Feedback, Store, Words, checked
 
 APPLICATION = int.from_bytes(b"cofF")  # in the header of the file, at byte 68
 VERSION = 1

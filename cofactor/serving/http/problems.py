@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from cofactor.errors import CofactorError
-from cofactor.serving.exchange import Header, Reply
+from cofactor.serving.http.exchange import Header, Reply
 
 MEDIA_TYPE = "application/problem+json"
 SEE = "/openapi.json lists every route and what it takes"

@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 
 from cofactor.errors import CofactorError, Unavailable
-from cofactor.serving import logs
 from cofactor.serving.settings import Settings
-from cofactor.serving.slots import Slots
+from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.slots import Slots
 
 FOLLOW_WITHIN = 60  # seconds in which the other workers are to have swapped, too
 
@@ -62,7 +62,7 @@ def work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with logs.to_stderr():
         try:
-            from cofactor.serving.process import Process
+            from cofactor.serving.processes.process import Process
 
             process = Process(settings, slots, place)
             line = Line(pipe, process.service.reload_here)

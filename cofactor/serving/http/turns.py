@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
-from cofactor.serving.problems import Problem, later
+from cofactor.serving.http.problems import Problem, later
 
 SLICE = 0.01  # seconds of work in one pass of the event loop, or one piece of work where that takes longer
 

@@ -64,10 +64,10 @@ def open_store(address: str) -> Store:
     Unavailable where the place is out of reach, or the package for it is not installed. No message holds a password.
     """
     if not is_file(address):
-        from cofactor.serving.feedback_postgres import PostgresStore
+        from cofactor.serving.feedback.postgres import PostgresStore
 
         return PostgresStore.create(address)
-    from cofactor.serving.feedback_sqlite import SqliteStore
+    from cofactor.serving.feedback.sqlite import SqliteStore
 
     return SqliteStore.create(_file(address))
 
@@ -75,10 +75,10 @@ def open_store(address: str) -> Store:
 def existing_store(address: str) -> Store:
     """The same for whoever only reads: raises BadData where there is none, and makes nothing."""
     if not is_file(address):
-        from cofactor.serving.feedback_postgres import PostgresStore
+        from cofactor.serving.feedback.postgres import PostgresStore
 
         return PostgresStore(address)
-    from cofactor.serving.feedback_sqlite import SqliteStore
+    from cofactor.serving.feedback.sqlite import SqliteStore
 
     return SqliteStore(_file(address))
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from cofactor.serving import requests
 from cofactor.serving.answers import Answers
-from cofactor.serving.body import Bodies
-from cofactor.serving.exchange import Call, Reply
-from cofactor.serving.parameters import reader, segment
-from cofactor.serving.problems import misasked
-from cofactor.serving.routes import Route
-from cofactor.serving.turns import Threads, Turns
+from cofactor.serving.http.body import Bodies
+from cofactor.serving.http.exchange import Call, Reply
+from cofactor.serving.http.parameters import reader, segment
+from cofactor.serving.http.problems import misasked
+from cofactor.serving.http.routes import Route
+from cofactor.serving.http.turns import Threads, Turns
 
 WRITERS = 32  # threads that wait for a disk: what they bring at once is written at once
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from cofactor.serving.exchange import JSON, Call
-from cofactor.serving.problems import Problem, later
+from cofactor.serving.http.exchange import JSON, Call
+from cofactor.serving.http.problems import Problem, later
 
 LARGEST = 1 << 18  # bytes
 SLOWEST = 10.0  # seconds that a body may take to come in

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from cofactor.errors import CofactorError
-from cofactor.serving import logs
-from cofactor.serving.rounds import Rounds
+from cofactor.serving.processes.rounds import Rounds
+from cofactor.serving.processes.signals import caught
+from cofactor.serving.processes.turnstile import AWAY
+from cofactor.serving.processes.worker import Worker, receive, work
 from cofactor.serving.settings import Settings
-from cofactor.serving.signals import caught
-from cofactor.serving.slots import Slots
-from cofactor.serving.turnstile import AWAY
+from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.slots import Slots
 from cofactor.serving.watch import Watch
-from cofactor.serving.worker import Worker, receive, work
 
 STOPPED_WITHIN = 15.0  # seconds for a worker to end by itself, which takes up to ten while requests are under way
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a worker that died is started again, doubled each time
