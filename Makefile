@@ -1,5 +1,5 @@
 # make demo    train, compare and recommend on made movie data (base install, in .venv)
-# make serve   serve the demo's model on http://127.0.0.1:8000/
+# make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
 # make lint    linters alone
 # make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
@@ -22,7 +22,7 @@ demo: $(BASE)/.installed
 	@$(BASE)/bin/cofactor demo
 
 serve: demo/models/svd/manifest.json
-	@$(BASE)/bin/cofactor serve demo/models/svd
+	@$(BASE)/bin/cofactor serve demo/models/svd --store demo/ratings.db
 
 demo/models/svd/manifest.json: | $(BASE)/.installed
 	@$(BASE)/bin/cofactor demo
