@@ -5,6 +5,7 @@ A case is a number. What it does follows from the seed and the number alone, so 
 
 import multiprocessing
 import resource
+import signal
 import time
 import traceback
 from collections import Counter
@@ -59,6 +60,8 @@ def run(maker: Maker, arguments: tuple[Any, ...], n: int, workers: int = 2, long
                 share.take(tally)
             for share in going:
                 share.check(tally, longest)
+    except KeyboardInterrupt:
+        tally.figures["stopped"] = f"after {tally.cases:,} of {n:,}"
     finally:
         for share in shares:
             share.stop()
@@ -133,6 +136,7 @@ class _Share:
 
 
 def _work(outbox: Connection, maker: Maker, arguments: tuple[Any, ...], numbers: range) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, which ends its workers
     case = maker(*arguments)
     for place, number in enumerate(numbers):
         outbox.send(done(case, number))

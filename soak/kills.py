@@ -10,6 +10,7 @@ and of such a batch all or nothing. Without --store the ratings are kept in one 
 import argparse
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -75,13 +76,14 @@ def killed(n: int, clients: int, seed: int, store: str = "") -> Tally:
     with TemporaryDirectory() as scratch:
         save(dict(models())["factor"], Path(scratch) / "m", trainer="by hand")
         address = store or str(Path(scratch) / "ratings.db")
-        for number in range(n):
-            with served(Path(scratch) / "m", "--store", address, "--log", "none") as one:
-                _rate_until(one, users, float(rng.uniform(*SPAN)))
-            tally.faults += [
-                Fault(number, wrong) for user, kept in _kept(address, users) if (wrong := user.judge(kept))
-            ]
-            tally.outcomes["kills"] += 1
+        with suppress(KeyboardInterrupt):  # what was done until then is told
+            for number in range(n):
+                with served(Path(scratch) / "m", "--store", address, "--log", "none") as one:
+                    _rate_until(one, users, float(rng.uniform(*SPAN)))
+                tally.faults += [
+                    Fault(number, wrong) for user, kept in _kept(address, users) if (wrong := user.judge(kept))
+                ]
+                tally.outcomes["kills"] += 1
     tally.seconds = time.perf_counter() - start
     tally.figures["ratings acknowledged"] = f"{sum(user.acknowledged for user in users):,}"
     return tally

@@ -46,7 +46,8 @@ def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating:
     """Every question about a model, its answer as JSON in its documented shape: a number that JSON has none for is
     null there, which no shape allows where a number is due."""
     answers = warm(Answers(bundle))
-    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in items], n=3, why=1)
+    short = [item for item in items if len(item) <= requests.LONGEST_ID]  # no request can name others
+    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in short], n=3, why=1)
     asked: list[tuple[str, tuple[Any, ...]]] = [
         ("recommendations_from", (folded,)),
         ("popular", (requests.PopularQuery(),)),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class Served:
 
 @contextmanager
 def served(*arguments: object) -> Iterator[Served]:
-    """Starts `cofactor serve` with these arguments on a free port, and ends it."""
+    """Starts `cofactor serve` with these arguments on a free port, and ends it, also where this process is told to."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         log, keys = Path(folder) / "log", Path(folder) / "admin-keys"
         keys.write_text(f"soak: {ADMIN_KEY}\n")

@@ -89,26 +89,29 @@ def swapped(n: int, clients: int, rate: float) -> Tally:
             start = time.perf_counter()
             for thread in threads:
                 thread.start()
+            done, faults = 0, []
             try:
-                faults = [fault for k in range(n) if (fault := _swap(one, live, folders, versions, k))]
+                for done in range(1, n + 1):
+                    faults += _swap(one, live, folders, versions, done)
+            except KeyboardInterrupt:  # what was done until then is told
+                pass
             finally:
                 asking.ended.set()
                 for thread in threads:
                     thread.join()
-            return _told(asking, faults, n, time.perf_counter() - start)
+            return _told(asking, faults, done, time.perf_counter() - start)
 
 
-def _swap(one: Served, live: Path, folders: dict[str, Path], versions: dict[str, str], number: int) -> Fault | None:
-    mark = MARKS[(number + 1) % 2]
+def _swap(one: Served, live: Path, folders: dict[str, Path], versions: dict[str, str], number: int) -> list[Fault]:
+    mark = MARKS[number % 2]
     beside, aside = live.with_name("next"), live.with_name("aside")
     shutil.copytree(folders[mark], beside)
     live.rename(aside)
     beside.rename(live)
     shutil.rmtree(aside)
     status, _, told = one.reload()
-    if status == 200 and told["model"] == versions[mark]:
-        return None
-    return Fault(number, f"reload: {status} {told}, not {versions[mark]}")
+    right = status == 200 and told["model"] == versions[mark]
+    return [] if right else [Fault(number, f"reload: {status} {told}, not {versions[mark]}")]
 
 
 def _told(asking: Clients, faults: list[Fault], n: int, seconds: float) -> Tally:

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from cofactor.artifact import load, load_with_manifest, save
+from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.ranking import NEVER, highest
 from cofactor.models.solving import solved
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.map import catalogue_map
+from cofactor.trainers.popularity import Popularity
 from soak.crew import Case, Fault, run
 from soak.folders import opener, scratch
 from soak.races import racer
@@ -208,3 +211,14 @@ def test_a_folder_that_vanishes_while_it_is_read_is_refused(folder, tmp_path, mo
     monkeypatch.setattr(artifact, "_load", load_while_away)
     with pytest.raises(BadArtifact, match="cannot be read: No such file"):
         load(folder)
+
+
+@pytest.mark.parametrize("low", [0.0, 1e-40, 1.0, 4.0])
+def test_a_map_of_items_whose_ratings_sum_to_nothing_is_drawn(low):
+    """Where all rated everything, what somebody gave above their own mean sums to exactly nothing."""
+    board = np.where((np.arange(12)[:, None] + np.arange(8)) % 2, 4.0, low)
+    user, item = (grid.ravel() for grid in np.mgrid[:12, :8])
+    model = Popularity().fit(Ratings.of(user, item, board.ravel()))
+    rows, places = catalogue_map(model, 8)
+    assert sorted(rows) == list(range(8))
+    assert np.isfinite(places).all()

@@ -95,10 +95,13 @@ def rated_vectors(model: Model, rows: Rows) -> Doubles:
         centred = history
     chosen = centred[:, rows].tocsr()
     rank = min(RANK, min(chosen.shape) - 1)
-    if rank < 1:
+    largest = np.abs(chosen.data).max(initial=0)
+    if rank < 1 or largest == 0:
         return np.ones((len(rows), 1))
-    _, values, items = svds(chosen, k=rank, v0=np.ones(min(chosen.shape)))
-    vectors: Doubles = (items[::-1] * values[::-1, None]).T
+    # Not from ones: where every item is chosen the rows sum to zero, and ones are what the matrix makes nothing of.
+    begin = np.random.default_rng(0).standard_normal(min(chosen.shape))
+    _, values, items = svds(chosen / largest, k=rank, v0=begin)
+    vectors: Doubles = (items[::-1] * values[::-1, None]).T * largest
     return vectors
 
 
