@@ -28,6 +28,7 @@ from cofactor.errors import SplitMismatch, UnknownId
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.serving.bundle import Bundle
+from cofactor.serving.requests import RecoQuery
 from cofactor.serving.service import Answers
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
@@ -116,7 +117,10 @@ def test_2_the_epoch_is_chosen_on_every_validation_row(parts: Split) -> None:
 def test_3_the_answer_is_for_the_user_of_that_id_in_whatever_order_the_ratings_came(parts: Split) -> None:
     """Predecessor C answered for whoever stood in row 40 of the shuffled ratings."""
     shuffled = parts.train.where(np.random.default_rng(0).permutation(len(parts.train)))
-    lists = [Answers(Bundle(Baseline().fit(one), {})).reco("40", 5) | {"model": ""} for one in (parts.train, shuffled)]
+    lists = [
+        Answers(Bundle(Baseline().fit(one), {})).reco(RecoQuery(UsrID="40", n_recos=5)) | {"model": ""}
+        for one in (parts.train, shuffled)
+    ]
     assert lists[0] == lists[1]
     model = Baseline().fit(parts.train)
     assert lists[0]["labels"] == [one.title for one in model.recommend("40", 5)]
@@ -138,7 +142,7 @@ def test_3_nothing_seen_nothing_unrated_and_no_score_off_the_scale(name: str, pa
 def test_3_titles_in_latin_1_are_read_and_served_as_numbers_and_text(tmp_path: Path) -> None:
     (tmp_path / "ratings.dat").write_text("1::1::5::1\n1::2::1::2\n2::2::4::3\n2::1::3::4\n3::2::2::5\n")
     (tmp_path / "movies.dat").write_bytes("1::Misérables, Les (1995)::Drama\n2::Amélie::Comedy\n".encode("latin-1"))
-    answer = Answers(Bundle(Baseline().fit(read(tmp_path)), {})).reco("3", 5)
+    answer = Answers(Bundle(Baseline().fit(read(tmp_path)), {})).reco(RecoQuery(UsrID="3", n_recos=5))
     assert answer["labels"] == ["Misérables, Les (1995)"]
     assert all(isinstance(score, float) for score in answer["ratings"])
 
@@ -190,8 +194,9 @@ def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model
     code = (
         "import sys, json\nfrom cofactor.serving.http.app import create_app\n"
         "from cofactor.serving.bundle import Bundle\n"
+        "from cofactor.serving.requests import RecoQuery\n"
         "from cofactor.serving.service import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
-        "create_app(service); service.warm_up()\nanswer = service.answers().reco('7', 5)\n"
+        "create_app(service); service.warm_up()\nanswer = service.answers().reco(RecoQuery(UsrID='7', n_recos=5))\n"
         "loaded = [name for name in sys.modules if name.startswith(('cofactor.trainers', 'numba', 'torch'))]\n"
         "print(json.dumps([answer['ratings'], loaded]))"
     )

@@ -12,8 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import SCORE_CELLS, Model
 from cofactor.models.layers import ACTIVATIONS, Layers
-from cofactor.models.ranking import NEVER
-from cofactor.models.vectors import cached
+from cofactor.models.vectors import cached, cosine, cosines
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +118,11 @@ class AutoencoderModel(Model):
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) cosine of the items' rows in the last layer; `NEVER` where either is zero."""
-        outputs, length = self.layers.weights[-1], self._output_lengths
-        if length[item] == 0:
-            return np.full(len(length), NEVER)
-        cosine = (outputs @ outputs[item]) / np.maximum(length * length[item], 1e-30)
-        return np.where(length > 0, np.clip(cosine, -1, 1), NEVER).astype(np.float32)
+        outputs = self.layers.weights[-1]
+        return cosine(outputs, self._output_lengths, outputs[item])
+
+    def similarities(self, items: Rows) -> Floats:
+        return cosines(self.layers.weights[-1][items])
 
     def _ground(self, bias: Doubles, items: Rows) -> Doubles | float:
         """(h, m) what is added to the outputs for (h,) biases of a user."""

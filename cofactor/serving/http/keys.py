@@ -12,9 +12,7 @@ from pathlib import Path
 from cofactor.errors import CofactorError
 
 SHORTEST = 16  # characters of a key
-OTHERS = (
-    0o007  # bits of a mode that let anybody in; a group is let in on purpose (systemd gives credentials 440)
-)
+OTHERS = 0o007  # bits of a mode that let anybody in; a group is let in on purpose (systemd gives credentials 440)
 LINE = re.compile(r"(?:(?P<name>[\w.-]{1,64})\s*:\s*)?(?P<key>[!-9;-~]+)", re.ASCII)  # a key: visible, no colon
 NEW = 'make one: python -c "import secrets; print(secrets.token_urlsafe())"'
 
