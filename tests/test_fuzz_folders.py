@@ -12,7 +12,7 @@ from cofactor.artifact import load, load_with_manifest, save
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER, highest
+from cofactor.models.ranking import NEVER, highest, highest_of_one
 from cofactor.models.solving import solved
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.map import catalogue_map
@@ -169,6 +169,10 @@ def test_scores_that_are_not_finite_are_listed_nowhere():
     rows, best = highest(scores, 4)
     assert rows.tolist() == [[2, 5, 0, -1]]
     assert best[0, 3] == NEVER
+    for many in (scores[0], np.concatenate([scores[0], np.full(5000, -1, np.float32)])):
+        rows, best = highest_of_one(many, 3)
+        assert rows.tolist()[:2] == [2, 5]
+        assert np.isfinite(best).all()
 
 
 def test_an_error_is_one_line_that_moves_no_cursor():
