@@ -153,6 +153,12 @@ def test_an_implicit_model_of_negative_weights_is_none(kinds, number):
         changed(kinds["implicit"], **{name: np.array(one) for name, one in number.items()})
 
 
+@pytest.mark.parametrize("name", ["user_power", "item_power"])
+def test_a_filter_of_absurd_powers_is_none(kinds, name):
+    with pytest.raises(BadArtifact, match="within 0 and 1"):
+        changed(kinds["walking-filter"], **{name: np.array(40.0)})
+
+
 def test_equations_without_an_answer_have_none_that_counts(kinds):
     rank_one = np.ones((2, 3, 3))
     assert np.isnan(solved(rank_one, np.ones((2, 3, 1)))).all()
