@@ -12,7 +12,7 @@ from cofactor.artifact import load, load_with_manifest, save
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER, highest
+from cofactor.models.ranking import NEVER, highest, highest_of_one
 from cofactor.models.solving import solved
 from cofactor.serving.bundle import Bundle
 from cofactor.serving.map import catalogue_map
@@ -153,6 +153,12 @@ def test_an_implicit_model_of_negative_weights_is_none(kinds, number):
         changed(kinds["implicit"], **{name: np.array(one) for name, one in number.items()})
 
 
+@pytest.mark.parametrize("name", ["user_power", "item_power"])
+def test_a_filter_of_absurd_powers_is_none(kinds, name):
+    with pytest.raises(BadArtifact, match="within 0 and 1"):
+        changed(kinds["walking-filter"], **{name: np.array(40.0)})
+
+
 def test_equations_without_an_answer_have_none_that_counts(kinds):
     rank_one = np.ones((2, 3, 3))
     assert np.isnan(solved(rank_one, np.ones((2, 3, 1)))).all()
@@ -169,6 +175,10 @@ def test_scores_that_are_not_finite_are_listed_nowhere():
     rows, best = highest(scores, 4)
     assert rows.tolist() == [[2, 5, 0, -1]]
     assert best[0, 3] == NEVER
+    for many in (scores[0], np.concatenate([scores[0], np.full(5000, -1, np.float32)])):
+        rows, best = highest_of_one(many, 3)
+        assert rows.tolist()[:2] == [2, 5]
+        assert np.isfinite(best).all()
 
 
 def test_an_error_is_one_line_that_moves_no_cursor():

@@ -56,6 +56,8 @@ class FilterModel(Model):
     def check(self) -> None:
         if len({part is None for part in (self.starts, self.columns, self.pairs)}) > 1:
             raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
+        if not (0 <= self.user_power <= 1 and 0 <= self.item_power <= 1):
+            raise BadArtifact("a power of the filter model is not within 0 and 1", "save the model again")
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:

@@ -50,6 +50,8 @@ def highest_of_one(scores: Floats, n: int) -> tuple[Rows, Floats]:
     columns = (scores >= least if least > NEVER else scores > NEVER).nonzero()[0]
     found = scores[columns]
     order = (-found).argsort(kind="stable")[:k]
+    if len(order) and found[order[0]] == np.inf:
+        return highest_of_one(np.where(np.isfinite(scores), scores, NEVER), n)
     return columns[order].astype(np.int32), found[order]
 
 
