@@ -155,7 +155,7 @@ def test_an_implicit_model_of_negative_weights_is_none(kinds, number):
 
 @pytest.mark.parametrize("name", ["user_power", "item_power"])
 def test_a_filter_of_absurd_powers_is_none(kinds, name):
-    with pytest.raises(BadArtifact, match="within 0 and 1"):
+    with pytest.raises(BadArtifact, match="within 0 and 4"):
         changed(kinds["walking-filter"], **{name: np.array(40.0)})
 
 

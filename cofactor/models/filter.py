@@ -14,6 +14,7 @@ from cofactor.models.base import Model
 from cofactor.models.ranking import NEVER
 from cofactor.models.sparse import matrix
 
+LARGEST_POWER = 4  # of a number of ratings: of a million it is a number still
 MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB
 
 
@@ -56,8 +57,10 @@ class FilterModel(Model):
     def check(self) -> None:
         if len({part is None for part in (self.starts, self.columns, self.pairs)}) > 1:
             raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
-        if not (0 <= self.user_power <= 1 and 0 <= self.item_power <= 1):
-            raise BadArtifact("a power of the filter model is not within 0 and 1", "save the model again")
+        if not (0 <= self.user_power <= LARGEST_POWER and 0 <= self.item_power <= LARGEST_POWER):
+            raise BadArtifact(
+                f"a power of the filter model is not within 0 and {LARGEST_POWER}", "save the model again"
+            )
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
