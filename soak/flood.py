@@ -15,7 +15,7 @@ from collections import Counter
 import numpy as np
 import uvloop
 
-RAMP = 0.5  # seconds over which connections are opened
+RAMP = 5.0  # seconds over which connections are opened: it is requests that are too many, not new connections
 
 
 class Asker(asyncio.Protocol):

@@ -1,5 +1,6 @@
 """Several processes serve one address: each does its share, none is missed for long, and all end with the first."""
 
+import gc
 import os
 import signal
 import threading
@@ -11,8 +12,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.artifact import save
+from cofactor.serving.processes.memory import settle
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
+from cofactor.serving.service import SWAPPED, UNCHANGED, Service
+from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry.slots import SIZE, Slots
 from tests.running import Load, running, until
 from tests.serving import model
@@ -201,3 +205,21 @@ def test_a_slot_is_read_whole_or_as_it_was_before():
     assert not slots.write(1, b"x" * SIZE)
     slots._memory[slots._turns[0] * SIZE + 20] = b"?"  # killed while it wrote
     assert slots.read(0) == texts[-2]
+
+
+def test_what_lives_when_serving_begins_and_after_each_swap_is_left_out_of_collections(folder):
+    service = Service.open(Settings(models=(("m", folder),)))
+    heard = []
+    service.reported = lambda *what: heard.append(what)
+    try:
+        settle(service)
+        before = gc.get_freeze_count()
+        assert before > 10_000
+        kept = [[] for _ in range(5_000)]
+        service.reported("m", UNCHANGED)
+        assert gc.get_freeze_count() == before
+        service.reported("m", SWAPPED)
+        assert gc.get_freeze_count() >= before + len(kept)
+        assert heard == [("m", UNCHANGED), ("m", SWAPPED)]
+    finally:
+        gc.unfreeze()

@@ -4,6 +4,7 @@ Routes bound bodies; nothing there sees a request whose headers never end, and h
 """
 
 import asyncio
+from random import uniform
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -54,7 +55,8 @@ class Connection(HttpToolsProtocol):
         self.coming = 0  # the same with what is being read
         self.too_long = False
         self.rest = 0.0  # seconds that nothing more is to be read after the answer under way
-        self.app_state = {**self.app_state, "rest": self.rest_for}  # what an application finds in `state`
+        if not self.config.proxy_headers:  # a proxy's connection carries the requests of others as well
+            self.app_state = {**self.app_state, "rest": self.rest_for}  # what an application finds in `state`
         self.since: float | None = self.loop.time()  # when the request began that is coming in; None: there is none
 
     def data_received(self, data: bytes) -> None:
@@ -84,9 +86,10 @@ class Connection(HttpToolsProtocol):
         """After the answer that follows, whoever asks again before they were told to is heard as late as that.
 
         A thousand clients that do not wait would otherwise be refused ten thousand times a second, and whoever comes
-        anew, /live for one, would wait for all of them.
+        anew, /live for one, would wait for all of them. They do not come back together, as they were refused: up to
+        half as long again is added by lot.
         """
-        self.rest = seconds
+        self.rest = seconds * uniform(1.0, 1.5)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

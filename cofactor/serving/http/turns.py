@@ -15,7 +15,7 @@ from typing import Any
 
 from cofactor.serving.http.problems import Problem, later
 
-SLICE = 0.01  # seconds of work in one pass of the event loop, or one piece of work where that takes longer
+SLICE = 0.005  # seconds of work in one pass of the event loop, or one piece of work where that takes longer
 
 Work = Callable[[], Any]
 

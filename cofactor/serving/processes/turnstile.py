@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, MutableSequence
 
 HOLD = 0.001  # seconds for another process to take a connection
-HOLD_AT_MOST = 10  # times: then the others are busy, and it is taken here
+HOLD_AT_MOST = 0.01  # seconds: then the others are busy, and it is taken here
 AT_ONCE = 64  # connections taken in one pass of the event loop, at most
 OUT_OF_FILES = 1.0  # seconds to wait where the system has no more descriptors or memory for connections
 AWAY = 1 << 30  # connections of a process that is not there: nobody waits for it to take one
@@ -30,7 +30,7 @@ class Turnstile:
         """`counts` is shared memory with the connections of each process; only that at our `place` is written here."""
         self._listening, self._admit, self._open_here = listening, admit, open_here
         self._counts, self._place = counts, place
-        self._held = 0
+        self._held_since: float | None = None  # when the first one at the door was left to others
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
@@ -69,14 +69,20 @@ class Turnstile:
         self.tell()
         for _ in range(AT_ONCE):
             least = min(self._counts)
-            if self._counts[self._place] > least + least // 8 and self._held < HOLD_AT_MOST:
-                self._held += 1
+            if self._counts[self._place] > least + least // 8 and self._may_hold():
                 self._pause(HOLD)
                 return
-            self._held = 0
+            self._held_since = None
             if not self._accept():
                 return
             self._counts[self._place] += 1
+
+    def _may_hold(self) -> bool:
+        """Whether who is at the door may wait on; measured in time, for a pass of a busy loop takes long."""
+        now = self._loop.time()
+        if self._held_since is None:
+            self._held_since = now
+        return now - self._held_since < HOLD_AT_MOST
 
     def _accept(self) -> bool:
         """Whether somebody came in."""

@@ -1,0 +1,28 @@
+"""What Python's collector of cycles need not look at."""
+
+import gc
+
+from cofactor.serving.service import SWAPPED, Service
+
+
+def settle(service: Service) -> None:
+    """Leaves everything that lives by now out of later collections, and again after each swap of a model.
+
+    A catalogue is half a million objects that hold no cycle. Whenever some garbage had come together, all of them were
+    looked through while requests waited: 90 ms with 4,000 items. A swap lets go of the old model first, all of it.
+    """
+    report = service.reported
+
+    def reported(name: str, result: str) -> None:
+        report(name, result)
+        if result == SWAPPED:
+            _freeze()
+
+    service.reported = reported
+    _freeze()
+
+
+def _freeze() -> None:
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
