@@ -89,7 +89,8 @@ def stranger(catalog: Catalog, user: str, instead: str = "") -> UnknownId:
         shown = user[:LONGEST_SHOWN]
         return UnknownId(f"nothing is known of user {shown!r} any more", f"rate something first. {instead}".strip())
     unknown = catalog.users.unknown(user)
-    return UnknownId(unknown.message, f"{unknown.hint} {instead}".strip())
+    hint = unknown.hint if unknown.hint.endswith("?") or not instead else f"{unknown.hint}."
+    return UnknownId(unknown.message, f"{hint} {instead}".strip())
 
 
 def _overlaid(catalog: Catalog, trained: dict[int, float], words: Sequence[Feedback]) -> dict[int, float]:
