@@ -28,9 +28,9 @@ from tests.toys import factors, noise
 
 def test_damaged_folders_are_refused_or_answer():
     with scratch() as folder:
-        tally = run(opener, (11, folder), 1500)
+        tally = run(opener, (11, folder), 800)
     assert not tally.faults
-    assert tally.outcomes.total() == 1500
+    assert tally.outcomes.total() == 800
     assert min(tally.outcomes[one] for one in ("refused", "refused, signed", "valid, signed", "unchanged")) > 10
 
 
