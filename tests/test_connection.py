@@ -10,6 +10,7 @@ import pytest
 
 from cofactor.serving.http import connection as module
 from cofactor.serving.http.app import create_app
+from cofactor.serving.http.connection import OnePiece
 from cofactor.serving.processes.server import Server
 from cofactor.serving.processes.turnstile import AWAY, Turnstile
 from cofactor.serving.settings import Settings
@@ -151,3 +152,29 @@ def test_who_has_more_connections_leaves_the_next_to_others_but_not_for_ever():
     alone = asyncio.run(accepting([5, AWAY]))
     others_have_fewer = asyncio.run(accepting([5, 2]))
     assert alone < 0.009 < others_have_fewer < 1
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_answer_to_somebody_who_is_gone_goes_nowhere(gone):
+    class Transport:
+        sent = b""
+
+        def is_closing(self):
+            return gone
+
+        def write(self, data):
+            if gone:
+                raise RuntimeError("the handler is closed")
+            self.sent += data
+
+        def close(self):
+            self.closed = True
+
+    beneath = Transport()
+    whole = OnePiece(beneath)
+    whole.write(b"head ")
+    whole.write(b"body")
+    whole.write(b"head")
+    whole.close()
+    assert beneath.closed
+    assert beneath.sent == (b"" if gone else b"head bodyhead")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.serving.http.rate import Rate, neighbourhood
+from cofactor.serving.http.rate import Rate, Remembered, Shared, neighbourhood
 
 
 class Bucket:
@@ -41,19 +41,38 @@ def test_it_lets_pass_what_a_bucket_would(rate, burst, steps):
 
 
 def test_memory_is_bounded_whoever_asks():
-    rate = Rate(1.0, most_known=100)
+    known = Remembered(100)
+    rate = Rate(1.0, full=known)
     for number in range(10_000):
         assert rate.take(str(number), 0.0) == 0.0
-    assert len(rate) == 100
+    assert len(known) == 100
     assert rate.take("9999", 0.0) > 0.0
 
 
 def test_who_asks_on_is_not_forgotten_for_others():
-    rate = Rate(1.0, most_known=100)
+    rate = Rate(1.0, full=Remembered(100))
     for number in range(10_000):
         rate.take("busy", number / 1000)
         rate.take(str(number), number / 1000)
     assert rate.take("busy", 9.9995) > 0.0 or rate.wait("busy", 9.9995) > 0.0
+
+
+def test_processes_that_share_the_times_allow_one_rate_together():
+    times = Shared()
+    here, there, guesses = Rate(2.0, full=times), Rate(2.0, full=times), Rate(2.0, full=times, of="guess ")
+    assert [here.take("shop", 10.0), there.take("shop", 10.0)] == [0.0, 0.0]
+    assert here.take("shop", 10.0) == there.wait("shop", 10.0) > 0.0
+    assert here.take("another", 10.0) == 0.0
+    assert guesses.take("shop", 10.0) == 0.0
+    assert there.take("shop", 10.5) == 0.0
+
+
+def test_few_of_many_names_share_a_place():
+    times = Shared()
+    for number in range(1_000):
+        times.put(str(number), number)
+    assert sum(times.get(str(number)) != number for number in range(1_000)) < 30
+    assert Shared()._place("shop") != Shared()._place("shop") or Shared()._place("shop") != Shared()._place("shop")
 
 
 @pytest.mark.parametrize(

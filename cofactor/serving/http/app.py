@@ -11,6 +11,7 @@ from cofactor.serving.http.endpoint import Lanes, Question
 from cofactor.serving.http.errands import Errands
 from cofactor.serving.http.exchange import Call, Reply
 from cofactor.serving.http.guard import Guard
+from cofactor.serving.http.rate import Times
 from cofactor.serving.http.routes import ROUTES, Route
 from cofactor.serving.http.table import Table
 from cofactor.serving.page.front import Front
@@ -36,8 +37,9 @@ def create_app(
     settings: Settings = Settings(models=()),  # noqa: B008  # frozen
     recorders: Sequence[Recorder] = (),
     metrics: Callable[[], bytes] | None = None,
+    times: Times | None = None,
 ) -> Boundary:
-    """The application that answers for a service, as any ASGI server runs it."""
+    """The application that answers for a service, as any ASGI server runs it; `times` as `Guard` has them."""
     lanes = Lanes(settings.waiting)
     errands = Errands(service, lanes, document.openapi(settings), metrics)
     answering: list[tuple[Route, Answering]] = [
@@ -45,7 +47,7 @@ def create_app(
     ]
     pages: list[tuple[Route, Answering]] = [(_page("/"), Front(service, lanes))]
     pages += [(_page(path), _file(*file)) for path, file in PAGE.items()]
-    return Boundary(service, Guard(settings), Table.of([*answering, *pages]), recorders, lanes.close)
+    return Boundary(service, Guard(settings, times), Table.of([*answering, *pages]), recorders, lanes.close)
 
 
 def _page(path: str) -> Route:

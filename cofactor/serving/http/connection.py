@@ -31,18 +31,22 @@ class OnePiece:
 
     def write(self, data: bytes) -> None:
         if self._head or data == CONTINUE:
-            self._transport.write(self._head + data)
+            self._send(self._head + data)
             self._head = b""
         else:
             self._head = data
 
     def close(self) -> None:
         if self._head:  # what should have followed failed
-            self._transport.write(self._head)
+            self._send(self._head)
         self._transport.close()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
+
+    def _send(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # uvloop raises where nobody is there any more
+            self._transport.write(data)
 
 
 class Connection(HttpToolsProtocol):

@@ -5,7 +5,7 @@ from time import monotonic
 from cofactor.serving.http import keys
 from cofactor.serving.http.exchange import Call, Header
 from cofactor.serving.http.problems import Problem, later
-from cofactor.serving.http.rate import Rate, neighbourhood
+from cofactor.serving.http.rate import Rate, Times, neighbourhood
 from cofactor.serving.settings import Settings
 
 OPEN = frozenset({"/live", "/ready"})  # for anybody, by any name of this machine: an orchestrator has no key
@@ -28,14 +28,15 @@ PREFLIGHT_HOLDS = b"600"  # seconds
 class Guard:
     """The checks of one application, from settings that never change."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, times: Times | None = None) -> None:
+        """`times`: shared with the other processes that serve, so that a rate is one for all of them together."""
         self._hosts = None if "*" in settings.hosts else frozenset(name.lower() for name in settings.hosts)
         self._origins = frozenset(settings.origins)
         self._admin = settings.admin_keys
         self._any = (*settings.keys, *settings.admin_keys)
         self._keyed = bool(settings.keys)
-        self._rate = Rate(settings.rate) if settings.rate else None
-        self._guesses = Rate(GUESSES, MOST_GUESSES)
+        self._rate = Rate(settings.rate, full=times, of="rate ") if settings.rate else None
+        self._guesses = Rate(GUESSES, MOST_GUESSES, times, "guess ")
 
     def admit(self, call: Call) -> None:
         """Lets a request pass and notes whose it is, or raises Problem: 401, 403, 421 or 429."""

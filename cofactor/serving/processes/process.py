@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from cofactor.errors import CofactorError
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.boundary import Recorder
+from cofactor.serving.http.rate import Times
 from cofactor.serving.processes.memory import settle
 from cofactor.serving.processes.server import Server, Share
 from cofactor.serving.processes.signals import handled
@@ -33,8 +34,14 @@ def run(settings: Settings, listening: Sequence[socket.socket], started: Callabl
 class Process:
     """A service with its figures and its log, as one process runs it."""
 
-    def __init__(self, settings: Settings, slots: Slots | None = None, place: int = 0) -> None:
-        """Opens everything; raises BadArtifact, Unavailable. Workers have a place among the slots for figures."""
+    def __init__(
+        self, settings: Settings, slots: Slots | None = None, place: int = 0, times: Times | None = None
+    ) -> None:
+        """Opens everything; raises BadArtifact, Unavailable.
+
+        Workers have a place among the slots for figures, and share the times by which rates are held.
+        """
+        self.times = times
         self.settings = settings
         self.service = Service.open(settings)
         self.metrics = Metrics(self.service, slots, place)
@@ -57,7 +64,7 @@ class Process:
             recorders: list[Recorder] = [self.metrics]
             if self.settings.log != "none":
                 recorders.append(logs.Requests(every=self.settings.log == "all"))
-            app = create_app(self.service, self.settings, recorders, self.metrics.page)
+            app = create_app(self.service, self.settings, recorders, self.metrics.page, self.times)
             server = Server(self.service, app, self.settings, self.metrics, share)
             for one in listening:
                 one.listen(server.config.backlog)

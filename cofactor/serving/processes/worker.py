@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from cofactor.errors import CofactorError, Unavailable
+from cofactor.serving.http.rate import Times
 from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry import logs
 from cofactor.serving.telemetry.slots import Slots
@@ -57,6 +58,7 @@ def work(
     place: int,
     counts: MutableSequence[int],
     slots: Slots,
+    times: Times,
 ) -> None:
     """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -64,7 +66,7 @@ def work(
         try:
             from cofactor.serving.processes.process import Process
 
-            process = Process(settings, slots, place)
+            process = Process(settings, slots, place, times)
             line = Line(pipe, process.service.reload_here)
             process.service.told = line.tell_others
             process.serve(listening, line.ready, line.heard, (counts, place))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from cofactor.errors import CofactorError
+from cofactor.serving.http.rate import Shared
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.signals import caught
 from cofactor.serving.processes.turnstile import AWAY
@@ -40,6 +41,7 @@ class Workers:
         self._spawn = multiprocessing.get_context("spawn")
         self._counts = self._spawn.RawArray("i", [AWAY] * settings.workers)  # connections of each worker
         self._slots = Slots(settings.workers)  # figures of each worker
+        self._times = Shared()  # of who may ask again when, of all workers
         self._live: dict[int, Worker] = {}  # by place
         self._again: dict[int, float] = {}  # when to start a worker at a place where one died
         self._pauses = [FIRST_PAUSE] * settings.workers
@@ -70,8 +72,9 @@ class Workers:
 
     def _start(self, place: int) -> None:
         ours, theirs = self._spawn.Pipe()
+        shared = self._counts, self._slots, self._times
         process = self._spawn.Process(
-            target=work, args=(self._settings, self._listening, theirs, place, self._counts, self._slots), daemon=True
+            target=work, args=(self._settings, self._listening, theirs, place, *shared), daemon=True
         )
         process.start()
         theirs.close()  # theirs alone now, so that its end is the end of the worker
