@@ -211,12 +211,12 @@ def test_what_lives_when_serving_begins_and_after_each_swap_is_left_out_of_colle
     service = Service.open(Settings(models=(("m", folder),)))
     heard: list[tuple[str, str]] = []
     early: list[object] = [[]]
-    late: list[object] = [[]]
     service.reported = lambda *what: heard.append(what)
     try:
         assert looked_at(early)
         settle(service)
         assert not looked_at(early)
+        late: list[object] = [[]]
         service.reported("m", UNCHANGED)
         assert looked_at(late)
         service.reported("m", SWAPPED)
