@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.artifact import save
-from cofactor.serving.processes.memory import settle
+from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
 from cofactor.serving.service import SWAPPED, UNCHANGED, Service
@@ -212,18 +212,17 @@ def test_what_lives_when_serving_begins_and_after_each_swap_is_left_out_of_colle
     heard: list[tuple[str, str]] = []
     early: list[object] = [[]]
     service.reported = lambda *what: heard.append(what)
-    try:
-        assert looked_at(early)
-        settle(service)
+    assert looked_at(early)
+    with settled(service):
         assert not looked_at(early)
         late: list[object] = [[]]
         service.reported("m", UNCHANGED)
         assert looked_at(late)
         service.reported("m", SWAPPED)
         assert not looked_at(late)
-        assert heard == [("m", UNCHANGED), ("m", SWAPPED)]
-    finally:
-        gc.unfreeze()
+    assert looked_at(early)
+    assert looked_at(late)
+    assert heard == [("m", UNCHANGED), ("m", SWAPPED)]
 
 
 def looked_at(one):

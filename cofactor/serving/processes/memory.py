@@ -1,15 +1,19 @@
 """What Python's collector of cycles need not look at."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cofactor.serving.service import SWAPPED, Service
 
 
-def settle(service: Service) -> None:
-    """Leaves everything that lives by now out of later collections, and again after each swap of a model.
+@contextmanager
+def settled(service: Service) -> Iterator[None]:
+    """Leaves everything that lives by now out of collections, and again after each swap of a model.
 
     A catalogue is half a million objects that hold no cycle. Whenever some garbage had come together, all of them were
-    looked through while requests waited: 90 ms with 4,000 items. A swap lets go of the old model first, all of it.
+    looked through while requests waited: 90 ms with 4,000 items. A swap lets go of the old model first, all of it; and
+    at the end everything is looked at once more, for libraries count what was left to them.
     """
     report = service.reported
 
@@ -20,6 +24,11 @@ def settle(service: Service) -> None:
 
     service.reported = reported
     _freeze()
+    try:
+        yield
+    finally:
+        service.reported = report
+        gc.unfreeze()
 
 
 def _freeze() -> None:

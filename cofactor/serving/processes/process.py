@@ -12,7 +12,7 @@ from cofactor.errors import CofactorError
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.boundary import Recorder
 from cofactor.serving.http.rate import Times
-from cofactor.serving.processes.memory import settle
+from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.server import Server, Share
 from cofactor.serving.processes.signals import handled
 from cofactor.serving.service import Service
@@ -70,8 +70,8 @@ class Process:
                 one.listen(server.config.backlog)
             # uvicorn has handlers of its own, but only while it runs: before it does, a signal to stop counts as well;
             # and it raises the signal again when it has stopped in good order, with nothing left to interrupt.
-            settle(self.service)
-            with handled(server.stop, signal.SIGINT, signal.SIGTERM), beside(self.service):
+            stopped_by = handled(server.stop, signal.SIGINT, signal.SIGTERM)
+            with stopped_by, settled(self.service), beside(self.service):
                 started(self.service.versions())
                 server.run(sockets=list(listening))
         self.service.close()
