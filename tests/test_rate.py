@@ -72,7 +72,14 @@ def test_few_of_many_names_share_a_place():
     for number in range(1_000):
         times.put(str(number), number)
     assert sum(times.get(str(number)) != number for number in range(1_000)) < 30
-    assert Shared()._place("shop") != Shared()._place("shop") or Shared()._place("shop") != Shared()._place("shop")
+
+
+def test_nobody_can_know_whose_place_a_name_shares():
+    one, other = Shared(), Shared()
+    for number in range(20):
+        one.put(str(number), 1.0)
+        other.put(str(number), 1.0)
+    assert list(one._times) != list(other._times)
 
 
 @pytest.mark.parametrize(
