@@ -6,6 +6,7 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.compare import NO_DIFFERENCE, compare
+from cofactor.evaluation.cost import Cost
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import halves, scoring
 
@@ -29,8 +30,8 @@ def noisy(split, seed, noise):
 def test_a_clear_difference_is_real_and_a_copy_makes_none(split):
     models = {"worst": noisy(split, 0, 1.5), "good": noisy(split, 2, 0.5), "copy": noisy(split, 2, 0.5)}
     found = compare(models, split[1]).differences["rmse"]
-    assert [found[name].verdict for name in models] == ["worse", "best", NO_DIFFERENCE]
-    assert found["worst"].best == "good"
+    assert [found[name].verdict for name in models] == ["worse", "the measure", NO_DIFFERENCE]
+    assert found["worst"].against == "good"
     assert found["worst"].low > 0
     assert found["worst"].value == pytest.approx(1, abs=0.1)
     assert (found["copy"].value, found["copy"].low, found["copy"].high) == (0, 0, 0)
@@ -39,11 +40,10 @@ def test_a_clear_difference_is_real_and_a_copy_makes_none(split):
 def test_lists_are_compared_by_ndcg_at_the_first_k_among_all_models(split):
     models = {"popular": Popularity().fit(split[0]), "good": noisy(split, 2, 0.5)}
     comparison = compare(models, split[1], (5, 10))
-    assert list(comparison.differences) == ["rmse", "ndcg@5"]
-    assert list(comparison.differences["rmse"]) == ["good"]
+    assert list(comparison.differences) == ["ndcg@5", "recall@5"]  # of errors there is one alone
     ndcg = comparison.differences["ndcg@5"]["popular"]
-    assert (ndcg.best, ndcg.verdict) == ("good", "worse")
-    figures = [comparison.reports[name].metrics["ndcg@5"] for name in models]
+    assert (ndcg.against, ndcg.verdict) == ("good", "worse")
+    figures = [comparison.reports[name][0].metrics["ndcg@5"] for name in models]
     assert ndcg.value == pytest.approx(figures[0] - figures[1])
     assert ndcg.high < 0
 
@@ -51,8 +51,8 @@ def test_lists_are_compared_by_ndcg_at_the_first_k_among_all_models(split):
 def test_the_interval_is_that_of_a_bootstrap_over_users(split):
     models = {"a": noisy(split, 0, 0.9), "b": noisy(split, 2, 0.8)}
     comparison = compare(models, split[1])
-    number = comparison.reports["a"].evidence.held.number
-    squares = [np.bincount(number, comparison.reports[name].error ** 2) for name in models]
+    number = comparison.reports["a"][0].evidence.held.number
+    squares = [np.bincount(number, comparison.reports[name][0].error ** 2) for name in models]
     drawn = np.random.default_rng(0).integers(0, len(squares[0]), (5000, len(squares[0])))
     size = np.bincount(number)[drawn].sum(1)
     differences = np.sqrt(squares[0][drawn].sum(1) / size) - np.sqrt(squares[1][drawn].sum(1) / size)
@@ -73,18 +73,15 @@ def test_false_alarms_are_as_rare_as_the_interval_says(split):
     assert 0.02 * 300 <= alarms <= 0.085 * 300
 
 
-def test_rows_are_a_table_of_all_models(split):
+def test_all_of_it_is_plain_numbers(split):
     models = {"popular": Popularity().fit(split[0]), "good": noisy(split, 2, 0.5)}
-    comparison = compare(models, split[1], (5,), fit_seconds={"good": 1.5})
-    popular, good = comparison.rows()
-    assert popular["rmse"] is None
-    assert good["rmse"] == comparison.reports["good"].metrics["rmse"]
-    assert set(comparison.columns) <= popular.keys() & good.keys()
-    assert (good["ndcg@5 verdict"], popular["ndcg@5 verdict"]) == ("best", "worse")
-    assert good["fit_seconds"] == 1.5
-    assert "fit_seconds" not in popular
+    comparison = compare(models, split[1], (5,), costs={"good": Cost(fit_seconds=1.5)})
     plain = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))
-    assert plain["differences"]["rmse"]["good"]["verdict"] == "best"
+    assert "rmse" not in plain["models"]["popular"]["metrics"]
+    assert plain["models"]["good"]["metrics"]["rmse"] == comparison.reports["good"][0].metrics["rmse"]
+    assert plain["models"]["good"]["cost"]["fit_seconds"] == 1.5
+    verdicts = [plain["differences"]["ndcg@5"][name]["verdict"] for name in models]
+    assert verdicts == ["worse", "the measure"]
 
 
 def test_one_user_tells_nothing(split):

@@ -41,6 +41,7 @@ def compare(
     from cofactor.artifact import load, load_manifest
     from cofactor.cli.comparing import print_comparison, write_comparison
     from cofactor.evaluation.compare import compare
+    from cofactor.evaluation.cost import Cost
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     named = names(models)
@@ -50,9 +51,9 @@ def compare(
     first = next(iter(manifests.values()))
     split = open_split_of(first, Source.of_model(first, data, options), console)
     loaded = {name: load(path) for name, path in named.items()}
-    seconds = {name: m["notes"]["fit_seconds"] for name, m in manifests.items() if "fit_seconds" in m["notes"]}
+    costs = {name: Cost(fit_seconds=m["notes"].get("fit_seconds")) for name, m in manifests.items()}
     with waiting(console, "measuring"):
-        comparison = compare(loaded, split.test, k, relevant_from=relevant_from, fit_seconds=seconds)
+        comparison = compare(loaded, split.test, k, relevant_from=relevant_from, costs=costs)
     if out is not None:
         write_comparison(comparison, out)
         console.print(f"written to {out}/comparison.csv, .json and .md")

@@ -25,22 +25,29 @@ def print_comparison(comparison: Comparison) -> None:
 
 def table(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
     """Rows and column headings: the model, fit seconds, and the figures of SHOWN at the first k."""
-    columns = [column for column in comparison.columns if column.partition("@")[0] in SHOWN]
+    columns = _columns(comparison)
     rows = [
         [
             name,
-            figure(comparison.fit_seconds.get(name), 2),
-            *(figure(report.metrics.get(column)) for column in columns),
+            figure(comparison.costs[name].fit_seconds if name in comparison.costs else None, 2),
+            *(figure(figures.get(column)) for column in columns),
         ]
-        for name, report in comparison.reports.items()
+        for name, figures in comparison.metrics.items()
     ]
     return rows, ["model", "fit s", *columns]
+
+
+def _columns(comparison: Comparison) -> list[str]:
+    """The figures of SHOWN that some model has, those of lists at the first k."""
+    k = comparison.k[:1]
+    wanted = [name for one in SHOWN for name in (one, *(f"{one}@{at}" for at in k))]
+    return [name for name in wanted if any(name in figures for figures in comparison.metrics.values())]
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """comparison.csv: a row for each model and all its main figures; .json: everything; .md: the tables."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = comparison.rows()
+    rows = [{"model": name, **figures} for name, figures in comparison.metrics.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     with (folder / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -68,6 +75,6 @@ def _markdown_table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> st
 
 
 def _difference(name: str, one: Difference) -> list[str]:
-    if one.model == one.best:
+    if one.model == one.against:
         return [name, "", "", one.verdict]
     return [name, f"{one.value:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", one.verdict]

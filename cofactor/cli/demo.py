@@ -44,6 +44,7 @@ def demo(out: Path) -> None:
     from cofactor.cli.resuming import Keeper
     from cofactor.data.split import split
     from cofactor.evaluation.compare import compare
+    from cofactor.evaluation.cost import Cost
 
     console = messages()
     with waiting(console, "making movie ratings"):
@@ -57,8 +58,9 @@ def demo(out: Path) -> None:
         fitted[name] = fit(Keeper(_trainer(name), parts.train), parts, console, patience=3)
         console.print()
     with waiting(console, "measuring"):
-        models, seconds = {n: f.model for n, f in fitted.items()}, {n: f.seconds for n, f in fitted.items()}
-        comparison = compare(models, parts.test, (10,), fit_seconds=seconds)
+        models = {name: one.model for name, one in fitted.items()}
+        costs = {name: Cost(fit_seconds=one.seconds) for name, one in fitted.items()}
+        comparison = compare(models, parts.test, (10,), costs=costs)
     _save(fitted, comparison, out)
     _print(comparison, parts, data.best_rmse)
     best = list(fitted)[-1]
@@ -89,7 +91,7 @@ def _save(fitted: "dict[str, Fitted]", comparison: "Comparison", out: Path) -> N
             out / "models" / name,
             trainer=name,
             hyperparameters=_trainer(name).settings(),
-            metrics=comparison.reports[name].metrics,
+            metrics=comparison.metrics[name],
             data=MADE,
             split_recipe=asdict(SplitRecipe()),
             best_epoch=one.best_epoch,

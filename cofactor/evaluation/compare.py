@@ -1,6 +1,7 @@
-"""Several models on one test set: which is better, by how much, and whether that may be chance."""
+"""Several models on one test set, or on several: which is better, by how much, and whether that may be chance."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,72 +9,113 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.evaluation.metrics import standard_error
 from cofactor.models.base import Model
 
 NORMAL_95 = 1.959964  # 95 % of a normal distribution lies within so many standard deviations of its mean
 NO_DIFFERENCE = "no real difference"
+LOWER_IS_BETTER = ("rmse", "mse", "mae")
+COMPARED = ("rmse", "mae", "ndcg", "recall")  # at the first k
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A model's figure minus the best model's, on the same ratings or users, with its 95 % interval."""
+    """A model's figure minus that of the model it is compared with, on the same users, with its 95 % interval."""
 
     metric: str
     model: str
-    best: str
+    against: str
     value: float
-    low: float  # NaN, as high, where there is one user only
+    low: float  # NaN, as high and p, where there is one user only
     high: float
+    p: float  # of a difference as large, were there none
+    p_holm: float  # the same among all models that were compared
 
     @property
     def verdict(self) -> str:
-        """One of "best", "worse", and "no real difference" where the interval includes 0."""
-        if self.model == self.best:
-            return "best"
-        return "worse" if self.low > 0 or self.high < 0 else NO_DIFFERENCE
+        """In words: "the measure" of the model that others are compared with, "better", "worse", or that there is
+        "no real difference", by the corrected p at 5 %."""
+        if self.model == self.against:
+            return "the measure"
+        if not self.p_holm <= 0.05:
+            return NO_DIFFERENCE
+        lower = self.metric in LOWER_IS_BETTER
+        return "better" if (self.value < 0) == lower else "worse"
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Reports by model, in the order they were given, and every model's paired differences from the best.
+    """Reports by model, in the order they were given, one for each split, and every model's paired differences.
 
-    `differences` by metric and model; the metrics are "rmse" among the models that predict ratings, and NDCG at the
-    first k among all, each where there is something to measure.
+    `differences` by metric and model, each from the best model or from the one that was named; where a metric is
+    measured of fewer than two models it is not there.
     """
 
-    reports: Mapping[str, Report]
+    reports: Mapping[str, Sequence[Report]]
     differences: Mapping[str, Mapping[str, Difference]]
-    fit_seconds: Mapping[str, float]
+    costs: Mapping[str, Cost]
 
     @property
-    def columns(self) -> list[str]:
-        """The main metrics that some model has: errors of predicted ratings, then the ranking at the first k."""
-        k = next(iter(self.reports.values())).k[:1]
-        at_k = ("ndcg", "precision", "recall", "map", "hit_rate", "coverage", "novelty")
-        wanted = ["rmse", "mae", "accuracy", *(f"{name}@{one}" for one in k for name in at_k), "mrr", "auc"]
-        return [name for name in wanted if any(name in report.metrics for report in self.reports.values())]
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """By model: each figure, the mean over the splits."""
+        return {
+            name: {
+                metric: float(np.mean([one.metrics[metric] for one in some]))
+                for metric in some[0].metrics
+                if all(metric in one.metrics for one in some)
+            }
+            for name, some in self.reports.items()
+        }
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A table: for each model its name, its figure in every column (None where it has none), the verdict on each
-        compared metric as "rmse verdict", and its fit seconds where they are known."""
-        return [
-            {"model": name}
-            | {column: report.metrics.get(column) for column in self.columns}
-            | {f"{metric} verdict": d[name].verdict for metric, d in self.differences.items() if name in d}
-            | ({"fit_seconds": self.fit_seconds[name]} if name in self.fit_seconds else {})
-            for name, report in self.reports.items()
-        ]
+    @property
+    def errors(self) -> dict[str, dict[str, float]]:
+        """By model: the standard error of each mean; NaN where there is none."""
+        return {
+            name: {
+                metric: math.sqrt(sum(one.errors.get(metric, math.nan) ** 2 for one in some)) / len(some)
+                for metric in figures
+            }
+            for (name, figures), some in zip(self.metrics.items(), self.reports.values(), strict=True)
+        }
+
+    @property
+    def spreads(self) -> dict[str, dict[str, float]]:
+        """By model: the standard deviation of each figure over the splits; NaN where there is one split only."""
+        return {
+            name: {
+                metric: float(np.std([one.metrics[metric] for one in some], ddof=1)) if len(some) > 1 else math.nan
+                for metric in figures
+            }
+            for (name, figures), some in zip(self.metrics.items(), self.reports.values(), strict=True)
+        }
+
+    @property
+    def k(self) -> tuple[int, ...]:
+        return next(iter(self.reports.values()))[0].k
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON; None for the ends of an interval that cannot be had."""
+        """Plain numbers for JSON; None for what cannot be had."""
         return {
-            "models": {name: report.as_dict() for name, report in self.reports.items()},
-            "differences": {
-                metric: {name: _plain(d) for name, d in found.items()} for metric, found in self.differences.items()
+            "models": {
+                name: {
+                    "metrics": self.metrics[name],
+                    "standard_errors": _plain(self.errors[name]),
+                    "spreads": _plain(self.spreads[name]),
+                    "cost": self.costs[name].as_dict() if name in self.costs else None,
+                    "splits": [one.as_dict() for one in some],
+                }
+                for name, some in self.reports.items()
             },
-            "fit_seconds": dict(self.fit_seconds),
+            "differences": {
+                metric: {
+                    name: {"against": d.against, "verdict": d.verdict}
+                    | _plain({field: getattr(d, field) for field in ("value", "low", "high", "p", "p_holm")})
+                    for name, d in found.items()
+                }
+                for metric, found in self.differences.items()
+            },
         }
 
 
@@ -83,69 +125,68 @@ def compare(
     k: Sequence[int] = (10,),
     *,
     relevant_from: float | None = None,
-    fit_seconds: Mapping[str, float] | None = None,
+    against: str | None = None,
+    costs: Mapping[str, Cost] | None = None,
 ) -> Comparison:
     """Every model on the same test ratings (`k` and `relevant_from` as in `evaluate`), and what differences are real.
-
-    The interval is the normal approximation of the paired difference, d ± 1.96 SE(d), by users: for NDCG, of the
-    users' differences; for RMSE, of the ratings' linearised differences e_a²/(2 RMSE_a) - e_b²/(2 RMSE_b), summed by
-    user as in `standard_error`. It is not corrected for the number of models compared.
 
     Raises what `evaluate` raises, SplitMismatch where the models are of different splits, and BadHyperparameter where
     there are no models.
     """
     if not models:
         raise BadHyperparameter("no models to compare", "name at least one")
-    _check_splits(models)
-    reports = {name: evaluate(model, test, k, relevant_from=relevant_from) for name, model in models.items()}
-    differences = {}
-    if any("rmse" in report.metrics for report in reports.values()):
-        differences["rmse"] = _differences("rmse", reports, min, _rmse_difference)
-    ndcg = f"ndcg@{next(iter(reports.values())).k[0]}" if k else ""
-    if any(ndcg in report.metrics for report in reports.values()):
-        differences[ndcg] = _differences(ndcg, reports, max, lambda a, b: _user_difference(ndcg, a, b))
-    return Comparison(reports, differences, dict(fit_seconds or {}))
+    check_splits(models)
+    reports = {name: [evaluate(model, test, k, relevant_from=relevant_from)] for name, model in models.items()}
+    return compare_reports(reports, against=against, costs=costs)
 
 
-def _check_splits(models: Mapping[str, Model]) -> None:
+def compare_reports(
+    reports: Mapping[str, Sequence[Report]], *, against: str | None = None, costs: Mapping[str, Cost] | None = None
+) -> Comparison:
+    """The same from reports, a list for each model with one for each split, in the same order for all."""
+    comparison = Comparison(reports, {}, dict(costs or {}))
+    k = comparison.k
+    names = [name if name in LOWER_IS_BETTER or not k else f"{name}@{k[0]}" for name in COMPARED]
+    differences = {name: found for name in names if (found := _differences(name, comparison, against))}
+    return Comparison(reports, differences, comparison.costs)
+
+
+def check_splits(models: Mapping[str, Model]) -> None:
+    """Raises SplitMismatch where models are of different splits."""
     splits = {model.catalog.split: name for name, model in models.items() if model.catalog.split is not None}
     if len(splits) > 1:
         listed = ", ".join(f"{name} of {split[:12]}" for split, name in splits.items())
         raise SplitMismatch(f"the models are of different splits: {listed}", "compare models trained on the same rows")
 
 
-def _differences(
-    metric: str,
-    reports: Mapping[str, Report],
-    best_of: Callable[..., str],
-    difference: Callable[[Report, Report], tuple[float, float]],
-) -> dict[str, Difference]:
-    measured = {name: report for name, report in reports.items() if metric in report.metrics}
-    best = best_of(measured, key=lambda name: measured[name].metrics[metric])
+def _differences(metric: str, comparison: Comparison, against: str | None) -> dict[str, Difference]:
+    figures = {name: some[metric] for name, some in comparison.metrics.items() if metric in some}
+    if len(figures) < 2:
+        return {}
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    best = against if against in figures else min(figures, key=lambda name: sign * figures[name])
     found = {}
-    for name, report in measured.items():
-        value, error = difference(report, measured[best]) if name != best else (0.0, 0.0)
-        found[name] = Difference(metric, name, best, value, value - NORMAL_95 * error, value + NORMAL_95 * error)
+    for name in figures:
+        value, error = (
+            _difference(metric, comparison.reports[name], comparison.reports[best]) if name != best else (0.0, 0.0)
+        )
+        p = 1.0 if value == 0 else math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else math.nan
+        found[name] = Difference(metric, name, best, value, value - NORMAL_95 * error, value + NORMAL_95 * error, p, p)
     return found
 
 
-def _rmse_difference(one: Report, best: Report) -> tuple[float, float]:
-    """The difference of two RMSEs on the same ratings, and its standard error by the delta method."""
-    parts = []
-    for report in (one, best):
-        assert report.error is not None, "only models that predict ratings have an RMSE"
-        rmse = report.metrics["rmse"]
-        parts.append(report.error**2 / (2 * rmse) if rmse > 0 else np.zeros(len(report.error)))
-    value = one.metrics["rmse"] - best.metrics["rmse"]
-    return value, standard_error(parts[0] - parts[1], one.evidence.held.number)
+def _difference(metric: str, some: Sequence[Report], others: Sequence[Report]) -> tuple[float, float]:
+    """The mean difference over the splits and its standard error."""
+    values, squares = [], []
+    for one, other in zip(some, others, strict=True):
+        a, b = one.samples(metric), other.samples(metric)
+        assert a is not None, f"{metric} is no mean over users"
+        assert b is not None
+        values.append(a.figure - b.figure)
+        parts = [(s.total - s.weight * s.figure ** (1 + s.root)) / (2 * s.figure if s.root else 1) for s in (a, b)]
+        squares.append((standard_error(parts[0] - parts[1]) * len(parts[0]) / a.weight.sum()) ** 2)
+    return float(np.mean(values)), math.sqrt(sum(squares)) / len(squares)
 
 
-def _user_difference(metric: str, one: Report, best: Report) -> tuple[float, float]:
-    """The mean difference of a metric over the same users, and its standard error."""
-    difference = one.per_user(metric)[1] - best.per_user(metric)[1]
-    return float(difference.mean()), standard_error(difference)
-
-
-def _plain(difference: Difference) -> dict[str, Any]:
-    low, high = (end if np.isfinite(end) else None for end in (difference.low, difference.high))
-    return {"best": difference.best, "value": difference.value, "low": low, "high": high, "verdict": difference.verdict}
+def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}

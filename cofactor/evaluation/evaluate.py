@@ -13,7 +13,11 @@ from cofactor.errors import BadHyperparameter
 from cofactor.evaluation import metrics
 from cofactor.evaluation.evidence import Evidence, gather
 from cofactor.evaluation.held_out import hold_out
+from cofactor.evaluation.samples import Samples
 from cofactor.models.base import Model
+
+_OF_RATINGS = ("rmse", "mse", "mae", "accuracy")
+OF_ALL_LISTS = ("coverage",)  # figures that are one property of all lists together
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,7 @@ class Report:
     relevant_from: float | None
     evidence: Evidence = field(repr=False)
     prediction: Floats | None = field(repr=False)  # (n,) by the evidence's ratings, clipped; None for mere ranking
+    step: float | None = None  # of the scale
 
     @cached_property
     def error(self) -> Doubles | None:
@@ -47,6 +52,31 @@ class Report:
     def per_user(self, name: str) -> tuple[Rows, Doubles]:
         """The test's own rows of the users measured and their values of a ranking metric, as "ndcg@10"."""
         return self.evidence.per_user(name)
+
+    def samples(self, name: str) -> Samples | None:
+        """What a figure is the mean of, by user; None of one that is a property of all lists together, or missing."""
+        if name not in self.metrics:
+            return None
+        if name in _OF_RATINGS:
+            return self._of_ratings(name)
+        if name.partition("@")[0] in OF_ALL_LISTS:
+            return None
+        user, value = self.per_user(name)
+        there = ~np.isnan(value)
+        return Samples(user[there], value[there], np.ones(np.count_nonzero(there)))
+
+    def _of_ratings(self, name: str) -> Samples:
+        held, error = self.evidence.held, self.error
+        assert error is not None, "only predicted ratings have errors"
+        assert self.prediction is not None
+        if name == "accuracy":
+            assert self.step is not None, "accuracy needs a scale with a step"
+            value = metrics.exact(self.prediction, held.value, self.step)
+        else:
+            value = np.abs(error) if name == "mae" else error**2
+        n_users = len(held.start) - 1
+        total: Doubles = np.bincount(held.number, value, minlength=n_users).astype(np.float64)
+        return Samples(held.user[held.start[:-1]], total, np.diff(held.start).astype(np.float64), name == "rmse")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON: no arrays, and None for a standard error that cannot be had."""
@@ -83,8 +113,8 @@ def evaluate(
     prediction = None if model.scale is None else model.clip(evidence.score)
     figures: dict[str, float] = {}
     errors: dict[str, float] = {}
+    step = test.step if model.catalog.step is None else model.catalog.step
     if prediction is not None:
-        step = test.step if model.catalog.step is None else model.catalog.step
         figures, errors = _rating_metrics(evidence, prediction, step)
     for name in evidence.names():
         values = evidence.per_user(name)[1]
@@ -94,7 +124,7 @@ def evaluate(
     if len(evidence.users):
         figures |= {f"coverage@{at}": evidence.coverage(at) for at in ks}
     counts = held.counts() | {"ranked_users": len(evidence.users), "rated_users": len(evidence.rated_users)}
-    return Report(figures, errors, counts, ks, relevant_from, evidence, prediction)
+    return Report(figures, errors, counts, ks, relevant_from, evidence, prediction, step)
 
 
 def _lengths(k: Sequence[int]) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ def check_curves(path: Path) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        hint = "pip install 'cofactor[tracking]'"
+        hint = "pip install matplotlib"
         raise Unavailable("curves are drawn by matplotlib, which is not installed", hint) from error
 
 

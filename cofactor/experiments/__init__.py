@@ -1,0 +1,1 @@
+"""Experiments: many trainings on the same splits, to compare them and to tune them."""
