@@ -12,6 +12,7 @@ from cofactor.cli import unknown_choice
 from cofactor.cli.contestants import Usual, contestants
 from cofactor.cli.data import Source, SplitRecipe, left_out, open_split, reading_options, without_secrets
 from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.tracking import mlflow_option
 from cofactor.cli.train import recipe_of, split_options
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder for the report, and for the models in models/NAME.",
 )
+@mlflow_option
 @click.option("--again", is_flag=True, help="Train anew what an earlier comparison left in that folder.")
 @split_options
 @reading_options
@@ -54,17 +56,21 @@ def compare(context: click.Context, /, **options: Any) -> None:
     cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
     from cofactor.cli.comparing import document, print_outcome, write
+    from cofactor.cli.recording import record
     from cofactor.cli.watching import Watching
     from cofactor.experiments.contest import hold
     from cofactor.experiments.outcomes import outcome_of
+    from cofactor.tracking.mlflow import check_mlflow
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     usual = Usual(options["seed"], options.pop("patience"), options.pop("refit"))
     entered = contestants(options.pop("contestants"), usual)
-    against, out, again = (options.pop(name) for name in ("against", "out", "again"))
+    against, out, again, store = (options.pop(name) for name in ("against", "out", "again", "mlflow"))
     names = [one.name for one in entered]
     if against is not None and against not in names:
         raise unknown_choice("contestant", against, names)
+    if store is not None:
+        check_mlflow()
     plan, notes = _plan(entered, options, console)
     with Watching(console, names) as watcher:
         models = None if out is None else out / "models"
@@ -78,6 +84,9 @@ def compare(context: click.Context, /, **options: Any) -> None:
         with waiting(console, "writing"):
             write(outcome, out)
         console.print(f"written to {click.format_filename(out)}", markup=False)
+    if store is not None:
+        with waiting(console, "recording"):
+            record(outcome, store)
     if as_json:
         print_json(document(outcome, found))
     else:
@@ -119,7 +128,7 @@ def as_typed(context: click.Context) -> str:
             words += map(str, value)
         elif parameter.name == "ratings_from":
             words += [parameter.opts[0], without_secrets(value)]
-        elif parameter.name not in ("as_json", "quiet", "again"):
+        elif parameter.name not in ("as_json", "quiet", "again", "mlflow"):
             flag = parameter.opts[-1] if value is not False else parameter.secondary_opts[-1]
             some = value if parameter.multiple else (value,)
             words += [flag] if isinstance(value, bool) else [word for one in some for word in (flag, str(one))]
