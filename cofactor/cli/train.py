@@ -129,7 +129,8 @@ def split_options(command: Any) -> Any:
         ),
         click.option(
             "--cut",
-            type=Moment(),
+            metavar="DATE",
+            callback=_moment,
             help="Test what was rated from a date on, or from so many seconds since 1970 on; in place of --kind.",
         ),
         click.option(
@@ -150,19 +151,18 @@ def recipe_of(options: dict[str, Any]) -> SplitRecipe:
     return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_cut(options.pop("cut")))
 
 
-class Moment(click.ParamType[int]):
-    """A date as 2000-11-01, with a time of day or without, in UTC where no zone is given; or seconds since 1970."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            if isinstance(value, int) or re.fullmatch(r"-?\d+", value):
-                return int(value)
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a date such as 2000-11-01 nor seconds since 1970", param, ctx)
-        return math.ceil((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+def _moment(context: click.Context, parameter: click.Parameter, written: str | None) -> int | None:
+    """Seconds since 1970, of those or of a date with a time of day or without, in UTC where no zone is given."""
+    if written is None:
+        return None
+    try:
+        if re.fullmatch(r"-?\d+", written):
+            return int(written)
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        said = f"{written!r} is neither a date such as 2000-11-01 nor seconds since 1970"
+        raise click.BadParameter(said, context, parameter) from None
+    return math.ceil((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def _cut(moment: int | None) -> int | None:

@@ -10,14 +10,15 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.cost import Cost
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.measured import Measured
 from cofactor.evaluation.metrics import standard_error
 from cofactor.models.base import Model
 
 NORMAL_95 = 1.959964  # 95 % of a normal distribution lies within so many standard deviations of its mean
 NO_DIFFERENCE = "no real difference"
 LOWER_IS_BETTER = ("rmse", "mse", "mae")
-COMPARED = ("rmse", "mae", "ndcg", "recall")  # at the first k
+COMPARED = ("rmse", "mae", "ndcg", "recall", "sampled_ndcg", "sampled_hit_rate")  # at the first k
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Comparison:
     measured of fewer than two models it is not there.
     """
 
-    reports: Mapping[str, Sequence[Report]]
+    reports: Mapping[str, Sequence[Measured]]
     differences: Mapping[str, Mapping[str, Difference]]
     costs: Mapping[str, Cost]
 
@@ -141,7 +142,7 @@ def compare(
 
 
 def compare_reports(
-    reports: Mapping[str, Sequence[Report]], *, against: str | None = None, costs: Mapping[str, Cost] | None = None
+    reports: Mapping[str, Sequence[Measured]], *, against: str | None = None, costs: Mapping[str, Cost] | None = None
 ) -> Comparison:
     """The same from reports, a list for each model with one for each split, in the same order for all."""
     comparison = Comparison(reports, {}, dict(costs or {}))
@@ -175,7 +176,7 @@ def _differences(metric: str, comparison: Comparison, against: str | None) -> di
     return found
 
 
-def _difference(metric: str, some: Sequence[Report], others: Sequence[Report]) -> tuple[float, float]:
+def _difference(metric: str, some: Sequence[Measured], others: Sequence[Measured]) -> tuple[float, float]:
     """The mean difference over the splits and its standard error."""
     values, squares = [], []
     for one, other in zip(some, others, strict=True):
