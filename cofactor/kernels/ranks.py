@@ -62,7 +62,7 @@ def ranks(
 
 @njit(cache=True)
 def _ordered(score: float) -> int:
-    """An int32 that is as much greater or less than another as the score is: its bits, those of negative ones turned."""
+    """An int32 that is greater or less than another as the score is: its bits, those of negative ones turned."""
     bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0, because -0 equals 0
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
