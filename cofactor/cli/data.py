@@ -128,7 +128,7 @@ class Source:
         options += [f"--layout={self.layout}"] if self.layout else []
         options += [f"--user-features={self.user_features}"] if self.user_features else []
         options += [f"--item-features={self.item_features}"] if self.item_features else []
-        options += [f"--ratings-from={_without_secrets(self.ratings_from)}"] if self.ratings_from else []
+        options += [f"--ratings-from={without_secrets(self.ratings_from)}"] if self.ratings_from else []
         return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
 
     def path(self) -> Path:
@@ -316,7 +316,7 @@ def _amended(ratings: "Ratings", address: str) -> "Ratings":
     return amended(ratings, shown(address), [one.user for one in words], [one.item for one in words], values, times)
 
 
-def _without_secrets(address: str) -> str:
+def without_secrets(address: str) -> str:
     """An address for a screen: of a database without user and password."""
     from cofactor.serving.feedback.store import is_file, shown
 

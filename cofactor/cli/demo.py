@@ -9,9 +9,9 @@ import click
 from cofactor.cli.screen import messages, print_table, waiting
 
 if TYPE_CHECKING:
-    from cofactor.cli.fitting import Fitted
     from cofactor.data.split import Split
     from cofactor.evaluation.compare import Comparison
+    from cofactor.experiments.fitted import Fitted
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
 
@@ -99,10 +99,12 @@ def _save(fitted: "dict[str, Fitted]", comparison: "Comparison", out: Path) -> N
 
 
 def _print(comparison: "Comparison", parts: "Split", best_rmse: float) -> None:
-    from cofactor.cli.comparing import table
+    from cofactor.cli.comparing import cost, worth
 
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
-    print_table(*table(comparison))
+    print_table(*worth(comparison))
+    click.echo()
+    print_table(*cost(comparison))
     click.echo(f"\nThe best RMSE that is possible on these ratings is {best_rmse:.4f}.\n")
 
 

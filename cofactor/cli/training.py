@@ -10,7 +10,7 @@ import click
 
 from cofactor.artifact import check_place, save
 from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
-from cofactor.cli.fitting import Fitted, fit
+from cofactor.cli.fitting import fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.resuming import keeper, run_of
 from cofactor.cli.screen import messages, print_json, waiting
@@ -18,6 +18,7 @@ from cofactor.cli.starting import Starting
 from cofactor.cli.tracking import Tracking
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.experiments.fitted import Fitted
 from cofactor.trainers.base import Trainer
 
 
