@@ -58,7 +58,7 @@ def test_files_that_are_not_those_of_the_protocol_are_an_error(tmp_path: Path) -
         with pytest.raises(BadData, match=said):
             next(replace(protocol, counts=counts).each(tmp_path))
     ((name, parts),) = replace(protocol, counts=Counts(2, 11, 11, 3)).each(tmp_path, validation=0)
-    assert (name, len(parts.validation)) == ("LightGCN's", 0)
+    assert (name, len(parts.validation)) == ("lightgcn", 0)
     (tmp_path / "test.txt").unlink()
     with pytest.raises(BadData, match=r"has no test\.txt"):
         next(protocol.each(tmp_path))
