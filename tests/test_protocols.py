@@ -32,6 +32,13 @@ def test_what_is_listed_is_whole() -> None:
         assert one.as_dict()["published"][0]["system"] == one.published[0].system
 
 
+def test_the_page_lists_them_with_their_counts() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "protocols.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("| `"): row[3] for row in rows}
+    assert listed == {name: f"{one.counts.train:,}, {one.counts.test:,}" for name, one in PROTOCOLS.items()}
+
+
 def test_figures_of_one_source_are_there() -> None:
     """Some by hand, from the papers and from the table of what was measured."""
     found = {(name, other.system): other for name, one in PROTOCOLS.items() for other in one.published}
