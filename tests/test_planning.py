@@ -149,7 +149,7 @@ def test_a_protocol_finds_its_data(plan: Planned, real_data: Path) -> None:
         (["--repeats", 2], "--repeats is of --folds"),
         (["--sampled", 5, "--negatives", "x"], "one of --sampled and --negatives"),
         (["--folds", 3, "--kind", "time"], "--kind has no say in --folds"),
-        (["--windows", 3, "--seed", 1], "--seed has no say in --windows"),
+        (["--windows", 3, "--cut", 5], "--cut has no say in --windows"),
         (["--protocol", "gowalla", "--sampled", 5], "--sampled has no say in --protocol"),
         (["--cut", "2001-09-01", "--kind", "time"], "--kind has no say in --cut"),
         (["--cut", "tomorrow"], "'tomorrow' is neither a date"),

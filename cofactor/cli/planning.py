@@ -29,7 +29,7 @@ READING = ("columns", "bad_rows", "layout", "user_features", "item_features", "r
 UNREAD = {  # by what was chosen, the options that would have no say
     "protocol": (*OF_SPLITS, *MEASURED, *READING),
     "folds": ("kind", "cut", "test_share"),
-    "windows": ("kind", "cut", "seed"),
+    "windows": ("kind", "cut"),
 }
 
 
