@@ -63,7 +63,8 @@ def section(protocol: Protocol, document: Mapping[str, Any], command: str) -> st
     """A protocol's heading, its command, and the table of our models and of others."""
     rows = [*_ours(document), *_others(protocol)]
     splits = len(protocol.splits)
-    figures = f"Means of {splits} splits ± their standard deviation" if splits > 1 else "± is the standard error"
+    over_users = "± is the standard error over users, who are the same for all models: paired differences are surer"
+    figures = f"Means of {splits} splits ± their standard deviation" if splits > 1 else over_users
     said = (
         f"{protocol.about} Source: {protocol.source}. {figures}; what others published is as they give it."
         " CPU seconds are those of the fit."

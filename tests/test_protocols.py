@@ -32,6 +32,13 @@ def test_what_is_listed_is_whole() -> None:
         assert one.as_dict()["published"][0]["system"] == one.published[0].system
 
 
+def test_the_page_lists_them_with_their_counts() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "protocols.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("| `"): row[3] for row in rows}
+    assert listed == {name: f"{one.counts.train:,}, {one.counts.test:,}" for name, one in PROTOCOLS.items()}
+
+
 def test_figures_of_one_source_are_there() -> None:
     """Some by hand, from the papers and from the table of what was measured."""
     found = {(name, other.system): other for name, one in PROTOCOLS.items() for other in one.published}
@@ -58,7 +65,7 @@ def test_files_that_are_not_those_of_the_protocol_are_an_error(tmp_path: Path) -
         with pytest.raises(BadData, match=said):
             next(replace(protocol, counts=counts).each(tmp_path))
     ((name, parts),) = replace(protocol, counts=Counts(2, 11, 11, 3)).each(tmp_path, validation=0)
-    assert (name, len(parts.validation)) == ("LightGCN's", 0)
+    assert (name, len(parts.validation)) == ("lightgcn", 0)
     (tmp_path / "test.txt").unlink()
     with pytest.raises(BadData, match=r"has no test\.txt"):
         next(protocol.each(tmp_path))

@@ -5,6 +5,7 @@ Without an option, the split that DATA is, or the one that it is split into; a f
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ READING = ("columns", "bad_rows", "layout", "user_features", "item_features", "r
 UNREAD = {  # by what was chosen, the options that would have no say
     "protocol": (*OF_SPLITS, *MEASURED, *READING),
     "folds": ("kind", "cut", "test_share"),
-    "windows": ("kind", "cut", "seed"),
+    "windows": ("kind", "cut"),
 }
 
 
@@ -74,23 +75,25 @@ def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], consol
         return _protocol(wanted["protocol"], source, console)
     from cofactor.experiments.plan import Plan
 
-    name, names, splits = _splits(source, recipe, wanted, console)
     measured = _sampled(wanted["sampled"], wanted["negatives"], recipe.seed)
-    return Plan(name, lambda: zip(names, splits(), strict=True), len(names), measured=measured)
+    if several := _several(source, recipe, wanted, console):
+        name, names, splits = several
+        return Plan(name, lambda: zip(names, splits(), strict=True), len(names), measured=measured)
+    one, made_with = open_split(source, recipe, console)
+    again = None if made_with is None else asdict(made_with)
+    return Plan(source.name, lambda: iter([(one.kind, one)]), 1, measured=measured, recipe=again)
 
 
-def _splits(
+def _several(
     source: Source, recipe: SplitRecipe, wanted: dict[str, Any], console: "Console"
-) -> "tuple[str, list[str], Splits]":
-    """What the splits are called together, their names, and how to make them."""
+) -> "tuple[str, list[str], Splits] | None":
+    """What the splits are called together, their names, and how to make them; None where there is one split."""
     if wanted["folds"] is not None:
         return _folds(source, recipe, wanted["folds"], wanted["repeats"] or 1, console)
     if wanted["windows"] is not None:
         return _windows(source, recipe, wanted["windows"], console)
-    if inside := _inside(source):
-        return source.name, [folder.name for folder in inside], partial(_opened, inside)
-    one = open_split(source, recipe, console)[0]
-    return source.name, [one.kind], lambda: iter([one])
+    inside = _inside(source)
+    return (source.name, [folder.name for folder in inside], partial(_opened, inside)) if inside else None
 
 
 def _check(wanted: dict[str, Any]) -> None:

@@ -43,8 +43,8 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     cofactor split --protocol ml-100k-folds
     """
     if published:
-        if any(options[name] is not None for name in SEVERAL):
-            raise click.UsageError(f"give one of --{', --'.join(SEVERAL)} and --published")
+        if other := next((name for name in SEVERAL if options[name] is not None), None):
+            raise click.UsageError(f"give one of --{other} and --published")
         refuse_unread("--published", ("kind", "cut", "test_share", *READING))
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]

@@ -1,7 +1,8 @@
 """What an experiment is done on: one split, folds, repeats, windows of time, or a published protocol."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -29,6 +30,7 @@ class Plan:
     measured: Measure | None = None  # what is measured otherwise than `evaluate` does
     about: str = ""  # a line or two of what it is and where it comes from
     refit: bool = False
+    recipe: Mapping[str, Any] | None = None  # of a split that is made in memory: what it can be made again by
     shown: tuple[str, ...] = ()  # the figures of a protocol, the first of which puts models in order
     published: tuple[Published, ...] = ()  # others' figures to set beside
 
