@@ -20,6 +20,7 @@ COMMANDS = {
     "fetch": "Download a known data set, checked, into the data folder.",
     "generate": "Make ratings of any size with planted taste.",
     "split": "Divide ratings into train, validation and test parts.",
+    "protocols": "The published protocols, and what others reach by them.",
     "export": "Ratings or a split as TFRecord shards, CSV or Parquet.",
     "train": "Train a model, measure it and save it as a folder.",
     "evaluate": "Measure a saved model on the test part of its split.",

@@ -42,14 +42,13 @@ def demo(out: Path) -> None:
     from cofactor.cli.data import SplitRecipe, made
     from cofactor.cli.fitting import fit
     from cofactor.cli.resuming import Keeper
-    from cofactor.data.split import split
     from cofactor.evaluation.compare import compare
     from cofactor.evaluation.cost import Cost
 
     console = messages()
     with waiting(console, "making movie ratings"):
         data = made()
-        parts = split(data.ratings, **asdict(SplitRecipe()))
+        parts = SplitRecipe().split(data.ratings)
     users, items = len(data.ratings.users), len(data.ratings.items)
     console.print(f"{len(data.ratings):,} made ratings by {users:,} users on {items:,} movies, with planted taste\n")
     fitted = {}

@@ -65,18 +65,30 @@ class Report:
         there = ~np.isnan(value)
         return Samples(user[there], value[there], np.ones(np.count_nonzero(there)))
 
+    def samples_of_ratings(self, name: str) -> Samples | None:
+        """The same with each rating by itself, under a number that is the pair's in every test of these users and
+        items; None of what is no mean over ratings."""
+        if name not in self.metrics or name not in _OF_RATINGS:
+            return None
+        held = self.evidence.held
+        pair = held.user.astype(np.int64) << 32 | held.item
+        return Samples(pair, self._by_rating(name), np.ones(len(pair)), name == "rmse")
+
     def _of_ratings(self, name: str) -> Samples:
-        held, error = self.evidence.held, self.error
+        held = self.evidence.held
+        n_users = len(held.start) - 1
+        total: Doubles = np.bincount(held.number, self._by_rating(name), minlength=n_users).astype(np.float64)
+        return Samples(held.user[held.start[:-1]], total, np.diff(held.start).astype(np.float64), name == "rmse")
+
+    def _by_rating(self, name: str) -> Doubles:
+        """(n,) what the metric is the mean of."""
+        error = self.error
         assert error is not None, "only predicted ratings have errors"
         assert self.prediction is not None
         if name == "accuracy":
             assert self.step is not None, "accuracy needs a scale with a step"
-            value = metrics.exact(self.prediction, held.value, self.step)
-        else:
-            value = np.abs(error) if name == "mae" else error**2
-        n_users = len(held.start) - 1
-        total: Doubles = np.bincount(held.number, value, minlength=n_users).astype(np.float64)
-        return Samples(held.user[held.start[:-1]], total, np.diff(held.start).astype(np.float64), name == "rmse")
+            return metrics.exact(self.prediction, self.evidence.held.value, self.step)
+        return np.abs(error) if name == "mae" else error**2
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON: no arrays, and None for a standard error that cannot be had."""
