@@ -19,12 +19,13 @@ from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments import apart
 from cofactor.experiments.apart import Crash, Job, train_apart
-from cofactor.experiments.contest import Contest, hold
+from cofactor.experiments.contest import hold
 from cofactor.experiments.entries import Brought, Contestant, Entry, folder_of, mean_cost
 from cofactor.experiments.fitted import fitted, joined
 from cofactor.experiments.measuring import folder_bytes, metered
 from cofactor.experiments.outcomes import outcome_of
 from cofactor.experiments.plan import Plan
+from cofactor.experiments.rounds import Contest
 from cofactor.experiments.worker import few
 from cofactor.tracking.row import Row
 from cofactor.trainers.base import Trainer
@@ -84,7 +85,7 @@ def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contes
     """A contest of three, one of which diverges, and where the models lie."""
     out, watcher = tmp_path_factory.mktemp("contest") / "models", Notes()
     some = [
-        trainer("popularity", Popularity()),
+        trainer("popularity", Popularity(), refit=True),
         trainer("wild", SVD(learning_rate=1e6)),
         trainer("svd -r 4", refit=True),
     ]
@@ -95,7 +96,7 @@ def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
     held: tuple[Contest, Notes, Path], parts: Split
 ) -> None:
     rows: list[Row] = []
-    here = fitted(SMALL, parts, 3, True, lambda row, of: rows.append(row))
+    here = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: rows.append(row))
     model, manifest = load(held[2] / "svd-r-4"), load_manifest(held[2] / "svd-r-4")
     for name, array in here.model.arrays().items():
         assert np.array_equal(array, model.arrays()[name])
@@ -109,10 +110,18 @@ def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
 
 
 def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
-    again = fitted(SMALL, parts, 3, True, lambda row, of: None)
+    again = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: None)
     both = joined(parts.train, parts.validation)
     expected = list(SMALL.epochs(both))[again.best_epoch - 1].model
     assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])
+
+
+def test_a_closed_form_learns_both_parts_at_once(held: tuple[Contest, Notes, Path], parts: Split) -> None:
+    model, notes = load(held[2] / "popularity"), load_manifest(held[2] / "popularity")["notes"]
+    expected = Popularity().fit(joined(parts.train, parts.validation))
+    assert np.array_equal(model.arrays()["item_bias"], expected.arrays()["item_bias"])
+    assert notes["refitted"]
+    assert [word for word in held[1].heard if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]
 
 
 def test_what_fails_is_left_out_and_told(held: tuple[Contest, Notes, Path]) -> None:
@@ -160,7 +169,7 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
     watcher = Notes(stop="wide starts")
     some = [
         trainer("svd -r 4", refit=True),
-        trainer("popularity", Popularity()),
+        trainer("popularity", Popularity(), refit=True),
         trainer("wide", replace(SMALL, rank=5)),
     ]
     found = hold(plan(parts), some, watcher, out=out)

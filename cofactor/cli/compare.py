@@ -2,15 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from cofactor.cli import unknown_choice
 from cofactor.cli.contestants import Usual, contestants
-from cofactor.cli.data import Source, SplitRecipe, left_out, open_split, reading_options, without_secrets
+from cofactor.cli.data import Source, SplitRecipe, left_out, reading_options, without_secrets
+from cofactor.cli.planning import plan_of, plan_options
 from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
 from cofactor.cli.tracking import mlflow_option
 from cofactor.cli.train import recipe_of, split_options
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from cofactor.experiments.contest import Notes
     from cofactor.experiments.entries import Brought, Contestant
     from cofactor.experiments.plan import Plan
+
+COMMANDLINE = ParameterSource.COMMANDLINE
 
 
 @click.command()
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 )
 @mlflow_option
 @click.option("--again", is_flag=True, help="Train anew what an earlier comparison left in that folder.")
+@plan_options
 @split_options
 @reading_options
 @as_json
@@ -59,6 +64,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.cli.recording import record
     from cofactor.cli.watching import Watching
     from cofactor.experiments.contest import hold
+    from cofactor.experiments.entries import Brought
     from cofactor.experiments.outcomes import outcome_of
     from cofactor.tracking.mlflow import check_mlflow
 
@@ -72,6 +78,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     if store is not None:
         check_mlflow()
     plan, notes = _plan(entered, options, console)
+    entered = [one if isinstance(one, Brought) else replace(one, refit=one.refit or plan.refit) for one in entered]
     with Watching(console, names) as watcher:
         models = None if out is None else out / "models"
         found = hold(plan, entered, watcher, out=models, again=again, notes=notes)
@@ -90,7 +97,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     if as_json:
         print_json(document(outcome, found))
     else:
-        print_outcome(outcome)
+        print_outcome(outcome, plan)
 
 
 def _plan(
@@ -100,28 +107,30 @@ def _plan(
     first was trained on is made again."""
     from cofactor.artifact import load_manifest
     from cofactor.experiments.entries import Brought
-    from cofactor.experiments.plan import Plan
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
-    recipe = recipe_of(options)
+    recipe, protocol = recipe_of(options), options["protocol"]
     brought = [load_manifest(one.folder) for one in entered if isinstance(one, Brought)]
-    if brought:
+    if brought and protocol is None:
         source = Source.of_model(brought[0], data, options)
         recorded = brought[0]["notes"].get("split_recipe")
         recipe = SplitRecipe(**recorded) if recorded else recipe
     else:
         source = Source.of(data, options)
-    split, made_with = open_split(source, recipe, console)
-    plan = Plan(source.name, lambda: iter([(split.kind, split)]), 1, k, relevant_from)
-    told = {"data": source.name, "split_recipe": asdict(made_with) if made_with else None}
-    return plan, lambda split: told | {"read": left_out(split.train)}
+    plan = plan_of(source, recipe, options, console)
+    if relevant_from is not None and plan.measured is not None:
+        raise click.UsageError("--relevant-from has no say where items are ranked among sampled ones")
+    if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
+        plan = replace(plan, k=k)
+    told = {"data": source.name, "split_recipe": plan.recipe}
+    return replace(plan, relevant_from=relevant_from), lambda split: told | {"read": left_out(split.train)}
 
 
 def as_typed(context: click.Context) -> str:
     """The command line again, without what only says how its result is shown."""
     words = ["cofactor", "compare"]
     for parameter in context.command.params:
-        if context.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
+        if context.get_parameter_source(parameter.name or "") is not COMMANDLINE:
             continue
         value = context.params[parameter.name or ""]
         if isinstance(parameter, click.Argument):

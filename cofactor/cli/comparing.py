@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from cofactor.cli.screen import print_table
+from cofactor.cli.screen import figure, print_table
 from cofactor.evaluation.compare import Comparison, Difference
 from cofactor.experiments.outcome import Outcome
+from cofactor.experiments.plan import Plan
 
 if TYPE_CHECKING:
-    from cofactor.experiments.contest import Contest
+    from cofactor.experiments.rounds import Contest
 
+MOST = 5  # columns of figures with their errors: more would not fit a terminal
 Better = Callable[[list[float]], float]  # which of several figures is the best
 
 
@@ -37,12 +39,14 @@ WORTH = (
     Column("ndcg", "NDCG", max),
     Column("recall", "recall", max),
     Column("precision", "precision", max),
+    Column("sampled_hit_rate", "sampled hit rate", max),
+    Column("sampled_ndcg", "sampled NDCG", max),
 )
 LISTS = (
     Column("coverage", "coverage", max, 3),
     Column("novelty", "novelty", None, 2),
     Column("diversity", "diversity", None, 3),
-    Column("popularity_bias", "pop. bias", None, 3),
+    Column("popularity_lift", "pop. lift", None, 2),
 )
 COSTS = (
     Column("fit_seconds", "fit s", min, 2),
@@ -53,29 +57,31 @@ COSTS = (
 )
 
 
-def print_outcome(outcome: Outcome) -> None:
-    """What the models are worth; what their lists are like and what they cost; which differences are real."""
-    print_comparison(outcome.comparison)
-
-
-def print_comparison(comparison: Comparison) -> None:
-    several = len(next(iter(comparison.reports.values()))) > 1
-    print_table(*worth(comparison))
+def print_outcome(outcome: Outcome, plan: Plan) -> None:
+    """What the models are worth, beside what others have published; what their lists are like and what they cost;
+    and in words which differences are real."""
+    comparison = outcome.comparison
+    several = len(outcome.splits) > 1
+    print_table(*worth(comparison, plan.shown))
+    if plan.published:
+        click.echo()
+        print_table(*_published(plan), left=2)
     click.echo()
     print_table(*cost(comparison))
     around = "standard deviation over the splits" if several else "standard error"
-    click.echo(f"\n* the best; ± {around}; fit, CPU and peak: of the training alone")
-    for metric, found in comparison.differences.items():
-        click.echo()
-        measure = next(iter(found.values())).against
-        headings = [f"{metric} minus that of {measure}", "difference", "95 % interval", ""]
-        print_table([_difference(name, one) for name, one in found.items()], headings)
+    click.echo(f"\n* the best; ± {around}; fit, CPU and peak are of the training alone\n")
+    for sentence in comparison.words():
+        click.echo(sentence)
 
 
-def worth(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
-    """Rows and headings of the first table: figures of accuracy, each with its error."""
-    spreads = comparison.spreads if len(next(iter(comparison.reports.values()))) > 1 else comparison.errors
-    return _table(comparison.metrics, _shown(WORTH, comparison), spreads)
+def worth(comparison: Comparison, first: Sequence[str] = ()) -> tuple[list[list[str]], list[str]]:
+    """Rows and headings of the first table: figures of accuracy, each with its error, at most MOST; `first`: those
+    that come before others."""
+    errors = comparison.spreads if len(next(iter(comparison.reports.values()))) > 1 else comparison.errors
+    usual = dict(_shown(WORTH, comparison))
+    known = {one.figure: one for one in WORTH}
+    named = {name: known.get(name.partition("@")[0], Column(name, name, max)) for name in first} | usual
+    return _table(comparison.metrics, list(named.items())[:MOST], errors)
 
 
 def cost(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
@@ -83,6 +89,14 @@ def cost(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
     costs = {name: asdict(one) for name, one in comparison.costs.items()}
     known = {name: {**figures, **costs.get(name, {})} for name, figures in comparison.metrics.items()}
     return _table(known, [*_shown(LISTS, comparison), *((one.figure, one) for one in COSTS)], {})
+
+
+def _published(plan: Plan) -> tuple[list[list[str]], list[str]]:
+    rows = [
+        [other.system, f"{other.how}: {other.source}", *(figure(other.figures.get(name)) for name in plan.shown)]
+        for other in plan.published
+    ]
+    return rows, ["others", "source", *plan.shown]
 
 
 def _shown(columns: Sequence[Column], comparison: Comparison) -> list[tuple[str, Column]]:
@@ -159,6 +173,7 @@ def write(outcome: Outcome, folder: Path) -> None:
 
 def _markdown(comparison: Comparison) -> str:
     parts = ["# Comparison", _markdown_table(*worth(comparison)), _markdown_table(*cost(comparison))]
+    parts += comparison.words()
     for metric, found in comparison.differences.items():
         rows = [_difference(name, one) for name, one in found.items()]
         parts += [

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cofactor.cli import debugging
 from cofactor.errors import CofactorError
+from cofactor.evaluation.words import label
 
 if TYPE_CHECKING:
     from cofactor.data.split import Split
@@ -91,7 +92,7 @@ def told(entry: "Entry") -> str:
     said = []
     if "rmse" in metrics:
         said.append(f"RMSE {metrics['rmse']:.4f}")
-    said += [f"{name.upper()} {value:.4f}" for name, value in metrics.items() if name.startswith("ndcg@")][:1]
+    said += [f"{label(name)} {value:.4f}" for name, value in metrics.items() if "ndcg@" in name][:1]
     if entry.origin == "trained" and entry.curve is not None and len(entry.curve.epochs) > 1:
         said.append(f"epoch {entry.curve.best_epoch} of {entry.curve.epochs[-1]}")
     if entry.origin == "trained":

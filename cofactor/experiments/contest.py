@@ -1,27 +1,27 @@
 """Models trained and measured on the same splits, one after another, each training in a process of its own."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from cofactor.artifact import check_place, load, load_manifest, save
-from cofactor.checkpoint import digest
 from cofactor.data.split import Split, save_split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.evaluation.calibration import spread_calibration
 from cofactor.evaluation.compare import check_splits
 from cofactor.evaluation.evaluate import Report
 from cofactor.experiments.apart import Job, train_apart
-from cofactor.experiments.entries import Brought, Contestant, Entry, cost_of, curve_of, folder_of
+from cofactor.experiments.entries import Brought, Contestant, Entry, Origin, cost_of, curve_of, folder_of
 from cofactor.experiments.measuring import folder_bytes, list_seconds
 from cofactor.experiments.plan import Plan
+from cofactor.experiments.rounds import Contest, Contestants, Round, comparable
 from cofactor.manifest import packages
 from cofactor.models.base import Model
 from cofactor.tracking.row import Row
 
-Contestants = Sequence[Contestant | Brought]
 Notes = Callable[[Split], Mapping[str, Any]]
 
 
@@ -34,38 +34,6 @@ class Watcher(Protocol):
     def measure(self, name: str) -> object: ...
     def done(self, entry: Entry) -> object: ...
     def failed(self, name: str, error: CofactorError) -> object: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Round:
-    """What became of the models on one split."""
-
-    name: str
-    split: Split
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-    @cached_property
-    def seen(self) -> str:
-        """The digest of all that training sees."""
-        return digest([self.split.train, self.split.validation])
-
-
-@dataclass(frozen=True, eq=False)
-class Contest:
-    """The splits that every model left was measured on, and why those that are not left are not."""
-
-    rounds: Sequence[Round]
-    failures: Mapping[str, CofactorError]
-    interrupted: bool
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.rounds[0].entries)
-
-    @property
-    def reports(self) -> dict[str, list[Report]]:
-        """By model: one for each split."""
-        return {name: [one.entries[name].report for one in self.rounds] for name in self.names}
 
 
 def hold(
@@ -84,9 +52,8 @@ def hold(
     notes: what each model of a split is saved with, beside what is known here.
 
     A model that cannot be trained or measured is left out of all splits. Ctrl-C ends the training that is going on;
-    what was measured until then is returned: of the splits that are complete or, if none is, of the first.
-    Raises what is wrong with the contestants before anything is trained; afterwards KeyboardInterrupt where Ctrl-C came
-    before anything was measured, and the first failure where nothing of what was asked for is left.
+    what was measured until then is returned. Raises what is wrong with the contestants before anything is trained, and
+    afterwards what `comparable` raises.
     """
     _check(plan, contestants, out)
     rounds: list[Round] = []
@@ -100,7 +67,7 @@ def hold(
                 holding.round(rounds[-1], contestants)
         except KeyboardInterrupt:
             interrupted = True
-    return _contest(rounds, contestants, holding.failures, interrupted)
+    return comparable(rounds, contestants, holding.failures, interrupted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,21 +103,19 @@ class _Holding:
                 self.watcher.done(entry)
 
     def _trained(self, one: Contestant, here: Round) -> Entry:
-        fresh, trainer = self.scratch / "model", one.trainer
-        job = Job(trainer, self.scratch / "split", fresh, one.patience, one.refit)
+        """Trained in scratch, measured, and only then put in its place, with its figures."""
+        fresh, place = self.scratch / "model", self._place(one, here)
+        job = Job(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
         result = train_apart(job, partial(self.watcher.epoch, one.name))
         cost = {name: result.pop(name) for name in ("cpu_seconds", "peak_bytes")}
         known = {"fit_seconds": round(result.pop("seconds"), 3), "cost": cost, "started_from": {}}
         notes = {**self.notes(here.split), **result, **known, "training": self._training(one, here)}
         model = load(fresh)
-        self.watcher.measure(one.name)
-        report = self.plan.measure(model, here.split)
-        told = {"trainer": trainer.name, "hyperparameters": trainer.settings(), "notes": notes}
-        if (place := self._place(one, here)) is not None:
-            save(
-                model, place, trainer=trainer.name, hyperparameters=trainer.settings(), metrics=report.metrics, **notes
-            )
-        return _entry(one.name, "trained", told, report, fresh, model)
+        entry = self._measured(one.name, "trained", fresh, model, here, notes)
+        if place is not None:
+            told: dict[str, Any] = {"trainer": entry.trainer, "hyperparameters": entry.hyperparameters}
+            save(model, place, **told, metrics=entry.report.metrics, **notes)
+        return entry
 
     def _kept(self, one: Contestant, here: Round) -> Entry | None:
         """What an earlier comparison trained to the same end; None where there is no such model."""
@@ -160,14 +125,30 @@ class _Holding:
         try:
             manifest = load_manifest(place)
             same = manifest["notes"].get("training") == self._training(one, here)
-            same = same and manifest["packages"].get("cofactor") == packages()["cofactor"]
-            return self._measured(one.name, "kept", place, load(place), here) if same else None
+            if not same or manifest["packages"].get("cofactor") != packages()["cofactor"]:
+                return None
+            model = load(place)
         except BadArtifact:  # damaged, or not a model: it is trained anew
             return None
+        return self._measured(one.name, "kept", place, model, here)
 
-    def _measured(self, name: str, origin: Any, folder: Path, model: Model, here: Round) -> Entry:
+    def _measured(
+        self,
+        name: str,
+        origin: Origin,
+        folder: Path,
+        model: Model,
+        here: Round,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """notes: what the folder will tell of the model; None: what it tells."""
         self.watcher.measure(name)
-        return _entry(name, origin, load_manifest(folder), self.plan.measure(model, here.split), folder, model)
+        report, manifest = self.plan.measure(model, here.split), load_manifest(folder)
+        notes = manifest["notes"] if notes is None else notes
+        cost = cost_of(notes, folder_bytes(folder), list_seconds(model))
+        spread = spread_calibration(model, report, here.split.test) if isinstance(report, Report) else None
+        told = manifest["trainer"], manifest["hyperparameters"]
+        return Entry(name, origin, *told, report, cost, curve_of(notes), spread)
 
     def _place(self, one: Contestant, here: Round) -> Path | None:
         if self.out is None:
@@ -181,12 +162,6 @@ class _Holding:
         return settings | told | {"split": here.split.fingerprint, "ratings": here.seen}
 
 
-def _entry(name: str, origin: Any, told: Mapping[str, Any], report: Report, folder: Path, model: Model) -> Entry:
-    """told: the trainer, hyperparameters and notes that a model was saved with."""
-    cost = cost_of(told["notes"], folder_bytes(folder), list_seconds(model))
-    return Entry(name, origin, told["trainer"], told["hyperparameters"], report, cost, curve_of(told["notes"]))
-
-
 def _check(plan: Plan, contestants: Contestants, out: Path | None) -> None:
     brought = [one for one in contestants if isinstance(one, Brought)]
     if brought and plan.n_splits > 1:
@@ -194,11 +169,11 @@ def _check(plan: Plan, contestants: Contestants, out: Path | None) -> None:
             f"{brought[0].folder} was trained on one split, and {plan.name} has {plan.n_splits}",
             "name trainers instead of saved models: they are trained on each of them",
         )
-    folders: dict[str, str] = {}
+    folders: set[str] = set()
     for one in contestants:
-        other = folders.setdefault(folder_of(one.name), one.name)
-        if one is not next(same for same in contestants if same.name == other):
-            raise BadHyperparameter(f"two of them are called {one.name}", f"name one of them: NAME={one.name}")
+        if folder_of(one.name) in folders:
+            raise BadHyperparameter(f"two of them would be called {folder_of(one.name)}", "name one of them: NAME=…")
+        folders.add(folder_of(one.name))
         if out is not None and plan.n_splits == 1 and isinstance(one, Contestant):
             check_place(out / folder_of(one.name))
 
@@ -214,20 +189,3 @@ def _loaded(contestants: Contestants, split: Split) -> dict[str, Model]:
                 "compare it on the split it was trained on: other test rows may be rows it has learned",
             )
     return models
-
-
-def _contest(
-    rounds: Sequence[Round], contestants: Contestants, failures: Mapping[str, CofactorError], interrupted: bool
-) -> Contest:
-    """What can be compared of what was measured."""
-    left = [one.name for one in contestants if one.name not in failures]
-    complete = [one for one in rounds if all(name in one.entries for name in left)]
-    complete = complete or list(rounds[:1])
-    left = [name for name in left if complete and name in complete[0].entries]
-    if interrupted and not left:
-        raise KeyboardInterrupt
-    wanted = {one.name for one in contestants if isinstance(one, Brought) or one.asked}
-    if not interrupted and not wanted.intersection(left):
-        raise next(iter(failures.values()))
-    rounds = [replace(one, entries={name: one.entries[name] for name in left}) for one in complete]
-    return Contest(rounds, failures, interrupted)

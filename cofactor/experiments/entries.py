@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from cofactor.evaluation.breakdown import SpreadCalibration
 from cofactor.evaluation.cost import Cost
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.measured import Measured
 from cofactor.experiments.outcome import Curve
 from cofactor.trainers.base import Trainer
+
+Origin = Literal["trained", "kept", "brought"]  # just now, by an earlier comparison, by somebody else
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,13 @@ class Entry:
     """A model on one split: what it is, what it is worth, what it cost."""
 
     name: str
-    origin: Literal["trained", "kept", "brought"]  # just now, by an earlier comparison, by somebody else
+    origin: Origin
     trainer: str
     hyperparameters: Mapping[str, Any]
-    report: Report
+    report: Measured
     cost: Cost
     curve: Curve | None
+    spread: SpreadCalibration | None = None  # of a model that gives deviations
 
 
 def folder_of(name: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split
 from cofactor.errors import BadData
 from cofactor.models.base import Model
 from cofactor.tracking.row import Figure, Row
@@ -41,24 +40,30 @@ class Fitted:
         return {"curve": curve, "curve_metric": "NDCG@10" if ranked else "RMSE"}
 
 
-def fitted(trainer: Trainer, split: Split, patience: int, refit: bool, told: Callable[[Row, int], object]) -> Fitted:
+def fitted(
+    trainer: Trainer,
+    train: Ratings,
+    validation: Ratings | None,
+    patience: int,
+    refit: bool,
+    told: Callable[[Row, int], object],
+) -> Fitted:
     """Trains on the train part and chooses the epoch on the validation part, as `cofactor train` does.
 
     refit: then trains once more, on both parts, for as many epochs. told: is given the row of each epoch as it
     ends, and how many are planned, but not those of the refit. Raises BadData where there are no ratings to train on.
     """
-    if len(split.train) == 0:
+    if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
     started, best, rows = time.perf_counter(), None, []
-    validation = split.validation if len(split.validation) else None
-    for one in judged(trainer.epochs(split.train), validation, patience):
+    for one in judged(trainer.epochs(train), validation, patience):
         rows.append(Row.of(one, time.perf_counter() - started))
         best = one if one.best or best is None else best
         told(rows[-1], one.epoch.of)
     assert best is not None, f"{trainer.name} yielded no epoch"
     model, number, again = best.model, best.epoch.number, refit and validation is not None
     if again and validation is not None:
-        for epoch in islice(trainer.epochs(joined(split.train, validation)), number):
+        for epoch in islice(trainer.epochs(joined(train, validation)), number):
             last = epoch
         model = last.model
     seconds = time.perf_counter() - started

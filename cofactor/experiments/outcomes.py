@@ -1,12 +1,17 @@
 """From what a contest measured to what its tables say and its pictures draw."""
 
+from typing import Any
+
 from cofactor.data.split import Split
+from cofactor.evaluation.breakdown import break_down
+from cofactor.evaluation.calibration import calibration
 from cofactor.evaluation.compare import compare_reports
-from cofactor.experiments.contest import Contest
+from cofactor.evaluation.evaluate import Report
 from cofactor.experiments.entries import mean_cost
 from cofactor.experiments.machine import machine, versions
 from cofactor.experiments.outcome import Outcome, SplitFacts
 from cofactor.experiments.plan import Plan
+from cofactor.experiments.rounds import Contest, Round
 
 
 def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None = None) -> Outcome:
@@ -23,9 +28,21 @@ def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None 
         trainers={name: one.trainer for name, one in entries.items()},
         hyperparameters={name: one.hyperparameters for name, one in entries.items()},
         curves={name: one.curve for name, one in entries.items() if one.curve is not None},
+        spreads={name: one.spread for name, one in entries.items() if one.spread is not None},
         versions=versions(),
         machine=machine(),
+        **_looked_into(first),
     )
+
+
+def _looked_into(first: Round) -> dict[str, Any]:
+    """Where the models are good, and how far their stars are to be believed, of those with a whole report."""
+    reports = {name: one.report for name, one in first.entries.items() if isinstance(one.report, Report)}
+    split = first.split
+    return {
+        "breakdowns": break_down(reports, split.test, split.train.catalog, split.train),
+        "calibrations": {name: calibration(one) for name, one in reports.items() if one.prediction is not None},
+    }
 
 
 def facts(name: str, split: Split) -> SplitFacts:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.split import load_split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
-from cofactor.experiments.fitted import fitted
+from cofactor.experiments.fitted import fitted, joined
 from cofactor.experiments.measuring import metered
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
@@ -54,29 +55,33 @@ def main() -> None:
 
 def _do(job: dict[str, Any], say: Say) -> None:
     split, trainer = load_split(job["split"]), TRAINERS[job["trainer"]].of(**job["settings"])
-    prepare(trainer, split.train)
-    split.train.catalog  # noqa: B018  # what a model remembers of the ratings is part of reading them
+    train, validation, refit = split.train, split.validation if len(split.validation) else None, bool(job["refit"])
+    at_once = prepare(trainer, train) == 1 and refit and validation is not None
+    if at_once and validation is not None:  # nothing is chosen by the validation part
+        train, validation, refit = joined(train, validation), None, False
+    train.catalog  # noqa: B018  # what a model remembers of the ratings is part of reading them
     say({"ready": True})
     with metered() as meter:
         made = fitted(
-            trainer, split, job["patience"], job["refit"], lambda row, of: say({"row": asdict(row), "of": of})
+            trainer, train, validation, job["patience"], refit, lambda row, of: say({"row": asdict(row), "of": of})
         )
     save(made.model, Path(job["out"]), trainer=trainer.name, hyperparameters=trainer.settings())
-    result = {"best_epoch": made.best_epoch, "refitted": made.refitted, **asdict(meter), **made.curve()}
-    say({"result": result})
+    told = {"best_epoch": made.best_epoch, "refitted": made.refitted or at_once}
+    say({"result": told | asdict(meter) | made.curve()})
 
 
-def prepare(trainer: Trainer, ratings: Ratings) -> None:
+def prepare(trainer: Trainer, ratings: Ratings) -> int:
     """Trains on a few of the ratings and throws the model away: what is compiled and imported for it is then there.
 
-    What cannot be trained on them may well be on all of them.
+    How many epochs were planned: one is that of a closed form, which has none to choose. 0 where it cannot be trained
+    on them, which says nothing of all ratings.
     """
-    some = few(ratings)
-    try:
+    some, planned = few(ratings), 0
+    with suppress(CofactorError):
         for one in islice(judged(trainer.epochs(some), some), 2):
+            planned = one.epoch.of
             one.loss, one.epoch.loss  # noqa: B018
-    except CofactorError:
-        pass
+    return planned
 
 
 def few(ratings: Ratings, n: int = FEW) -> Ratings:
