@@ -4,17 +4,16 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from types import FrameType
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from cofactor.cli.resuming import Keeper
-from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
+from cofactor.experiments.judging import joined
 from cofactor.models.base import Model
 from cofactor.tracking.progress import track
 from cofactor.tracking.row import Figure, Row, Sink
@@ -124,13 +123,3 @@ def fit(
             model, refitted = last.model, True
     seconds, epochs = earlier + time.perf_counter() - started, [row.figures() for row in course.rows]
     return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
-
-
-def joined(train: Ratings, validation: Ratings) -> Ratings:
-    """The rows of two parts of one split as one."""
-    both: dict[str, Any] = {
-        name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")
-    }
-    if train.time is not None and validation.time is not None:
-        both["time"] = np.concatenate((train.time, validation.time))
-    return replace(train, **both)
