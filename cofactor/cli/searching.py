@@ -104,7 +104,7 @@ class Searching:
             after = self._afterwards(space, sweep=sweep)
             tuning = Tuning(study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped)
             ending = tuning.run()
-        trials = study.trials()
+        trials = sorted(study.trials, key=lambda one: one.number)
         best = best_of(trials, study.metric)
         if best is None or study.metric is None:
             raise BadHyperparameter(f"{name}: no trial came to an end", "give it more time; --resume goes on with it")
@@ -137,7 +137,7 @@ class Searching:
             "kind": "sweep" if sweep else "search",
         }
         study = self.studies[name] = self.store.study(space, wanted.seed, same, sweep=sweep)
-        if n := len(study.trials()):
+        if n := len(study.trials):
             self.console.print(f"going on with {self.store.path}, after {n} trials", markup=False)
         return study
 

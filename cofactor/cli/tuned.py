@@ -101,7 +101,9 @@ def best_command(
     options += ["--patience", str(patience)] if patience != USUAL_PATIENCE else []
     options += ["--data-folder", str(source.folder)] if source.folder != usual_folder() else []
     options += ["-o", f"models/{space.trainer.name}-tuned"]
-    return f"cofactor train {space.trainer.name} {shlex.join(options)} {source.as_typed()}"
+    data, told_so_far = source.as_typed(), f"cofactor train {space.trainer.name}"
+    behind = source.data.startswith("-")  # then nothing after it is an option
+    return " ".join((told_so_far, *((shlex.join(options), data) if behind else (data, shlex.join(options)))))
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -48,11 +48,9 @@ class Screen(Watch):
     console: Console
     n_jobs: int
     running: dict[int, tuple[Candidate, float, float, float | None]] = field(default_factory=dict)
-    trials: list[Trial] = field(default_factory=list)
     live: Live | None = None
 
     def __enter__(self) -> Self:
-        self.trials = self.study.trials()
         if self.console.is_terminal and not self.console.quiet:
             self.live = Live(self._standing(), console=self.console, transient=True, refresh_per_second=REFRESH)
             self.live.__enter__()
@@ -71,7 +69,6 @@ class Screen(Watch):
 
     def ended(self, trial: Trial, best: bool, why: str) -> None:
         self.running.pop(trial.number, None)
-        self.trials.append(trial)
         if self.live is None or best or trial.state == "failed":
             said = self._line(trial, best) + (f"  {why}" if why else "")
             self.console.print(said, style="green" if best else None, markup=False)
@@ -90,10 +87,10 @@ class Screen(Watch):
         """How the search stands, and what is being tried."""
         table = Table.grid(padding=(0, 2))
         done, pruned, failed = (
-            sum(one.state == state for one in self.trials) for state in ("done", "pruned", "failed")
+            sum(one.state == state for one in self.study.trials) for state in ("done", "pruned", "failed")
         )
         said = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "")]
-        best = best_of(self.trials, self.study.metric)
+        best = best_of(self.study.trials, self.study.metric)
         said += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
         said += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]
         table.add_row(Text(self.study.space.trainer.name, style="bold"), Text(" · ".join(said)))

@@ -40,7 +40,7 @@ class Judgement:
 
 
 def check_parts(validation: Ratings, kind: str, n_folds: int) -> None:
-    """Raises BadData where there is nothing to judge by, and for folds of a split by time, which would tell the future."""
+    """Raises BadData where there is nothing to judge by, and for folds of a split by time: they tell the future."""
     if not n_folds and len(validation) == 0:
         raise BadData("no validation ratings to judge hyperparameters by", "give a --validation-share above 0")
     if n_folds and kind.startswith(MIXES_TIMES):
@@ -75,10 +75,18 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
 
     Raises what the trainer raises, and BadHyperparameter where no epoch gives a finite figure.
     """
-    started, cpu = time.perf_counter(), time.process_time()
+    started, cpu, waited = time.perf_counter(), time.process_time(), 0.0
+
+    def reported(step: int, loss: float) -> bool:
+        nonlocal waited
+        asked = time.perf_counter()
+        going = report(step, loss)
+        waited += time.perf_counter() - asked
+        return going
+
     bests: list[_Best] = []
     for fold, (train, validation) in enumerate(parts):
-        course = _Course([one.loss for one in bests], fold * STEPS, len(parts) * STEPS, report)
+        course = _Course([one.loss for one in bests], fold * STEPS, len(parts) * STEPS, reported)
         with closing(judged(trainer.epochs(train), validation, patience)) as epochs:
             going = all(course.passed(one if _is_judged(one) else measured(one.epoch, validation)) for one in epochs)
         bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
@@ -94,7 +102,7 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
         float(np.mean(losses)),
         error if going else None,
         round(float(np.mean([one.epoch for one in bests]))),
-        time.perf_counter() - started,
+        time.perf_counter() - started - waited,
         time.process_time() - cpu,
         not going,
     )

@@ -1,14 +1,14 @@
 """The trials of a search in an SQLite file: what was tried, what it gave, and what to try next.
 
 The file is Optuna's own, so its other programs can read it too. One process alone writes to it, the one that gives out
-trials; those that train have no hand in it. So there is nobody to wait for, SQLite is enough, and a trial whose process
-was killed cannot hold up another: it has no result, does not count, and is given out again.
+trials; those that train have no hand in it, so there is nobody to wait for and SQLite is enough. A trial is written
+when it has ended, in one step: one that is broken off, even by the end of this process, has left nothing behind.
 """
 
 import itertools
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,28 +45,35 @@ class Candidate:
 
 @dataclass
 class Study:
-    """The search of one trainer."""
+    """The search of one trainer: trials in memory, to draw from, and those that have ended in the file as well."""
 
     path: Path
     space: Space
     seed: int
     kept: "optuna.Study" = field(repr=False)
+    trials: list[Trial] = field(default_factory=list)  # that have ended
+    why: list[str] = field(default_factory=list)  # those failed that did
+    metric: str | None = None  # what they are judged by; None as long as none has come to an end
     running: dict[int, Candidate] = field(default_factory=dict)
 
-    def begin(self, *, sweep: bool) -> None:
-        """What was being tried when a process died is given out again; first of all, what is tried in any case: every
-        point of a sweep, or the defaults."""
+    def begin(self, first: Iterable[Mapping[str, Any]]) -> None:
+        """Takes up the trials of the file. `first` is tried before anything is drawn, unless it was."""
         import optuna
 
         with keeping(self.path):
-            trials = self.kept.get_trials(deepcopy=False)
-            for one in trials:
-                if one.state == optuna.trial.TrialState.RUNNING:
-                    self._give_up(one)
-            known = [one.user_attrs.get("given") for one in trials]
-            for values in _points(self.space) if sweep else [self.space.default()]:
-                if values not in known:
-                    self._give_out(values)
+            pruner = optuna.pruners.MedianPruner(COMPARED_WITH, n_warmup_steps=WARM_UP)
+            self.drawn = optuna.create_study(pruner=pruner)
+            before = sorted(
+                self.kept.get_trials(deepcopy=False), key=lambda one: str(one.user_attrs.get("number")).zfill(9)
+            )
+            self.drawn.add_trials(before)
+            for number, one in enumerate(before):
+                self._take(number, one.user_attrs.get("values"), one.user_attrs.get("result"))
+            known = [dict(one.hyperparameters) for one in self.trials]
+            for values in first:
+                if values not in known:  # those outside the ranges cannot be told as Optuna's own
+                    params = dict(values) if self.space.holds(values) else {}
+                    self.drawn.enqueue_trial(params, user_attrs={"given": dict(values)})
 
     def ask(self) -> Candidate:
         """What to try next.
@@ -76,26 +83,25 @@ class Study:
         import optuna
 
         with keeping(self.path):
-            number = len(self._counted()) + len(self.running)
+            number = len(self.trials) + len(self.running)
             seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
-            self.kept.sampler = optuna.samplers.TPESampler(
+            self.drawn.sampler = optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=RANDOM_TRIALS, constant_liar=True
             )
-            trial = self.kept.ask(self.space.distributions())
+            trial = self.drawn.ask(self.space.distributions())
             values = trial.user_attrs.get("given") or self.space.typed(trial.params)
-            trial.set_user_attr("values", values)
         candidate = Candidate(number, values, trial)
         self.running[number] = candidate
         return candidate
 
     def waiting(self) -> int:
-        """How many are to be tried in any case and have not been given out."""
+        """How many are to be tried before anything is drawn."""
         import optuna
 
-        return len(self.kept.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)))
+        return len(self.drawn.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)))
 
     def reached(self, candidate: Candidate, step: int, loss: float) -> bool:
-        """Records what was reached at a step; whether that is worth going on with: not, where it is worse than the
+        """Takes what was reached at a step; whether that is worth going on with: not, where it is worse than the
         median of the trials that came to the end was at the same step."""
         with keeping(self.path):
             candidate.trial.report(loss, step)
@@ -106,55 +112,40 @@ class Study:
         state = "pruned" if judgement.pruned else "done"
         return self._tell(candidate, {**asdict(judgement), "state": state})
 
+    def again(self, candidate: Candidate, known: Trial) -> Trial:
+        """Records what the same hyperparameters gave before."""
+        sign = -1 if self.metric == "ndcg@10" else 1
+        figures = (sign * (known.value or 0.0), known.error, known.epochs or 0, known.seconds, known.cpu_seconds)
+        return self.told(candidate, Judgement(self.metric or "", *figures))
+
     def failed(self, candidate: Candidate, why: str, seconds: float) -> Trial:
-        """Records that nothing came of them, which the next are drawn away from."""
+        """Records that nothing came of them."""
         return self._tell(candidate, {"state": "failed", "why": why[:500], "seconds": seconds, "cpu_seconds": 0.0})
 
     def give_up(self, candidate: Candidate) -> None:
-        """Takes one back whose training was broken off: it does not count."""
+        """Forgets one whose training was broken off: it does not count."""
+        import optuna
+
         del self.running[candidate.number]
-        with keeping(self.path):
-            self._give_up(self.kept.get_trials(deepcopy=False)[candidate.trial.number])
+        self.drawn.tell(candidate.trial, state=optuna.trial.TrialState.FAIL)
 
-    def tried(self, values: Mapping[str, Any]) -> Judgement | None:
+    def tried(self, values: Mapping[str, Any]) -> Trial | None:
         """What the same hyperparameters gave before, from the first epoch to the last."""
-        for one in self._counted():
-            result = one.user_attrs["result"]
-            if result["state"] == "done" and one.user_attrs["values"] == dict(values):
-                figures = (result["metric"], result["loss"], result["error"], result["epochs"])
-                return Judgement(*figures, result["seconds"], result["cpu_seconds"])
-        return None
-
-    def trials(self) -> list[Trial]:
-        """All that have ended, in the order they began."""
-        with keeping(self.path):
-            counted = [(one.user_attrs.get("values"), one.user_attrs["result"]) for one in self._counted()]
-        return [self._trial(number, values, result) for number, (values, result) in enumerate(counted)]
-
-    def why(self) -> list[str]:
-        """Why those failed that did."""
-        results = [one.user_attrs["result"] for one in self._counted()]
-        return [str(result["why"]) for result in results if "why" in result]
-
-    @property
-    def metric(self) -> str | None:
-        """What the trials are judged by; None as long as none has come to an end."""
-        found = [one.user_attrs["result"].get("metric") for one in self._counted()]
-        return next((metric for metric in found if metric), None)
+        return next((one for one in self.trials if one.state == "done" and one.hyperparameters == values), None)
 
     def importances(self) -> dict[str, float]:
         """Of each hyperparameter, adding up to 1: how unlike a quarter of the trials, the best, is in it to all of them
         (PED-ANOVA, S. Watanabe et al., IJCAI 2023). Empty where too few have come to an end."""
         import optuna
 
-        done = self.kept.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len(done) < ENOUGH or not self.space.axes:
+        done = self.drawn.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        if len(done) < ENOUGH:
             return {}
-        if len(self.space.axes) == 1:
+        if len(self.space.axes) < 2:
             return dict.fromkeys(self.space.axes, 1.0)
         with keeping(self.path):
             evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=GOOD)
-            found = optuna.importance.get_param_importances(self.kept, evaluator=evaluator)
+            found = optuna.importance.get_param_importances(self.drawn, evaluator=evaluator)
         total = sum(found.values())
         return {name: value / total for name, value in found.items()} if total > 0 else {}
 
@@ -166,45 +157,36 @@ class Study:
     def noted(self, name: str) -> Any:
         return self.kept.user_attrs.get(name)
 
-    def _counted(self) -> "list[optuna.trial.FrozenTrial]":
-        return [one for one in self.kept.get_trials(deepcopy=False) if _is_result(one.user_attrs.get("result"))]
-
-    def _trial(self, number: int, values: Any, result: Mapping[str, Any]) -> Trial:
-        if not isinstance(values, dict) or values.keys() != self.space.axes.keys():
-            raise BadArtifact(f"{self.path}: a trial is of other hyperparameters", HINT)
-        loss, sign = result.get("loss"), -1 if result.get("metric") == "ndcg@10" else 1
-        value = None if loss is None else sign * loss
-        figures = (value, result.get("error"), result.get("epochs"), result["seconds"], result["cpu_seconds"])
-        return Trial(number, self.space.trainer.name, values, result["state"], *figures)
-
     def _tell(self, candidate: Candidate, result: dict[str, Any]) -> Trial:
-        """The result first: a trial with one counts, whatever Optuna was told of it."""
+        """Ends a trial here and, in one step, in the file."""
         import optuna
 
         states, trial = optuna.trial.TrialState, candidate.trial
         with keeping(self.path):
-            trial.set_user_attr("result", result)
+            for name, value in (("number", candidate.number), ("values", candidate.values), ("result", result)):
+                trial.set_user_attr(name, value)
             if not self.space.holds(candidate.values):  # defaults outside the ranges: nothing to draw from
-                self.kept.tell(trial, state=states.FAIL)
+                ended = self.drawn.tell(trial, state=states.FAIL)
             elif result["state"] == "done":
-                self.kept.tell(trial, result["loss"])
+                ended = self.drawn.tell(trial, result["loss"])
             else:  # a failed one counts as the worst, so that the next are not drawn beside it
-                self.kept.tell(trial, state=states.PRUNED)
+                ended = self.drawn.tell(trial, state=states.PRUNED)
+            self.kept.add_trial(ended)
         del self.running[candidate.number]
-        return self._trial(candidate.number, candidate.values, result)
+        return self._take(candidate.number, candidate.values, result)
 
-    def _give_out(self, values: Mapping[str, Any]) -> None:
-        """Puts hyperparameters first in the queue; those outside the ranges go by their side."""
-        params = dict(values) if self.space.holds(values) else {}
-        self.kept.enqueue_trial(params, user_attrs={"given": dict(values)})
-
-    def _give_up(self, one: "optuna.trial.FrozenTrial") -> None:
-        """Of one that has its result already, only Optuna has not been told."""
-        import optuna
-
-        self.kept.tell(one.number, state=optuna.trial.TrialState.FAIL)
-        if (given := one.user_attrs.get("given")) is not None and not _is_result(one.user_attrs.get("result")):
-            self._give_out(given)
+    def _take(self, number: int, values: Any, result: Any) -> Trial:
+        """A trial that has ended; raises BadArtifact for one that cofactor did not write."""
+        if not _is_result(result) or not isinstance(values, dict) or values.keys() != self.space.axes.keys():
+            raise BadArtifact(f"{self.path} holds a trial that cofactor did not make", HINT)
+        loss, sign = result.get("loss"), -1 if result.get("metric") == "ndcg@10" else 1
+        figures = result.get("error"), result.get("epochs"), result["seconds"], result["cpu_seconds"]
+        value = None if loss is None else sign * loss
+        trial = Trial(number, self.space.trainer.name, values, result["state"], value, *figures)
+        self.trials.append(trial)
+        self.metric = self.metric or result.get("metric")
+        self.why += [str(result["why"])] if "why" in result else []
+        return trial
 
 
 class Store:
@@ -231,26 +213,25 @@ class Store:
         with keeping(path):
             self.storage = self._storage()
 
-    def study(self, space: Space, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> Study:
+    def study(self, space: Space, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> "Study":
         """The study of a trainer, begun or taken up again.
 
         same: what has to be the same for it to be the same search; raises what `check_same` raises where it is not.
         """
         import optuna
 
-        with keeping(self.path):
-            pruner = optuna.pruners.MedianPruner(COMPARED_WITH, n_warmup_steps=WARM_UP)
-            name = space.trainer.name
-            kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True, pruner=pruner)
-            there = kept.user_attrs.get("search")
-        if there is None and len(kept.get_trials(deepcopy=False)):
+        name = space.trainer.name
+        with keeping(self.path), _reading(self.path):
+            kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True)
+            there, trials = kept.user_attrs.get("search"), kept.get_trials(deepcopy=False)
+            if there is None and not trials:
+                kept.set_user_attr("search", dict(same))
+        if there is None and trials:
             raise BadArtifact(f"{self.path} holds a study of {name} that cofactor did not make", HINT)
         if there is not None:
             check_same(self.path, there, same)
-        with keeping(self.path):
-            kept.set_user_attr("search", dict(same))
         study = Study(self.path, space, seed, kept)
-        study.begin(sweep=sweep)
+        study.begin(_points(space) if sweep else [space.default()])
         return study
 
     def close(self) -> None:
@@ -284,6 +265,15 @@ def keeping(path: Path) -> Iterator[None]:
     except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         said = str(error.__cause__ or error).partition("\n")[0]
         raise BadArtifact(f"{path} cannot be used: {said}", "the disk may be full, or the file damaged") from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What Optuna stumbles over in a file that says what no search can have said."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadArtifact(f"{path} is damaged: {str(error)[:200]}", HINT) from error
 
 
 def _check(path: Path) -> None:

@@ -65,8 +65,12 @@ class Tuning:
     watch: Watch = field(default_factory=Watch)
     afterwards: Callable[[list[Trial]], float] = lambda trials: 0.0
     stopped: Callable[[], bool] = lambda: False
-    trials: list[Trial] = field(default_factory=list)
     began: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Those that have ended."""
+        return self.study.trials
 
     def run(self) -> Ending:
         """Until the budget is used up; what is being tried then is broken off and does not count.
@@ -74,7 +78,6 @@ class Tuning:
         The first candidate, the defaults, is waited for in any case: without it there is nothing to compare with.
         Raises what is wrong with the data, BadHyperparameter where all that is tried fails.
         """
-        self.trials = self.study.trials()
         self.pool.fill()
         try:
             while True:
@@ -113,8 +116,8 @@ class Tuning:
     def _give(self, worker: Worker, candidate: Candidate) -> None:
         """A candidate to a worker; one that was tried before has its figures already."""
         self.began[candidate.number] = time.perf_counter()
-        if known := self.study.tried(candidate.values):
-            self._ended(self.study.told(candidate, known))
+        if (known := self.study.tried(candidate.values)) is not None:
+            self._ended(self.study.again(candidate, known))
             return
         self.watch.began(candidate)
         settings = {**self.study.space.fixed, **candidate.values}
@@ -149,9 +152,7 @@ class Tuning:
             )
 
     def _ended(self, trial: Trial, why: str = "") -> None:
-        before = best_of(self.trials, self.study.metric)
-        self.trials.append(trial)
-        self.watch.ended(trial, best_of(self.trials, self.study.metric) is not before, why)
+        self.watch.ended(trial, best_of(self.trials, self.study.metric) is trial, why)
 
     def _break_off(self) -> None:
         self.pool.drop()
