@@ -121,7 +121,7 @@ def _print_test(found: Found) -> None:
     """The figures on the test part, and whether they differ by more than chance."""
     if found.test is None:
         return
-    times = "once" if found.readings == 1 else f"for the {found.readings}th time in this search"
+    times = "once" if found.readings == 1 else f"for the {_ordinal(found.readings)} time in this search"
     click.echo(f"On the test part, read {times}:\n")
     print_table(*table(found.test))
     name = found.metric if found.metric in found.test.differences else "ndcg@10"
@@ -180,6 +180,11 @@ def _print_sweep(found: Found) -> None:
 def _tally(found: Found) -> str:
     counts = [f"{n} {state}" for state in ("done", "pruned", "failed") if (n := found.count(state))]
     return f"{len(found.trials)} trials ({', '.join(counts)}) in {found.seconds:.0f} s: {ENDINGS[found.ending]}."
+
+
+def _ordinal(n: int) -> str:
+    ending = "th" if 10 < n % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
 
 
 def _figure(one: Trial | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from cofactor.errors import BadHyperparameter
-from cofactor.trainers.base import Hyperparameter, Search, Trainer
+from cofactor.trainers.base import Hyperparameter, Search, Trainer, check_value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -188,7 +188,7 @@ def value_of(trainer: type[Trainer], parameter: Hyperparameter, text: str) -> An
         value = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
     elif parameter.type in (int, float):
         value = _number(text, parameter.type)
-    trainer.of(**{parameter.name: value})
+    check_value(trainer.name, parameter, value)
     return value
 
 

@@ -60,7 +60,7 @@ class Study:
         """Takes up the trials of the file. `first` is tried before anything is drawn, unless it was."""
         import optuna
 
-        with keeping(self.path):
+        with keeping(self.path), reading(self.path):
             pruner = optuna.pruners.MedianPruner(COMPARED_WITH, n_warmup_steps=WARM_UP)
             self.drawn = optuna.create_study(pruner=pruner)
             before = sorted(
@@ -221,7 +221,7 @@ class Store:
         import optuna
 
         name = space.trainer.name
-        with keeping(self.path), _reading(self.path):
+        with keeping(self.path), reading(self.path):
             kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True)
             there, trials = kept.user_attrs.get("search"), kept.get_trials(deepcopy=False)
             if there is None and not trials:
@@ -268,7 +268,7 @@ def keeping(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """What Optuna stumbles over in a file that says what no search can have said."""
     try:
         yield

@@ -130,7 +130,7 @@ class Trainer(ABC):
 
     def __post_init__(self) -> None:
         for parameter in self.hyperparameters():
-            _check(self.name, parameter, getattr(self, parameter.name))
+            check_value(self.name, parameter, getattr(self, parameter.name))
 
     @classmethod
     def hyperparameters(cls) -> list[Hyperparameter]:
@@ -163,7 +163,8 @@ class Trainer(ABC):
         return {p.name: getattr(self, p.name) for p in self.hyperparameters()}
 
 
-def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+    """Raises BadHyperparameter for a value of the wrong type, out of bounds, or none of the words."""
     if get_origin(parameter.type) is Literal:
         words = get_args(parameter.type)
         if value not in words:
