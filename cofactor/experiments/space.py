@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 FREE = "threads", "device"  # decide how soon a result is there, not which
 DIGITS = 4  # of a number that is tried, so that it can be typed
-NEXT = re.compile(r",(?=\s*[A-Za-z][\w-]*\s*(?:=|$|,))")  # a comma before a name, not one in a list of widths
+NAME = r"\s*[A-Za-z][\w-]*\s*"
+NEXT = re.compile(rf",(?={NAME}(?:=|$|,))")  # a comma before a name, not one in a list of widths
+NEXT_VALUES = re.compile(rf",(?={NAME}=)")  # nor one in a list of values
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Space:
     def grid(cls, trainer: type[Trainer], sweeps: Iterable[str], fixed: Mapping[str, Any], n_seeds: int = 1) -> "Space":
         """Each of the values in texts of NAME=VALUE,VALUE, for a sweep, with each of the seeds 0, 1, …"""
         axes: dict[str, Axis] = {}
-        for name, text in parted(sweeps):
+        for name, text in parted(sweeps, NEXT_VALUES):
             parameter = known(trainer, name)
             apart = r":" if parameter.type is str else r"[,:]"
             values = tuple(value_of(trainer, parameter, one) for one in re.split(apart, text or "") if one.strip())
@@ -162,10 +164,10 @@ def stated(parameter: Hyperparameter) -> Axis | None:
     return Words(parameter.words) if parameter.words else None
 
 
-def parted(texts: Iterable[str]) -> list[tuple[str, str | None]]:
+def parted(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list[tuple[str, str | None]]:
     """Names and what stands after their =, of texts of NAME=…,NAME=…"""
     pairs = []
-    for text in (part for one in texts for part in NEXT.split(one)):
+    for text in (part for one in texts for part in between.split(one)):
         name, equals, value = text.partition("=")
         pairs.append((name.strip().replace("-", "_"), value.strip() if equals else None))
     return pairs
@@ -195,7 +197,7 @@ def value_of(trainer: type[Trainer], parameter: Hyperparameter, text: str) -> An
 def fixed_of(trainer: type[Trainer], texts: Iterable[str]) -> dict[str, Any]:
     """Values by name of texts of NAME=VALUE,NAME=VALUE."""
     fixed = {}
-    for name, text in parted(texts):
+    for name, text in parted(texts, NEXT_VALUES):
         parameter = known(trainer, name)
         if text is None:
             raise BadHyperparameter(f"{trainer.name}: {parameter.name} is fixed at nothing", "as in --fix rank=64")
