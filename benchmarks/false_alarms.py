@@ -111,7 +111,7 @@ def parts_of(metric: str, report: Report) -> np.ndarray:
     size = np.bincount(ranked.user)
     ideal = np.cumsum(1 / np.log2(2 + np.arange(k)))[np.minimum(size, k) - 1]
     gain = np.where(ranked.rank <= k, 1 / np.log2(1 + ranked.rank), 0) / ideal[ranked.user]
-    return (gain - report.metrics[metric] / size[ranked.user]) / len(size)
+    return np.asarray((gain - report.metrics[metric] / size[ranked.user]) / len(size))
 
 
 def summary(pairs: list[Pair]) -> str:
