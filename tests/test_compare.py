@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,3 +270,24 @@ def test_models_of_different_splits_are_refused(split):
 def test_no_models_is_an_error(split):
     with pytest.raises(BadHyperparameter, match="no models"):
         compare({}, split[1])
+    with pytest.raises(BadHyperparameter, match="no models"):
+        compare_reports({})
+
+
+def test_one_model_has_figures_and_nothing_to_be_compared_with(split):
+    comparison = compare({"a": noisy(split, 0, 1.0)}, split[1])
+    assert comparison.metrics["a"]["rmse"] == pytest.approx(1, abs=0.1)
+    assert (comparison.differences, comparison.words()) == ({}, [])
+
+
+def test_the_page_says_what_is_found(real_data, monkeypatch, capsys):
+    """Word for word and digit for digit but the last, which may round another way on another machine."""
+    page = (Path(__file__).parents[1] / "docs/comparing.md").read_text(encoding="utf-8")
+    code, said = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "text"))
+    monkeypatch.chdir(real_data)
+    exec(compile(code, "docs/comparing.md", "exec"), {})
+    found = capsys.readouterr().out
+    number = re.compile(r"[-+]?\d+\.\d+")
+    assert number.sub("#", found) == number.sub("#", said)
+    digits = [[float(one) for one in number.findall(text)] for text in (found, said)]
+    assert digits[0] == pytest.approx(digits[1], abs=0.0021, rel=0.05)
