@@ -23,6 +23,7 @@ COMMANDS = {
     "protocols": "The published protocols, and what others reach by them.",
     "export": "Ratings or a split as TFRecord shards, CSV or Parquet.",
     "train": "Train a model, measure it and save it as a folder.",
+    "tune": "Search for better hyperparameters, judged on validation ratings.",
     "evaluate": "Measure a saved model on the test part of its split.",
     "compare": "Several models on one test set, with paired intervals.",
     "recommend": "The best items for a user, or for every user.",

@@ -107,7 +107,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         run
     )
     made.tuned = tuple(p.name for p in tuned)
-    made.params[:0] = [_option(p) for p in tuned]
+    made.params[:0] = [option_of(p) for p in tuned]
     made.params += start_options(trainer)
     return made
 
@@ -174,7 +174,8 @@ def _cut(moment: int | None) -> int | None:
     return moment
 
 
-def _option(parameter: "Hyperparameter") -> click.Option:
+def option_of(parameter: "Hyperparameter") -> click.Option:
+    """A hyperparameter as an option of the command line."""
     plain = parameter.name.replace("_", "-")
     flags = [f"--{plain}/--no-{plain}"] if parameter.type is bool else [f"--{plain}"]
     if plain.startswith("n-"):  # a count: also as people say it, --epochs

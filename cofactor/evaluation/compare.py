@@ -126,6 +126,7 @@ class Comparison:
                 }
                 for metric, found in self.differences.items()
             },
+            "words": self.words(),
         }
 
 

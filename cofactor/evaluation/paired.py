@@ -20,7 +20,9 @@ ITSELF = Chance(0.0, 0.0, 0.0, 1.0)
 
 def check_tests(reports: Mapping[str, Sequence[Measured]]) -> None:
     """Raises SplitMismatch where the reports of a split are not of the same test ratings, or splits not of the same
-    users."""
+    users, and BadHyperparameter where there are none."""
+    if not reports:
+        raise BadHyperparameter("no models to compare", "name at least one")
     (first, expected), *others = reports.items()
     for name, some in others:
         if len(some) != len(expected):

@@ -51,7 +51,7 @@ def _by(one: "Difference") -> str:
 def _distance(one: "Difference") -> str:
     if one.value == one.low == one.high == 0:
         return "the same for every user"
-    return f"{one.value:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f}, {_p(one.p_holm)}"
+    return f"by {one.value:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f}, {_p(one.p_holm)}"
 
 
 def _p(p: float) -> str:

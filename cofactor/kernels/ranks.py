@@ -61,8 +61,8 @@ def ranks(
 
 
 @njit(cache=True)
-def _ordered(score: float) -> int:
-    """An int32 that is greater or less than another as the score is: its bits, those of negative ones turned."""
+def _ordered(score: np.float32) -> np.int32:
+    """An int32 for each score, in the order of the scores: its bits, those of negative ones turned."""
     bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0, because -0 equals 0
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
@@ -77,7 +77,7 @@ def _rank(row: Rows, item: int) -> tuple[int, float]:
 
 
 @njit(cache=True)
-def _count(row: Rows, score: int) -> tuple[int, int]:
+def _count(row: Rows, score: np.int32) -> tuple[int, int]:
     """How many scores are greater, and how many greater or equal."""
     above, above_or_equal = np.int32(0), np.int32(0)
     for at in range(len(row)):
@@ -87,7 +87,7 @@ def _count(row: Rows, score: int) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _fill_top(row: Rows, never: int, top: Rows) -> None:
+def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
     """The rows of the greatest scores above `never` in order, ties by row: those above a floor, put in order."""
     floor, n_found, n_equal = _floor(row, never, len(top))
     keys, size = np.empty(n_found, np.int64), 0
@@ -98,19 +98,19 @@ def _fill_top(row: Rows, never: int, top: Rows) -> None:
             n_equal -= row[item] == floor
     if n_found > FEW:
         keys.sort()
-        for place in range(min(n_found, len(top))):
-            top[place] = ALL_ROWS - (keys[n_found - 1 - place] & ALL_ROWS)
+        for above in range(min(n_found, len(top))):
+            top[above] = ALL_ROWS - (keys[n_found - 1 - above] & ALL_ROWS)
         return
-    for at in range(n_found):  # no branch depends on a score: a processor's guess would be wrong every other time
-        place = np.int64(0)
-        for other in range(n_found):
-            place += np.int64(keys[other] > keys[at])
-        if place < len(top):
-            top[place] = ALL_ROWS - (keys[at] & ALL_ROWS)
+    for key in keys:  # no branch depends on a score: a processor's guess would be wrong every other time
+        above = 0
+        for other in keys:
+            above += int(other > key)
+        if above < len(top):
+            top[above] = ALL_ROWS - (key & ALL_ROWS)
 
 
 @njit(cache=True)
-def _floor(row: Rows, never: int, n: int) -> tuple[int, int, int]:
+def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     """A floor, how many scores to take so as to have the n greatest, and how many of those may equal the floor.
 
     By bisection over the 32 bits of a score, each step a vector loop, until n scores or a few more are above the floor;
@@ -132,7 +132,7 @@ def _floor(row: Rows, never: int, n: int) -> tuple[int, int, int]:
 
 
 @njit(cache=True)
-def _above(row: Rows, floor: int) -> int:
+def _above(row: Rows, floor: np.int32) -> int:
     above = np.int32(0)
     for at in range(len(row)):
         above = np.int32(above + np.int32(row[at] > floor))
