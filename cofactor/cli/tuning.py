@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cofactor.cli.comparing import table
+from cofactor.cli.comparing import worth
 from cofactor.cli.screen import figure, messages, print_json, print_table
 from cofactor.cli.searching import Searching, Wanted
 from cofactor.cli.tuned import DEFAULT, Found, contestants, finals, measured, write_found
@@ -123,7 +123,7 @@ def _print_test(found: Found) -> None:
         return
     times = "once" if found.readings == 1 else f"for the {_ordinal(found.readings)} time in this search"
     click.echo(f"On the test part, read {times}:\n")
-    print_table(*table(found.test))
+    print_table(*worth(found.test))
     name = found.metric if found.metric in found.test.differences else "ndcg@10"
     for one in found.test.differences.get(name, {}).values():
         if one.model != one.against:
@@ -151,7 +151,7 @@ def _print_all(found: list[Found]) -> None:
         click.echo()
     if (test := found[0].test) is not None:
         click.echo("The best of each on the test part, read once:\n")
-        print_table(*table(test))
+        print_table(*worth(test))
         click.echo()
     for one in found:
         click.echo(f"  {one.command}")

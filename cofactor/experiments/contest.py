@@ -10,12 +10,9 @@ from typing import Any, Protocol
 from cofactor.artifact import check_place, load, load_manifest, save
 from cofactor.data.split import Split, save_split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
-from cofactor.evaluation.calibration import spread_calibration
 from cofactor.evaluation.compare import check_splits
-from cofactor.evaluation.evaluate import Report
 from cofactor.experiments.apart import Job, train_apart
-from cofactor.experiments.entries import Brought, Contestant, Entry, Origin, cost_of, curve_of, folder_of
-from cofactor.experiments.measuring import folder_bytes, list_seconds
+from cofactor.experiments.entries import Brought, Contestant, Entry, Origin, entry_of, folder_of
 from cofactor.experiments.plan import Plan
 from cofactor.experiments.rounds import Contest, Contestants, Round, comparable
 from cofactor.manifest import packages
@@ -141,14 +138,9 @@ class _Holding:
         here: Round,
         notes: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """notes: what the folder will tell of the model; None: what it tells."""
         self.watcher.measure(name)
-        report, manifest = self.plan.measure(model, here.split), load_manifest(folder)
-        notes = manifest["notes"] if notes is None else notes
-        cost = cost_of(notes, folder_bytes(folder), list_seconds(model))
-        spread = spread_calibration(model, report, here.split.test) if isinstance(report, Report) else None
-        told = manifest["trainer"], manifest["hyperparameters"]
-        return Entry(name, origin, *told, report, cost, curve_of(notes), spread)
+        report = self.plan.measure(model, here.split)
+        return entry_of(name, origin, folder, model, report, here.split, notes)
 
     def _place(self, one: Contestant, here: Round) -> Path | None:
         if self.out is None:

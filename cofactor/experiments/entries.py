@@ -6,10 +6,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from cofactor.artifact import load_manifest
+from cofactor.data.split import Split
 from cofactor.evaluation.breakdown import SpreadCalibration
+from cofactor.evaluation.calibration import spread_calibration
 from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.evaluate import Report
 from cofactor.evaluation.measured import Measured
+from cofactor.experiments.measuring import folder_bytes, list_seconds
 from cofactor.experiments.outcome import Curve
+from cofactor.models.base import Model
 from cofactor.trainers.base import Trainer
 
 Origin = Literal["trained", "kept", "brought"]  # just now, by an earlier comparison, by somebody else
@@ -51,6 +57,24 @@ class Entry:
 def folder_of(name: str) -> str:
     """A name as that of a folder: "svd --rank 128" is svd-rank-128."""
     return re.sub(r"[^\w.+=,@]+", "-", name).strip("-.") or "model"
+
+
+def entry_of(
+    name: str,
+    origin: Origin,
+    folder: Path,
+    model: Model,
+    report: Measured,
+    split: Split,
+    notes: Mapping[str, Any] | None = None,
+) -> Entry:
+    """A model of a folder on a split, and what it costs. notes: what the folder will tell; None: what it tells."""
+    manifest = load_manifest(folder)
+    notes = manifest["notes"] if notes is None else notes
+    cost = cost_of(notes, folder_bytes(folder), list_seconds(model))
+    spread = spread_calibration(model, report, split.test) if isinstance(report, Report) else None
+    told = manifest["trainer"], manifest["hyperparameters"]
+    return Entry(name, origin, *told, report, cost, curve_of(notes), spread)
 
 
 def curve_of(notes: Mapping[str, Any]) -> Curve | None:
