@@ -5,9 +5,9 @@
     python benchmarks/false_alarms.py --data FOLDER --of ml-1m --only svd ials --pairs 15
 
 Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
-the differences, which is what really happens; the standard error that the bootstrap gives them, root mean square; and
-what a variance by two ways of grouping, by user and by item, would give (Cameron, Gelbach and Miller 2011: V_user +
-V_item - V_rating).
+the differences, which is what really happens; their standard error over users, root mean square, which the test goes
+by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user + V_item -
+V_rating).
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
     value: float
     p: float
-    variances: tuple[float, float]  # by user, as the bootstrap's; by user and item
+    variances: tuple[float, float]  # by user; by user and item
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ whom most see no difference (NDCG); the true difference is that of a million use
 "plain" is the percentile interval of the same draws, "BCa" the bias-corrected accelerated one, "normal" d ± 1.96 SE.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -24,7 +23,6 @@ Made = Callable[[np.random.Generator, int], list[Samples]]
 
 
 def main() -> None:
-    started = time.process_time()
     print(f"share of {TIMES:,} intervals that cover, ± 0.7 %")
     print(f"{'':6} {'users':>6}   expanded   plain     BCa       normal")
     for name, made in (("RMSE", errors), ("NDCG", lists)):
@@ -40,7 +38,6 @@ def main() -> None:
     for n_models in (2, 4, 8, 17):
         shares = np.mean([alarming(n_models, seed) for seed in range(400)], axis=0)
         print(f"{n_models:6}   {shares[0]:6.1%}   {shares[1]:22.1%}   {shares[2]:24.1%}", flush=True)
-    print(f"{time.process_time() - started:.0f} CPU s")
 
 
 def errors(rng: np.random.Generator, n: int) -> list[Samples]:
