@@ -25,7 +25,7 @@ COMMANDS = {
     "train": "Train a model, measure it and save it as a folder.",
     "tune": "Search for better hyperparameters, judged on validation ratings.",
     "evaluate": "Measure a saved model on the test part of its split.",
-    "compare": "Several models on one test set, with paired intervals.",
+    "compare": "Train and measure models on the same ratings: which differences are real.",
     "recommend": "The best items for a user, or for every user.",
     "similar": "The items most like an item.",
     "predict": "Predicted ratings of (user, item) pairs in a file.",

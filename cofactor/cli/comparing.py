@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,8 @@ def print_outcome(outcome: Outcome, plan: Plan) -> None:
     click.echo()
     print_table(*cost(comparison))
     around = "standard deviation over the splits" if several else "standard error"
-    click.echo(f"\n* the best; ± {around}; fit, CPU and peak are of the training alone\n")
+    lists = f"lists of {comparison.k[0]}; " if comparison.k else ""
+    click.echo(f"\n* the best; ± {around}; {lists}fit, CPU and peak are of the training alone\n")
     for sentence in comparison.words():
         click.echo(sentence)
 
@@ -81,7 +82,8 @@ def worth(comparison: Comparison, first: Sequence[str] = ()) -> tuple[list[list[
     usual = dict(_shown(WORTH, comparison))
     known = {one.figure: one for one in WORTH}
     named = {name: known.get(name.partition("@")[0], Column(name, name, max)) for name in first} | usual
-    return _table(comparison.metrics, list(named.items())[:MOST], errors)
+    columns = [(name, replace(one, heading=_at(name, one.heading))) for name, one in named.items()]
+    return _table(comparison.metrics, columns[:MOST], errors)
 
 
 def cost(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
@@ -89,6 +91,11 @@ def cost(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
     costs = {name: asdict(one) for name, one in comparison.costs.items()}
     known = {name: {**figures, **costs.get(name, {})} for name, figures in comparison.metrics.items()}
     return _table(known, [*_shown(LISTS, comparison), *((one.figure, one) for one in COSTS)], {})
+
+
+def _at(name: str, heading: str) -> str:
+    """A heading with the length of list that the figure's name ends with."""
+    return heading + "".join(name.rpartition("@")[1:]) if "@" in name and "@" not in heading else heading
 
 
 def _published(plan: Plan) -> tuple[list[list[str]], list[str]]:
@@ -118,7 +125,7 @@ def _table(
         best = column.better(there) if column.better and len(there) > 1 else None
         for row, model, value in zip(rows, figures, values, strict=True):
             row.append(_cell(column, value, best, errors.get(model, {}).get(name)))
-    return rows, ["model", *(f"{one.heading}@{name.partition('@')[2]}".rstrip("@") for name, one in columns)]
+    return rows, ["model", *(one.heading for _, one in columns)]
 
 
 def _cell(column: Column, value: float | None, best: float | None, error: float | None) -> str:

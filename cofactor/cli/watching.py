@@ -47,13 +47,13 @@ class Watching:
             self._say(f"\n{name} ({number} of {of}): {split!r}", "bold")
 
     def begin(self, name: str) -> None:
-        self._bar(f"{self._which(name)}: getting ready", None, "")
+        self._bar(f"{self._which(name)} getting ready")
         if self.bar.disable:
             self._say(f"{self._which(name)} …")
 
     def epoch(self, name: str, row: "Row | None", of: int) -> None:
         if row is None:
-            self._bar(self._which(name), None, "")
+            self._bar(self._which(name))
             return
         figure, metric = row.validation_rmse, "RMSE"
         if figure is None:
@@ -62,7 +62,7 @@ class Watching:
         self.bar.update(self.task, completed=row.epoch, total=of, figure=shown)
 
     def measure(self, name: str) -> None:
-        self._bar(f"{self._which(name)}: measuring", None, "")
+        self._bar(f"{self._which(name)} measuring")
 
     def done(self, entry: "Entry") -> None:
         self.bar.update(self.task, visible=False)
@@ -79,8 +79,9 @@ class Watching:
         number = self.names.index(name) + 1
         return f"{number:>{len(str(len(self.names)))}}/{len(self.names)} {name:<{self.width}}"
 
-    def _bar(self, what: str, total: int | None, figure: str) -> None:
-        self.bar.reset(self.task, total=total, description=escape(what), figure=figure, visible=True)
+    def _bar(self, what: str) -> None:
+        self.bar.remove_task(self.task)  # a bar keeps its total, whatever it is told
+        self.task = self.bar.add_task(escape(what), total=None, figure="")
 
     def _say(self, line: str, style: str | None = None) -> None:
         self.console.print(line, style=style, markup=False)
