@@ -69,7 +69,7 @@ def test_the_printed_command_trains_to_the_best_that_was_found(run: Run, tmp_pat
     assert [float(row["rmse"]) for row in rows if row["rmse"]] == [
         one["value"] for one in told["trials"] if one["value"]
     ]
-    assert not (tmp_path / "tuning/als/ratings").exists()
+    assert not (tmp_path / "tuning/als/study.ratings").exists()
     shown = run(*asked, "--resume")
     assert shown.exit_code == 0
     assert told["command"] in shown.stdout

@@ -16,7 +16,7 @@ from cofactor.evaluation.metrics import standard_error
 from cofactor.experiments.judging import Judgement, check_parts, judge, parts_of
 from cofactor.experiments.pool import Pool, shared
 from cofactor.experiments.space import Range, Space, Words, fixed_of, parted, stated
-from cofactor.experiments.study import Store
+from cofactor.experiments.store import Store
 from cofactor.experiments.trial import Trial
 from cofactor.experiments.tuning import Budget, Tuning, best_of, over_seeds, trial_of
 from cofactor.trainers import TRAINERS
