@@ -126,6 +126,8 @@ def children(process: int) -> list[str]:
         (["svd", "--sweep", "rank=1,2", "--only", "rank"], "a sweep tries the values that it is given"),
         (["svd", "--sweep", "rank=1,x"], "rank is 'x'"),
         (["ease", "--sweep", "l2=1,2", "--seeds", "2"], "no hyperparameter 'seed'"),
+        (["svd", "--over", "seed=1:3"], "the seed is nothing to search"),
+        (["svd", "--fix", "rank=3,seed=1"], "the seed is nothing to search"),
         (["svd", "--seeds", "2"], "--seeds are of a sweep"),
         (["popularity"], "there is nothing to search"),
         (["svd", "--validation-share", "0"], "no validation ratings to judge"),
@@ -164,6 +166,7 @@ def test_a_sweep_tells_error_and_seconds_of_each_point_over_seeds(run: Run, data
     assert [one["hyperparameters"] for one in told["trials"]] == [{"rank": 2}, {"rank": 4}]
     assert all(one["error"] > 0 and one["seconds"] > 0 for one in told["trials"])
     assert told["test"] is None
+    assert "--seed" not in told["command"]  # it is that of the split, too
     shown = run(*asked, "--resume")
     assert [line.split()[0] for line in shown.stdout.splitlines()[:3]] == ["rank", "2", "4"]
 

@@ -307,7 +307,7 @@ def test_importance_tells_what_matters_from_what_does_not(tmp_path):
         study.told(one, told(1 + math.log2(one.values["rank"] / 32) ** 2))
     found = study.importances()
     assert sum(found.values()) == pytest.approx(1)
-    assert found["rank"] > 0.6
+    assert found["rank"] > 0.5
 
 
 def test_another_search_is_refused(tmp_path):

@@ -25,7 +25,7 @@ from cofactor.experiments.space import Space
 from cofactor.experiments.store import Store
 from cofactor.experiments.study import Study
 from cofactor.experiments.trial import Trial
-from cofactor.experiments.tuning import Budget, Tuning, best_of, trial_of
+from cofactor.experiments.tuning import Budget, Tuning, best_of, over_seeds, trial_of
 
 USUAL_TRIALS, USUAL_MINUTES = 50, 10
 MEASURING = 6.0  # seconds left for the test part and the report, beside those of training once more
@@ -104,7 +104,7 @@ class Searching:
             tuning = Tuning(study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped)
             ending = tuning.run()
         trials = sorted(study.trials, key=lambda one: one.number)
-        best = best_of(trials, study.metric)
+        best = best_of(over_seeds(trials) if sweep else trials, study.metric)
         if best is None or study.metric is None:
             raise BadHyperparameter(
                 f"{space.trainer.name}: no trial came to an end", "give it more time; --resume goes on with it"

@@ -14,7 +14,7 @@ from cofactor.cli.searching import Searching, Wanted
 from cofactor.cli.tuned import DEFAULT, Found, contestants, finals, measured, write_found
 from cofactor.cli.tuning_screen import shown, shown_metric
 from cofactor.errors import BadHyperparameter, CofactorError
-from cofactor.experiments.space import Space, fixed_of
+from cofactor.experiments.space import Space, fixed_of, parted
 from cofactor.experiments.trial import Trial
 from cofactor.experiments.tuning import over_seeds
 from cofactor.trainers.base import Trainer
@@ -29,6 +29,10 @@ ENDINGS = {
 
 def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, options: Mapping[str, Any]) -> Space:
     """Where to look: the ranges of a trainer as the options change them, or the grid of a sweep."""
+    texts = [*options["over"], *options["only"], *options["fix"], *options["sweep"]]
+    if any(name == "seed" for name, _ in parted(texts)):
+        hint = "--seed is that of split, training and search, and --seeds are those of a sweep"
+        raise BadHyperparameter("the seed is nothing to search", hint)
     fixed = {**_seeded(trainer, seed), **given, **fixed_of(trainer, options["fix"])}
     if options["sweep"]:
         if options["over"] or options["only"]:

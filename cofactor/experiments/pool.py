@@ -25,8 +25,8 @@ STARTS_AT_MOST = 3  # times in a row that a process ends before it is ready
 def shared(jobs: int | None) -> tuple[int, int]:
     """How many processes where so many are asked for, and how many threads each may use: together one a core.
 
-    Not asked, one a core and eight at most: two trainings at a time are done sooner than one after the other on two
-    threads each (benchmarks/tuning.py), but each holds a copy of the ratings.
+    Not asked, one a core and eight at most: two trainings at a time take fewer CPU seconds than one after the other on
+    two threads each (benchmarks/tuning.py), but each process holds a copy of the ratings.
     """
     n_jobs = jobs or min(cores(), MOST_JOBS)
     return n_jobs, max(1, cores() // n_jobs)
