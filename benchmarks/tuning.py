@@ -45,6 +45,7 @@ def trained(
         return spent
 
     with Pool(folder, jobs, threads) as pool:
+        pool.fill()
         while len(pool.idle()) < jobs:
             list(pool.said(1.0))
         run(pool, jobs)

@@ -22,12 +22,13 @@ from cofactor.errors import BadHyperparameter
 from cofactor.experiments.judging import check_parts
 from cofactor.experiments.pool import Pool, shared
 from cofactor.experiments.space import Space
-from cofactor.experiments.study import Store, Study
+from cofactor.experiments.store import Store
+from cofactor.experiments.study import Study
 from cofactor.experiments.trial import Trial
-from cofactor.experiments.tuning import Budget, Tuning, best_of, trial_of
+from cofactor.experiments.tuning import Budget, Tuning, best_of, over_seeds, trial_of
 
 USUAL_TRIALS, USUAL_MINUTES = 50, 10
-MEASURING = 3.0  # seconds left for the test part, beside those of training once more
+MEASURING = 6.0  # seconds left for the test part and the report, beside those of training once more
 UNLIMITED = float("inf")
 
 
@@ -57,7 +58,7 @@ class Wanted:
         source, seed = Source.of(data, options), options["seed"]
         recipe, n_folds = recipe_of(options), options.pop("inner_folds") or 0
         trials, minutes = options.pop("trials"), options.pop("minutes")
-        if trials is None and minutes is None:
+        if trials is None and minutes is None and not options.get("sweep"):
             trials, minutes = USUAL_TRIALS, USUAL_MINUTES
         budget = trials or UNLIMITED, 60 * minutes if minutes else UNLIMITED
         names = ("jobs", "out", "study", "resume", "test", "as_json", "quiet")
@@ -86,7 +87,7 @@ class Searching:
             self.store = Store(wanted.study or self.folder / "study.db", resume=wanted.resume)
             stack.callback(self.store.close)
             with waiting(self.console, "handing out the ratings"):
-                folder = stack.enter_context(_handed_out(self.split, self.folder))
+                folder = stack.enter_context(_handed_out(self.split, self.store.path.with_suffix(".ratings")))
             n_jobs, self.threads = shared(wanted.jobs)
             self.pool = stack.enter_context(Pool(folder, n_jobs, self.threads, wanted.inner_folds, wanted.seed))
             self._stack = stack.pop_all()
@@ -95,19 +96,19 @@ class Searching:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def search(self, space: Space, budget: Budget, *, sweep: bool = False) -> Found:
+    def search(self, study: Study, budget: Budget, *, sweep: bool = False) -> Found:
         """Until the budget is used up, all is tried, or Ctrl-C is pressed."""
-        name, started = space.trainer.name, time.monotonic()
-        study = self.study(space, sweep=sweep)
-        patience = self.wanted.patience
+        space, patience, started = study.space, self.wanted.patience, time.monotonic()
         with Screen(study, budget, self.console, self.pool.size) as screen, listening(self.console) as stopped:
             after = self._afterwards(space, sweep=sweep)
             tuning = Tuning(study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped)
             ending = tuning.run()
         trials = sorted(study.trials, key=lambda one: one.number)
-        best = best_of(trials, study.metric)
+        best = best_of(over_seeds(trials) if sweep else trials, study.metric)
         if best is None or study.metric is None:
-            raise BadHyperparameter(f"{name}: no trial came to an end", "give it more time; --resume goes on with it")
+            raise BadHyperparameter(
+                f"{space.trainer.name}: no trial came to an end", "give it more time; --resume goes on with it"
+            )
         return Found(
             space,
             self.wanted.source.name,
@@ -165,10 +166,8 @@ class Searching:
 
 
 @contextmanager
-def _handed_out(split: Split, beside: Path) -> Iterator[Path]:
+def _handed_out(split: Split, folder: Path) -> Iterator[Path]:
     """A folder with the train and the validation part, which the processes read; the test part is not in it."""
-    beside.mkdir(parents=True, exist_ok=True)
-    folder = beside / "ratings"
     parts = {"train": split.train, "validation": split.validation}
     write_parts(folder, parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
     try:

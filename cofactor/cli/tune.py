@@ -136,7 +136,11 @@ def _common(command: Any) -> Any:
         click.option(
             "--jobs", type=click.IntRange(1, 256), help="Trainings side by side [default: one a core, 8 at most]."
         ),
-        click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Of this run, the end included."),
+        click.option(
+            "--minutes",
+            type=click.FloatRange(0, min_open=True),
+            help="Of this run, the end included: the best and the defaults once more, and the test part.",
+        ),
         click.option(
             "--trials", type=click.IntRange(1), help="In all runs [default: 50, or 10 minutes, whichever is first]."
         ),

@@ -96,8 +96,7 @@ def best_command(
         if split and split[name] != usual[name]
         for word in (flag, str(split[name]))
     ]
-    seed = settings.get("seed", seed)
-    options += ["--seed", str(seed)] if seed else []
+    options += ["--seed", str(seed)] if seed else []  # of the split as well, so it is one for all trials
     options += ["--patience", str(patience)] if patience != USUAL_PATIENCE else []
     options += ["--data-folder", str(source.folder)] if source.folder != usual_folder() else []
     options += ["-o", f"models/{space.trainer.name}-tuned"]

@@ -1,10 +1,12 @@
 """What `cofactor tune` does: search, train the best once more, measure it, report."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from cofactor.cli.comparing import worth
 from cofactor.cli.screen import figure, messages, print_json, print_table
@@ -12,7 +14,7 @@ from cofactor.cli.searching import Searching, Wanted
 from cofactor.cli.tuned import DEFAULT, Found, contestants, finals, measured, write_found
 from cofactor.cli.tuning_screen import shown, shown_metric
 from cofactor.errors import BadHyperparameter, CofactorError
-from cofactor.experiments.space import Space, fixed_of
+from cofactor.experiments.space import Space, fixed_of, parted
 from cofactor.experiments.trial import Trial
 from cofactor.experiments.tuning import over_seeds
 from cofactor.trainers.base import Trainer
@@ -27,6 +29,10 @@ ENDINGS = {
 
 def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, options: Mapping[str, Any]) -> Space:
     """Where to look: the ranges of a trainer as the options change them, or the grid of a sweep."""
+    texts = [*options["over"], *options["only"], *options["fix"], *options["sweep"]]
+    if any(name == "seed" for name, _ in parted(texts)):
+        hint = "--seed is that of split, training and search, and --seeds are those of a sweep"
+        raise BadHyperparameter("the seed is nothing to search", hint)
     fixed = {**_seeded(trainer, seed), **given, **fixed_of(trainer, options["fix"])}
     if options["sweep"]:
         if options["over"] or options["only"]:
@@ -46,12 +52,13 @@ def tune_one(wanted: Wanted, space: Space, *, sweep: bool) -> None:
     """A search, or a sweep, of one trainer, and what it found."""
     console = messages(wanted.quiet)
     folder = wanted.out or Path("tuning") / space.trainer.name
+    if space.fixed.get("device") == "cuda" and wanted.jobs is None:  # the trainings would share one accelerator
+        wanted = replace(wanted, jobs=1)
     with Searching(wanted, folder, console) as searching:
-        found = searching.search(space, wanted.budget(), sweep=sweep)
+        found = searching.search(searching.study(space, sweep=sweep), wanted.budget(), sweep=sweep)
         write_found(found, folder)
-        if wanted.test and not sweep:
-            test = finals(searching.split, contestants(found), wanted.patience, console)
-            found = measured(found, test, searching.read_test([found]))
+        if not sweep:
+            (found,) = _tested(searching, [found], contestants(found), console)
             write_found(found, folder)
     console.print(f"written to {folder}/trials.csv, search.json and study.db\n", markup=False)
     if wanted.as_json:
@@ -69,9 +76,9 @@ def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
     with Searching(wanted, folder, console) as searching:
         for n, trainer in enumerate(trainers):
             console.print(f"{trainer.name}, {n + 1} of {len(trainers)}", style="bold")
-            space = Space.of(trainer, fixed=_seeded(trainer, wanted.seed))
+            study = searching.study(Space.of(trainer, fixed=_seeded(trainer, wanted.seed)), sweep=False)
             try:
-                one = searching.search(space, wanted.budget(1 / (len(trainers) - n)))
+                one = searching.search(study, wanted.budget(1 / (len(trainers) - n)))
             except CofactorError as error:
                 console.print(f"{trainer.name} is left out: {error.message}", style="yellow", markup=False)
                 continue
@@ -81,15 +88,25 @@ def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
                 break
         if not found:
             raise BadHyperparameter("no trainer could be tuned", "the lines above say why")
-        if wanted.test:
-            best = {name: one.space.trainer.of(**one.settings(one.best)) for name, one in found.items()}
-            test = finals(searching.split, best, wanted.patience, console)
-            readings = searching.read_test(list(found.values()))
-            found = {name: measured(one, test, readings) for name, one in found.items()}
+        best = {name: one.space.trainer.of(**one.settings(one.best)) for name, one in found.items()}
+        tested = _tested(searching, list(found.values()), best, console)
     if wanted.as_json:
-        print_json([one.as_dict() for one in found.values()])
+        print_json([one.as_dict() for one in tested])
     else:
-        _print_all(list(found.values()))
+        _print_all(tested)
+
+
+def _tested(searching: Searching, found: list[Found], models: Mapping[str, Trainer], console: Console) -> list[Found]:
+    """With what the test part says of certain trainers; without, where it is not wanted or Ctrl-C was pressed."""
+    if not searching.wanted.test or any(one.ending == "interrupted" for one in found):
+        return found
+    try:
+        test = finals(searching.split, models, searching.wanted.patience, console)
+    except KeyboardInterrupt:
+        console.print("interrupted: the test part is not read", style="yellow")
+        return found
+    readings = searching.read_test(found)
+    return [measured(one, test, readings) for one in found]
 
 
 def _seeded(trainer: type[Trainer], seed: int) -> dict[str, int]:

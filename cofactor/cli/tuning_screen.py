@@ -89,7 +89,8 @@ class Screen(Watch):
         done, pruned, failed = (
             sum(one.state == state for one in self.study.trials) for state in ("done", "pruned", "failed")
         )
-        said = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "")]
+        of = "" if self.budget.trials == float("inf") else f" of {self.budget.trials:.0f} trials"
+        said = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "") + of]
         best = best_of(self.study.trials, self.study.metric)
         said += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
         said += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]

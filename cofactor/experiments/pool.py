@@ -25,8 +25,8 @@ STARTS_AT_MOST = 3  # times in a row that a process ends before it is ready
 def shared(jobs: int | None) -> tuple[int, int]:
     """How many processes where so many are asked for, and how many threads each may use: together one a core.
 
-    Not asked, one a core and eight at most: two trainings at a time are done sooner than one after the other on two
-    threads each (benchmarks/tuning.py), but each holds a copy of the ratings.
+    Not asked, one a core and eight at most: two trainings at a time take fewer CPU seconds than one after the other on
+    two threads each (benchmarks/tuning.py), but each process holds a copy of the ratings.
     """
     n_jobs = jobs or min(cores(), MOST_JOBS)
     return n_jobs, max(1, cores() // n_jobs)
@@ -48,7 +48,7 @@ class Worker:
 
 @dataclass
 class Pool:
-    """As many processes as wanted; one that dies costs the trial it was at and is replaced.
+    """As many processes as wanted, from `fill` on; one that dies costs the trial it was at and is replaced.
 
     folder: where the train and validation parts lie. threads: that each may use, in BLAS, OpenMP and Numba; what a
     trainer itself starts is its hyperparameter `threads`.
@@ -63,7 +63,6 @@ class Pool:
     stillborn: int = 0
 
     def __enter__(self) -> Self:
-        self.workers = [self._started() for _ in range(self.size)]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -112,7 +111,7 @@ class Pool:
             self.workers.remove(one)
 
     def fill(self) -> None:
-        """Starts processes for those that were dropped."""
+        """Starts as many as are missing: all of them, at first."""
         while len(self.workers) < self.size:
             self.workers.append(self._started())
 

@@ -5,27 +5,22 @@ trials; those that train have no hand in it, so there is nobody to wait for and 
 when it has ended, in one step: one that is broken off, even by the end of this process, has left nothing behind.
 """
 
-import itertools
-import sqlite3
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.checkpoint import check_same
 from cofactor.errors import BadArtifact
+from cofactor.experiments.guarding import HINT, keeping, reading
 from cofactor.experiments.judging import Judgement
-from cofactor.experiments.space import Space, Words
+from cofactor.experiments.space import Space
 from cofactor.experiments.trial import Trial
 
 if TYPE_CHECKING:
     import optuna
 
-HINT = "leave --resume out and name another folder with -o"
 RANDOM_TRIALS = 10  # before the first that learns from others
 WARM_UP = 3  # tenths of a training in which none is pruned
 COMPARED_WITH = 5  # trainings that are done before the first is pruned
@@ -187,114 +182,6 @@ class Study:
         self.metric = self.metric or result.get("metric")
         self.why += [str(result["why"])] if "why" in result else []
         return trial
-
-
-class Store:
-    """The file, which one process holds at a time; it may keep the studies of several trainers."""
-
-    def __init__(self, path: Path, *, resume: bool) -> None:
-        """Raises BadArtifact where there is a file and it is not to be gone on with, where it is no file of studies, or
-        where another process holds it."""
-        self.path = path
-        if path.exists():
-            if not resume:
-                hint = "add --resume to go on with it, or name another folder with -o"
-                raise BadArtifact(f"there is a search in {path}", hint)
-            _check(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=0, isolation_level=None)
-        try:
-            self.lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            hint = "wait for it, or name another folder with -o"
-            raise BadArtifact(f"another search is writing to {path}", hint) from None
-        except sqlite3.DatabaseError as error:
-            raise BadArtifact(f"{path.name}.lock beside {path} is no lock: {error}", "remove it") from None
-        with keeping(path):
-            self.storage = self._storage()
-
-    def study(self, space: Space, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> "Study":
-        """The study of a trainer, begun or taken up again.
-
-        same: what has to be the same for it to be the same search; raises what `check_same` raises where it is not.
-        """
-        import optuna
-
-        name = space.trainer.name
-        with keeping(self.path), reading(self.path):
-            kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True)
-            there, trials = kept.user_attrs.get("search"), kept.get_trials(deepcopy=False)
-            if there is None and not trials:
-                kept.set_user_attr("search", dict(same))
-        if there is None and trials:
-            raise BadArtifact(f"{self.path} holds a study of {name} that cofactor did not make", HINT)
-        if there is not None:
-            check_same(self.path, there, same)
-        study = Study(self.path, space, seed, kept)
-        study.begin(_points(space) if sweep else [space.default()])
-        return study
-
-    def close(self) -> None:
-        with keeping(self.path):
-            self.storage.engine.dispose()
-        self.lock.close()
-
-    def _storage(self) -> "optuna.storages.RDBStorage":
-        import optuna
-
-        def connect() -> sqlite3.Connection:
-            there = sqlite3.connect(self.path, check_same_thread=False)
-            there.execute("PRAGMA journal_mode=WAL")  # with it, a killed process damages nothing and no step is slow
-            there.execute("PRAGMA synchronous=NORMAL")
-            return there
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
-
-
-@contextmanager
-def keeping(path: Path) -> Iterator[None]:
-    """Optuna's warnings are for programmers; what goes wrong with the file is a BadArtifact."""
-    import optuna
-    import sqlalchemy
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
-        said = str(error.__cause__ or error).partition("\n")[0]
-        raise BadArtifact(f"{path} cannot be used: {said}", "the disk may be full, or the file damaged") from error
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """What Optuna stumbles over in a file that says what no search can have said."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadArtifact(f"{path} is damaged: {str(error)[:200]}", HINT) from error
-
-
-def _check(path: Path) -> None:
-    """Whether a file holds studies: Optuna would add its tables to anybody's database."""
-    try:
-        there = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            tables = {name for (name,) in there.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        finally:
-            there.close()
-    except sqlite3.Error as error:
-        raise BadArtifact(f"{path} is no file of searches: {error}", HINT) from None
-    if not {"studies", "trials", "alembic_version"} <= tables:
-        raise BadArtifact(f"{path} is no file of searches", HINT)
-
-
-def _points(space: Space) -> Iterator[dict[str, Any]]:
-    """Every point of a grid, the last axis first."""
-    words = [axis.words for axis in space.axes.values() if isinstance(axis, Words)]
-    for values in itertools.product(*words):
-        yield dict(zip(space.axes, values, strict=True))
 
 
 def _is_result(result: Any) -> bool:

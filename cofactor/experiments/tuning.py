@@ -78,13 +78,14 @@ class Tuning:
         The first candidate, the defaults, is waited for in any case: without it there is nothing to compare with.
         Raises what is wrong with the data, BadHyperparameter where all that is tried fails.
         """
-        self.pool.fill()
         try:
             while True:
                 if ending := self._over():
                     return ending
-                self._give_out()
-                if not self.pool.busy() and self._nothing_more():
+                if not self._nothing_more():
+                    self.pool.fill()
+                    self._give_out()
+                elif not self.pool.busy():
                     return "swept" if self.sweep else "trials"
                 for worker, candidate, message in list(self.pool.said(A_MOMENT)):
                     self._hear(worker, candidate, message)

@@ -56,7 +56,7 @@ class IALS(Trainer):
     unobserved: Annotated[
         float, "α₀, weight of a pair that says nothing", Bounds(least=0), Search(0.003, 1, log=True)
     ] = 0.1
-    l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(least=0), Search(1e-3, 1, log=True)] = 0.2
+    l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(least=0), Search(3e-3, 3, log=True)] = 0.2
     exponent: Annotated[float, "ν, growth of the pull with a row's ratings", Bounds(least=0, most=1), Search(0, 1)] = (
         0.5
     )
