@@ -3,9 +3,9 @@
     python benchmarks/evaluating.py path/to/ml-1m                 # a folder or a file of ratings
     python benchmarks/evaluating.py --made 1000000 1000 30        # users, items, ratings of each
 
-The model is a factor model of random vectors: what is measured takes the same time whatever it is worth. Prints how many
-figures there are, the seconds of the first call (which compiles, or reads what an earlier run compiled) and the least of
-the others, wall and CPU, those of `over_k` for all its metrics, and the most memory the process held.
+The model is a factor model of random vectors: what is measured takes the same time whatever it is worth. Prints how
+many figures there are, the seconds of the first call (which compiles, or reads what an earlier run compiled) and the
+least of the others, wall and CPU, those of `over_k` for all its metrics, and the most memory the process held.
 """
 
 import argparse
@@ -38,10 +38,8 @@ def main() -> None:
     before = peak_gb()
     (report, *first), *others = [timed(model, test, k) for _ in range(1 + given.repeats)]
     wall, cpu = np.min([seconds for _, *seconds in others], axis=0)
-    of_lists = [name for name in report.metrics if name.endswith(f"@{k[-1]}")]
-    print(
-        f"figures         {len(report.metrics):6}, of lists at each k {len(of_lists)}, for {len(report.evidence.users):,} users"
-    )
+    at_k = sum(name.endswith(f"@{k[-1]}") for name in report.metrics)
+    print(f"figures         {len(report.metrics):6}, {at_k} at each k, for {len(report.evidence.users):,} users")
     print(f"first call      {first[0]:6.2f} s wall {first[1]:6.2f} s CPU")
     print(f"least of {given.repeats}      {wall:6.2f} s wall {cpu:6.2f} s CPU")
     print(f"ratings alone   {min(timed(model, test, ())[1] for _ in range(3)):6.2f} s wall")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import log2
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from cofactor.errors import BadHyperparameter
 from cofactor.evaluation import alike, evidence
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.lists import OF_A_LIST, OF_ALL_LISTS
-from cofactor.evaluation.metrics import AT_K, RATED
+from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import K, halves, scoring
 
@@ -52,6 +53,15 @@ def test_one_list_for_everybody_is_not_personal_and_shows_few_items():
     assert report.metrics["gini@1"] == 1
     assert report.metrics["entropy@1"] == 0
     assert "diversity@1" not in report.metrics  # one item is no pair
+
+
+def test_every_metric_has_its_row_on_the_page():
+    page = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for name in (*AT_K, *OF_A_LIST, *OF_ALL_LISTS):
+        assert f"| `{name}@k` |" in page
+    for name in (*OVER_ALL, "rmse", "mse", "mae", "accuracy"):
+        assert f"| `{name}` |" in page
+    assert all(f"`{name}@k`" in page for name in RATED)
 
 
 def test_what_is_popular_surprises_nobody_and_is_no_long_tail():
