@@ -168,11 +168,12 @@ def test_ranking_metrics_are_those_of_ranx(cases, ranked, cut, ranx):
             if name == "map":  # ranx divides by R, so that a perfect list of k < R items falls short of 1
                 expected = expected * ranked.relevant[mine] / np.minimum(ranked.relevant[mine], k)
             np.testing.assert_allclose(metrics.AT_K[name](cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name)
+    some = relevant[:3000], runs[:3000]
     for name, theirs in (("mrr", "reciprocal_rank"), ("map", "average_precision"), ("r_precision", "r_precision")):
-        expected = getattr(ranx, theirs)(relevant, runs)
-        np.testing.assert_allclose(metrics.OVER_ALL[name](ranked), expected, rtol=0, atol=1e-9, err_msg=name)
-    expected = ranx.rank_biased_precision(relevant, runs, metrics.PERSISTENCE)
-    np.testing.assert_allclose(metrics.OVER_ALL["rbp"](ranked), expected, rtol=0, atol=1e-9)
+        expected = getattr(ranx, theirs)(*some)
+        np.testing.assert_allclose(metrics.OVER_ALL[name](ranked)[:3000], expected, rtol=0, atol=1e-9, err_msg=name)
+    expected = ranx.rank_biased_precision(*some, metrics.PERSISTENCE)
+    np.testing.assert_allclose(metrics.OVER_ALL["rbp"](ranked)[:3000], expected, rtol=0, atol=1e-9)
 
 
 def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
@@ -192,7 +193,7 @@ def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
 def test_auc_and_average_precision_are_those_of_scikit_learn(cases, ranked):
     """It takes milliseconds for each. Its average precision treats ties as one, so that it gets our ranks."""
     auc, average_precision = metrics.auc(ranked), metrics.OVER_ALL["map"](ranked)
-    for user in range(400):
+    for user in range(300):
         n = cases.n[user]
         truth, scores, rank = (one[user, :n] for one in (cases.relevant, cases.scores, cases.rank))
         assert average_precision[user] == pytest.approx(average_precision_score(truth, -rank), abs=1e-9)

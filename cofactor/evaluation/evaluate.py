@@ -13,7 +13,7 @@ from cofactor.errors import BadHyperparameter
 from cofactor.evaluation import metrics
 from cofactor.evaluation.evidence import Evidence, gather
 from cofactor.evaluation.held_out import hold_out
-from cofactor.evaluation.lists import OF_ALL_LISTS
+from cofactor.evaluation.lists import OF_ALL_LISTS as OF_ALL_LISTS
 from cofactor.evaluation.samples import Samples
 from cofactor.models.base import Model
 

@@ -28,6 +28,22 @@ def count_together(start: Counts, items: Rows, first: int, together: Rows) -> No
                     counts[other] += 1
 
 
+@njit(cache=True, nogil=True)
+def renumbered(start: Counts, items: Rows, number: Rows) -> tuple[Counts, Rows]:
+    """The same lists with the (n_items + 1,) new numbers of their items, less those whose number is -1."""
+    begin = np.zeros(len(start), np.int64)
+    for user in range(len(start) - 1):
+        begin[user + 1] = begin[user]
+        for item in items[start[user] : start[user + 1]]:
+            begin[user + 1] += number[item] >= 0
+    kept, at = np.empty(begin[-1], np.int32), 0
+    for item in items[start[0] : start[-1]]:
+        if number[item] >= 0:
+            kept[at] = number[item]
+            at += 1
+    return begin, kept
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def add_cosines(lists: Rows, first: int, together: Rows, inverse: Doubles, k: Counts, sums: Doubles) -> None:
     """Adds to (m, n_k) sums the cosines of pairs whose lower item is among the first k but not the k before.
