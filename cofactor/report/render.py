@@ -1,0 +1,107 @@
+"""Figures as files, and as a part of a page: the same bytes for the same figure, whoever draws it and when."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from cofactor.report.style import IN_THE_DARK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_AN_INCH = 200  # on paper
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+HREF = f"{{{XLINK}}}href"
+REFERENCE = re.compile(r"url\(#([^)]+)\)")
+COLOUR = re.compile("|".join(IN_THE_DARK), re.IGNORECASE)
+_setting = Lock()  # matplotlib's settings belong to the whole process
+
+
+def png(figure: "Figure") -> bytes:
+    """A picture for paper."""
+    file = BytesIO()
+    with quiet():
+        figure.savefig(file, format="png", dpi=DOTS_AN_INCH, metadata={"Software": None})
+    return file.getvalue()
+
+
+def svg(figure: "Figure", name: str, title: str) -> bytes:
+    """A drawing that scales, with its letters as outlines, so that it needs no font."""
+    return _svg(figure, name, title, "path")
+
+
+def inline(figure: "Figure", name: str, said: str) -> str:
+    """A drawing as a part of a page: letters are letters, colours are the page's own, and ids are of this picture alone.
+
+    said: what somebody is told who does not see it.
+    """
+    for prefix, space in (("", SVG), ("xlink", XLINK)):
+        ElementTree.register_namespace(prefix, space)
+    root = ElementTree.fromstring(_svg(figure, name, name, "none", transparent=True))
+    for metadata in root.findall(f"{{{SVG}}}metadata"):
+        root.remove(metadata)
+    _rename(root, name)
+    for element in root.iter():
+        style = element.get("style")
+        if style is not None:
+            element.set("style", COLOUR.sub(_variable, style))
+    root.set("role", "img")
+    root.set("aria-label", said)
+    for size in ("width", "height"):
+        root.attrib.pop(size, None)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def colours() -> tuple[str, str]:
+    """The declarations of the page's colours of pictures, on paper and in the dark."""
+    light = "".join(f"{_name(one)}:{one};" for one in IN_THE_DARK)
+    return light, "".join(f"{_name(one)}:{dark};" for one, dark in IN_THE_DARK.items())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without matplotlib's complaint of letters that its font does not have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _svg(figure: "Figure", name: str, title: str, letters: str, *, transparent: bool = False) -> bytes:
+    import matplotlib as mpl
+
+    file, settings = BytesIO(), {"svg.hashsalt": f"cofactor {name}", "svg.fonttype": letters}
+    told = {"Date": None, "Creator": None, "Title": title}
+    with _setting, mpl.rc_context(settings), quiet():
+        figure.savefig(file, format="svg", metadata=told, transparent=transparent)
+    return file.getvalue()
+
+
+def _rename(root: ElementTree.Element, name: str) -> None:
+    """Takes away the ids that nothing refers to, and makes the others different from those of other pictures."""
+    used = {one.get(HREF, "").removeprefix("#") for one in root.iter()}
+    for one in root.iter():
+        used |= {match for value in one.attrib.values() for match in REFERENCE.findall(value)}
+    for one in root.iter():
+        if (own := one.get("id")) is not None:
+            del one.attrib["id"]
+            if own in used:
+                one.set("id", f"{name}-{own}")
+        if (refers := one.get(HREF)) is not None and refers.startswith("#"):
+            one.set(HREF, f"#{name}-{refers[1:]}")
+        for key, value in list(one.attrib.items()):
+            if "url(#" in value:
+                one.set(key, REFERENCE.sub(lambda match: f"url(#{name}-{match[1]})", value))
+
+
+def _variable(match: re.Match[str]) -> str:
+    colour = match[0].lower()
+    return f"var({_name(colour)})"
+
+
+def _name(colour: str) -> str:
+    return f"--c{colour[1:]}"
