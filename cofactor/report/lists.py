@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KS = tuple(range(1, 101))
+KS = (*range(1, 21), *range(22, 51, 2), *range(55, 101, 5))  # of 1 … 100, as close as the eye can tell apart
 MARKED = (1, 2, 5, 10, 20, 50, 100)  # lengths at which a line has its marker
 MEASURES = ("precision", "recall", "f1")
 TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
-Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (100,) values
+Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (len(KS),) values
 
 
 def over_k(reports: Mapping[str, Sequence[Report]], prefix: str = "") -> Over:
@@ -64,13 +64,13 @@ def drawn(over: Over, looks: Mapping[str, Look], title: str, note: str) -> "Figu
 def told(over: Over, k: int = 10) -> str:
     """The picture in words: the three measures of every model at one k."""
     some = "; ".join(
-        f"{name} " + ", ".join(f"{values[name][k - 1]:.4f}" for values in over.values()) for name in over["precision"]
+        f"{name} " + ", ".join(f"{values[name][KS.index(k)]:.4f}" for values in over.values()) for name in over["precision"]
     )
     return f"Precision, recall and F1 at {k}: {some}."
 
 
 def _over(report: Report, name: str) -> Doubles | None:
-    """(100,) the mean over the users of a measure at each k; None where there is nobody to measure."""
+    """(len(KS),) the mean over the users of a measure at each k; None where there is nobody to measure."""
     ranked = report.evidence.rated if name in RATED else report.evidence.ranked
     if not len(ranked.candidates):
         return None

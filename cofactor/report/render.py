@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_AN_INCH = 200  # on paper
+NUMBER = re.compile(r"-?\d+\.\d{3,}")
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 HREF = f"{{{XLINK}}}href"
+NEEDLESS = [f"{{{SVG}}}{tag}" for tag in ("metadata", "title", "style")]
+FAMILY = re.compile(r"font-family:[^;]*; ?")  # the page has its own
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 COLOUR = re.compile("|".join(IN_THE_DARK), re.IGNORECASE)
 _setting = Lock()  # matplotlib's settings belong to the whole process
@@ -43,13 +46,14 @@ def inline(figure: "Figure", name: str, said: str) -> str:
     for prefix, space in (("", SVG), ("xlink", XLINK)):
         ElementTree.register_namespace(prefix, space)
     root = ElementTree.fromstring(_svg(figure, name, name, "none", transparent=True))
-    for metadata in root.findall(f"{{{SVG}}}metadata"):
-        root.remove(metadata)
+    _without_needless(root)
     _rename(root, name)
     for element in root.iter():
-        style = element.get("style")
-        if style is not None:
-            element.set("style", COLOUR.sub(_variable, style))
+        for key, value in element.attrib.items():
+            if key == "style":
+                element.set(key, COLOUR.sub(_variable, FAMILY.sub("", value)))
+            elif key in ("d", "x", "y", "transform"):
+                element.set(key, NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).strip())
     root.set("role", "img")
     root.set("aria-label", said)
     for size in ("width", "height"):
@@ -79,6 +83,21 @@ def _svg(figure: "Figure", name: str, title: str, letters: str, *, transparent: 
     with _setting, mpl.rc_context(settings), quiet():
         figure.savefig(file, format="svg", metadata=told, transparent=transparent)
     return file.getvalue()
+
+
+def _without_needless(root: ElementTree.Element) -> None:
+    """Takes away what says nothing in a page: the title that would come up under the pointer, the style that would be
+    the whole page's, turns by no angle, and the space between elements."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in NEEDLESS:
+                parent.remove(child)
+    for element in root.iter():
+        element.tail = None
+        if element.tag != f"{{{SVG}}}text":
+            element.text = None
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
 
 
 def _rename(root: ElementTree.Element, name: str) -> None:
