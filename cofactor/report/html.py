@@ -57,12 +57,9 @@ def table(one: Table, kind: str = "") -> str:
     )
 
 
-def picture(svg: str, said: str, title: str) -> str:
-    """A drawing, which scrolls by itself on a narrow screen, and what it shows in words."""
-    return (
-        f'<figure><div class="picture wide" role="region" tabindex="0" aria-label="{escape(line(title))}">{svg}</div>'
-        f"<figcaption>{escape(line(said))}</figcaption></figure>"
-    )
+def picture(svg: str, title: str) -> str:
+    """A drawing, which scrolls by itself on a narrow screen."""
+    return f'<figure class="picture wide" role="region" tabindex="0" aria-label="{escape(line(title))}">{svg}</figure>'
 
 
 def folded(title: str, inside: str) -> str:

@@ -19,12 +19,12 @@ def page(outcome: Outcome, drawn: Mapping[str, Sequence[str]]) -> str:
             html.table(tables.accuracy(outcome)), html.table(tables.lists_and_costs(outcome)),
             html.table(each) if each else "", *drawn.get("cost", ()),
         )),
-        Section("differences", "Which differences are real", _parts(
+        Section("differences", "Differences and chance", _parts(
             *drawn.get("differences", ()), html.table(paired, "differences") if paired else "",
         )),
         Section("lists", "Lists of any length", _parts(*drawn.get("lists", ()))),
         Section("groups", "Where each model is good", _groups(outcome, drawn.get("groups", ()))),
-        Section("predicted", "Predicted against true", _parts(*drawn.get("predicted", ()))),
+        Section("predicted", "Calibration", _parts(*drawn.get("predicted", ()))),
         Section("deviations", "Stated uncertainty", _parts(*drawn.get("deviations", ()))),
         Section("learning", "Learning curves", _parts(*drawn.get("learning", ()))),
         Section("models", "Models", _parts(

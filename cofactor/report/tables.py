@@ -151,8 +151,7 @@ def _at_first_k(comparison: Comparison, names: Sequence[str]) -> list[str]:
 def _figures(comparison: Comparison, metric: str, errors: Mapping[str, Mapping[str, float]]) -> dict[str, Cell]:
     """A metric of every model; the best as it is printed, and what cannot be told from it."""
     values = {name: figures.get(metric) for name, figures in comparison.metrics.items()}
-    there = [value for value in values.values() if is_figure(value)]
-    best = figure(min(there, key=lambda value: sign(metric) * value)) if sign(metric) and len(there) > 1 else ""
+    best = _best_of(list(values.values()), metric)
     cells = {}
     for name, value in values.items():
         found = comparison.differences.get(metric, {}).get(name)
@@ -205,8 +204,11 @@ def _by_group(breakdown: Breakdown, metric: str, names: Sequence[str]) -> Table:
 
 
 def _best_of(values: Sequence[float | None], metric: str) -> str:
+    """The best as it is printed; nothing where all are the same, or neither more nor less is better."""
     there = [value for value in values if value is not None and is_figure(value)]
-    return figure(min(there, key=lambda one: sign(metric) * one)) if sign(metric) and len(there) > 1 else ""
+    if not sign(metric) or len({figure(value) for value in there}) < 2:
+        return ""
+    return figure(min(there, key=lambda one: sign(metric) * one))
 
 
 def _value(value: Any) -> str:

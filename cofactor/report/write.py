@@ -97,7 +97,7 @@ def _draw(one: Picture, folder: Path) -> str:
     figure = one.draw()
     write(folder / PICTURES / f"{one.name}.png", render.png(figure))
     write(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
-    return html.picture(render.inline(figure, one.name, one.said), one.said, one.title)
+    return html.picture(render.inline(figure, one.name, one.said), one.title)
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
