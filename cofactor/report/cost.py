@@ -26,7 +26,9 @@ def panels(comparison: Comparison) -> dict[str, dict[str, tuple[float, float]]]:
     k = comparison.k[:1]
     found = {}
     for metric in [SHOWN[0], *(f"{SHOWN[1]}@{one}" for one in k)]:
-        some = {name: (fit[name], all_of[metric]) for name, all_of in figures.items() if name in fit and metric in all_of}
+        some = {
+            name: (fit[name], all_of[metric]) for name, all_of in figures.items() if name in fit and metric in all_of
+        }
         some = {name: point for name, point in some.items() if is_figure(point[1])}
         if len(some) > 1:
             found[metric] = some
@@ -44,11 +46,19 @@ def drawn(comparison: Comparison, looks: Mapping[str, Look]) -> "Figure":
         near = _near(metric, points)
         one = {name: (*near[name], errors[name].get(metric, float("nan"))) for name in near}
         _panel(axis, metric, one, looks)
-        far = [f"{names[name]} {number(points[name][1])} in {duration(points[name][0])}" for name in points if name not in near]
+        far = [
+            f"{names[name]} {number(points[name][1])} in {duration(points[name][0])}"
+            for name in points
+            if name not in near
+        ]
         below = f"\nout of the frame below: {listed(far)}" if far else ""
         axis.set_xlabel("seconds to fit, log scale" + below)
         spots.append([(names[name], looks[name], x, y) for name, (x, y) in near.items()])
-    headed(made, "Accuracy against the time of fitting", "Bars are standard errors. The stairs join the models that none is both better and faster than.")
+    headed(
+        made,
+        "Accuracy against the time of fitting",
+        "Bars are standard errors. The stairs join the models that none is both better and faster than.",
+    )
     settled(made)
     for axis, some in zip(axes, spots, strict=True):
         name_points(axis, some)

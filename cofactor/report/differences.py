@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
 from cofactor.report.style import (
-    FAINT, GREY, INK, PAPER, SMALL, SOFT, VERMILLION, BLUE, dressed, figure, headed, plain, settled, subtitled,
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    PAPER,
+    SMALL,
+    SOFT,
+    VERMILLION,
+    dressed,
+    figure,
+    headed,
+    plain,
+    settled,
+    subtitled,
 )  # fmt: skip
 from cofactor.report.wording import metric_name, shortened, sign
 
@@ -34,7 +47,7 @@ def drawn(comparison: Comparison) -> "Figure":
             axis.remove()
     headed(
         made, "Which differences are real",
-        "difference with its 95 % interval; grey circles: no real difference; ▲ better, ▼ worse than chance would explain",
+        "difference with its 95 % interval; grey circles: no real difference; ▲ better, ▼ worse, beyond chance",
     )  # fmt: skip
     settled(made)
     return made
@@ -44,7 +57,9 @@ def told(comparison: Comparison) -> str:
     """The picture in words."""
     parts = []
     for metric, found in comparison.differences.items():
-        some = "; ".join(f"{one.model} {one.value:+.4f}, {one.verdict}" for one in found.values() if one.model != one.against)
+        some = "; ".join(
+            f"{one.model} {one.value:+.4f}, {one.verdict}" for one in found.values() if one.model != one.against
+        )
         parts.append(f"{metric_name(metric)} from {next(iter(found.values())).against}: {some}.")
     return " ".join(parts)
 
@@ -78,8 +93,8 @@ def _row(axis: "Axes", at: int, one: Difference, low: float, high: float) -> Non
         edge, arrow = (high, ">") if one.value > high else (low, "<")
         axis.plot(edge, at, arrow, color=colour, ms=5.5, zorder=3, clip_on=False)
         axis.annotate(
-            f"{one.value:+.4f}", (edge, at), xytext=(-7 if arrow == ">" else 7, 0), textcoords="offset points", va="center",
-            ha="right" if arrow == ">" else "left", fontsize=SMALL, color=SOFT,
+            f"{one.value:+.4f}", (edge, at), xytext=(-7 if arrow == ">" else 7, 0), textcoords="offset points",
+            va="center", ha="right" if arrow == ">" else "left", fontsize=SMALL, color=SOFT,
         )  # fmt: skip
     axis.axhline(at, color=FAINT, lw=0.4, zorder=0)
 

@@ -11,7 +11,19 @@ from cofactor.arrays import Array, Doubles
 from cofactor.evaluation.breakdown import Breakdown
 from cofactor.report.naming import name_ends
 from cofactor.report.style import (
-    FAINT, GREY, INK, SMALL, SOFT, WIDE, Look, dressed, figure, headed, plain, settled, subtitled,
+    FAINT,
+    GREY,
+    INK,
+    SMALL,
+    SOFT,
+    WIDE,
+    Look,
+    dressed,
+    figure,
+    headed,
+    plain,
+    settled,
+    subtitled,
 )  # fmt: skip
 from cofactor.report.wording import metric_name, short, shortened, sign
 
@@ -28,10 +40,8 @@ LARGE = 0.003  # of the ratings: a group that a scale is made for
 
 def measured(breakdown: Breakdown) -> list[str]:
     """The metrics that are drawn: RMSE, the first metric of lists, and the bias where groups are of ratings."""
-    there = dict.fromkeys(
-        metric for group in breakdown.groups for some in group.metrics.values() for metric in some
-    )
-    found = []
+    there = dict.fromkeys(metric for group in breakdown.groups for some in group.metrics.values() for metric in some)
+    found: list[str] = []
     for name in WANTED:
         of_name = [metric for metric in there if metric.partition("@")[0] == name]
         if of_name and not (name == "recall" and any(one.startswith("ndcg") for one in found)):
@@ -45,8 +55,7 @@ def drawn(breakdown: Breakdown, looks: Mapping[str, Look], best_first: Mapping[s
     """A panel for each metric, over the groups. best_first: by metric without k, the models from the best on."""
     metrics = measured(breakdown)
     across = len(breakdown.groups) <= MOST_ACROSS
-    made = _across(breakdown, metrics, looks, best_first) if across else _down(breakdown, metrics, looks, best_first)
-    return made
+    return (_across if across else _down)(breakdown, metrics, looks, best_first)
 
 
 def told(breakdown: Breakdown) -> str:
@@ -67,7 +76,13 @@ def value_of(figures: Mapping[str, float], metric: str) -> float:
     return figures.get(metric, nan)
 
 
-def coloured(metric: str, names: Sequence[str], looks: Mapping[str, Look], best_first: Mapping[str, Sequence[str]], most: int = NAMED) -> list[str]:
+def coloured(
+    metric: str,
+    names: Sequence[str],
+    looks: Mapping[str, Look],
+    best_first: Mapping[str, Sequence[str]],
+    most: int = NAMED,
+) -> list[str]:
     """The models that are named in a panel: all where they are few, else the best of each family and then the best."""
     if len(names) <= most + 1:
         return list(names)
@@ -90,7 +105,9 @@ def _across(
     breakdown: Breakdown, metrics: Sequence[str], looks: Mapping[str, Look], best_first: Mapping[str, Sequence[str]]
 ) -> "Figure":
     made = figure(1.25 + 2.45 * len(metrics), 7.8)
-    axes = made.subplots(len(metrics) + 1, 1, squeeze=False, sharex=True, height_ratios=[5.0] * len(metrics) + [1.1])[:, 0]
+    axes = made.subplots(len(metrics) + 1, 1, squeeze=False, sharex=True, height_ratios=[5.0] * len(metrics) + [1.1])[
+        :, 0
+    ]
     names, later, grey = shortened(looks), [], False
     at = np.arange(len(breakdown.groups))
     for axis, metric in zip(axes, metrics, strict=False):

@@ -51,7 +51,7 @@ def table(one: Table, kind: str = "") -> str:
     title = escape(line(one.title))
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{title}">'
-        f'<table{f" class={look!r}" if look else ""}><caption>{title}</caption>'
+        f"<table{f' class={look!r}' if look else ''}><caption>{title}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         + (f'<p class="note">{escape(line(one.note))}</p>' if one.note else "")
     )

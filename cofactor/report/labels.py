@@ -69,13 +69,15 @@ def spread(wanted: ArrayLike, height: float, low: float, high: float) -> Doubles
 
 def around(center: Doubles, size: Doubles) -> Doubles:
     """(n, 4) boxes of (n, 2) centres, widths and heights."""
-    return np.hstack([center - size / 2, center + size / 2])
+    boxes: Doubles = np.hstack([center - size / 2, center + size / 2])
+    return boxes
 
 
 def overlap(a: Doubles, b: Doubles) -> Doubles:
     """(n, m) the areas that (n, 4) and (m, 4) boxes share."""
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    return np.prod(np.maximum(sides, 0), axis=2)
+    areas: Doubles = np.prod(np.maximum(sides, 0), axis=2)
+    return areas
 
 
 def leader(box: Doubles, point: Doubles) -> tuple[Point, Point] | None:
@@ -103,4 +105,5 @@ def _best(point: Doubles, size: Doubles, taken: Doubles, own: Doubles, frame: Do
     whose = np.repeat(np.arange(len(boxes)), [len(line) for line in lines])
     bits = overlap(np.array([bit for line in lines for bit in line]), others).sum(axis=1)
     covered += np.bincount(whose, bits, minlength=len(boxes))
-    return boxes[int(np.argmin(np.round(covered, 6)))]
+    best: Doubles = boxes[int(np.argmin(np.round(covered, 6)))]
+    return best

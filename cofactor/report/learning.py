@@ -5,7 +5,19 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from cofactor.experiments.outcome import Curve
-from cofactor.report.style import PAPER, SOFT, VERMILLION, blank, dressed, figure, headed, settled, sheet, subtitled
+from cofactor.report.style import (
+    PAPER,
+    SOFT,
+    VERMILLION,
+    blank,
+    dressed,
+    figure,
+    headed,
+    settled,
+    sheet,
+    subtitled,
+    whole_numbers,
+)
 from cofactor.report.wording import shortened
 
 if TYPE_CHECKING:
@@ -59,10 +71,10 @@ def _panel(axis: "Axes", name: str, curve: Curve, lower: bool) -> None:
     subtitled(axis, name)
     x, align = (0.03, "left") if lower else (0.97, "right")  # the corner that falling, or rising, curves leave free
     axis.text(
-        x, 0.04, f"{value:.4f}\nin epoch {at}", transform=axis.transAxes, ha=align, va="bottom", fontsize=7.5, color=SOFT,
-        linespacing=1.15, bbox=sheet(),
+        x, 0.04, f"{value:.4f}\nin epoch {at}", transform=axis.transAxes, ha=align, va="bottom", linespacing=1.15,
+        fontsize=7.5, color=SOFT, bbox=sheet(),
     )  # fmt: skip
-    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1, nbins=5)  # type: ignore[attr-defined]
+    whole_numbers(axis, 5)
     axis.tick_params(length=2)
 
 
@@ -79,7 +91,9 @@ def _best(curve: Curve) -> tuple[int, float]:
 
 def _limits(curves: list[Curve], lower: bool) -> tuple[float, float]:
     """From the least to the largest, but for first epochs and diverged ones far above where the others end."""
-    parts = [one for curve in curves for one in ((curve.train_rmse, curve.validation) if lower else (curve.validation,))]
+    parts = [
+        one for curve in curves for one in ((curve.train_rmse, curve.validation) if lower else (curve.validation,))
+    ]
     values = [[y for y in one if y is not None and isfinite(y)] for one in parts]
     later = [y for one in values for y in one[len(one) // 5 :]]
     low, high = min(later), max(later)

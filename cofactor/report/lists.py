@@ -64,7 +64,8 @@ def drawn(over: Over, looks: Mapping[str, Look], title: str, note: str) -> "Figu
 def told(over: Over, k: int = 10) -> str:
     """The picture in words: the three measures of every model at one k."""
     some = "; ".join(
-        f"{name} " + ", ".join(f"{values[name][KS.index(k)]:.4f}" for values in over.values()) for name in over["precision"]
+        f"{name} " + ", ".join(f"{values[name][KS.index(k)]:.4f}" for values in over.values())
+        for name in over["precision"]
     )
     return f"Precision, recall and F1 at {k}: {some}."
 

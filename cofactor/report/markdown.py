@@ -20,7 +20,10 @@ def tables(outcome: Outcome) -> str:
 
 def table(one: Table) -> str:
     """One table without its heading."""
-    lines = [[escaped(column) for column in one.columns], ["---", *["---" if one.words else "---:"] * (len(one.columns) - 1)]]
+    lines = [
+        [escaped(column) for column in one.columns],
+        ["---", *["---" if one.words else "---:"] * (len(one.columns) - 1)],
+    ]
     lines += [[escaped(name), *(_cell(cell) for cell in cells)] for name, cells in one.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -65,7 +65,7 @@ def name_points(axis: "Axes", spots: Sequence[Spot], *, size: float = SMALL) -> 
     sizes = [(box.width + 2 * PAD, box.height) for box in boxes]
     placed = place(points, sizes, axis.get_window_extent().extents, MARKER)
     for text, point, box in zip(texts, points, placed, strict=True):
-        text.set_position(from_pixels((box[0] + PAD, (box[1] + box[3]) / 2)))
+        text.set_position(tuple(from_pixels((box[0] + PAD, (box[1] + box[3]) / 2))))
         line = leader(box, point)
         if line is not None:
             xs, ys = zip(*from_pixels(line), strict=True)

@@ -28,7 +28,8 @@ def page(outcome: Outcome, drawn: Mapping[str, Sequence[str]]) -> str:
         Section("deviations", "Stated uncertainty", _parts(*drawn.get("deviations", ()))),
         Section("learning", "Learning curves", _parts(*drawn.get("learning", ()))),
         Section("models", "Models", _parts(
-            html.table(tables.hyperparameters(outcome)), html.folded("All figures", html.table(tables.everything(outcome))),
+            html.table(tables.hyperparameters(outcome)),
+            html.folded("All figures", html.table(tables.everything(outcome))),
         )),
         Section("again", "Splits, and how to do it again", _again(outcome)),
     ]  # fmt: skip
@@ -55,4 +56,5 @@ def _again(outcome: Outcome) -> tuple[str, ...]:
 
 def _footer(outcome: Outcome) -> str:
     made = f"Made by cofactor {outcome.versions.get('cofactor', '')}".rstrip()
-    return f"{made}. The pictures are also beside this page, in the folder pictures, as PNG and SVG; the figures in comparison.csv and comparison.json."
+    beside = "Beside this page: the pictures as PNG and SVG, the tables in Markdown, the figures as CSV and JSON."
+    return f"{made}. {beside}"

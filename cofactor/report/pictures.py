@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cofactor.evaluation.compare import Comparison
@@ -38,12 +39,12 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     if comparison.differences:
         yield Picture(
             "differences", "differences", "Which differences are real", differences.told(comparison),
-            lambda: differences.drawn(comparison),
+            partial(differences.drawn, comparison),
         )  # fmt: skip
     if cost.panels(comparison):
         yield Picture(
             "cost", "cost", "Accuracy against the time of fitting", cost.told(comparison),
-            lambda: cost.drawn(comparison, look),
+            partial(cost.drawn, comparison, look),
         )  # fmt: skip
     yield from _learning(outcome)
     yield from _lists(comparison, look)
@@ -51,12 +52,12 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     if outcome.calibrations:
         yield Picture(
             "predicted", "predicted", "Predicted against true ratings", predicted.told(outcome.calibrations),
-            lambda: predicted.drawn(outcome.calibrations, comparison.reports, look),
+            partial(predicted.drawn, outcome.calibrations, comparison.reports, look),
         )  # fmt: skip
     if outcome.spreads:
         yield Picture(
             "deviations", "deviations", "Stated uncertainty", predicted.told_of_deviations(outcome.spreads),
-            lambda: predicted.deviations(outcome.spreads, look),
+            partial(predicted.deviations, outcome.spreads, look),
         )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def _learning(outcome: Outcome) -> Iterator[Picture]:
             title = f"Learning curves: {metric} by epoch"
             yield Picture(
                 f"learning-{slug(metric)}", "learning", title, learning.told(some, metric),
-                lambda some=some, metric=metric: learning.drawn(some, metric),
+                partial(learning.drawn, some, metric),
             )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _lists(comparison: Comparison, look: Mapping[str, Look]) -> Iterator[Picture
         if over["precision"]:
             yield Picture(
                 name, "lists", title, lists.told(over),
-                lambda over=over, title=title, note=note: lists.drawn(over, look, title, note),
+                partial(lists.drawn, over, look, title, note),
             )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def _groups(outcome: Outcome, look: Mapping[str, Look]) -> Iterator[Picture]:
         if groups.measured(one):
             yield Picture(
                 f"groups-{slug(one.by) or number}", "groups", f"Where models are good: by {one.by}", groups.told(one),
-                lambda one=one: groups.drawn(one, look, order),
+                partial(groups.drawn, one, look, order),
             )  # fmt: skip
 
 

@@ -11,7 +11,16 @@ from cofactor.evaluation.breakdown import Calibration, SpreadCalibration
 from cofactor.evaluation.evaluate import Report
 from cofactor.report.naming import End, name_ends
 from cofactor.report.style import (
-    FAINT, SOFT, Look, blank, dressed, figure, headed, settled, sheet, subtitled,
+    FAINT,
+    SOFT,
+    Look,
+    blank,
+    dressed,
+    figure,
+    headed,
+    settled,
+    sheet,
+    subtitled,
 )  # fmt: skip
 from cofactor.report.wording import shortened
 
@@ -47,7 +56,7 @@ def drawn(
             pair[0].set_ylabel("true")
     headed(
         made, "Predicted against true ratings",
-        "across: predicted; dashed: where both are equal; below: how often each is predicted (coloured) and given (grey)",
+        "across: predicted; dashed: where both are equal; below: how often each is predicted (line) and given (grey)",
     )  # fmt: skip
     settled(made)
     return made
@@ -77,16 +86,22 @@ def deviations(spreads: Mapping[str, SpreadCalibration], looks: Mapping[str, Loo
         later[0].append((names[name], look, float(one.deviation[-1]), float(one.error[-1])))
         later[1].append((names[name], look, one.nominal[-1], one.covered[-1]))
     left.set(xlabel="standard deviation stated", ylabel="RMSE of these predictions")
-    right.set(xlabel="share of an interval, as stated", ylabel="share of true ratings in it", xlim=(0.4, 1), ylim=(0.4, 1))
+    right.set(
+        xlabel="share of an interval, as stated", ylabel="share of true ratings in it", xlim=(0.4, 1), ylim=(0.4, 1)
+    )
     right.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     right.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     subtitled(left, "Deviations and errors")
     subtitled(right, "Intervals and truth")
-    headed(made, "How far stated uncertainty can be trusted", "dashed: where what is stated is what happens; above it on the left, below it on the right, a model is too sure")
+    headed(
+        made,
+        "How far stated uncertainty can be trusted",
+        "dashed: as stated, so it happens; a model above it on the left, or below it on the right, is too sure",
+    )
     apart = [name_ends(axis, ends) for axis, ends in zip((left, right), later, strict=True)]
     settled(made)
-    for one in apart:
-        one()
+    for move in apart:
+        move()
     return made
 
 
@@ -104,7 +119,12 @@ def _calibration(axis: "Axes", name: str, one: Calibration, look: Look, ends: tu
     _diagonal(axis, *ends)
     good = np.isfinite(one.error)
     axis.vlines(
-        one.predicted[good], (one.true - 2 * one.error)[good], (one.true + 2 * one.error)[good], color=look.colour, lw=1, alpha=0.6
+        one.predicted[good],
+        (one.true - 2 * one.error)[good],
+        (one.true + 2 * one.error)[good],
+        color=look.colour,
+        lw=1,
+        alpha=0.6,
     )
     axis.plot(one.predicted, one.true, look.marker, color=look.colour, ms=3)
     axis.set(xlim=ends, ylim=ends)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from cofactor.report.style import IN_THE_DARK
@@ -27,9 +27,14 @@ _setting = Lock()  # matplotlib's settings belong to the whole process
 
 def png(figure: "Figure") -> bytes:
     """A picture for paper."""
-    file = BytesIO()
-    with quiet():
-        figure.savefig(file, format="png", dpi=DOTS_AN_INCH, metadata={"Software": None})
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    file, on_screen = BytesIO(), figure.dpi
+    figure.dpi = DOTS_AN_INCH
+    with quiet():  # not by savefig, which draws everything twice, the first time for a layout that is settled here
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(file, metadata={"Software": None})
+    figure.dpi = on_screen
     return file.getvalue()
 
 
@@ -39,7 +44,7 @@ def svg(figure: "Figure", name: str, title: str) -> bytes:
 
 
 def inline(figure: "Figure", name: str, said: str) -> str:
-    """A drawing as a part of a page: letters are letters, colours are the page's own, and ids are of this picture alone.
+    """A drawing as a part of a page: letters are letters, colours the page's own, and ids of this picture alone.
 
     said: what somebody is told who does not see it.
     """
@@ -77,11 +82,15 @@ def quiet() -> Iterator[None]:
 
 def _svg(figure: "Figure", name: str, title: str, letters: str, *, transparent: bool = False) -> bytes:
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    file, settings = BytesIO(), {"svg.hashsalt": f"cofactor {name}", "svg.fonttype": letters}
+    settings: dict[Any, Any] = {"svg.hashsalt": f"cofactor {name}", "svg.fonttype": letters}
+    file = BytesIO()
     told = {"Date": None, "Creator": None, "Title": title}
+    figure.patch.set_visible(not transparent)
     with _setting, mpl.rc_context(settings), quiet():
-        figure.savefig(file, format="svg", metadata=told, transparent=transparent)
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(file, metadata=told)
     return file.getvalue()
 
 

@@ -1,7 +1,9 @@
 """The page and the tables of a search for hyperparameters."""
 
+from functools import partial
+
 from cofactor.experiments.trial import Search, Trial
-from cofactor.report import html, markdown, sweeps
+from cofactor.report import html, markdown, sweeps, trials
 from cofactor.report.html import Section
 from cofactor.report.pictures import Picture
 from cofactor.report.tables import Cell, Table
@@ -11,7 +13,7 @@ KIND = "Search for hyperparameters"
 
 
 def picture(search: Search, name: str) -> Picture:
-    return Picture(name, "search", title(search), sweeps.told(search), lambda: sweeps.drawn(search))
+    return Picture(name, "search", title(search), trials.told(search), partial(sweeps.drawn, search))
 
 
 def page(search: Search, drawn: str) -> str:
@@ -23,12 +25,16 @@ def page(search: Search, drawn: str) -> str:
         Section("again", "Training with the best", (html.command(search.command),) if search.command else ()),
     ]
     about = f"{metric_name(search.metric)} on validation ratings; the test ratings were not looked at"
-    return html.page(title(search), KIND, about, [sweeps.told(search)], sections, "Made by cofactor.")
+    return html.page(title(search), KIND, about, [trials.told(search)], sections, "Made by cofactor.")
 
 
 def tables(search: Search) -> str:
     """The same in Markdown."""
-    parts = [f"# {markdown.escaped(title(search))}", markdown.escaped(sweeps.told(search)), markdown.table(_trials(search))]
+    parts = [
+        f"# {markdown.escaped(title(search))}",
+        markdown.escaped(trials.told(search)),
+        markdown.table(_trials(search)),
+    ]
     if importance := _importances(search):
         parts.append(markdown.table(importance))
     if search.command:
@@ -41,20 +47,26 @@ def title(search: Search) -> str:
 
 
 def _trials(search: Search) -> Table:
-    names = sweeps.hyperparameters(search)
-    best = sweeps.best_of(search)
+    names = trials.hyperparameters(search)
+    best = trials.best_of(search)
     rows = [(str(one.number), _cells(one, names, one is best)) for one in search.trials]
     columns = ["trial", *names, metric_name(search.metric), "epochs", "seconds", "CPU s", "state"]
     return Table("Trials", columns, rows, "± standard error. Bold: the best.")
 
 
 def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
-    values = [Cell(sweeps.value_shown(one.hyperparameters.get(name, "–"))) for name in names]
-    cost = [Cell("–" if one.epochs is None else str(one.epochs)), Cell(seconds(one.seconds)), Cell(seconds(one.cpu_seconds))]
+    values = [Cell(trials.value_shown(one.hyperparameters.get(name, "–"))) for name in names]
+    cost = [
+        Cell("–" if one.epochs is None else str(one.epochs)),
+        Cell(seconds(one.seconds)),
+        Cell(seconds(one.cpu_seconds)),
+    ]
     return [*values, Cell(figure(one.value), error(one.error), best), *cost, Cell(one.state)]
 
 
 def _importances(search: Search) -> Table | None:
-    rows = [(name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])]
+    rows = [
+        (name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])
+    ]
     note = "Share of the variance of the figure among the trials that each explains."
     return Table("Importance", ["hyperparameter", "importance"], rows, note) if rows else None

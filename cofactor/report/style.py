@@ -113,6 +113,13 @@ def dressed(axis: "Axes", grid: str = "y") -> None:
         label.set(color=INK, fontsize=TEXT)
 
 
+def whole_numbers(axis: "Axes", most: int = 9) -> None:
+    """Ticks across at whole numbers alone, at most so many."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
+
+
 def subtitled(axis: "Axes", text: str, right: str = "") -> None:
     """What a panel shows, above it to the left; and a figure to the right."""
     axis.set_title(plain(text), loc="left", fontsize=TEXT, fontweight="bold", color=INK, pad=5)

@@ -8,7 +8,16 @@ from cofactor.evaluation.breakdown import Breakdown
 from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
 from cofactor.experiments.outcome import Outcome
 from cofactor.report.wording import (
-    NONE, duration, error, figure, is_figure, metric_name, probability, seconds, sign, size,
+    NONE,
+    duration,
+    error,
+    figure,
+    is_figure,
+    metric_name,
+    probability,
+    seconds,
+    sign,
+    size,
 )  # fmt: skip
 
 ACCURACY = ("rmse", "mae", "ndcg", "recall", "precision", "hit_rate")  # those of lists at the first k
@@ -189,7 +198,9 @@ def _first_of(metrics: Sequence[str], name: str) -> list[str]:
 
 def _by_group(breakdown: Breakdown, metric: str, names: Sequence[str]) -> Table:
     rows = []
-    best = {id(group): _best_of([some.get(metric) for some in group.metrics.values()], metric) for group in breakdown.groups}
+    best = {
+        id(group): _best_of([some.get(metric) for some in group.metrics.values()], metric) for group in breakdown.groups
+    }
     for name in names:
         cells = []
         for group in breakdown.groups:

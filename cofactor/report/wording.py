@@ -7,7 +7,14 @@ from typing import Any
 from cofactor.evaluation.compare import LOWER_IS_BETTER
 
 CAPITALS = ("rmse", "mse", "mae", "mrr", "auc", "ndcg", "map", "f1")
-NO_BEST = ("coverage", "novelty", "diversity", "popularity", "gini", "bias")  # how names of figures begin that only describe
+NO_BEST = (
+    "coverage",
+    "novelty",
+    "diversity",
+    "popularity",
+    "gini",
+    "bias",
+)  # how names of figures begin that only describe
 NONE = "–"
 LONGEST_NAME = 26  # letters of a model's name in a picture
 

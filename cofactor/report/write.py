@@ -94,7 +94,8 @@ def document(outcome: Outcome) -> bytes:
 
 def _draw(one: Picture, folder: Path) -> str:
     """Writes a picture's files; the same as HTML."""
-    figure = one.draw()
+    with render.quiet():
+        figure = one.draw()
     write(folder / PICTURES / f"{one.name}.png", render.png(figure))
     write(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
     return html.picture(render.inline(figure, one.name, one.said), one.title)
