@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from cofactor.report.render import colours
 from cofactor.report.tables import Cell, Table
+from cofactor.report.wording import one_line
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # no script, and nothing from anywhere else
 
@@ -29,42 +30,45 @@ def page(title: str, kind: str, about: str, answers: Iterable[str], sections: It
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(line(title))}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
+        f"<title>{escape(one_line(title))}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#answer">To the answer</a>\n'
-        f'<header><p class="kind">{escape(kind)}</p><h1>{escape(line(title))}</h1>'
-        + (f'<p class="soft">{escape(line(about))}</p>' if about else "")
+        f'<header><p class="kind">{escape(kind)}</p><h1>{escape(one_line(title))}</h1>'
+        + (f'<p class="soft">{escape(one_line(about))}</p>' if about else "")
         + f'<nav aria-label="Contents"><ul>{links}</ul></nav></header>\n<main>\n'
         f'<section id="answer" aria-labelledby="answer-title"><h2 id="answer-title">The answer</h2>'
         f'<ul class="answer">{said}</ul></section>\n'
         + "\n".join(map(_section, parts))
-        + f"\n</main>\n<footer><p>{escape(line(footer))}</p></footer>\n</body>\n</html>\n"
+        + f"\n</main>\n<footer><p>{escape(one_line(footer))}</p></footer>\n</body>\n</html>\n"
     )
 
 
 def table(one: Table, kind: str = "") -> str:
     """A table that scrolls by itself where it is wider than the page."""
-    head = "".join(f'<th scope="col">{escape(line(column))}</th>' for column in one.columns)
+    head = "".join(f'<th scope="col">{escape(one_line(column))}</th>' for column in one.columns)
     rows = "".join(
-        f'<tr><th scope="row">{escape(line(name))}</th>{"".join(map(_cell, cells))}</tr>' for name, cells in one.rows
+        f'<tr><th scope="row">{escape(one_line(name))}</th>{"".join(map(_cell, cells))}</tr>'
+        for name, cells in one.rows
     )
     look = " ".join(part for part in (kind, "words" if one.words else "") if part)
-    title = escape(line(one.title))
+    title = escape(one_line(one.title))
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{title}">'
         f"<table{f' class={look!r}' if look else ''}><caption>{title}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        + (f'<p class="note">{escape(line(one.note))}</p>' if one.note else "")
+        + (f'<p class="note">{escape(one_line(one.note))}</p>' if one.note else "")
     )
 
 
 def picture(svg: str, title: str) -> str:
     """A drawing, which scrolls by itself on a narrow screen."""
-    return f'<figure class="picture wide" role="region" tabindex="0" aria-label="{escape(line(title))}">{svg}</figure>'
+    return (
+        f'<figure class="picture wide" role="region" tabindex="0" aria-label="{escape(one_line(title))}">{svg}</figure>'
+    )
 
 
 def folded(title: str, inside: str) -> str:
     """Something that few want to see at once."""
-    return f"<details><summary>{escape(line(title))}</summary>{inside}</details>"
+    return f"<details><summary>{escape(one_line(title))}</summary>{inside}</details>"
 
 
 def command(text: str) -> str:
@@ -72,12 +76,7 @@ def command(text: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    return f"<p>{escape(line(text))}</p>"
-
-
-def line(text: str) -> str:
-    """Text on one line, without what moves the cursor or turns the direction of letters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"<p>{escape(one_line(text))}</p>"
 
 
 def _section(one: Section) -> str:
@@ -88,16 +87,16 @@ def _section(one: Section) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = escape(line(cell.text))
+    text = escape(one_line(cell.text))
     text = f"<b>{text}</b>" if cell.best else f'<span class="{cell.kind}">{text}</span>' if cell.kind else text
     text = f'<span title="no real difference from the best">≈</span> {text}' if cell.same else text
-    behind = f" <i>{escape(line(cell.error))}</i>" if cell.error else ""
+    behind = f" <i>{escape(one_line(cell.error))}</i>" if cell.error else ""
     return f"<td{' class=best' if cell.best else ''}>{text}{behind}</td>"
 
 
 def _emphasized(sentence: str) -> str:
     """The metric before the colon in bold."""
-    head, colon, rest = escape(line(sentence)).partition(": ")
+    head, colon, rest = escape(one_line(sentence)).partition(": ")
     return f"<b>{head}</b>{colon}{rest}" if colon and len(head) < 24 else head + colon + rest
 
 

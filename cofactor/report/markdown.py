@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cofactor.experiments.outcome import Outcome
 from cofactor.report import tables as made
 from cofactor.report.tables import Cell, Table
+from cofactor.report.wording import one_line
 from cofactor.report.words import sentences
 
 
@@ -30,7 +31,7 @@ def table(one: Table) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown, and HTML within it, takes for text: on one line, and with nothing that has a meaning."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    plain = one_line(text)
     for sign in ("\\", "`", "*", "_", "[", "]", "|", "#", "~"):
         plain = plain.replace(sign, f"\\{sign}") if _means(sign, plain) else plain
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

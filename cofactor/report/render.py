@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from cofactor.report.style import IN_THE_DARK
+from cofactor.report.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def png(figure: "Figure") -> bytes:
 
 def svg(figure: "Figure", name: str, title: str) -> bytes:
     """A drawing that scales, with its letters as outlines, so that it needs no font."""
-    return _svg(figure, name, title, "path")
+    return _svg(figure, name, one_line(title), "path")
 
 
 def inline(figure: "Figure", name: str, said: str) -> str:
@@ -60,7 +61,7 @@ def inline(figure: "Figure", name: str, said: str) -> str:
             elif key in ("d", "x", "y", "transform"):
                 element.set(key, NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).strip())
     root.set("role", "img")
-    root.set("aria-label", said)
+    root.set("aria-label", one_line(said))
     for size in ("width", "height"):
         root.attrib.pop(size, None)
     return ElementTree.tostring(root, encoding="unicode")

@@ -128,8 +128,8 @@ def subtitled(axis: "Axes", text: str, right: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """Text that is not taken for a formula, whatever dollars are in it."""
-    return text.replace("$", r"\$")
+    """Text that is not taken for a formula, whatever dollars are in it, and that can be printed."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text).replace("$", r"\$")
 
 
 def settled(one: "Figure") -> None:

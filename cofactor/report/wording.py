@@ -82,10 +82,14 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def one_line(text: str) -> str:
+    """Text on one line, without what moves the cursor or turns the direction of letters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def short(name: str, most: int = LONGEST_NAME) -> str:
     """A name that fits a picture: one line, printable, with its end left out where it is too long."""
-    plain = "".join(c if c.isprintable() else " " for c in name)
-    plain = " ".join(plain.split()) or "?"
+    plain = one_line(name) or "?"
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
 
 
