@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from protocols import PROTOCOLS, Task
 from results import Results
+from tasks import TASKS, Task
 
 from cofactor.errors import CofactorError
 from cofactor.models.factor import FactorModel
@@ -179,7 +179,7 @@ class Bench:
         return path
 
     def _task(self, protocol: str, part: str) -> Task:
-        task = PROTOCOLS[protocol](self.means.data)
+        task = TASKS[protocol](self.means.data)
         return task.inner() if part == "inner" else task
 
 

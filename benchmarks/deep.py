@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from protocols import PROTOCOLS, Task
 from rows import write_rows
+from tasks import TASKS, Task
 
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
@@ -62,7 +62,7 @@ def predecessor(folder: Path, seeds: list[int], repeat: int) -> None:
         "init": 0.02 * 15**0.5,
     }
     with tempfile.TemporaryDirectory() as scratch:
-        files = [rows_of(PROTOCOLS[f"ml-1m/{seed}"](folder), Path(scratch) / f"{seed}.npz") for seed in seeds]
+        files = [rows_of(TASKS[f"ml-1m/{seed}"](folder), Path(scratch) / f"{seed}.npz") for seed in seeds]
         fits = {"cofactor": ("ours.py", ours), "plain PyTorch": ("torch_neumf.py", A)}
         print_fits(fits, files, 1)
 
@@ -71,7 +71,7 @@ def epoch(folder: Path, seeds: list[int], repeat: int) -> None:
     """One pass of an ensemble over ML-1M."""
     print(f"\n## One epoch of an ensemble\n\nML-1M 90/10, s = {seeds[0]}, {json.dumps(ENSEMBLE)}, Adam, one thread.")
     with tempfile.TemporaryDirectory() as scratch:
-        file = rows_of(PROTOCOLS[f"ml-1m/{seeds[0]}"](folder), Path(scratch) / "rows.npz")
+        file = rows_of(TASKS[f"ml-1m/{seeds[0]}"](folder), Path(scratch) / "rows.npz")
         for text, widths in LAYERS.items():
             print(f"\nLayers {text}:\n")
             plain = {**ENSEMBLE, "layers": widths, "learning_rate": 0.001, "l2": 0.045}
@@ -166,7 +166,7 @@ def accuracy(folder: Path, seeds: list[int], repeat: int) -> None:
         print("| trainer | test RMSE | spread | MAE | epochs | CPU s of the last fit |\n|---|---|---|---|---|---|")
         found: dict[str, list[tuple[float, float, int, float]]] = {}
         for seed, protocol in tasks.items():
-            task = PROTOCOLS[protocol](folder)
+            task = TASKS[protocol](folder)
             models = branches(task, seed)
             starts = from_branches(models, task.inner().train, task.train)
             models["ensemble"] = trained("ensemble", task, seed)
@@ -186,7 +186,7 @@ def transfer(folder: Path, seeds: list[int], repeat: int) -> None:
     print("\n## Transfer, and the leak that a fresh split makes of it\n")
     print(f"ML-1M 90/10, s = {seeds[0]}; a tenth of train is held out. The leak starts from branches of split s + 1.\n")
     print(f"| ensemble | CPU s to {REACHED:.3f} held out | held-out RMSE | test RMSE | epochs |\n|---|---|---|---|---|")
-    task, other = (PROTOCOLS[f"ml-1m/{(seeds[0] + more) % 3}"](folder) for more in (0, 1))
+    task, other = (TASKS[f"ml-1m/{(seeds[0] + more) % 3}"](folder) for more in (0, 1))
     inner = task.inner().train
     starts = {
         "from nothing": (None, None),

@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from protocols import PROTOCOLS
+from tasks import TASKS
 
 from cofactor.trainers import TRAINERS
 
 folder, protocol, part, name, options, threads = sys.argv[1:]
-task = PROTOCOLS[protocol](Path(folder))
+task = TASKS[protocol](Path(folder))
 if part == "inner":
     task = task.inner()
 has = {one.name for one in TRAINERS[name].hyperparameters()}

@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from protocols import PROTOCOLS
+from tasks import TASKS
 
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.trainers.autoencoder import Autoencoder
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    train = PROTOCOLS["ml-1m/0"](given.data).train
+    train = TASKS["ml-1m/0"](given.data).train
     print("| rows | at rated cells, CPU s | dense, CPU s |\n|---|---|---|")
     for rows, table in (("users", train.by_user()), ("items", train.by_item())):
         ways = Kernels(None), DenseProducts(torch.device("cpu"))

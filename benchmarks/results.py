@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, pstdev
 
+from cofactor.experiments.protocols import PROTOCOLS
+
 CLOCKS = ("wall", "cpu")
 KEY = ("stage", "protocol", "entry", "seed")  # a measurement replaces an earlier one of the same
 TABLES = {  # title, and the protocols that are averaged over
@@ -19,12 +21,15 @@ TABLES = {  # title, and the protocols that are averaged over
     "NCF, ML-1M": ("ncf",),
 }
 METRICS = {  # the columns of a table, the first of which orders it
-    "ML-100K, u1": ("rmse", "mae"),
-    "ML-100K, mean of u1 … u5": ("rmse", "mae"),
-    "ML-1M, 90/10": ("rmse", "mae"),
-    "ML-1M, top-N": ("ndcg@10", "recall@20", "precision@10"),
-    "Gowalla": ("recall@20", "ndcg@20"),
-    "NCF, ML-1M": ("sampled hr@10", "sampled ndcg@10", "distinct hr@10", "distinct ndcg@10"),
+    title: PROTOCOLS[name].metrics
+    for title, name in {
+        "ML-100K, u1": "ml-100k-u1",
+        "ML-100K, mean of u1 … u5": "ml-100k-folds",
+        "ML-1M, 90/10": "ml-1m-90-10",
+        "ML-1M, top-N": "ml-1m-top-n",
+        "Gowalla": "gowalla",
+        "NCF, ML-1M": "ncf-ml-1m",
+    }.items()
 }
 LOWER_IS_BETTER = ("rmse", "mae")
 
@@ -125,10 +130,10 @@ def markdown(lines: list[Line], metrics: tuple[str, ...]) -> str:
 
 def shown(metric: str) -> str:
     """A metric as a reader writes it."""
-    *before, name = metric.split()
-    plain = {"recall": "Recall", "precision": "P"}
-    kind, _, k = name.partition("@")
-    return " ".join([*before, plain.get(kind, kind.upper()) + (f"@{k}" if k else "")])
+    plain = {"recall": "Recall", "precision": "P", "hit_rate": "HR"}
+    kind, _, k = metric.removeprefix("sampled_").partition("@")
+    sampled = "sampled " if metric.startswith("sampled_") else ""
+    return sampled + plain.get(kind, kind.upper()) + (f"@{k}" if k else "")
 
 
 def seconds(value: float) -> str:

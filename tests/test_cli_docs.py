@@ -52,7 +52,7 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_the_quick_start(run: Run) -> None:
-    assert type_in("docs/quickstart.md", run) >= 10
+    assert type_in("docs/quickstart.md", run) >= 9
     (block,) = blocks("docs/quickstart.md", "python")
     exec(compile(block, "docs/quickstart.md", "exec"), {})
     assert Path("models/from-python/manifest.json").is_file()
@@ -60,7 +60,7 @@ def test_the_quick_start(run: Run) -> None:
 
 def test_the_page_on_tracking(real_data: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COFACTOR_DATA", str(real_data))
-    assert type_in("docs/tracking.md", run) == 1
+    assert type_in("docs/tracking.md", run) == 2
     assert Path("svd.csv").read_text().count("\n") == 1 + 16, "epochs, as the picture and the text say"
     assert Path("curves.png").is_file()
     assert len(list(Path("runs/ml-100k/svd").glob("*,n_epochs=40"))) == 1

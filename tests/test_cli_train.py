@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from cofactor.artifact import load, load_manifest
-from cofactor.cli.fitting import Fitted, fit, joined
+from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import Keeper
 from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split, save_split, split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.experiments.fitted import Fitted, joined
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Epoch, Trainer
 from cofactor.trainers.baseline import Baseline
@@ -114,41 +115,11 @@ def test_a_folder_of_splits_says_which_there_are(folder: Path, run: Run, tmp_pat
     assert "is a split already" in run("split", "fold-1").stderr
 
 
-def test_a_model_given_twice_is_not_compared_with_itself(saved: Path, run: Run) -> None:
-    done = run("compare", saved / "baseline", saved / ".." / saved.name / "baseline", "--on", "x")
-    assert done.exit_code == 2
-    assert "given twice" in done.stderr
-
-
 def test_measuring_needs_to_know_the_data(folder: Path, run: Run) -> None:
     assert run("train", "baseline", folder, "-o", "model", "--quiet").exit_code == 0
     done = run("evaluate", "model")
     assert done.exit_code == 2
     assert "trained on parts" in done.stderr
-
-
-def test_a_comparison_as_table_and_files(folder: Path, run: Run, tmp_path: Path) -> None:
-    for name in ("popularity", "baseline"):
-        assert run("train", name, folder, "--quiet").exit_code == 0
-    arguments = ("compare", "models/popularity", "models/baseline", "--on", "parts", "-o", "new/report")
-    done = run(*arguments)
-    heading = done.stdout.splitlines()[0].split()
-    assert heading[:5] == ["model", "fit", "s", "rmse", "mae"]
-    assert {"ndcg@10", "recall@10", "hit_rate@10", "coverage@10", "novelty@10"} <= set(heading)
-    document = json.loads(run(*arguments, "--json").stdout)
-    report = tmp_path / "new" / "report"
-    assert document == json.loads((report / "comparison.json").read_text())
-    with (report / "comparison.csv").open(newline="") as file:
-        rows = {row["model"]: row for row in csv.DictReader(file)}
-    assert float(rows["baseline"]["rmse"]) == document["models"]["baseline"]["metrics"]["rmse"]
-    assert rows["popularity"]["rmse"] == ""
-    assert "| popularity |" in (report / "comparison.md").read_text()
-
-
-def test_models_of_one_name_are_told_apart_by_their_paths() -> None:
-    from cofactor.cli.compare import names
-
-    assert list(names((Path("a/svd"), Path("b/svd"), Path("b/als")))) == ["a/svd", "b/svd", "als"]
 
 
 class Slow(Baseline):

@@ -1,7 +1,8 @@
 import json
 from collections import defaultdict
 from dataclasses import replace
-from math import log2
+from itertools import combinations
+from math import log2, nan, sqrt
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.popularity import Popularity
-from tests.test_metrics import literal
+from tests.test_metrics import literal, literal_over_all
 
 K = (1, 3, 10, 100)  # 100: more than there are items
 
@@ -31,53 +32,107 @@ def scoring(catalog: Catalog, scores, scale=(1.0, 5.0)) -> FactorModel:
 
 
 def halves(seed, n_users=12, n_items=30, density=0.5):
-    """Train and test over the same vocabularies; the last user and some items have no training rating."""
+    """Train and test over the same vocabularies; the last user and some items have no training rating.
+
+    One item in four has no genre.
+    """
     rng = np.random.default_rng(seed)
     user, item = np.nonzero(rng.random((n_users, n_items)) < density)
     users = Vocabulary(np.array([f"u{row:03}" for row in range(n_users)], dtype=object), "user")
     items = Vocabulary(np.array([f"i{row:03}" for row in range(n_items)], dtype=object), "item")
     order = rng.permutation(len(user))
     values = rng.integers(1, 6, len(user))
-    ratings = Ratings(users, items, user[order], item[order], values, scale=(1.0, 5.0), step=1.0)
+    genres = rng.choice(np.array(["Drama", "Comedy", "Comedy|Drama|War", ""], dtype=object), n_items)
+    ratings = Ratings(users, items, user[order], item[order], values, scale=(1.0, 5.0), step=1.0, genres=genres)
     test = rng.random(len(user)) < 0.5
     test |= (ratings.user == n_users - 1) | (ratings.item < n_items // 10)
     return ratings.where(~test), ratings.where(test)
+
+
+def cosine(a: set, b: set) -> float:
+    return len(a & b) / sqrt(len(a) * len(b))
+
+
+def literal_list(listed, seen, counts, readers, genres, at, n_readers):
+    """What docs/metrics.md says of one user's list of `at`. counts: training ratings of each item; readers: who gave
+    them; genres: of each item."""
+    popular = sorted(range(len(counts)), key=lambda item: (-counts[item], item))
+    favourites = [item for item in popular if item not in seen][:at]
+    total = sum(counts)
+    tail = {item for place, item in enumerate(popular) if sum(counts[i] for i in popular[:place]) >= 0.8 * total}
+    pairs = [1 - cosine(readers[i], readers[j]) for i, j in combinations(listed, 2)]
+    of_genres = [1 - cosine(genres[i], genres[j]) for i, j in combinations(listed, 2) if genres[i] and genres[j]]
+    values = {
+        "diversity": np.mean(pairs) if pairs else nan,
+        "genre_diversity": np.mean(of_genres) if of_genres else nan,
+    }
+    if listed:
+        popularity = np.mean([counts[i] for i in listed])
+        values |= {
+            "novelty": np.mean([-log2(counts[i] / n_readers) for i in listed]),
+            "arp": popularity,
+            "popularity_lift": popularity / np.mean([counts[i] for i in seen]) - 1 if seen else nan,
+            "aplt": len(tail & set(listed)) / len(listed),
+            "unexpectedness": len(set(listed) - set(favourites)) / len(listed),
+        }
+    return {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def literal_together(lists, n_items):
+    """What docs/metrics.md says of all lists together."""
+    shown = sorted(sum(item in listed for listed in lists) for item in range(n_items))
+    lists, total = [set(one) for one in lists if one], sum(shown)
+    values = {"coverage": sum(x > 0 for x in shown) / n_items}
+    if total:
+        gini = sum((2 * i - n_items - 1) * x for i, x in enumerate(shown, 1)) / (n_items - 1) / total
+        values |= {"gini": gini, "entropy": -sum(x / total * log2(x / total) for x in shown if x)}
+    if len(lists) > 1:
+        longest = max(len(one) for one in lists)
+        values["personalisation"] = 1 - np.mean([len(a & b) / longest for a, b in combinations(lists, 2)])
+    return values
 
 
 def literal_report(model, train, test, k, relevant_from, rated_at_least):
     """docs/metrics.md once more, one user at a time, with lists and dictionaries."""
     scores = model.scores(np.arange(len(train.users), dtype=np.int32)).astype(float)
     counts = np.bincount(train.item, minlength=len(train.items))
-    n_readers = len(set(train.user))
+    readers = [set(train.user[train.item == item]) for item in range(len(counts))]
+    genres = [set(one.split("|")) - {""} for one in train.genres]
+    popular = sorted(range(len(counts)), key=lambda item: (-counts[item], item))
     predicted = np.clip(scores[test.user, test.item], *model.scale)
     error = predicted - test.value
     nearest = [min(range(5, 0, -1), key=lambda star: abs(star - p)) for p in predicted]
-    values = defaultdict(list)
-    covered = defaultdict(set)
+    values, lists = defaultdict(list), defaultdict(list)
     for user in sorted(set(test.user)):
-        mine = {item: value for u, item, value in zip(test.user, test.item, test.value, strict=True) if u == user}
+        rows = zip(test.user, test.item, test.value.tolist(), strict=True)
+        mine = {item: value for u, item, value in rows if u == user}
         seen = set(train.item[train.user == user])
         score = np.where(counts > 0, scores[user], -np.inf)
         order = sorted(set(range(len(train.items))) - seen, key=lambda item: (-score[item], item))
         relevant = {item for item in mine if relevant_from is None or mine[item] >= relevant_from}
         if relevant:
-            hit = [item in relevant for item in order]
-            values["mrr"].append(1 / (1 + hit.index(True)))
+            hit, stars = [item in relevant for item in order], [mine.get(item) for item in order]
+            by_popularity = [item for item in popular if item not in seen]
+            places = [1 + by_popularity.index(item) for item in order]
+            for name, value in literal_over_all(hit).items():
+                values[name].append(value)
             others = [item for item in order if item not in relevant]
             right = [(score[r] > score[o]) + (score[r] == score[o]) / 2 for r in relevant for o in others]
             values["auc"] += [np.mean(right)] if others else []
             for at in k:
                 listed = [item for item in order if counts[item]][:at]
-                covered[at] |= set(listed)
-                values[f"novelty@{at}"] += [np.mean([-log2(counts[i] / n_readers) for i in listed])] if listed else []
-                for name in ("precision", "recall", "f1", "ndcg", "map", "hit_rate"):
-                    values[f"{name}@{at}"].append(literal(name, hit, at))
+                lists[at].append(listed)
+                found = literal(hit, stars, places, at)
+                found |= literal_list(listed, seen, counts, readers, genres, at, len(set(train.user)))
+                for name, value in found.items():
+                    values[f"{name}@{at}"].append(value)
         if len(mine) >= rated_at_least:
             liked = {item for item in mine if mine[item] >= np.mean(list(mine.values()))}
             hit = [item in liked for item in sorted(mine, key=lambda item: (-scores[user][item], item))]
             for at in k:
+                found = literal(hit, [1] * len(hit), hit, at)
                 for name in ("precision", "recall", "f1"):
-                    values[f"rated_{name}@{at}"].append(literal(name, hit, at))
+                    values[f"rated_{name}@{at}"].append(found[name])
     mse = np.mean(error**2)
     expected = {
         "rmse": np.sqrt(mse),
@@ -85,10 +140,10 @@ def literal_report(model, train, test, k, relevant_from, rated_at_least):
         "mae": np.mean(abs(error)),
         "accuracy": np.mean(nearest == test.value),
     }
-    expected |= {name: np.mean(each) for name, each in values.items()}
-    if values["mrr"]:
-        expected |= {f"coverage@{at}": len(covered[at]) / len(train.items) for at in k}
-    return {name: value for name, value in expected.items() if name != "auc" or values["auc"]}, values
+    expected |= {name: np.mean(each) for name, each in values.items() if each}
+    for at, some in lists.items():
+        expected |= {f"{name}@{at}": value for name, value in literal_together(some, len(counts)).items()}
+    return expected, values
 
 
 @given(st.integers(0, 10**6), st.sampled_from([None, 3, 5]), st.sampled_from([1, 6, 12]), st.sampled_from([1, 4, 50]))
@@ -337,7 +392,10 @@ def test_a_report_is_plain_numbers_in_a_stable_order():
     report = evaluate(scoring(train.catalog, np.ones((12, 30))), test, (20, 10, 10))
     assert report.k == (10, 20)
     plain = json.loads(json.dumps(report.as_dict(), allow_nan=False))
-    assert list(plain["metrics"])[:8] == ["rmse", "mse", "mae", "accuracy", "mrr", "auc", "precision@10", "recall@10"]
+    assert list(plain["metrics"])[:7] == ["rmse", "mse", "mae", "accuracy", "mrr", "auc", "map"]
+    at_k = [name for name in plain["metrics"] if "@" in name]
+    assert at_k[:2] == ["precision@10", "recall@10"]
+    assert at_k[-8:] == [f"{name}@{k}" for k in (10, 20) for name in ("coverage", "gini", "entropy", "personalisation")]
     assert plain["metrics"] == report.metrics
     one_user = evaluate(scoring(train.catalog, np.ones((12, 30))), test.where(test.user == 0), (10,))
     assert json.loads(json.dumps(one_user.as_dict(), allow_nan=False))["standard_errors"]["rmse"] is None

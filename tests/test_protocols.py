@@ -1,208 +1,140 @@
-"""The published protocols, and what `benchmarks/` makes of them: choices, records, tables, names in a picture."""
+"""The published protocols as data: their splits are those of the literature, and counted."""
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import protocols, results
-from cofactor.data.ratings import Ratings
+from cofactor.data.published_splits import positive
 from cofactor.data.read import read
-from cofactor.data.split import Split
-from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.models.base import Model
-from cofactor.models.factor import FactorModel
+from cofactor.evaluation.cases import read_cases
+from cofactor.experiments.protocols import PROTOCOLS, Counts
 from cofactor.trainers import TRAINERS
-from tests.toys import checkerboard
-
-BENCHMARKS = Path(protocols.__file__).parent
 
 
-def scoring(train: Ratings, scores: np.ndarray) -> Model:
-    """A model that ranks by the given (n_users, n_items) scores."""
-    n_users, n_items = scores.shape
-    zeros = np.zeros(n_users, np.float32), np.zeros(n_items, np.float32)
-    vectors = scores.astype(np.float32), np.eye(n_items, dtype=np.float32)
-    return FactorModel(train.catalog, None, 0.0, *zeros, *vectors, 0.0, 0.0)
+def test_what_is_listed_is_whole() -> None:
+    for name, one in PROTOCOLS.items():
+        assert one.name == name
+        assert one.splits
+        assert one.about.endswith(".")
+        assert one.source
+        assert one.origin
+        lengths = {int(metric.partition("@")[2]) for metric in one.metrics if "@" in metric}
+        assert lengths <= set(one.k), f"{name} shows lists that are not measured"
+        assert one.published
+        for other in one.published:
+            assert other.figures
+            assert set(other.figures) <= set(one.metrics), other.system
+            assert all(0 < figure < 1 for figure in other.figures.values())
+            assert other.source
+        assert one.as_dict()["published"][0]["system"] == one.published[0].system
 
 
-def one_of_each(train: Ratings, test: Ratings, negatives: np.ndarray) -> protocols.Sampled:
-    parts = Split(train, train.where(slice(0, 0)), test, "toy")
-    return protocols.Sampled(parts, "sampled ndcg@10", negatives)
+def test_the_page_lists_them_with_their_counts() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "protocols.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("| `"): row[3] for row in rows}
+    assert listed == {name: f"{one.counts.train:,}, {one.counts.test:,}" for name, one in PROTOCOLS.items()}
 
 
-def test_sampled_figures_of_known_ranks() -> None:
-    n_items = 13
-    everything = Ratings.of([*"aabbcc"], ["0", "1"] * 3, [1.0] * 6)
-    items = Vocabulary(np.arange(n_items).astype(str).astype(object), "item")
-    everything = replace(everything, items=items)
-    train, test = everything.where(everything.item == 0), everything.where(everything.item == 1)
-    scores = np.tile(np.arange(n_items, dtype=float), (3, 1))
-    scores[0, 1] = 11.0  # below item 12, level with item 11: third
-    scores[1, 1] = 99.0  # first, but for the test item among its own negatives, which is level with itself
-    negatives = np.tile(np.arange(2, n_items), (3, 1))  # user c's test item scores 1 and is the last of twelve
-    negatives[1, 0] = 1
-    task = one_of_each(train, test, negatives)
-    model = scoring(train, scores)
-    np.testing.assert_array_equal(protocols.sampled_ranks(model, task.test, negatives), [3, 2, 12])
-    figures = task.figures(model)
-    assert figures["sampled hr@10"] == pytest.approx(2 / 3)
-    assert figures["sampled ndcg@10"] == pytest.approx((1 / np.log2(4) + 1 / np.log2(3)) / 3)
-    assert figures["distinct ndcg@10"] == pytest.approx((1 / np.log2(4) + 1) / 3)
-
-
-def test_a_model_that_knows_nothing_gains_nothing_from_ties() -> None:
-    train, test = checkerboard(20, 20)
-    last = test.where(np.unique(test.user, return_index=True)[1])
-    negatives = np.tile(np.arange(12), (len(last), 1))
-    ranks = protocols.sampled_ranks(scoring(train, np.zeros((20, 20))), last, negatives)
-    assert (ranks == 13).all()
-
-
-def test_choosing_inside_a_sampled_protocol_touches_nothing_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    train, test = checkerboard(40, 40)
-    first = test.where(np.unique(test.user, return_index=True)[1])
-    monkeypatch.setattr(protocols.Sampled, "N_NEGATIVES", 5)
-    task = one_of_each(train, first, np.zeros((len(first), 5), dtype=np.int32))
-    inner = task.inner(seed=3)
-    outside, inside = train.by_user().toarray() != 0, inner.train.by_user().toarray() != 0
-    held_out = inner.test.by_user().toarray() != 0
-    np.testing.assert_array_equal(held_out.sum(axis=1), 1)
-    np.testing.assert_array_equal(inside | held_out, outside)
-    assert not outside[inner.test.user[:, None], inner.negatives].any()  # also drawn for their own user
-    assert all(len(set(row)) == 5 for row in inner.negatives.tolist())
-    again = task.inner(seed=3)
-    np.testing.assert_array_equal(inner.negatives, again.negatives)
-    assert inner.split.fingerprint == again.split.fingerprint != task.inner(seed=4).split.fingerprint
-
-
-def test_choosing_inside_train_holds_out_a_tenth_of_it() -> None:
-    train, test = checkerboard()
-    task = protocols.Rating(Split(train, train.where(slice(0, 0)), test, "toy"), "rmse")
-    inner = task.inner()
-    assert len(inner.test) == len(train) // 10
-    cells = inner.train.by_user().toarray() + inner.test.by_user().toarray()
-    np.testing.assert_array_equal(cells, train.by_user().toarray())
-    assert isinstance(inner, protocols.Rating)
-    assert inner.better(0.8, 0.9)
-    assert not replace(task, judged_by="ndcg@10").better(0.8, 0.9)
-
-
-def test_a_model_that_only_ranks_is_no_answer_to_a_protocol_of_ratings() -> None:
-    train, test = checkerboard()
-    task = protocols.Rating(Split(train, train.where(slice(0, 0)), test, "toy"), "rmse")
-    with pytest.raises(BadData, match="only ranks"):
-        task.figures(TRAINERS["popularity"]().fit(train))
+def test_figures_of_one_source_are_there() -> None:
+    """Some by hand, from the papers and from the table of what was measured."""
+    found = {(name, other.system): other for name, one in PROTOCOLS.items() for other in one.published}
+    assert found["gowalla", "LightGCN"].figures == {"recall@20": 0.1830, "ndcg@20": 0.1554}
+    neural = found["ncf-ml-1m", "NeuMF"]
+    assert neural.figures == {"sampled_hit_rate@10": 0.7093, "sampled_ndcg@10": 0.4349}
+    assert neural.how == "published"
+    surprise = found["ml-1m-90-10", "SVD++"]
+    assert (surprise.figures["rmse"], surprise.cpu_seconds, surprise.how) == (0.8574, 226, "measured here")
 
 
 def test_files_that_are_not_those_of_the_protocol_are_an_error(tmp_path: Path) -> None:
-    (tmp_path / "gowalla").mkdir()
-    for part, text in (("train", "0 1 2\n1 0\n"), ("test", "0 0\n1 2 1\n")):
-        (tmp_path / "gowalla" / f"{part}.txt").write_text(text)
-    with pytest.raises(BadData, match="gowalla: 2 users, not 29,858"):
-        protocols.gowalla(tmp_path)
+    for part, text in (("train", "0 1 2 3 4 5 6 7 8 9 10\n1 0\n"), ("test", "0 0\n1 2 1\n")):
+        (tmp_path / f"{part}.txt").write_text(text)
+    protocol = PROTOCOLS["gowalla"]
+    with pytest.raises(BadData, match="gowalla: 2 users, not 29,858") as error:
+        next(protocol.plan(tmp_path).splits())
+    assert "LightGCN" in error.value.hint
+    for counts, said in (
+        (Counts(2, 12, 11, 3), "11 items, not 12"),
+        (Counts(2, 11, 10, 3), "11 training ratings, not 10"),
+        (Counts(2, 11, 11, 2), "3 test ratings, not 2"),
+    ):
+        with pytest.raises(BadData, match=said):
+            next(replace(protocol, counts=counts).each(tmp_path))
+    ((name, parts),) = replace(protocol, counts=Counts(2, 11, 11, 3)).each(tmp_path, validation=0)
+    assert (name, len(parts.validation)) == ("lightgcn", 0)
+    (tmp_path / "test.txt").unlink()
+    with pytest.raises(BadData, match=r"has no test\.txt"):
+        next(protocol.each(tmp_path))
+
+
+def test_movielens_100k_keeps_its_folds_and_holds_back_a_tenth_of_train(real_data: Path) -> None:
+    plan = PROTOCOLS["ml-100k-u1"].plan(real_data / "ml-100k")
+    assert plan.refit
+    assert plan.shown == ("rmse", "mae")
+    ((name, parts),) = plan.splits()
+    lines = (real_data / "ml-100k" / "u1.test").read_text().splitlines()
+    expected = {tuple(line.split("\t")[:2]) for line in lines}
+    found = parts.test
+    assert set(zip(found.users.ids[found.user], found.items.ids[found.item], strict=True)) == expected
+    assert (name, len(parts.train), len(parts.validation)) == ("u1", 72_000, 8_000)
+    report = plan.measure(TRAINERS["baseline"]().fit(parts.train), parts)
+    assert set(plan.shown) <= set(report.metrics)
 
 
 def test_ml_1m_is_split_as_published(real_data: Path) -> None:
-    task = protocols.PROTOCOLS["ml-1m/1"](real_data)
+    ((name, parts),) = PROTOCOLS["ml-1m-90-10"].each(real_data / "ml-1m", ("seed-1",), validation=0)
     lines = (real_data / "ml-1m" / "ratings_no_timestamps.csv").read_text().splitlines()[1:]
     expected = {lines[row] for row in np.random.default_rng(1).permutation(len(lines))[-(len(lines) // 10) :].tolist()}
-    found = task.test
+    found = parts.test
     columns = found.users.ids[found.user], found.items.ids[found.item], found.value.astype(int).tolist()
     assert {f"{user},{item},{value}" for user, item, value in zip(*columns, strict=True)} == expected
+    assert (name, parts.seed) == ("seed-1", 1)
 
 
 def test_ml_1m_top_n_holds_out_a_fifth_of_each_user(real_data: Path) -> None:
-    task = protocols.PROTOCOLS["ml-1m-top-n/0"](real_data)
-    held_out, kept = (np.bincount(part.user, minlength=6040) for part in (task.test, task.train))
-    assert np.abs(held_out - (held_out + kept) / 5).max() <= 0.5
-    assert set(task.train.value.tolist()) == {1.0}
+    ((_, parts),) = PROTOCOLS["ml-1m-top-n"].each(real_data / "ml-1m", ("seed-0",))
+    learned = np.bincount(parts.train.user, minlength=6040) + np.bincount(parts.validation.user, minlength=6040)
+    held_out = np.bincount(parts.test.user, minlength=6040)
+    assert np.abs(held_out - (held_out + learned) / 5).max() <= 0.5
+    assert set(parts.train.value.tolist()) == {1.0}
+    assert parts.train.step is None
 
 
-def test_ncf_and_gowalla_by_the_most_popular(real_data: Path) -> None:
-    """NCF's items carry MovieLens' ids, and its paper's figure of popularity comes out; all of Gowalla is read."""
-    ncf = protocols.PROTOCOLS["ncf"](real_data)
+def test_ncf_by_the_most_popular(real_data: Path) -> None:
+    """Its parts are all of MovieLens 1M, and its paper's figures of popularity come out."""
+    home = real_data / "ncf-ml-1m"
+    plan = PROTOCOLS["ncf-ml-1m"].plan(home)
+    ((_, parts),) = plan.splits()
+    users, counts = np.unique(parts.validation.user, return_counts=True)
+    assert (len(users), set(counts.tolist())) == (6040, {1})
+    movie = dict(np.loadtxt(home / "item_map_ncf_to_movieid.csv", delimiter=",", skiprows=1, dtype=str).tolist())
     whole = read(real_data / "ml-1m")
-    assert ncf.train.users == whole.users
-    assert ncf.train.items == whole.items
     rated = np.zeros((len(whole.users), len(whole.items)), dtype=np.int8)
-    for sign, part in ((1, whole), (-1, ncf.train), (-1, ncf.test)):
-        rated[part.user, part.item] += sign
+    rated[whole.user, whole.item] = 1
+    for part in parts.parts.values():  # users from 0 there, items by a number of their own
+        user = whole.users.rows([str(1 + int(one)) for one in part.users.ids])
+        item = whole.items.rows([movie[one] for one in part.items.ids])
+        rated[user[part.user], item[part.item]] -= 1
     assert not rated.any()
-    figures = ncf.figures(TRAINERS["popularity"]().fit(ncf.train))
-    assert figures["distinct hr@10"] == pytest.approx(0.453, abs=0.001)
-    assert figures["distinct ndcg@10"] == pytest.approx(0.254, abs=0.001)
-    assert figures["sampled hr@10"] < figures["distinct hr@10"]
-    gowalla = protocols.PROTOCOLS["gowalla"](real_data)
-    assert (len(gowalla.train), len(gowalla.test)) == (810_128, 217_242)
+    both = replace(
+        parts.train,
+        **{
+            name: np.concatenate((getattr(parts.train, name), getattr(parts.validation, name)))
+            for name in ("user", "item", "value")
+        },
+    )
+    report = plan.measure(TRAINERS["popularity"]().fit(both), parts)
+    assert report.metrics["sampled_hit_rate@10"] == pytest.approx(0.453, abs=0.001)
+    assert report.metrics["sampled_ndcg@10"] == pytest.approx(0.254, abs=0.001)
+    own = read_cases(home / "ml-1m.test.negative")
+    assert np.count_nonzero((own.negatives < 0).any(axis=1)) >= 156  # some name the test item itself
 
 
-def test_results_are_kept_as_they_come_and_replaced_when_measured_again(tmp_path: Path) -> None:
-    path = tmp_path / "build" / "results.json"
-    kept = results.Results(path)
-    one = {"stage": "test", "protocol": "gowalla", "entry": "x", "seed": 0, "options": {"rank": 2}, "cpu": 1.0}
-    kept.add(one)
-    assert results.Results(path).found({**one, "cpu": 9.0}) == one
-    assert kept.found({**one, "options": {"rank": 3}}) is None
-    results.Results(path).add({**one, "seed": 1})  # by another run at the same time
-    kept.add({**one, "options": {"rank": 3}})
-    assert [r["options"]["rank"] for r in results.Results(path).records if r["seed"] == 0] == [3]
-    assert len(results.Results(path).records) == 2
-    for rank in (2, 3):  # candidates stand side by side
-        kept.add({**one, "stage": "choose", "options": {"rank": rank}})
-    assert len(results.Results(path).records) == 4
-
-
-def record(protocol: str, entry: str, seed: int, rmse: float, **more: object) -> dict:
-    plain = {"stage": "test", "system": "cofactor", "options": {"seed": seed}, "mae": 0.7, "cpu": 1.0, "wall": 2.0}
-    return {**plain, "protocol": protocol, "entry": entry, "seed": seed, "rmse": rmse, **more}
-
-
-def test_tables_are_means_over_runs_the_best_first_and_whole() -> None:
-    records = [record(f"ml-1m/{s}", "worse", s, 0.9 + s / 100, cpu=float(s)) for s in range(3)]
-    records += [record(f"ml-1m/{s}", "better", s, 0.8) for s in range(3)]
-    records += [record("ml-1m/0", "half done", 0, 0.7), record("ml-1m/0", "better", 0, 0.1, stage="choose")]
-    lines = results.lines_of(records, "ML-1M, 90/10")
-    assert [one.entry for one in lines] == ["better", "worse"]
-    assert lines[1].figures["rmse"] == pytest.approx((0.91, np.std([0.9, 0.91, 0.92])))
-    assert (lines[1].cpu, lines[1].wall, lines[1].options) == (1.0, 2.0, [{}])
-    assert "| **worse** | 0.9100 ± 0.0082 | 0.7000 ± 0.0000 | 1 | 2 |" in results.markdown(lines, ("rmse", "mae"))
-
-
-def test_a_mean_over_folds_counts_each_fold_once() -> None:
-    folds = [record(f"ml-100k/u{fold}", "x", 0, fold / 10) for fold in range(1, 6)]
-    more = [record("ml-100k/u1", "x", seed, 9.0) for seed in (1, 2)]
-    (line,) = results.lines_of(folds + more, "ML-100K, mean of u1 … u5")
-    assert line.figures["rmse"][0] == pytest.approx(0.3)
-    (u1,) = results.lines_of(folds + more, "ML-100K, u1")
-    assert u1.runs == 3
-
-
-def script(name: str, *arguments: object) -> str:
-    environment = os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)}
-    command = [sys.executable, BENCHMARKS / name, *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_from_a_fit_to_a_table_and_a_picture(real_data: Path, tmp_path: Path) -> None:
-    """An entry is fitted in a process of its own, found again the next time, and drawn."""
-    kept = tmp_path / "ratings.json"
-    asked = ("--data", real_data, "--json", kept, "--protocol", "ml-100k/u1", "--only", "baseline")
-    first = script("ratings.py", *asked)
-    assert "test ml-100k/u1, baseline" in first
-    (measured,) = json.loads(kept.read_text())["records"]
-    assert measured["rmse"] == pytest.approx(0.9536, abs=2e-4)
-    assert 0 < measured["cpu"] < 5
-    assert "test ml-100k/u1, baseline" not in script("ratings.py", *asked)
-    told = script("table.py", kept, "--picture", tmp_path / "models", "--panels", "ML-100K, u1")
-    assert "| **baseline** | 0.9536 |" in told
-    assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
-    assert "<dc:title>Accuracy against seconds: ML-100K, u1<" in (tmp_path / "models.svg").read_text()
+def test_every_rating_is_a_positive() -> None:
+    made = positive(read({"user": ["a", "b"], "item": ["x", "x"], "rating": [1.5, 4.0]}))
+    assert made.value.tolist() == [1, 1]
+    assert (made.scale, made.step) == ((1, 1), None)

@@ -46,6 +46,19 @@ def test_long_rows_of_distinct_and_of_signed_zero_and_huge_scores():
         np.testing.assert_array_equal(ours, naive)
 
 
+@pytest.mark.parametrize("n_top", [1, 40, 300, 1003])
+def test_long_lists_of_scores_of_which_few_or_many_are_equal(n_top):
+    rng = np.random.default_rng(0)
+    _, rankable, *lists = case(1, 5, 1003, 3)
+    scores = np.stack([rng.permutation(np.arange(1003) // equal) for equal in (1, 2, 90, 400, 2000)])
+    for ours, naive in zip(
+        ranks(scores.astype(np.float32), rankable, *lists, n_top),
+        twins.ranks(scores, rankable, *lists, n_top),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, naive)
+
+
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core")
 def test_one_thread_gives_what_many_give():
     arguments = case(2, 64, 300, 5)

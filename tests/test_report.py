@@ -14,7 +14,7 @@ from matplotlib.image import imread
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact
-from cofactor.evaluation.compare import Difference, compare_reports
+from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report
 from cofactor.experiments.outcome import Outcome
 from cofactor.report import markdown, render, tables
@@ -178,19 +178,12 @@ def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(found: Outco
     }
 
 
-def test_verdicts_in_words(found: Outcome) -> None:
-    def one(model: str, value: float, p: float) -> Difference:
-        return Difference("rmse", model, "svd", value, value - 0.01, value + 0.01, p, p)
-
-    some = {"svd": one("svd", 0.0, 1.0), "baseline": one("baseline", 0.02, 0.001)}
-    comparison = replace(found.comparison, differences={"rmse": some})
-    assert "svd has" in sentences(comparison)[0]
-    assert "the best figure; baseline is worse." in sentences(comparison)[0]
-    some["baseline"] = one("baseline", -0.02, 0.001)
-    assert "best figure" not in sentences(comparison)[0]
-    assert "baseline is better." in sentences(comparison)[0]
-    some["baseline"] = one("baseline", -0.002, 0.6)
-    assert "between it and baseline there is no real difference." in sentences(comparison)[0]
+def test_the_answer_is_given_by_errors_and_ndcg(found: Outcome) -> None:
+    said = sentences(found.comparison)
+    assert [one.partition(":")[0] for one in said] == ["RMSE", "NDCG@5"]
+    assert set(said) < set(found.comparison.words())
+    other = {metric: some for metric, some in found.comparison.differences.items() if metric == "recall@5"}
+    assert sentences(replace(found.comparison, differences=other))[0].startswith("recall@5: ")
 
 
 @pytest.mark.parametrize("alone", ["svd", "ials"])

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from cofactor.artifact import load_manifest
-from cofactor.cli.fitting import Fitted, fit
+from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import keeper
 from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split, save_split, split
 from cofactor.data.synthetic import generate
+from cofactor.experiments.fitted import Fitted
 from cofactor.tracking.log import csv_log
 from cofactor.trainers.als import ALS
 from cofactor.trainers.base import Snapshot, Trainer

@@ -2,19 +2,23 @@
 
 import gzip
 import math
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.read import read
-from cofactor.data.split import given_split
-from cofactor.errors import BadArtifact, BadData, SplitMismatch, UnknownId
-from cofactor.evaluation.sampled import Case, evaluate_sampled, read_cases
+from cofactor.data.split import Split, given_split, split
+from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch, UnknownId
+from cofactor.evaluation.cases import Cases, cases_of, drawn, read_cases
+from cofactor.evaluation.compare import compare_reports
+from cofactor.evaluation.sampled import evaluate_sampled
 from cofactor.models.baseline import BaselineModel
+from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity
 from tests.conftest import Run
 
@@ -26,36 +30,113 @@ def popular() -> BaselineModel:
     return model
 
 
-def test_the_rank_is_that_among_the_drawn() -> None:
-    model = popular()
-    cases = [
-        Case("x", "a", ["b", "c"]),
-        Case("w", "b", ["c"]),
-        Case("v", "d", ["a", "b", "c", "?"]),
-        Case("x", "?", ["d"]),
-    ]
-    ranks = [1, 2, 4, 2]  # a tie counts against the item; an unknown one is the last
+def cases(tmp_path: Path, *lines: str) -> Cases:
+    (tmp_path / "negatives").write_text("\n".join(lines))
+    return read_cases(tmp_path / "negatives")
+
+
+def test_the_rank_is_that_among_the_drawn(tmp_path: Path) -> None:
+    asked = cases(tmp_path, "(x,a)\tb\tc", "(w,b)\tc", "(v,d)\ta\tb\tc\t?", "(x,?)\td")
+    ranks = [4, 2, 2, 1]  # of v's d, w's b, x's ? and a: a tie counts against the item; an unknown one is the last
+    report = evaluate_sampled(popular(), asked, (1, 2, 10))
+    assert report.rank.tolist() == ranks
     for k in (1, 2, 10):
-        report = evaluate_sampled(model, cases, k)
-        assert report.metrics[f"hit_rate@{k}"] == np.mean([rank <= k for rank in ranks])
         gains = [(rank <= k) / math.log2(1 + rank) for rank in ranks]
-        assert report.metrics[f"ndcg@{k}"] == pytest.approx(np.mean(gains))
-        assert report.errors[f"ndcg@{k}"] == pytest.approx(np.std(gains, ddof=1) / 2)
-    assert report.users == 4
+        assert report.metrics[f"sampled_hit_rate@{k}"] == np.mean([rank <= k for rank in ranks])
+        assert report.metrics[f"sampled_ndcg@{k}"] == pytest.approx(np.mean(gains))
+    assert report.counts == {"ratings": 4, "users": 3, "items": 4, "negatives": 4}
 
 
-def test_what_was_trained_on_is_no_test() -> None:
+def test_figures_are_the_means_of_their_samples(tmp_path: Path) -> None:
+    asked = cases(tmp_path, "(x,a)\tb\tc", "(w,b)\tc", "(v,d)\ta\tb\tc", "(x,b)\td")
+    report = evaluate_sampled(popular(), asked, (2,))
+    assert all("sampled" in name for name in report.metrics)
+    for name, value in report.metrics.items():
+        found = report.samples(name)
+        assert found is not None
+        assert found.figure == pytest.approx(value)
+        assert found.weight.tolist() == [1, 1, 2]
+        assert np.all(np.diff(found.user) > 0)
+        assert report.errors[name] > 0
+    assert report.samples("ndcg@10") is None
+    assert report.as_dict()["standard_errors"] == report.errors
+
+
+def test_sampled_reports_compare_like_others() -> None:
+    """EASE finds the two halves that rate different items, popularity nothing: a real difference, named as sampled."""
+    cells = [(user, item) for user in range(40) for item in range(30) if (user + item) % 2 == 0 and (user * item) % 7]
+    users, items = zip(*cells, strict=True)
+    parts = split(Ratings.of(users, items, [1] * len(cells)), "one", validation=0)
+    asked = drawn(parts, 5)
+    models = {"ease": EASE(l2=1.0).fit(parts.train), "popularity": Popularity().fit(parts.train)}
+    found = compare_reports({name: [evaluate_sampled(model, asked)] for name, model in models.items()})
+    differences = found.differences["sampled_ndcg@10"]
+    assert differences["ease"].verdict == "the measure"
+    assert differences["popularity"].verdict == "worse"
+    assert set(found.as_dict()["models"]["ease"]["metrics"]) == {"sampled_hit_rate@10", "sampled_ndcg@10"}
+
+
+def test_what_was_trained_on_is_no_test(tmp_path: Path) -> None:
     with pytest.raises(SplitMismatch, match="'u' and item 'b'"):
-        evaluate_sampled(popular(), [Case("u", "b", ["d"])])
+        evaluate_sampled(popular(), cases(tmp_path, "(u,b)\td"))
     with pytest.raises(UnknownId, match="'nobody'"):
-        evaluate_sampled(popular(), [Case("nobody", "b", ["d"])])
+        evaluate_sampled(popular(), cases(tmp_path, "(nobody,b)\td"))
+    asked = cases(tmp_path, "(x,b)\td")
     with pytest.raises(BadArtifact, match="NaN"):
-        evaluate_sampled(replace(popular(), mean=math.nan), [Case("x", "b", ["d"])])
+        evaluate_sampled(replace(popular(), mean=math.nan), asked)
+    with pytest.raises(BadHyperparameter, match="k is"):
+        evaluate_sampled(popular(), asked, ())
+    other = replace(popular(), catalog=replace(popular().catalog, split="a" * 64))
+    with pytest.raises(SplitMismatch, match="aaaaaaaaaaaa"):
+        evaluate_sampled(other, Cases(replace(asked.test, split="b" * 64), asked.negatives))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 99), n=st.integers(1, 12))
+def test_negatives_are_what_the_user_rated_nowhere(seed: int, n: int) -> None:
+    cells = np.random.default_rng(seed).permutation(12 * 14)[:90]
+    ratings = Ratings.of(cells // 14, cells % 14, [1] * 90)
+    parts = split(ratings, "one", seed=seed)
+    asked = drawn(parts, n, seed)
+    rated = ratings.by_user().toarray() != 0
+    for user, row in zip(asked.test.user, asked.negatives, strict=True):
+        negatives = row[row >= 0]
+        assert len(set(negatives.tolist())) == len(negatives) == min(n, np.count_nonzero(~rated[user] & rated.any(0)))
+        assert not rated[user, negatives].any()
+    np.testing.assert_array_equal(asked.negatives, drawn(parts, n, seed).negatives)
+    assert len(asked.test) < 5 or n > 5 or (asked.negatives != drawn(parts, n, seed + 1).negatives).any()
+
+
+def test_every_free_item_is_drawn_equally_often() -> None:
+    n_items, times = 12, 1000
+    ratings = Ratings.of(["u", "u", *"v" * n_items], ["0", "1", *map(str, range(n_items))], [1] * (n_items + 2))
+    held_out = (ratings.user == 0) & (ratings.item == 1)
+    parts = Split(ratings.where(~held_out), ratings.where([]), ratings.where(held_out), "toy")
+    counts = np.zeros(n_items)
+    for seed in range(times):
+        counts[drawn(parts, 3, seed).negatives[0]] += 1
+    assert counts[:2].sum() == 0  # the user's own
+    expected = times * 3 / 10
+    assert np.sum((counts[2:] - expected) ** 2 / expected) < 28  # χ² of nine degrees of freedom: p about 0.001
 
 
 def test_published_files_are_read(tmp_path: Path) -> None:
-    (tmp_path / "n").write_text("(0,25)\t10\t25\t10\t7\n(1, 3)\t4\n")
-    assert read_cases(tmp_path / "n")[0] == Case("0", "25", ["10", "7"])  # itself and a repeated one are no negatives
+    asked = cases(tmp_path, "(0,25)\t10\t25\t10\t7", "(1, 3)\t4")  # itself and a repeated one are no negatives
+    ids = asked.test.items.ids
+    assert [[ids[one] for one in row if one >= 0] for row in asked.negatives] == [["10", "7"], ["4"]]
+    assert ids[asked.test.item].tolist() == ["25", "3"]
+
+
+def test_a_file_must_be_of_the_split(tmp_path: Path) -> None:
+    ratings = Ratings.of([*"aabbb"], ["1", "2", "1", "2", "3"], [1] * 5)
+    parts = Split(ratings.where([0, 2, 4]), ratings.where([]), ratings.where([3, 1]), "toy")
+    (tmp_path / "n").write_text("(a,2)\t3\t99\n(b,2)\t7\n")  # 99 and 7 are unknown to the split
+    asked = cases_of(tmp_path / "n", parts)
+    assert asked.test is parts.test
+    assert asked.negatives.tolist() == [[-1, -1], [2, -1]]
+    (tmp_path / "n").write_text("(a,2)\t3\n(b,3)\t1\n")
+    with pytest.raises(BadData, match="not those that the split holds out"):
+        cases_of(tmp_path / "n", parts)
 
 
 @pytest.mark.parametrize("text", ["", "(0,1)\t2\n0\t1\t2\n", "(0,1)\t2\n(0,1)\n", "(0,1)\t2\n\n"])
@@ -63,20 +144,6 @@ def test_a_line_that_is_no_case_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "n").write_text(text)
     with pytest.raises(BadData, match=r"line 2|empty"):
         read_cases(tmp_path / "n")
-
-
-def test_the_protocol_on_movielens_1m(real_data: Path) -> None:
-    train = read(real_data / "ncf-ml-1m" / "ml-1m.train.rating_no_timestamps")
-    cases = read_cases(real_data / "ncf-ml-1m" / "ml-1m.test.negative")
-    assert len(cases) == 6040
-    assert sum(len(case.negatives) < 99 for case in cases) >= 156
-    times = Counter(train.items.ids[train.item].tolist())
-    ranks = [1 + sum(times[one] >= times[case.item] for one in case.negatives) for case in cases]
-    report = evaluate_sampled(Popularity().fit(train), cases)
-    assert report.metrics["hit_rate@10"] == pytest.approx(np.mean([rank <= 10 for rank in ranks]), abs=1e-12)
-    assert report.metrics["ndcg@10"] == pytest.approx(
-        np.mean([1 / math.log2(1 + rank) if rank <= 10 else 0 for rank in ranks]), abs=1e-12
-    )
 
 
 # --- lists

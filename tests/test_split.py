@@ -22,6 +22,7 @@ from cofactor.data.split import (
     load_split,
     movielens_folds,
     movielens_split,
+    repeated_folds,
     save_split,
     split,
 )
@@ -53,13 +54,21 @@ def parts_of(made):
     return [set(pairs(part)) for part in made.parts.values()]
 
 
-@settings(max_examples=60, deadline=None)
-@given(tables(), st.sampled_from(["random", "time", "last"]), st.integers(0, 5), st.sampled_from([0, 0.15, 0.25, 0.5]))
+@settings(max_examples=80, deadline=None)
+@given(
+    tables(),
+    st.sampled_from(["random", "per-user", "time", "last", "one"]),
+    st.integers(0, 5),
+    st.sampled_from([0, 0.15, 0.25, 0.5]),
+)
 def test_parts_are_disjoint_complete_seeded_and_in_the_order_of_the_file(ratings, kind, seed, validation):
     if kind == "time" and ratings.time is None:
         kind = "random"
-    if kind == "last" and np.bincount(ratings.user).max() < 3:
+    if kind in ("last", "one") and np.bincount(ratings.user).max() < 3:
         return
+    if kind == "per-user":
+        assume(np.bincount(ratings.user).max() >= 5)  # so that somebody has one to hold out for validation too
+        validation = validation and 0.5
     made, again = (split(ratings, kind, seed=seed, test=0.2, validation=validation) for _ in range(2))
     assert [len(p) for p in parts_of(made)] == [len(p) for p in made.parts.values()]
     assert set.union(*parts_of(made)) == set(pairs(ratings))
@@ -125,6 +134,30 @@ def test_last_holds_out_the_two_latest_ratings_of_each_user(ratings):
 
 
 @settings(max_examples=40, deadline=None)
+@given(tables(least=20), st.integers(0, 9))
+def test_one_holds_out_any_two_ratings_of_each_user(ratings, seed):
+    assume(np.bincount(ratings.user).max() >= 3)
+    made = split(ratings, "one", seed=seed)
+    counts = np.bincount(ratings.user, minlength=len(ratings.users))
+    for part in (made.validation, made.test):
+        assert np.bincount(part.user, minlength=len(counts)).tolist() == (counts >= 3).astype(int).tolist()
+    tested = {split(ratings, "one", seed=other).fingerprint for other in range(8)}
+    assert len(tested) > 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables(least=20), st.sampled_from([0.2, 0.25, 0.5]), st.integers(0, 9))
+def test_per_user_holds_out_a_share_of_each_user(ratings, share, seed):
+    made = split(ratings, "per-user", seed=seed, test=share, validation=0)
+    counts, tested = (np.bincount(part.user, minlength=len(ratings.users)) for part in (ratings, made.test))
+    np.testing.assert_array_equal(tested, np.rint(counts * share))
+    order = np.random.default_rng(seed).permutation(len(ratings))
+    for user in range(len(ratings.users)):  # the first of the permutation, as the published figures have it
+        rows = [row for row in order if ratings.user[row] == user]
+        assert set(ratings.item[rows[: tested[user]]]) == set(made.test.item[made.test.user == user])
+
+
+@settings(max_examples=40, deadline=None)
 @given(tables(), st.sampled_from(["time", "last"]), st.randoms(use_true_random=False))
 def test_a_split_by_time_does_not_depend_on_the_order_of_rows(ratings, kind, random):
     assume(kind == "time" or np.bincount(ratings.user).max() >= 3)
@@ -146,6 +179,19 @@ def test_each_rating_is_tested_in_one_fold(ratings, k):
     assert max(map(len, tests)) - min(map(len, tests)) <= 1
     for one in made:
         assert set.union(*parts_of(one)) == set(pairs(ratings))
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables(), st.integers(2, 4), st.integers(1, 3))
+def test_each_rating_is_tested_once_in_each_repeat(ratings, k, repeats):
+    made = list(repeated_folds(ratings, k, repeats, seed=5, validation=0.2))
+    assert len({one.fingerprint for one in made}) == k * repeats
+    assert [one.seed for one in made] == [5 + repeat for repeat in range(repeats) for _ in range(k)]
+    for repeat in range(repeats):
+        tested = [pair for one in made[repeat * k : (repeat + 1) * k] for pair in pairs(one.test)]
+        assert sorted(tested) == sorted(pairs(ratings))
+    again = [one.fingerprint for one in folds(ratings, k, seed=5, validation=0.2)]
+    assert [one.fingerprint for one in made[:k]] == again
 
 
 @settings(max_examples=40, deadline=None)
@@ -223,6 +269,8 @@ def test_a_share_of_zero_leaves_a_part_empty():
         next(folds(ratings, 1))
     with pytest.raises(BadData, match="101 folds"):
         next(folds(ratings, 101))
+    with pytest.raises(BadData, match="0 repeats"):
+        next(repeated_folds(ratings, 2, 0))
 
 
 def test_a_given_split_shares_one_vocabulary():

@@ -1,69 +1,144 @@
-"""`cofactor compare MODELS --on DATA`: several models on one test set."""
+"""`cofactor compare CONTESTANTS --on DATA`: trained here or before, measured on the same test rows."""
 
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from cofactor.cli.data import Source, open_split_of, reading_options
+from cofactor.cli import unknown_choice
+from cofactor.cli.contestants import Usual, contestants
+from cofactor.cli.data import Source, SplitRecipe, left_out, reading_options, without_secrets
+from cofactor.cli.planning import plan_of, plan_options
 from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.tracking import mlflow_option
+from cofactor.cli.train import recipe_of, split_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.experiments.contest import Notes
+    from cofactor.experiments.entries import Brought, Contestant
+    from cofactor.experiments.plan import Plan
+
+COMMANDLINE = ParameterSource.COMMANDLINE
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--on", "data", help="The split, or the ratings, that all were trained on.")
+@click.argument("contestants", nargs=-1, required=True, metavar="CONTESTANT…")
+@click.option("--on", "data", help="The split, or the ratings, that all are measured on.")
 @click.option("-k", multiple=True, type=click.IntRange(1), default=(10,), show_default=True, help="Lengths of list.")
 @click.option("--relevant-from", type=float, help="The lowest test rating a list should find [default: any].")
+@click.option("--against", metavar="NAME", help="Whom the others are compared with [default: the best of each figure].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split and of the trainings.")
+@click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
+@click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for comparison.csv, comparison.json and comparison.md.",
+    help="A folder for the report, and for the models in models/NAME.",
 )
+@mlflow_option
+@click.option("--again", is_flag=True, help="Train anew what an earlier comparison left in that folder.")
+@plan_options
+@split_options
 @reading_options
 @as_json
 @quietly
-def compare(
-    models: tuple[Path, ...],
-    data: str | None,
-    k: tuple[int, ...],
-    relevant_from: float | None,
-    out: Path | None,
-    **options: Any,
-) -> None:
-    """Measure MODELS on one test part, and say which differences are more than chance.
+@click.pass_context
+def compare(context: click.Context, /, **options: Any) -> None:
+    """Train and measure models on the same ratings, and say which differences are more than chance.
 
-    Each difference is from the best model, over the same ratings or users, with its 95 % interval.
+    A CONTESTANT is a trainer with its options in one argument, a saved model's folder, or `all` for every trainer.
+    NAME= before it gives it a name. Popularity and baseline are always there to measure the others by.
 
     \b
-    cofactor compare models/* --on splits/ml-1m -o report/
+    cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/
+    cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
-    from cofactor.artifact import load, load_manifest
-    from cofactor.cli.comparing import print_comparison, write_comparison
-    from cofactor.evaluation.compare import compare
-    from cofactor.evaluation.cost import Cost
+    from cofactor.cli.comparing import document, print_outcome, write
+    from cofactor.cli.recording import record
+    from cofactor.cli.watching import Watching
+    from cofactor.experiments.contest import hold
+    from cofactor.experiments.entries import Brought
+    from cofactor.experiments.outcomes import outcome_of
+    from cofactor.tracking.mlflow import check_mlflow
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
-    named = names(models)
-    if len({path.resolve() for path in models}) < len(models):
-        raise click.UsageError("a model is given twice")
-    manifests = {name: load_manifest(path) for name, path in named.items()}
-    first = next(iter(manifests.values()))
-    split = open_split_of(first, Source.of_model(first, data, options), console)
-    loaded = {name: load(path) for name, path in named.items()}
-    costs = {name: Cost(fit_seconds=m["notes"].get("fit_seconds")) for name, m in manifests.items()}
-    with waiting(console, "measuring"):
-        comparison = compare(loaded, split.test, k, relevant_from=relevant_from, costs=costs)
+    usual = Usual(options["seed"], options.pop("patience"), options.pop("refit"))
+    entered = contestants(options.pop("contestants"), usual)
+    against, out, again, store = (options.pop(name) for name in ("against", "out", "again", "mlflow"))
+    names = [one.name for one in entered]
+    if against is not None and against not in names:
+        raise unknown_choice("contestant", against, names)
+    if store is not None:
+        check_mlflow()
+    plan, notes = _plan(entered, options, console)
+    entered = [one if isinstance(one, Brought) else replace(one, refit=one.refit or plan.refit) for one in entered]
+    with Watching(console, names) as watcher:
+        models = None if out is None else out / "models"
+        found = hold(plan, entered, watcher, out=models, again=again, notes=notes)
+    if found.interrupted:
+        console.print("interrupted: what was measured until then is compared", style="yellow")
+    with waiting(console, "comparing"):
+        against = against if against in found.names else None
+        outcome = outcome_of(plan, found, command=as_typed(context), against=against)
     if out is not None:
-        write_comparison(comparison, out)
-        console.print(f"written to {out}/comparison.csv, .json and .md")
+        with waiting(console, "writing"):
+            write(outcome, out)
+        console.print(f"written to {click.format_filename(out)}", markup=False)
+    if store is not None:
+        with waiting(console, "recording"):
+            record(outcome, store)
     if as_json:
-        print_json(comparison.as_dict())
+        print_json(document(outcome, found))
     else:
-        print_comparison(comparison)
+        print_outcome(outcome, plan)
 
 
-def names(models: tuple[Path, ...]) -> dict[str, Path]:
-    """Folders by a name for each: the last part of its path, or the whole path where that is not enough."""
-    last = [path.resolve().name for path in models]
-    return {name if last.count(name) == 1 else str(path): path for name, path in zip(last, models, strict=True)}
+def _plan(
+    entered: "Sequence[Contestant | Brought]", options: dict[str, Any], console: "Console"
+) -> "tuple[Plan, Notes]":
+    """What is compared on, and what the models that are trained on it say of it. Of saved models, the split that the
+    first was trained on is made again."""
+    from cofactor.artifact import load_manifest
+    from cofactor.experiments.entries import Brought
+
+    data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
+    recipe, protocol = recipe_of(options), options["protocol"]
+    brought = [load_manifest(one.folder) for one in entered if isinstance(one, Brought)]
+    if brought and protocol is None:
+        source = Source.of_model(brought[0], data, options)
+        recorded = brought[0]["notes"].get("split_recipe")
+        recipe = SplitRecipe(**recorded) if recorded else recipe
+    else:
+        source = Source.of(data, options)
+    plan = plan_of(source, recipe, options, console)
+    if relevant_from is not None and plan.measured is not None:
+        raise click.UsageError("--relevant-from has no say where items are ranked among sampled ones")
+    if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
+        plan = replace(plan, k=k)
+    told = {"data": source.name, "split_recipe": plan.recipe}
+    return replace(plan, relevant_from=relevant_from), lambda split: told | {"read": left_out(split.train)}
+
+
+def as_typed(context: click.Context) -> str:
+    """The command line again, without what only says how its result is shown."""
+    words = ["cofactor", "compare"]
+    for parameter in context.command.params:
+        if context.get_parameter_source(parameter.name or "") is not COMMANDLINE:
+            continue
+        value = context.params[parameter.name or ""]
+        if isinstance(parameter, click.Argument):
+            words += map(str, value)
+        elif parameter.name == "ratings_from":
+            words += [parameter.opts[0], without_secrets(value)]
+        elif parameter.name not in ("as_json", "quiet", "again", "mlflow"):
+            flag = parameter.opts[-1] if value is not False else parameter.secondary_opts[-1]
+            some = value if parameter.multiple else (value,)
+            words += [flag] if isinstance(value, bool) else [word for one in some for word in (flag, str(one))]
+    return shlex.join(words)

@@ -128,7 +128,7 @@ class Source:
         options += [f"--layout={self.layout}"] if self.layout else []
         options += [f"--user-features={self.user_features}"] if self.user_features else []
         options += [f"--item-features={self.item_features}"] if self.item_features else []
-        options += [f"--ratings-from={_without_secrets(self.ratings_from)}"] if self.ratings_from else []
+        options += [f"--ratings-from={without_secrets(self.ratings_from)}"] if self.ratings_from else []
         return shlex.join([*options, *(["--"] if self.data.startswith("-") else []), self.data])
 
     def path(self) -> Path:
@@ -166,6 +166,16 @@ class SplitRecipe:
     seed: int = 0
     test: float = 0.1
     validation: float = 0.1
+    cut: int | None = None  # seconds since 1970, in place of kind and test share
+
+    def split(self, ratings: "Ratings") -> "Split":
+        """The split that it makes of ratings."""
+        from cofactor.data.split import split
+        from cofactor.data.windows import split_at
+
+        if self.cut is not None:
+            return split_at(ratings, self.cut, validation=self.validation)
+        return split(ratings, self.kind, seed=self.seed, test=self.test, validation=self.validation)
 
 
 def read_ratings(source: Source, console: "Console") -> "Ratings":
@@ -250,7 +260,7 @@ def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple
     from cofactor.cli.screen import waiting
     from cofactor.data.export import load_exported
     from cofactor.data.exported import is_export
-    from cofactor.data.split import load_split, split
+    from cofactor.data.split import load_split
 
     if source.data != MADE and is_split(source.path()):
         _refuse_more(source)
@@ -260,7 +270,7 @@ def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple
         return parts, None
     ratings = read_ratings(source, console)
     with waiting(console, "splitting"):
-        parts = split(ratings, recipe.kind, seed=recipe.seed, test=recipe.test, validation=recipe.validation)
+        parts = recipe.split(ratings)
     return parts, recipe
 
 
@@ -306,7 +316,7 @@ def _amended(ratings: "Ratings", address: str) -> "Ratings":
     return amended(ratings, shown(address), [one.user for one in words], [one.item for one in words], values, times)
 
 
-def _without_secrets(address: str) -> str:
+def without_secrets(address: str) -> str:
     """An address for a screen: of a database without user and password."""
     from cofactor.serving.feedback.store import is_file, shown
 

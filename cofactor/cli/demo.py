@@ -9,9 +9,11 @@ import click
 from cofactor.cli.screen import messages, print_table, waiting
 
 if TYPE_CHECKING:
-    from cofactor.cli.fitting import Fitted
+    from rich.console import Console
+
     from cofactor.data.split import Split
-    from cofactor.evaluation.compare import Comparison
+    from cofactor.experiments.entries import Entry
+    from cofactor.experiments.plan import Plan
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
 
@@ -39,35 +41,68 @@ def demo(out: Path) -> None:
 
     Needs no network and nothing but the base install, and ends by itself within a minute and a half.
     """
-    from cofactor.cli.data import SplitRecipe, made
-    from cofactor.cli.fitting import fit
-    from cofactor.cli.resuming import Keeper
-    from cofactor.data.split import split
-    from cofactor.evaluation.compare import compare
-    from cofactor.evaluation.cost import Cost
+    from cofactor.cli.comparing import print_outcome, write
+    from cofactor.cli.data import MADE, SplitRecipe, made
+    from cofactor.experiments.outcomes import outcome_of
+    from cofactor.experiments.plan import Plan
+    from cofactor.experiments.rounds import Contest, Round
 
     console = messages()
     with waiting(console, "making movie ratings"):
         data = made()
-        parts = split(data.ratings, **asdict(SplitRecipe()))
+        parts = SplitRecipe().split(data.ratings)
     users, items = len(data.ratings.users), len(data.ratings.items)
     console.print(f"{len(data.ratings):,} made ratings by {users:,} users on {items:,} movies, with planted taste\n")
-    fitted = {}
-    for name in SHOWN:
-        console.print(f"cofactor train {_command(name)}", style="bold")
-        fitted[name] = fit(Keeper(_trainer(name), parts.train), parts, console, patience=3)
-        console.print()
-    with waiting(console, "measuring"):
-        models = {name: one.model for name, one in fitted.items()}
-        costs = {name: Cost(fit_seconds=one.seconds) for name, one in fitted.items()}
-        comparison = compare(models, parts.test, (10,), costs=costs)
-    _save(fitted, comparison, out)
-    _print(comparison, parts, data.best_rmse)
-    best = list(fitted)[-1]
-    _recommend(models[best])
+    plan = Plan(MADE, lambda: iter([(parts.kind, parts)]), 1)
+    models = {name: _trained(name, plan, parts, out / "models", console) for name in SHOWN}
+    with waiting(console, "comparing"):
+        entries = {name: entry for name, (_, entry) in models.items()}
+        outcome = outcome_of(plan, Contest([Round(parts.kind, parts, entries)], {}, False), command="cofactor demo")
+        write(outcome, out / "report")
+    click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
+    print_outcome(outcome, plan)
+    click.echo(f"\nThe best RMSE that is possible on these ratings is {data.best_rmse:.4f}.\n")
+    best = list(models)[-1]
+    _recommend(models[best][0])
     folder = out / "models" / best
+    console.print(f"the report: {out / 'report'}", markup=False)
     console.print("serve it with: make serve", style="bold")
     console.print(f"or: cofactor serve {folder}, and look at http://127.0.0.1:8000/", markup=False)
+
+
+def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Console") -> "tuple[Model, Entry]":
+    """A model that is trained in front of the reader, measured, and saved in its place."""
+    from cofactor.artifact import save
+    from cofactor.cli.data import MADE, SplitRecipe
+    from cofactor.cli.fitting import fit
+    from cofactor.cli.resuming import Keeper
+    from cofactor.experiments.entries import entry_of
+    from cofactor.experiments.measuring import metered
+    from cofactor.experiments.worker import prepare
+
+    trainer = _trainer(name)
+    console.print(f"cofactor train {_command(name)}", style="bold")
+    with waiting(console, "compiling"):
+        prepare(trainer, parts.train)
+    with metered() as meter:
+        fitted = fit(Keeper(trainer, parts.train), parts, console, patience=3)
+    console.print()
+    with waiting(console, "measuring"):
+        report = plan.measure(fitted.model, parts)
+        save(
+            fitted.model,
+            place / name,
+            trainer=name,
+            hyperparameters=trainer.settings(),
+            metrics=report.metrics,
+            data=MADE,
+            split_recipe=asdict(SplitRecipe()),
+            best_epoch=fitted.best_epoch,
+            fit_seconds=round(meter.seconds, 3),
+            cost={"cpu_seconds": meter.cpu_seconds, "peak_bytes": meter.peak_bytes},
+            **fitted.curve(),
+        )
+        return fitted.model, entry_of(name, "trained", place / name, fitted.model, report, parts)
 
 
 def _trainer(name: str) -> "Trainer":
@@ -79,32 +114,6 @@ def _trainer(name: str) -> "Trainer":
 def _command(name: str) -> str:
     """The arguments of `cofactor train` that make the same trainer."""
     return " ".join([name, *(f"--{one.removeprefix('n_')} {value}" for one, value in SHOWN[name].items())])
-
-
-def _save(fitted: "dict[str, Fitted]", comparison: "Comparison", out: Path) -> None:
-    from cofactor.artifact import save
-    from cofactor.cli.data import MADE, SplitRecipe
-
-    for name, one in fitted.items():
-        save(
-            one.model,
-            out / "models" / name,
-            trainer=name,
-            hyperparameters=_trainer(name).settings(),
-            metrics=comparison.metrics[name],
-            data=MADE,
-            split_recipe=asdict(SplitRecipe()),
-            best_epoch=one.best_epoch,
-            fit_seconds=round(one.seconds, 3),
-        )
-
-
-def _print(comparison: "Comparison", parts: "Split", best_rmse: float) -> None:
-    from cofactor.cli.comparing import table
-
-    click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
-    print_table(*table(comparison))
-    click.echo(f"\nThe best RMSE that is possible on these ratings is {best_rmse:.4f}.\n")
 
 
 def _recommend(model: "Model") -> None:

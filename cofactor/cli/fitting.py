@@ -4,46 +4,18 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from cofactor.cli.resuming import Keeper
-from cofactor.data.ratings import Ratings
 from cofactor.data.split import Split
-from cofactor.models.base import Model
+from cofactor.experiments.fitted import Fitted, joined
 from cofactor.tracking.progress import track
-from cofactor.tracking.row import Figure, Row, Sink
+from cofactor.tracking.row import Row, Sink
 from cofactor.trainers.base import Resume
 from cofactor.trainers.early import Judged, judged
-
-LONGEST_CURVE = 1_000  # epochs that a saved model tells of
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a training left, and how it went."""
-
-    model: Model
-    best_epoch: int
-    epochs: list[dict[str, Figure]]  # the figures of each, by the names of the log
-    seconds: float
-    interrupted: bool
-    refitted: bool
-
-    def curve(self) -> dict[str, Any]:
-        """What a saved model tells of its training: train RMSE and validation figure of each epoch, and what that
-        figure is. Of more than LONGEST_CURVE epochs evenly many are left out, never the best."""
-        ranked = any(row["validation_ndcg@10"] is not None for row in self.epochs)
-        judged_by = "validation_ndcg@10" if ranked else "validation_rmse"
-        every = -(-len(self.epochs) // (LONGEST_CURVE - 1)) or 1  # leaves room for the best
-        kept = [row for i, row in enumerate(self.epochs) if i % every == 0 or row["epoch"] == self.best_epoch]
-        curve = [{"epoch": row["epoch"], "train": row["train_rmse"], "validation": row[judged_by]} for row in kept]
-        return {"curve": curve, "curve_metric": "NDCG@10" if ranked else "RMSE"}
 
 
 class Course:
@@ -124,13 +96,3 @@ def fit(
             model, refitted = last.model, True
     seconds, epochs = earlier + time.perf_counter() - started, [row.figures() for row in course.rows]
     return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
-
-
-def joined(train: Ratings, validation: Ratings) -> Ratings:
-    """The rows of two parts of one split as one."""
-    both: dict[str, Any] = {
-        name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")
-    }
-    if train.time is not None and validation.time is not None:
-        both["time"] = np.concatenate((train.time, validation.time))
-    return replace(train, **both)

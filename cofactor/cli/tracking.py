@@ -1,5 +1,6 @@
-"""What `cofactor train` writes of a training while it goes on: CSV, TensorBoard, curves."""
+"""What `cofactor train` writes of a training while it goes on: CSV, TensorBoard, curves, MLflow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.tracking.mlflow import Run
     from cofactor.tracking.row import Sink
     from cofactor.trainers.base import Trainer
+
+
+mlflow_option = click.option(
+    "--mlflow", metavar="STORE", help="Record it with MLflow: in a folder, or where an address like https://… says."
+)
 
 
 def tracking_options(command: Any) -> Any:
@@ -23,6 +32,7 @@ def tracking_options(command: Any) -> Any:
             help="Event files for `tensorboard --logdir`, in a folder of their own under this one.",
         ),
         click.option("--log", type=file, help="A CSV of the figures of each epoch."),
+        mlflow_option,
     ):
         command = option(command)
     return command
@@ -35,6 +45,7 @@ class Tracking:
     log: Path | None = None
     tensorboard: Path | None = None
     curves: Path | None = None
+    mlflow: str | None = None
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> "Tracking":
@@ -43,13 +54,16 @@ class Tracking:
         Raises Unavailable where a package is missing that one of them needs: better known before a training.
         """
         from cofactor.tracking.curves import check_curves
+        from cofactor.tracking.mlflow import check_mlflow
         from cofactor.tracking.tensorboard import check_tensorboard
 
-        asked = cls(*(options.pop(name) for name in ("log", "tensorboard", "curves")))
+        asked = cls(*(options.pop(name) for name in ("log", "tensorboard", "curves", "mlflow")))
         if asked.tensorboard is not None:
             check_tensorboard()
         if asked.curves is not None:
             check_curves(asked.curves)
+        if asked.mlflow is not None:
+            check_mlflow()
         return asked
 
     def sinks(self, trainer: "Trainer", data: str, run: str) -> "list[Sink]":
@@ -68,6 +82,28 @@ class Tracking:
         if self.curves is not None:
             sinks.append(curves(self.curves, f"{trainer.name} on {data}"))
         return sinks
+
+    def record(self, trainer: "Trainer", data: str, split: str, run: str, console: "Console") -> "Run | None":
+        """The run in MLflow's store, where one was asked for: the same RUN goes on with a training."""
+        if self.mlflow is None:
+            return None
+        from cofactor.cli.screen import waiting
+        from cofactor.tracking.mlflow import Experiment
+
+        given = parameters_of(trainer.name, trainer.settings(), data, split)
+        with waiting(console, "opening MLflow's store"):
+            return Experiment(self.mlflow, data).run(trainer.name, given, {}, training=run)
+
+
+def parameters_of(trainer: str, settings: Mapping[str, Any], data: str, split: str) -> dict[str, Any]:
+    """What MLflow calls the parameters of a run."""
+    return {"trainer": trainer, "data": data, "split": split, **settings}
+
+
+def figures_of(metrics: Mapping[str, float], errors: Mapping[str, float]) -> dict[str, float]:
+    """What MLflow is told of a model's figures on the test part, and of their standard errors."""
+    around = {f"test_{name}_error": error for name, error in errors.items()}
+    return {f"test_{name}": value for name, value in metrics.items()} | around
 
 
 def new_run(trainer: "Trainer") -> str:

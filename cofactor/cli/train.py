@@ -1,8 +1,10 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
 import inspect
+import math
+import re
 import sys
-from math import isfinite
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -105,7 +107,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         run
     )
     made.tuned = tuple(p.name for p in tuned)
-    made.params[:0] = [_option(p) for p in tuned]
+    made.params[:0] = [option_of(p) for p in tuned]
     made.params += start_options(trainer)
     return made
 
@@ -126,11 +128,17 @@ def split_options(command: Any) -> Any:
             "--test-share", type=share, default=default.test, show_default=True, help="Of all ratings, to measure on."
         ),
         click.option(
+            "--cut",
+            metavar="DATE",
+            callback=_moment,
+            help="Test what was rated from a date on, or from so many seconds since 1970 on; in place of --kind.",
+        ),
+        click.option(
             "--kind",
-            type=click.Choice(["random", "time", "last"]),
+            type=click.Choice(["random", "per-user", "time", "last", "one"]),
             default=default.kind,
             show_default=True,
-            help="How to split: at random, the latest of all, the last of each user.",
+            help="How to split: at random, a share of each user's, the latest of all, each user's last, or any one.",
         ),
     ):
         command = option(command)
@@ -140,10 +148,34 @@ def split_options(command: Any) -> Any:
 def recipe_of(options: dict[str, Any]) -> SplitRecipe:
     """The recipe in the split options, which are taken out of `options` with the seed."""
     shares = options.pop("test_share"), options.pop("validation_share")
-    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares)
+    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_cut(options.pop("cut")))
 
 
-def _option(parameter: "Hyperparameter") -> click.Option:
+def _moment(context: click.Context, parameter: click.Parameter, written: str | None) -> int | None:
+    """Seconds since 1970, of those or of a date with a time of day or without, in UTC where no zone is given."""
+    if written is None:
+        return None
+    try:
+        if re.fullmatch(r"-?\d+", written):
+            return int(written)
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        said = f"{written!r} is neither a date such as 2000-11-01 nor seconds since 1970"
+        raise click.BadParameter(said, context, parameter) from None
+    return math.ceil((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _cut(moment: int | None) -> int | None:
+    """A cut, which leaves nothing for the kind and the test share to say."""
+    context = click.get_current_context()
+    for name in ("kind", "test_share") if moment is not None else ():
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} has no say in --cut")
+    return moment
+
+
+def option_of(parameter: "Hyperparameter") -> click.Option:
+    """A hyperparameter as an option of the command line."""
     plain = parameter.name.replace("_", "-")
     flags = [f"--{plain}/--no-{plain}"] if parameter.type is bool else [f"--{plain}"]
     if plain.startswith("n-"):  # a count: also as people say it, --epochs
@@ -166,7 +198,9 @@ def _type(kind: Any) -> Any:
 def _range(parameter: "Hyperparameter") -> str:
     bounds = parameter.bounds
     said = [
-        f"{word} {bound:g}" for word, bound in (("at least", bounds.least), ("at most", bounds.most)) if isfinite(bound)
+        f"{word} {bound:g}"
+        for word, bound in (("at least", bounds.least), ("at most", bounds.most))
+        if math.isfinite(bound)
     ]
     return "; " + ", ".join(said) if said else ""
 

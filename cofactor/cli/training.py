@@ -10,14 +10,15 @@ import click
 
 from cofactor.artifact import check_place, save
 from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
-from cofactor.cli.fitting import Fitted, fit
+from cofactor.cli.fitting import fit
 from cofactor.cli.reporting import print_summary
 from cofactor.cli.resuming import keeper, run_of
 from cofactor.cli.screen import messages, print_json, waiting
 from cofactor.cli.starting import Starting
-from cofactor.cli.tracking import Tracking
+from cofactor.cli.tracking import Tracking, figures_of
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.experiments.fitted import Fitted
 from cofactor.trainers.base import Trainer
 
 
@@ -46,6 +47,8 @@ def train(
     digests = {name: one["manifest_sha256"] for name, one in started_from.items()}
     kept = keeper(trainer, split, console, patience=patience, folder=checkpoint, resume=resume, **digests)
     sinks = tracking.sinks(trainer, source.name, run_of(kept))
+    record = tracking.record(trainer, source.name, split.fingerprint, run_of(kept), console)
+    sinks += [] if record is None else [record.epochs()]
     fitted = fit(kept, split, console, *sinks, patience=patience, refit=refit, start=start)
     try:
         with waiting(console, "measuring"):
@@ -57,6 +60,9 @@ def train(
         return
     with waiting(console, "saving"):
         _save(trainer, fitted, source, made_with, split, report.metrics, out, started_from)
+    if record is not None:
+        record.figures(figures_of(report.metrics, report.errors))
+        record.flush()
     if as_json:
         print_json(document(trainer, fitted, report, split, out) | {"started_from": started_from})
     else:

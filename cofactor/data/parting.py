@@ -1,14 +1,14 @@
-"""Which rating goes to which part of a split: by lot, by time, or each user's last. Without sorting them all."""
+"""Which rating goes to which part of a split: by lot, by time, or of each user one or a share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cofactor.arrays import Array, Mask
+from cofactor.arrays import Array, Mask, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 
-TRAIN, VALIDATION, TEST = range(3)
+TRAIN, VALIDATION, TEST, NOWHERE = range(4)
 
 
 def share_of(n: int, share: float) -> int:
@@ -29,12 +29,36 @@ def at_random(n: int, seed: int, test: float, validation: float) -> Array:
 
 def by_time(ratings: Ratings, test: float, validation: float) -> Array:
     """(n,) the part of each rating: the latest of all are the test part. Raises BadData without times."""
+    _times(ratings)
+    return _latest_in_test(ratings, share_of(len(ratings), test), validation)
+
+
+def by_moment(ratings: Ratings, cut: int, validation: float) -> Array:
+    """(n,) the part of each rating: those from `cut` on, in seconds since 1970, are the test part."""
+    return _latest_in_test(ratings, int(np.count_nonzero(_times(ratings) >= cut)), validation)
+
+
+def by_windows(ratings: Ratings, n: int, test: float, validation: float) -> Iterator[Array]:
+    """(n_ratings,) the parts of each of n windows; what comes after a window is in none of its parts."""
+    order = np.lexsort((ratings.item, ratings.user, _times(ratings)))
+    size = share_of(len(order), test)
+    for start in range(len(order) - n * size, len(order), size):
+        part = np.full(len(order), NOWHERE, dtype=np.int8)
+        part[order[:start]] = TRAIN
+        part[order[start - share_of(start, validation) : start]] = VALIDATION
+        part[order[start : start + size]] = TEST
+        yield part
+
+
+def _times(ratings: Ratings) -> Times:
     if ratings.time is None:
         raise BadData("these ratings have no times to split by", "split at random, or by the last rating of each user")
+    return ratings.time
+
+
+def _latest_in_test(ratings: Ratings, n_test: int, validation: float) -> Array:
     part = np.zeros(len(ratings), dtype=np.int8)
-    n_test = share_of(len(ratings), test)
-    n_held_out = n_test + share_of(len(ratings) - n_test, validation)
-    part[_latest(ratings, n_held_out)] = VALIDATION
+    part[_latest(ratings, n_test + share_of(len(ratings) - n_test, validation))] = VALIDATION
     part[_latest(ratings, n_test)] = TEST
     return part
 
@@ -48,6 +72,40 @@ def _latest(ratings: Ratings, n: int) -> Array:
     later, tied = np.flatnonzero(time > cut), np.flatnonzero(time == cut)
     in_order = tied[np.lexsort((ratings.item[tied], ratings.user[tied]))]
     return np.concatenate((later, in_order[len(in_order) - (n - len(later)) :]))
+
+
+def share_of_users(ratings: Ratings, seed: int, test: float, validation: float) -> Array:
+    """(n,) the part of each rating: of each user's, drawn, a share to the nearest whole is the test part, and a share
+    of the others validation."""
+    counts = np.bincount(ratings.user, minlength=len(ratings.users))
+    n_test = np.rint(np.round(counts * test, 6)).astype(np.int64)  # rounded twice: a half is to be a half
+    n_validation = np.rint(np.round((counts - n_test) * validation, 6)).astype(np.int64)
+    place = _drawn_places(ratings, seed)
+    part = np.zeros(len(ratings), dtype=np.int8)
+    part[place < (n_test + n_validation)[ratings.user]] = VALIDATION
+    part[place < n_test[ratings.user]] = TEST
+    return part
+
+
+def one_of_users(ratings: Ratings, seed: int, held_out: Sequence[int]) -> Array:
+    """(n,) the part of each rating: one that is drawn of each user's is in the first of `held_out`, another in the
+    next; users with no more ratings than that keep them all in train."""
+    enough = np.bincount(ratings.user, minlength=len(ratings.users)) > len(held_out)
+    place = _drawn_places(ratings, seed)
+    part = np.zeros(len(ratings), dtype=np.int8)
+    for at, number in enumerate(held_out):
+        part[(place == at) & enough[ratings.user]] = number
+    return part
+
+
+def _drawn_places(ratings: Ratings, seed: int) -> Array:
+    """(n,) 0, 1, … of each user's ratings in the order of a permutation of all."""
+    order = np.random.default_rng(seed).permutation(len(ratings))
+    order = order[np.argsort(ratings.user[order], kind="stable")]
+    counts = np.bincount(ratings.user, minlength=len(ratings.users))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place
 
 
 def last_of_users(ratings: Ratings, held_out: Sequence[int]) -> Array:

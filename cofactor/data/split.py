@@ -13,13 +13,24 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.fingerprint import fingerprint_of
-from cofactor.data.parting import TEST, TRAIN, VALIDATION, at_random, by_time, last_of_users, share_of
+from cofactor.data.parting import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    at_random,
+    by_time,
+    last_of_users,
+    one_of_users,
+    share_of,
+    share_of_users,
+)
 from cofactor.data.ratings import Ratings
 from cofactor.data.split_folder import read_parts, write_parts
 from cofactor.data.union import together, within
 from cofactor.errors import BadArtifact, BadData
 
-Kind = Literal["random", "time", "last"]
+Kind = Literal["random", "per-user", "time", "last", "one"]
+DRAWING_NOTHING = ("time", "last")
 PARTS = ("train", "validation", "test")
 MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
@@ -63,32 +74,38 @@ class Split:
 def split(
     ratings: Ratings, kind: Kind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
 ) -> Split:
-    """Parts of `ratings`: at random, by time, or the last of each user.
+    """Parts of `ratings`: at random, by time, or of each user a share, the last or any one.
 
     random: rows in the order `numpy.random.default_rng(seed).permutation(n)`; the last ⌊n · test⌋ are the test part,
         the ⌊rest · validation⌋ before them validation, the others train.
+    per-user: of each user's ratings in that order, the first n · test to the nearest whole are the test part, and as
+        many of the rest as `validation` says validation.
     time: the latest ⌊n · test⌋ ratings, the latest ⌊rest · validation⌋ before them, and the others: one cut for all
         users. Of equal times, the higher user and then item row is the later.
     last: each user's latest rating, the latest before it, and the others; users with fewer than three ratings are in
         train alone. Of equal times, the higher item row; without times, the later row.
+    one: the same with each user's first and second in the order of the permutation.
 
-    A share of 0 leaves its part empty (for `last` the sizes of shares have no other meaning). Raises BadData for a
-    share outside [0, 1), where nothing is held out, where a part would be empty that should not be, and for `time`
-    without times.
+    A share of 0 leaves its part empty (for `last` and `one` the sizes of shares have no other meaning). Raises
+    BadData for a share outside [0, 1), where nothing is held out, where a part would be empty that should not be, and
+    for `time` without times.
     """
     _check_shares(test, validation)
     _check_seed(seed)
+    held_out = (TEST,) * (test > 0) + (VALIDATION,) * (validation > 0)
     if kind == "random":
         part = at_random(len(ratings), seed, test, validation)
+    elif kind == "per-user":
+        part = share_of_users(ratings, seed, test, validation)
     elif kind == "time":
         part = by_time(ratings, test, validation)
     elif kind == "last":
-        part = last_of_users(ratings, (TEST,) * (test > 0) + (VALIDATION,) * (validation > 0))
+        part = last_of_users(ratings, held_out)
+    elif kind == "one":
+        part = one_of_users(ratings, seed, held_out)
     else:
         raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(Kind))}")
-    made = _parted(ratings, part, kind, seed if kind == "random" else 0)
-    _check_sizes(made, test, validation)
-    return made
+    return parted(ratings, part, kind, 0 if kind in DRAWING_NOTHING else seed, test=test, validation=validation)
 
 
 def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
@@ -100,7 +117,7 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
     """
     if not 2 <= k <= len(ratings):
         raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
-    _check_share("validation", validation)
+    check_share("validation", validation)
     _check_seed(seed)
     order = np.random.default_rng(seed).permutation(len(ratings))
     for f, held_out in enumerate(np.array_split(order, k)):
@@ -108,9 +125,17 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
         part[held_out] = TEST
         rest = order[part[order] == TRAIN]
         part[rest[len(rest) - share_of(len(rest), validation) :]] = VALIDATION
-        one = _parted(ratings, part, f"fold {f + 1} of {k}", seed)
-        _check_sizes(one, 1, validation)
-        yield one
+        yield parted(ratings, part, f"fold {f + 1} of {k}", seed, validation=validation)
+
+
+def repeated_folds(
+    ratings: Ratings, k: int, repeats: int, *, seed: int = 0, validation: float = 0.1
+) -> Iterator[Split]:
+    """`folds` with each of the seeds `seed` … `seed + repeats - 1`: every rating is tested once in each repeat."""
+    if repeats < 1:
+        raise BadData(f"{repeats} repeats", "there is at least 1")
+    for repeat in range(repeats):
+        yield from folds(ratings, k, seed=seed + repeat, validation=validation)
 
 
 def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed: int = 0, kind: str = "given") -> Split:
@@ -119,7 +144,7 @@ def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed:
     The parts name the users and items of both tables; titles and genres come from `train` where it knows them, else
     from `test`. Raises BadData where a pair is in both, or train is empty.
     """
-    _check_share("validation", validation)
+    check_share("validation", validation)
     _check_seed(seed)
     train, test = together(train, test)
     part = at_random(len(train), seed, 0.0, validation)
@@ -167,12 +192,15 @@ def load_split(path: Path | str) -> Split:
         raise BadArtifact(f"{path}: {e}", "make the split again") from e
 
 
-def _parted(ratings: Ratings, part: Array, kind: str, seed: int) -> Split:
-    train, validation, test = (ratings.where(part == p) for p in (TRAIN, VALIDATION, TEST))
-    return Split(train, validation, test, kind, seed)
+def parted(ratings: Ratings, part: Array, kind: str, seed: int = 0, *, test: float = 1, validation: float = 0) -> Split:
+    """The split of ratings whose (n,) parts are given; raises BadData where a part is empty whose share is not 0."""
+    train, held_back, tested = (ratings.where(part == number) for number in (TRAIN, VALIDATION, TEST))
+    made = Split(train, held_back, tested, kind, seed)
+    _check_sizes(made, test, validation)
+    return made
 
 
-def _check_share(name: str, share: float) -> None:
+def check_share(name: str, share: float) -> None:
     if not 0 <= share < 1:
         raise BadData(f"a {name} share of {share:g}", "a share is at least 0 and below 1, as in 0.1")
 
@@ -183,8 +211,8 @@ def _check_seed(seed: int) -> None:
 
 
 def _check_shares(test: float, validation: float) -> None:
-    _check_share("test", test)
-    _check_share("validation", validation)
+    check_share("test", test)
+    check_share("validation", validation)
     if test == validation == 0:
         raise BadData("nothing is held out", "give a test or a validation share above 0")
 

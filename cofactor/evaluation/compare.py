@@ -1,28 +1,37 @@
 """Several models on one test set, or on several: which is better, by how much, and whether that may be chance."""
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from cofactor.arrays import Doubles
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.evaluation.chance import DRAWS
 from cofactor.evaluation.cost import Cost
-from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.evaluation.metrics import standard_error
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.measured import Measured
+from cofactor.evaluation.paired import Units, against_best, against_one, check_tests, error_over, table_of
+from cofactor.evaluation.resampling import Table, resample
+from cofactor.evaluation.words import in_words
 from cofactor.models.base import Model
 
-NORMAL_95 = 1.959964  # 95 % of a normal distribution lies within so many standard deviations of its mean
 NO_DIFFERENCE = "no real difference"
 LOWER_IS_BETTER = ("rmse", "mse", "mae")
-COMPARED = ("rmse", "mae", "ndcg", "recall")  # at the first k
+COMPARED = ("rmse", "mae", "ndcg", "recall", "sampled_ndcg", "sampled_hit_rate")  # at the first k
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A model's figure minus that of the model it is compared with, on the same users, with its 95 % interval."""
+    """A model's figure minus that of the model it is compared with, on the same users, with its 95 % interval.
+
+    The interval is of this one difference; `p_holm`, and with it the verdict, allows for all that were looked at.
+    """
 
     metric: str
     model: str
@@ -31,7 +40,7 @@ class Difference:
     low: float  # NaN, as high and p, where there is one user only
     high: float
     p: float  # of a difference as large, were there none
-    p_holm: float  # the same among all models that were compared
+    p_holm: float  # corrected for the number of comparisons
 
     @property
     def verdict(self) -> str:
@@ -53,11 +62,11 @@ class Comparison:
     measured of fewer than two models it is not there.
     """
 
-    reports: Mapping[str, Sequence[Report]]
+    reports: Mapping[str, Sequence[Measured]]
     differences: Mapping[str, Mapping[str, Difference]]
     costs: Mapping[str, Cost]
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
         """By model: each figure, the mean over the splits."""
         return {
@@ -69,15 +78,12 @@ class Comparison:
             for name, some in self.reports.items()
         }
 
-    @property
+    @cached_property
     def errors(self) -> dict[str, dict[str, float]]:
-        """By model: the standard error of each mean; NaN where there is none."""
+        """By model: the standard error of each mean, a user's share in all splits together; NaN where there is none."""
         return {
-            name: {
-                metric: math.sqrt(sum(one.errors.get(metric, math.nan) ** 2 for one in some)) / len(some)
-                for metric in figures
-            }
-            for (name, figures), some in zip(self.metrics.items(), self.reports.values(), strict=True)
+            name: {metric: error_over(metric, self.reports[name]) for metric in figures}
+            for name, figures in self.metrics.items()
         }
 
     @property
@@ -90,6 +96,10 @@ class Comparison:
             }
             for (name, figures), some in zip(self.metrics.items(), self.reports.values(), strict=True)
         }
+
+    def words(self) -> list[str]:
+        """A sentence for each metric that is compared: which model is better, by how much, and what may be chance."""
+        return [in_words(metric, list(found.values())) for metric, found in self.differences.items()]
 
     @property
     def k(self) -> tuple[int, ...]:
@@ -116,6 +126,7 @@ class Comparison:
                 }
                 for metric, found in self.differences.items()
             },
+            "words": self.words(),
         }
 
 
@@ -127,27 +138,58 @@ def compare(
     relevant_from: float | None = None,
     against: str | None = None,
     costs: Mapping[str, Cost] | None = None,
+    also: Sequence[str] = (),
+    over: Units = "users",
+    seed: int = 0,
 ) -> Comparison:
-    """Every model on the same test ratings (`k` and `relevant_from` as in `evaluate`), and what differences are real.
+    """Every model on the same test ratings (`k` and `relevant_from` as in `evaluate`), and what differences are real:
+    the other arguments are those of `compare_reports`.
 
-    Raises what `evaluate` raises, SplitMismatch where the models are of different splits, and BadHyperparameter where
-    there are no models.
+    Raises what `evaluate` and `compare_reports` raise, SplitMismatch where the models are of different splits, and
+    BadHyperparameter where there are no models.
     """
     if not models:
         raise BadHyperparameter("no models to compare", "name at least one")
+    _check_named(against, models)
     check_splits(models)
     reports = {name: [evaluate(model, test, k, relevant_from=relevant_from)] for name, model in models.items()}
-    return compare_reports(reports, against=against, costs=costs)
+    return compare_reports(reports, against=against, costs=costs, also=also, over=over, seed=seed)
 
 
 def compare_reports(
-    reports: Mapping[str, Sequence[Report]], *, against: str | None = None, costs: Mapping[str, Cost] | None = None
+    reports: Mapping[str, Sequence[Measured]],
+    *,
+    against: str | None = None,
+    costs: Mapping[str, Cost] | None = None,
+    also: Sequence[str] = (),
+    over: Units = "users",
+    seed: int = 0,
 ) -> Comparison:
-    """The same from reports, a list for each model with one for each split, in the same order for all."""
+    """The same from reports, a list for each model with one for each split, in the same order for all.
+
+    against: the model that the others are compared with; None: in each metric the best one, as also where the named
+        one lacks the metric.
+    also: metrics to compare besides those of COMPARED at the first k, as "mrr" or "precision@20".
+    over: what the bootstrap draws for the metrics of ratings: users with all their ratings, or ratings one by one, as
+        if it meant nothing whose they are. All others are drawn by user.
+    seed: of the draws.
+
+    p_holm corrects within a metric: for as many comparisons as there are others where `against` names the model, and
+    for all pairs of models where the figures themselves chose it, because the luckiest of many models is compared with
+    the unluckiest then.
+
+    Raises SplitMismatch where models were measured on different test ratings, BadHyperparameter for an unknown name.
+    """
+    check_tests(reports)
+    _check_named(against, reports)
     comparison = Comparison(reports, {}, dict(costs or {}))
-    k = comparison.k
-    names = [name if name in LOWER_IS_BETTER or not k else f"{name}@{k[0]}" for name in COMPARED]
-    differences = {name: found for name in names if (found := _differences(name, comparison, against))}
+    names = _compared(comparison, also)
+    tables = {name: table_of(name, _having(name, comparison), over, seed) for name in names}
+    drawn = resample(list(tables.values()), DRAWS, seed)
+    differences = {
+        name: _differences(name, comparison, against, table, draws)
+        for (name, table), draws in zip(tables.items(), drawn, strict=True)
+    }
     return Comparison(reports, differences, comparison.costs)
 
 
@@ -159,33 +201,47 @@ def check_splits(models: Mapping[str, Model]) -> None:
         raise SplitMismatch(f"the models are of different splits: {listed}", "compare models trained on the same rows")
 
 
-def _differences(metric: str, comparison: Comparison, against: str | None) -> dict[str, Difference]:
-    figures = {name: some[metric] for name, some in comparison.metrics.items() if metric in some}
-    if len(figures) < 2:
-        return {}
-    sign = 1 if metric in LOWER_IS_BETTER else -1
-    best = against if against in figures else min(figures, key=lambda name: sign * figures[name])
-    found = {}
-    for name in figures:
-        value, error = (
-            _difference(metric, comparison.reports[name], comparison.reports[best]) if name != best else (0.0, 0.0)
-        )
-        p = 1.0 if value == 0 else math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else math.nan
-        found[name] = Difference(metric, name, best, value, value - NORMAL_95 * error, value + NORMAL_95 * error, p, p)
-    return found
+def _check_named(against: str | None, models: Mapping[str, object]) -> None:
+    if against is not None and against not in models:
+        raise BadHyperparameter(f"no model {against!r} to compare with", _nearest(against, list(models), "the models"))
 
 
-def _difference(metric: str, some: Sequence[Report], others: Sequence[Report]) -> tuple[float, float]:
-    """The mean difference over the splits and its standard error."""
-    values, squares = [], []
-    for one, other in zip(some, others, strict=True):
-        a, b = one.samples(metric), other.samples(metric)
-        assert a is not None, f"{metric} is no mean over users"
-        assert b is not None
-        values.append(a.figure - b.figure)
-        parts = [(s.total - s.weight * s.figure ** (1 + s.root)) / (2 * s.figure if s.root else 1) for s in (a, b)]
-        squares.append((standard_error(parts[0] - parts[1]) * len(parts[0]) / a.weight.sum()) ** 2)
-    return float(np.mean(values)), math.sqrt(sum(squares)) / len(squares)
+def _nearest(name: str, known: Sequence[str], what: str) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else f"{what} are {', '.join(known)}"
+
+
+def _compared(comparison: Comparison, also: Sequence[str]) -> list[str]:
+    """The metrics to compare: those that two models have at least."""
+    k = comparison.k
+    names = [name if name in LOWER_IS_BETTER or not k else f"{name}@{k[0]}" for name in COMPARED]
+    known = list(dict.fromkeys(name for figures in comparison.metrics.values() for name in figures))
+    for name in also:
+        if name not in known:
+            raise BadHyperparameter(f"no metric {name!r} to compare by", _nearest(name, known, "the metrics"))
+    return [name for name in dict.fromkeys([*names, *also]) if len(_having(name, comparison)) > 1]
+
+
+def _having(metric: str, comparison: Comparison) -> dict[str, Sequence[Measured]]:
+    return {name: some for name, some in comparison.reports.items() if metric in comparison.metrics[name]}
+
+
+def _differences(
+    metric: str, comparison: Comparison, against: str | None, table: Table, drawn: Doubles
+) -> dict[str, Difference]:
+    """`table` and `drawn` are of the models that have the metric, in their order."""
+    figures = {name: comparison.metrics[name][metric] for name in _having(metric, comparison)}
+    names = list(figures)
+    if against in figures:
+        best, found = against, against_one(table, drawn, names.index(against))
+    else:
+        sign = 1 if metric in LOWER_IS_BETTER else -1
+        best = min(figures, key=lambda name: sign * figures[name])
+        found = against_best(table, drawn, names.index(best))
+    return {
+        name: Difference(metric, name, best, *chance, corrected)
+        for name, (chance, corrected) in zip(names, found, strict=True)
+    }
 
 
 def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:

@@ -13,11 +13,11 @@ from cofactor.errors import BadHyperparameter
 from cofactor.evaluation import metrics
 from cofactor.evaluation.evidence import Evidence, gather
 from cofactor.evaluation.held_out import hold_out
+from cofactor.evaluation.lists import OF_ALL_LISTS
 from cofactor.evaluation.samples import Samples
 from cofactor.models.base import Model
 
 _OF_RATINGS = ("rmse", "mse", "mae", "accuracy")
-OF_ALL_LISTS = ("coverage",)  # figures that are one property of all lists together
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,11 @@ class Report:
     """What a model is worth on a test set.
 
     metrics: by name, in this order: rmse, mse, mae, accuracy (of a model that predicts ratings; accuracy where the
-        scale has a step); mrr, auc; then for each k precision@k, recall@k, f1@k, ndcg@k, map@k, hit_rate@k, novelty@k,
-        rated_precision@k, rated_recall@k, rated_f1@k, coverage@k. What nobody could be measured by is not there.
-    errors: the standard error of each but coverage, which is one figure of all lists; NaN where there is one user only.
+        scale has a step); over whole rankings `metrics.OVER_ALL`; then for each k those of `metrics.AT_K`,
+        `lists.OF_A_LIST` (genre_diversity where there are genres) and `metrics.RATED`, as ndcg@10; then for each k
+        those of `lists.OF_ALL_LISTS`. What nobody could be measured by is not there.
+    errors: the standard error of each but of OF_ALL_LISTS, which are figures of all lists together; NaN where there is
+        one user only.
     counts: ratings, users, items; cold_users, cold_items, cold_ratings: without training ratings; unknown_users,
         unknown_items: not even in the model's vocabulary (also counted as cold); ranked_users: with a relevant item;
         rated_users: with enough test ratings for rated_*.
@@ -53,6 +55,18 @@ class Report:
         """The test's own rows of the users measured and their values of a ranking metric, as "ndcg@10"."""
         return self.evidence.per_user(name)
 
+    def over_k(self, name: str, k: Sequence[int]) -> Doubles:
+        """The mean over users of a ranking metric of relevant items, as "ndcg" or "rated_recall", at each of the k.
+
+        They need not be those of the report. NaN where there was nobody to measure by. Raises BadHyperparameter for
+        another name, and for a k below 1.
+        """
+        if name not in metrics.AT_K and name not in metrics.RATED:
+            known = ", ".join([*metrics.AT_K, *metrics.RATED])
+            raise BadHyperparameter(f"{name!r} cannot be had over k", f"it is one of {known}")
+        lengths = _lengths(k)
+        return self.evidence.over_k(name, lengths)[np.searchsorted(lengths, k)]
+
     def samples(self, name: str) -> Samples | None:
         """What a figure is the mean of, by user; None of one that is a property of all lists together, or missing."""
         if name not in self.metrics:
@@ -65,18 +79,30 @@ class Report:
         there = ~np.isnan(value)
         return Samples(user[there], value[there], np.ones(np.count_nonzero(there)))
 
+    def samples_of_ratings(self, name: str) -> Samples | None:
+        """The same with each rating by itself, under a number that is the pair's in every test of these users and
+        items; None of what is no mean over ratings."""
+        if name not in self.metrics or name not in _OF_RATINGS:
+            return None
+        held = self.evidence.held
+        pair = held.user.astype(np.int64) << 32 | held.item
+        return Samples(pair, self._by_rating(name), np.ones(len(pair)), name == "rmse")
+
     def _of_ratings(self, name: str) -> Samples:
-        held, error = self.evidence.held, self.error
+        held = self.evidence.held
+        n_users = len(held.start) - 1
+        total: Doubles = np.bincount(held.number, self._by_rating(name), minlength=n_users).astype(np.float64)
+        return Samples(held.user[held.start[:-1]], total, np.diff(held.start).astype(np.float64), name == "rmse")
+
+    def _by_rating(self, name: str) -> Doubles:
+        """(n,) what the metric is the mean of."""
+        error = self.error
         assert error is not None, "only predicted ratings have errors"
         assert self.prediction is not None
         if name == "accuracy":
             assert self.step is not None, "accuracy needs a scale with a step"
-            value = metrics.exact(self.prediction, held.value, self.step)
-        else:
-            value = np.abs(error) if name == "mae" else error**2
-        n_users = len(held.start) - 1
-        total: Doubles = np.bincount(held.number, value, minlength=n_users).astype(np.float64)
-        return Samples(held.user[held.start[:-1]], total, np.diff(held.start).astype(np.float64), name == "rmse")
+            return metrics.exact(self.prediction, self.evidence.held.value, self.step)
+        return np.abs(error) if name == "mae" else error**2
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON: no arrays, and None for a standard error that cannot be had."""
@@ -116,13 +142,9 @@ def evaluate(
     step = test.step if model.catalog.step is None else model.catalog.step
     if prediction is not None:
         figures, errors = _rating_metrics(evidence, prediction, step)
-    for name in evidence.names():
-        values = evidence.per_user(name)[1]
-        values = values[~np.isnan(values)]
-        if len(values):
-            figures[name], errors[name] = float(values.mean()), metrics.standard_error(values)
-    if len(evidence.users):
-        figures |= {f"coverage@{at}": evidence.coverage(at) for at in ks}
+    of_users, of_means = _ranking_metrics(evidence)
+    figures |= of_users
+    errors |= of_means
     counts = held.counts() | {"ranked_users": len(evidence.users), "rated_users": len(evidence.rated_users)}
     return Report(figures, errors, counts, ks, relevant_from, evidence, prediction, step)
 
@@ -132,6 +154,19 @@ def _lengths(k: Sequence[int]) -> tuple[int, ...]:
         if one != int(one) or one < 1:
             raise BadHyperparameter(f"k is {one!r}", "k is a length of list: a whole number from 1")
     return tuple(sorted({int(one) for one in k}))
+
+
+def _ranking_metrics(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures in the order of a report, and the standard errors of those that are means over users."""
+    figures, errors = {}, {}
+    for name, values in evidence.values():
+        there = values[~np.isnan(values)]
+        if len(there):
+            figures[name], errors[name] = float(there.mean()), metrics.standard_error(there)
+    ordered = [name for name in evidence.names() if name in figures]
+    of_all = evidence.of_all_lists() if len(evidence.users) else {}
+    together = {name: figure for name, figure in of_all.items() if not np.isnan(figure)}
+    return {name: figures[name] for name in ordered} | together, {name: errors[name] for name in ordered}
 
 
 def _rating_metrics(

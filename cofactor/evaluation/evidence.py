@@ -1,6 +1,6 @@
 """Score once: each block of users is scored a single time, and every metric is read off what is kept of it here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,20 +8,17 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED, Ranked
+from cofactor.evaluation.listing import Listing
+from cofactor.evaluation.lists import OF_ALL_LISTS, Lists
+from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.ranked import Cut, Ranked
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
 SCORES_HELD = 1 << 23  # scores of a block of users: 32 MB; smaller blocks change too often between BLAS and Numba
-IN_NO_LIST = np.iinfo(np.int32).max  # a place beyond the end of every list
+VALUES_HELD = 1 << 22  # of users and lengths of list, where the lengths are many: 32 MB
 NOBODY = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), None, np.empty(0, dtype=np.int64))
-
-
-class Lists(NamedTuple):
-    """What the recommended lists of the ranked users hold."""
-
-    first_place: Array  # (n_items,) the best place, from 1, of an item in anybody's list; IN_NO_LIST: in none
-    novelty: Doubles  # (n_ranked, n_k) mean -log₂ popularity share over the first k of a list; NaN for an empty list
+NO_LISTS = Lists({}, ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,38 +36,66 @@ class Evidence:
 
     def names(self) -> list[str]:
         """The metrics with a value per user, in a report's order, as far as there is a user to measure."""
-        over_all, at_k = ([*OVER_ALL], [*AT_K, "novelty"]) if len(self.users) else ([], [])
+        over_all, at_k = ([*OVER_ALL], [*AT_K, *self.lists.values]) if len(self.users) else ([], [])
         rated = [*RATED] if len(self.rated_users) else []
         return over_all + [f"{name}@{k}" for k in self.k for name in at_k + rated]
+
+    def values(self) -> Iterator[tuple[str, Doubles]]:
+        """Every metric of `names`, in another order, with its value for each user; NaN where it has none."""
+        yield from ((name, OVER_ALL[name](self.ranked)) for name in OVER_ALL if len(self.users))
+        for ranked, metrics in ((self.ranked, AT_K), (self.rated, RATED)):
+            cut = Cut.at(ranked, *self.k)
+            for name in metrics if len(ranked.candidates) else ():
+                yield from ((f"{name}@{k}", one) for k, one in zip(self.k, metrics[name](cut).T, strict=True))
+        for name, table in self.lists.values.items():
+            yield from ((f"{name}@{k}", one) for k, one in zip(self.k, table.T, strict=True))
 
     def per_user(self, name: str) -> tuple[Rows, Doubles]:
         """The test's own rows of the users measured, and a metric's value for each; NaN where it has none."""
         measure, _, at = name.partition("@")
-        if measure in RATED:
-            return self.rated_users, RATED[measure](self.rated, int(at))
-        if measure in OVER_ALL:
+        if not at:
             return self.users, OVER_ALL[measure](self.ranked)
-        if measure == "novelty":
-            return self.users, self.lists.novelty[:, self.k.index(int(at))]
-        return self.users, AT_K[measure](self.ranked, int(at))
+        if measure in RATED:
+            return self.rated_users, RATED[measure](Cut.at(self.rated, int(at)))[:, 0]
+        if measure in AT_K:
+            return self.users, AT_K[measure](Cut.at(self.ranked, int(at)))[:, 0]
+        return self.users, self.lists.values[measure][:, self.k.index(int(at))]
 
-    def coverage(self, k: int) -> float:
-        """Share of the catalogue that stands among the first k of anybody's list."""
-        return float(np.mean(self.lists.first_place <= k))
+    def over_k(self, measure: str, k: Sequence[int]) -> Doubles:
+        """(n_k,) the mean over the users of a metric of AT_K or RATED, at each of (n_k,) ascending k; NaN of nobody.
+
+        The relevant items' ranks tell it for any k. Some users are taken at a time, so that memory is bounded.
+        """
+        ranked, metric = (self.rated, RATED[measure]) if measure in RATED else (self.ranked, AT_K[measure])
+        lengths, size = np.array(k, dtype=np.int64), max(1, VALUES_HELD // max(1, len(k)))
+        total, n_users = np.zeros((2, len(k)))
+        for first in range(0, len(ranked.candidates), size):
+            value = metric(Cut(ranked.users(first, first + size), lengths))
+            total += np.nansum(value, axis=0)
+            n_users += np.count_nonzero(~np.isnan(value), axis=0)
+        mean: Doubles = np.divide(total, n_users, out=np.full(len(k), np.nan), where=n_users > 0)
+        return mean
+
+    def of_all_lists(self) -> dict[str, float]:
+        """The figures that are one property of all lists together, NaN where they have none."""
+        return {
+            f"{name}@{k}": OF_ALL_LISTS[name](shown)
+            for k, shown in zip(self.k, self.lists.exposures, strict=False)
+            for name in OF_ALL_LISTS
+        }
 
 
 def gather(model: Model, held: HeldOut, relevant: Mask, k: tuple[int, ...], rated_at_least: int) -> Evidence:
     """Scores the test ratings and ranks the relevant ones, of which `relevant` is the (n,) mask.
 
-    Memory: one block of scores, and a few numbers per test rating, user and k. Without a k nothing is ranked and only
-    the test pairs are scored.
+    Memory: one block of scores, the lists of some users, and a few numbers per test rating, user and k. Without a k
+    nothing is ranked and only the test pairs are scored.
     """
     scorer = Scorer(model, held)
     users = held.user[held.start[:-1]]
     if not k:
         score = scorer.pairs(held.model_user, held.model_item, held.time)
-        no_lists = Lists(np.full(held.n_items, IN_NO_LIST), np.empty((0, 0)))
-        return Evidence(held, k, score, users[:0], NOBODY, no_lists, users[:0], NOBODY)
+        return Evidence(held, k, score, users[:0], NOBODY, NO_LISTS, users[:0], NOBODY)
     score, ranked, lists = _rank_all(scorer, relevant, k)
     has_relevant = np.bincount(held.number, relevant) > 0
     enough = np.diff(held.start) >= rated_at_least
@@ -81,19 +106,13 @@ def gather(model: Model, held: HeldOut, relevant: Mask, k: tuple[int, ...], rate
 
 
 def _rank_all(scorer: Scorer, relevant: Mask, k: tuple[int, ...]) -> tuple[Floats, Ranked, Lists]:
-    """The score of every test rating, the ranks of the relevant ones, and what the lists of max(k) hold."""
-    parts, novelty = [], []
-    first_place = np.full(scorer.held.n_items, IN_NO_LIST)
-    information = _information(scorer)
-    for block in _blocks(scorer, relevant, min(max(k), scorer.held.n_items)):
-        parts.append((block.score, block.rank, block.mid_rank, block.candidates))
-        novelty.append(_novelty(block.top, information, k))
-        for place, items in enumerate(block.top.T, start=1):
-            listed = items[items >= 0]
-            first_place[listed] = np.minimum(first_place[listed], place)
-    score, rank, mid_rank, candidates = (np.concatenate(column) for column in zip(*parts, strict=True))
-    user = np.unique(scorer.held.number[relevant], return_inverse=True)[1]
-    return score, Ranked(user, rank, mid_rank, candidates), Lists(first_place, np.concatenate(novelty))
+    """The score of every test rating, where the relevant ones stand, and what the lists hold."""
+    held, listing = scorer.held, Listing(scorer.held, k)
+    blocks = _blocks(scorer, relevant, listing, min(max(k), held.n_items))
+    score, rank, mid_rank, popular, candidates = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    user = np.unique(held.number[relevant], return_inverse=True)[1]
+    rating = held.value[relevant].astype(np.float64)
+    return score, Ranked(user, rank, mid_rank, candidates, rating, popular), listing.lists()
 
 
 class _Block(NamedTuple):
@@ -102,11 +121,12 @@ class _Block(NamedTuple):
     score: Floats  # (b,)
     rank: Rows  # (q,)
     mid_rank: Doubles  # (q,)
+    popular: Rows  # (q,) rank by popularity
     candidates: Array  # (m',)
-    top: Rows  # (m', n_top)
 
 
-def _blocks(scorer: Scorer, relevant: Mask, n_top: int) -> Iterator[_Block]:
+def _blocks(scorer: Scorer, relevant: Mask, listing: Listing, n_top: int) -> Iterator[_Block]:
+    """Blocks of users in order; their lists are added to `listing`."""
     from cofactor.kernels.ranks import ranks  # here, because importing Numba takes a while
 
     held = scorer.held
@@ -118,29 +138,12 @@ def _blocks(scorer: Scorer, relevant: Mask, n_top: int) -> Iterator[_Block]:
         scores = scorer.block(users)
         seen_start, seen = scorer.seen(users)
         n_asked = np.bincount(number[relevant[here]], minlength=len(users))
-        asked_start = np.concatenate(([0], np.cumsum(n_asked)))
-        rank, mid_rank, top = ranks(scores, scorer.rankable, seen_start, seen, asked_start, item[relevant[here]], n_top)
+        asked_start, asked = np.concatenate(([0], np.cumsum(n_asked))), item[relevant[here]]
+        rank, mid_rank, top = ranks(scores, scorer.rankable, seen_start, seen, asked_start, asked, n_top)
+        listing.add(top, n_asked > 0, seen_start, seen)
+        popular = listing.popularity_ranks(seen_start, seen, asked_start, asked)
         candidates = held.n_items - np.diff(seen_start)
-        yield _Block(scores[number, item], rank, mid_rank, candidates[n_asked > 0], top[n_asked > 0])
-
-
-def _information(scorer: Scorer) -> Doubles:
-    """(n_items,) -log₂ of the share of the training users who rated the item; 0 where nobody did."""
-    catalog = scorer.held.catalog
-    counts = np.append(catalog.item_counts, np.zeros(scorer.held.unknown_items, dtype=np.int32))
-    n_users = max(1, np.count_nonzero(catalog.user_counts))
-    information: Doubles = -np.log2(np.maximum(counts, 1) / n_users) * (counts > 0)
-    return information
-
-
-def _novelty(top: Rows, information: Doubles, k: tuple[int, ...]) -> Doubles:
-    """(m, n_k) mean information over the first k of (m, n_top) lists."""
-    listed = top >= 0
-    total, length = np.cumsum(np.where(listed, information[top], 0), axis=1), np.cumsum(listed, axis=1)
-    last = np.minimum(k, top.shape[1]) - 1
-    mean: Doubles = np.full((len(top), len(k)), np.nan)
-    np.divide(total[:, last], length[:, last], out=mean, where=length[:, last] > 0)
-    return mean
+        yield _Block(scores[number, item], rank, mid_rank, popular, candidates[n_asked > 0])
 
 
 def _rank_rated(held: HeldOut, score: Floats, taken: Mask) -> Ranked:

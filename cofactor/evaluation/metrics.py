@@ -1,16 +1,18 @@
-"""One line of algebra per metric. docs/metrics.md says the same in words.
+"""One line of algebra per metric of relevant items. docs/metrics.md says the same in words.
 
 Metrics of predicted ratings take (n,) arrays, one entry per test rating. Ranking metrics take `Ranked` and give one
-value per user; the figure of a model is their mean, and its standard error is `standard_error`.
+value per user, or `Cut` and give one per user and k; the figure of a model is their mean over the users, and its
+standard error is `standard_error`. What the lists hold, relevant or not, is measured in lists.py.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
+from cofactor.arrays import Array, Doubles, Floats
+from cofactor.evaluation.ranked import Cut, Ranked
+
+PERSISTENCE = 0.8  # of who reads a list: looks at 1 / (1 - p) = 5 items in the mean
 
 # ---- predicted ratings: e = r̂ - r, over all test ratings ----------------------------------------------------------
 
@@ -51,78 +53,65 @@ def standard_error(values: Doubles, of: Array | None = None) -> float:
     return float(np.sqrt(n_groups / (n_groups - 1) * np.sum(deviation**2)) / len(values))
 
 
-# ---- ranking: one value per user ----------------------------------------------------------------------------------
+# ---- ranking: one value per user, and for metrics at k one column per k ----------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """Where each user's relevant items stand among that user's candidates."""
-
-    user: Array  # (r,) 0 … n_users-1, ascending; every user has one relevant item at least
-    rank: Rows  # (r,) 1 is the top; candidates of equal score go by item row
-    mid_rank: Doubles | None  # (r,) candidates of equal score share the mean of their ranks; None: not counted
-    candidates: Array  # (n_users,) how many items were ranked
-
-    @cached_property
-    def relevant(self) -> Array:
-        """(n_users,) relevant items of each user, R."""
-        return np.bincount(self.user, minlength=len(self.candidates))
-
-    def sum(self, values: Doubles | Mask) -> Doubles:
-        """(n_users,) sum of (r,) values over each user's relevant items."""
-        return np.asarray(np.bincount(self.user, values, minlength=len(self.candidates)), dtype=np.float64)
-
-    def hits(self, k: int) -> Doubles:
-        """(n_users,) relevant items among the first k."""
-        return self.sum(self.rank <= k)
-
-    @cached_property
-    def found(self) -> Array:
-        """(r,) relevant items down to this one's rank, itself included: 1 for the first of its user, 2, …"""
-        order = np.lexsort((self.rank, self.user))
-        first = np.cumsum(self.relevant) - self.relevant
-        found = np.empty(len(order), dtype=np.int64)
-        found[order] = 1 + np.arange(len(order)) - np.repeat(first, self.relevant)
-        return found
-
-
-def precision(ranked: Ranked, k: int) -> Doubles:
+def precision(cut: Cut) -> Doubles:
     """hits / k, also where a user has fewer than k candidates."""
-    return ranked.hits(k) / k
+    return cut.hits / cut.k
 
 
-def recall(ranked: Ranked, k: int) -> Doubles:
+def recall(cut: Cut) -> Doubles:
     """hits / R."""
-    return np.asarray(ranked.hits(k) / ranked.relevant)
+    return cut.hits / cut.relevant
 
 
-def f1(ranked: Ranked, k: int) -> Doubles:
+def f1(cut: Cut) -> Doubles:
     """2 P R / (P + R) of a user's precision and recall = 2 hits / (k + R)."""
-    return np.asarray(2 * ranked.hits(k) / (k + ranked.relevant))
+    return np.asarray(2 * cut.hits / (cut.k + cut.relevant))
 
 
-def ndcg(ranked: Ranked, k: int) -> Doubles:
+def ndcg(cut: Cut) -> Doubles:
     """Σ_{hits} 1/log₂(1 + rank) / Σ_{j=1…min(R, k)} 1/log₂(1 + j): every relevant item gains 1."""
-    gain = np.where(ranked.rank <= k, 1 / np.log2(1.0 + ranked.rank), 0)
-    longest = min(k, int(ranked.relevant.max(initial=0)))
-    ideal: Doubles = np.cumsum(1 / np.log2(2.0 + np.arange(longest)))
-    per_user: Doubles = ranked.sum(gain) / ideal[np.minimum(ranked.relevant, k) - 1]
-    return per_user
+    return _discounted(cut, 1.0, cut.ranked.rank) / _discounted(cut, 1.0, cut.ranked.found)
 
 
-def average_precision(ranked: Ranked, k: int) -> Doubles:
+def ndcg_rating(cut: Cut) -> Doubles:
+    """Σ_{hits} r/log₂(1 + rank), over the same of the best order: a relevant item gains its rating, if positive."""
+    return _graded(cut, _gains(cut))
+
+
+def ndcg_exp(cut: Cut) -> Doubles:
+    """The same with gains of 2^r - 1, which make five stars worth twice as much as four; NaN without a gain."""
+    gains = _gains(cut)
+    most = gains.max(initial=0.0)
+    return _graded(cut, np.exp2(gains - most) - np.exp2(-most))  # both times 2^-most, which cancels: no overflow
+
+
+def average_precision(cut: Cut) -> Doubles:
     """Σ_{hits} precision at the hit's rank / min(R, k)."""
-    return ranked.sum(np.where(ranked.rank <= k, ranked.found / ranked.rank, 0)) / np.minimum(ranked.relevant, k)
+    return cut.sum(cut.ranked.found / cut.ranked.rank, cut.ranked.rank) / np.minimum(cut.relevant, cut.k)
 
 
-def hit_rate(ranked: Ranked, k: int) -> Doubles:
+def hit_rate(cut: Cut) -> Doubles:
     """1 where hits > 0, else 0."""
-    return (ranked.hits(k) > 0).astype(np.float64)
+    return (cut.hits > 0).astype(np.float64)
 
 
-def reciprocal_rank(ranked: Ranked) -> Doubles:
+def reciprocal_rank(cut: Cut) -> Doubles:
+    """1 / rank of the first relevant item where that is at most k, else 0."""
+    return cut.sum((cut.ranked.found == 1) / cut.ranked.rank, cut.ranked.rank)
+
+
+def serendipity(cut: Cut) -> Doubles:
+    """Hits that are not among the first k by popularity / k."""
+    assert cut.ranked.popular is not None, "serendipity needs to know what is popular"
+    return (cut.hits - cut.sum(1.0, np.maximum(cut.ranked.rank, cut.ranked.popular))) / cut.k
+
+
+def first_reciprocal_rank(ranked: Ranked) -> Doubles:
     """1 / rank of the first relevant item, wherever in the ranking it stands."""
-    return ranked.sum(np.where(ranked.found == 1, 1 / ranked.rank, 0))
+    return ranked.sum((ranked.found == 1) / ranked.rank)
 
 
 def auc(ranked: Ranked) -> Doubles:
@@ -139,16 +128,59 @@ def auc(ranked: Ranked) -> Doubles:
     return 1 - share
 
 
-AT_K: dict[str, Callable[[Ranked, int], Doubles]] = {
+def full_average_precision(ranked: Ranked) -> Doubles:
+    """Σ_{relevant items} precision at the item's rank / R."""
+    return ranked.sum(ranked.found / ranked.rank) / ranked.relevant
+
+
+def r_precision(ranked: Ranked) -> Doubles:
+    """Relevant items among the first R / R."""
+    return ranked.sum(ranked.rank <= ranked.relevant[ranked.user]) / ranked.relevant
+
+
+def rank_biased_precision(ranked: Ranked) -> Doubles:
+    """(1 - p) Σ_{relevant items} p^(rank - 1): the share of relevant items among those that somebody looks at who goes
+    on from each item to the next with probability p."""
+    return (1 - PERSISTENCE) * ranked.sum(np.power(PERSISTENCE, ranked.rank - 1.0))
+
+
+def _gains(cut: Cut) -> Doubles:
+    assert cut.ranked.rating is not None, "graded gains need to know the ratings"
+    return np.maximum(cut.ranked.rating, 0)
+
+
+def _graded(cut: Cut, gains: Doubles) -> Doubles:
+    best = _discounted(cut, gains, cut.ranked.best_rank)
+    share: Doubles = np.full(best.shape, np.nan)
+    np.divide(_discounted(cut, gains, cut.ranked.rank), best, out=share, where=best > 0)
+    return share
+
+
+def _discounted(cut: Cut, gains: Doubles | float, place: Array) -> Doubles:
+    """(n_users, n_k) Σ gain / log₂(1 + place) over the relevant items whose place is at most k."""
+    return cut.sum(gains / np.log2(1.0 + place), place)
+
+
+AT_K: dict[str, Callable[[Cut], Doubles]] = {
     "precision": precision,
     "recall": recall,
     "f1": f1,
     "ndcg": ndcg,
     "map": average_precision,
     "hit_rate": hit_rate,
+    "mrr": reciprocal_rank,
+    "ndcg_rating": ndcg_rating,
+    "ndcg_exp": ndcg_exp,
+    "serendipity": serendipity,
 }
-OVER_ALL: dict[str, Callable[[Ranked], Doubles]] = {"mrr": reciprocal_rank, "auc": auc}
-RATED: dict[str, Callable[[Ranked, int], Doubles]] = {
+OVER_ALL: dict[str, Callable[[Ranked], Doubles]] = {
+    "mrr": first_reciprocal_rank,
+    "auc": auc,
+    "map": full_average_precision,
+    "r_precision": r_precision,
+    "rbp": rank_biased_precision,
+}
+RATED: dict[str, Callable[[Cut], Doubles]] = {
     "rated_precision": precision,
     "rated_recall": recall,
     "rated_f1": f1,

@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.arrays import Doubles
 from cofactor.evaluation.evaluate import Report
-from cofactor.evaluation.metrics import AT_K, RATED
+from cofactor.evaluation.measured import Measured
 from cofactor.report.naming import name_ends
 from cofactor.report.style import FAINT, Look, dressed, figure, headed, settled, subtitled, together
 from cofactor.report.wording import shortened
@@ -24,17 +24,16 @@ TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (len(KS),) values
 
 
-def over_k(reports: Mapping[str, Sequence[Report]], prefix: str = "") -> Over:
+def over_k(reports: Mapping[str, Sequence[Measured]], prefix: str = "") -> Over:
     """Each measure over k, the mean over the splits, of the models of which it can be had. `prefix`: "rated_" for the
     measures among the rated test items alone."""
-    found = {}
-    for measure in MEASURES:
-        means = {name: [_over(one, prefix + measure) for one in some] for name, some in reports.items()}
-        found[measure] = {
-            name: np.mean([one for one in some if one is not None], axis=0)
-            for name, some in means.items()
-            if any(one is not None for one in some)
-        }
+    found: dict[str, dict[str, Doubles]] = {measure: {} for measure in MEASURES}
+    for name, some in reports.items():
+        whole = [one for one in some if isinstance(one, Report)]
+        for measure in MEASURES:
+            means = [values for one in whole if np.isfinite(values := one.over_k(prefix + measure, KS)).all()]
+            if means:
+                found[measure][name] = np.mean(means, axis=0)
     return found
 
 
@@ -68,15 +67,6 @@ def told(over: Over, k: int = 10) -> str:
         for name in over["precision"]
     )
     return f"Precision, recall and F1 at {k}: {some}."
-
-
-def _over(report: Report, name: str) -> Doubles | None:
-    """(len(KS),) the mean over the users of a measure at each k; None where there is nobody to measure."""
-    ranked = report.evidence.rated if name in RATED else report.evidence.ranked
-    if not len(ranked.candidates):
-        return None
-    measure = RATED.get(name) or AT_K[name]
-    return np.array([np.mean(measure(ranked, k)) for k in KS])
 
 
 def _panel(axis: "Axes", over: Mapping[str, Doubles], row: Sequence[str], looks: Mapping[str, Look]) -> None:

@@ -20,8 +20,17 @@ from cofactor.report.wording import (
     size,
 )  # fmt: skip
 
-ACCURACY = ("rmse", "mae", "ndcg", "recall", "precision", "hit_rate")  # those of lists at the first k
-OF_LISTS = ("coverage", "novelty", "diversity", "popularity_bias")
+ACCURACY = (
+    "rmse",
+    "mae",
+    "ndcg",
+    "recall",
+    "precision",
+    "hit_rate",
+    "sampled_ndcg",
+    "sampled_hit_rate",
+)  # those of lists at the first k
+OF_LISTS = ("coverage", "novelty", "diversity", "genre_diversity", "popularity_lift", "gini")
 BY_GROUP = ("rmse", "bias", "ndcg", "recall")
 
 

@@ -5,35 +5,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from cofactor.evaluation.compare import LOWER_IS_BETTER
+from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.words import label
 
-CAPITALS = ("rmse", "mse", "mae", "mrr", "auc", "ndcg", "map", "f1")
-NO_BEST = (
-    "coverage",
-    "novelty",
-    "diversity",
-    "popularity",
-    "gini",
-    "bias",
-)  # how names of figures begin that only describe
+HIGHER_IS_BETTER = {"accuracy", *AT_K, *RATED, *OVER_ALL}  # the properties of lists only describe
 NONE = "–"
 LONGEST_NAME = 26  # letters of a model's name in a picture
 
 
 def metric_name(metric: str) -> str:
     """ "ndcg@10" as NDCG@10, "rated_f1@10" as Rated F1@10."""
-    name, at, k = metric.partition("@")
-    words = [word.upper() if word in CAPITALS else word for word in name.split("_")]
-    if words[0].islower():
-        words[0] = words[0].capitalize()
-    return " ".join(words) + at + k
+    name = label(metric)
+    return name[0].upper() + name[1:]
 
 
 def sign(metric: str) -> int:
     """1 where lower is better, -1 where higher is, 0 where neither is."""
-    name = metric.partition("@")[0]
-    if name in LOWER_IS_BETTER:
-        return 1
-    return 0 if name.startswith(NO_BEST) else -1
+    name = metric.partition("@")[0].removeprefix("sampled_")
+    return 1 if name in LOWER_IS_BETTER else -1 if name in HIGHER_IS_BETTER else 0
 
 
 def is_figure(value: Any) -> bool:

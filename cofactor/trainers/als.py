@@ -44,7 +44,7 @@ class ALS(Trainer):
     start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=1024), Search(8, 128, log=True)] = 32
-    n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 30, log=True)] = 15
+    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(least=1)] = 15
     l2: Annotated[
         float, "pull of a vector towards zero for each of its ratings", Bounds(least=1e-4), Search(0.01, 0.3, log=True)
     ] = 0.1

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.trainers.autoencoding import Course
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Among, Bounds, Epoch, Resume, Search, Trainer
 from cofactor.trainers.masked import DenseProducts, Kernels, Products
 from cofactor.trainers.pytorch import running
 from cofactor.trainers.threads import cores
@@ -51,7 +51,7 @@ class Autoencoder(Trainer):
 
     rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "items"
     loss: Annotated[Literal["squared", "multinomial"], "to predict ratings, or to rank"] = "squared"
-    layers: Annotated[str, "widths of the hidden layers, as 256,128,256"] = "256"
+    layers: Annotated[str, "widths of the hidden layers, as 256,128,256", Among(("64", "128", "256", "512"))] = "256"
     activation: Annotated[Literal["sigmoid", "tanh", "selu", "relu", "linear"], "of the hidden layers"] = "sigmoid"
     tied: Annotated[bool, "give the second half of the layers the weights of the first"] = False
     dropout: Annotated[float, "share of inputs dropped in training", Bounds(least=0, most=0.95), Search(0, 0.8)] = 0.0

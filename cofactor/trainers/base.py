@@ -32,6 +32,13 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Among:
+    """Which words a tuner tries."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Hyperparameter:
     """One field of a trainer, as the command line, the manifest and the tuner see it."""
 
@@ -41,6 +48,7 @@ class Hyperparameter:
     help: str
     bounds: Bounds
     search: Search | None
+    words: tuple[str, ...] = ()  # that a tuner tries
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,8 @@ class Trainer(ABC):
     """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
 
     A field is `name: Annotated[type, "help text", Bounds(least), Search(low, high)] = default`, without the Search
-    where there is nothing to tune; its type may be a Literal of words. Values are checked when a trainer is made: one
-    of the wrong type or out of bounds is a BadHyperparameter.
+    where there is nothing to tune; its type may be a Literal of words, of which Among names those worth trying. Values
+    are checked when a trainer is made: one of the wrong type or out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
@@ -122,7 +130,7 @@ class Trainer(ABC):
 
     def __post_init__(self) -> None:
         for parameter in self.hyperparameters():
-            _check(self.name, parameter, getattr(self, parameter.name))
+            check_value(self.name, parameter, getattr(self, parameter.name))
 
     @classmethod
     def hyperparameters(cls) -> list[Hyperparameter]:
@@ -135,7 +143,8 @@ class Trainer(ABC):
             text = next((n for n in notes if isinstance(n, str)), "")
             bounds = next((n for n in notes if isinstance(n, Bounds)), Bounds())
             search = next((n for n in notes if isinstance(n, Search)), None)
-            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search))
+            words = next((n.words for n in notes if isinstance(n, Among)), ())
+            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, words))
         return listed
 
     @classmethod
@@ -154,7 +163,8 @@ class Trainer(ABC):
         return {p.name: getattr(self, p.name) for p in self.hyperparameters()}
 
 
-def _check(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
+    """Raises BadHyperparameter for a value of the wrong type, out of bounds, or none of the words."""
     if get_origin(parameter.type) is Literal:
         words = get_args(parameter.type)
         if value not in words:

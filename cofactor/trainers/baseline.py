@@ -34,7 +34,7 @@ class Baseline(Trainer):
     item_l2: Annotated[
         float, "pull of an item's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
     ] = 3.0
-    sweeps: Annotated[int, "alternations between items and users", Bounds(least=1), Search(5, 20)] = 10
+    sweeps: Annotated[int, "alternations between items and users", Bounds(least=1)] = 10
 
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         value = ratings.value.astype(np.float64)

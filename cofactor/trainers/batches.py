@@ -17,7 +17,7 @@ Optimiser = Annotated[Literal["lazy-adam", "adam", "rmsprop", "momentum", "sgd"]
 Momentum = Annotated[
     float, "share of the last step in the next, of both adams and momentum", Bounds(least=0, most=0.999)
 ]
-Rate = Annotated[float, "size of the first steps", Bounds(least=0), Search(1e-4, 1e-2, log=True)]
+Rate = Annotated[float, "size of the first steps", Bounds(least=0), Search(5e-4, 5e-2, log=True)]
 LayerRate = Annotated[
     float, "learning rate of the layers, as a share of that of the vectors", Bounds(least=0), Search(0.05, 1, log=True)
 ]
@@ -29,7 +29,7 @@ L2 = Annotated[
     float, "pull of a vector of the product to zero at each rating", Bounds(least=0), Search(0.01, 0.2, log=True)
 ]
 DeepL2 = Annotated[
-    float, "pull of a vector of the layers to zero at each rating", Bounds(least=0), Search(1e-3, 0.2, log=True)
+    float, "pull of a vector of the layers to zero at each rating", Bounds(least=0), Search(0.01, 0.5, log=True)
 ]
 BiasL2 = Annotated[float, "pull of a bias to zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)]
 LayerL2 = Annotated[float, "pull of the layers' weights to zero", Bounds(least=0), Search(1e-6, 1e-2, log=True)]

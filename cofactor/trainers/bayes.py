@@ -16,7 +16,7 @@ from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
+from cofactor.trainers.base import Among, Bounds, Epoch, Resume, Search, Snapshot, Trainer
 from cofactor.trainers.chain import Chain, Draw
 from cofactor.trainers.gibbs import Prior, Side, Workers
 from cofactor.trainers.svd import unit_of
@@ -60,11 +60,15 @@ class Bayes(Trainer):
 
     name: ClassVar[str] = "bayes"
 
-    structure: Annotated[Literal["mf", "svdpp", "flip"], "what describes a user and an item beside themselves"] = "flip"
+    structure: Annotated[
+        Literal["mf", "svdpp", "flip"],
+        "what describes a user and an item beside themselves",
+        Among(("mf", "svdpp", "flip")),
+    ] = "flip"
     rank: Annotated[
         int, "width of each vector; 7, 15, 31 are fast", Bounds(least=1, most=511), Search(4, 64, log=True)
     ] = 15
-    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(least=1), Search(20, 200, log=True)] = 60
+    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(least=1)] = 60
     burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(least=0)] = 5
     n_draws: Annotated[int, "draws to keep, at most", Bounds(least=1, most=4096)] = 64
     time: Annotated[Literal["none", "day"], "what the time of a rating adds"] = "none"

@@ -1,6 +1,6 @@
 """When to stop: the epoch whose model answers best for rows it has not seen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -41,7 +41,7 @@ class Judged:
 
 def judged(
     epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, lowest: float = np.inf, waited: int = 0
-) -> Iterator[Judged]:
+) -> Generator[Judged]:
     """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
 
     A model that predicts ratings is judged by its RMSE, one that only ranks by its NDCG@10: every validation row is
@@ -85,6 +85,16 @@ def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> 
     return best
 
 
+def measured(epoch: Epoch, validation: Ratings) -> Judged:
+    """An epoch with its figures on validation ratings, whatever its model and though it be the only one."""
+    return _measured(epoch, _Wanted(validation))
+
+
+def ndcgs(model: Model, validation: Ratings) -> Doubles:
+    """(m,) of each user whose list is made, the NDCG@10 that models that only rank are judged by."""
+    return _Wanted(validation).ndcgs(model)
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """What the lists should find."""
@@ -115,19 +125,20 @@ class _Wanted:
         cells: Array = user.astype(np.int64) * len(self.rows.items) + item
         return cells
 
-    def ndcg(self, model: Model) -> float:
-        """Mean over the users of Σ_{hits} 1/log₂(1 + rank) / ideal."""
+    def ndcgs(self, model: Model) -> Doubles:
+        """(m,) Σ_{hits} 1/log₂(1 + rank) / ideal of each user."""
         items, _ = model.top(self.users, LENGTH)
         asked = self.cell(self.users[:, None], items)
         at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
         hit: Mask = (self.cells[at] == asked) & (items >= 0)
-        return float(np.mean((hit @ _gains()) / self.ideal))
+        found: Doubles = (hit @ _gains()) / self.ideal
+        return found
 
 
 def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
     rows, model = wanted.rows, epoch.model
     if model.scale is None:
-        return Judged(epoch, ndcg=wanted.ndcg(model))
+        return Judged(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
     predicted = model.predict(rows.user, rows.item, rows.time).astype(np.float64)
     error = predicted - rows.value
     step = model.catalog.step

@@ -56,7 +56,7 @@ class Filter(Trainer):
     )
     low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(least=0), Search(0, 0.5)] = 0.05
     sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(least=0), Search(0, 4)] = 2.0
-    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1), Search(2, 10)] = 4
+    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1)] = 4
     seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 

@@ -52,7 +52,7 @@ class IALS(Trainer):
     start: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(16, 512, log=True)] = 64
-    n_epochs: Annotated[int, "alternations between items and users", Bounds(least=1), Search(3, 20, log=True)] = 8
+    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(least=1)] = 8
     unobserved: Annotated[
         float, "α₀, weight of a pair that says nothing", Bounds(least=0), Search(0.003, 1, log=True)
     ] = 0.1

@@ -1,0 +1,126 @@
+"""How often the same trainer under two seeds passes for two trainers: the paired test at 5 % should do so in one of 20.
+
+    python benchmarks/false_alarms.py --data FOLDER                    # 200 pairs of seeds, each on a split of its own
+    python benchmarks/false_alarms.py --data FOLDER --split u1         # all on one split: 0, 1, … or u1 … u5, ua, ub
+    python benchmarks/false_alarms.py --data FOLDER --of ml-1m --only svd ials --pairs 15
+
+Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
+the differences, which is what really happens; their standard error over users, root mean square, which the test goes
+by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user + V_item -
+V_rating).
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cofactor.data.read import read
+from cofactor.data.split import MOVIELENS_FOLDS, Split, movielens_split, split
+from cofactor.evaluation.compare import compare_reports
+from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.trainers import TRAINERS
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    "svd": {},
+    "svd 16": {"rank": 16},
+    "ials": {},
+    "ials 16": {"rank": 16},
+}
+METRICS = {"svd": ("rmse", "mae", "ndcg@10"), "ials": ("ndcg@10",)}
+
+
+class Pair(NamedTuple):
+    """One metric of two seeds."""
+
+    value: float
+    p: float
+    variances: tuple[float, float]  # by user; by user and item
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path, required=True, help="the folder of ml-100k and ml-1m")
+    options.add_argument("--of", default="ml-100k")
+    options.add_argument("--pairs", type=int, default=200)
+    options.add_argument("--split", help="one for all pairs; without it each pair has a random 90/10 split of its own")
+    options.add_argument("--only", nargs="+", choices=ENTRIES, default=list(ENTRIES))
+    given = options.parse_args()
+    folder = given.data / given.of
+    where = "a 90/10 split for each" if given.split is None else f"split {given.split}"
+    print(f"{given.of}, {given.pairs} pairs of seeds, {where}")
+    print(f"{'':24}  alarms at 5 %    sd of d     SE by user  by user and item")
+    for name in given.only:
+        started, found = time.process_time(), defaultdict(list)
+        for number, one in zip(range(given.pairs), splits(folder, given.split), strict=False):
+            for metric, pair in pair_of(name, one, number).items():
+                found[metric].append(pair)
+        for metric, pairs in found.items():
+            print(f"{name:10} {metric:12}  {summary(pairs)}", flush=True)
+        print(f"{'':24} {time.process_time() - started:.0f} CPU s")
+
+
+def splits(folder: Path, name: str | None) -> Iterator[Split]:
+    ratings = read(folder)
+    seed = 1000
+    while name is None:
+        yield split(ratings, "random", seed=seed, test=0.1, validation=0)
+        seed += 1
+    if name in (*MOVIELENS_FOLDS, "ua", "ub"):
+        one = movielens_split(folder, name, validation=0)
+    else:
+        one = split(ratings, "random", seed=int(name), test=0.1, validation=0)
+    while True:
+        yield one
+
+
+def pair_of(name: str, parts: Split, number: int) -> dict[str, Pair]:
+    """Seeds 2 · number and 2 · number + 1, by metric."""
+    trainer = name.split()[0]
+    made = [TRAINERS[trainer].of(seed=2 * number + side, **ENTRIES[name]).fit(parts.train) for side in (0, 1)]
+    reports = {side: [evaluate(one, parts.test, (10,))] for side, one in zip("ab", made, strict=True)}
+    differences = compare_reports(reports, against="b").differences
+    return {
+        metric: Pair(differences[metric]["a"].value, differences[metric]["a"].p, variances(metric, reports))
+        for metric in METRICS[trainer]
+    }
+
+
+def variances(metric: str, reports: dict[str, list[Report]]) -> tuple[float, float]:
+    """Of the difference: by user; and by user and by item at once."""
+    (a,), (b,) = reports.values()
+    held = a.evidence.held
+    influence = parts_of(metric, a) - parts_of(metric, b)
+    item = np.unique(held.item, return_inverse=True)[1]
+    by_user, by_item, by_rating = (
+        float(np.sum(one**2)) for one in (np.bincount(held.number, influence), np.bincount(item, influence), influence)
+    )
+    return by_user, by_user + by_item - by_rating
+
+
+def parts_of(metric: str, report: Report) -> np.ndarray:
+    """(n,) how far each test rating moves RMSE, MAE or NDCG@k; all test ratings are relevant."""
+    found = report.samples_of_ratings(metric)
+    if found is not None:
+        return found.influence
+    ranked, k = report.evidence.ranked, int(metric.removeprefix("ndcg@"))
+    size = np.bincount(ranked.user)
+    ideal = np.cumsum(1 / np.log2(2 + np.arange(k)))[np.minimum(size, k) - 1]
+    gain = np.where(ranked.rank <= k, 1 / np.log2(1 + ranked.rank), 0) / ideal[ranked.user]
+    return np.asarray((gain - report.metrics[metric] / size[ranked.user]) / len(size))
+
+
+def summary(pairs: list[Pair]) -> str:
+    value, p = (np.array([getattr(one, field) for one in pairs]) for field in ("value", "p"))
+    share = np.mean(p < 0.05)
+    by_user, by_both = np.sqrt(np.mean([one.variances for one in pairs], axis=0))
+    error = np.sqrt(share * (1 - share) / len(p))
+    return f"{share:6.1%} ± {error:.1%}   {np.sqrt(np.mean(value**2)):.6f}    {by_user:.6f}    {by_both:.6f}"
+
+
+if __name__ == "__main__":
+    main()

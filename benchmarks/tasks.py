@@ -1,0 +1,86 @@
+"""The published protocols, split by split, as the benchmarks use them: with all of train to learn.
+
+task = TASKS["ml-100k/u1"](folder)              # folder: of ml-100k, ml-1m, gowalla, ncf-ml-1m
+model = trainer.fit(task.train)
+task.figures(model)                             # {"rmse": …, "mae": …}
+task.inner()                                    # the same task inside train, to choose hyperparameters by
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.split import MOVIELENS_FOLDS, Split, split
+from cofactor.errors import BadData
+from cofactor.evaluation.cases import N_NEGATIVES
+from cofactor.evaluation.compare import LOWER_IS_BETTER
+from cofactor.experiments.plan import Plan
+from cofactor.experiments.protocols import PROTOCOLS, SEEDS
+from cofactor.experiments.sampling import drawn_negatives
+from cofactor.models.base import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a protocol asks of a model: to learn `train` and to be measured on `test`."""
+
+    plan: Plan
+    split: Split
+
+    @property
+    def train(self) -> Ratings:
+        return self.split.train
+
+    @property
+    def test(self) -> Ratings:
+        return self.split.test
+
+    @property
+    def judged_by(self) -> str:
+        """The metric by which hyperparameters are chosen."""
+        return self.plan.shown[0]
+
+    def inner(self, seed: int = 0) -> "Task":
+        """The same task inside train; nothing of the test is left in it.
+
+        A random tenth is held out; where each user's one item is ranked among sampled ones, a random one of each user,
+        among as many drawn from those that the user has not in train.
+        """
+        sampled = self.plan.measured is not None
+        parts = split(self.train, "one" if sampled else "random", seed=seed, test=0.1, validation=0)
+        measured = drawn_negatives(N_NEGATIVES, seed) if sampled else None
+        return Task(replace(self.plan, measured=measured), parts)
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether one figure of `judged_by` is better than another."""
+        return one < other if self.judged_by in LOWER_IS_BETTER else one > other
+
+    def figures(self, model: Model) -> dict[str, float]:
+        """The metrics of the protocol by name, on the test ratings."""
+        of_ratings = set(self.plan.shown) <= set(LOWER_IS_BETTER)
+        found = replace(self.plan, k=() if of_ratings else self.plan.k).measure(model, self.split).metrics
+        if of_ratings and model.scale is None:
+            raise BadData(f"a {model.kind} model that only ranks predicts no ratings", "use a protocol of ranking")
+        return {name: found[name] for name in self.plan.shown}
+
+
+def load(folder: Path, protocol: str, name: str) -> Task:
+    """The split of that name, without a validation part."""
+    one = PROTOCOLS[protocol]
+    home = folder / one.data
+    ((_, parts),) = one.each(home, (name,), validation=0)
+    return Task(one.plan(home), parts)
+
+
+_NAMED = {
+    **{f"ml-100k/{fold}": ("ml-100k-folds", fold) for fold in MOVIELENS_FOLDS},
+    **{f"ml-1m/{seed}": ("ml-1m-90-10", name) for seed, name in enumerate(SEEDS)},
+    **{f"ml-1m-top-n/{seed}": ("ml-1m-top-n", name) for seed, name in enumerate(SEEDS)},
+    "gowalla": ("gowalla", *PROTOCOLS["gowalla"].splits),
+    "ncf": ("ncf-ml-1m", *PROTOCOLS["ncf-ml-1m"].splits),
+}
+TASKS: dict[str, Callable[[Path], Task]] = {
+    short: partial(load, protocol=protocol, name=name) for short, (protocol, name) in _NAMED.items()
+}

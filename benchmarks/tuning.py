@@ -1,0 +1,85 @@
+"""Whether trainings side by side are done sooner than one after the other on all cores.
+
+    python benchmarks/tuning.py ml-1m svd --rank 64
+
+For each way of sharing the cores, the same trainings (seeds 0, 1, …) through the processes of `cofactor tune`: wall and
+CPU seconds of all of them. The ways take turns, and the best of the rounds counts.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from cofactor.data.read import read
+from cofactor.data.split import split
+from cofactor.data.split_folder import write_parts
+from cofactor.experiments.pool import Pool
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.threads import cores
+
+
+def trained(
+    folder: Path, jobs: int, threads: int, trainer: str, settings: dict[str, int], n: int
+) -> tuple[float, float]:
+    """Wall and CPU seconds of n trainings, without what starting the processes and their first training takes."""
+    threaded = any(p.name == "threads" for p in TRAINERS[trainer].hyperparameters())
+    settings = {**settings, **({"threads": threads} if threaded else {})}
+    cpu = 0.0
+
+    def run(pool: Pool, wanted: int) -> float:
+        given, done, spent = 0, 0, 0.0
+        while done < wanted:
+            for worker in pool.idle():
+                if given < wanted:
+                    message = {"trainer": trainer, "hyperparameters": {**settings, "seed": given}, "patience": 1000}
+                    pool.give(worker, given, message)
+                    given += 1
+            for worker, _, message in list(pool.said(1.0)):
+                if "step" in message:
+                    worker.say({"go_on": True})
+                elif "failed" in message:
+                    raise SystemExit(message["failed"])
+                else:
+                    done, spent = done + 1, spent + message["judged"]["cpu_seconds"]
+        return spent
+
+    with Pool(folder, jobs, threads) as pool:
+        while len(pool.idle()) < jobs:
+            list(pool.said(1.0))
+        run(pool, jobs)
+        started = time.perf_counter()
+        cpu = run(pool, n)
+        return time.perf_counter() - started, cpu
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("trainer", choices=TRAINERS)
+    parser.add_argument("--rank", type=int)
+    parser.add_argument("--trainings", type=int, default=2 * cores())
+    parser.add_argument("--rounds", type=int, default=2)
+    asked = parser.parse_args()
+    settings = {"rank": asked.rank} if asked.rank else {}
+    parts = split(read(asked.data))
+    ways = [(1, cores()), (cores(), 1)]
+    best: dict[tuple[int, int], tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "ratings"
+        write_parts(
+            folder,
+            {"train": parts.train, "validation": parts.validation},
+            {"kind": parts.kind, "seed": parts.seed, "fingerprint": parts.fingerprint},
+        )
+        for _ in range(asked.rounds):
+            for way in ways:
+                found = trained(folder, *way, asked.trainer, settings, asked.trainings)
+                best[way] = min(found, best.get(way, found))
+    print(f"{asked.trainings} trainings of {asked.trainer}, {len(parts.train):,} ratings")
+    for (jobs, threads), (wall, cpu) in best.items():
+        print(f"{jobs} at a time, {threads} threads each: {wall:.1f} s, {cpu:.1f} CPU s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A search as the command line asks for it: the split, the study, the processes, and the budget."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+
+from cofactor.checkpoint import digest
+from cofactor.cli.data import Source, SplitRecipe, open_split
+from cofactor.cli.screen import waiting
+from cofactor.cli.train import recipe_of
+from cofactor.cli.tuned import Found, best_command
+from cofactor.cli.tuning_screen import Screen, listening
+from cofactor.data.split import Split
+from cofactor.data.split_folder import write_parts
+from cofactor.errors import BadHyperparameter
+from cofactor.experiments.judging import check_parts
+from cofactor.experiments.pool import Pool, shared
+from cofactor.experiments.space import Space
+from cofactor.experiments.study import Store, Study
+from cofactor.experiments.trial import Trial
+from cofactor.experiments.tuning import Budget, Tuning, best_of, trial_of
+
+USUAL_TRIALS, USUAL_MINUTES = 50, 10
+MEASURING = 3.0  # seconds left for the test part, beside those of training once more
+UNLIMITED = float("inf")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for on the command line, but for the trainer and where to look."""
+
+    source: Source
+    recipe: SplitRecipe
+    seed: int
+    patience: int
+    inner_folds: int  # 0: judged by the validation part
+    trials: float
+    seconds: float
+    jobs: int | None
+    out: Path | None
+    study: Path | None
+    resume: bool
+    test: bool
+    as_json: bool
+    quiet: bool
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, data: str | None, options: dict[str, Any]) -> Self:
+        """From the argument and the options of every search, which are taken out of `options`."""
+        source, seed = Source.of(data, options), options["seed"]
+        recipe, n_folds = recipe_of(options), options.pop("inner_folds") or 0
+        trials, minutes = options.pop("trials"), options.pop("minutes")
+        if trials is None and minutes is None:
+            trials, minutes = USUAL_TRIALS, USUAL_MINUTES
+        budget = trials or UNLIMITED, 60 * minutes if minutes else UNLIMITED
+        names = ("jobs", "out", "study", "resume", "test", "as_json", "quiet")
+        rest = {name: options.pop(name) for name in names}
+        return cls(source, recipe, seed, options.pop("patience"), n_folds, *budget, **rest)
+
+    def budget(self, share: float = 1.0) -> Budget:
+        """A share of the time that is left."""
+        return Budget(self.trials, (self.seconds - (time.monotonic() - self.started)) * share)
+
+
+class Searching:
+    """What searches of one data set share: its split, the file of the studies, and the processes that train."""
+
+    def __init__(self, wanted: Wanted, folder: Path, console: Console) -> None:
+        self.wanted, self.folder, self.console = wanted, folder, console
+        self.studies: dict[str, Study] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        wanted = self.wanted
+        with ExitStack() as stack:
+            self.split, self.recipe = open_split(wanted.source, wanted.recipe, self.console)
+            check_parts(self.split.validation, self.split.kind, wanted.inner_folds)
+            self.ratings = digest([self.split.train, self.split.validation])
+            self.store = Store(wanted.study or self.folder / "study.db", resume=wanted.resume)
+            stack.callback(self.store.close)
+            with waiting(self.console, "handing out the ratings"):
+                folder = stack.enter_context(_handed_out(self.split, self.folder))
+            n_jobs, self.threads = shared(wanted.jobs)
+            self.pool = stack.enter_context(Pool(folder, n_jobs, self.threads, wanted.inner_folds, wanted.seed))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def search(self, space: Space, budget: Budget, *, sweep: bool = False) -> Found:
+        """Until the budget is used up, all is tried, or Ctrl-C is pressed."""
+        name, started = space.trainer.name, time.monotonic()
+        study = self.study(space, sweep=sweep)
+        patience = self.wanted.patience
+        with Screen(study, budget, self.console, self.pool.size) as screen, listening(self.console) as stopped:
+            after = self._afterwards(space, sweep=sweep)
+            tuning = Tuning(study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped)
+            ending = tuning.run()
+        trials = sorted(study.trials, key=lambda one: one.number)
+        best = best_of(trials, study.metric)
+        if best is None or study.metric is None:
+            raise BadHyperparameter(f"{name}: no trial came to an end", "give it more time; --resume goes on with it")
+        return Found(
+            space,
+            self.wanted.source.name,
+            self.split.fingerprint,
+            study.metric,
+            trials,
+            best,
+            trial_of(trials, space.default()),
+            {} if sweep else study.importances(),
+            best_command(self.wanted.source, self.recipe, space, best, self.wanted.seed, patience),
+            ending,
+            time.monotonic() - started,
+            sweep,
+        )
+
+    def study(self, space: Space, *, sweep: bool) -> Study:
+        """That of a trainer, begun or taken up again."""
+        name, wanted = space.trainer.name, self.wanted
+        judged_by = f"{wanted.inner_folds} folds" if wanted.inner_folds else "the validation part"
+        same = {
+            "trainer": name,
+            "hyperparameters": space.described() | {"patience": wanted.patience},
+            "split": self.split.fingerprint,
+            "ratings": self.ratings,
+            "judged by": judged_by,
+            "seed": wanted.seed,
+            "kind": "sweep" if sweep else "search",
+        }
+        study = self.studies[name] = self.store.study(space, wanted.seed, same, sweep=sweep)
+        if n := len(study.trials):
+            self.console.print(f"going on with {self.store.path}, after {n} trials", markup=False)
+        return study
+
+    def read_test(self, found: list[Found]) -> int:
+        """Notes that the test part was read; how many times it was, in these searches."""
+        readings = 0
+        for one in found:
+            study = self.studies[one.space.trainer.name]
+            readings = max(readings, int(study.noted("test_readings") or 0) + 1)
+            study.note("test_readings", readings)
+        return readings
+
+    def _afterwards(self, space: Space, *, sweep: bool) -> Callable[[list[Trial]], float]:
+        """Seconds that training the best and the default once more will take, and measuring them."""
+
+        def seconds(trials: list[Trial]) -> float:
+            if sweep or not self.wanted.test:
+                return 0.0
+            metric = self.studies[space.trainer.name].metric
+            again = best_of(trials, metric), trial_of(trials, space.default())
+            took = sum(one.seconds for one in again if one is not None)
+            return took / max(1, self.wanted.inner_folds) + MEASURING
+
+        return seconds
+
+
+@contextmanager
+def _handed_out(split: Split, beside: Path) -> Iterator[Path]:
+    """A folder with the train and the validation part, which the processes read; the test part is not in it."""
+    beside.mkdir(parents=True, exist_ok=True)
+    folder = beside / "ratings"
+    parts = {"train": split.train, "validation": split.validation}
+    write_parts(folder, parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

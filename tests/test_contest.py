@@ -1,0 +1,340 @@
+"""Trainings in processes of their own: the same models, what they cost, and what becomes of those that fail."""
+
+import os
+import shutil
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cofactor.artifact import load, load_manifest, save
+from cofactor.data.ratings import Ratings
+from cofactor.data.split import Split, folds, split
+from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.experiments import apart
+from cofactor.experiments.apart import Crash, Job, train_apart
+from cofactor.experiments.contest import hold
+from cofactor.experiments.entries import Brought, Contestant, Entry, folder_of, mean_cost
+from cofactor.experiments.fitted import fitted, joined
+from cofactor.experiments.measuring import folder_bytes, metered
+from cofactor.experiments.outcomes import outcome_of
+from cofactor.experiments.plan import Plan
+from cofactor.experiments.rounds import Contest
+from cofactor.experiments.worker import few
+from cofactor.tracking.row import Row
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.popularity import Popularity
+from cofactor.trainers.svd import SVD
+
+SMALL = SVD(rank=4, n_epochs=3, seed=2)
+
+
+@pytest.fixture(scope="module")
+def parts(movies: Ratings) -> Split:
+    return split(movies, seed=5)
+
+
+class Notes:
+    """A watcher that remembers, and that stops everything when it has heard a certain word."""
+
+    def __init__(self, stop: str = "") -> None:
+        self.heard: list[str] = []
+        self.stop = stop
+
+    def hear(self, word: str) -> None:
+        self.heard.append(word)
+        if word == self.stop:
+            raise KeyboardInterrupt
+
+    def split(self, name: str, split: Split, number: int, of: int) -> None:
+        self.hear(f"split {name} {number}/{of}")
+
+    def begin(self, name: str) -> None:
+        self.hear(f"begin {name}")
+
+    def epoch(self, name: str, row: Row | None, of: int) -> None:
+        self.hear(f"{name} starts" if row is None else f"{name} epoch {row.epoch}/{of}")
+
+    def measure(self, name: str) -> None:
+        self.hear(f"measure {name}")
+
+    def done(self, entry: Entry) -> None:
+        self.hear(f"{entry.origin} {entry.name}")
+
+    def failed(self, name: str, error: CofactorError) -> None:
+        self.hear(f"failed {name}: {error.message}")
+
+
+def plan(*splits: Split) -> Plan:
+    return Plan("toy", lambda: ((f"part {n}", one) for n, one in enumerate(splits, 1)), len(splits))
+
+
+def trainer(name: str, of: Trainer = SMALL, **more: Any) -> Contestant:
+    return Contestant(name, of, **more)
+
+
+@pytest.fixture(scope="module")
+def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contest, Notes, Path]:
+    """A contest of three, one of which diverges, and where the models lie."""
+    out, watcher = tmp_path_factory.mktemp("contest") / "models", Notes()
+    some = [
+        trainer("popularity", Popularity(), refit=True),
+        trainer("wild", SVD(learning_rate=1e6)),
+        trainer("svd -r 4", refit=True),
+    ]
+    return hold(plan(parts), some, watcher, out=out, notes=lambda split: {"data": "toy"}), watcher, out
+
+
+def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
+    held: tuple[Contest, Notes, Path], parts: Split
+) -> None:
+    rows: list[Row] = []
+    here = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: rows.append(row))
+    model, manifest = load(held[2] / "svd-r-4"), load_manifest(held[2] / "svd-r-4")
+    for name, array in here.model.arrays().items():
+        assert np.array_equal(array, model.arrays()[name])
+    notes = manifest["notes"]
+    assert (notes["best_epoch"], notes["refitted"], notes["data"]) == (here.best_epoch, True, "toy")
+    assert {name: notes[name] for name in here.curve()} == here.curve()
+    assert manifest["metrics"] == pytest.approx(dict(evaluate(model, parts.test, (10,)).metrics))
+    assert manifest["hyperparameters"] == SMALL.settings()
+    assert manifest["trainer"] == "svd"
+    assert len(rows) == 3
+
+
+def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
+    again = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: None)
+    both = joined(parts.train, parts.validation)
+    expected = list(SMALL.epochs(both))[again.best_epoch - 1].model
+    assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])
+
+
+def test_a_closed_form_learns_both_parts_at_once(held: tuple[Contest, Notes, Path], parts: Split) -> None:
+    model, notes = load(held[2] / "popularity"), load_manifest(held[2] / "popularity")["notes"]
+    expected = Popularity().fit(joined(parts.train, parts.validation))
+    assert np.array_equal(model.arrays()["item_bias"], expected.arrays()["item_bias"])
+    assert notes["refitted"]
+    assert [word for word in held[1].heard if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]
+
+
+def test_what_fails_is_left_out_and_told(held: tuple[Contest, Notes, Path]) -> None:
+    found, watcher, out = held
+    assert found.names == ["popularity", "svd -r 4"]
+    assert list(found.failures) == ["wild"]
+    assert "learning rate" in found.failures["wild"].message + found.failures["wild"].hint
+    assert any(word.startswith("failed wild: ") for word in watcher.heard)
+    assert sorted(one.name for one in out.iterdir()) == ["popularity", "svd-r-4"]
+    steps = [word for word in watcher.heard if "svd -r 4" in word]
+    assert steps == [
+        "begin svd -r 4",
+        "svd -r 4 starts",
+        *(f"svd -r 4 epoch {n}/3" for n in (1, 2, 3)),
+        "measure svd -r 4",
+        "trained svd -r 4",
+    ]
+
+
+def test_everything_is_in_the_outcome(held: tuple[Contest, Notes, Path], parts: Split) -> None:
+    found, _, out = held
+    outcome = outcome_of(plan(parts), found, command="cofactor compare …")
+    (facts,) = outcome.splits
+    assert (facts.name, facts.fingerprint, facts.test) == ("part 1", parts.fingerprint, len(parts.test))
+    assert outcome.trainers == {"popularity": "popularity", "svd -r 4": "svd"}
+    assert outcome.hyperparameters["svd -r 4"] == SMALL.settings()
+    assert outcome.curves["svd -r 4"].epochs == (1, 2, 3)
+    cost = outcome.comparison.costs["svd -r 4"]
+    assert cost.model_bytes == pytest.approx(folder_bytes(out / "svd-r-4"), rel=0.05)  # its figures came later
+    assert cost.fit_seconds is not None
+    assert cost.cpu_seconds is not None
+    assert 0 < cost.fit_seconds < 2
+    assert 0 < cost.cpu_seconds < 2 * (os.cpu_count() or 1)
+    assert cost.list_seconds is not None
+    assert 0 < cost.list_seconds < 0.05
+    assert outcome.comparison.costs["popularity"].peak_bytes is not None
+    assert {"cofactor", "python", "numpy", "numba"} <= outcome.versions.keys()
+    assert "core" in outcome.machine
+
+
+def test_a_comparison_goes_on_where_it_was_broken_off(
+    held: tuple[Contest, Notes, Path], parts: Split, movies: Ratings
+) -> None:
+    before, _, out = held
+    watcher = Notes(stop="wide starts")
+    some = [
+        trainer("svd -r 4", refit=True),
+        trainer("popularity", Popularity(), refit=True),
+        trainer("wide", replace(SMALL, rank=5)),
+    ]
+    found = hold(plan(parts), some, watcher, out=out)
+    assert [word for word in watcher.heard if word.startswith("kept")] == ["kept svd -r 4", "kept popularity"]
+    assert found.interrupted
+    assert found.names == ["svd -r 4", "popularity"]
+    assert not (out / "wide").exists()
+    for name in found.names:
+        one, other = found.rounds[0].entries[name], before.rounds[0].entries[name]
+        assert one.report.metrics == other.report.metrics
+        assert (one.cost.fit_seconds, one.cost.peak_bytes) == (other.cost.fit_seconds, other.cost.peak_bytes)
+        assert one.curve == other.curve
+
+
+@pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "again", "damage", "nothing"])
+def test_what_would_be_another_model_is_trained(
+    change: str, held: tuple[Contest, Notes, Path], parts: Split, movies: Ratings, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(apart, "PROGRAM", "raise SystemExit('untrained')")
+    shutil.copytree(held[2] / "svd-r-4", tmp_path / "svd-r-4")
+    if change == "damage":
+        (tmp_path / "svd-r-4" / "model.safetensors").write_bytes(b"")
+    one = Contestant("svd -r 4", SMALL, refit=True)
+    one = {
+        "patience": replace(one, patience=1),
+        "refit": replace(one, refit=False),
+        "seed": replace(one, trainer=replace(SMALL, seed=3)),
+    }.get(change, one)
+    on = split(movies, seed=6) if change == "split" else parts
+    if change == "nothing":
+        assert hold(plan(on), [one], Notes(), out=tmp_path).rounds[0].entries["svd -r 4"].origin == "kept"
+        return
+    with pytest.raises(Crash, match="untrained"):
+        hold(plan(on), [one], Notes(), out=tmp_path, again=change == "again")
+
+
+def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: Ratings, tmp_path: Path) -> None:
+    cheap = [trainer("popularity", Popularity()), trainer("baseline", Baseline(sweeps=1))]
+    two = plan(*folds(movies, 2, seed=1))
+    whole = hold(two, cheap, Notes(), out=tmp_path)
+    assert [one.name for one in whole.rounds] == ["part 1", "part 2"]
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
+    assert load(tmp_path / "part-2" / "baseline").catalog.split == whole.rounds[1].split.fingerprint
+    outcome = outcome_of(two, whole, command="")
+    rmse = [one.metrics["rmse"] for one in whole.reports["baseline"]]
+    assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
+    assert outcome.comparison.spreads["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
+    broken = hold(two, cheap, Broken("kept popularity"), out=tmp_path)
+    assert [one.name for one in broken.rounds] == ["part 1"]
+    assert broken.names == ["popularity", "baseline"]
+
+
+class Broken(Notes):
+    """Stops when it hears a word for the second time."""
+
+    def hear(self, word: str) -> None:
+        again = word in self.heard
+        self.heard.append(word)
+        if again and word == self.stop:
+            raise KeyboardInterrupt
+
+
+def test_saved_models_are_measured_beside_the_others(saved: Path, movies: Ratings, tmp_path: Path) -> None:
+    parts = split(movies, seed=9)
+    save(Baseline().fit(parts.train), tmp_path / "mine", trainer="baseline", hyperparameters={"sweeps": 10})
+    found = hold(plan(parts), [Brought("mine", tmp_path / "mine")], Notes())
+    entry = found.rounds[0].entries["mine"]
+    assert (entry.trainer, entry.hyperparameters, entry.curve) == ("baseline", {"sweeps": 10}, None)
+    assert entry.cost.fit_seconds is None
+    assert entry.cost.model_bytes == folder_bytes(tmp_path / "mine")
+    assert entry.cost.list_seconds is not None
+    with pytest.raises(SplitMismatch, match="mine was trained on split"):
+        hold(plan(split(movies, seed=1)), [Brought("mine", tmp_path / "mine")], Notes())
+    with pytest.raises(SplitMismatch, match="one split, and toy has 2"):
+        hold(plan(parts, parts), [Brought("mine", tmp_path / "mine")], Notes())
+
+
+def test_two_names_of_one_folder_are_refused_before_anything_is_trained(parts: Split) -> None:
+    watcher = Notes()
+    with pytest.raises(BadHyperparameter, match="svd-r-4"):
+        hold(plan(parts), [trainer("svd -r 4"), trainer("svd-r-4")], watcher)
+    assert watcher.heard == []
+    assert folder_of("svd --rank 128") == "svd-rank-128"
+    assert folder_of("../../x y") == "x-y"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "perhaps for want of memory"),
+        ("import sys; print('{\"ready\": true}', flush=True); raise RuntimeError('odd')", "RuntimeError: odd"),
+        ("import os; os._exit(7)", "exit code 7"),
+    ],
+)
+def test_a_process_that_ends_without_a_word_is_told_of(
+    program: str, said: str, parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PROGRAM", program)
+    with pytest.raises(Crash, match=said):
+        train_apart(Job(SMALL, tmp_path, tmp_path / "out"))
+
+
+def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forever = "import os, time; open('pid', 'w').write(str(os.getpid())); print('{}', flush=True); time.sleep(1000)"
+    monkeypatch.setattr(apart, "PROGRAM", forever)
+    monkeypatch.chdir(tmp_path)
+
+    def stop(row: Row | None, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_apart(Job(SMALL, tmp_path, tmp_path / "out"), stop)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_what_is_measured_of_a_training() -> None:
+    once = np.ones(40_000_000)  # 320 MB that are given back before
+    del once
+    with metered() as waiting:
+        time.sleep(0.1)
+    with metered() as working:
+        held = np.ones(15_000_000)
+        until = time.thread_time() + 0.15
+        while time.thread_time() < until:
+            held[:1000].sum()
+        del held
+    assert waiting.seconds >= 0.1
+    assert waiting.cpu_seconds < 0.05
+    assert working.cpu_seconds >= 0.15
+    assert waiting.peak_bytes is not None
+    assert working.peak_bytes is not None
+    assert waiting.peak_bytes < 10e6
+    assert 118e6 < working.peak_bytes < 140e6
+
+
+def test_the_processor_time_of_all_threads_counts() -> None:
+    def work() -> None:
+        until = time.thread_time() + 0.1
+        while time.thread_time() < until:
+            pass
+
+    with metered() as meter:
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert meter.cpu_seconds >= 0.2
+
+
+def test_a_few_ratings_are_over_their_own_users_and_items(movies: Ratings) -> None:
+    some = few(movies, 50)
+    assert len(some) == 50
+    assert len(some.users) == len(np.unique(some.user)) <= 50
+    assert len(some.items) == len(np.unique(some.item)) <= 50
+    given = {
+        (u, i): v
+        for u, i, v in zip(movies.users.ids[movies.user], movies.items.ids[movies.item], movies.value, strict=False)
+    }
+    taken = zip(some.users.ids[some.user], some.items.ids[some.item], some.value, strict=True)
+    assert all(given[u, i] == v for u, i, v in taken)
+    assert len(few(movies.where(slice(0, 3)))) == 3
+
+
+def test_the_cost_over_several_splits_is_the_mean() -> None:
+    some = Cost(1.0, 2.0, 10, 100, None), Cost(2.0, 4.0, 13, 100, 0.5)
+    assert mean_cost(some) == Cost(1.5, 3.0, 12, 100, None)

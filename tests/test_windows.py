@@ -1,0 +1,105 @@
+"""Splits along time: nothing that is learned is later than what is tested."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from cofactor.data.parting import share_of
+from cofactor.data.ratings import Ratings
+from cofactor.data.split import Split, load_split, save_split, split
+from cofactor.data.windows import shown, split_at, windows
+from cofactor.errors import BadData
+
+YEAR_2000 = 946_684_800
+
+
+@st.composite
+def dated(draw: st.DrawFn) -> Ratings:
+    """Ratings of distinct pairs in any order, with times that tie often or seldom."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n = draw(st.integers(60, 90))
+    cells = random.permutation(100)[:n]
+    times = YEAR_2000 + random.integers(0, draw(st.sampled_from([6, 1000])), n)
+    return Ratings.of([f"u{cell // 10}" for cell in cells], cells % 10, random.integers(1, 6, n), times)
+
+
+def pairs(part: Ratings) -> list[tuple[str, str]]:
+    return list(zip(part.users.ids[part.user], part.items.ids[part.item], strict=True))
+
+
+def in_order(made: Split) -> bool:
+    """Whether parts follow one another in time; equal times by user and item row."""
+    ranks = [sorted(zip(p.time, p.user, p.item, strict=True)) for p in made.parts.values() if len(p)]
+    return all(before[-1] < after[0] for before, after in pairwise(ranks))
+
+
+@settings(max_examples=40, deadline=None)
+@given(dated(), st.integers(2, 4), st.sampled_from([0, 0.1, 0.3]))
+def test_windows_roll_along_time(ratings: Ratings, n: int, validation: float) -> None:
+    made = list(windows(ratings, n, test=0.2, validation=validation))
+    size = share_of(len(ratings), 0.2)
+    assert [len(one.test) for one in made] == [size] * n
+    assert len({one.fingerprint for one in made}) == n
+    assert len({pair for one in made for pair in pairs(one.test)}) == n * size
+    for before, one in zip([None, *made], made, strict=False):
+        assert in_order(one)
+        learned = set(pairs(one.train)) | set(pairs(one.validation))
+        assert len(learned) == len(one.train) + len(one.validation)
+        assert len(one.validation) == share_of(len(learned), validation)
+        assert not learned & set(pairs(one.test))
+        if before is not None:  # all that the window before had, and its test ratings
+            assert learned == {pair for part in before.parts.values() for pair in pairs(part)}
+    last = split(ratings, "time", test=0.2, validation=validation)
+    assert [pairs(part) for part in made[-1].parts.values()] == [pairs(part) for part in last.parts.values()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(dated(), st.integers(0, 10**6), st.sampled_from([0, 0.1, 0.3]))
+def test_a_cut_is_one_moment_for_all(ratings: Ratings, at: int, validation: float) -> None:
+    assert ratings.time is not None
+    cut = int(np.sort(ratings.time)[at % len(ratings)])
+    before = np.count_nonzero(ratings.time < cut)
+    assume(share_of(before, validation) > 0 if validation else before > 0)
+    made = split_at(ratings, cut, validation=validation)
+    assert set(pairs(made.test)) == set(pairs(ratings.where(ratings.time >= cut)))
+    assert len(made.validation) == share_of(before, validation)
+    assert sum(map(len, made.parts.values())) == len(ratings)
+    assert in_order(made)
+    order = np.random.default_rng(at).permutation(len(ratings))
+    assert split_at(ratings.where(order), cut, validation=validation).fingerprint == made.fingerprint
+
+
+def test_what_cannot_be_cut_is_said() -> None:
+    ratings = Ratings.of("abcdefgh", "xxxxxxxx", range(8), range(8))
+    for cut, part in ((0, "train"), (100, "test"), (1, "validation")):
+        with pytest.raises(BadData, match=f"the {part} part is empty"):
+            split_at(ratings, cut, validation=0.5)
+    for n, test, said in (
+        (1, 0.1, "1 windows"),
+        (4, 0.25, "leave nothing"),
+        (2, 0.1, "0.1 of 8 ratings"),
+        (2, 1, "share"),
+    ):
+        with pytest.raises(BadData, match=said) as error:
+            next(windows(ratings, n, test=test))
+        assert error.value.hint
+    timeless = replace(ratings, time=None)
+    with pytest.raises(BadData, match="no times"):
+        split_at(timeless, 3)
+    with pytest.raises(BadData, match="no times"):
+        next(windows(timeless, 2, test=0.25))
+
+
+def test_kinds_say_when_and_survive_a_folder(tmp_path) -> None:
+    ratings = Ratings.of("abcdefgh", "xxxxxxxx", range(8), YEAR_2000 + 3600 * np.arange(8))
+    made = split_at(ratings, YEAR_2000 + 2 * 3600, validation=0)
+    assert made.kind == "cut 2000-01-01T02:00:00"
+    assert shown(YEAR_2000) == "2000-01-01"
+    assert shown(10**18) == str(10**18)
+    save_split(made, tmp_path / "cut")
+    assert load_split(tmp_path / "cut").fingerprint == made.fingerprint
+    assert [one.kind for one in windows(ratings, 2, test=0.25, validation=0)] == ["window 1 of 2", "window 2 of 2"]
