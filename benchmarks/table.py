@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import median
 
 import matplotlib as mpl
-from labels import leader, place
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from results import LOWER_IS_BETTER, METRICS, TABLES, Line, Results, lines_of, markdown, seconds, shown
+
+from cofactor.report.labels import leader, place
 
 INCHES_WIDE, INCHES_A_PANEL = 9.0, 4.8  # 100 dots an inch on a screen; twice as many are drawn
 SWEEPS = " sweeps"  # left out of names in the picture, which are many

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from benchmarks import labels, results, tasks
+from benchmarks import results, tasks
 from cofactor.data.split import Split, split
 from cofactor.errors import BadData
 from cofactor.evaluation.compare import compare_reports
@@ -130,22 +128,6 @@ def test_a_mean_over_folds_counts_each_fold_once() -> None:
     assert line.figures["rmse"][0] == pytest.approx(0.3)
     (u1,) = results.lines_of(folds + more, "ML-100K, u1")
     assert u1.runs == 3
-
-
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 14))
-@settings(max_examples=8, deadline=None)
-def test_names_cover_neither_each_other_nor_points_nor_the_frame(seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    points = np.column_stack([rng.uniform(60, 840, n), rng.uniform(40, 360, n)])
-    sizes = np.column_stack([rng.uniform(30, 120, n), np.full(n, 14.0)])
-    frame = np.array([0.0, 0.0, 900.0, 400.0])
-    boxes = labels.place(points, sizes, frame, 11.0)
-    np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], sizes)
-    covered = labels.overlap(boxes, boxes)
-    np.fill_diagonal(covered, 0)
-    assert covered.max() < 1e-6
-    assert labels.overlap(boxes, labels.around(points, np.full((n, 2), 11.0))).max() < 1e-6
-    np.testing.assert_allclose(labels.overlap(boxes, frame[None])[:, 0], sizes.prod(axis=1))
 
 
 def script(name: str, *arguments: object) -> str:

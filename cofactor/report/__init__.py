@@ -1,1 +1,1 @@
-"""What experiments found, for people: tables in Markdown, pictures, and a page that needs nothing else."""
+"""What experiments found, for people: pictures, tables, and a page that holds both."""

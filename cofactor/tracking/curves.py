@@ -88,7 +88,9 @@ def drawn(rows: Sequence[Row], title: str) -> "Figure":
     if rated:
         _learning_rate(axes[-1], rows)
     for axis in axes:
-        _dress(axis, best)
+        dress(axis)
+        if best is not None:
+            axis.axvline(best.epoch, color=VALIDATION, lw=1, ls=":", zorder=1)  # through all panels
     figure.align_ylabels(axes)
     axes[-1].set_xlabel("epoch")
     axes[-1].set_xlim(rows[0].epoch - 0.5, rows[-1].epoch + 0.5)
@@ -171,8 +173,8 @@ def _learning_rate(axis: "Axes", rows: Sequence[Row]) -> None:
     axis.set_ylabel("learning\nrate")
 
 
-def _dress(axis: "Axes", best: Row | None) -> None:
-    """Thin lines and no box; a dotted line through all panels at the best epoch."""
+def dress(axis: "Axes") -> None:
+    """Thin lines and no box."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(FAINT)
     axis.tick_params(color=FAINT, labelcolor=INK, labelsize=10)
@@ -180,5 +182,3 @@ def _dress(axis: "Axes", best: Row | None) -> None:
     axis.xaxis.label.set(color=INK, fontsize=11)
     axis.grid(axis="y", color=FAINT, lw=0.6)
     axis.set_axisbelow(True)
-    if best is not None:
-        axis.axvline(best.epoch, color=VALIDATION, lw=1, ls=":", zorder=1)

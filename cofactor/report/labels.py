@@ -7,6 +7,9 @@ import math
 from itertools import product
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from cofactor.arrays import Doubles
 
 Point = tuple[float, float]
 
@@ -19,46 +22,71 @@ LEADER = 11.5  # a name farther from its point than this gets a line to it
 ROUNDS = 6
 
 
-def place(points: np.ndarray, sizes: np.ndarray, frame: np.ndarray, marker: float) -> np.ndarray:
+def place(points: ArrayLike, sizes: ArrayLike, frame: ArrayLike, marker: float) -> Doubles:
     """(n, 4) the box of each name, for (n, 2) points and (n, 2) widths and heights of the names.
 
     The points with the most neighbours choose first; each takes the nearest place where its name, and the line to it,
     is free of markers, other names and their lines, or the one that covers least. Then each chooses again, with all
     others in place, until nobody moves.
     """
-    points, sizes = np.asarray(points, dtype=float), np.asarray(sizes, dtype=float)
+    points, sizes, frame = (np.asarray(one, dtype=float) for one in (points, sizes, frame))
     markers = around(points, np.full((len(points), 2), marker))
-    placed: dict[int, np.ndarray] = {}
+    placed: dict[int, Doubles] = {}
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     for _ in range(ROUNDS):
         before = dict(placed)
         for one in np.argsort(-np.sum(1 / (10 + distance), axis=1), kind="stable").tolist():
             names = [(box, points[other]) for other, box in placed.items() if other != one]
             taken = [markers, *(np.vstack([box, *along(box, point)]) for box, point in names)]
-            placed[one] = _best(points[one], sizes[one], np.vstack(taken), markers[one], np.asarray(frame))
+            placed[one] = _best(points[one], sizes[one], np.vstack(taken), markers[one], frame)
         if all(one in before and np.array_equal(before[one], box) for one, box in placed.items()):
             break
     return np.array([placed[one] for one in range(len(points))]).reshape(-1, 4)
 
 
-def around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
+def spread(wanted: ArrayLike, height: float, low: float, high: float) -> Doubles:
+    """(n,) heights at least `height` apart and between `low` and `high`, as near to the wanted ones as can be.
+
+    Least squares in the order of the wanted heights, by pooling neighbours that are too near; where there is not room
+    enough for all, they are as far apart as the room allows.
+    """
+    wanted = np.asarray(wanted, dtype=float)
+    if len(wanted) == 0:
+        return wanted
+    height = min(height, (high - low) / max(1, len(wanted) - 1))
+    order, steps = np.argsort(wanted, kind="stable"), height * np.arange(len(wanted))
+    pools: list[tuple[float, int]] = []  # means of heights less their steps, which must not fall
+    for one in (wanted[order] - steps).tolist():
+        pools.append((one, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, n), (b, m) = pools[-2:]
+            pools[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    even = np.clip(np.repeat(*map(np.array, zip(*pools, strict=True))), low, max(low, high - steps[-1]))
+    placed = np.empty(len(wanted))
+    placed[order] = even + steps
+    return placed
+
+
+def around(center: Doubles, size: Doubles) -> Doubles:
     """(n, 4) boxes of (n, 2) centres, widths and heights."""
-    return np.hstack([center - size / 2, center + size / 2])
+    boxes: Doubles = np.hstack([center - size / 2, center + size / 2])
+    return boxes
 
 
-def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def overlap(a: Doubles, b: Doubles) -> Doubles:
     """(n, m) the areas that (n, 4) and (m, 4) boxes share."""
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    return np.prod(np.maximum(sides, 0), axis=2)
+    areas: Doubles = np.prod(np.maximum(sides, 0), axis=2)
+    return areas
 
 
-def leader(box: np.ndarray, point: np.ndarray) -> tuple[Point, Point] | None:
+def leader(box: Doubles, point: Doubles) -> tuple[Point, Point] | None:
     """The line from a point to the nearest edge of its name; None where the name is near enough without."""
     near = np.clip(point, box[:2], box[2:])
-    return (tuple(point), tuple(near)) if math.dist(point, near) > LEADER else None
+    return ((point[0], point[1]), (near[0], near[1])) if math.dist(point, near) > LEADER else None
 
 
-def along(box: np.ndarray, point: np.ndarray) -> list[np.ndarray]:
+def along(box: Doubles, point: Doubles) -> list[Doubles]:
     """Small boxes along the line from a point to its name: none where there is no line."""
     line = leader(box, point)
     if line is None:
@@ -68,7 +96,7 @@ def along(box: np.ndarray, point: np.ndarray) -> list[np.ndarray]:
     return list(around(steps, np.full_like(steps, 2.0)))
 
 
-def _best(point: np.ndarray, size: np.ndarray, taken: np.ndarray, own: np.ndarray, frame: np.ndarray) -> np.ndarray:
+def _best(point: Doubles, size: Doubles, taken: Doubles, own: Doubles, frame: Doubles) -> Doubles:
     """The first of the boxes that cover least of what is taken and stand in the frame."""
     boxes = around(point + PLACES[:, 1:] * (PLACES[:, :1] + size / 2), size[None])
     lines = [along(box, point) for box in boxes]
@@ -77,4 +105,5 @@ def _best(point: np.ndarray, size: np.ndarray, taken: np.ndarray, own: np.ndarra
     whose = np.repeat(np.arange(len(boxes)), [len(line) for line in lines])
     bits = overlap(np.array([bit for line in lines for bit in line]), others).sum(axis=1)
     covered += np.bincount(whose, bits, minlength=len(boxes))
-    return boxes[int(np.argmin(np.round(covered, 6)))]
+    best: Doubles = boxes[int(np.argmin(np.round(covered, 6)))]
+    return best

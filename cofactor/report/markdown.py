@@ -1,0 +1,78 @@
+"""The tables in Markdown, for a README or a paper."""
+
+from collections.abc import Iterator
+
+from cofactor.experiments.outcome import Outcome
+from cofactor.report import tables as made
+from cofactor.report.tables import Cell, Table
+from cofactor.report.wording import one_line
+from cofactor.report.words import sentences
+
+
+def tables(outcome: Outcome) -> str:
+    """All tables, each under its heading; best figures bold."""
+    parts = [f"# {escaped(outcome.name)}"]
+    parts += [escaped(outcome.about)] if outcome.about else []
+    parts += ["\n".join(f"- {escaped(one)}" for one in sentences(outcome.comparison))]
+    parts += [_written(one) for one in _all(outcome)]
+    parts += ["## Again", fenced(outcome.command), _facts(outcome)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(one: Table) -> str:
+    """One table without its heading."""
+    lines = [
+        [escaped(column) for column in one.columns],
+        ["---", *["---" if one.words else "---:"] * (len(one.columns) - 1)],
+    ]
+    lines += [[escaped(name), *(_cell(cell) for cell in cells)] for name, cells in one.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown, and HTML within it, takes for text: on one line, and with nothing that has a meaning."""
+    plain = one_line(text)
+    for sign in ("\\", "`", "*", "_", "[", "]", "|", "#", "~"):
+        plain = plain.replace(sign, f"\\{sign}") if _means(sign, plain) else plain
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _means(sign: str, text: str) -> bool:
+    """A hash is a heading at the beginning only, and underscores inside of words are letters."""
+    if sign == "#":
+        return text.startswith("#")
+    return sign != "_" or text.startswith("_") or text.endswith("_") or " _" in text or "_ " in text
+
+
+def _all(outcome: Outcome) -> Iterator[Table]:
+    yield made.accuracy(outcome)
+    yield made.lists_and_costs(outcome)
+    for one in (made.differences(outcome.comparison), made.by_split(outcome)):
+        if one is not None:
+            yield one
+    yield from made.breakdowns(outcome)
+    yield made.hyperparameters(outcome)
+    yield made.splits(outcome)
+
+
+def _written(one: Table) -> str:
+    parts = [f"## {escaped(one.title)}", table(one)]
+    return "\n\n".join(parts + ([escaped(one.note)] if one.note else []))
+
+
+def _cell(cell: Cell) -> str:
+    text = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)
+    return " ".join(part for part in ("≈" if cell.same else "", text, escaped(cell.error)) if part)
+
+
+def fenced(command: str) -> str:
+    plain = "".join(c if c.isprintable() or c == "\n" else " " for c in command)
+    fence = "```"
+    while fence in plain:
+        fence += "`"
+    return f"{fence}console\n$ {plain}\n{fence}"
+
+
+def _facts(outcome: Outcome) -> str:
+    known = [f"{name} {version}" for name, version in outcome.versions.items()]
+    return escaped(", ".join([*known, *([outcome.machine] if outcome.machine else [])]))

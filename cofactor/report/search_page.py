@@ -1,0 +1,72 @@
+"""The page and the tables of a search for hyperparameters."""
+
+from functools import partial
+
+from cofactor.experiments.trial import Search, Trial
+from cofactor.report import html, markdown, sweeps, trials
+from cofactor.report.html import Section
+from cofactor.report.pictures import Picture
+from cofactor.report.tables import Cell, Table
+from cofactor.report.wording import error, figure, metric_name, seconds
+
+KIND = "Search for hyperparameters"
+
+
+def picture(search: Search, name: str) -> Picture:
+    return Picture(name, "search", title(search), trials.told(search), partial(sweeps.drawn, search))
+
+
+def page(search: Search, drawn: str) -> str:
+    """The page; `drawn`: the picture as HTML."""
+    importance = _importances(search)
+    sections = [
+        Section("trials", "What was tried", (drawn, html.table(_trials(search)))),
+        Section("importance", "What mattered", (html.table(importance),) if importance else ()),
+        Section("again", "Training with the best", (html.command(search.command),) if search.command else ()),
+    ]
+    about = f"{metric_name(search.metric)} on validation ratings; the test ratings were not looked at"
+    return html.page(title(search), KIND, about, [trials.told(search)], sections, "Made by cofactor.")
+
+
+def tables(search: Search) -> str:
+    """The same in Markdown."""
+    parts = [
+        f"# {markdown.escaped(title(search))}",
+        markdown.escaped(trials.told(search)),
+        markdown.table(_trials(search)),
+    ]
+    if importance := _importances(search):
+        parts.append(markdown.table(importance))
+    if search.command:
+        parts.append(markdown.fenced(search.command))
+    return "\n\n".join(parts) + "\n"
+
+
+def title(search: Search) -> str:
+    return f"{search.trainer} on {search.data}"
+
+
+def _trials(search: Search) -> Table:
+    names = trials.hyperparameters(search)
+    best = trials.best_of(search)
+    rows = [(str(one.number), _cells(one, names, one is best)) for one in search.trials]
+    columns = ["trial", *names, metric_name(search.metric), "epochs", "seconds", "CPU s", "state"]
+    return Table("Trials", columns, rows, "± standard error. Bold: the best.")
+
+
+def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
+    values = [Cell(trials.value_shown(one.hyperparameters.get(name, "–"))) for name in names]
+    cost = [
+        Cell("–" if one.epochs is None else str(one.epochs)),
+        Cell(seconds(one.seconds)),
+        Cell(seconds(one.cpu_seconds)),
+    ]
+    return [*values, Cell(figure(one.value), error(one.error), best), *cost, Cell(one.state)]
+
+
+def _importances(search: Search) -> Table | None:
+    rows = [
+        (name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])
+    ]
+    note = "Share of the variance of the figure among the trials that each explains."
+    return Table("Importance", ["hyperparameter", "importance"], rows, note) if rows else None

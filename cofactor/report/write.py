@@ -1,0 +1,118 @@
+"""Reports as files: a page, tables, pictures and figures, each there whole or not at all."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cofactor.data.folders import write
+from cofactor.errors import BadArtifact
+from cofactor.experiments.outcome import Outcome
+from cofactor.experiments.trial import Search
+from cofactor.report import html, markdown, render, search_page
+from cofactor.report.page import page
+from cofactor.report.pictures import KINDS, Picture, pictures, slug
+
+PICTURES = "pictures"
+JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+
+Advance = Callable[[str], object]  # told of each picture before it is drawn
+
+
+def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said: None) -> None:
+    """report.html, report.md, comparison.csv, comparison.json, and pictures/ as PNG and SVG.
+
+    Pictures that an earlier report left there and that this one does not have are removed. Raises BadArtifact where
+    the folder cannot be written to.
+    """
+    with _taken_by_the_disk(folder):
+        (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        write(folder / "comparison.csv", figures(outcome).encode())
+        write(folder / "comparison.json", document(outcome))
+        write(folder / "report.md", markdown.tables(outcome).encode())
+        drawn: dict[str, list[str]] = {}
+        names = set()
+        for one in pictures(outcome):
+            advance(one.title)
+            drawn.setdefault(one.kind, []).append(_draw(one, folder))
+            names.add(one.name)
+        write(folder / "report.html", page(outcome, drawn).encode())
+        _remove_others(folder / PICTURES, names)
+
+
+def write_search(search: Search, folder: Path) -> None:
+    """search.html, search.md, search.json, and pictures/search-TRAINER as PNG and SVG."""
+    name = f"search-{slug(search.trainer) or 'trainer'}"
+    one = search_page.picture(search, name)
+    with _taken_by_the_disk(folder):
+        (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        write(folder / "search.json", orjson.dumps(asdict(search), option=JSON, default=str))
+        write(folder / "search.md", search_page.tables(search).encode())
+        write(folder / "search.html", search_page.page(search, _draw(one, folder)).encode())
+
+
+def figures(outcome: Outcome) -> str:
+    """comparison.csv: a row for each model with its figures, their standard errors and its cost."""
+    comparison, file = outcome.comparison, StringIO()
+    errors = comparison.errors
+    rows = []
+    for name, some in comparison.metrics.items():
+        row: dict[str, Any] = {"model": name}
+        for metric, value in some.items():
+            row |= {metric: value, f"{metric} error": errors[name].get(metric)}
+        cost = comparison.costs.get(name)
+        rows.append(row | (cost.as_dict() if cost is not None else {}))
+    writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def document(outcome: Outcome) -> bytes:
+    """comparison.json: all that was found, in plain numbers."""
+    found = outcome.comparison.as_dict() | {
+        "name": outcome.name,
+        "about": outcome.about,
+        "command": outcome.command,
+        "splits": [asdict(one) for one in outcome.splits],
+        "trainers": dict(outcome.trainers),
+        "hyperparameters": {name: dict(some) for name, some in outcome.hyperparameters.items()},
+        "breakdowns": [asdict(one) for one in outcome.breakdowns],
+        "calibrations": {name: vars(one) for name, one in outcome.calibrations.items()},
+        "deviations": {name: vars(one) for name, one in outcome.spreads.items()},
+        "curves": {name: asdict(one) for name, one in outcome.curves.items()},
+        "versions": dict(outcome.versions),
+        "machine": outcome.machine,
+    }
+    return orjson.dumps(found, option=JSON, default=str)
+
+
+def _draw(one: Picture, folder: Path) -> str:
+    """Writes a picture's files; the same as HTML."""
+    with render.quiet():
+        figure = one.draw()
+    write(folder / PICTURES / f"{one.name}.png", render.png(figure))
+    write(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
+    return html.picture(render.inline(figure, one.name, one.said), one.title)
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Takes away the pictures of an earlier report; nothing that is not one."""
+    for path in folder.iterdir():
+        kind = path.stem.partition("-")[0]
+        if path.suffix in (".png", ".svg") and kind in KINDS and path.stem not in names and path.is_file():
+            path.unlink()
+
+
+@contextmanager
+def _taken_by_the_disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise BadArtifact(f"cannot write {folder}: {what}", "name a folder in a place you may write to") from error
