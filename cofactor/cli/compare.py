@@ -13,7 +13,7 @@ from cofactor.cli import unknown_choice
 from cofactor.cli.contestants import Usual, contestants
 from cofactor.cli.data import Source, SplitRecipe, left_out, reading_options, without_secrets
 from cofactor.cli.planning import plan_of, plan_options
-from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.screen import as_json, drawing, messages, print_json, quietly, waiting
 from cofactor.cli.tracking import mlflow_option
 from cofactor.cli.train import recipe_of, split_options
 
@@ -60,12 +60,13 @@ def compare(context: click.Context, /, **options: Any) -> None:
     cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/
     cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
-    from cofactor.cli.comparing import document, print_outcome, write
+    from cofactor.cli.comparing import document, print_outcome
     from cofactor.cli.recording import record
     from cofactor.cli.watching import Watching
     from cofactor.experiments.contest import hold
     from cofactor.experiments.entries import Brought
     from cofactor.experiments.outcomes import outcome_of
+    from cofactor.report.write import write_report
     from cofactor.tracking.mlflow import check_mlflow
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
@@ -88,9 +89,9 @@ def compare(context: click.Context, /, **options: Any) -> None:
         against = against if against in found.names else None
         outcome = outcome_of(plan, found, command=as_typed(context), against=against)
     if out is not None:
-        with waiting(console, "writing"):
-            write(outcome, out)
-        console.print(f"written to {click.format_filename(out)}", markup=False)
+        with drawing(console) as advance:
+            write_report(outcome, out, advance)
+        console.print(f"the report: {click.format_filename(out / 'report.html')}", markup=False)
     if store is not None:
         with waiting(console, "recording"):
             record(outcome, store)

@@ -1,17 +1,14 @@
-"""A comparison as tables on the terminal, and as CSV, JSON and Markdown."""
+"""A comparison as tables on the terminal, and as JSON."""
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from cofactor.cli.screen import figure, print_table
-from cofactor.evaluation.compare import Comparison, Difference
+from cofactor.evaluation.compare import Comparison
 from cofactor.experiments.outcome import Outcome
 from cofactor.experiments.plan import Plan
 
@@ -161,41 +158,3 @@ def document(outcome: Outcome, found: "Contest") -> dict[str, Any]:
         "versions": dict(outcome.versions),
         "machine": outcome.machine,
     }
-
-
-def write(outcome: Outcome, folder: Path) -> None:
-    """comparison.csv: a row for each model and all its main figures; .json: everything; .md: the tables."""
-    comparison = outcome.comparison
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"model": name, **figures} for name, figures in comparison.metrics.items()]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    with (folder / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    (folder / "comparison.json").write_bytes(orjson.dumps(comparison.as_dict(), option=options))
-    (folder / "comparison.md").write_text(_markdown(comparison), encoding="utf-8")
-
-
-def _markdown(comparison: Comparison) -> str:
-    parts = ["# Comparison", _markdown_table(*worth(comparison)), _markdown_table(*cost(comparison))]
-    parts += comparison.words()
-    for metric, found in comparison.differences.items():
-        rows = [_difference(name, one) for name, one in found.items()]
-        parts += [
-            f"## {metric}: paired differences",
-            _markdown_table(rows, ["model", "difference", "95 % interval", "verdict"]),
-        ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _difference(name: str, one: Difference) -> list[str]:
-    if one.model == one.against:
-        return [name, "", "", one.verdict]
-    return [name, f"{one.value:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", one.verdict]

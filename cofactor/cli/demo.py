@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import messages, print_table, waiting
+from cofactor.cli.screen import drawing, messages, print_table, waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,11 +41,12 @@ def demo(out: Path) -> None:
 
     Needs no network and nothing but the base install, and ends by itself within a minute and a half.
     """
-    from cofactor.cli.comparing import print_outcome, write
+    from cofactor.cli.comparing import print_outcome
     from cofactor.cli.data import MADE, SplitRecipe, made
     from cofactor.experiments.outcomes import outcome_of
     from cofactor.experiments.plan import Plan
     from cofactor.experiments.rounds import Contest, Round
+    from cofactor.report.write import write_report
 
     console = messages()
     with waiting(console, "making movie ratings"):
@@ -58,14 +59,15 @@ def demo(out: Path) -> None:
     with waiting(console, "comparing"):
         entries = {name: entry for name, (_, entry) in models.items()}
         outcome = outcome_of(plan, Contest([Round(parts.kind, parts, entries)], {}, False), command="cofactor demo")
-        write(outcome, out / "report")
+    with drawing(console) as advance:
+        write_report(outcome, out / "report", advance)
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
     print_outcome(outcome, plan)
     click.echo(f"\nThe best RMSE that is possible on these ratings is {data.best_rmse:.4f}.\n")
     best = list(models)[-1]
     _recommend(models[best][0])
     folder = out / "models" / best
-    console.print(f"the report: {out / 'report'}", markup=False)
+    console.print(f"the report: {out / 'report' / 'report.html'}", markup=False)
     console.print("serve it with: make serve", style="bold")
     console.print(f"or: cofactor serve {folder}, and look at http://127.0.0.1:8000/", markup=False)
 

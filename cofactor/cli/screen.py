@@ -38,6 +38,17 @@ def waiting(console: Console, what: str) -> Iterator[None]:
 
 
 @contextmanager
+def drawing(console: Console) -> Iterator[Callable[[str], object]]:
+    """A spinner that says which picture is being drawn, and the function that tells it; nothing where stderr is not a
+    terminal."""
+    if not console.is_terminal or console.quiet:
+        yield lambda said: None
+        return
+    with console.status("drawing …") as status:
+        yield lambda said: status.update(f"drawing: {escape(said)} …")
+
+
+@contextmanager
 def progress(console: Console, what: str, *columns: "ProgressColumn") -> Iterator[Callable[[int, int | None], object]]:
     """A bar, and the function that moves it to `done` of `total`; nothing where stderr is not a terminal."""
     from rich.progress import Progress

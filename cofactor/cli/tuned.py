@@ -135,7 +135,9 @@ def contestants(found: Found) -> dict[str, Trainer]:
 
 
 def write_found(found: Found, folder: Path) -> None:
-    """trials.csv: a row for each trial; search.json: everything."""
+    """trials.csv: a row for each trial; search.json: everything; search.html, search.md and a picture."""
+    from cofactor.report.write import write_search
+
     folder.mkdir(parents=True, exist_ok=True)
     names = list(found.space.axes)
     with (folder / "trials.csv").open("w", newline="", encoding="utf-8") as file:
@@ -144,6 +146,7 @@ def write_found(found: Found, folder: Path) -> None:
         writer.writerows(_row(one, names) for one in found.trials)
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     (folder / "search.json").write_bytes(orjson.dumps(found.as_dict(), option=options, default=str))
+    write_search(found.search, folder)
 
 
 def _row(one: Trial, names: Sequence[str]) -> list[Any]:

@@ -60,7 +60,7 @@ def tune_one(wanted: Wanted, space: Space, *, sweep: bool) -> None:
         if not sweep:
             (found,) = _tested(searching, [found], contestants(found), console)
             write_found(found, folder)
-    console.print(f"written to {folder}/trials.csv, search.json and study.db\n", markup=False)
+    console.print(f"written to {folder}: search.html, trials.csv, search.json, study.db\n", markup=False)
     if wanted.as_json:
         print_json(found.as_dict())
     elif sweep:

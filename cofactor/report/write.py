@@ -46,12 +46,11 @@ def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said:
 
 
 def write_search(search: Search, folder: Path) -> None:
-    """search.html, search.md, search.json, and pictures/search-TRAINER as PNG and SVG."""
+    """search.html, search.md, and pictures/search-TRAINER as PNG and SVG."""
     name = f"search-{slug(search.trainer) or 'trainer'}"
     one = search_page.picture(search, name)
     with _taken_by_the_disk(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        write(folder / "search.json", orjson.dumps(asdict(search), option=JSON, default=str))
         write(folder / "search.md", search_page.tables(search).encode())
         write(folder / "search.html", search_page.page(search, _draw(one, folder)).encode())
 
