@@ -46,8 +46,12 @@ def _means(sign: str, text: str) -> bool:
 
 def _all(outcome: Outcome) -> Iterator[Table]:
     yield made.accuracy(outcome)
-    yield made.lists_and_costs(outcome)
-    for one in (made.differences(outcome.comparison), made.by_split(outcome)):
+    for one in (
+        made.of_lists(outcome),
+        made.costs(outcome),
+        made.differences(outcome.comparison),
+        made.by_split(outcome),
+    ):
         if one is not None:
             yield one
     yield from made.breakdowns(outcome)

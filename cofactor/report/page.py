@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from cofactor.experiments.outcome import Outcome
 from cofactor.report import html, tables
 from cofactor.report.html import Section
+from cofactor.report.tables import Table
 from cofactor.report.words import sentences
 
 KIND = "Comparison of models"
@@ -13,14 +14,13 @@ KIND = "Comparison of models"
 def page(outcome: Outcome, drawn: Mapping[str, Sequence[str]]) -> str:
     """The page. `drawn`: the pictures as HTML, by their kind."""
     comparison = outcome.comparison
-    paired, each = tables.differences(comparison), tables.by_split(outcome)
     sections = [
         Section("accuracy", "Accuracy and cost", _parts(
-            html.table(tables.accuracy(outcome)), html.table(tables.lists_and_costs(outcome)),
-            html.table(each) if each else "", *drawn.get("cost", ()),
+            *map(_table, (tables.accuracy(outcome), tables.by_split(outcome), tables.of_lists(outcome))),
+            _table(tables.costs(outcome)), *drawn.get("cost", ()),
         )),
         Section("differences", "Differences and chance", _parts(
-            *drawn.get("differences", ()), html.table(paired, "differences") if paired else "",
+            *drawn.get("differences", ()), _table(tables.differences(comparison), "differences"),
         )),
         Section("lists", "Lists of any length", _parts(*drawn.get("lists", ()))),
         Section("groups", "Where each model is good", _groups(outcome, drawn.get("groups", ()))),
@@ -38,6 +38,10 @@ def page(outcome: Outcome, drawn: Mapping[str, Sequence[str]]) -> str:
 
 def _parts(*some: str) -> tuple[str, ...]:
     return tuple(one for one in some if one)
+
+
+def _table(one: Table | None, kind: str = "") -> str:
+    return "" if one is None else html.table(one, kind)
 
 
 def _groups(outcome: Outcome, drawn: Sequence[str]) -> tuple[str, ...]:

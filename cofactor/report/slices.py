@@ -36,7 +36,7 @@ def drawn(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figu
     limit(history, search, done)
     limit(history if first is None else first, search, done)
     later = "; triangles at the edge are worse than can be shown" if len(done) >= MANY else ""
-    headed(made, title(search), f"The ring is the best; later trials are darker{later}.{lost(search)}")
+    headed(made, title(search), f"The ring is the best; later trials are stronger{later}.{lost(search)}")
     return made
 
 

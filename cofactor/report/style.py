@@ -65,14 +65,14 @@ def looks(trainers: Mapping[str, str]) -> dict[str, Look]:
     named = [name for name, family in families.items() if family != "simple"]
     hues = dict(zip(list(FAMILIES)[1:], HUES, strict=True))
     alone = len(named) <= len(HUES)
-    found, taken = {}, dict.fromkeys([*FAMILIES, ""], 0)
-    for name, family in families.items():
-        place = "" if alone else family
-        number = taken[place]
-        taken[place] += 1
+    order = sorted(families, key=lambda name: list(FAMILIES).index(families[name]))
+    found: dict[str, Look] = {}
+    for number, name in enumerate(order):
+        family = families[name]
+        alike = number if alone else sum(one.family == family for one in found.values())
         colour = GREY if family == "simple" else HUES[named.index(name)] if alone else hues[family]
-        found[name] = Look(colour, MARKERS[number % len(MARKERS)], DASHES[number % len(DASHES)], family)
-    return found
+        found[name] = Look(colour, MARKERS[number % len(MARKERS)], DASHES[alike % len(DASHES)], family)
+    return {name: found[name] for name in trainers}
 
 
 def together(some: Mapping[str, Look]) -> list[list[str]]:

@@ -93,7 +93,7 @@ def _grid(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figu
     axis.set_xticks(range(len(columns)), [plain(value_shown(one)) for one in columns])
     axis.set_yticks(range(len(rows)), [plain(value_shown(one)) for one in rows])
     axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.5, len(rows) - 0.5), xlabel=plain(across), ylabel=plain(up))
-    headed(made, title(search), "Darker is better; the frame is the best." + lost(search))
+    headed(made, title(search), "The stronger the better; the frame is the best." + lost(search))
     return made
 
 

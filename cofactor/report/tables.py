@@ -6,6 +6,7 @@ from typing import Any
 
 from cofactor.evaluation.breakdown import Breakdown
 from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
+from cofactor.evaluation.cost import Cost
 from cofactor.experiments.outcome import Outcome
 from cofactor.report.wording import (
     NONE,
@@ -78,21 +79,27 @@ def accuracy(outcome: Outcome) -> Table:
     return Table("Accuracy", ["model", *map(metric_name, metrics)], rows, note)
 
 
-def lists_and_costs(outcome: Outcome) -> Table:
-    """What the lists are like, and what a model costs."""
+def of_lists(outcome: Outcome) -> Table | None:
+    """What the lists are like, whether they are right or not."""
     comparison = outcome.comparison
-    metrics, rows = _at_first_k(comparison, OF_LISTS), []
-    for name, figures in comparison.metrics.items():
+    metrics = _at_first_k(comparison, OF_LISTS)
+    rows = [(name, [Cell(figure(some.get(one))) for one in metrics]) for name, some in comparison.metrics.items()]
+    note = "Neither more nor less of these is better."
+    return Table("Lists", ["model", *map(metric_name, metrics)], rows, note) if metrics else None
+
+
+def costs(outcome: Outcome) -> Table | None:
+    """What a model costs."""
+    comparison, rows = outcome.comparison, []
+    for name in comparison.metrics:
         cost = comparison.costs.get(name)
-        cells = [figure(figures.get(metric)) for metric in metrics]
-        cells += [NONE] * 5 if cost is None else [
-            seconds(cost.fit_seconds), seconds(cost.cpu_seconds), size(cost.peak_bytes), size(cost.model_bytes),
-            duration(cost.list_seconds),
-        ]  # fmt: skip
-        rows.append((name, [Cell(one) for one in cells]))
-    costs = ["fit s", "CPU s", "peak MB", "size MB", "a list of ten"]
+        known = Cost() if cost is None else cost
+        times = seconds(known.fit_seconds), seconds(known.cpu_seconds)
+        sizes = size(known.peak_bytes), size(known.model_bytes)
+        rows.append((name, [Cell(one) for one in (*times, *sizes, duration(known.list_seconds))]))
+    columns = ["model", "fit s", "CPU s", "peak MB", "size MB", "a list of ten"]
     note = "Seconds and memory are of the training alone; a list of ten is for one user at a time."
-    return Table("Lists and costs", ["model", *map(metric_name, metrics), *costs], rows, note)
+    return Table("Cost", columns, rows, note) if comparison.costs else None
 
 
 def differences(comparison: Comparison) -> Table | None:
