@@ -253,7 +253,8 @@ def timed(train: Ratings, test: Ratings, train_days, test_days) -> tuple[str, st
     """By what, in words, and how many, of ratings at these days."""
     train = replace(train, time=(np.asarray(train_days) * DAY).astype(np.int64))
     test = replace(test, time=(np.asarray(test_days) * DAY).astype(np.int64))
-    table = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.catalog, train)[3]
+    tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.catalog, train)
+    (table,) = [one for one in tables if one.by in ("time since training", "age of the rating")]
     return table.by, table.what, {group.label: group.ratings for group in table.groups}
 
 

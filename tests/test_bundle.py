@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor import artifact
@@ -112,6 +112,7 @@ def test_no_query_lists_the_most_rated_and_nothing_is_listed_twice(titles):
     assert len(found(titles, "a", 3)) == 3
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.integers(1, 5))
 def test_a_search_finds_what_a_naive_one_finds(query, n):
     catalog = ratings().catalog

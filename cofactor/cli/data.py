@@ -183,7 +183,7 @@ def read_ratings(source: Source, console: "Console") -> "Ratings":
     from cofactor.cli.screen import waiting
 
     if source.data != MADE:
-        _refuse_splits(source.path())
+        refuse_splits(source.path())
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
         ratings = _made_ratings(source) if source.data == MADE else _read(source)
@@ -200,7 +200,7 @@ def is_split(path: Path) -> bool:
     return (path / MANIFEST).is_file() or is_exported_split(path)
 
 
-def _refuse_splits(path: Path) -> None:
+def refuse_splits(path: Path) -> None:
     """A split, or a folder of splits, is no file of ratings: its parts would be taken for several."""
     from cofactor.data.split_folder import MANIFEST
     from cofactor.errors import BadData

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import MADE, Source, SplitRecipe, left_out, reading_options
+from cofactor.cli.data import MADE, Source, SplitRecipe, left_out, reading_options, refuse_splits
 from cofactor.cli.planning import READING, SEVERAL, plan_of, refuse_unread, several_options
 from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.train import recipe_of, split_options
@@ -67,6 +67,8 @@ def _made(
     """The splits by name, and whether they are several."""
     if published:
         return _published(source, recipe), True
+    if options["protocol"] is None and source.data != MADE:
+        refuse_splits(source.path())
     plan = plan_of(source, recipe, options, console)
     return plan.splits(), plan.n_splits > 1
 

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,7 +149,9 @@ def _told(store: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of what MLflow does with SQLAlchemy
+            yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         said = str(error).strip().partition("\n")[0][:200]
         said, where = (AFTER_SLASHES.sub("//", text) for text in (said, store))
