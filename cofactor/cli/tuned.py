@@ -47,8 +47,16 @@ class Found:
     @property
     def search(self) -> Search:
         """As a report draws it."""
-        trials = tuple(over_seeds(self.trials) if self.sweep else self.trials)
-        return Search(self.space.trainer.name, self.data, self.metric, trials, self.importances, self.command)
+        trials, seeds = self.trials, self.seeds if self.sweep else 1
+        if seeds > 1:
+            trials = [replace(one, number=number) for number, one in enumerate(over_seeds(trials))]
+        name = self.space.trainer.name
+        return Search(name, self.data, self.metric, tuple(trials), self.importances, self.command, seeds)
+
+    @property
+    def seeds(self) -> int:
+        """Of each point."""
+        return len({one.hyperparameters.get("seed") for one in self.trials})
 
     @property
     def trainer(self) -> Trainer:

@@ -103,7 +103,8 @@ def print_sweep(found: Found) -> None:
 
 def _tally(found: Found) -> str:
     counts = [f"{n} {state}" for state in ("done", "pruned", "failed") if (n := found.count(state))]
-    return f"{len(found.trials)} trials ({', '.join(counts)}) in {found.seconds:.0f} s: {ENDINGS[found.ending]}."
+    n = len(found.trials)
+    return f"{n} trial{'s' * (n != 1)} ({', '.join(counts)}) in {found.seconds:.0f} s: {ENDINGS[found.ending]}."
 
 
 def _ordinal(n: int) -> str:

@@ -1,7 +1,7 @@
 """Trials as points: where they stand, how sure their figures are, and which is the best."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 7
+MOST_MARKS = 4
 LOG = 8.0  # times the least value, from which on an axis is logarithmic
 MANY = 10  # trials from which on the worst are not allowed to press the others together
 
@@ -25,8 +26,8 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
         low, high = min(values), max(values)
         if low > 0 and high / low >= LOG:
             axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.xaxis.set_minor_formatter(lambda value, _: "")
+            axis.set_xticks(marks := round_marks(low, high), [value_shown(mark) for mark in marks])
+            axis.set_xticks([], minor=True)
         else:
             axis.locator_params(axis="x", nbins=5)
         if len(kinds := sorted(set(values))) <= MOST_TICKS:
@@ -39,6 +40,17 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
     axis.set_xticks(range(len(kinds)), [plain(kind) for kind in kinds])
     axis.set_xlim(-0.5, len(kinds) - 0.5)
     return [float(kinds.index(word)) for word in words]
+
+
+def round_marks(low: float, high: float) -> list[float]:
+    """Two to four round values on a logarithmic axis, as far apart as may be; both ends where none are round."""
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 6, 7, 8)):
+        marks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        marks = [mark for mark in marks if low <= mark <= high]
+        if len(marks) > 1:
+            return marks[:: -(-len(marks) // MOST_MARKS)]
+    return [low, high]
 
 
 def errors(axis: "Axes", xs: Sequence[float], trials: Sequence[Trial]) -> None:
