@@ -1,6 +1,7 @@
 """Trials as points: where they stand, how sure their figures are, and which is the best."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_TICKS = 7
 MOST_MARKS = 4
+NEAREST = 0.12  # of the width, between two numbers
 LOG = 8.0  # times the least value, from which on an axis is logarithmic
 MANY = 10  # trials from which on the worst are not allowed to press the others together
 
@@ -30,7 +32,7 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
             axis.set_xticks([], minor=True)
         else:
             axis.locator_params(axis="x", nbins=5)
-        if len(kinds := sorted(set(values))) <= MOST_TICKS:
+        if len(kinds := sorted(set(values))) <= MOST_TICKS and far_apart(kinds, log=axis.get_xscale() == "log"):
             axis.set_xticks(kinds, [value_shown(value) for value in kinds])
             axis.set_xticks([], minor=True)
         axis.margins(x=0.08)
@@ -40,6 +42,12 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
     axis.set_xticks(range(len(kinds)), [plain(kind) for kind in kinds])
     axis.set_xlim(-0.5, len(kinds) - 0.5)
     return [float(kinds.index(word)) for word in words]
+
+
+def far_apart(values: Sequence[float], *, log: bool) -> bool:
+    """Whether a number can be written under each of these, which ascend."""
+    places = [log10(value) if log else value for value in values]
+    return all(b - a >= NEAREST * (places[-1] - places[0]) for a, b in pairwise(places))
 
 
 def round_marks(low: float, high: float) -> list[float]:
