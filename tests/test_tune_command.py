@@ -15,8 +15,11 @@ import pytest
 from cofactor.artifact import load_manifest
 from cofactor.data.split import Split, save_split, split
 from cofactor.data.synthetic import generate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.experiments.fitted import fitted
 from cofactor.experiments.protocols import PROTOCOLS
 from cofactor.trainers import TRAINERS
+from cofactor.trainers.baseline import Baseline
 from tests.conftest import Run
 from tests.running import until
 
@@ -173,17 +176,17 @@ def test_a_sweep_tells_error_and_seconds_of_each_point_over_seeds(run: Run, data
 
 
 def test_every_trainer_has_its_share(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in set(TRAINERS) - {"als", "baseline", "ease"}:
+    for name in set(TRAINERS) - {"als", "ease"}:
         monkeypatch.delitem(TRAINERS, name)
     told = found(run("tune", "all", data, "--trials", "2", "--jobs", "1", "--json"))
-    assert [one["trainer"] for one in told] == ["baseline", "als", "ease"]
-    assert [len(one["trials"]) for one in told] == [2, 2, 2]
-    assert set(told[0]["test"]["models"]) == {"als", "baseline", "ease"}
-    shown = run("tune", "--trainer", "all", data, "--minutes", "0.01", "--resume", "--no-test")
-    assert all(f"cofactor train {name} " in shown.stdout for name in ("als", "baseline", "ease"))
+    assert [one["trainer"] for one in told] == ["als", "ease"]
+    assert [len(one["trials"]) for one in told] == [2, 2]
+    assert set(told[0]["test"]["models"]) == {"als", "ease"}
+    shown = run("tune", "--trainer", "all", data, "--trials", "2", "--jobs", "1", "--resume", "--no-test")
+    assert all(f"cofactor train {name} " in shown.stdout for name in ("als", "ease"))
     report = json.loads(Path("tuning/all/comparison.json").read_text())
-    assert report["metrics"]["als"]["rmse"] == told[1]["test"]["models"]["als"]["metrics"]["rmse"]
-    assert "'als=als " in report["command"]
+    assert report["models"]["als"]["metrics"]["rmse"] == told[0]["test"]["models"]["als"]["metrics"]["rmse"]
+    assert "cofactor compare als=als 'ease=ease --l2 " in report["command"]
     assert all(Path("tuning/all", name).is_file() for name in ("report.html", "als/search.html", "study.db"))
     assert load_manifest(Path("tuning/all/models/ease"))["trainer"] == "ease"
 
@@ -196,9 +199,11 @@ def test_a_protocol_is_searched_on_its_first_split_and_measured_as_it_wants_it(r
     assert told["data"] == "ml-100k-folds, u1"
     u1 = next(iter(PROTOCOLS["ml-100k-folds"].plan(real_data / "ml-100k").splits()))[1]
     assert told["split"] == u1.fingerprint
-    words = shlex.split(told["command"].replace("ml-100k-folds", "ml-100k-u1"))
-    compared = found(run(*words[1:], "--json"))["metrics"]["tuned"]
-    ours = next(iter(told["test"]["models"].values()))["metrics"]
-    assert ours["rmse"] == pytest.approx(compared["rmse"], rel=1e-6)  # both learned validation ratings as well
+    assert told["command"].endswith("-o report/baseline-tuned")
+    assert "cofactor compare 'tuned=baseline --item-l2 2" in told["command"].replace("2.0", "2")
+    best = Baseline(**{**told["fixed"], **told["best"]["hyperparameters"]})
+    model = fitted(best, u1.train, u1.validation, 3, True, lambda row, of: None).model
+    measured = evaluate(model, u1.test).metrics["rmse"]  # of a model that learned the validation ratings as well
+    assert next(iter(told["test"]["models"].values()))["metrics"]["rmse"] == pytest.approx(measured, rel=1e-6)
     refused = run("tune", *asked, "--kind", "time")
     assert (refused.exit_code, "--kind has no say in --protocol" in refused.stderr) == (2, True)

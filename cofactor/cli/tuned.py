@@ -147,7 +147,8 @@ def write_found(found: Found, folder: Path) -> None:
         writer.writerows(_row(one, names) for one in found.trials)
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     (folder / "search.json").write_bytes(orjson.dumps(found.as_dict(), option=options, default=str))
-    write_search(found.search, folder)
+    if found.test is None:  # the page has nothing of the test part, so it is there by then
+        write_search(found.search, folder)
 
 
 def _row(one: Trial, names: Sequence[str]) -> list[Any]:

@@ -35,8 +35,8 @@ def drawn(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figu
             axis.set_ylabel(metric_name(search.metric))
     limit(history, search, done)
     limit(history if first is None else first, search, done)
-    later = "; triangles at the edge are worse than can be shown" if len(done) >= MANY else ""
-    shares = "; percentages are importances" if search.importances else ""
+    later = "; triangles are worse than can be shown" if len(done) >= MANY else ""
+    shares = "; % is importance" if search.importances else ""
     headed(made, title(search), f"The ring is the best; later trials are stronger{shares}{later}.{lost(search)}")
     return made
 
