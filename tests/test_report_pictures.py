@@ -252,7 +252,7 @@ def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
     made = sweeps.drawn(search(*some, trial(24, None, rank=3, l2=0.1, kind="a", deep=True), l2=0.6, rank=0.3, kind=0.1))
     history, seconds, *panels = made.axes
     assert [axis.get_title("left") for axis in panels] == ["l2", "rank", "kind", "deep"]
-    assert panels[0].get_title("right") == "importance 60%"
+    assert panels[0].get_title("right") == "60%"
     stairs = next(line for line in history.lines if len(line.get_xdata()) == 25)
     assert list(stairs.get_ydata())[:24] == list(np.minimum.accumulate([one.value for one in some]))
     assert len(seconds.patches) == 25

@@ -15,7 +15,11 @@ import pytest
 from cofactor.artifact import load_manifest
 from cofactor.data.split import Split, save_split, split
 from cofactor.data.synthetic import generate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.experiments.fitted import fitted
+from cofactor.experiments.protocols import PROTOCOLS
 from cofactor.trainers import TRAINERS
+from cofactor.trainers.baseline import Baseline
 from tests.conftest import Run
 from tests.running import until
 
@@ -46,11 +50,11 @@ def test_the_printed_command_trains_to_the_best_that_was_found(run: Run, tmp_pat
     (tmp_path / "my ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
     asked = (
         *("tune", "als", "my ratings.csv", "--column", "user=who,item=what,rating=stars", "--test-share", "0.2"),
-        *("--seed", "3", "--patience", "2", "--bias-l2", "0.08", "--over", "rank=2:6", "--trials", "6", "--jobs", "2"),
+        *("--seed", "3", "--patience", "2", "--bias-l2", "0.08", "--over", "rank=2:6", "--trials", "4", "--jobs", "1"),
     )
     told = found(run(*asked, "--json"))
     best, default = told["best"], told["default"]
-    assert len(told["trials"]) == 6
+    assert len(told["trials"]) == 4
     assert told["trials"][0]["hyperparameters"]["rank"] == 32  # the default, outside the range, comes first
     assert all(2 <= one["hyperparameters"]["rank"] <= 6 for one in told["trials"][1:])
     assert best["value"] == min(one["value"] for one in told["trials"] if one["state"] == "done") <= default["value"]
@@ -74,7 +78,7 @@ def test_the_printed_command_trains_to_the_best_that_was_found(run: Run, tmp_pat
     assert shown.exit_code == 0
     assert told["command"] in shown.stdout
     assert "for the 2nd time in this search" in shown.stdout
-    assert "going on with tuning/als/study.db, after 6 trials" in shown.stderr
+    assert "going on with tuning/als/study.db, after 4 trials" in shown.stderr
 
 
 def test_a_search_knows_nothing_of_the_test_part(run: Run, parts: Split, tmp_path: Path):
@@ -82,13 +86,13 @@ def test_a_search_knows_nothing_of_the_test_part(run: Run, parts: Split, tmp_pat
     told = []
     for name, one in (("one", parts), ("other", other)):
         save_split(one, tmp_path / name)
-        told.append(found(run("tune", "baseline", name, "--trials", "4", "--jobs", "1", "-o", f"of {name}", "--json")))
+        told.append(found(run("tune", "baseline", name, "--trials", "2", "--jobs", "1", "-o", f"of {name}", "--json")))
     assert figures(told[0]) == figures(told[1])
     assert told[0]["test"]["models"] != told[1]["test"]["models"]
 
 
 def test_a_killed_search_goes_on_and_ends_as_an_unbroken_one(run: Run, data: Path, tmp_path: Path):
-    asked = ["tune", "baseline", str(data), "--trials", "12", "--jobs", "1", "--no-test", "--json"]
+    asked = ["tune", "baseline", str(data), "--trials", "8", "--jobs", "1", "--no-test", "--json"]
     whole = found(run(*asked, "-o", "whole"))
     program = [sys.executable, "-c", "from cofactor.cli import main; main()", *asked, "-o", "broken"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -96,15 +100,15 @@ def test_a_killed_search_goes_on_and_ends_as_an_unbroken_one(run: Run, data: Pat
         program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     ) as one:
         lines = iter(one.stderr.readline, "")
-        begun = [line for line, _ in zip((line for line in lines if " done " in line), range(3), strict=False)]
+        begun = [line for line, _ in zip((line for line in lines if " done " in line), range(2), strict=False)]
         workers = children(one.pid)
         one.send_signal(signal.SIGKILL)
-    assert len(begun) == 3
+    assert len(begun) == 2
     assert workers
     until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     again = run(*asked, "-o", "broken", "--resume")
     n_before = int(again.stderr.partition("after ")[2].split()[0])
-    assert 3 <= n_before < 12
+    assert 2 <= n_before < 8
     assert figures(found(again)) == figures(whole)
     assert (whole["test"], whole["test_readings"]) == (None, 0)
 
@@ -172,11 +176,34 @@ def test_a_sweep_tells_error_and_seconds_of_each_point_over_seeds(run: Run, data
 
 
 def test_every_trainer_has_its_share(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in set(TRAINERS) - {"als", "baseline", "ease"}:
+    for name in set(TRAINERS) - {"als", "ease"}:
         monkeypatch.delitem(TRAINERS, name)
     told = found(run("tune", "all", data, "--trials", "2", "--jobs", "1", "--json"))
-    assert [one["trainer"] for one in told] == ["baseline", "als", "ease"]
-    assert [len(one["trials"]) for one in told] == [2, 2, 2]
-    assert set(told[0]["test"]["models"]) == {"als", "baseline", "ease"}
-    shown = run("tune", "--trainer", "all", data, "--minutes", "0.01", "--resume")
-    assert all(f"cofactor train {name} " in shown.stdout for name in ("als", "baseline", "ease"))
+    assert [one["trainer"] for one in told] == ["als", "ease"]
+    assert [len(one["trials"]) for one in told] == [2, 2]
+    assert set(told[0]["test"]["models"]) == {"als", "ease"}
+    shown = run("tune", "--trainer", "all", data, "--trials", "2", "--jobs", "1", "--resume", "--no-test")
+    assert all(f"cofactor train {name} " in shown.stdout for name in ("als", "ease"))
+    report = json.loads(Path("tuning/all/comparison.json").read_text())
+    assert report["models"]["als"]["metrics"]["rmse"] == told[0]["test"]["models"]["als"]["metrics"]["rmse"]
+    assert "cofactor compare als=als 'ease=ease --l2 " in report["command"]
+    assert all(Path("tuning/all", name).is_file() for name in ("report.html", "als/search.html", "study.db"))
+    assert load_manifest(Path("tuning/all/models/ease"))["trainer"] == "ease"
+
+
+def test_a_protocol_is_searched_on_its_first_split_and_measured_as_it_wants_it(run: Run, real_data: Path):
+    asked = ("baseline", "--protocol", "ml-100k-folds", "--data-folder", real_data, "--trials", "2", "--jobs", "1")
+    done = run("tune", *asked, "--fix", "item_l2=2", "--json")
+    told = found(done)
+    assert "searched and tested on u1, the first of 5 splits" in done.stderr
+    assert told["data"] == "ml-100k-folds, u1"
+    u1 = next(iter(PROTOCOLS["ml-100k-folds"].plan(real_data / "ml-100k").splits()))[1]
+    assert told["split"] == u1.fingerprint
+    assert told["command"].endswith("-o report/baseline-tuned")
+    assert "cofactor compare 'tuned=baseline --item-l2 2" in told["command"].replace("2.0", "2")
+    best = Baseline(**{**told["fixed"], **told["best"]["hyperparameters"]})
+    model = fitted(best, u1.train, u1.validation, 3, True, lambda row, of: None).model
+    measured = evaluate(model, u1.test).metrics["rmse"]  # of a model that learned the validation ratings as well
+    assert next(iter(told["test"]["models"].values()))["metrics"]["rmse"] == pytest.approx(measured, rel=1e-6)
+    refused = run("tune", *asked, "--kind", "time")
+    assert (refused.exit_code, "--kind has no say in --protocol" in refused.stderr) == (2, True)

@@ -33,6 +33,11 @@ UNREAD = {  # by what was chosen, the options that would have no say
 }
 
 
+protocol_option = click.option(
+    "--protocol", metavar="NAME", help="A published protocol: `cofactor protocols` lists them."
+)
+
+
 def plan_options(command: Any) -> Any:
     """Several splits in place of one, and what is measured on them; beside `split_options` and `--seed`."""
     for option in (
@@ -57,7 +62,7 @@ def several_options(command: Any) -> Any:
         click.option("--windows", type=click.IntRange(2), help="Windows that roll along time, tested one by one."),
         click.option("--repeats", type=click.IntRange(1), help="Folds anew with so many seeds."),
         click.option("--folds", type=click.IntRange(2), help="Cross-validation: so many folds, tested one by one."),
-        click.option("--protocol", metavar="NAME", help="A published protocol: `cofactor protocols` lists them."),
+        protocol_option,
     ):
         command = option(command)
     return command

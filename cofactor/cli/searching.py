@@ -4,22 +4,25 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
 
 from cofactor.checkpoint import digest
-from cofactor.cli.data import Source, SplitRecipe, open_split
+from cofactor.cli.best_command import Asked, train_command
+from cofactor.cli.data import MADE, Source, SplitRecipe
+from cofactor.cli.planning import plan_of
 from cofactor.cli.screen import waiting
 from cofactor.cli.train import recipe_of
-from cofactor.cli.tuned import Found, best_command
+from cofactor.cli.tuned import Found
 from cofactor.cli.tuning_screen import Screen, listening
 from cofactor.data.split import Split
 from cofactor.data.split_folder import write_parts
 from cofactor.errors import BadHyperparameter
 from cofactor.experiments.judging import check_parts
+from cofactor.experiments.plan import Plan
 from cofactor.experiments.pool import Pool, shared
 from cofactor.experiments.space import Space
 from cofactor.experiments.store import Store
@@ -38,6 +41,7 @@ class Wanted:
 
     source: Source
     recipe: SplitRecipe
+    protocol: str | None
     seed: int
     patience: int
     inner_folds: int  # 0: judged by the validation part
@@ -56,14 +60,15 @@ class Wanted:
     def of(cls, data: str | None, options: dict[str, Any]) -> Self:
         """From the argument and the options of every search, which are taken out of `options`."""
         source, seed = Source.of(data, options), options["seed"]
-        recipe, n_folds = recipe_of(options), options.pop("inner_folds") or 0
+        recipe, protocol = recipe_of(options), options.pop("protocol")
+        n_folds = options.pop("inner_folds") or 0
         trials, minutes = options.pop("trials"), options.pop("minutes")
         if trials is None and minutes is None and not options.get("sweep"):
             trials, minutes = USUAL_TRIALS, USUAL_MINUTES
         budget = trials or UNLIMITED, 60 * minutes if minutes else UNLIMITED
         names = ("jobs", "out", "study", "resume", "test", "as_json", "quiet")
         rest = {name: options.pop(name) for name in names}
-        return cls(source, recipe, seed, options.pop("patience"), n_folds, *budget, **rest)
+        return cls(source, recipe, protocol, seed, options.pop("patience"), n_folds, *budget, **rest)
 
     def budget(self, share: float = 1.0) -> Budget:
         """A share of the time that is left."""
@@ -81,7 +86,8 @@ class Searching:
     def __enter__(self) -> Self:
         wanted = self.wanted
         with ExitStack() as stack:
-            self.split, self.recipe = open_split(wanted.source, wanted.recipe, self.console)
+            self.plan, self.split, source = _first(wanted, self.console)
+            self.asked = Asked(source, self.plan.recipe, wanted.protocol, wanted.seed, wanted.patience)
             check_parts(self.split.validation, self.split.kind, wanted.inner_folds)
             self.ratings = digest([self.split.train, self.split.validation])
             self.store = Store(wanted.study or self.folder / "study.db", resume=wanted.resume)
@@ -111,14 +117,14 @@ class Searching:
             )
         return Found(
             space,
-            self.wanted.source.name,
+            self.plan.name,
             self.split.fingerprint,
             study.metric,
             trials,
             best,
             trial_of(trials, space.default()),
             {} if sweep else study.importances(),
-            best_command(self.wanted.source, self.recipe, space, best, self.wanted.seed, patience),
+            train_command(self.asked, space.trainer.of(**{**space.fixed, **best.hyperparameters})),
             ending,
             time.monotonic() - started,
             sweep,
@@ -160,9 +166,26 @@ class Searching:
             metric = self.studies[space.trainer.name].metric
             again = best_of(trials, metric), trial_of(trials, space.default())
             took = sum(one.seconds for one in again if one is not None)
-            return took / max(1, self.wanted.inner_folds) + MEASURING
+            return took * (1 + self.plan.refit) / max(1, self.wanted.inner_folds) + MEASURING
 
         return seconds
+
+
+def _first(wanted: Wanted, console: Console) -> tuple[Plan, Split, Source]:
+    """The first split, as a plan of it alone, and where it is read from.
+
+    Of random splits of the same ratings, rows that are tested in one are validation rows of another: what was chosen
+    on the first can be tested on the first alone.
+    """
+    source, plan = wanted.source, plan_of(wanted.source, wanted.recipe, {"protocol": wanted.protocol}, console)
+    name, split = next(iter(plan.splits()))
+    called = plan.name
+    if plan.n_splits > 1:
+        console.print(f"searched and tested on {name}, the first of {plan.n_splits} splits", markup=False)
+        called = f"{plan.name}, {name}"
+        if wanted.protocol is None and source.data != MADE:
+            source = replace(source, data=str(Path(source.data) / name))
+    return replace(plan, name=called, splits=lambda: iter([(name, split)]), n_splits=1), split, source
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.data import reading_options
+from cofactor.cli.planning import protocol_option
 from cofactor.cli.screen import as_json, quietly
 from cofactor.cli.train import TrainCommand, Trainers, option_of, split_options
 
@@ -49,7 +50,8 @@ def tune() -> None:
 
     The defaults are tried first, then what the trials so far make likely to be better, within the ranges that the
     trainer states. The test part is not read before the search is over, and then once. DATA is what `cofactor train`
-    takes; TRAINER may be `all`. Ctrl-C ends the search and reports; the same command with --resume goes on with it.
+    takes; TRAINER may be `all`. Of several splits, as a --protocol has them, the first is searched and tested on.
+    Ctrl-C ends the search and reports; the same command with --resume goes on with it.
     """
 
 
@@ -115,6 +117,7 @@ def _common(command: Any) -> Any:
         as_json,
         reading_options,
         split_options,
+        protocol_option,
         click.option("--test/--no-test", default=True, show_default=True, help="Read the test part at the end, once."),
         click.option("--resume", is_flag=True, help="Go on with the search in the study, where there is one."),
         click.option("--study", type=click.Path(path_type=Path, dir_okay=False), help="[default: study.db in OUT]"),
@@ -122,7 +125,7 @@ def _common(command: Any) -> Any:
             "-o",
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
-            help="The folder for the study and the trials as CSV and JSON [default: tuning/TRAINER].",
+            help="The folder for the study, and for the trials as page, CSV and JSON [default: tuning/TRAINER].",
         ),
         click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="As of `train`."),
         click.option(

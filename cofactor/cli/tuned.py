@@ -1,28 +1,28 @@
 """What a search found: the best beside the defaults, the command that trains with it, and what the test part says."""
 
 import csv
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import orjson
 from rich.console import Console
 
-from cofactor.cli.data import Source, SplitRecipe, usual_folder
-from cofactor.cli.screen import waiting
-from cofactor.data.split import Split
+from cofactor.cli.best_command import compare_command
+from cofactor.cli.screen import drawing, waiting
+from cofactor.experiments.plan import Plan
 from cofactor.experiments.space import Space
 from cofactor.experiments.trial import Search, Trial
 from cofactor.experiments.tuning import Ending, over_seeds
 from cofactor.trainers.base import Trainer
 
 if TYPE_CHECKING:
+    from cofactor.cli.searching import Searching
     from cofactor.evaluation.compare import Comparison
 
 TUNED, DEFAULT = "tuned", "default"
-USUAL_PATIENCE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +47,24 @@ class Found:
     @property
     def search(self) -> Search:
         """As a report draws it."""
-        trials = tuple(over_seeds(self.trials) if self.sweep else self.trials)
-        return Search(self.space.trainer.name, self.data, self.metric, trials, self.importances, self.command)
+        trials, seeds = self.trials, self.seeds if self.sweep else 1
+        if seeds > 1:
+            trials = [replace(one, number=number) for number, one in enumerate(over_seeds(trials))]
+        name = self.space.trainer.name
+        return Search(name, self.data, self.metric, tuple(trials), self.importances, self.command, seeds)
+
+    @property
+    def seeds(self) -> int:
+        """Of each point."""
+        return len({one.hyperparameters.get("seed") for one in self.trials})
+
+    @property
+    def trainer(self) -> Trainer:
+        """With the best that was found."""
+        return self.space.trainer.of(**{**self.space.fixed, **self.best.hyperparameters})
 
     def count(self, state: str) -> int:
         return sum(one.state == state for one in self.trials)
-
-    def settings(self, trial: Trial) -> dict[str, Any]:
-        """All that a trial was not left to the defaults."""
-        return {**self.space.fixed, **trial.hyperparameters}
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -79,58 +88,50 @@ class Found:
         }
 
 
-def best_command(
-    source: Source, recipe: SplitRecipe | None, space: Space, best: Trial, seed: int, patience: int
-) -> str:
-    """The command line that trains with the hyperparameters of a trial, on the same split, as a shell takes it."""
-    settings = {**space.fixed, **best.hyperparameters}
-    defaults = {p.name: p.default for p in space.trainer.hyperparameters()}
-    told = {name: value for name, value in settings.items() if name != "seed" and value != defaults[name]}
-    options = [word for name, value in told.items() for word in _option(name, value)]
-    split = asdict(recipe) if recipe else {}
-    usual = asdict(SplitRecipe())
-    flags = {"kind": "--kind", "test": "--test-share", "validation": "--validation-share"}
-    options += [
-        word
-        for name, flag in flags.items()
-        if split and split[name] != usual[name]
-        for word in (flag, str(split[name]))
-    ]
-    options += ["--seed", str(seed)] if seed else []  # of the split as well, so it is one for all trials
-    options += ["--patience", str(patience)] if patience != USUAL_PATIENCE else []
-    options += ["--data-folder", str(source.folder)] if source.folder != usual_folder() else []
-    options += ["-o", f"models/{space.trainer.name}-tuned"]
-    data, told_so_far = source.as_typed(), f"cofactor train {space.trainer.name}"
-    behind = source.data.startswith("-")  # then nothing after it is an option
-    return " ".join((told_so_far, *((shlex.join(options), data) if behind else (data, shlex.join(options)))))
+def finals(plan: Plan, models: Mapping[str, Trainer], patience: int, console: Console) -> "Comparison":
+    """Trains each once more, as `cofactor train` does or as the protocol wants it, and measures all of them on the test
+    part: it is read here, and nowhere else in a search."""
+    from cofactor.evaluation.compare import compare_reports
+    from cofactor.experiments.fitted import fitted
 
-
-def _option(name: str, value: Any) -> list[str]:
-    flag = name.removeprefix("n_").replace("_", "-") if name.startswith("n_") else name.replace("_", "-")
-    if isinstance(value, bool):
-        return [f"--{flag}" if value else f"--no-{flag}"]
-    return [f"--{flag}={value}"] if str(value).startswith("-") else [f"--{flag}", str(value)]
-
-
-def finals(split: Split, models: Mapping[str, Trainer], patience: int, console: Console) -> "Comparison":
-    """Trains each once more, as `cofactor train` does, and measures all of them on the test part: it is read here, and
-    nowhere else in a search."""
-    from cofactor.evaluation.compare import compare
-
+    ((_, split),) = plan.splits()
     validation = split.validation if len(split.validation) else None
     trained = {}
     for name, trainer in models.items():
         with waiting(console, f"training {name}"):
-            trained[name] = trainer.fit(split.train, validation, patience)
+            done = fitted(trainer, split.train, validation, patience, plan.refit, lambda row, of: None)
+            trained[name] = done.model
     with waiting(console, "measuring on the test part"):
-        return compare(trained, split.test, (10,))
+        reports = {name: [plan.measure(model, split)] for name, model in trained.items()}
+        return compare_reports(reports)
+
+
+def contest(searching: "Searching", found: Sequence[Found], folder: Path, console: Console) -> "Comparison":
+    """The best of each trainer, trained and measured as `cofactor compare` does: the models in folder/models, and a
+    report in the folder. Raises KeyboardInterrupt where Ctrl-C came before anything was measured."""
+    from cofactor.cli.watching import Watching
+    from cofactor.experiments.contest import hold
+    from cofactor.experiments.entries import Contestant
+    from cofactor.experiments.outcomes import outcome_of
+    from cofactor.report.write import write_report
+
+    plan, asked = searching.plan, searching.asked
+    best = {one.space.trainer.name: one.trainer for one in found}
+    entered = [Contestant(name, trainer, asked.patience, plan.refit) for name, trainer in best.items()]
+    notes = {"data": asked.source.name, "split_recipe": plan.recipe}
+    with Watching(console, list(best)) as watcher:
+        held = hold(plan, entered, watcher, out=folder / "models", notes=lambda split: notes)
+    with waiting(console, "comparing"):
+        outcome = outcome_of(plan, held, command=compare_command(asked, best, str(folder / "again")))
+    with drawing(console) as advance:
+        write_report(outcome, folder, advance)
+    console.print(f"the report: {click.format_filename(folder / 'report.html')}", markup=False)
+    return outcome.comparison
 
 
 def contestants(found: Found) -> dict[str, Trainer]:
     """The best and the defaults; the defaults alone where nothing was better."""
-    trainer = found.space.trainer
-    best = trainer.of(**found.settings(found.best))
-    default = trainer.of(**found.space.fixed)
+    best, default = found.trainer, found.space.trainer.of(**found.space.fixed)
     return {DEFAULT: default} if best == default else {TUNED: best, DEFAULT: default}
 
 
@@ -146,7 +147,8 @@ def write_found(found: Found, folder: Path) -> None:
         writer.writerows(_row(one, names) for one in found.trials)
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     (folder / "search.json").write_bytes(orjson.dumps(found.as_dict(), option=options, default=str))
-    write_search(found.search, folder)
+    if found.test is None:  # the page has nothing of the test part, so it is there by then
+        write_search(found.search, folder)
 
 
 def _row(one: Trial, names: Sequence[str]) -> list[Any]:

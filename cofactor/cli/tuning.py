@@ -5,26 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 
-from cofactor.cli.comparing import worth
-from cofactor.cli.screen import figure, messages, print_json, print_table
+from cofactor.cli.screen import messages, print_json
 from cofactor.cli.searching import Searching, Wanted
-from cofactor.cli.tuned import DEFAULT, Found, contestants, finals, measured, write_found
-from cofactor.cli.tuning_screen import shown, shown_metric
+from cofactor.cli.tuned import Found, contest, contestants, finals, measured, write_found
+from cofactor.cli.tuning_tables import print_all, print_found, print_sweep
 from cofactor.errors import BadHyperparameter, CofactorError
 from cofactor.experiments.space import Space, fixed_of, parted
-from cofactor.experiments.trial import Trial
-from cofactor.experiments.tuning import over_seeds
 from cofactor.trainers.base import Trainer
-
-ENDINGS = {
-    "trials": "all trials are done",
-    "time": "the time is up",
-    "interrupted": "interrupted",
-    "swept": "all points are done",
-}
 
 
 def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, options: Mapping[str, Any]) -> Space:
@@ -58,15 +47,15 @@ def tune_one(wanted: Wanted, space: Space, *, sweep: bool) -> None:
         found = searching.search(searching.study(space, sweep=sweep), wanted.budget(), sweep=sweep)
         write_found(found, folder)
         if not sweep:
-            (found,) = _tested(searching, [found], contestants(found), console)
+            found = _tested(searching, found, console)
             write_found(found, folder)
     console.print(f"written to {folder}: search.html, trials.csv, search.json, study.db\n", markup=False)
     if wanted.as_json:
         print_json(found.as_dict())
     elif sweep:
-        _print_sweep(found)
+        print_sweep(found)
     else:
-        _print(found)
+        print_found(found, searching.plan.shown)
 
 
 def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
@@ -88,22 +77,36 @@ def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
                 break
         if not found:
             raise BadHyperparameter("no trainer could be tuned", "the lines above say why")
-        best = {name: one.space.trainer.of(**one.settings(one.best)) for name, one in found.items()}
-        tested = _tested(searching, list(found.values()), best, console)
+        told = _compared(searching, list(found.values()), folder, console)
+        for one in told:
+            write_found(one, folder / one.space.trainer.name)
+    console.print(f"written to {folder}: a folder for each trainer, and study.db\n", markup=False)
     if wanted.as_json:
-        print_json([one.as_dict() for one in tested])
+        print_json([one.as_dict() for one in told])
     else:
-        _print_all(tested)
+        print_all(told, searching.plan.shown)
 
 
-def _tested(searching: Searching, found: list[Found], models: Mapping[str, Trainer], console: Console) -> list[Found]:
-    """With what the test part says of certain trainers; without, where it is not wanted or Ctrl-C was pressed."""
+def _tested(searching: Searching, found: Found, console: Console) -> Found:
+    """With what the test part says; without, where it is not wanted or Ctrl-C was pressed."""
+    if not searching.wanted.test or found.ending == "interrupted":
+        return found
+    try:
+        test = finals(searching.plan, contestants(found), searching.wanted.patience, console)
+    except KeyboardInterrupt:
+        console.print("interrupted: the test part is not read", style="yellow")
+        return found
+    return measured(found, test, searching.read_test([found]))
+
+
+def _compared(searching: Searching, found: list[Found], folder: Path, console: Console) -> list[Found]:
+    """The best of each trainer, trained and measured as `cofactor compare` does, with a report and the models."""
     if not searching.wanted.test or any(one.ending == "interrupted" for one in found):
         return found
     try:
-        test = finals(searching.split, models, searching.wanted.patience, console)
+        test = contest(searching, found, folder, console)
     except KeyboardInterrupt:
-        console.print("interrupted: the test part is not read", style="yellow")
+        console.print("interrupted: nothing was measured on the test part", style="yellow")
         return found
     readings = searching.read_test(found)
     return [measured(one, test, readings) for one in found]
@@ -111,102 +114,3 @@ def _tested(searching: Searching, found: list[Found], models: Mapping[str, Train
 
 def _seeded(trainer: type[Trainer], seed: int) -> dict[str, int]:
     return {"seed": seed} if any(p.name == "seed" for p in trainer.hyperparameters()) else {}
-
-
-def _print(found: Found) -> None:
-    """The best beside the defaults, what it is worth, and the command that trains with it."""
-    metric, default = shown_metric(found.metric), found.space.default()
-    rows = [
-        [name, shown(default[name]), shown(found.best.hyperparameters[name]), _share(found.importances.get(name))]
-        for name in sorted(default, key=lambda name: -found.importances.get(name, 0.0))
-    ]
-    rows.append([f"validation {metric}", _figure(found.default), _figure(found.best), ""])
-    rows.append(["± standard error", *(figure(one.error if one else None) for one in (found.default, found.best)), ""])
-    rows.append(["epochs", *(str(one.epochs) if one else "–" for one in (found.default, found.best)), ""])
-    rows.append(["seconds", *(figure(one.seconds if one else None, 1) for one in (found.default, found.best)), ""])
-    print_table(rows, [found.space.trainer.name, DEFAULT, "best", "importance"])
-    click.echo(f"\n{_tally(found)}\n")
-    _print_test(found)
-    if found.default is not None and found.best.number == found.default.number:
-        click.echo("Nothing was better than the defaults. They are trained with:\n")
-    else:
-        click.echo("Train with the best:\n")
-    click.echo(f"  {found.command}")
-
-
-def _print_test(found: Found) -> None:
-    """The figures on the test part, and whether they differ by more than chance."""
-    if found.test is None:
-        return
-    times = "once" if found.readings == 1 else f"for the {_ordinal(found.readings)} time in this search"
-    click.echo(f"On the test part, read {times}:\n")
-    print_table(*worth(found.test))
-    name = found.metric if found.metric in found.test.differences else "ndcg@10"
-    for one in found.test.differences.get(name, {}).values():
-        if one.model != one.against:
-            said = f"{one.model} less {one.against}: {one.value:+.4f}, 95 % from {one.low:+.4f} to {one.high:+.4f}"
-            click.echo(f"\n{shown_metric(name)}, {said}: {one.verdict}")
-    click.echo()
-
-
-def _print_all(found: list[Found]) -> None:
-    """The best of each trainer, those judged by one metric together, and the command of each."""
-    for metric in dict.fromkeys(one.metric for one in found):
-        sign = 1 if metric == "rmse" else -1
-        of_metric = sorted((one for one in found if one.metric == metric), key=lambda one: sign * (one.best.value or 0))
-        rows = [
-            [
-                one.space.trainer.name,
-                _figure(one.default),
-                _figure(one.best),
-                figure(one.best.error),
-                str(len(one.trials)),
-            ]
-            for one in of_metric
-        ]
-        print_table(rows, [f"validation {shown_metric(metric)}", DEFAULT, "best", "± error", "trials"])
-        click.echo()
-    if (test := found[0].test) is not None:
-        click.echo("The best of each on the test part, read once:\n")
-        print_table(*worth(test))
-        click.echo()
-    for one in found:
-        click.echo(f"  {one.command}")
-
-
-def _print_sweep(found: Found) -> None:
-    """Error and cost of each point, in the order of the grid."""
-    names = [name for name in found.space.axes if name != "seed"]
-    rows = [
-        [
-            *(shown(one.hyperparameters[name]) for name in names),
-            _figure(one),
-            figure(one.error),
-            figure(one.seconds, 2),
-            figure(one.cpu_seconds, 2),
-            str(one.epochs or "–"),
-        ]
-        for one in over_seeds(found.trials)
-    ]
-    several = any(name == "seed" for name in found.space.axes)
-    error = "± error over seeds" if several else "± error"
-    print_table(rows, [*names, f"validation {shown_metric(found.metric)}", error, "seconds", "CPU s", "epochs"], left=0)
-    click.echo(f"\n{_tally(found)}\n\nTrain with the best:\n\n  {found.command}")
-
-
-def _tally(found: Found) -> str:
-    counts = [f"{n} {state}" for state in ("done", "pruned", "failed") if (n := found.count(state))]
-    return f"{len(found.trials)} trials ({', '.join(counts)}) in {found.seconds:.0f} s: {ENDINGS[found.ending]}."
-
-
-def _ordinal(n: int) -> str:
-    ending = "th" if 10 < n % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-    return f"{n}{ending}"
-
-
-def _figure(one: Trial | None) -> str:
-    return figure(None if one is None else one.value)
-
-
-def _share(importance: float | None) -> str:
-    return "" if importance is None else f"{importance:.0%}"

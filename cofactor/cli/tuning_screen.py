@@ -79,7 +79,7 @@ class Screen(Watch):
 
     def _line(self, trial: Trial, best: bool) -> str:
         value = "" if trial.value is None else f"{self._metric()} {trial.value:.4f}{'*' if best else ' '}"
-        first = "defaults" if dict(trial.hyperparameters) == self.study.space.default() else ""
+        first = "defaults" if not trial.number and dict(trial.hyperparameters) == self.study.space.default() else ""
         values = first or told(trial.hyperparameters)
         return f"{trial.number:>5}  {trial.state:<6}  {value:<15}  {trial.seconds:6.1f} s  {values}"
 

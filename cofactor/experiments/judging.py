@@ -63,7 +63,8 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
     alike at equal shares of them and at no equal number. Of the second fold and later, the loss is the mean with the
     earlier ones.
 
-    Raises what the trainer raises, and BadHyperparameter where no epoch gives a finite figure.
+    Raises what the trainer raises, BadHyperparameter where no epoch gives a finite figure, and BadData where every
+    rating is the same and the model predicts ratings: its RMSE says nothing then.
     """
     started, cpu, waited = time.perf_counter(), time.process_time(), 0.0
 
@@ -80,6 +81,7 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
         with closing(judged(trainer.epochs(train), validation, patience)) as epochs:
             going = all(course.passed(one if _is_judged(one) else measured(one.epoch, validation)) for one in epochs)
         bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
+        _check_told(trainer.name, bests[-1].metric, train, validation)
         if not going or not course.ended():
             going = False
             break
@@ -147,6 +149,14 @@ class _Course:
             if not self.report(self.step, float(np.mean([*self.losses, self.best.loss]))):
                 return False
         return True
+
+
+def _check_told(name: str, metric: str, train: Ratings, validation: Ratings) -> None:
+    """Raises BadData where the figure cannot tell one model from another."""
+    value = train.value[0]
+    if metric == "rmse" and bool(np.all(train.value == value)) and bool(np.all(validation.value == value)):
+        hint = "tune one that only ranks, such as ials or ease: it is judged by its lists"
+        raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be judged by them", hint)
 
 
 def _is_judged(one: Judged) -> bool:

@@ -30,6 +30,7 @@ class Search:
     trials: tuple[Trial, ...]
     importances: Mapping[str, float]  # of each hyperparameter, adding up to 1; none for a sweep
     command: str  # that trains with the best
+    seeds: int = 1  # each figure is the mean of so many trainings, its error over them
 
     @property
     def lower_is_better(self) -> bool:

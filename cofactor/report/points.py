@@ -1,7 +1,8 @@
 """Trials as points: where they stand, how sure their figures are, and which is the best."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from itertools import pairwise
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 7
+MOST_MARKS = 4
+NEAREST = 0.12  # of the width, between two numbers
 LOG = 8.0  # times the least value, from which on an axis is logarithmic
 MANY = 10  # trials from which on the worst are not allowed to press the others together
 
@@ -25,11 +28,11 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
         low, high = min(values), max(values)
         if low > 0 and high / low >= LOG:
             axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.xaxis.set_minor_formatter(lambda value, _: "")
+            axis.set_xticks(marks := round_marks(low, high), [value_shown(mark) for mark in marks])
+            axis.set_xticks([], minor=True)
         else:
             axis.locator_params(axis="x", nbins=5)
-        if len(kinds := sorted(set(values))) <= MOST_TICKS:
+        if len(kinds := sorted(set(values))) <= MOST_TICKS and far_apart(kinds, log=axis.get_xscale() == "log"):
             axis.set_xticks(kinds, [value_shown(value) for value in kinds])
             axis.set_xticks([], minor=True)
         axis.margins(x=0.08)
@@ -39,6 +42,23 @@ def placed(axis: "Axes", values: Sequence[Any]) -> list[float]:
     axis.set_xticks(range(len(kinds)), [plain(kind) for kind in kinds])
     axis.set_xlim(-0.5, len(kinds) - 0.5)
     return [float(kinds.index(word)) for word in words]
+
+
+def far_apart(values: Sequence[float], *, log: bool) -> bool:
+    """Whether a number can be written under each of these, which ascend."""
+    places = [log10(value) if log else value for value in values]
+    return all(b - a >= NEAREST * (places[-1] - places[0]) for a, b in pairwise(places))
+
+
+def round_marks(low: float, high: float) -> list[float]:
+    """Two to four round values on a logarithmic axis, as far apart as may be; both ends where none are round."""
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 6, 7, 8)):
+        marks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        marks = [mark for mark in marks if low <= mark <= high]
+        if len(marks) > 1:
+            return marks[:: -(-len(marks) // MOST_MARKS)]
+    return [low, high]
 
 
 def errors(axis: "Axes", xs: Sequence[float], trials: Sequence[Trial]) -> None:

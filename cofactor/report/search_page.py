@@ -24,7 +24,7 @@ def page(search: Search, drawn: str) -> str:
         Section("importance", "What mattered", (html.table(importance),) if importance else ()),
         Section("again", "Training with the best", (html.command(search.command),) if search.command else ()),
     ]
-    about = f"{metric_name(search.metric)} on validation ratings; the test ratings were not looked at"
+    about = f"{metric_name(search.metric)} on validation ratings; no test rating had a say"
     return html.page(title(search), KIND, about, [trials.told(search)], sections, "Made by cofactor.")
 
 
@@ -50,8 +50,8 @@ def _trials(search: Search) -> Table:
     names = trials.hyperparameters(search)
     best = trials.best_of(search)
     rows = [(str(one.number), _cells(one, names, one is best)) for one in search.trials]
-    columns = ["trial", *names, metric_name(search.metric), "epochs", "seconds", "CPU s", "state"]
-    return Table("Trials", columns, rows, "± standard error. Bold: the best.")
+    columns = ["trial", metric_name(search.metric), "state", "epochs", "seconds", "CPU s", *names]
+    return Table("Trials", columns, rows, f"±: {trials.spread(search)}. Bold: the best.")
 
 
 def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
@@ -61,12 +61,12 @@ def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
         Cell(seconds(one.seconds)),
         Cell(seconds(one.cpu_seconds)),
     ]
-    return [*values, Cell(figure(one.value), error(one.error), best), *cost, Cell(one.state)]
+    return [Cell(figure(one.value), error(one.error), best), Cell(one.state), *cost, *values]
 
 
 def _importances(search: Search) -> Table | None:
     rows = [
         (name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])
     ]
-    note = "Share of the variance of the figure among the trials that each explains."
+    note = "How unlike the best quarter of the trials is to all of them in each (PED-ANOVA), as a share."
     return Table("Importance", ["hyperparameter", "importance"], rows, note) if rows else None

@@ -35,8 +35,9 @@ def drawn(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figu
             axis.set_ylabel(metric_name(search.metric))
     limit(history, search, done)
     limit(history if first is None else first, search, done)
-    later = "; triangles at the edge are worse than can be shown" if len(done) >= MANY else ""
-    headed(made, title(search), f"The ring is the best; later trials are stronger{later}.{lost(search)}")
+    later = "; triangles are worse than can be shown" if len(done) >= MANY else ""
+    shares = "; % is importance" if search.importances else ""
+    headed(made, title(search), f"The ring is the best; later trials are stronger{shares}{later}.{lost(search)}")
     return made
 
 
@@ -67,8 +68,8 @@ def _history(axis: "Axes", seconds: "Axes", search: Search, done: Sequence[Trial
 
 def _slice(axis: "Axes", search: Search, name: str, done: Sequence[Trial]) -> None:
     dressed(axis)
-    at = placed(axis, [one.hyperparameters.get(name) for one in search.trials])
-    where = {one.number: x for one, x in zip(search.trials, at, strict=True)}
+    at = placed(axis, [one.hyperparameters.get(name) for one in done])
+    where = {one.number: x for one, x in zip(done, at, strict=True)}
     n = max(one.number for one in search.trials) or 1
     xs = [where[one.number] for one in done]
     errors(axis, xs, done)
@@ -77,4 +78,4 @@ def _slice(axis: "Axes", search: Search, name: str, done: Sequence[Trial]) -> No
     mark_best(axis, search, where)
     edge(axis, search, where, done)
     share = search.importances.get(name)
-    subtitled(axis, short(name), "" if share is None else f"importance {share:.0%}")
+    subtitled(axis, short(name), "" if share is None else f"{share:.0%}")

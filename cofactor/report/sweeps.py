@@ -8,8 +8,21 @@ import numpy as np
 from cofactor.experiments.trial import Search, Trial
 from cofactor.report import slices
 from cofactor.report.points import errors, limit, mark_best, placed
-from cofactor.report.style import BLUE, INK, PAPER, SMALL, SOFT, VERMILLION, dressed, figure, headed, plain, settled
-from cofactor.report.trials import best_of, finished, hyperparameters, lost, ordered, title, told, value_shown
+from cofactor.report.style import (
+    BLUE,
+    INK,
+    PAPER,
+    SMALL,
+    SOFT,
+    VERMILLION,
+    WIDE,
+    dressed,
+    figure,
+    headed,
+    plain,
+    settled,
+)
+from cofactor.report.trials import best_of, finished, hyperparameters, lost, ordered, spread, title, told, value_shown
 from cofactor.report.wording import duration, metric_name
 from cofactor.report.wording import figure as number
 
@@ -53,8 +66,8 @@ def _nothing(search: Search) -> "Figure":
 def _line(search: Search, name: str, done: Sequence[Trial]) -> "Figure":
     made = figure(4.6)
     upper, lower = made.subplots(2, 1, sharex=True, height_ratios=[3.2, 1.2])
-    at = placed(lower, [one.hyperparameters.get(name) for one in search.trials])
-    where = {one.number: x for one, x in zip(search.trials, at, strict=True)}
+    at = placed(lower, [one.hyperparameters.get(name) for one in done])
+    where = {one.number: x for one, x in zip(done, at, strict=True)}
     order = sorted(done, key=lambda one: where[one.number])
     xs = [where[one.number] for one in order]
     dressed(upper)
@@ -69,21 +82,25 @@ def _line(search: Search, name: str, done: Sequence[Trial]) -> "Figure":
     lower.set_ylabel("seconds")
     lower.set_xlabel(plain(name))
     made.align_ylabels([upper, lower])
-    headed(made, title(search), "Bars are standard errors; the ring is the best." + lost(search))
+    headed(made, title(search), f"Bars are {spread(search)}; the ring is the best." + lost(search))
     return made
 
 
 def _grid(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figure":
     across, up = varied
     columns, rows = (ordered([one.hyperparameters.get(name) for one in done]) for name in (across, up))
-    made = figure(1.6 + 0.5 * len(rows), max(4.6, min(10.0, 2.0 + 0.85 * len(columns))))
+    made = figure(1.6 + 0.5 * len(rows), max(WIDE, min(10.0, 2.0 + 0.85 * len(columns))))
     axis = made.subplots()
     values = np.array([one.value for one in done], dtype=np.float64)
     best, span = best_of(search), float(np.ptp(values)) or 1.0
     good = (values.max() - values if search.lower_is_better else values - values.min()) / span
     for one, share in zip(done, good.tolist(), strict=True):
         x, y = (side.index(one.hyperparameters.get(name)) for side, name in ((columns, across), (rows, up)))
-        frame = {"edgecolor": VERMILLION, "lw": 2, "zorder": 3} if one is best else {"edgecolor": PAPER, "lw": 1.5}
+        frame = (
+            {"edgecolor": VERMILLION, "lw": 2, "zorder": 3, "clip_on": False}
+            if one is best
+            else {"edgecolor": PAPER, "lw": 1.5}
+        )
         axis.add_patch(_cell(x, y, 0.06 + 0.4 * share, frame))
         axis.text(x, y + 0.13, number(one.value), ha="center", va="center", fontsize=SMALL, color=INK, zorder=4)
         axis.text(x, y - 0.24, duration(one.seconds), ha="center", va="center", fontsize=7, color=INK, zorder=4)

@@ -16,9 +16,21 @@ def told(search: Search) -> str:
     """The picture in words."""
     best = best_of(search)
     if best is None:
-        return f"{len(search.trials)} trials of {search.trainer}, none of which gave a figure."
+        return f"{_counted(search)}, none of which gave a figure."
     gave = f"number {best.number}, {metric_name(search.metric)} {figure(best.value)}"
-    return f"{len(search.trials)} trials of {search.trainer}; the best is {gave}, with {setting(best)}."
+    return f"{_counted(search)}; the best is {gave}, with {setting(best)}."
+
+
+def spread(search: Search) -> str:
+    """What the errors are."""
+    return "standard errors" if search.seeds == 1 else f"standard errors over {search.seeds} seeds"
+
+
+def _counted(search: Search) -> str:
+    n = len(search.trials)
+    if search.seeds > 1:
+        return f"{n} points of {search.trainer}, each trained with {search.seeds} seeds"
+    return f"{n} trial{'s' * (n != 1)} of {search.trainer}"
 
 
 def hyperparameters(search: Search) -> list[str]:
