@@ -1,5 +1,6 @@
 """What the documentation tells a reader to type works as it stands."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -22,11 +23,11 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def type_in(page: str, run: Run) -> int:
-    """Runs every `$ cofactor …` of a page, in order; how many there were."""
+    """Runs every `$ cofactor …` of a page, in order, but for minutes of all trainers; how many there were."""
     typed = 0
     for line in "".join(blocks(page, "console")).splitlines():
         words = shlex.split(line, comments=True)
-        if words[:2] != ["$", "cofactor"] or words[2] in NEEDS_MORE:
+        if words[:2] != ["$", "cofactor"] or words[2] in NEEDS_MORE or "all" in words:
             continue
         known = [sorted(Path().glob(word)) if "*" in word else [word] for word in words[2:]]
         done = run(*(word for some in known for word in some))
@@ -71,7 +72,7 @@ def test_the_page_on_tracking(real_data: Path, run: Run, monkeypatch: pytest.Mon
 
 def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COFACTOR_DATA", str(real_data))
-    assert type_in("README.md", run) >= 12
+    assert type_in("README.md", run) == 7
     rows = zip(movies.users.ids[movies.user], movies.items.ids[movies.item], movies.value, strict=True)
     Path("ratings.csv").write_text("user,item,rating\n" + "".join(f"{u},{i},{value}\n" for u, i, value in rows))
     (block,) = blocks("README.md", "python")
@@ -79,16 +80,16 @@ def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pyt
     assert Path("models/svd/manifest.json").is_file()
 
 
-def test_the_readme_s_figures_are_those_its_commands_print(real_data: Path, run: Run) -> None:
+def test_the_readme_s_figures_are_those_its_command_prints(real_data: Path, run: Run) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    stated = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in text.splitlines() if row.count("|") == 7}
-    folder = ("--data-folder", str(real_data))
-    run("split", "ml-100k", *folder, "--published", "-o", "splits/ml-100k")
-    bayes = ("--refit", "--time", "day", "--patience", "20")
-    refitted = [(name, ("--refit",)) for name in ("svd", "svdpp", "autoencoder")]
-    for name, more in (("baseline", ()), *refitted, ("bayes", bayes)):
-        said = run("train", name, "splits/ml-100k/u1", *more).stdout
-        assert float(said.splitlines()[1].split()[1]) == pytest.approx(float(stated[name]), abs=0.0015)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.count("|") == 8]
+    stated = {name: (rmse, ndcg) for name, rmse, _, ndcg, *_ in rows}
+    asked = ("svd", "svdpp", "bayes", "ials", "ease")
+    done = run("compare", *asked, "--protocol", "ml-100k-u1", "--data-folder", str(real_data), "--json")
+    for name, found in json.loads(done.stdout)["models"].items():
+        for figure, shown in zip(("rmse", "ndcg@10"), stated[name], strict=True):
+            if shown != "–":
+                assert found["metrics"][figure] == pytest.approx(float(shown), abs=0.0015), (name, figure)
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
