@@ -108,6 +108,31 @@ class Comparison:
         }
 
     @property
+    def by_split(self) -> dict[str, list[dict[str, float]]]:
+        """By model: for each split every figure, the mean over the seeds."""
+        return {
+            name: [
+                {metric: float(of[split].mean()) for metric, of in self._figures(name)} for split in range(len(some))
+            ]
+            for name, some in self.seeds.items()
+        }
+
+    @property
+    def around(self) -> tuple[str, dict[str, dict[str, float]]]:
+        """What stands behind ± in a table: what it is, and by model."""
+        several, counts = self.n_splits > 1, sorted({n for n in self.n_seeds.values() if n > 1})
+        of = f"{' or '.join(map(str, counts))} seeds"
+        if several:
+            return "standard deviation over the splits" + (f", each the mean of {of}" if counts else ""), self.spreads
+        if counts:
+            return f"standard deviation over {of}, whose mean is shown", self.seed_spreads
+        return "standard error", self.errors
+
+    @property
+    def n_splits(self) -> int:
+        return len(next(iter(self.seeds.values())))
+
+    @property
     def n_seeds(self) -> dict[str, int]:
         """By model: with how many seeds it was trained on each split."""
         return {name: len(some[0]) for name, some in self.seeds.items()}
