@@ -9,8 +9,8 @@
 Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
 the differences, which is what really happens; their standard error over users, root mean square, which the test of one
 seed goes by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user +
-V_item - V_rating). Of several seeds the last is what their test goes by: users' and trainings' variance. Of two trainers
-the share is that of differences found, and the mean difference stands behind.
+V_item - V_rating). Of several seeds the last is what their test goes by: the variance of users and of trainings. Of two
+trainers the share is that of differences found, and the mean difference stands behind.
 """
 
 import argparse
