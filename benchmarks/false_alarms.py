@@ -3,11 +3,14 @@
     python benchmarks/false_alarms.py --data FOLDER                    # 200 pairs of seeds, each on a split of its own
     python benchmarks/false_alarms.py --data FOLDER --split u1         # all on one split: 0, 1, … or u1 … u5, ua, ub
     python benchmarks/false_alarms.py --data FOLDER --of ml-1m --only svd ials --pairs 15
+    python benchmarks/false_alarms.py --data FOLDER --seeds 3          # pairs of means of three seeds each
+    python benchmarks/false_alarms.py --data FOLDER --only "svd 64" --against "svd 48" --seeds 3  # and of two trainers
 
 Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
-the differences, which is what really happens; their standard error over users, root mean square, which the test goes
-by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user + V_item -
-V_rating).
+the differences, which is what really happens; their standard error over users, root mean square, which the test of one
+seed goes by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user +
+V_item - V_rating). Of several seeds the last is what their test goes by: the variance of users and of trainings. Of two
+trainers the share is that of differences found, and the mean difference stands behind.
 """
 
 import argparse
@@ -23,11 +26,15 @@ from cofactor.data.read import read
 from cofactor.data.split import MOVIELENS_FOLDS, Split, movielens_split, split
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.samples import Samples
+from cofactor.evaluation.trainings import Training
 from cofactor.trainers import TRAINERS
 
 ENTRIES: dict[str, dict[str, Any]] = {
     "svd": {},
     "svd 16": {"rank": 16},
+    "svd 48": {"rank": 48},
+    "svd 64": {"rank": 64},
     "ials": {},
     "ials 16": {"rank": 16},
 }
@@ -39,7 +46,7 @@ class Pair(NamedTuple):
 
     value: float
     p: float
-    variances: tuple[float, float]  # by user; by user and item
+    variances: tuple[float, float]  # by user; by user and item, or by user and seed
 
 
 def main() -> None:
@@ -48,19 +55,27 @@ def main() -> None:
     options.add_argument("--of", default="ml-100k")
     options.add_argument("--pairs", type=int, default=200)
     options.add_argument("--split", help="one for all pairs; without it each pair has a random 90/10 split of its own")
-    options.add_argument("--only", nargs="+", choices=ENTRIES, default=list(ENTRIES))
+    options.add_argument("--seeds", type=int, default=1, help="that each figure is the mean of")
+    options.add_argument("--against", choices=ENTRIES, help="another trainer in the place of the same once more")
+    options.add_argument("--only", nargs="+", choices=ENTRIES, default=["svd", "svd 16", "ials", "ials 16"])
     given = options.parse_args()
     folder = given.data / given.of
     where = "a 90/10 split for each" if given.split is None else f"split {given.split}"
-    print(f"{given.of}, {given.pairs} pairs of seeds, {where}")
-    print(f"{'':24}  alarms at 5 %    sd of d     SE by user  by user and item")
+    several = f" means of {given.seeds}" if given.seeds > 1 else ""
+    print(
+        f"{given.of}, {given.pairs} pairs of{several} seeds, {where}" + (f", {given.against}" if given.against else "")
+    )
+    share, last = "found" if given.against else "alarms", "item" if given.seeds == 1 else "seed"
+    print(
+        f"{'':24}  {share} at 5 %    sd of d     SE by user  by user and {last}" + ("   mean d" * bool(given.against))
+    )
     for name in given.only:
         started, found = time.process_time(), defaultdict(list)
         for number, one in zip(range(given.pairs), splits(folder, given.split), strict=False):
-            for metric, pair in pair_of(name, one, number).items():
+            for metric, pair in pair_of((name, given.against or name), one, number, given.seeds).items():
                 found[metric].append(pair)
         for metric, pairs in found.items():
-            print(f"{name:10} {metric:12}  {summary(pairs)}", flush=True)
+            print(f"{name:10} {metric:12}  {summary(pairs, bool(given.against))}", flush=True)
         print(f"{'':24} {time.process_time() - started:.0f} CPU s")
 
 
@@ -78,11 +93,13 @@ def splits(folder: Path, name: str | None) -> Iterator[Split]:
         yield one
 
 
-def pair_of(name: str, parts: Split, number: int) -> dict[str, Pair]:
-    """Seeds 2 · number and 2 · number + 1, by metric."""
-    trainer = name.split()[0]
-    made = [TRAINERS[trainer].of(seed=2 * number + side, **ENTRIES[name]).fit(parts.train) for side in (0, 1)]
-    reports = {side: [evaluate(one, parts.test, (10,))] for side, one in zip("ab", made, strict=True)}
+def pair_of(names: tuple[str, str], parts: Split, number: int, n_seeds: int) -> dict[str, Pair]:
+    """Seeds 2 · number and 2 · number + 1, or as many times so many, by metric."""
+    trainer, reports = names[0].split()[0], {}
+    for side, name in zip("ab", names, strict=True):
+        first = (2 * number + (side == "b")) * n_seeds
+        made = [TRAINERS[name.split()[0]].of(seed=first + s, **ENTRIES[name]).fit(parts.train) for s in range(n_seeds)]
+        reports[side] = [[evaluate(one, parts.test, (10,)) for one in made]]
     differences = compare_reports(reports, against="b").differences
     return {
         metric: Pair(differences[metric]["a"].value, differences[metric]["a"].p, variances(metric, reports))
@@ -90,16 +107,25 @@ def pair_of(name: str, parts: Split, number: int) -> dict[str, Pair]:
     }
 
 
-def variances(metric: str, reports: dict[str, list[Report]]) -> tuple[float, float]:
-    """Of the difference: by user; and by user and by item at once."""
+def variances(metric: str, reports: dict[str, list[list[Report]]]) -> tuple[float, float]:
+    """Of the difference: by user; and by user and by item at once or, of several seeds, by user and by seed."""
     (a,), (b,) = reports.values()
-    held = a.evidence.held
-    influence = parts_of(metric, a) - parts_of(metric, b)
-    item = np.unique(held.item, return_inverse=True)[1]
-    by_user, by_item, by_rating = (
-        float(np.sum(one**2)) for one in (np.bincount(held.number, influence), np.bincount(item, influence), influence)
+    held = a[0].evidence.held
+    influence = np.mean([parts_of(metric, one) for one in a], axis=0) - np.mean(
+        [parts_of(metric, one) for one in b], axis=0
     )
+    by_user = float(np.sum(np.bincount(held.number, influence) ** 2))
+    if len(a) > 1:
+        one, other = (Training.of([[known(one.samples(metric)) for one in some]]) for some in (a, b))
+        return by_user, by_user + one.apart(other).beyond
+    item = np.unique(held.item, return_inverse=True)[1]
+    by_item, by_rating = (float(np.sum(one**2)) for one in (np.bincount(item, influence), influence))
     return by_user, by_user + by_item - by_rating
+
+
+def known(samples: Samples | None) -> Samples:
+    assert samples is not None
+    return samples
 
 
 def parts_of(metric: str, report: Report) -> np.ndarray:
@@ -114,12 +140,13 @@ def parts_of(metric: str, report: Report) -> np.ndarray:
     return np.asarray((gain - report.metrics[metric] / size[ranked.user]) / len(size))
 
 
-def summary(pairs: list[Pair]) -> str:
+def summary(pairs: list[Pair], of_two: bool) -> str:
     value, p = (np.array([getattr(one, field) for one in pairs]) for field in ("value", "p"))
-    share = np.mean(p < 0.05)
+    share, middle = np.mean(p < 0.05), np.mean(value) if of_two else 0.0
     by_user, by_both = np.sqrt(np.mean([one.variances for one in pairs], axis=0))
-    error = np.sqrt(share * (1 - share) / len(p))
-    return f"{share:6.1%} ± {error:.1%}   {np.sqrt(np.mean(value**2)):.6f}    {by_user:.6f}    {by_both:.6f}"
+    error, sd = np.sqrt(share * (1 - share) / len(p)), np.sqrt(np.mean((value - middle) ** 2))
+    shown = f"{share:6.1%} ± {error:.1%}   {sd:.6f}    {by_user:.6f}    {by_both:.6f}"
+    return f"{shown}          {middle:+.6f}" if of_two else shown
 
 
 if __name__ == "__main__":

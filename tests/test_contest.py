@@ -214,7 +214,7 @@ def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: 
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
     assert load(tmp_path / "part-2" / "baseline").catalog.split == whole.rounds[1].split.fingerprint
     outcome = outcome_of(two, whole, command="")
-    rmse = [one.metrics["rmse"] for one in whole.reports["baseline"]]
+    rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
     assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
     assert outcome.comparison.spreads["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
     broken = hold(two, cheap, Broken("kept popularity"), out=tmp_path)

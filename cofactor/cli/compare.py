@@ -34,6 +34,9 @@ COMMANDLINE = ParameterSource.COMMANDLINE
 @click.option("--relevant-from", type=float, help="The lowest test rating a list should find [default: any].")
 @click.option("--against", metavar="NAME", help="Whom the others are compared with [default: the best of each figure].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and of the trainings.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each, from --seed on."
+)
 @click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
 @click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
 @click.option(
@@ -64,7 +67,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.cli.recording import record
     from cofactor.cli.watching import Watching
     from cofactor.experiments.contest import hold
-    from cofactor.experiments.entries import Brought
+    from cofactor.experiments.entries import Brought, seeded
     from cofactor.experiments.outcomes import outcome_of
     from cofactor.report.write import write_report
     from cofactor.tracking.mlflow import check_mlflow
@@ -72,7 +75,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     usual = Usual(options["seed"], options.pop("patience"), options.pop("refit"))
     entered = contestants(options.pop("contestants"), usual)
-    against, out, again, store = (options.pop(name) for name in ("against", "out", "again", "mlflow"))
+    against, out, again, store, seeds = (options.pop(name) for name in ("against", "out", "again", "mlflow", "seeds"))
     names = [one.name for one in entered]
     if against is not None and against not in names:
         raise unknown_choice("contestant", against, names)
@@ -80,9 +83,10 @@ def compare(context: click.Context, /, **options: Any) -> None:
         check_mlflow()
     plan, notes = _plan(entered, options, console)
     entered = [one if isinstance(one, Brought) else replace(one, refit=one.refit or plan.refit) for one in entered]
-    with Watching(console, names) as watcher:
+    each = [[one] if isinstance(one, Brought) else seeded(one, seeds) for one in entered]
+    with Watching(console, [one.name for some in each for one in some]) as watcher:
         models = None if out is None else out / "models"
-        found = hold(plan, entered, watcher, out=models, again=again, notes=notes)
+        found = hold(plan, entered, watcher, out=models, again=again, seeds=seeds, notes=notes)
     if found.interrupted:
         console.print("interrupted: what was measured until then is compared", style="yellow")
     with waiting(console, "comparing"):

@@ -58,16 +58,14 @@ def print_outcome(outcome: Outcome, plan: Plan) -> None:
     """What the models are worth, beside what others have published; what their lists are like and what they cost;
     and in words which differences are real."""
     comparison = outcome.comparison
-    several = len(outcome.splits) > 1
     print_table(*worth(comparison, plan.shown))
     if plan.published:
         click.echo()
         print_table(*_published(plan), left=2)
     click.echo()
     print_table(*cost(comparison))
-    around = "standard deviation over the splits" if several else "standard error"
     lists = f"lists of {comparison.k[0]}; " if comparison.k else ""
-    click.echo(f"\n* the best; ± {around}; {lists}fit, CPU and peak are of the training alone\n")
+    click.echo(f"\n* the best; ± {comparison.around[0]}; {lists}fit, CPU and peak are of the training alone\n")
     for sentence in comparison.words():
         click.echo(sentence)
 
@@ -75,12 +73,11 @@ def print_outcome(outcome: Outcome, plan: Plan) -> None:
 def worth(comparison: Comparison, first: Sequence[str] = ()) -> tuple[list[list[str]], list[str]]:
     """Rows and headings of the first table: figures of accuracy, each with its error, at most MOST; `first`: those
     that come before others."""
-    errors = comparison.spreads if len(next(iter(comparison.reports.values()))) > 1 else comparison.errors
     usual = dict(_shown(WORTH, comparison))
     known = {one.figure: one for one in WORTH}
     named = {name: known.get(name.partition("@")[0], Column(name, name, max)) for name in first} | usual
     columns = [(name, replace(one, heading=_at(name, one.heading))) for name, one in named.items()]
-    return _table(comparison.metrics, columns[:MOST], errors)
+    return _table(comparison.metrics, columns[:MOST], comparison.around[1])
 
 
 def cost(comparison: Comparison) -> tuple[list[list[str]], list[str]]:

@@ -8,6 +8,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from cofactor.arrays import Doubles
 from cofactor.evaluation.resampling import Table
+from cofactor.evaluation.trainings import Training
 
 DRAWS = 5_000  # of all users; the ends of an interval then vary by a twenty-fifth of a standard error
 TAIL = 10  # of the draws; what is farther out than so many of them is a matter of the normal tail
@@ -25,8 +26,10 @@ class Chance(NamedTuple):
 UNKNOWN = (float("nan"),) * 3
 
 
-def chance_of(table: Table, drawn: Doubles, one: int, other: int) -> Chance:
+def chance_of(table: Table, drawn: Doubles, one: int, other: int, trainings: Sequence[Training] = ()) -> Chance:
     """The figure of model `one` minus that of `other`, by the (M, draws) figures that `resample` found.
+
+    trainings: of each model; where seeds differ by more than users explain, `of_other_trainings` follows.
 
     The interval is the bootstrap's percentile interval, expanded for few users: between the shares Φ(-c) and Φ(c) of
     the draws, c = t √(m/(m-1)), t of the t distribution of m - 1 degrees of freedom; with many users 2.5 and 97.5 %.
@@ -53,7 +56,29 @@ def chance_of(table: Table, drawn: Doubles, one: int, other: int) -> Chance:
     tail = ndtr(widened * stdtrit(n - 1, 0.025))
     low, high = np.interp((tail * (len(draws) - 1), (1 - tail) * (len(draws) - 1)), np.arange(len(draws)), draws)
     p = 2 * stdtr(n - 1, -abs(_place_of_zero(draws)) / widened)
-    return Chance(value, float(low), float(high), float(min(1, max(p, 2.0 ** (1 - differing)))))
+    found = Chance(value, float(low), float(high), float(min(1, max(p, 2.0 ** (1 - differing)))))
+    training = trainings[one].apart(trainings[other]) if trainings else Training()
+    return of_other_trainings(found, n, training) if training.beyond > 0 else found
+
+
+def of_other_trainings(found: Chance, n: int, training: Training) -> Chance:
+    """A difference over n users and, as `found` is not, over trainings too.
+
+    The variance is V = V_users + V_trainings: as the interval says, (half its width / t)² with t of n - 1 degrees of
+    freedom, and `training.beyond`. Each side of the interval keeps its share of the users': its distance is
+    t' √((distance / t)² + V_trainings), t' of V² / (V_users² / (n - 1) + variance² / freedom) degrees of freedom, where
+    `variance` and `freedom` are the training's (Satterthwaite, as in `Training.apart`). p is that of the t which has
+    the side where 0 lies for its standard error, so that both say the same.
+    """
+    t = stdtrit(n - 1, 0.975)
+    below, above = max(0.0, found.value - found.low) / t, max(0.0, found.high - found.value) / t
+    users = ((below + above) / 2) ** 2
+    freedom = (users + training.beyond) ** 2 / (users**2 / (n - 1) + training.variance**2 / training.freedom)
+    errors = np.hypot((below, above), np.sqrt(training.beyond))
+    wide = stdtrit(freedom, 0.975)
+    p = 2 * stdtr(freedom, -abs(found.value) / errors[0 if found.value > 0 else 1])
+    low, high = found.value - wide * errors[0], found.value + wide * errors[1]
+    return Chance(found.value, float(low), float(high), float(max(p, found.p)))
 
 
 def _place_of_zero(draws: Doubles) -> float:

@@ -1,7 +1,7 @@
 """What a comparison found, in sentences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +35,17 @@ def in_words(metric: str, found: "Sequence[Difference]") -> str:
         than = f"{against} is better than {least.model} by {_by(least)}"
         parts.append(than + (f", and than {_listed([one.model for one in rest])} by more" if rest else ""))
     return f"{name}: {'; '.join(parts)}"
+
+
+def of_seeds(counts: Sequence[int], spreads: Mapping[str, float]) -> str:
+    """What stands behind a sentence whose figures are means over seeds: how many, and how far they are apart, by the
+    standard deviations of models; of more than two models the least and the largest."""
+    if not spreads:
+        return ""
+    names = sorted(spreads, key=lambda name: spreads[name])
+    shown = [f"±{spreads[name]:.4f} ({name})" for name in (names if len(names) < 3 else (names[0], names[-1]))]
+    apart = (" to " if len(names) > 2 else " and ").join(shown)
+    return f"; means of {' or '.join(map(str, counts))} seeds, which differ by {apart}"
 
 
 def label(metric: str) -> str:

@@ -12,7 +12,7 @@ from cofactor.data.split import Split, save_split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.compare import check_splits
 from cofactor.experiments.apart import Job, train_apart
-from cofactor.experiments.entries import Brought, Contestant, Entry, Origin, entry_of, folder_of
+from cofactor.experiments.entries import Brought, Contestant, Entry, Origin, entry_of, folder_of, seeded
 from cofactor.experiments.plan import Plan
 from cofactor.experiments.rounds import Contest, Contestants, Round, comparable
 from cofactor.manifest import packages
@@ -40,19 +40,24 @@ def hold(
     *,
     out: Path | None = None,
     again: bool = False,
+    seeds: int = 1,
     notes: Notes = lambda split: {},
 ) -> Contest:
     """Trains and measures every contestant on every split of a plan, and measures the models that were brought.
 
     out: where the trained models go, as OUT/NAME, or as OUT/SPLIT/NAME where there are several splits. What lies there
         of the same ratings, hyperparameters and cofactor is taken, unless everything is to be trained `again`.
+    seeds: with how many each trainer is trained on each split: its own and those that follow. One without a seed is
+        trained once, and one whose second seed changes nothing on the first split is not trained with more. Of NAME the
+        further models are "NAME seed SEED", to the watcher and in `out`.
     notes: what each model of a split is saved with, beside what is known here.
 
     A model that cannot be trained or measured is left out of all splits. Ctrl-C ends the training that is going on;
     what was measured until then is returned. Raises what is wrong with the contestants before anything is trained, and
     afterwards what `comparable` raises.
     """
-    _check(plan, contestants, out)
+    entered = [(one.name, [one] if isinstance(one, Brought) else seeded(one, seeds)) for one in contestants]
+    _check(plan, [each for _, some in entered for each in some], out)
     rounds: list[Round] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as scratch:
@@ -61,7 +66,7 @@ def hold(
             for number, (name, split) in enumerate(plan.splits(), 1):
                 watcher.split(name, split, number, plan.n_splits)
                 rounds.append(Round(name, split))
-                holding.round(rounds[-1], contestants)
+                holding.round(rounds[-1], dict(entered))
         except KeyboardInterrupt:
             interrupted = True
     return comparable(rounds, contestants, holding.failures, interrupted)
@@ -78,26 +83,40 @@ class _Holding:
     again: bool
     notes: Notes
     failures: dict[str, CofactorError] = field(default_factory=dict)
+    seeds_of: dict[str, int] = field(default_factory=dict)  # by model: how many matter, once that is known
 
-    def round(self, here: Round, contestants: Contestants) -> None:
-        """Every model that is left, on one split."""
-        brought = _loaded(contestants, here.split)
+    def round(self, here: Round, entered: Mapping[str, Contestants]) -> None:
+        """Every model that is left, with each of its seeds, on one split."""
+        brought = _loaded([one for some in entered.values() for one in some], here.split)
         save_split(here.split, self.scratch / "split")
-        for one in contestants:
-            if one.name in self.failures:
+        for name, some in entered.items():
+            if name in self.failures:
                 continue
-            self.watcher.begin(one.name)
             try:
-                if isinstance(one, Brought):
-                    entry = self._measured(one.name, "brought", one.folder, brought[one.name], here)
-                else:
-                    entry = self._kept(one, here) or self._trained(one, here)
+                entries = self._seeds(name, some, here, brought)
             except CofactorError as error:
-                self.failures[one.name] = error
-                self.watcher.failed(one.name, error)
+                self.failures[name] = error
+                self.watcher.failed(name, error)
             else:
-                here.entries[one.name] = entry
-                self.watcher.done(entry)
+                here.entries[name], here.others[name] = entries[0], entries[1:]
+
+    def _seeds(self, name: str, some: Contestants, here: Round, brought: Mapping[str, Model]) -> list[Entry]:
+        """Those of one model: the first alone where the second was no other on the first split."""
+        entries: list[Entry] = []
+        for one in some[: self.seeds_of.get(name)]:
+            self.watcher.begin(one.name)
+            if isinstance(one, Brought):
+                entry = self._measured(one.name, "brought", one.folder, brought[one.name], here)
+            else:
+                entry = self._kept(one, here) or self._trained(one, here)
+            self.watcher.done(entry)
+            entries.append(entry)
+            if len(entries) == 2 and name not in self.seeds_of:
+                same = entry.report.metrics == entries[0].report.metrics
+                self.seeds_of[name] = 1 if same else len(some)
+                if same:
+                    return entries[:1]
+        return entries
 
     def _trained(self, one: Contestant, here: Round) -> Entry:
         """Trained in scratch, measured, and only then put in its place, with its figures."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +52,19 @@ class Entry:
     cost: Cost
     curve: Curve | None
     spread: SpreadCalibration | None = None  # of a model that gives deviations
+
+
+def seeded(one: Contestant, n: int) -> list[Contestant]:
+    """The same with n seeds, its own and those that follow it: "svd", "svd seed 1", "svd seed 2". Itself alone where
+    its trainer has none."""
+    if not any(known.name == "seed" for known in one.trainer.hyperparameters()):
+        return [one]
+    first = int(one.trainer.settings()["seed"])
+    others = [
+        replace(one, name=f"{one.name} seed {seed}", trainer=one.trainer.of(**one.trainer.settings() | {"seed": seed}))
+        for seed in range(first + 1, first + n)
+    ]
+    return [one, *others]
 
 
 def folder_of(name: str) -> str:

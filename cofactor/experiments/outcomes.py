@@ -17,7 +17,7 @@ from cofactor.experiments.rounds import Contest, Round
 def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None = None) -> Outcome:
     """All that was found. against: the model that the others are compared with; None: the best by each figure."""
     first, names = found.rounds[0], found.names
-    costs = {name: mean_cost([one.entries[name].cost for one in found.rounds]) for name in names}
+    costs = {name: mean_cost([entry.cost for one in found.rounds for entry in one.seeds(name)]) for name in names}
     entries = first.entries
     return Outcome(
         name=plan.name,

@@ -15,11 +15,12 @@ Contestants = Sequence[Contestant | Brought]
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """The models that were measured on one split, by name."""
+    """The models that were measured on one split, by name; of those trained with several seeds, that of the first."""
 
     name: str
     split: Split
     entries: dict[str, Entry] = field(default_factory=dict)
+    others: dict[str, list[Entry]] = field(default_factory=dict)  # of further seeds
 
     @cached_property
     def seen(self) -> str:
@@ -28,7 +29,16 @@ class Round:
 
     def of(self, names: Iterable[str]) -> "Round":
         """The same of some of the models."""
-        return replace(self, entries={name: self.entries[name] for name in names})
+        kept = list(names)
+        return replace(
+            self,
+            entries={name: self.entries[name] for name in kept},
+            others={name: some for name, some in self.others.items() if name in kept},
+        )
+
+    def seeds(self, name: str) -> list[Entry]:
+        """All trainings of one."""
+        return [self.entries[name], *self.others.get(name, ())]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +54,9 @@ class Contest:
         return list(self.rounds[0].entries)
 
     @property
-    def reports(self) -> dict[str, list[Measured]]:
-        """By model: one for each split."""
-        return {name: [one.entries[name].report for one in self.rounds] for name in self.names}
+    def reports(self) -> dict[str, list[list[Measured]]]:
+        """By model: for each split one of each seed."""
+        return {name: [[entry.report for entry in one.seeds(name)] for one in self.rounds] for name in self.names}
 
 
 def comparable(

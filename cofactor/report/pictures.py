@@ -85,11 +85,12 @@ def _learning(outcome: Outcome) -> Iterator[Picture]:
 
 
 def _lists(comparison: Comparison, look: Mapping[str, Look]) -> Iterator[Picture]:
+    every = {name: [one for seeds in some for one in seeds] for name, some in comparison.seeds.items()}
     for prefix, name, title, note in (
         ("", "lists-catalogue", "Precision, recall and F1 of lists from the whole catalogue", OF_LISTS),
         ("rated_", "lists-rated", "Precision, recall and F1 among the rated test items", OF_RATED),
     ):
-        over = lists.over_k(comparison.reports, prefix)
+        over = lists.over_k(every, prefix)
         if over["precision"]:
             yield Picture(
                 name, "lists", title, lists.told(over),

@@ -61,17 +61,10 @@ class Table:
     words: bool = field(default=False)  # cells are text, not numbers
 
 
-def around(comparison: Comparison) -> tuple[str, Mapping[str, Mapping[str, float]]]:
-    """What stands behind ±, in words and by model."""
-    if len(next(iter(comparison.reports.values()))) > 1:
-        return "standard deviation over the splits", comparison.spreads
-    return "standard error", comparison.errors
-
-
 def accuracy(outcome: Outcome) -> Table:
     """What the models are worth."""
     comparison = outcome.comparison
-    what, errors = around(comparison)
+    what, errors = comparison.around
     metrics = _at_first_k(comparison, ACCURACY)
     columns = [_figures(comparison, metric, errors) for metric in metrics]
     rows = [(name, [column[name] for column in columns]) for name in comparison.metrics]
@@ -122,15 +115,14 @@ def breakdowns(outcome: Outcome) -> Iterator[Table]:
 
 def by_split(outcome: Outcome) -> Table | None:
     """The first metric of each split, where there are several."""
-    reports = outcome.comparison.reports
     if len(outcome.splits) < 2:
         return None
     metrics = _at_first_k(outcome.comparison, ("rmse", "ndcg"))
     rows = []
-    for name, some in reports.items():
+    for name, some in outcome.comparison.by_split.items():
         for metric in metrics:
-            if metric in some[0].metrics:
-                rows.append((f"{name}, {metric_name(metric)}", [Cell(figure(one.metrics.get(metric))) for one in some]))
+            if metric in some[0]:
+                rows.append((f"{name}, {metric_name(metric)}", [Cell(figure(one.get(metric))) for one in some]))
     return Table("Each split", ["model", *(one.name for one in outcome.splits)], rows)
 
 
@@ -158,7 +150,7 @@ def hyperparameters(outcome: Outcome) -> Table:
 def everything(outcome: Outcome) -> Table:
     """All figures: metrics under one another, models side by side."""
     comparison = outcome.comparison
-    _, errors = around(comparison)
+    _, errors = comparison.around
     metrics = dict.fromkeys(metric for some in comparison.metrics.values() for metric in some)
     rows = []
     for metric in metrics:
