@@ -28,7 +28,7 @@ demo/models/svd/manifest.json: | $(BASE)/.installed
 	@$(BASE)/bin/cofactor demo
 
 test: lint
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check .
