@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ DATA_VARIABLE = "COFACTOR_TEST_DATA"
 REQUIRED_VARIABLE = "COFACTOR_REQUIRE_DATA"
 BROWSER_VARIABLE = "COFACTOR_REQUIRE_BROWSER"
 POSTGRES_VARIABLE = "COFACTOR_REQUIRE_POSTGRES"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started these tests in the background: Ctrl-C is tested
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -258,7 +258,11 @@ def test_ctrl_c_compares_what_is_there(folder: Path, tmp_path: Path) -> None:
         heard += line
     time.sleep(0.3)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: the training gets it too
-    said, rest = running.communicate(timeout=60)
+    try:
+        said, rest = running.communicate(timeout=60)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
     assert running.returncode == 0, rest
     assert "interrupted: what was measured until then is compared" in rest
     assert "Traceback" not in rest
