@@ -59,7 +59,10 @@ def written(found: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     (folder / "pictures").mkdir()
     (folder / "pictures" / "groups-before.png").write_text("of an earlier report")
-    (folder / "pictures" / "mine.png").write_text("somebody's own")
+    for name in ("mine", "cost-of-the-house"):
+        (folder / "pictures" / f"{name}.png").write_text("somebody's own")
+    earlier = {"pictures": ["groups-before", "groups-../../report", "mine", 3]}
+    (folder / "comparison.json").write_text(json.dumps(earlier))
     told: list[str] = []
     write_report(found, folder, told.append)
     assert len(told) == len(NAMES)
@@ -70,7 +73,8 @@ def test_a_report_is_there_whole(written: Path) -> None:
     there = {path.name for path in written.iterdir()}
     assert there == {"report.html", "report.md", "comparison.csv", "comparison.json", "pictures"}
     kept = {path.name for path in (written / "pictures").iterdir()}
-    assert kept == {"mine.png"} | {f"{name}.{suffix}" for name in NAMES for suffix in ("png", "svg")}
+    own = {"mine.png", "cost-of-the-house.png"}
+    assert kept == own | {f"{name}.{suffix}" for name in NAMES for suffix in ("png", "svg")}
     assert (written / "report.html").stat().st_size < 1_000_000
     for name in NAMES:
         assert imread(written / "pictures" / f"{name}.png").shape[1] >= 1200

@@ -18,7 +18,7 @@ from cofactor.report import html, markdown, render, search_page
 from cofactor.report.page import page
 from cofactor.report.pictures import KINDS, Picture, pictures, slug
 
-PICTURES = "pictures"
+PICTURES, SUFFIXES = "pictures", (".png", ".svg")
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
 Advance = Callable[[str], object]  # told of each picture before it is drawn
@@ -27,22 +27,24 @@ Advance = Callable[[str], object]  # told of each picture before it is drawn
 def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said: None) -> None:
     """report.html, report.md, comparison.csv, comparison.json, and pictures/ as PNG and SVG.
 
-    Pictures that an earlier report left there and that this one does not have are removed. Raises BadArtifact where
-    the folder cannot be written to.
+    Pictures that the comparison.json of an earlier report there names, and that this one does not have, are removed;
+    nothing else is. Raises BadArtifact where the folder cannot be written to.
     """
     with _taken_by_the_disk(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        earlier = _pictures_of(folder / "comparison.json")
+        some = list(pictures(outcome))
         write(folder / "comparison.csv", figures(outcome).encode())
         write(folder / "comparison.json", document(outcome))
         write(folder / "report.md", markdown.tables(outcome).encode())
         drawn: dict[str, list[str]] = {}
-        names = set()
-        for one in pictures(outcome):
+        for one in some:
             advance(one.title)
             drawn.setdefault(one.kind, []).append(_draw(one, folder))
-            names.add(one.name)
         write(folder / "report.html", page(outcome, drawn).encode())
-        _remove_others(folder / PICTURES, names)
+        for name in earlier - {one.name for one in some}:
+            for suffix in SUFFIXES:
+                (folder / PICTURES / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 def write_search(search: Search, folder: Path) -> None:
@@ -87,6 +89,7 @@ def document(outcome: Outcome) -> bytes:
         "curves": {name: asdict(one) for name, one in outcome.curves.items()},
         "versions": dict(outcome.versions),
         "machine": outcome.machine,
+        "pictures": [one.name for one in pictures(outcome)],
     }
     return orjson.dumps(found, option=JSON, default=str)
 
@@ -100,12 +103,13 @@ def _draw(one: Picture, folder: Path) -> str:
     return html.picture(render.inline(figure, one.name, one.said), one.title)
 
 
-def _remove_others(folder: Path, names: set[str]) -> None:
-    """Takes away the pictures of an earlier report; nothing that is not one."""
-    for path in folder.iterdir():
-        kind = path.stem.partition("-")[0]
-        if path.suffix in (".png", ".svg") and kind in KINDS and path.stem not in names and path.is_file():
-            path.unlink()
+def _pictures_of(file: Path) -> set[str]:
+    """The pictures that an earlier report says it has, as far as they are names that reports give."""
+    try:
+        names = [name for name in orjson.loads(file.read_bytes())["pictures"] if isinstance(name, str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()  # there is none, or it is somebody else's file
+    return {name for name in names if name == slug(name) and name.partition("-")[0] in KINDS}
 
 
 @contextmanager
