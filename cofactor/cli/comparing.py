@@ -141,17 +141,5 @@ def _plain(value: float | None) -> float | None:
 
 def document(outcome: Outcome, found: "Contest") -> dict[str, Any]:
     """A comparison as JSON: all but breakdowns and what only pictures need."""
-    return {
-        "name": outcome.name,
-        "about": outcome.about,
-        "command": outcome.command,
-        "splits": [asdict(one) for one in outcome.splits],
-        "trainers": dict(outcome.trainers),
-        "hyperparameters": {name: dict(one) for name, one in outcome.hyperparameters.items()},
-        **outcome.comparison.as_dict(),
-        "curves": {name: asdict(one) for name, one in outcome.curves.items()},
-        "left_out": {name: error.message for name, error in found.failures.items()},
-        "interrupted": found.interrupted,
-        "versions": dict(outcome.versions),
-        "machine": outcome.machine,
-    }
+    left_out = {name: error.message for name, error in found.failures.items()}
+    return outcome.as_dict() | {"left_out": left_out, "interrupted": found.interrupted}

@@ -1,7 +1,7 @@
 """All that a comparison found: what its tables say and its pictures draw."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cofactor.evaluation.breakdown import Breakdown, Calibration, SpreadCalibration
@@ -52,3 +52,18 @@ class Outcome:
     curves: Mapping[str, Curve] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)  # of cofactor, Python, NumPy, Numba, …
     machine: str = ""  # "2 cores, Linux x86_64"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON: all but breakdowns and calibrations."""
+        return {
+            "name": self.name,
+            "about": self.about,
+            "command": self.command,
+            "splits": [asdict(one) for one in self.splits],
+            "trainers": dict(self.trainers),
+            "hyperparameters": {name: dict(some) for name, some in self.hyperparameters.items()},
+            **self.comparison.as_dict(),
+            "curves": {name: asdict(one) for name, one in self.curves.items()},
+            "versions": dict(self.versions),
+            "machine": self.machine,
+        }

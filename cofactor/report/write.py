@@ -76,19 +76,10 @@ def figures(outcome: Outcome) -> str:
 
 def document(outcome: Outcome) -> bytes:
     """comparison.json: all that was found, in plain numbers."""
-    found = outcome.comparison.as_dict() | {
-        "name": outcome.name,
-        "about": outcome.about,
-        "command": outcome.command,
-        "splits": [asdict(one) for one in outcome.splits],
-        "trainers": dict(outcome.trainers),
-        "hyperparameters": {name: dict(some) for name, some in outcome.hyperparameters.items()},
+    found = outcome.as_dict() | {
         "breakdowns": [asdict(one) for one in outcome.breakdowns],
         "calibrations": {name: vars(one) for name, one in outcome.calibrations.items()},
         "deviations": {name: vars(one) for name, one in outcome.spreads.items()},
-        "curves": {name: asdict(one) for name, one in outcome.curves.items()},
-        "versions": dict(outcome.versions),
-        "machine": outcome.machine,
         "pictures": [one.name for one in pictures(outcome)],
     }
     return orjson.dumps(found, option=JSON, default=str)
