@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cofactor.serving import requests as ask
-from cofactor.serving.answers import Answers
-from cofactor.serving.bundle import Bundle
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.schemas import requests as ask
+from cofactor.serving.service import Answers
 
 USERS = 200  # whom a question is asked for in turn
 MOST_SECONDS = 1.0  # of one question, repeated

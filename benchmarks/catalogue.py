@@ -10,10 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Strings
-from cofactor.artifact import save
 from cofactor.data.ratings import Catalog, by_row
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.factor import FactorModel
+from cofactor.saved.model_folder import save
 
 GENRES = (
     "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir",

@@ -26,7 +26,7 @@ from tasks import TASKS, Task
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.early import judged
+from cofactor.training.early_stopping import judged
 
 PEERS = Path(__file__).parent / "peers"
 A = {"rank": 15, "batch_size": 1000, "steps": 20_000, "learning_rate": 0.001, "l2": 0.05}

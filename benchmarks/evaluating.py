@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.evaluation.metrics import AT_K, RATED
+from cofactor.evaluation.metrics.relevance import AT_K, RATED
 from cofactor.models.factor import FactorModel
 
 

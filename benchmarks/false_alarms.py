@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cofactor.data.read import read
-from cofactor.data.split import MOVIELENS_FOLDS, Split, movielens_split, split
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, movielens_split, split
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.evaluation.samples import Samples
-from cofactor.evaluation.trainings import Training
+from cofactor.evaluation.significance.per_user_values import Samples
+from cofactor.evaluation.significance.seed_variance import Training
 from cofactor.trainers import TRAINERS
 
 ENTRIES: dict[str, dict[str, Any]] = {

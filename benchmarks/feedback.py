@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from threading import Thread
 
-from cofactor.serving.feedback.store import Feedback, Store, open_store
+from cofactor.feedback.store import Feedback, Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from cofactor.evaluation.chance import chance_of
-from cofactor.evaluation.paired import against_best, against_one
-from cofactor.evaluation.resampling import Table, resample
-from cofactor.evaluation.samples import Samples
+from cofactor.evaluation.significance.bootstrap import Table, resample
+from cofactor.evaluation.significance.p_values import chance_of
+from cofactor.evaluation.significance.paired_differences import against_best, against_one
+from cofactor.evaluation.significance.per_user_values import Samples
 
 DRAWS = 1_000
 TIMES = 1_000

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.trainers.svd import SVD, _Descent
 
 EPOCHS = 15

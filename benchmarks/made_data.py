@@ -56,8 +56,8 @@ def measured(step: str, size: tuple[int, int, int], folder: Path) -> dict[str, A
 
 
 def prepared(step: str, size: tuple[int, int, int], folder: Path) -> Callable[[], str]:
-    from cofactor.data.split import load_split, split
-    from cofactor.data.synthetic import generate, generate_parquet
+    from cofactor.data.splitting.split import load_split, split
+    from cofactor.data.synthetic.generate import generate, generate_parquet
 
     generate(100, 10, 2)  # compiles
     if step == "generate to Parquet":
@@ -72,7 +72,7 @@ def prepared(step: str, size: tuple[int, int, int], folder: Path) -> Callable[[]
 
 
 def saved(made: Any, path: Path) -> str:
-    from cofactor.data.split import save_split
+    from cofactor.data.splitting.split import save_split
 
     save_split(made, path)
     return f"{sum(file.stat().st_size for file in path.iterdir()) / 1e6:.0f} MB on disk"

@@ -17,7 +17,7 @@ from tasks import TASKS
 
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.trainers.autoencoder import Autoencoder
-from cofactor.trainers.masked import DenseProducts, Kernels, Products
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
 
 BATCH, USERS = 256, 500
 

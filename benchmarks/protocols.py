@@ -23,7 +23,7 @@ from typing import Any
 from results import seconds, shown
 
 from cofactor.evaluation.compare import LOWER_IS_BETTER
-from cofactor.experiments.protocols import PROTOCOLS, Protocol
+from cofactor.experiments.protocols.registry import PROTOCOLS, Protocol
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- protocols: written by benchmarks/protocols.py -->\n", "<!-- /protocols -->"

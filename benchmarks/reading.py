@@ -26,7 +26,7 @@ MEASURE = """
 import json, os, resource, sys, time
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 wall, cpu = time.perf_counter(), time.process_time()
 ratings = read(sys.argv[1])
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -18,12 +18,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Catalog
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.base import Model
-from cofactor.models.batch import recommend_all
 from cofactor.models.factor import FactorModel
+from cofactor.models.top_n.recommend_all import recommend_all
+from cofactor.saved.model_folder import load, save
 
 T = TypeVar("T")
 

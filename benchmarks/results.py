@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, pstdev
 
-from cofactor.experiments.protocols import PROTOCOLS
+from cofactor.experiments.protocols.registry import PROTOCOLS
 
 CLOCKS = ("wall", "cpu")
 KEY = ("stage", "protocol", "entry", "seed")  # a measurement replaces an earlier one of the same

@@ -18,15 +18,15 @@ import time
 from pathlib import Path
 from statistics import median
 
-from cofactor.artifact import load_manifest
-from cofactor.checkpoint import NAME
+from cofactor.cli.display.terminal import messages
 from cofactor.cli.resuming import keeper
-from cofactor.cli.screen import messages
-from cofactor.data.read import read
-from cofactor.data.split import Split, save_split, split
-from cofactor.tracking.row import Row
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import Split, save_split, split
+from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.early import judged
+from cofactor.training.checkpoint import NAME
+from cofactor.training.early_stopping import judged
+from cofactor.training.tracking.epoch_row import Row
 
 COMMAND = [sys.executable, "-c", "from cofactor.cli import main; main()", "train"]
 ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_epochs")]

@@ -25,8 +25,8 @@ from urllib.request import urlopen
 
 from load import WRK, Measured, load
 
-from cofactor.artifact import load as load_model
 from cofactor.models.base import Model
+from cofactor.saved.model_folder import load as load_model
 
 COMMAND = [sys.executable, "-c", "from cofactor.cli import main; main()", "serve"]
 ASKED, CLIENTS, BATCH = 2_000, 16, 100

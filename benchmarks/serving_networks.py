@@ -17,8 +17,8 @@ from recommending import made
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Floats
-from cofactor.models.layers import Layers
 from cofactor.models.network import NetworkModel
+from cofactor.models.networks.layers import Layers
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from results import LOWER_IS_BETTER, METRICS, TABLES, Line, Results, lines_of, markdown, seconds, shown
 
-from cofactor.report.labels import leader, place
+from cofactor.report.plots.label_placement import leader, place
 
 INCHES_WIDE, INCHES_A_PANEL = 9.0, 4.8  # 100 dots an inch on a screen; twice as many are drawn
 SWEEPS = " sweeps"  # left out of names in the picture, which are many

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import MOVIELENS_FOLDS, Split, split
+from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, split
 from cofactor.errors import BadData
-from cofactor.evaluation.cases import N_NEGATIVES
 from cofactor.evaluation.compare import LOWER_IS_BETTER
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.protocols import PROTOCOLS, SEEDS
-from cofactor.experiments.sampling import drawn_negatives
+from cofactor.evaluation.sampled_negatives import N_NEGATIVES
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.protocols.measures import drawn_negatives
+from cofactor.experiments.protocols.registry import PROTOCOLS, SEEDS
 from cofactor.models.base import Model
 
 

@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def make(folder: Path, users: int, items: int, per_user: int) -> float:
-    from cofactor.data.synthetic import generate_parquet
+    from cofactor.data.synthetic.generate import generate_parquet
 
     started = time.perf_counter()
     made = generate_parquet(folder / "ratings.parquet", users, items, per_user)
@@ -75,8 +75,8 @@ def make(folder: Path, users: int, items: int, per_user: int) -> float:
 
 def chosen(folder: Path, rank: int, epochs: int) -> dict[str, float]:
     """The candidate of lowest RMSE on a tenth of the rows that the whole way trains on; test rows are left alone."""
-    from cofactor.data.read import read
-    from cofactor.data.split import split
+    from cofactor.data.reading.read import read
+    from cofactor.data.splitting.split import split
     from cofactor.trainers.svd import SVD
 
     train = split(read(folder / "ratings.parquet"), "random", seed=0, test=0.1, validation=0).train
@@ -94,10 +94,10 @@ def chosen(folder: Path, rank: int, epochs: int) -> dict[str, float]:
 
 def whole_way(folder: Path, hyperparameters: dict) -> None:
     """Read, split, train, evaluate, save: a line of wall and CPU seconds each."""
-    from cofactor.artifact import save
-    from cofactor.data.read import read
-    from cofactor.data.split import split
+    from cofactor.data.reading.read import read
+    from cofactor.data.splitting.split import split
     from cofactor.evaluation.evaluate import evaluate
+    from cofactor.saved.model_folder import save
     from cofactor.trainers.svd import SVD
 
     print("\n| stage | wall s | CPU s | peak MB so far |\n|---|---|---|---|")

@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from cofactor.data.read import read
-from cofactor.data.split import split
-from cofactor.data.split_folder import write_parts
-from cofactor.experiments.pool import Pool
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.saved_split import write_parts
+from cofactor.data.splitting.split import split
+from cofactor.experiments.tuning.worker_pool import Pool
+from cofactor.machine import cores
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.threads import cores
 
 
 def trained(

@@ -16,15 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cofactor.artifact import load as load
-    from cofactor.artifact import save as save
-    from cofactor.data.fetch import fetch as fetch
+    from cofactor.data.datasets.fetch import fetch as fetch
     from cofactor.data.ratings import Ratings as Ratings
-    from cofactor.data.read import read as read
-    from cofactor.data.split import split as split
-    from cofactor.data.synthetic import generate as generate
+    from cofactor.data.reading.read import read as read
+    from cofactor.data.splitting.split import split as split
+    from cofactor.data.synthetic.generate import generate as generate
     from cofactor.evaluation.compare import compare as compare
     from cofactor.evaluation.evaluate import evaluate as evaluate
+    from cofactor.saved.model_folder import load as load
+    from cofactor.saved.model_folder import save as save
     from cofactor.trainers.baseline import Baseline as Baseline
     from cofactor.trainers.popularity import Popularity as Popularity
     from cofactor.trainers.svd import SVD as SVD
@@ -33,17 +33,17 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Ratings": "cofactor.data.ratings",
-    "read": "cofactor.data.read",
-    "fetch": "cofactor.data.fetch",
-    "generate": "cofactor.data.synthetic",
-    "split": "cofactor.data.split",
+    "read": "cofactor.data.reading.read",
+    "fetch": "cofactor.data.datasets.fetch",
+    "generate": "cofactor.data.synthetic.generate",
+    "split": "cofactor.data.splitting.split",
     "Popularity": "cofactor.trainers.popularity",
     "Baseline": "cofactor.trainers.baseline",
     "SVD": "cofactor.trainers.svd",
     "evaluate": "cofactor.evaluation.evaluate",
     "compare": "cofactor.evaluation.compare",
-    "save": "cofactor.artifact",
-    "load": "cofactor.artifact",
+    "save": "cofactor.saved.model_folder",
+    "load": "cofactor.saved.model_folder",
 }
 
 __all__ = [*_HOME]  # the names themselves stand in _HOME

@@ -4,6 +4,8 @@ Every error a user can cause is a `CofactorError`: one line that names the culpr
 next. The command line prints both and exits with `exit_code`; the service answers with `status`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -68,3 +70,12 @@ class ListChanged(CofactorError):
     """A list cannot be gone on with: what it was made of is another by now."""
 
     status = 409
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts the name of the file in front of what is said about it."""
+    try:
+        yield
+    except CofactorError as error:
+        raise type(error)(f"{name}: {error.message}", error.hint) from error

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.artifact import save
-from cofactor.serving.responses import Problem
+from cofactor.saved.model_folder import save
+from cofactor.serving.schemas.responses import Problem
 from soak.crew import Case, Fault, Tally, done, run
 from soak.questions import Wrong
 from soak.requests import broken, whole

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.artifact import load_with_manifest
 from cofactor.errors import BadArtifact
-from cofactor.serving.bundle import Bundle
+from cofactor.saved.model_folder import load_with_manifest
+from cofactor.serving.loaded_model import Bundle
 from soak.crew import Case, done, run
 from soak.damage import Files, damaged
 from soak.places import Place

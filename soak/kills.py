@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.artifact import save
-from cofactor.serving.feedback.store import open_store
+from cofactor.feedback.store import open_store
+from cofactor.saved.model_folder import save
 from soak.crew import Fault, Tally
 from soak.samples import models
 from soak.served import Served, served

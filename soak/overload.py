@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.artifact import save
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
+from cofactor.saved.model_folder import save
 from soak.crew import Fault, Tally
 from soak.served import Served, served
 from soak.table import printed

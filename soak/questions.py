@@ -9,11 +9,11 @@ from scipy.sparse import csr_array
 
 from cofactor.errors import UnknownId
 from cofactor.models.base import Model, Recommendation
-from cofactor.serving import requests
-from cofactor.serving.answers import Answers
-from cofactor.serving.bundle import Bundle
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.warming import warm
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.schemas import requests
+from cofactor.serving.service import Answers
+from cofactor.serving.warm_up import warm
 
 SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cofactor.artifact import save
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.bundle import Bundle
+from cofactor.saved.model_folder import save
+from cofactor.serving.loaded_model import Bundle
 from soak.crew import Case, run
 from soak.folders import check_error, content_of, scratch
 from soak.questions import Wrong, ask_everything

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.artifact import KINDS, save
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import with_features
+from cofactor.data.reading.read import with_features
 from cofactor.models.base import Model
+from cofactor.models.kinds import KINDS
 from cofactor.models.posterior import PosteriorModel
+from cofactor.saved.model_folder import save
 from tests.toys import noise, posterior
 
 RANK = 3  # the size of every dimension that a model may choose

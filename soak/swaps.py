@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.artifact import save
-from cofactor.serving.bundle import Bundle
+from cofactor.saved.model_folder import save
+from cofactor.serving.loaded_model import Bundle
 from soak.crew import Fault, Tally
 from soak.questions import Wrong
 from soak.samples import models

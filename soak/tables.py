@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.data.database import brief_connection
+from cofactor.data.duckdb_connection import brief_connection
 
 ROW = "range::INT AS row"
 BOTH = f"SELECT {ROW}, range::VARCHAR AS id"  # and no more: what every table of ids has

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cofactor.errors import UnknownId
-from cofactor.serving.answers import Pace
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.service import BadCandidate
+from cofactor.serving.model_registry import BadCandidate
+from cofactor.serving.service import Pace
 
 EXAMPLES: dict[str, Any] = {
     route.ask: route.answer.model_json_schema()["examples"][0] for route in ROUTES if route.answer is not None

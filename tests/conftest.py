@@ -77,7 +77,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture(scope="session")
 def movies() -> Ratings:
     """A small table of made ratings with titles and genres."""
-    from cofactor.data.synthetic import generate
+    from cofactor.data.synthetic.generate import generate
 
     return generate(300, 120, 30, seed=3)
 
@@ -85,7 +85,7 @@ def movies() -> Ratings:
 @pytest.fixture(scope="session")
 def saved(movies: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models of those ratings: `baseline` and `popularity`."""
-    from cofactor.artifact import save
+    from cofactor.saved.model_folder import save
     from cofactor.trainers import TRAINERS
 
     folder = tmp_path_factory.mktemp("models")

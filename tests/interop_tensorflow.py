@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 import numpy as np
 import tensorflow as tf
 
-from cofactor.data.export import Form, export
+from cofactor.data.exporting.export import Form, export
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
-from cofactor.data.synthetic import generate
-from cofactor.data.tfrecord import framed, read_records
-from cofactor.data.user_examples import NAMES, examples_of
+from cofactor.data.reading.read import read
+from cofactor.data.synthetic.generate import generate
+from cofactor.data.tfrecord.record_files import framed, read_records
+from cofactor.data.tfrecord.user_examples import NAMES, examples_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "tfrecord.md"
 COMPRESSION = {False: "", True: "GZIP"}

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import split
-from cofactor.evaluation.breakdown import Breakdown, Calibration, Group, SpreadCalibration
+from cofactor.data.splitting.split import split
+from cofactor.evaluation.breakdowns.breakdown import Breakdown, Calibration, Group, SpreadCalibration
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.experiments.outcome import Curve, Outcome, SplitFacts
+from cofactor.experiments.comparison.summary import Curve, Outcome, SplitFacts
 from cofactor.trainers import TRAINERS
 
 HOSTILE = (

@@ -9,10 +9,10 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
+from cofactor.feedback.store import Feedback, Store
 from cofactor.models.factor import FactorModel
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.feedback.store import Feedback, Store
-from cofactor.serving.service import Service
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.model_registry import Service
 
 USERS = ["40", "7", "a/b", "a/explanations/b", "José Ω", "100%", "?x=1#y"]
 TITLES = {

@@ -13,8 +13,8 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.kernels.als import padded, solve_rows
 from cofactor.kernels.conjugate import descend_rows
 from cofactor.models.factor import FactorModel
-from cofactor.trainers import alternating
 from cofactor.trainers.als import ALS
+from cofactor.trainers.alternating.parallel_rows import parallel_rows
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
 from tests import twins
@@ -124,7 +124,7 @@ def test_it_recovers_planted_factors_down_to_the_noise() -> None:
 
 @pytest.mark.parametrize("trainer", [ALS(rank=5, n_epochs=3), ALS(rank=24, n_epochs=3)])
 def test_any_number_of_threads_gives_the_same_arrays(trainer: ALS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alternating, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(parallel_rows, "WORTH_A_THREAD", 0)
     train, _ = planted()
     one, two, five = (replace(trainer, threads=n).fit(train).arrays() for n in (1, 2, 5))
     for name in one:

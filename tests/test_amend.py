@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.data.amend import amended
 from cofactor.data.features import Column, Encoding, Features
+from cofactor.data.merge_feedback import amended
 from cofactor.data.ratings import Amendment, Origin, Ratings
-from cofactor.data.split import split
+from cofactor.data.splitting.split import split
 from cofactor.errors import BadData
 
 TAKEN_BACK = float("nan")

@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.errors import BadData, UnknownId
-from cofactor.serving import requests, responses
-from cofactor.serving.answers import Answers, Terms
-from cofactor.serving.feedback.store import Feedback
-from cofactor.serving.requests import (
+from cofactor.feedback.store import Feedback
+from cofactor.serving.schemas import requests, responses
+from cofactor.serving.schemas.requests import (
     BatchBody,
     CategsQuery,
     ExplanationQuery,
@@ -27,6 +26,7 @@ from cofactor.serving.requests import (
     SimilarQuery,
     SimilarUsersQuery,
 )
+from cofactor.serving.service import Answers, Terms
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from tests.serving import NOBODY_RATED, TITLES, USERS, MemoryStore, bundle, ratings

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving import answers as answers_module
-from cofactor.serving import responses
-from cofactor.serving.answers import Answers, Pace
+from cofactor.serving import service as answers_module
 from cofactor.serving.http import body
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.requests import FoldedBody
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
+from cofactor.serving.schemas import responses
+from cofactor.serving.schemas.requests import FoldedBody
+from cofactor.serving.service import Answers, Pace
 from tests.serving import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
 
 ITEMS = list(TITLES)

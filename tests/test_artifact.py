@@ -18,12 +18,12 @@ import orjson
 import pytest
 from safetensors.numpy import load_file
 
-from cofactor import artifact, manifest
-from cofactor.artifact import load, load_manifest, save
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.saved import manifest, model_folder
+from cofactor.saved.model_folder import load, load_manifest, save
 from cofactor.trainers.popularity import Popularity
 from tests.toys import factors, noise
 
@@ -140,7 +140,7 @@ def test_arrays_are_mapped_not_copied(saved):
 def test_a_new_process_without_compiler_or_trainers(model, saved):
     ask = """
 import sys, json
-from cofactor.artifact import load
+from cofactor.saved.model_folder import load
 model = load(sys.argv[1])
 lists = {u: [[r.item, r.score, [[b.item, b.effect] for b in r.because]] for r in model.recommend(u, 5, why=2)]
          for u in model.catalog.users.ids}
@@ -230,7 +230,7 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "at", ["cofactor.artifact._write_ids", "cofactor.data.folders.put", "cofactor.data.folders._sync"]
+    "at", ["cofactor.saved.model_folder._write_ids", "cofactor.atomic_folders.put", "cofactor.atomic_folders._sync"]
 )
 def test_an_interrupted_save_leaves_the_old_model(model, tmp_path, monkeypatch, at):
     save(model, tmp_path / "m")
@@ -408,7 +408,7 @@ def resaved(folder, model, **changed):
         f"history.{n}": np.asarray(getattr(model.catalog.history, n)) for n in ("indptr", "indices", "data")
     }
     arrays |= changed
-    digests = artifact.tensors.write(folder / "model.safetensors", arrays)
+    digests = model_folder.tensors.write(folder / "model.safetensors", arrays)
     described = {n: {"dtype": str(a.dtype), "shape": list(a.shape), "sha256": digests[n]} for n, a in arrays.items()}
     rewrite(folder, set_to("arrays", described))
 

@@ -17,12 +17,13 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
-from cofactor.models.layers import Layers
-from cofactor.trainers import TRAINERS, autoencoder, autoencoding
+from cofactor.models.networks.layers import Layers
+from cofactor.trainers import TRAINERS, autoencoder
 from cofactor.trainers.autoencoder import Autoencoder
-from cofactor.trainers.base import Snapshot
+from cofactor.trainers.autoencoding.training_run import training_run
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
+from cofactor.training.epoch import Snapshot
 from tests import test_contract as contract
 from tests.test_svd import planted
 from tests.toys import checkerboard, noise
@@ -102,8 +103,8 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
     if options.get("refeed"):
         pytest.skip("its second step is another loss")
     train, _ = checkerboard(15, 12)
-    monkeypatch.setattr(autoencoding, "LEAST_BATCHES", 1)
-    monkeypatch.setattr(autoencoding, "DENSE_CELLS", 50)  # several parts of a batch
+    monkeypatch.setattr(training_run, "LEAST_BATCHES", 1)
+    monkeypatch.setattr(training_run, "DENSE_CELLS", 50)  # several parts of a batch
     if dense:
         monkeypatch.setattr(autoencoder, "Kernels", lambda _: autoencoder.DenseProducts(torch.device("cpu")))
     trainer = Autoencoder(**{"layers": "8,5,8", "n_epochs": 40} | options, optimiser="sgd", learning_rate=0.1)
@@ -228,7 +229,7 @@ def test_what_somebody_is_tested_on_does_not_go_in() -> None:
 
 def test_inputs_are_dropped_in_training_and_never_in_prediction() -> None:
     train, _ = checkerboard()
-    course = autoencoding.Course(
+    course = training_run.Course(
         Autoencoder(rows="users", dropout=0.4), train, autoencoder.Kernels(None), torch.device("cpu")
     )
     cells = course.table[np.arange(60)]

@@ -15,7 +15,7 @@ from cofactor.models import base
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
-from cofactor.models.ranking import NEVER, highest, highest_of_one
+from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
 from tests.toys import factors, noise
 
 

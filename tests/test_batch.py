@@ -8,8 +8,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from cofactor.errors import BadData
-from cofactor.models import batch
-from cofactor.models.batch import recommend_all
+from cofactor.models.top_n import recommend_all as recommend_all_module
+from cofactor.models.top_n.recommend_all import recommend_all
 from tests.toys import factors, noise
 
 
@@ -25,7 +25,7 @@ def rows(path):
 
 @pytest.mark.parametrize("n", [1, 4, 1000])
 def test_the_file_is_everybodys_recommendations_in_order(model, tmp_path, monkeypatch, n):
-    monkeypatch.setattr(batch, "USERS_AT_A_TIME", 7)
+    monkeypatch.setattr(recommend_all_module, "USERS_AT_A_TIME", 7)
     progress = []
     lines = recommend_all(
         model, tmp_path / "new" / "it's.parquet", n, on_progress=lambda done, all_: progress.append((done, all_))

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, save
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import movielens_split, split
+from cofactor.data.splitting.split import movielens_split, split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.models.posterior import PosteriorModel
+from cofactor.saved.model_folder import load, save
 from cofactor.trainers import bayes
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from benchmarks import results, tasks
-from cofactor.data.split import Split, split
+from cofactor.data.splitting.split import Split, split
 from cofactor.errors import BadData
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.protocols import PROTOCOLS
-from cofactor.experiments.sampling import drawn_negatives
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.protocols.measures import drawn_negatives
+from cofactor.experiments.protocols.registry import PROTOCOLS
 from cofactor.trainers import TRAINERS
 from tests.toys import checkerboard, noise
 

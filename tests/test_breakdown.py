@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import SplitMismatch
-from cofactor.evaluation.breakdown import break_down
+from cofactor.evaluation.breakdowns.breakdown import break_down
+from cofactor.evaluation.breakdowns.groups import FIFTHS, round_edges
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.groups import FIFTHS, round_edges
 from cofactor.evaluation.held_out import hold_out
-from cofactor.evaluation.metrics import standard_error
+from cofactor.evaluation.metrics.relevance import standard_error
 from cofactor.models.base import Model
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import halves, scoring

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor import artifact
-from cofactor.artifact import save
 from cofactor.errors import BadArtifact
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.titles import Titles, fold
+from cofactor.saved import model_folder
+from cofactor.saved.model_folder import save
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.search.title_search import Titles, fold
 from tests.serving import NOBODY_RATED, TITLES, bundle, model, ratings
 
 
@@ -38,7 +38,7 @@ def test_a_version_names_the_content_wherever_it_lies(tmp_path):
 @pytest.mark.parametrize("times", [1, 3, 100])
 def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one(tmp_path, monkeypatch, times):
     save(model(), tmp_path / "m", trainer="svd")
-    inner, means = artifact._load, iter(np.linspace(3.1, 4.0, times))
+    inner, means = model_folder._load, iter(np.linspace(3.1, 4.0, times))
 
     def load_and_replace(folder, manifest):
         loaded = inner(folder, manifest)
@@ -46,13 +46,13 @@ def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one
             save(model(mean=float(mean)), folder, trainer="svd")
         return loaded
 
-    monkeypatch.setattr(artifact, "_load", load_and_replace)
+    monkeypatch.setattr(model_folder, "_load", load_and_replace)
     if times == 100:  # nothing ever stands still there
         with pytest.raises(BadArtifact, match="replaced"):
             Bundle.open(tmp_path / "m")
     else:
         opened = Bundle.open(tmp_path / "m")
-        assert opened.model.mean == artifact.load(tmp_path / "m").mean
+        assert opened.model.mean == model_folder.load(tmp_path / "m").mean
 
 
 def test_a_folder_that_is_away_for_a_moment_is_waited_for(tmp_path):

@@ -5,10 +5,10 @@ import pytest
 import scipy.stats
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
-from cofactor.data.split import split
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import split
 from cofactor.errors import BadData, SplitMismatch
-from cofactor.evaluation.calibration import calibration, spread_calibration
+from cofactor.evaluation.breakdowns.calibration import calibration, spread_calibration
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.models.posterior import PosteriorModel
 from cofactor.trainers.baseline import Baseline

@@ -6,12 +6,12 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.evaluation import resampling
-from cofactor.evaluation.chance import Chance, chance_of, holm
-from cofactor.evaluation.metrics import standard_error
-from cofactor.evaluation.paired import against_best, against_one
-from cofactor.evaluation.resampling import Table, resample
-from cofactor.evaluation.samples import Samples, standard_error_of_mean
+from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.significance import bootstrap
+from cofactor.evaluation.significance.bootstrap import Table, resample
+from cofactor.evaluation.significance.p_values import Chance, chance_of, holm
+from cofactor.evaluation.significance.paired_differences import against_best, against_one
+from cofactor.evaluation.significance.per_user_values import Samples, standard_error_of_mean
 
 
 def samples(total, weight=None, root=False, users=None) -> Samples:
@@ -178,7 +178,7 @@ def test_a_draw_is_the_figures_over_the_users_drawn_with_all_their_splits(monkey
         [samples(rng.random(len(u)), rng.integers(1, 5, len(u)), True, u) for u in users] for _ in range(3)
     ]  # another weight in each model
     table = Table.of(some, 0)
-    monkeypatch.setattr(resampling, "COUNTS_HELD", 7 * 4)  # four draws at a time
+    monkeypatch.setattr(bootstrap, "COUNTS_HELD", 7 * 4)  # four draws at a time
     found = resample([table], 30, 3)[0]
     rng = np.random.default_rng(3)
     for b in range(30):
@@ -216,7 +216,7 @@ def test_the_error_of_one_split_is_the_reports():
 def test_very_many_users_are_drawn_in_groups_and_say_the_same(monkeypatch):
     one, other = made(3, 4_000, apart=0.001)
     exact = difference(one, other)
-    monkeypatch.setattr(resampling, "GROUPS", 500)
+    monkeypatch.setattr(bootstrap, "GROUPS", 500)
     table = Table.of([one, other], 0)
     assert table.total.shape == (500, 2, 1)
     assert table.total.sum() == pytest.approx(one[0].total.sum() + other[0].total.sum())

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from cofactor import manifest
-from cofactor.checkpoint import NAME, Checkpoint, Store, check_same, digest
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.saved import manifest
+from cofactor.training.checkpoint import NAME, Checkpoint, Store, check_same, digest
 from tests.toys import noise
 
 TRAINING = {"trainer": "svd", "hyperparameters": {"rank": 4, "l2": 0.1}, "split": "0123", "ratings": "4567"}
@@ -99,7 +99,7 @@ KILLED = """
 import json, os, resource, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from cofactor.checkpoint import Store
+from cofactor.training.checkpoint import Store
 from tests.test_checkpoint import checkpoint, equal
 
 source, outcomes = Path(sys.argv[1]), []

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.serving.answers import Answers, Terms
-from cofactor.serving.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from cofactor.serving.service import Answers, Terms
 from tests.serving import bundle
 from tests.toys import factors
 

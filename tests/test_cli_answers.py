@@ -8,10 +8,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.models.posterior import PosteriorModel
+from cofactor.saved.model_folder import load, save
 from tests.conftest import Run
 from tests.toys import posterior
 

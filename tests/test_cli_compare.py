@@ -15,14 +15,14 @@ from pathlib import Path
 import click
 import pytest
 
-from cofactor.artifact import load, load_manifest
-from cofactor.cli.contestants import Usual, contestants
+from cofactor.cli.options.candidates import Usual, contestants
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, save_split, split
+from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.errors import BadHyperparameter, CofactorError
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.entries import Brought, Contestant
+from cofactor.experiments.comparison.candidates import Brought, Contestant
+from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.bayes import Bayes
 from cofactor.trainers.svd import SVD

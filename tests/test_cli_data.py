@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cofactor.artifact import load, load_manifest
+from cofactor.saved.model_folder import load, load_manifest
 from tests.conftest import Run
 
 GOOD = [f"{user},{item},{1 + (user * item) % 5}" for user in range(1, 21) for item in range(1, 16)]

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from cofactor.artifact import load, load_manifest
 from cofactor.cli.demo import SHOWN
+from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
 from tests.conftest import Run
 

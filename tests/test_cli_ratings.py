@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.artifact import load, load_manifest
-from cofactor.serving.feedback.store import Feedback, open_store
+from cofactor.feedback.store import Feedback, open_store
+from cofactor.saved.model_folder import load, load_manifest
 from tests.conftest import Run
 from tests.postgres import Server
 

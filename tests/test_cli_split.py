@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.data.split import load_split
+from cofactor.data.splitting.split import load_split
 from tests.conftest import Run
 
 

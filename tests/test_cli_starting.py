@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, load_manifest, save
-from cofactor.cli.starting import start_options
-from cofactor.data.folders import digest
+from cofactor.atomic_folders import digest
+from cofactor.cli.options.warm_start import start_options
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, save_split, split
+from cofactor.data.splitting.split import Split, save_split, split
+from cofactor.saved.model_folder import load, load_manifest, save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.svd import SVD
 from tests.conftest import Run

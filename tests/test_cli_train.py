@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, load_manifest
+from cofactor.cli.display.terminal import messages
 from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import Keeper
-from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, save_split, split
+from cofactor.data.splitting.split import Split, joined, save_split, split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.fitted import Fitted, joined
+from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.base import Epoch, Trainer
+from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
+from cofactor.training.epoch import Epoch
+from cofactor.training.fit import Fitted
 from tests.conftest import Run
 
 

@@ -8,14 +8,14 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cofactor.data.align_vocabularies import together
 from cofactor.data.ratings import Ratings
-from cofactor.data.union import together
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.evaluation.chance import holm
 from cofactor.evaluation.compare import NO_DIFFERENCE, compare, compare_reports
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.words import label
+from cofactor.evaluation.significance.p_values import holm
+from cofactor.evaluation.significance.verdicts import label
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import halves, scoring
 

@@ -11,27 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, load_manifest, save
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, folds, split
+from cofactor.data.splitting.split import Split, folds, joined, split
 from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments import apart
-from cofactor.experiments.apart import Crash, Job, train_apart
-from cofactor.experiments.contest import hold
-from cofactor.experiments.entries import Brought, Contestant, Entry, folder_of, mean_cost
-from cofactor.experiments.fitted import fitted, joined
-from cofactor.experiments.measuring import folder_bytes, metered
-from cofactor.experiments.outcomes import outcome_of
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.rounds import Contest
-from cofactor.experiments.worker import few
-from cofactor.tracking.row import Row
+from cofactor.experiments import subprocess_training
+from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry, folder_of, mean_cost
+from cofactor.experiments.comparison.run import hold
+from cofactor.experiments.comparison.split_results import Contest
+from cofactor.experiments.comparison.summarize import outcome_of
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.resource_usage import folder_bytes, metered
+from cofactor.experiments.subprocess_training import Crash, Job, train_apart
+from cofactor.experiments.subprocess_worker import few
+from cofactor.saved.model_folder import load, load_manifest, save
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
+from cofactor.training.fit import fitted
+from cofactor.training.tracking.epoch_row import Row
 
 SMALL = SVD(rank=4, n_epochs=3, seed=2)
 
@@ -188,7 +188,7 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
 def test_what_would_be_another_model_is_trained(
     change: str, held: tuple[Contest, Notes, Path], parts: Split, movies: Ratings, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(apart, "PROGRAM", "raise SystemExit('untrained')")
+    monkeypatch.setattr(subprocess_training, "PROGRAM", "raise SystemExit('untrained')")
     shutil.copytree(held[2] / "svd-r-4", tmp_path / "svd-r-4")
     if change == "damage":
         (tmp_path / "svd-r-4" / "model.safetensors").write_bytes(b"")
@@ -267,14 +267,14 @@ def test_two_names_of_one_folder_are_refused_before_anything_is_trained(parts: S
 def test_a_process_that_ends_without_a_word_is_told_of(
     program: str, said: str, parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "PROGRAM", program)
+    monkeypatch.setattr(subprocess_training, "PROGRAM", program)
     with pytest.raises(Crash, match=said):
         train_apart(Job(SMALL, tmp_path, tmp_path / "out"))
 
 
 def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forever = "import os, time; open('pid', 'w').write(str(os.getpid())); print('{}', flush=True); time.sleep(1000)"
-    monkeypatch.setattr(apart, "PROGRAM", forever)
+    monkeypatch.setattr(subprocess_training, "PROGRAM", forever)
     monkeypatch.chdir(tmp_path)
 
     def stop(row: Row | None, of: int) -> None:

@@ -9,13 +9,14 @@ from typing import Literal, get_args, get_origin
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, save
-from cofactor.checkpoint import Checkpoint, Store
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, UnknownId
 from cofactor.models.base import Model
+from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.base import Epoch, Snapshot, Trainer
+from cofactor.trainers.base import Trainer
+from cofactor.training.checkpoint import Checkpoint, Store
+from cofactor.training.epoch import Epoch, Snapshot
 from tests.toys import checkerboard, noise
 
 PERSONAL = [name for name, trainer in TRAINERS.items() if trainer.personal]

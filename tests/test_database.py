@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from cofactor.data.database import brief_connection, database, own_database
+from cofactor.data.duckdb_connection import brief_connection, database, own_database
 from cofactor.data.parquet import join_parquet, read_parquet, write_parquet
 
 NAMES = ("it's.parquet", "r[1]*?.parquet", "rank=8/r.parquet", ".r[1].part/r.parquet", "~/r.parquet")

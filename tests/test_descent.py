@@ -16,19 +16,20 @@ from cofactor.kernels.rows import Table, learn, move, predict, rectified_slopes,
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
-from cofactor.trainers.base import Snapshot, Trainer
+from cofactor.trainers.base import Trainer
 from cofactor.trainers.deep import Deep
-from cofactor.trainers.descent import Plan
-from cofactor.trainers.device import DeviceTables
 from cofactor.trainers.ensemble import Ensemble
 from cofactor.trainers.latent_factor import LatentFactor
+from cofactor.trainers.minibatch.cpu_tables import HostTables
+from cofactor.trainers.minibatch.layers import HostStack, Stack, size
+from cofactor.trainers.minibatch.optimizers import optimiser
+from cofactor.trainers.minibatch.parameters import Parameters
+from cofactor.trainers.minibatch.schedules import SCHEDULES
+from cofactor.trainers.minibatch.torch_tables import DeviceTables
+from cofactor.trainers.minibatch.training_run import Plan
 from cofactor.trainers.network import Network
-from cofactor.trainers.optimisers import optimiser
-from cofactor.trainers.parameters import Parameters
-from cofactor.trainers.schedules import SCHEDULES
-from cofactor.trainers.stack import HostStack, Stack, size
 from cofactor.trainers.svd import SVD
-from cofactor.trainers.tables import HostTables
+from cofactor.training.epoch import Snapshot
 from tests.test_svd import planted, rmse
 from tests.toys import noise
 

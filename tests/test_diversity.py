@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.serving import diversity
-from cofactor.serving.answers import Answers
 from cofactor.serving.diversity import diverse
-from cofactor.serving.requests import ListQuery
+from cofactor.serving.schemas.requests import ListQuery
+from cofactor.serving.service import Answers
 from tests.serving import bundle
 from tests.toys import factors, noise
 

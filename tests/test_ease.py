@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadHyperparameter, Unavailable
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.models.similarity import SimilarityModel
+from cofactor.saved.model_folder import load, save
 from cofactor.trainers import ease
 from cofactor.trainers.ease import EASE
 from tests.toys import noise

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Catalog, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch
-from cofactor.evaluation import evidence
+from cofactor.evaluation import scored_test_set
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
@@ -169,7 +169,7 @@ def test_figures_are_over_the_whole_set_however_it_is_blocked(monkeypatch, held)
     scores[:6] += 40  # a mean of block-wise RMSEs would be far from the RMSE of all
     model = scoring(train.catalog, scores)
     whole = evaluate(model, test, K, rated_at_least=5)
-    monkeypatch.setattr(evidence, "SCORES_HELD", held)
+    monkeypatch.setattr(scored_test_set, "SCORES_HELD", held)
     blocked = evaluate(model, test, K, rated_at_least=5)
     assert blocked.metrics == whole.metrics
     assert blocked.errors == whole.errors

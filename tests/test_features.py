@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.artifact import load, save
-from cofactor.data.feature_recipe import FILE, read_recipe, write_recipe
+from cofactor.data.feature_encoding_file import FILE, read_recipe, write_recipe
 from cofactor.data.features import Column, Features, column_of
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read, with_features
-from cofactor.data.split import folds, given_split, load_split, movielens_split, save_split, split
+from cofactor.data.reading.read import read, with_features
+from cofactor.data.splitting.split import folds, given_split, load_split, movielens_split, save_split, split
 from cofactor.errors import BadArtifact, BadData
+from cofactor.saved.model_folder import load, save
 from tests.conftest import Run
 from tests.test_artifact import mapped, rewrite
 from tests.toys import factors, noise

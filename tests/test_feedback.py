@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from cofactor.errors import BadData, Unavailable
-from cofactor.serving.feedback.store import Feedback, Store, existing_store, open_store, shown
+from cofactor.feedback.store import Feedback, Store, existing_store, open_store, shown
 from tests.postgres import Server
 
 NewAddress = Callable[[], str]
@@ -41,7 +41,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 WRITER = """
 import sys
 from itertools import count
-from cofactor.serving.feedback.store import Feedback, open_store
+from cofactor.feedback.store import Feedback, open_store
 address, user, batches = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = open_store(address)
 for number in range(batches) if batches else count():

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
-from cofactor.serving.feedback import postgres as feedback_postgres
-from cofactor.serving.feedback.store import Feedback, existing_store, open_store
+from cofactor.feedback import postgres as feedback_postgres
+from cofactor.feedback.store import Feedback, existing_store, open_store
 from tests.postgres import Server
 
 WORD = Feedback("u", "1", 4.0, 100)

@@ -15,10 +15,10 @@ import apsw
 import pytest
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
-from cofactor.serving.feedback import sqlite as feedback_sqlite
-from cofactor.serving.feedback.group_commit import GroupCommit
-from cofactor.serving.feedback.sqlite import APPLICATION, SCHEMA, SqliteStore
-from cofactor.serving.feedback.store import Feedback, existing_store, open_store
+from cofactor.feedback import sqlite as feedback_sqlite
+from cofactor.feedback.group_commit import GroupCommit
+from cofactor.feedback.sqlite import APPLICATION, SCHEMA, SqliteStore
+from cofactor.feedback.store import Feedback, existing_store, open_store
 
 WORD = Feedback("u", "1", 4.0, 100)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cofactor.data.fetch import DATASETS, Dataset, fetch
-from cofactor.data.read import read
+from cofactor.data.datasets.fetch import DATASETS, Dataset, fetch
+from cofactor.data.reading.read import read
 from cofactor.errors import BadData, Unavailable
 from tests.test_read import zipped
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
 from cofactor.errors import BadArtifact
 from cofactor.models import filter as models
 from cofactor.models.base import Model
 from cofactor.models.filter import FilterModel
+from cofactor.saved.model_folder import load, save
 from cofactor.trainers import filter as trainers
 from cofactor.trainers.filter import Filter, leading
 from tests.toys import noise

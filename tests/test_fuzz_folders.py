@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, load_with_manifest, save
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER, highest, highest_of_one
-from cofactor.models.solving import solved
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.map import catalogue_map
+from cofactor.models.regression.linear_solver import solved
+from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
+from cofactor.saved.model_folder import load, load_with_manifest, save
+from cofactor.serving.item_map import catalogue_map
+from cofactor.serving.loaded_model import Bundle
 from cofactor.trainers.popularity import Popularity
 from soak.crew import Case, Fault, run
 from soak.folders import opener, scratch
@@ -133,7 +133,7 @@ def test_numbers_beyond_any_training_are_neither_saved_nor_read(tmp_path, kinds,
     far = changed(kinds["baseline"], item_bias=np.full(20, 1e30, np.float32))
     with pytest.raises(BadArtifact, match="'item_bias' that is beyond 1e"):
         save(far, tmp_path / "m")
-    monkeypatch.setattr("cofactor.manifest.LARGEST", 1e35)
+    monkeypatch.setattr("cofactor.saved.manifest.LARGEST", 1e35)
     save(far, tmp_path / "m")
     monkeypatch.undo()
     with pytest.raises(BadArtifact, match="'item_bias' that is beyond 1e"):
@@ -190,9 +190,9 @@ def test_an_error_is_one_line_that_moves_no_cursor():
 
 def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "other")
-    from cofactor import artifact
+    from cofactor.saved import model_folder
 
-    inner = artifact._load
+    inner = model_folder._load
 
     def load_while_swapped(*given):
         folder.rename(tmp_path / "aside")
@@ -202,7 +202,7 @@ def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):
         (tmp_path / "aside").rename(folder)
         return loaded
 
-    monkeypatch.setattr(artifact, "_load", load_while_swapped)
+    monkeypatch.setattr(model_folder, "_load", load_while_swapped)
     with pytest.raises(BadArtifact, match="replaced while it was read"):
         Bundle.open(folder)
     with pytest.raises(BadArtifact, match="replaced while it was read"):
@@ -210,15 +210,15 @@ def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_vanishes_while_it_is_read_is_refused(folder, tmp_path, monkeypatch):
-    from cofactor import artifact
+    from cofactor.saved import model_folder
 
-    inner = artifact._load
+    inner = model_folder._load
 
     def load_while_away(*given):
         folder.rename(tmp_path / "aside")
         return inner(*given)
 
-    monkeypatch.setattr(artifact, "_load", load_while_away)
+    monkeypatch.setattr(model_folder, "_load", load_while_away)
     with pytest.raises(BadArtifact, match="cannot be read: No such file"):
         load(folder)
 

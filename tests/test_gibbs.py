@@ -15,8 +15,7 @@ from scipy.sparse import random_array as random_sparse
 from threadpoolctl import threadpool_limits
 
 from cofactor.kernels import gibbs as kernels
-from cofactor.trainers import gibbs
-from cofactor.trainers.gibbs import Prior, Side, Workers, conjugate_gradients
+from cofactor.trainers.gibbs.sampler import Prior, Side, Workers, conjugate_gradients, sampler
 from tests import twins
 
 ALONE = Workers(None, 1)
@@ -143,7 +142,7 @@ def test_pieces_hold_every_row_once_and_about_equal_work(costs: list[int], n_thr
 
 
 def test_standard_normal_numbers_are_new_each_time_and_the_same_for_any_threads() -> None:
-    rng, shape = np.random.default_rng(3), (2 * gibbs.STRETCH // 3 + 11, 3)
+    rng, shape = np.random.default_rng(3), (2 * sampler.STRETCH // 3 + 11, 3)
     first, second = ALONE.normal(shape, rng), ALONE.normal(shape, rng)
     with ThreadPoolExecutor(3) as pool:
         np.testing.assert_array_equal(Workers(pool, 3).normal(shape, np.random.default_rng(3)), first)
@@ -286,7 +285,7 @@ def parted(side: Side) -> list[np.ndarray]:
 
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gibbs, "TOLERANCE", 1e-4)
+    monkeypatch.setattr(sampler, "TOLERANCE", 1e-4)
 
 
 def joint(tiny: Tiny, total: np.ndarray, sets: np.ndarray, traits: np.ndarray) -> np.ndarray:
@@ -370,7 +369,7 @@ def test_any_number_of_threads_draws_the_same() -> None:
 
 @pytest.mark.parametrize("tolerance", [0.1, 1e-3])
 def test_conjugate_gradients_solve_to_their_tolerance(tolerance: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gibbs, "TOLERANCE", tolerance)
+    monkeypatch.setattr(sampler, "TOLERANCE", tolerance)
     rng, n = np.random.default_rng(0), 60
     root = rng.normal(size=(n, n))
     A = (root @ root.T / n + np.diag(rng.uniform(0.1, 30, n))).astype(np.float32)
@@ -389,7 +388,7 @@ def test_conjugate_gradients_solve_to_their_tolerance(tolerance: float, monkeypa
     start = rng.normal(size=(n, 3)).astype(np.float32)
     x = conjugate_gradients(system, lambda b: inverse * b, right, start)
     assert length(right - A @ x) <= 1.01 * tolerance * length(right)
-    assert 2 < len(steps) < gibbs.MOST_STEPS
+    assert 2 < len(steps) < sampler.MOST_STEPS
     assert np.abs(x - exact).max() < 20 * tolerance * np.abs(exact).max()
     steps.clear()
     again = conjugate_gradients(system, lambda b: inverse * b, right, exact.astype(np.float32))

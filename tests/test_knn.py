@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
-from cofactor.data.split import movielens_split
+from cofactor.data.splitting.split import movielens_split
 from cofactor.errors import BadArtifact, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
+from cofactor.saved.model_folder import load, save
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.knn import KNN
 from tests.toys import noise

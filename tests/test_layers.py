@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cofactor.errors import BadArtifact
-from cofactor.models.layers import ACTIVATIONS, Layers
+from cofactor.models.networks.layers import ACTIVATIONS, Layers
 
 
 def stack(*activations: str, widths: tuple[int, ...] = (5, 4, 3, 2, 6)) -> Layers:

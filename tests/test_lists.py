@@ -9,10 +9,10 @@ import pytest
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
-from cofactor.evaluation import alike, evidence
+from cofactor.evaluation import scored_test_set
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.lists import OF_A_LIST, OF_ALL_LISTS
-from cofactor.evaluation.metrics import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.metrics.list_properties import OF_A_LIST, OF_ALL_LISTS
+from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED, intra_list_similarity
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import K, halves, scoring
 
@@ -106,9 +106,9 @@ def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
     train, test = halves(24, n_users=40)
     model = scoring(train.catalog, np.random.default_rng(0).normal(3, 1, (40, 30)))
     whole = evaluate(model, test, K)
-    monkeypatch.setattr(alike, "COUNTS_HELD", counts)  # 900 would hold those of all 30 items
-    monkeypatch.setattr(alike, "PLACES_KEPT", places)
-    monkeypatch.setattr(evidence, "SCORES_HELD", 95)
+    monkeypatch.setattr(intra_list_similarity, "COUNTS_HELD", counts)  # 900 would hold those of all 30 items
+    monkeypatch.setattr(intra_list_similarity, "PLACES_KEPT", places)
+    monkeypatch.setattr(scored_test_set, "SCORES_HELD", 95)
     parted = evaluate(model, test, K)
     assert parted.metrics.keys() == whole.metrics.keys()
     assert parted.metrics == pytest.approx(whole.metrics, abs=1e-12)
@@ -119,8 +119,8 @@ def test_over_k_is_the_figure_of_each_k(monkeypatch):
     model = scoring(train.catalog, np.random.default_rng(0).integers(0, 4, (12, 30)))
     report = evaluate(model, test, range(1, 41), rated_at_least=8)
     short = evaluate(model, test, (3,), rated_at_least=8)
-    for held in (evidence.VALUES_HELD, 100):
-        monkeypatch.setattr(evidence, "VALUES_HELD", held)
+    for held in (scored_test_set.VALUES_HELD, 100):
+        monkeypatch.setattr(scored_test_set, "VALUES_HELD", held)
         for name in (*AT_K, *RATED):
             expected = [report.metrics[f"{name}@{k}"] for k in range(1, 41)]
             np.testing.assert_allclose(short.over_k(name, range(1, 41)), expected, rtol=0, atol=1e-12)

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.errors import Unavailable
-from cofactor.serving import map as maps
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.map import (
+from cofactor.serving import item_map as maps
+from cofactor.serving.item_map import (
     SIZES,
     Maps,
     affinities,
@@ -27,6 +26,7 @@ from cofactor.serving.map import (
     spread,
     tsne,
 )
+from cofactor.serving.loaded_model import Bundle
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, random_array
 
-from cofactor.kernels import masked
-from cofactor.trainers.masked import DenseProducts, Kernels
+from cofactor.kernels import masked_product
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels
 from tests import twins
 
 
@@ -31,7 +31,7 @@ def test_kernels_do_what_their_twins_do(seed: int, rows: int, columns: int, widt
         ("dot_rows", (*parts, left, right), matrix.nnz),
     ):
         ours, expected = (np.full(shape, 7, np.float32) for _ in range(2))
-        getattr(masked, name)(first, last, *given_, ours)
+        getattr(masked_product, name)(first, last, *given_, ours)
         getattr(twins, name)(first, last, *given_, expected)
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5, err_msg=name)
 

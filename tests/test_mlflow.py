@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cofactor.artifact import load_manifest
 from cofactor.errors import Unavailable
-from cofactor.tracking.mlflow import Experiment, address
+from cofactor.saved.model_folder import load_manifest
+from cofactor.training.tracking.mlflow import Experiment, address
 from tests.conftest import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -63,7 +63,7 @@ def test_a_training_is_a_run(run: Run, store: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_that_goes_on_is_the_same_run(store: Path) -> None:
-    from cofactor.tracking.row import Row
+    from cofactor.training.tracking.epoch_row import Row
 
     def rows(last: int) -> list[Row]:
         return [Row(n, None, 1 / n, None, None, None, None, None, True, n, 1e9 + n) for n in range(1, last + 1)]
@@ -125,7 +125,7 @@ def test_a_store_that_cannot_be_written_is_named_without_its_password(tmp_path: 
 
 
 def test_nothing_else_imports_mlflow() -> None:
-    modules = "cofactor.cli.train, cofactor.cli.compare, cofactor.cli.recording, cofactor.tracking.mlflow"
+    modules = "cofactor.cli.train, cofactor.cli.compare, cofactor.cli.recording, cofactor.training.tracking.mlflow"
     code = f"import sys, {modules}; print('mlflow' in sys.modules)"
     said = subprocess.run(
         [sys.executable, "-c", code],

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
 from cofactor.errors import BadArtifact
-from cofactor.models import newton
-from cofactor.models.layers import ACTIVATIONS, Layers
 from cofactor.models.network import NetworkModel
+from cofactor.models.networks.layers import ACTIVATIONS, Layers
+from cofactor.models.regression import gauss_newton
+from cofactor.saved.model_folder import load, save
 
 NOISE = 0.3  # standard deviation of the planted ratings round what the network says
 
@@ -112,7 +112,7 @@ def test_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     users = np.arange(300, dtype=np.int32)
     whole = model.scores(users)
     for cells in (16, 16 * 7, 16 * 200):
-        monkeypatch.setattr("cofactor.models.halves.CACHED_CELLS", cells)
+        monkeypatch.setattr("cofactor.models.networks.split_input.CACHED_CELLS", cells)
         monkeypatch.setattr("cofactor.models.vectors.CACHED_CELLS", cells)
         np.testing.assert_allclose(model.scores(users[:50]), whole[:50], rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(model.pair_scores(users[:50], users[:50]), whole[users[:50], users[:50]], atol=1e-5)
@@ -170,8 +170,8 @@ def test_no_step_of_a_fold_in_makes_it_less_likely(activation: str, seed: int, n
     one = model.regressions(items, ratings, np.ones(items.shape, dtype=bool))
     which, before = np.arange(3), np.full(3, np.inf)
     with pytest.MonkeyPatch.context() as patch:
-        for steps in range(newton.STEPS + 1):
-            patch.setattr(newton, "STEPS", steps)
+        for steps in range(gauss_newton.STEPS + 1):
+            patch.setattr(gauss_newton, "STEPS", steps)
             sums = one.sums(one.most_likely(), which)
             assert (sums <= before * (1 + 1e-6)).all(), "float32 apart"
             before = sums
@@ -279,7 +279,7 @@ def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
 
 
 def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real_data: Path) -> None:
-    from cofactor.data.split import movielens_split
+    from cofactor.data.splitting.split import movielens_split
     from cofactor.trainers.ensemble import Ensemble
 
     parts = movielens_split(real_data / "ml-100k", "u1")

@@ -9,13 +9,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from cofactor.serving import requests, responses
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.document import KEYED, openapi, statuses
 from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.rate import Rate
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
+from cofactor.serving.schemas import requests, responses
 from cofactor.serving.settings import Settings
 from tests.asking import Models
 from tests.serving import MemoryStore, ask, bundle

@@ -36,7 +36,7 @@ def test_importing_cofactor_imports_nothing_heavy() -> None:
 
 def test_loading_a_model_imports_no_training_code() -> None:
     loaded = loaded_by("import cofactor; cofactor.load, cofactor.Ratings")
-    assert "cofactor.artifact" in loaded
+    assert "cofactor.saved.model_folder" in loaded
     assert not loaded & {"numba", "torch", "cofactor.trainers", "cofactor.trainers.base"}
 
 

@@ -7,9 +7,9 @@ from importlib.resources import files
 import pytest
 
 from cofactor.serving.http.app import PAGE, create_app
-from cofactor.serving.page.card import card
+from cofactor.serving.model_registry import Service
+from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note
-from cofactor.serving.service import Service
 from tests.serving import TITLES, MemoryStore, ask, bundle, model, service
 
 SOURCE = files("cofactor.serving") / "page"

@@ -8,8 +8,8 @@ from secrets import token_hex
 import pytest
 from playwright.sync_api import Browser, Page
 
-from cofactor.artifact import save
 from cofactor.data.ratings import Ratings
+from cofactor.saved.model_folder import save
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.svd import SVD
 from tests.browsing import PHONE, Visit, browsing, served, visit

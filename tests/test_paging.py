@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, ListChanged
+from cofactor.feedback.store import Feedback
 from cofactor.models.factor import FactorModel
-from cofactor.serving import paging
-from cofactor.serving.answers import Answers
-from cofactor.serving.feedback.store import Feedback
-from cofactor.serving.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from cofactor.serving import pagination
+from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from cofactor.serving.service import Answers
 from tests.serving import MemoryStore, bundle
 from tests.toys import factors, noise
 
@@ -154,7 +154,7 @@ def test_a_cursor_of_another_make_is_refused(answers, cursor):
 
 
 def test_lists_end_where_pages_may_not_begin(answers, monkeypatch):
-    monkeypatch.setattr(paging, "DEEPEST", 40)
+    monkeypatch.setattr(pagination, "DEEPEST", 40)
     page, offsets = answers.recommendations("a", ListQuery(n=20)), []
     while page["next"]:
         offsets.append(int(page["next"].split("-")[0]))

@@ -9,16 +9,16 @@ import click
 import numpy as np
 import pytest
 
-from cofactor.cli.data import MADE, Source, reading_options
-from cofactor.cli.planning import plan_of, plan_options
-from cofactor.cli.screen import messages
+from cofactor.cli.display.terminal import messages
+from cofactor.cli.options.data_argument import MADE, Source, reading_options
+from cofactor.cli.options.splits import plan_of, plan_options
 from cofactor.cli.train import recipe_of, split_options
-from cofactor.data.split import folds, load_split, split
-from cofactor.data.windows import windows
+from cofactor.data.splitting.split import folds, load_split, split
+from cofactor.data.splitting.time_windows import windows
 from cofactor.errors import CofactorError
-from cofactor.evaluation.sampled import SampledReport
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.protocols import PROTOCOLS
+from cofactor.evaluation.sampled_evaluation import SampledReport
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.protocols.registry import PROTOCOLS
 from cofactor.trainers import TRAINERS
 from tests.conftest import Run
 
@@ -56,7 +56,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
 
 
 def read(path: str = "r.csv") -> Any:
-    from cofactor.data.read import read
+    from cofactor.data.reading.read import read
 
     return read(Path(path))
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.artifact import load, save
 from cofactor.data.ratings import Ratings, histories
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.pooled import PooledFactorModel, PooledModel, pooled
+from cofactor.saved.model_folder import load, save
 from tests.toys import noise
 
 KINDS = (PooledFactorModel, PooledModel)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.artifact import load, save
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings, histories
 from cofactor.errors import BadArtifact, BadData
@@ -18,8 +17,9 @@ from cofactor.models import vectors
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.posterior import PosteriorModel
-from cofactor.trainers.base import Epoch
-from cofactor.trainers.early import judged
+from cofactor.saved.model_folder import load, save
+from cofactor.training.early_stopping import judged
+from cofactor.training.epoch import Epoch
 from tests.toys import noise, posterior
 
 DAY = 86400

@@ -16,24 +16,24 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.artifact import load, save
+from cofactor.cli.display.terminal import messages
 from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import Keeper
-from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
-from cofactor.data.split import Split, folds, split
-from cofactor.data.synthetic import generate_parquet
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import Split, folds, split
+from cofactor.data.synthetic.generate import generate_parquet
 from cofactor.errors import SplitMismatch, UnknownId
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.requests import RecoQuery
-from cofactor.serving.service import Answers
+from cofactor.saved.model_folder import load, save
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.model_registry import Answers
+from cofactor.serving.schemas.requests import RecoQuery
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
-from cofactor.trainers.early import judged
 from cofactor.trainers.svd import SVD
+from cofactor.training.early_stopping import judged
 from tests.conftest import Run
 
 
@@ -193,9 +193,9 @@ def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model
     save(model, tmp_path / "model")
     code = (
         "import sys, json\nfrom cofactor.serving.http.app import create_app\n"
-        "from cofactor.serving.bundle import Bundle\n"
-        "from cofactor.serving.requests import RecoQuery\n"
-        "from cofactor.serving.service import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
+        "from cofactor.serving.loaded_model import Bundle\n"
+        "from cofactor.serving.schemas.requests import RecoQuery\n"
+        "from cofactor.serving.model_registry import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
         "create_app(service); service.warm_up()\nanswer = service.answers().reco(RecoQuery(UsrID='7', n_recos=5))\n"
         "loaded = [name for name in sys.modules if name.startswith(('cofactor.trainers', 'numba', 'torch'))]\n"
         "print(json.dumps([answer['ratings'], loaded]))"

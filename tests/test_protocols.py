@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.data.published_splits import positive
-from cofactor.data.read import read
+from cofactor.data.datasets.published_splits import positive
+from cofactor.data.reading.read import read
 from cofactor.errors import BadData
-from cofactor.evaluation.cases import read_cases
-from cofactor.experiments.protocols import PROTOCOLS, Counts
+from cofactor.evaluation.sampled_negatives import read_cases
+from cofactor.experiments.protocols.registry import PROTOCOLS, Counts
 from cofactor.trainers import TRAINERS
 
 

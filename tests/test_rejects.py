@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.errors import BadData
 from tests.test_read import rows, written, zipped
 

@@ -16,10 +16,11 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report
-from cofactor.experiments.outcome import Outcome
-from cofactor.report import markdown, render, tables
-from cofactor.report.pictures import pictures
-from cofactor.report.words import sentences
+from cofactor.experiments.comparison.summary import Outcome
+from cofactor.report import markdown, tables
+from cofactor.report.findings import sentences
+from cofactor.report.plots import render
+from cofactor.report.plots.comparison_plots import pictures
 from cofactor.report.write import document, figures, write_report
 from tests.outcomes import HOSTILE, outcome, reports
 

@@ -12,11 +12,20 @@ from matplotlib.text import Text
 
 from cofactor.data.ratings import Ratings
 from cofactor.evaluation.evaluate import Report
-from cofactor.experiments.outcome import Outcome
-from cofactor.experiments.trial import Search, Trial
-from cofactor.report import cost, differences, groups, labels, learning, lists, sweeps, trials
-from cofactor.report.pictures import best_first, pictures
-from cofactor.report.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, looks, together
+from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.report import trials
+from cofactor.report.plots import (
+    cost,
+    differences,
+    groups,
+    hyperparameter_plots,
+    label_placement,
+    learning_curves,
+    list_length,
+)
+from cofactor.report.plots.comparison_plots import best_first, pictures
+from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, looks, together
 from cofactor.trainers import TRAINERS
 from tests.outcomes import many, outcome, reports
 
@@ -130,18 +139,18 @@ def test_names_cover_neither_each_other_nor_points_nor_the_frame(seed: int, n: i
     points = np.column_stack([rng.uniform(60, 840, n), rng.uniform(40, 360, n)])
     sizes = np.column_stack([rng.uniform(30, 120, n), np.full(n, 14.0)])
     frame = np.array([0.0, 0.0, 900.0, 400.0])
-    boxes = labels.place(points, sizes, frame, 11.0)
+    boxes = label_placement.place(points, sizes, frame, 11.0)
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], sizes)
-    shared = labels.overlap(boxes, boxes)
+    shared = label_placement.overlap(boxes, boxes)
     np.fill_diagonal(shared, 0)
     assert shared.max() < 1e-6
-    assert labels.overlap(boxes, labels.around(points, np.full((n, 2), 11.0))).max() < 1e-6
-    np.testing.assert_allclose(labels.overlap(boxes, frame[None])[:, 0], sizes.prod(axis=1))
+    assert label_placement.overlap(boxes, label_placement.around(points, np.full((n, 2), 11.0))).max() < 1e-6
+    np.testing.assert_allclose(label_placement.overlap(boxes, frame[None])[:, 0], sizes.prod(axis=1))
 
 
 @given(wanted=st.lists(st.floats(0, 1), max_size=12), height=st.floats(0.001, 0.3))
 def test_heights_are_spread_as_little_as_is_needed(wanted: list[float], height: float) -> None:
-    placed = labels.spread(wanted, height, 0, 1)
+    placed = label_placement.spread(wanted, height, 0, 1)
     assert len(placed) == len(wanted)
     if not wanted:
         return
@@ -155,15 +164,15 @@ def test_heights_are_spread_as_little_as_is_needed(wanted: list[float], height: 
 
 
 def test_lists_of_any_length_are_measured_as_reports_are(measured: dict[str, Report]) -> None:
-    over = lists.over_k({name: [one] for name, one in measured.items()})
+    over = list_length.over_k({name: [one] for name, one in measured.items()})
     for measure, by_name in over.items():
         for name, values in by_name.items():
             for k in (5, 10):
-                assert values[lists.KS.index(k)] == pytest.approx(measured[name].metrics[f"{measure}@{k}"])
-    both = lists.over_k({"both": [measured["svd"], measured["ials"]]})["recall"]["both"]
+                assert values[list_length.KS.index(k)] == pytest.approx(measured[name].metrics[f"{measure}@{k}"])
+    both = list_length.over_k({"both": [measured["svd"], measured["ials"]]})["recall"]["both"]
     np.testing.assert_allclose(both, (over["recall"]["svd"] + over["recall"]["ials"]) / 2)
-    assert lists.over_k({"svd": [measured["svd"]]}, "rated_")["precision"] == {}, "nobody has twenty test ratings"
-    assert (lists.KS[0], lists.KS[-1]) == (1, 100)
+    assert list_length.over_k({"svd": [measured["svd"]]}, "rated_")["precision"] == {}, "nobody has twenty test ratings"
+    assert (list_length.KS[0], list_length.KS[-1]) == (1, 100)
 
 
 def test_the_front_is_of_models_that_none_is_faster_and_better_than() -> None:
@@ -175,7 +184,7 @@ def test_the_front_is_of_models_that_none_is_faster_and_better_than() -> None:
 def test_curves_have_the_epoch_that_was_kept_marked(measured: dict[str, Report]) -> None:
     found = outcome(measured, {name: name for name in measured})
     judged = {name: one for name, one in found.curves.items() if one.metric == "RMSE"}
-    axes = learning.drawn(judged, "RMSE").axes
+    axes = learning_curves.drawn(judged, "RMSE").axes
     assert {axis.get_title("left") for axis in axes} == set(judged)
     for axis in axes:
         curve = judged[axis.get_title("left")]
@@ -227,7 +236,7 @@ def search(*some: Trial, **importances: float) -> Search:
 def test_one_hyperparameter_is_a_line_with_errors_and_seconds() -> None:
     tried = ((0.95, 16), (0.9, 4), (0.97, 64), (None, 128))
     one = search(*(trial(n, value, rank=rank, l2=0.1) for n, (value, rank) in enumerate(tried)))
-    upper, lower = sweeps.drawn(one).axes
+    upper, lower = hyperparameter_plots.drawn(one).axes
     whole = {tuple(line.get_xdata()): list(line.get_ydata()) for line in upper.lines}
     assert whole[(4.0, 16.0, 64.0)] == [0.9, 0.95, 0.97]
     assert whole[(4.0, 4.0)] == pytest.approx([0.89, 0.91])
@@ -241,15 +250,17 @@ def test_one_hyperparameter_is_a_line_with_errors_and_seconds() -> None:
 def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
     pairs = [(8, "a"), (8, "b"), (16, "a"), (16, "b")]
     cells = [trial(n, 0.9 + 0.01 * n, rank=rank, kind=kind) for n, (rank, kind) in enumerate(pairs)]
-    (grid,) = sweeps.drawn(search(*cells)).axes
+    (grid,) = hyperparameter_plots.drawn(search(*cells)).axes
     assert {text.get_text() for text in grid.texts} >= {"0.9000", "0.9300", "500 ms", "3.50 s"}
-    assert len(sweeps.drawn(search(*cells[:3])).axes) == 2 + 2, "three of four cells are no grid"
+    assert len(hyperparameter_plots.drawn(search(*cells[:3])).axes) == 2 + 2, "three of four cells are no grid"
     rng = np.random.default_rng(0)
     some = []
     for n in range(24):
         drawn = {"rank": int(rng.integers(4, 64)), "l2": float(10 ** rng.uniform(-3, 0))}
         some.append(trial(n, 0.9 + rng.random(), **drawn, kind="ab"[n % 2], deep=n % 3 == 0))
-    made = sweeps.drawn(search(*some, trial(24, None, rank=3, l2=0.1, kind="a", deep=True), l2=0.6, rank=0.3, kind=0.1))
+    made = hyperparameter_plots.drawn(
+        search(*some, trial(24, None, rank=3, l2=0.1, kind="a", deep=True), l2=0.6, rank=0.3, kind=0.1)
+    )
     history, seconds, *panels = made.axes
     assert [axis.get_title("left") for axis in panels] == ["l2", "rank", "kind", "deep"]
     assert panels[0].get_title("right") == "60%"
@@ -262,7 +273,7 @@ def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
 def test_trials_without_a_figure_are_told_of() -> None:
     none = search(trial(0, None, rank=4), trial(1, None, rank=8))
     assert "none of which gave a figure" in trials.told(none)
-    assert len(sweeps.drawn(none).axes) == 1
+    assert len(hyperparameter_plots.drawn(none).axes) == 1
     same = search(trial(0, 0.9), trial(1, float("nan")))
     assert trials.best_of(same) == same.trials[0]
-    sweeps.drawn(same)
+    hyperparameter_plots.drawn(same)

@@ -12,22 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cofactor.artifact import load_manifest
+from cofactor.cli.display.terminal import messages
 from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import keeper
-from cofactor.cli.screen import messages
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, save_split, split
-from cofactor.data.synthetic import generate
-from cofactor.experiments.fitted import Fitted
-from cofactor.tracking.log import csv_log
+from cofactor.data.splitting.split import Split, save_split, split
+from cofactor.data.synthetic.generate import generate
+from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers.als import ALS
-from cofactor.trainers.base import Snapshot, Trainer
+from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
+from cofactor.training.epoch import Snapshot
+from cofactor.training.fit import Fitted
+from cofactor.training.tracking.csv_log import csv_log
 from tests.conftest import Run
 
 

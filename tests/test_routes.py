@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
-from cofactor.serving import requests
-from cofactor.serving.answers import Answers
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.document import statuses
 from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.schemas import requests
+from cofactor.serving.service import Answers
 from cofactor.serving.settings import Settings
 from tests.asking import Asked, Models
 from tests.serving import ask

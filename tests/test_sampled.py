@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
-from cofactor.data.split import Split, given_split, split
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import Split, given_split, split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch, UnknownId
-from cofactor.evaluation.cases import Cases, cases_of, drawn, read_cases
 from cofactor.evaluation.compare import compare_reports
-from cofactor.evaluation.sampled import evaluate_sampled
+from cofactor.evaluation.sampled_evaluation import evaluate_sampled
+from cofactor.evaluation.sampled_negatives import Cases, cases_of, drawn, read_cases
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
+from cofactor.data.reading.read import read
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.answers import Answers
-from cofactor.serving.requests import CategsQuery, ItemsQuery, ListQuery, SearchQuery
-from cofactor.serving.search import words_of
-from cofactor.serving.words import Words
+from cofactor.serving.schemas.requests import CategsQuery, ItemsQuery, ListQuery, SearchQuery
+from cofactor.serving.search.inverted_index import Words
+from cofactor.serving.search.item_search import words_of
+from cofactor.serving.service import Answers
 from tests.serving import bundle
 
 TITLES = {

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
 from cofactor.arrays import Doubles
-from cofactor.data.split import split
-from cofactor.data.union import together
+from cofactor.data.align_vocabularies import together
+from cofactor.data.splitting.split import split
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.evaluation.chance import Chance, chance_of, of_other_trainings
 from cofactor.evaluation.compare import compare, compare_reports
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.paired import table_of
-from cofactor.evaluation.resampling import resample
-from cofactor.evaluation.samples import Samples
-from cofactor.evaluation.trainings import Training
-from cofactor.evaluation.words import of_seeds
-from cofactor.experiments.contest import hold
-from cofactor.experiments.entries import seeded
-from cofactor.experiments.outcomes import outcome_of
+from cofactor.evaluation.significance.bootstrap import resample
+from cofactor.evaluation.significance.p_values import Chance, chance_of, of_other_trainings
+from cofactor.evaluation.significance.paired_differences import table_of
+from cofactor.evaluation.significance.per_user_values import Samples
+from cofactor.evaluation.significance.seed_variance import Training
+from cofactor.evaluation.significance.verdicts import of_seeds
+from cofactor.experiments.comparison.candidates import seeded
+from cofactor.experiments.comparison.run import hold
+from cofactor.experiments.comparison.summarize import outcome_of
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.filter import Filter
 from cofactor.trainers.svd import SVD

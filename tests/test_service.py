@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.answers import Answers, Pace
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
+from cofactor.serving.service import Answers, Pace
 from tests.serving import bundle, model, ratings, service
 
 

@@ -15,16 +15,16 @@ from urllib.request import urlopen
 import pytest
 from click.testing import CliRunner
 
-from cofactor.artifact import save
 from cofactor.cli.serve import serve
 from cofactor.errors import BadArtifact, CofactorError, Unavailable
+from cofactor.saved.model_folder import save
 from tests.serving import TITLES, model
 
 LEAN = """
 import sys
 from cofactor.cli.serve import serve
 from cofactor.serving.http.app import create_app
-from cofactor.serving.bundle import Bundle
+from cofactor.serving.loaded_model import Bundle
 heavy = {"numba", "torch", "pandas", "polars", "pyarrow", "sklearn", "cofactor.trainers", "cofactor.kernels"}
 sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.errors import Unavailable
-from cofactor.serving.feedback.store import Feedback, open_store
+from cofactor.feedback.store import Feedback, open_store
 from cofactor.serving.http.boundary import Answered
-from cofactor.serving.requests import BatchBody, FoldedBody, ListQuery, Rated
-from cofactor.serving.service import REFUSED, SWAPPED, Service
+from cofactor.serving.model_registry import REFUSED, SWAPPED, Service
+from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListQuery, Rated
 from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.counters import BUCKETS, Tally, buckets, total
+from cofactor.serving.telemetry.instrumented_service import ObservedStore
 from cofactor.serving.telemetry.metrics import Metrics
-from cofactor.serving.telemetry.observed import ObservedStore
-from cofactor.serving.telemetry.slots import Slots
-from cofactor.serving.telemetry.tally import BUCKETS, Tally, buckets, total
+from cofactor.serving.telemetry.shared_text import Slots
 from tests.serving import bundle
 
 ROUTE = "/users/{user}/recommendations"

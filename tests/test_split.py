@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.parquet import read_parquet, write_parquet
-from cofactor.data.parting import share_of
 from cofactor.data.ratings import Origin, Ratings
-from cofactor.data.split import (
+from cofactor.data.splitting.assign_parts import share_of
+from cofactor.data.splitting.split import (
     Split,
     folds,
     given_split,
@@ -26,7 +26,7 @@ from cofactor.data.split import (
     save_split,
     split,
 )
-from cofactor.data.synthetic import generate
+from cofactor.data.synthetic.generate import generate
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
@@ -419,7 +419,7 @@ def test_a_failed_save_leaves_the_old_split(tmp_path, saved, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("cofactor.data.folders.put", full)
+    monkeypatch.setattr("cofactor.atomic_folders.put", full)
     with pytest.raises(BadData, match="no space left"):
         save_split(split(generate(60, 30, 10, seed=9)), tmp_path / "s")
     assert same(saved[0], load_split(tmp_path / "s"))
@@ -433,7 +433,7 @@ def edit_manifest(path, **changes):
 
 def rewrite(path, name, change):
     """A file changed by somebody who also brings its digest up to date."""
-    from cofactor.data.folders import digest
+    from cofactor.atomic_folders import digest
 
     columns = read_parquet(path / name)
     change(columns)

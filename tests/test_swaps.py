@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cofactor.artifact import save
 from cofactor.models.factor import FactorModel
-from cofactor.serving.bundle import Bundle
+from cofactor.saved.model_folder import save
 from cofactor.serving.http.app import create_app
-from cofactor.serving.service import BadCandidate, Service
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.model_registry import BadCandidate, Service
 from cofactor.serving.settings import Settings
 from tests.running import Load, Running, running, until
 from tests.serving import TITLES, ask, model, ratings

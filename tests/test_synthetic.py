@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare, spearmanr
 
-from cofactor.data.made_titles import ADJECTIVES, FORMS, NOUNS, YEARS, titles_of
 from cofactor.data.parquet import parquet_metadata, read_parquet
-from cofactor.data.planted import Recipe
-from cofactor.data.synthetic import generate, generate_parquet, make
+from cofactor.data.synthetic.generate import generate, generate_parquet, make
+from cofactor.data.synthetic.ground_truth import Recipe
+from cofactor.data.synthetic.titles import ADJECTIVES, FORMS, NOUNS, YEARS, titles_of
 from cofactor.errors import BadData
-from cofactor.kernels import made
+from cofactor.kernels import synthetic
 from tests import twins
 
 PATTERNS = ("taste", "uniform", "grouped")
@@ -77,7 +77,7 @@ def test_the_number_of_threads_and_blocks_changes_nothing(monkeypatch):
     four = make(recipe(users=30_000, per_user=10), threads=4)
     assert same(one.ratings, four.ratings)
     assert one.best_rmse == four.best_rmse
-    monkeypatch.setattr("cofactor.data.synthetic.BLOCK_CHUNKS", 1)
+    monkeypatch.setattr("cofactor.data.synthetic.generate.BLOCK_CHUNKS", 1)
     assert same(one.ratings, make(recipe(users=30_000, per_user=10), threads=2).ratings)
 
 
@@ -88,7 +88,7 @@ def test_a_user_is_the_same_among_few_and_among_many():
 
 def test_another_process_makes_the_same_and_another_seed_other_ratings():
     program = """
-from cofactor.data.synthetic import generate
+from cofactor.data.synthetic.generate import generate
 r = generate(50, 40, 7, seed=5)
 print(r.item.sum(), r.time.sum(), r.value.sum(), r.titles[0])
 """
@@ -106,12 +106,12 @@ def test_kernels_do_what_their_naive_twins_do(pattern, noise):
     tastes = planted.vectors, planted.centres, planted.spread
     who = np.uint64(11), 5, 9  # n = I: the last pick has one item left
     item, twin_item = np.empty(180, np.int32), np.empty(180, np.int32)
-    made.choose(*who, planted.weights, *tastes, item)
+    synthetic.choose(*who, planted.weights, *tastes, item)
     twins.made_choose(*who, planted.weights, *tastes, twin_item)
     assert item.tolist() == twin_item.tolist()
     value, twin_value = np.empty(180, np.float32), np.empty(180, np.float32)
     biases = 3.5, 0.4, planted.item_bias
-    error = made.rate_by_taste(*who, item, *biases, *tastes, noise, value)
+    error = synthetic.rate_by_taste(*who, item, *biases, *tastes, noise, value)
     twin_error = twins.made_rate_by_taste(*who, item, *biases, *tastes, noise, twin_value)
     assert value.tolist() == twin_value.tolist()
     assert error == pytest.approx(twin_error, rel=1e-5, abs=1e-9)
@@ -119,12 +119,12 @@ def test_kernels_do_what_their_naive_twins_do(pattern, noise):
 
 @given(st.floats(-20, 20), st.floats(0.001, 20))
 def test_expected_stars_to_seven_digits(score, noise):
-    assert made.expected_stars(score, noise) == pytest.approx(twins.made_expected(score, noise), abs=5e-7)
+    assert synthetic.expected_stars(score, noise) == pytest.approx(twins.made_expected(score, noise), abs=5e-7)
 
 
 def test_random_bits_are_those_of_the_published_generator():
     # the first outputs of SplitMix64 from 1234567, as its author's C code gives them
-    found = [int(made.bits(np.uint64(1234567), n)) for n in range(3)]
+    found = [int(synthetic.bits(np.uint64(1234567), n)) for n in range(3)]
     assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
@@ -148,7 +148,7 @@ def test_items_are_drawn_by_popularity():
     small = recipe(users=40_000, items=50, per_user=1, pattern="taste")
     planted = small.planted
     item = np.empty(40_000, np.int32)  # no taste: the first item of each user follows the weights
-    made.choose(np.uint64(1), 0, 1, planted.weights, np.zeros_like(planted.vectors), planted.centres, 0.0, item)
+    synthetic.choose(np.uint64(1), 0, 1, planted.weights, np.zeros_like(planted.vectors), planted.centres, 0.0, item)
     expected = planted.weights[0] / planted.weights.sum() * len(item)
     assert chisquare(np.bincount(item, minlength=50), expected).pvalue > 1e-4
     counts = np.bincount(make(recipe(users=4000, items=200)).ratings.item, minlength=200)

@@ -5,10 +5,11 @@ import time
 import pytest
 
 from cofactor.errors import BadData, Unavailable, UnknownId
-from cofactor.serving import responses, taking
-from cofactor.serving.answers import Answers, Terms
-from cofactor.serving.feedback.store import Feedback
-from cofactor.serving.requests import ListQuery, Page, RatingsBody
+from cofactor.feedback.store import Feedback
+from cofactor.serving import ratings_writer
+from cofactor.serving.schemas import responses
+from cofactor.serving.schemas.requests import ListQuery, Page, RatingsBody
+from cofactor.serving.service import Answers, Terms
 from tests.serving import MemoryStore, bundle
 
 
@@ -132,7 +133,7 @@ def test_items_that_no_model_knows_are_taken_where_the_operator_says_so(store):
 
 
 def test_a_store_keeps_a_bounded_number_of_ratings_of_one_user(answers, store, monkeypatch):
-    monkeypatch.setattr(taking, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(ratings_writer, "MOST_OF_ONE", 3)
     rate(answers, ("40", "1", 4.0), ("40", "2", 4.0), ("7", "1", 4.0))
     with pytest.raises(BadData, match="user '40' has 2 ratings here"):
         rate(answers, ("40", "3", 4.0), ("40", "4", 4.0), ("7", "2", 4.0))

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from safetensors.numpy import load_file, save_file
 
-from cofactor import tensors
 from cofactor.errors import BadArtifact
+from cofactor.saved import safetensors
 
 
 @st.composite
 def some_arrays(draw):
     names = draw(st.lists(st.text(min_size=1, max_size=5), unique=True, max_size=5))
     names = [name for name in names if name != "__metadata__"]
-    dtypes, shapes = st.sampled_from(list(tensors.DTYPES.values())), array_shapes(min_dims=0, min_side=0, max_side=5)
+    dtypes, shapes = (
+        st.sampled_from(list(safetensors.DTYPES.values())),
+        array_shapes(min_dims=0, min_side=0, max_side=5),
+    )
     return {n: np.zeros(draw(shapes), draw(dtypes)) + i for i, n in enumerate(names)}
 
 
@@ -25,8 +28,8 @@ def some_arrays(draw):
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trips_and_other_readers(tmp_path, arrays):
     arrays = {name: array.astype(array.dtype) for name, array in arrays.items()}
-    tensors.write(tmp_path / "a", arrays)
-    for read in (tensors.read(tmp_path / "a"), load_file(tmp_path / "a")):
+    safetensors.write(tmp_path / "a", arrays)
+    for read in (safetensors.read(tmp_path / "a"), load_file(tmp_path / "a")):
         assert read.keys() == arrays.keys()
         for name, array in arrays.items():
             assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
@@ -36,16 +39,16 @@ def test_round_trips_and_other_readers(tmp_path, arrays):
 def test_what_others_write_is_read(tmp_path):
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1, 2], dtype=np.int64)}
     save_file(arrays, tmp_path / "a", metadata={"made": "elsewhere"})
-    read = tensors.read(tmp_path / "a")
+    read = safetensors.read(tmp_path / "a")
     assert read.keys() == {"a", "b"}
     np.testing.assert_array_equal(read["a"], arrays["a"])
 
 
 def test_arrays_in_any_memory_order_are_written_by_rows(tmp_path):
     columns = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
-    tensors.write(tmp_path / "a", {"a": columns, "b": columns[:, ::2]})
-    np.testing.assert_array_equal(tensors.read(tmp_path / "a")["a"], columns)
-    np.testing.assert_array_equal(tensors.read(tmp_path / "a")["b"], columns[:, ::2])
+    safetensors.write(tmp_path / "a", {"a": columns, "b": columns[:, ::2]})
+    np.testing.assert_array_equal(safetensors.read(tmp_path / "a")["a"], columns)
+    np.testing.assert_array_equal(safetensors.read(tmp_path / "a")["b"], columns[:, ::2])
 
 
 def entry(dtype="F32", shape=(2,), start=0, stop=8):
@@ -86,7 +89,7 @@ def test_headers_that_lie(tmp_path, header, culprit):
     text = (header if isinstance(header, str) else json.dumps(header)).encode(errors="surrogateescape")
     (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + bytes(8))
     with pytest.raises(BadArtifact) as caught:
-        tensors.read(tmp_path / "a")
+        safetensors.read(tmp_path / "a")
     assert culprit in caught.value.message + caught.value.hint
     assert len(caught.value.message) < 300 + len(str(tmp_path))
 
@@ -95,7 +98,7 @@ def test_headers_that_lie(tmp_path, header, culprit):
 def test_files_that_are_none(tmp_path, data):
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(BadArtifact):
-        tensors.read(tmp_path / "a")
+        safetensors.read(tmp_path / "a")
 
 
 def test_a_header_as_large_as_a_disk(tmp_path):
@@ -103,4 +106,4 @@ def test_a_header_as_large_as_a_disk(tmp_path):
         file.write((1 << 39).to_bytes(8, "little"))
         file.truncate(1 << 40)
     with pytest.raises(BadArtifact, match="claims a header"):
-        tensors.read(tmp_path / "a")
+        safetensors.read(tmp_path / "a")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.data.example import BYTES, FLOATS, INTEGERS, NOTHING, count, features_of, values_of
 from cofactor.data.ratings import Ratings
-from cofactor.data.tfrecord import LARGEST, framed, masked, read_records, record_file
-from cofactor.data.user_examples import examples_of
-from cofactor.data.varints import count_varints, pack_varints, unpack_varints, varint
+from cofactor.data.tfrecord.example import BYTES, FLOATS, INTEGERS, NOTHING, count, features_of, values_of
+from cofactor.data.tfrecord.record_files import LARGEST, framed, masked, read_records, record_file
+from cofactor.data.tfrecord.user_examples import examples_of
+from cofactor.data.tfrecord.varints import count_varints, pack_varints, unpack_varints, varint
 from cofactor.errors import BadData
 
 # User 196 with 3.5 for item 242 at 881250949 and 4 for item é at -1, as TensorFlow 2.21 writes it:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.artifact import load_manifest
-from cofactor.data.exported import MANIFEST
+from cofactor.data.exporting.manifest import MANIFEST
+from cofactor.saved.model_folder import load_manifest
 from tests.conftest import Run
 
 LINES = [f"u{user},film {item},{(1 + user * item % 10) / 2},{user + item}" for user in range(30) for item in range(20)]

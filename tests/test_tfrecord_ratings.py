@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.export import Form, export, load_exported
-from cofactor.data.exported import MANIFEST
+from cofactor.data.exporting.export import Form, export, load_exported
+from cofactor.data.exporting.manifest import MANIFEST
 from cofactor.data.ratings import Ratings
-from cofactor.data.read import read
-from cofactor.data.shards import shards_among
-from cofactor.data.split import split
-from cofactor.data.tfrecord import framed, read_records
-from cofactor.data.user_examples import read_examples
-from cofactor.data.varints import varint
+from cofactor.data.reading.read import read
+from cofactor.data.splitting.split import split
+from cofactor.data.tfrecord.record_files import framed, read_records
+from cofactor.data.tfrecord.shards import shards_among
+from cofactor.data.tfrecord.user_examples import read_examples
+from cofactor.data.tfrecord.varints import varint
 from cofactor.errors import BadArtifact, BadData
 from tests.test_tfrecord import entry, sized
 
@@ -118,8 +118,8 @@ def test_any_ids_any_values_and_any_times(
 def test_users_do_not_mix_where_chunks_end(
     movies: Ratings, tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cofactor.data.user_examples.CHUNK", chunk)
-    monkeypatch.setattr("cofactor.data.user_examples.FLUSH", chunk)
+    monkeypatch.setattr("cofactor.data.tfrecord.user_examples.CHUNK", chunk)
+    monkeypatch.setattr("cofactor.data.tfrecord.user_examples.FLUSH", chunk)
     shuffled = movies.where(np.random.default_rng(0).permutation(len(movies)))
     export(shuffled, tmp_path / "out", Form(shards=5))
     back = read(tmp_path / "out")

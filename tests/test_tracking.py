@@ -14,14 +14,14 @@ import pytest
 from rich.console import Console
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, split
+from cofactor.data.splitting.split import Split, split
 from cofactor.errors import CofactorError
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.tracking.log import csv_log
-from cofactor.tracking.progress import track
-from cofactor.tracking.row import COLUMNS, Row, Sink
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.early import Judged, judged
+from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.tracking.csv_log import csv_log
+from cofactor.training.tracking.epoch_row import COLUMNS, Row, Sink
+from cofactor.training.tracking.progress import track
 from tests.toys import noise
 
 EPOCHS = 4

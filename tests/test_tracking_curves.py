@@ -14,13 +14,13 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, split
-from cofactor.tracking import curves as module
-from cofactor.tracking.curves import curves, drawn, save
-from cofactor.tracking.progress import track
-from cofactor.tracking.row import Row
+from cofactor.data.splitting.split import Split, split
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.early import Judged, judged
+from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.tracking import curves as module
+from cofactor.training.tracking.curves import curves, drawn, save
+from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.progress import track
 from tests.conftest import Run
 
 

@@ -23,12 +23,12 @@ from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, split
-from cofactor.tracking.progress import track
-from cofactor.tracking.row import Row
-from cofactor.tracking.tensorboard import event_files, run_name, scalars
+from cofactor.data.splitting.split import Split, split
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.early import Judged, judged
+from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.progress import track
+from cofactor.training.tracking.tensorboard import event_files, run_name, scalars
 from tests.conftest import Run
 from tests.test_cli_train import SLOW_PROGRAM
 

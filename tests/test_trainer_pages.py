@@ -11,7 +11,7 @@ import pytest
 from cofactor.cli import cofactor
 from cofactor.errors import CofactorError
 from cofactor.trainers import TRAINERS
-from cofactor.trainers.base import Hyperparameter
+from cofactor.training.hyperparameter import Hyperparameter
 
 DOCS = Path(__file__).parent.parent / "docs"
 OVERVIEW = DOCS / "trainers.md"

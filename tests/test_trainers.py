@@ -10,11 +10,14 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers import TRAINERS, early
-from cofactor.trainers.base import Bounds, Epoch, Search, Trainer
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
-from cofactor.trainers.early import best_of, judged
 from cofactor.trainers.popularity import Popularity
+from cofactor.training import early_stopping
+from cofactor.training.early_stopping import best_of, judged
+from cofactor.training.epoch import Epoch
+from cofactor.training.hyperparameter import Bounds, Search
 from tests.toys import noise
 
 FOUR = Ratings.of(["a", "a", "b", "b"], ["x", "y", "x", "z"], [1.0, 5.0, 3.0, 3.0])
@@ -95,7 +98,7 @@ def test_the_ndcg_is_that_of_the_evaluation(monkeypatch):
     scores = np.random.default_rng(1).normal(size=20)
     one = best_of(ranked(train, scores, of=2), wanted)
     assert one.ndcg == pytest.approx(evaluate(one.model, wanted).metrics["ndcg@10"])
-    monkeypatch.setattr(early, "MOST_USERS", 7)
+    monkeypatch.setattr(early_stopping, "MOST_USERS", 7)
     some = np.unique(wanted.user)
     some = some[np.arange(7) * len(some) // 7]
     fewer = wanted.where(np.isin(wanted.user, some))

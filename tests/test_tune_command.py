@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.artifact import load_manifest
-from cofactor.data.split import Split, save_split, split
-from cofactor.data.synthetic import generate
+from cofactor.data.splitting.split import Split, save_split, split
+from cofactor.data.synthetic.generate import generate
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.fitted import fitted
-from cofactor.experiments.protocols import PROTOCOLS
+from cofactor.experiments.protocols.registry import PROTOCOLS
+from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
+from cofactor.training.fit import fitted
 from tests.conftest import Run
 from tests.running import until
 

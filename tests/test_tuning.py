@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, split
-from cofactor.data.split_folder import write_parts
-from cofactor.data.synthetic import generate
+from cofactor.data.splitting.saved_split import write_parts
+from cofactor.data.splitting.split import Split, split
+from cofactor.data.synthetic.generate import generate
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, CofactorError, SplitMismatch
-from cofactor.evaluation.metrics import standard_error
-from cofactor.experiments.judging import Judgement, check_parts, judge, parts_of
-from cofactor.experiments.pool import Pool, shared
-from cofactor.experiments.space import Range, Space, Words, fixed_of, parted, stated
-from cofactor.experiments.store import Store
-from cofactor.experiments.trial import Trial
-from cofactor.experiments.tuning import Budget, Tuning, best_of, over_seeds, trial_of
+from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.experiments.tuning.objective import Judgement, check_parts, judge, parts_of
+from cofactor.experiments.tuning.search import Budget, Tuning, best_of, over_seeds, trial_of
+from cofactor.experiments.tuning.search_space import Range, Space, Words, fixed_of, parted, stated
+from cofactor.experiments.tuning.study_storage import Store
+from cofactor.experiments.tuning.trial import Trial
+from cofactor.experiments.tuning.worker_pool import Pool, shared
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.als import ALS
 from cofactor.trainers.autoencoder import Autoencoder
@@ -393,7 +393,7 @@ def test_cores_are_shared_and_not_oversubscribed(monkeypatch):
         (2, 5, (5, 1)),
         (32, None, (8, 4)),
     ):
-        monkeypatch.setattr("cofactor.experiments.pool.cores", lambda n=n_cores: n)
+        monkeypatch.setattr("cofactor.experiments.tuning.worker_pool.cores", lambda n=n_cores: n)
         assert shared(jobs) == wanted
 
 

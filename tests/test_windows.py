@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.parting import share_of
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split, load_split, save_split, split
-from cofactor.data.windows import shown, split_at, windows
+from cofactor.data.splitting.assign_parts import share_of
+from cofactor.data.splitting.split import Split, load_split, save_split, split
+from cofactor.data.splitting.time_windows import shown, split_at, windows
 from cofactor.errors import BadData
 
 YEAR_2000 = 946_684_800

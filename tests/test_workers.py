@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cofactor.artifact import save
+from cofactor.saved.model_folder import save
+from cofactor.serving.model_registry import SWAPPED, UNCHANGED, Service
 from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
-from cofactor.serving.service import SWAPPED, UNCHANGED, Service
 from cofactor.serving.settings import Settings
-from cofactor.serving.telemetry.slots import SIZE, Slots
+from cofactor.serving.telemetry.shared_text import SIZE, Slots
 from tests.running import Load, running, until
 from tests.serving import model
 

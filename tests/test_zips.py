@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.data.read import read
-from cofactor.data.zips import members, unzip
+from cofactor.data.reading.read import read
+from cofactor.data.reading.zip_files import members, unzip
 from cofactor.errors import BadData
 from tests.test_read import zipped
 

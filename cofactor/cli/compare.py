@@ -10,19 +10,19 @@ import click
 from click.core import ParameterSource
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.contestants import Usual, contestants
-from cofactor.cli.data import Source, SplitRecipe, left_out, reading_options, without_secrets
-from cofactor.cli.planning import plan_of, plan_options
-from cofactor.cli.screen import as_json, drawing, messages, print_json, quietly, waiting
-from cofactor.cli.tracking import mlflow_option
+from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
+from cofactor.cli.options.candidates import Usual, contestants
+from cofactor.cli.options.data_argument import Source, SplitRecipe, left_out, reading_options, without_secrets
+from cofactor.cli.options.splits import plan_of, plan_options
+from cofactor.cli.options.tracking import mlflow_option
 from cofactor.cli.train import recipe_of, split_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cofactor.experiments.contest import Notes
-    from cofactor.experiments.entries import Brought, Contestant
-    from cofactor.experiments.plan import Plan
+    from cofactor.experiments.comparison.candidates import Brought, Contestant
+    from cofactor.experiments.comparison.run import Notes
+    from cofactor.experiments.evaluation_plan import Plan
 
 COMMANDLINE = ParameterSource.COMMANDLINE
 
@@ -63,14 +63,14 @@ def compare(context: click.Context, /, **options: Any) -> None:
     cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/
     cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
-    from cofactor.cli.comparing import document, print_outcome
+    from cofactor.cli.display.comparison_progress import Watching
+    from cofactor.cli.display.comparison_tables import document, print_outcome
     from cofactor.cli.recording import record
-    from cofactor.cli.watching import Watching
-    from cofactor.experiments.contest import hold
-    from cofactor.experiments.entries import Brought, seeded
-    from cofactor.experiments.outcomes import outcome_of
+    from cofactor.experiments.comparison.candidates import Brought, seeded
+    from cofactor.experiments.comparison.run import hold
+    from cofactor.experiments.comparison.summarize import outcome_of
     from cofactor.report.write import write_report
-    from cofactor.tracking.mlflow import check_mlflow
+    from cofactor.training.tracking.mlflow import check_mlflow
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     usual = Usual(options["seed"], options.pop("patience"), options.pop("refit"))
@@ -110,8 +110,8 @@ def _plan(
 ) -> "tuple[Plan, Notes]":
     """What is compared on, and what the models that are trained on it say of it. Of saved models, the split that the
     first was trained on is made again."""
-    from cofactor.artifact import load_manifest
-    from cofactor.experiments.entries import Brought
+    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.saved.model_folder import load_manifest
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
     recipe, protocol = recipe_of(options), options["protocol"]

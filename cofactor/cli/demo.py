@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import drawing, messages, print_table, waiting
+from cofactor.cli.display.terminal import drawing, messages, print_table, waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cofactor.data.split import Split
-    from cofactor.experiments.entries import Entry
-    from cofactor.experiments.plan import Plan
+    from cofactor.data.splitting.split import Split
+    from cofactor.experiments.comparison.candidates import Entry
+    from cofactor.experiments.evaluation_plan import Plan
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
 
@@ -41,11 +41,11 @@ def demo(out: Path) -> None:
 
     Needs no network and nothing but the base install, and ends by itself within a minute and a half.
     """
-    from cofactor.cli.comparing import print_outcome
-    from cofactor.cli.data import MADE, SplitRecipe, made
-    from cofactor.experiments.outcomes import outcome_of
-    from cofactor.experiments.plan import Plan
-    from cofactor.experiments.rounds import Contest, Round
+    from cofactor.cli.display.comparison_tables import print_outcome
+    from cofactor.cli.options.data_argument import MADE, SplitRecipe, made
+    from cofactor.experiments.comparison.split_results import Contest, Round
+    from cofactor.experiments.comparison.summarize import outcome_of
+    from cofactor.experiments.evaluation_plan import Plan
     from cofactor.report.write import write_report
 
     console = messages()
@@ -74,13 +74,13 @@ def demo(out: Path) -> None:
 
 def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Console") -> "tuple[Model, Entry]":
     """A model that is trained in front of the reader, measured, and saved in its place."""
-    from cofactor.artifact import save
-    from cofactor.cli.data import MADE, SplitRecipe
     from cofactor.cli.fitting import fit
+    from cofactor.cli.options.data_argument import MADE, SplitRecipe
     from cofactor.cli.resuming import Keeper
-    from cofactor.experiments.entries import entry_of
-    from cofactor.experiments.measuring import metered
-    from cofactor.experiments.worker import prepare
+    from cofactor.experiments.comparison.candidates import entry_of
+    from cofactor.experiments.resource_usage import metered
+    from cofactor.experiments.subprocess_worker import prepare
+    from cofactor.saved.model_folder import save
 
     trainer = _trainer(name)
     console.print(f"cofactor train {_command(name)}", style="bold")

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from cofactor.cli.data import Source, open_split_of, reading_options
-from cofactor.cli.screen import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.options.data_argument import Source, open_split_of, reading_options
 
 
 @click.command()
@@ -23,9 +23,9 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     DATA is the split it was trained on, or the ratings it was trained on, which are split again as they were then; for
     a model of the made data it can be left out. Another split is refused: its test rows may be rows the model knows.
     """
-    from cofactor.artifact import load, load_manifest
-    from cofactor.cli.reporting import print_report
+    from cofactor.cli.display.evaluation_tables import print_report
     from cofactor.evaluation.evaluate import evaluate
+    from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     manifest = load_manifest(model)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.screen import as_json, print_json, print_table
+from cofactor.cli.display.terminal import as_json, print_json, print_table
 
 
 @click.command()
@@ -22,7 +22,7 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
 
     import numpy as np
 
-    from cofactor.artifact import load
+    from cofactor.saved.model_folder import load
 
     loaded = load(model)
     catalog = loaded.catalog

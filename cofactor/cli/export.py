@@ -5,14 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import MADE, Source, SplitRecipe, is_split, open_split, read_ratings, reading_options
-from cofactor.cli.screen import as_json, messages, print_json, progress, quietly
+from cofactor.cli.display.terminal import as_json, messages, print_json, progress, quietly
+from cofactor.cli.options.data_argument import (
+    MADE,
+    Source,
+    SplitRecipe,
+    is_split,
+    open_split,
+    read_ratings,
+    reading_options,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.ratings import Ratings
-    from cofactor.data.split import Split
+    from cofactor.data.splitting.split import Split
 
 
 @click.command()
@@ -42,8 +50,8 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     """
     import time
 
-    from cofactor.data.export import Form
-    from cofactor.data.export import export as write
+    from cofactor.data.exporting.export import Form
+    from cofactor.data.exporting.export import export as write
 
     named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
     form = Form(**named, gzipped=options.pop("compress") is not None)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.data import data_folder
-from cofactor.cli.screen import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.options.data_argument import data_folder
 
 
 @click.command()
@@ -26,7 +26,7 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
     """
     from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
-    from cofactor.data.fetch import DATASETS, fetch
+    from cofactor.data.datasets.fetch import DATASETS, fetch
 
     if name is None:
         _list(data_folder, as_json)
@@ -43,7 +43,7 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
 
 
 def _list(folder: Path, as_json: bool) -> None:
-    from cofactor.data.fetch import DATASETS
+    from cofactor.data.datasets.fetch import DATASETS
 
     here = {name: str(folder / name) if (folder / name).exists() else None for name in DATASETS}
     if as_json:

@@ -10,12 +10,12 @@ from types import FrameType
 from rich.console import Console
 
 from cofactor.cli.resuming import Keeper
-from cofactor.data.split import Split
-from cofactor.experiments.fitted import Fitted, joined
-from cofactor.tracking.progress import track
-from cofactor.tracking.row import Row, Sink
-from cofactor.trainers.base import Resume
-from cofactor.trainers.early import Judged, judged
+from cofactor.data.splitting.split import Split, joined
+from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.epoch import Resume
+from cofactor.training.fit import Fitted
+from cofactor.training.tracking.epoch_row import Row, Sink
+from cofactor.training.tracking.progress import track
 
 
 class Course:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.screen import as_json, messages, print_json, progress, quietly
+from cofactor.cli.display.terminal import as_json, messages, print_json, progress, quietly
 
 
 class Count(click.ParamType[int]):
@@ -65,7 +65,7 @@ def generate(
     """
     import time
 
-    from cofactor.data.synthetic import generate_parquet
+    from cofactor.data.synthetic.generate import generate_parquet
     from cofactor.errors import BadData
 
     if out.suffix != ".parquet":

@@ -14,18 +14,17 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
-from cofactor.data.columns import find_columns
-from cofactor.data.culprit import naming
-from cofactor.data.database import brief_connection, first_line, quoted_name
-from cofactor.data.delimited import open_text
+from cofactor.data.duckdb_connection import brief_connection, first_line, quoted_name
 from cofactor.data.parquet import parquet_table
-from cofactor.data.source import TEXT, Source
-from cofactor.errors import BadData
+from cofactor.data.reading.columns import find_columns
+from cofactor.data.reading.sql_source import TEXT, Source
+from cofactor.data.reading.text_format import open_text
+from cofactor.errors import BadData, naming
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
-from cofactor.models.draws import is_cold
 from cofactor.models.posterior import PosteriorModel
+from cofactor.models.regression.posterior_layout import is_cold
 
 PAIRS_AT_A_TIME = 100_000
 PAIR = ("user", "item")

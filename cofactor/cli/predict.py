@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cofactor.cli.data import named_columns
-from cofactor.cli.screen import as_json, messages, print_json, quietly
+from cofactor.cli.display.terminal import as_json, messages, print_json, quietly
+from cofactor.cli.options.data_argument import named_columns
 
 if TYPE_CHECKING:
     from cofactor.cli.pairs import Answer
@@ -41,8 +41,8 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     The column `fallback` names which of user and item had no rating in training, and is empty where both had: such a
     user gets what an empty history gets, such an item what is left of the formula without it.
     """
-    from cofactor.artifact import load
     from cofactor.cli.pairs import answers, columns_of
+    from cofactor.saved.model_folder import load
 
     loaded = load(model)
     answered, names = _begun(answers(loaded, pairs, named_columns(columns))), columns_of(loaded)

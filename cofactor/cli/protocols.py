@@ -2,7 +2,7 @@
 
 import click
 
-from cofactor.cli.screen import as_json, figure, print_facts, print_json, print_table
+from cofactor.cli.display.terminal import as_json, figure, print_facts, print_json, print_table
 
 
 @click.command()
@@ -15,7 +15,7 @@ def protocols(name: str | None, as_json: bool) -> None:
     cofactor compare all --protocol ml-100k-u1 -o report/
     """
     from cofactor.cli import unknown_choice
-    from cofactor.experiments.protocols import PROTOCOLS
+    from cofactor.experiments.protocols.registry import PROTOCOLS
 
     if name is not None and name not in PROTOCOLS:
         raise unknown_choice("protocol", name, PROTOCOLS)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import as_json, print_facts, print_json
+from cofactor.cli.display.terminal import as_json, print_facts, print_json
 
 if TYPE_CHECKING:
-    from cofactor.serving.feedback.store import Feedback
+    from cofactor.feedback.store import Feedback
 
 
 @click.command()
@@ -24,7 +24,7 @@ def ratings(store: str, as_csv: bool, as_json: bool) -> None:
     As CSV an empty rating is one that was taken back, and a time is seconds since 1970. A service may go on writing:
     what is shown is the store as it stood when it was asked.
     """
-    from cofactor.serving.feedback.store import existing_store, shown
+    from cofactor.feedback.store import existing_store, shown
 
     if as_csv and as_json:
         raise click.UsageError("give one of --csv and --json")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.screen import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model, Recommendation
@@ -49,7 +49,7 @@ def recommend(
         raise click.UsageError("--include-seen is for a USER or --all: a new user has seen what is --rated")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
-    from cofactor.artifact import load
+    from cofactor.saved.model_folder import load
 
     loaded = load(model)
     if out is not None:
@@ -87,7 +87,7 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
     import time
 
     from cofactor.errors import BadData
-    from cofactor.models.batch import recommend_all
+    from cofactor.models.top_n.recommend_all import recommend_all
 
     if out.suffix != ".parquet":
         raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")

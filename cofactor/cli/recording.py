@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cofactor.cli.tracking import figures_of, parameters_of
+from cofactor.cli.options.tracking import figures_of, parameters_of
 
 if TYPE_CHECKING:
-    from cofactor.experiments.outcome import Outcome
+    from cofactor.experiments.comparison.summary import Outcome
 
 
 def record(outcome: "Outcome", store: str) -> None:
     """Writes what was found. Of several splits, the figures are means and the curves are of the first."""
-    from cofactor.tracking.mlflow import Experiment
+    from cofactor.training.tracking.mlflow import Experiment
 
     experiment, comparison = Experiment(store, outcome.name), outcome.comparison
     names, split = list(comparison.metrics), " ".join(one.fingerprint for one in outcome.splits)

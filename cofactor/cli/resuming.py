@@ -11,16 +11,17 @@ import numpy as np
 from rich.console import Console
 
 from cofactor.arrays import Array
-from cofactor.artifact import KINDS
-from cofactor.checkpoint import HINT, REFIT, Checkpoint, Store, check_same, digest
-from cofactor.cli.tracking import new_run
+from cofactor.cli.options.tracking import new_run
 from cofactor.data.ratings import Ratings
-from cofactor.data.split import Split
+from cofactor.data.splitting.split import Split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError
 from cofactor.models.base import Model
-from cofactor.tracking.row import Row
-from cofactor.trainers.base import Epoch, Resume, Snapshot, Trainer
-from cofactor.trainers.early import Judged
+from cofactor.models.kinds import KINDS
+from cofactor.trainers.base import Trainer
+from cofactor.training.checkpoint import HINT, REFIT, Checkpoint, Store, check_same, digest
+from cofactor.training.early_stopping import Judged
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.tracking.epoch_row import Row
 
 FREE = "threads", "device"  # hyperparameters that decide how soon a result is there, not which
 

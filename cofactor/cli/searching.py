@@ -10,25 +10,25 @@ from typing import Any, Self
 
 from rich.console import Console
 
-from cofactor.checkpoint import digest
-from cofactor.cli.best_command import Asked, train_command
-from cofactor.cli.data import MADE, Source, SplitRecipe
-from cofactor.cli.planning import plan_of
-from cofactor.cli.screen import waiting
+from cofactor.cli.display.terminal import waiting
+from cofactor.cli.display.tuning_progress import Screen, listening
+from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe
+from cofactor.cli.options.splits import plan_of
+from cofactor.cli.options.train_command import Asked, train_command
 from cofactor.cli.train import recipe_of
 from cofactor.cli.tuned import Found
-from cofactor.cli.tuning_screen import Screen, listening
-from cofactor.data.split import Split
-from cofactor.data.split_folder import write_parts
+from cofactor.data.splitting.saved_split import write_parts
+from cofactor.data.splitting.split import Split
 from cofactor.errors import BadHyperparameter
-from cofactor.experiments.judging import check_parts
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.pool import Pool, shared
-from cofactor.experiments.space import Space
-from cofactor.experiments.store import Store
-from cofactor.experiments.study import Study
-from cofactor.experiments.trial import Trial
-from cofactor.experiments.tuning import Budget, Tuning, best_of, over_seeds, trial_of
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.tuning.objective import check_parts
+from cofactor.experiments.tuning.search import Budget, Tuning, best_of, over_seeds, trial_of
+from cofactor.experiments.tuning.search_space import Space
+from cofactor.experiments.tuning.study import Study
+from cofactor.experiments.tuning.study_storage import Store
+from cofactor.experiments.tuning.trial import Trial
+from cofactor.experiments.tuning.worker_pool import Pool, shared
+from cofactor.training.checkpoint import digest
 
 USUAL_TRIALS, USUAL_MINUTES = 50, 10
 MEASURING = 6.0  # seconds left for the test part and the report, beside those of training once more

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.listening import address_of, bind, check_reachable, passed, url_of
+from cofactor.cli.options.network import address_of, bind, check_reachable, passed, url_of
 from cofactor.errors import CofactorError
 
 if TYPE_CHECKING:

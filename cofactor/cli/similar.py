@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.screen import as_json, print_json, print_table
+from cofactor.cli.display.terminal import as_json, print_json, print_table
 
 
 @click.command()
@@ -16,7 +16,7 @@ def similar(model: Path, item: str, n: int, as_json: bool) -> None:
     """The items most like ITEM, an id of the data."""
     from dataclasses import asdict
 
-    from cofactor.artifact import load
+    from cofactor.saved.model_folder import load
 
     loaded = load(model)
     listed = loaded.similar_items(item, n)

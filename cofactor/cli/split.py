@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import MADE, Source, SplitRecipe, left_out, reading_options, refuse_splits
-from cofactor.cli.planning import READING, SEVERAL, plan_of, refuse_unread, several_options
-from cofactor.cli.screen import as_json, messages, print_json, print_table, quietly, waiting
+from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
+from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe, left_out, reading_options, refuse_splits
+from cofactor.cli.options.splits import READING, SEVERAL, plan_of, refuse_unread, several_options
 from cofactor.cli.train import recipe_of, split_options
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from cofactor.data.split import Split
+    from cofactor.data.splitting.split import Split
 
 
 COUNTS = "train", "validation", "test"
@@ -74,7 +74,7 @@ def _made(
 
 
 def _published(source: Source, recipe: SplitRecipe) -> "Iterator[tuple[str, Split]]":
-    from cofactor.data.split import MOVIELENS_FOLDS, movielens_split
+    from cofactor.data.splitting.split import MOVIELENS_FOLDS, movielens_split
 
     for name in (*MOVIELENS_FOLDS, "ua", "ub"):
         yield name, movielens_split(source.path(), name, validation=recipe.validation, seed=recipe.seed)
@@ -84,7 +84,7 @@ def _saved(
     made: "Iterator[tuple[str, Split]]", out: Path, several: bool, console: "Console"
 ) -> "Iterator[dict[str, Any]]":
     """Saves each split, in a folder of its name where there are several, and says what it is."""
-    from cofactor.data.split import save_split
+    from cofactor.data.splitting.split import save_split
 
     for name, one in made:
         folder = out / name if several else out

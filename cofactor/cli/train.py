@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.data import Source, SplitRecipe, reading_options
-from cofactor.cli.screen import as_json, quietly
-from cofactor.cli.starting import Starting, start_options
-from cofactor.cli.tracking import Tracking, tracking_options
+from cofactor.cli.display.terminal import as_json, quietly
+from cofactor.cli.options.data_argument import Source, SplitRecipe, reading_options
+from cofactor.cli.options.tracking import Tracking, tracking_options
+from cofactor.cli.options.warm_start import Starting, start_options
 
 if TYPE_CHECKING:
-    from cofactor.trainers.base import Hyperparameter, Trainer
+    from cofactor.trainers.base import Trainer
+    from cofactor.training.hyperparameter import Hyperparameter
 
 
 class Trainers(click.Group):

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from cofactor.artifact import check_place, save
-from cofactor.cli.data import Source, SplitRecipe, left_out, open_split
+from cofactor.cli.display.evaluation_tables import print_summary
+from cofactor.cli.display.terminal import messages, print_json, waiting
 from cofactor.cli.fitting import fit
-from cofactor.cli.reporting import print_summary
+from cofactor.cli.options.data_argument import Source, SplitRecipe, left_out, open_split
+from cofactor.cli.options.tracking import Tracking, figures_of
+from cofactor.cli.options.warm_start import Starting
 from cofactor.cli.resuming import keeper, run_of
-from cofactor.cli.screen import messages, print_json, waiting
-from cofactor.cli.starting import Starting
-from cofactor.cli.tracking import Tracking, figures_of
-from cofactor.data.split import Split
+from cofactor.data.splitting.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.experiments.fitted import Fitted
+from cofactor.saved.model_folder import check_place, save
 from cofactor.trainers.base import Trainer
+from cofactor.training.fit import Fitted
 
 
 def train(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.data import reading_options
-from cofactor.cli.planning import protocol_option
-from cofactor.cli.screen import as_json, quietly
+from cofactor.cli.display.terminal import as_json, quietly
+from cofactor.cli.options.data_argument import reading_options
+from cofactor.cli.options.splits import protocol_option
 from cofactor.cli.train import TrainCommand, Trainers, option_of, split_options
 
 if TYPE_CHECKING:
-    from cofactor.trainers.base import Hyperparameter, Trainer
+    from cofactor.trainers.base import Trainer
+    from cofactor.training.hyperparameter import Hyperparameter
 
 ALL = "all"
 NOT_TUNED = ("popularity", "network")  # the one has nothing to tune, the other is `ensemble` by another name
@@ -155,7 +156,7 @@ def _common(command: Any) -> Any:
 
 def _unset(parameter: "Hyperparameter") -> "Hyperparameter":
     """As an option that fixes it; its help says where it is searched."""
-    from cofactor.experiments.space import Range, stated
+    from cofactor.experiments.tuning.search_space import Range, stated
 
     axis = stated(parameter)
     where = "" if axis is None else f"searched in {', '.join(axis.words)}" if not isinstance(axis, Range) else ""

@@ -10,12 +10,12 @@ import click
 import orjson
 from rich.console import Console
 
-from cofactor.cli.best_command import compare_command
-from cofactor.cli.screen import drawing, waiting
-from cofactor.experiments.plan import Plan
-from cofactor.experiments.space import Space
-from cofactor.experiments.trial import Search, Trial
-from cofactor.experiments.tuning import Ending, over_seeds
+from cofactor.cli.display.terminal import drawing, waiting
+from cofactor.cli.options.train_command import compare_command
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.tuning.search import Ending, over_seeds
+from cofactor.experiments.tuning.search_space import Space
+from cofactor.experiments.tuning.trial import Search, Trial
 from cofactor.trainers.base import Trainer
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def finals(plan: Plan, models: Mapping[str, Trainer], patience: int, console: Co
     """Trains each once more, as `cofactor train` does or as the protocol wants it, and measures all of them on the test
     part: it is read here, and nowhere else in a search."""
     from cofactor.evaluation.compare import compare_reports
-    from cofactor.experiments.fitted import fitted
+    from cofactor.training.fit import fitted
 
     ((_, split),) = plan.splits()
     validation = split.validation if len(split.validation) else None
@@ -109,10 +109,10 @@ def finals(plan: Plan, models: Mapping[str, Trainer], patience: int, console: Co
 def contest(searching: "Searching", found: Sequence[Found], folder: Path, console: Console) -> "Comparison":
     """The best of each trainer, trained and measured as `cofactor compare` does: the models in folder/models, and a
     report in the folder. Raises KeyboardInterrupt where Ctrl-C came before anything was measured."""
-    from cofactor.cli.watching import Watching
-    from cofactor.experiments.contest import hold
-    from cofactor.experiments.entries import Contestant
-    from cofactor.experiments.outcomes import outcome_of
+    from cofactor.cli.display.comparison_progress import Watching
+    from cofactor.experiments.comparison.candidates import Contestant
+    from cofactor.experiments.comparison.run import hold
+    from cofactor.experiments.comparison.summarize import outcome_of
     from cofactor.report.write import write_report
 
     plan, asked = searching.plan, searching.asked

@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
-from cofactor.cli.screen import messages, print_json
+from cofactor.cli.display.terminal import messages, print_json
+from cofactor.cli.display.tuning_tables import print_all, print_found, print_sweep
 from cofactor.cli.searching import Searching, Wanted
 from cofactor.cli.tuned import Found, contest, contestants, finals, measured, write_found
-from cofactor.cli.tuning_tables import print_all, print_found, print_sweep
 from cofactor.errors import BadHyperparameter, CofactorError
-from cofactor.experiments.space import Space, fixed_of, parted
+from cofactor.experiments.tuning.search_space import Space, fixed_of, parted
 from cofactor.trainers.base import Trainer
 
 

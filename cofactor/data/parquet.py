@@ -7,7 +7,14 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.database import brief_connection, cautious_connection, listed, quoted, quoted_name, quoted_path
+from cofactor.data.duckdb_connection import (
+    brief_connection,
+    cautious_connection,
+    listed,
+    quoted,
+    quoted_name,
+    quoted_path,
+)
 from cofactor.errors import BadArtifact
 
 COLUMNS_SHOWN = 160  # characters

@@ -12,14 +12,22 @@ import numpy as np
 from cofactor.arrays import Doubles
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.evaluation.chance import DRAWS
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.measured import Measured
-from cofactor.evaluation.paired import Units, against_best, against_one, check_tests, error_over, samples_of, table_of
-from cofactor.evaluation.resampling import Table, resample
-from cofactor.evaluation.trainings import Reports, Seeds, Training, by_seed
-from cofactor.evaluation.words import in_words, of_seeds
+from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.significance.bootstrap import Table, resample
+from cofactor.evaluation.significance.p_values import DRAWS
+from cofactor.evaluation.significance.paired_differences import (
+    Units,
+    against_best,
+    against_one,
+    check_tests,
+    error_over,
+    samples_of,
+    table_of,
+)
+from cofactor.evaluation.significance.seed_variance import Reports, Seeds, Training, by_seed
+from cofactor.evaluation.significance.verdicts import in_words, of_seeds
 from cofactor.models.base import Model
 
 NO_DIFFERENCE = "no real difference"

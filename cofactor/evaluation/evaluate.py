@@ -1,4 +1,4 @@
-"""Score once, measure everything. docs/metrics.md has every formula and what is averaged over what."""
+"""Score once, measure everything. docs/relevance.md has every formula and what is averaged over what."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ import numpy as np
 from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
-from cofactor.evaluation import metrics
-from cofactor.evaluation.evidence import Evidence, gather
 from cofactor.evaluation.held_out import hold_out
-from cofactor.evaluation.lists import OF_ALL_LISTS as OF_ALL_LISTS
-from cofactor.evaluation.samples import Samples
+from cofactor.evaluation.metrics import relevance
+from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS as OF_ALL_LISTS
+from cofactor.evaluation.scored_test_set import Evidence, gather
+from cofactor.evaluation.significance.per_user_values import Samples
 from cofactor.models.base import Model
 
 _OF_RATINGS = ("rmse", "mse", "mae", "accuracy")
@@ -25,8 +25,8 @@ class Report:
     """What a model is worth on a test set.
 
     metrics: by name, in this order: rmse, mse, mae, accuracy (of a model that predicts ratings; accuracy where the
-        scale has a step); over whole rankings `metrics.OVER_ALL`; then for each k those of `metrics.AT_K`,
-        `lists.OF_A_LIST` (genre_diversity where there are genres) and `metrics.RATED`, as ndcg@10; then for each k
+        scale has a step); over whole rankings `relevance.OVER_ALL`; then for each k those of `relevance.AT_K`,
+        `lists.OF_A_LIST` (genre_diversity where there are genres) and `relevance.RATED`, as ndcg@10; then for each k
         those of `lists.OF_ALL_LISTS`. What nobody could be measured by is not there.
     errors: the standard error of each but of OF_ALL_LISTS, which are figures of all lists together; NaN where there is
         one user only.
@@ -61,8 +61,8 @@ class Report:
         They need not be those of the report. NaN where there was nobody to measure by. Raises BadHyperparameter for
         another name, and for a k below 1.
         """
-        if name not in metrics.AT_K and name not in metrics.RATED:
-            known = ", ".join([*metrics.AT_K, *metrics.RATED])
+        if name not in relevance.AT_K and name not in relevance.RATED:
+            known = ", ".join([*relevance.AT_K, *relevance.RATED])
             raise BadHyperparameter(f"{name!r} cannot be had over k", f"it is one of {known}")
         lengths = _lengths(k)
         return self.evidence.over_k(name, lengths)[np.searchsorted(lengths, k)]
@@ -101,7 +101,7 @@ class Report:
         assert self.prediction is not None
         if name == "accuracy":
             assert self.step is not None, "accuracy needs a scale with a step"
-            return metrics.exact(self.prediction, self.evidence.held.value, self.step)
+            return relevance.exact(self.prediction, self.evidence.held.value, self.step)
         return np.abs(error) if name == "mae" else error**2
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _ranking_metrics(evidence: Evidence) -> tuple[dict[str, float], dict[str, fl
     for name, values in evidence.values():
         there = values[~np.isnan(values)]
         if len(there):
-            figures[name], errors[name] = float(there.mean()), metrics.standard_error(there)
+            figures[name], errors[name] = float(there.mean()), relevance.standard_error(there)
     ordered = [name for name in evidence.names() if name in figures]
     of_all = evidence.of_all_lists() if len(evidence.users) else {}
     together = {name: figure for name, figure in of_all.items() if not np.isnan(figure)}
@@ -174,12 +174,12 @@ def _rating_metrics(
 ) -> tuple[dict[str, float], dict[str, float]]:
     held = evidence.held
     error = prediction.astype(np.float64) - held.value
-    figures = {"rmse": metrics.rmse(error), "mse": metrics.mse(error), "mae": metrics.mae(error)}
-    se_mse = metrics.standard_error(error**2, held.number)
+    figures = {"rmse": relevance.rmse(error), "mse": relevance.mse(error), "mae": relevance.mae(error)}
+    se_mse = relevance.standard_error(error**2, held.number)
     se_rmse = se_mse / (2 * figures["rmse"]) if figures["rmse"] > 0 else 0.0  # the delta method: d√x = dx / 2√x
-    errors = {"rmse": se_rmse, "mse": se_mse, "mae": metrics.standard_error(np.abs(error), held.number)}
+    errors = {"rmse": se_rmse, "mse": se_mse, "mae": relevance.standard_error(np.abs(error), held.number)}
     if step is not None:
-        right = metrics.exact(prediction, held.value, step)
+        right = relevance.exact(prediction, held.value, step)
         figures["accuracy"] = float(right.mean())
-        errors["accuracy"] = metrics.standard_error(right, held.number)
+        errors["accuracy"] = relevance.standard_error(right, held.number)
     return figures, errors

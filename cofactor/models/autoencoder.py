@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import SCORE_CELLS, Model
-from cofactor.models.layers import ACTIVATIONS, Layers
+from cofactor.models.networks.layers import ACTIVATIONS, Layers
 from cofactor.models.vectors import cached, cosine, cosines
 
 

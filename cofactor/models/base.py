@@ -15,12 +15,12 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
 from cofactor.errors import BadData
-from cofactor.models.answers import Reason as Reason
-from cofactor.models.answers import Recommendation as Recommendation
-from cofactor.models.answers import given_history, known_history, left_out, recommendations, strongest
 from cofactor.models.checks import check_arrays
-from cofactor.models.layers import Layers
-from cofactor.models.ranking import NEVER, highest, highest_of_one
+from cofactor.models.networks.layers import Layers
+from cofactor.models.top_n.recommendations import Reason as Reason
+from cofactor.models.top_n.recommendations import Recommendation as Recommendation
+from cofactor.models.top_n.recommendations import given_history, known_history, left_out, recommendations, strongest
+from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
 SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most

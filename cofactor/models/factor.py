@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
-from cofactor.models.solving import solved
+from cofactor.models.regression.linear_solver import solved
 from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB

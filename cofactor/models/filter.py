@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER
 from cofactor.models.sparse import matrix
+from cofactor.models.top_n.selection import NEVER
 
 LARGEST_POWER = 4  # of a number of ratings: of a million it is a number still
 MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.solving import solved
+from cofactor.models.regression.linear_solver import solved
 from cofactor.models.vectors import cached, cosine, cosines
 
 LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation

@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.factor import of_like_length
-from cofactor.models.gaussian import moments
-from cofactor.models.halves import Halves, one_thread
-from cofactor.models.layers import Layers
-from cofactor.models.newton import CurvedRegressions
-from cofactor.models.solving import solved
+from cofactor.models.networks.layers import Layers
+from cofactor.models.networks.split_input import Halves, one_thread
+from cofactor.models.regression.bayesian_linear import moments
+from cofactor.models.regression.gauss_newton import CurvedRegressions
+from cofactor.models.regression.linear_solver import solved
 from cofactor.models.vectors import VectorModel, cosine, cosines
 
 LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all

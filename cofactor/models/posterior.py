@@ -11,10 +11,10 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import Catalog
 from cofactor.errors import BadArtifact, BadData
-from cofactor.models.draws import is_cold, one_by_one, prior_variance, side_by_side
 from cofactor.models.factor import of_like_length
-from cofactor.models.gaussian import expected, expected_without_each
-from cofactor.models.ranking import NEVER
+from cofactor.models.regression.bayesian_linear import expected, expected_without_each
+from cofactor.models.regression.posterior_layout import is_cold, one_by_one, prior_variance, side_by_side
+from cofactor.models.top_n.selection import NEVER
 from cofactor.models.vectors import VectorModel, cached
 
 SECONDS_A_DAY = 86400

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER
 from cofactor.models.sparse import matrix
+from cofactor.models.top_n.selection import NEVER
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats, Rows
 from cofactor.models.base import Model
-from cofactor.models.ranking import NEVER
+from cofactor.models.top_n.selection import NEVER
 
 CACHED_CELLS = 1 << 17  # numbers in the vectors gathered at a time: they stay in the cache, three times as fast
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from cofactor.report.render import colours
+from cofactor.report.formatting import one_line
+from cofactor.report.plots.render import colours
 from cofactor.report.tables import Cell, Table
-from cofactor.report.wording import one_line
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # no script, and nothing from anywhere else
 

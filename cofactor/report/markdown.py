@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from cofactor.experiments.outcome import Outcome
+from cofactor.experiments.comparison.summary import Outcome
 from cofactor.report import tables as made
+from cofactor.report.findings import sentences
+from cofactor.report.formatting import one_line
 from cofactor.report.tables import Cell, Table
-from cofactor.report.wording import one_line
-from cofactor.report.words import sentences
 
 
 def tables(outcome: Outcome) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cofactor.evaluation.breakdown import Breakdown
+from cofactor.evaluation.breakdowns.breakdown import Breakdown
 from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
 from cofactor.evaluation.cost import Cost
-from cofactor.experiments.outcome import Outcome
-from cofactor.report.wording import (
+from cofactor.experiments.comparison.summary import Outcome
+from cofactor.report.formatting import (
     NONE,
     duration,
     error,

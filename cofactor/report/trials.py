@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from cofactor.experiments.trial import Search, Trial
-from cofactor.report.wording import figure, is_figure, metric_name, short
+from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.report.formatting import figure, is_figure, metric_name, short
 
 
 def title(search: Search) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 
 import orjson
 
-from cofactor.data.folders import write
+from cofactor.atomic_folders import write
 from cofactor.errors import BadArtifact
-from cofactor.experiments.outcome import Outcome
-from cofactor.experiments.trial import Search
-from cofactor.report import html, markdown, render, search_page
-from cofactor.report.page import page
-from cofactor.report.pictures import KINDS, Picture, pictures, slug
+from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.tuning.trial import Search
+from cofactor.report import html, markdown, tuning_page
+from cofactor.report.comparison_page import page
+from cofactor.report.plots import render
+from cofactor.report.plots.comparison_plots import KINDS, Picture, pictures, slug
 
 PICTURES, SUFFIXES = "pictures", (".png", ".svg")
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
@@ -50,11 +51,11 @@ def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said:
 def write_search(search: Search, folder: Path) -> None:
     """search.html, search.md, and pictures/search-TRAINER as PNG and SVG."""
     name = f"search-{slug(search.trainer) or 'trainer'}"
-    one = search_page.picture(search, name)
+    one = tuning_page.picture(search, name)
     with _taken_by_the_disk(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        write(folder / "search.md", search_page.tables(search).encode())
-        write(folder / "search.html", search_page.page(search, _draw(one, folder)).encode())
+        write(folder / "search.md", tuning_page.tables(search).encode())
+        write(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
 
 
 def figures(outcome: Outcome) -> str:

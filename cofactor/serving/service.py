@@ -1,169 +1,226 @@
-"""Which bundles are live, by name, and how others take their places. Knows nothing of HTTP."""
+"""What can be asked of one bundle. Knows nothing of HTTP."""
 
-import logging
-import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from cofactor.artifact import load_manifest
-from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
-from cofactor.serving.answers import Answer, Answers, Pace, Terms
-from cofactor.serving.bundle import Bundle
-from cofactor.serving.feedback.store import Store, open_store
-from cofactor.serving.settings import Settings
-from cofactor.serving.telemetry.observed import Ear, ObservedAnswers, ObservedStore, to_nobody
-from cofactor.serving.warming import warm
+import numpy as np
 
-ONLY = "model"  # what a bundle is called that was given without a name
-SWAPPED, UNCHANGED, REFUSED = "swapped", "unchanged", "refused"  # what became of a reload
+from cofactor.errors import BadData, UnknownId
+from cofactor.feedback.store import Store
+from cofactor.serving.filters import EVERYTHING, Shelf
+from cofactor.serving.filters import Terms as Terms
+from cofactor.serving.item_table import reason
+from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.ranked_lists import Lists, nearest_users
+from cofactor.serving.ratings_writer import Desk
+from cofactor.serving.schemas.requests import (
+    BatchBody,
+    CategsQuery,
+    ExplanationQuery,
+    FoldedBody,
+    ItemsQuery,
+    ListBody,
+    ListQuery,
+    MapQuery,
+    Page,
+    PopularQuery,
+    RatingsBody,
+    RecoQuery,
+    SearchQuery,
+    SimilarQuery,
+    SimilarUsersQuery,
+)
+from cofactor.serving.user_history import POPULAR_INSTEAD, History, given_history, history_of, stranger
 
-log = logging.getLogger("cofactor.serving")
+Answer = dict[str, Any]  # what becomes a JSON object
+BRIEF = 0.02  # seconds that other requests may well wait
 
 
-class BadCandidate(BadArtifact):
-    """What lies in a folder cannot take the live model's place; neither the service nor the request is at fault."""
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that a list takes for the user with the longest history: without reasons, and with."""
 
-    status = 409
-
-
-class Observer(Protocol):
-    """Who wants to know what goes on. May be called from any thread."""
-
-    def reloaded(self, name: str, result: str) -> None: ...
-    def listed(self, source: str) -> None: ...
-    def stored(self, asked: str, seconds: float, words: int, failed: bool) -> None: ...
+    plain: float = 0.0
+    explained: float = 0.0
 
 
-class Service:
-    """The one reference to what is live: a mapping from names to answers, never changed and replaced as a whole.
+@dataclass(frozen=True)
+class Answers:
+    """Everything one request may ask, of one bundle: an answer never mixes two versions of a model.
 
-    A request reads it once, so that it sees one version of everything whatever is put in its place meanwhile.
+    Each method takes what was asked, validated, and gives the dictionary of the class that `responses` names.
     """
 
-    def __init__(
-        self,
-        bundles: Bundle | Mapping[str, Bundle],
-        store: Store | None = None,
-        terms: Terms | None = None,
-        folders: Mapping[str, Path] | None = None,
-    ) -> None:
-        """`bundles` by name, the default first; `folders` are where a reload looks for what is to replace them."""
-        named = {ONLY: bundles} if isinstance(bundles, Bundle) else dict(bundles)
-        self.default = next(iter(named))
-        self.folders = dict(folders or {})
-        self.ready = False
-        self.reported: Callable[[str, str], None] = to_nobody  # name and result of each reload
-        self.told: Callable[[str], None] = to_nobody  # after a swap by request: other processes are to follow
-        self._store, self._terms = store, terms or Terms()
-        self._listed: Callable[[str], None] = to_nobody
-        self._live: Mapping[str, Answers] = {name: self._answers_of(one, name) for name, one in named.items()}
-        self._changing = threading.RLock()  # held by whoever changes what is live; requests only read
+    bundle: Bundle
+    pace: Pace = Pace()
+    store: Store | None = None
+    terms: Terms = EVERYTHING
+    name: str = "model"  # what the model is served as
 
-    @classmethod
-    def open(cls, settings: Settings) -> "Service":
-        """The models and the store of the settings, not yet warm; raises BadArtifact, Unavailable."""
-        folders = dict(settings.models)
-        bundles = {name: Bundle.open(folder) for name, folder in folders.items()}
-        store = open_store(settings.store) if settings.store else None
-        terms = Terms(allow=settings.allow, deny=settings.deny, new_items=settings.new_items)
-        return cls(bundles, store, terms, folders)
+    def brief(self, why: int = 0) -> bool:
+        """Whether a list is made so quickly that handing it to another thread would cost more than waiting for it."""
+        return (self.pace.explained if why else self.pace.plain) < BRIEF
 
-    def observe(self, observer: Observer) -> None:
-        """Tells somebody what goes on from now on; to be called before the first request."""
-        self.reported, self._listed = observer.reloaded, observer.listed
-        if self._store is not None:
-            self._store = ObservedStore(self._store, observer.stored)
-        self._live = {name: self._answers_of(one.bundle, name) for name, one in self._live.items()}
+    @property
+    def version(self) -> str:
+        return self.bundle.version
 
-    def answers(self, name: str = "") -> Answers:
-        """What to ask for the length of one request; raises UnknownId where no model is called so."""
-        live = self._live
-        try:
-            return live[name or self.default]
-        except KeyError:
-            raise UnknownId(f"no model is called {name!r}", f"known are {', '.join(live)}") from None
+    # Lists for one person
 
-    def models(self) -> Answer:
-        """Every model by its name and version, the default first."""
-        live = self._live
-        listed = [
-            {
-                "name": name,
-                "model": one.version,
-                "trainer": str(one.bundle.manifest.get("trainer", "")),
-                "default": name == self.default,
-            }
-            for name, one in live.items()
-        ]
-        return {"model": live[self.default].version, "models": listed}
+    def recommendations(self, user: str, asked: ListQuery | ListBody) -> Answer:
+        """UserList: what a user would rate highest of the items they have not rated, by all that is known of them.
 
-    def versions(self) -> dict[str, str]:
-        """The version of each model by its name."""
-        return {name: one.version for name, one in self._live.items()}
-
-    def warm_up(self) -> None:
-        """Answers one request of each costly kind by each model, so that no user waits for pages or for an index."""
-        for name, answers in self._live.items():
-            self.replace(answers.bundle, name)
-        self.ready = True
-
-    def replace(self, bundle: Bundle, name: str = "") -> None:
-        """Puts another bundle in the place of a live one, warm; the old one stays where the new one cannot answer."""
-        with self._changing:
-            answers = warm(self._answers_of(bundle, name or self.default))
-            answers.listed.open = True
-            self.put(answers, name)
-
-    def put(self, answers: Answers, name: str = "") -> None:
-        """Lets these answers be live, as they are."""
-        with self._changing:
-            self._live = {**self._live, (name or self.default): answers}
-
-    def reload(self, name: str = "") -> Answer:
-        """Looks into a model's folder and swaps, here and then in every other process that serves it.
-
-        Raises UnknownId, and BadCandidate where what lies there cannot be served: the live one then stays.
+        Raises UnknownId for somebody of whom nothing is known, unless the most rated items will do.
         """
-        done = self.reload_here(name)
-        self.told(done["name"])
-        return done
+        return self._of(user=user, **self._list_of(user, asked))
 
-    def reload_here(self, name: str = "") -> Answer:
-        """The same in this process alone. Opening and warming up take this thread's time, not that of requests."""
-        with self._changing:  # two at a time might leave the older one
-            before, name = self.answers(name).version, name or self.default
-            try:
-                self._reload(name)
-            except BadCandidate as error:
-                self.reported(name, REFUSED)
-                log.warning("the model %s stays at version %s: %s", name, before, error.message)
-                raise
-            now = self.answers(name).version
-            self.reported(name, UNCHANGED if now == before else SWAPPED)
-        if now != before:
-            log.info("the model %s is at version %s now, before at %s", name, now, before)
-        return {"model": now, "name": name, "before": before, "changed": now != before}
+    def recommendations_from(self, asked: FoldedBody) -> Answer:
+        """FoldedList: the same for a person given only by ratings (fold-in); without any, the model's list for nobody.
 
-    def close(self) -> None:
-        """Lets go of the store; what is live goes on answering from memory."""
-        self.ready = False
-        if self._store is not None:
-            self._store.close()
+        Raises BadData for an item that is unknown or rated twice, and for a rating outside the scale.
+        """
+        history = given_history(self.bundle.model.catalog, asked.ratings)
+        return self._of(**self._lists.of("", history, asked))
 
-    def _reload(self, name: str) -> None:
-        if name not in self.folders:
-            raise Unavailable(f"the model {name!r} was not read from a folder", "start the service with one")
-        folder = self.folders[name]
+    def batch(self, asked: BatchBody) -> Answer:
+        """BatchLists: a list for each of many users, or why there is none."""
+        if asked.cursor and len(asked.users) > 1:
+            raise BadData("a cursor goes on with the list of one user", "ask for each user's next page by itself")
+        return self._of(lists=[self._one_of_many(user, asked) for user in asked.users])
+
+    def reco(self, asked: RecoQuery) -> Answer:
+        """Reco: a user's list as two columns: predicted ratings, and titles."""
+        ratings, labels = self._lists.columns(self._history(asked.user), asked.n)
+        return self._of(ratings=ratings, labels=labels)
+
+    def explanation(self, user: str, item: str, asked: ExplanationQuery) -> Answer:
+        """Explanation: a user's score for an item, and the n ratings of theirs that move it most, up or down."""
+        model, history = self.bundle.model, self._history(user)
+        row = model.catalog.items.row(item)
+        if history.user is not None:
+            score = model.predict(np.array([history.user], dtype=np.int32), np.array([row], dtype=np.int32))
+        else:
+            score = model.clip(history.scores(model)[row : row + 1])
+        because = model.moved_by(history.sparse(len(model.catalog.items)), row, asked.n)
+        line = {**self.bundle.items.item(row), "score": float(score[0]), "because": [reason(one) for one in because]}
+        return self._of(user=user, **line)
+
+    def similar_users(self, user: str, asked: SimilarUsersQuery) -> Answer:
+        """SimilarUsers: whose taste is most like a user's."""
+        return self._of(user=user, similar=nearest_users(self.bundle.model, user, self._history(user), asked.n))
+
+    # Lists for everybody
+
+    def popular(self, asked: PopularQuery) -> Answer:
+        """Popular: the most rated items."""
+        return self._of(**self._lists.popular(asked))
+
+    def similar(self, item: str, asked: SimilarQuery) -> Answer:
+        """Similar: the items most like one."""
+        row = self.bundle.model.catalog.items.row(item)
+        return self._of(**self.bundle.items.item(row), similar=self._lists.similar(row, asked.n, asked))
+
+    # Finding items and users
+
+    def item(self, item: str) -> Answer:
+        """OneItem."""
+        return self._of(**self.bundle.items.rated(self.bundle.model.catalog.items.row(item)))
+
+    def items(self, asked: ItemsQuery) -> Answer:
+        """Items: those whose titles hold every word of a query; the most rated ones for an empty query."""
+        rows = self.bundle.titles.search(asked.query, asked.n, self._shelf.denied)
+        return self._of(query=asked.query, items=[self.bundle.items.item(row) for row in rows])
+
+    def search(self, asked: SearchQuery) -> Answer:
+        """Found: items by words of titles and genres, typing errors and all."""
+        rows, read_as = self.bundle.search.search(asked.q, asked.n, self._shelf.denied)
+        return self._of(query=asked.q, read_as=read_as, items=[self.bundle.items.item(row) for row in rows])
+
+    def categs(self, asked: CategsQuery) -> Answer:
+        """Categs: items by a word in the title or genre, the most rated first."""
+        rows = self.bundle.search.having(asked.words, asked.n, self._shelf.denied)
+        table = self.bundle.items
+        return self._of(items=[table.ids[row] for row in rows], labels=[table.titles[row] for row in rows])
+
+    def genres(self) -> Answer:
+        """Genres: how many items of each may be recommended, most first."""
+        counts = {name: int((mask & ~self._shelf.hidden).sum()) for name, mask in self.bundle.items.of_genre.items()}
+        most_first = sorted(counts.items(), key=lambda one: -one[1])
+        return self._of(genres=[{"genre": name, "items": count} for name, count in most_first if count])
+
+    def map(self, asked: MapQuery) -> Answer:
+        """Map: the most rated items, alike ones near one another."""
+        (rows, places), counts = self.bundle.map(asked.n), self.bundle.model.catalog.item_counts
+        listed = [
+            {**self.bundle.items.item(row), "x": x, "y": y, "ratings": int(counts[row])}
+            for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True)
+            if not self._shelf.denied[row]
+        ]
+        return self._of(items=listed)
+
+    def users(self, asked: Page) -> Answer:
+        """Users: a page of the users of training, in the order of their ids, with how many ratings each has."""
+        catalog, here = self.bundle.model.catalog, slice(asked.offset, asked.offset + asked.n)
+        counts = zip(catalog.users.ids[here].tolist(), catalog.user_counts[here].tolist(), strict=True)
+        listed = [{"user": user, "ratings": count} for user, count in counts]
+        return self._of(total=len(catalog.users), offset=asked.offset, users=listed)
+
+    # Ratings
+
+    def ratings(self, user: str, asked: Page) -> Answer:
+        """UserRatings: what a user has rated."""
+        total, listed = self._desk.ratings(user, asked)
+        return self._of(user=user, total=total, offset=asked.offset, ratings=listed)
+
+    def rate(self, asked: RatingsBody) -> Answer:
+        """Taken: ratings that are safe now, all or none."""
+        return self._of(taken=self._desk.rate(asked))
+
+    def take_back(self, user: str, item: str) -> Answer:
+        """TakenBack: a rating that is void now."""
+        return self._of(user=user, item=item, taken_back=self._desk.take_back(user, item))
+
+    # The model
+
+    def card(self) -> Answer:
+        """Card: what anybody may know of the model."""
+        served = {"name": self.name, "takes_ratings": self.store is not None}
+        return self._of(**{"curve": [], **self.bundle.card, **served})
+
+    # How the answers are put together
+
+    def _of(self, **fields: Any) -> Answer:
+        return {"model": self.bundle.version, **fields}
+
+    def _history(self, user: str) -> History:
+        history = history_of(self.bundle.model.catalog, self.store, user)
+        if history is None:
+            raise stranger(self.bundle.model.catalog, user)
+        return history
+
+    def _list_of(self, user: str, asked: ListQuery | ListBody | BatchBody) -> Answer:
+        history = history_of(self.bundle.model.catalog, self.store, user)
+        if history is not None:
+            return self._lists.of(user, history, asked)
+        if asked.stranger == "refuse":
+            raise stranger(self.bundle.model.catalog, user, POPULAR_INSTEAD)
+        return self._lists.for_stranger(asked)
+
+    def _one_of_many(self, user: str, asked: BatchBody) -> Answer:
         try:
-            if load_manifest(folder) != self.answers(name).bundle.manifest:
-                self.replace(Bundle.open(folder), name)
-        except CofactorError as error:
-            raise BadCandidate(error.message, f"the one before goes on serving; {error.hint}") from error
-        except Exception as error:  # whatever a model does that cannot answer; the log has it
-            log.exception("the model in %s cannot answer", folder)
-            what = f"the model in {folder} cannot be served: {type(error).__name__}"
-            raise BadCandidate(what, "the one before goes on serving; the log says more") from error
+            return {"user": user, **self._list_of(user, asked)}
+        except UnknownId as problem:
+            return {"user": user, "problem": {"detail": problem.message, "hint": problem.hint}}
 
-    def _answers_of(self, bundle: Bundle, name: str) -> ObservedAnswers:
-        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, Ear(self._listed))
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return Shelf(self.bundle.items, self.terms)
+
+    @cached_property
+    def _lists(self) -> Lists:
+        return Lists(self.bundle.items, self._shelf, self.bundle.version)
+
+    @cached_property
+    def _desk(self) -> Desk:
+        return Desk(self.bundle.items, self.terms, self.store)

@@ -8,11 +8,13 @@ from typing import Annotated, ClassVar, Literal
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.trainers.autoencoding import Course
-from cofactor.trainers.base import Among, Bounds, Epoch, Resume, Search, Trainer
-from cofactor.trainers.masked import DenseProducts, Kernels, Products
-from cofactor.trainers.pytorch import running
-from cofactor.trainers.threads import cores
+from cofactor.machine import cores
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
+from cofactor.trainers.autoencoding.training_run import Course
+from cofactor.trainers.base import Trainer
+from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.hyperparameter import Among, Bounds, Search
+from cofactor.training.torch_device import running
 
 WORTH_A_THREAD = 2_000_000  # ratings × width from which a second thread gains more than it costs
 

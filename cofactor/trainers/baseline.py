@@ -10,8 +10,10 @@ import numpy as np
 from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
-from cofactor.trainers.snapshots import copied, take_up
+from cofactor.trainers.base import Trainer
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import copied, take_up
 
 
 @dataclass(frozen=True)

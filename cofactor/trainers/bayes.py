@@ -15,12 +15,14 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
+from cofactor.machine import cores
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import Among, Bounds, Epoch, Resume, Search, Snapshot, Trainer
-from cofactor.trainers.chain import Chain, Draw
-from cofactor.trainers.gibbs import Prior, Side, Workers
-from cofactor.trainers.svd import unit_of
-from cofactor.trainers.threads import cores
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.factorization.rating_unit import unit_of
+from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
+from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.hyperparameter import Among, Bounds, Search
 
 PARTS = "mean", "precision"  # of a prior
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs

@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
+from cofactor.machine import check_room, cores
 from cofactor.models.similarity import SimilarityModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
-from cofactor.trainers.memory import check_room
-from cofactor.trainers.threads import cores
+from cofactor.trainers.base import Trainer
+from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.hyperparameter import Bounds, Search
 
 ITEMS_A_PIECE = 64  # rows of the Gram matrix that a thread counts at a time
 SINGULAR = 1e5  # P_jj (XᵀX + λI)_jj = 1 / (1 - R²_j): from here on float32 has not two digits left

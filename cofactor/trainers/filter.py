@@ -14,10 +14,12 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Catalog, Ratings
 from cofactor.errors import BadData
+from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
-from cofactor.trainers.threads import cores
+from cofactor.trainers.base import Trainer
+from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.hyperparameter import Bounds, Search
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
 NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0

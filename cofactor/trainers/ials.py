@@ -11,11 +11,13 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
-from cofactor.trainers.alternating import Table, Workers, workers
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
-from cofactor.trainers.objective import of_implicit
-from cofactor.trainers.snapshots import copied, take_up
-from cofactor.trainers.warm import start_of
+from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.factorization.training_loss import of_implicit
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import copied, take_up
+from cofactor.training.warm_start import start_of
 
 STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
 

@@ -11,12 +11,14 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Floats, Rows, Times
 from cofactor.data.ratings import Ratings, by_row
 from cofactor.errors import BadData
+from cofactor.machine import cores
 from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Trainer
+from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
-from cofactor.trainers.threads import cores
+from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.hyperparameter import Bounds, Search
 
 PIECES = 64  # ranges of items, of about equal work, that threads take in turn
 

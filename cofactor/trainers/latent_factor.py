@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cofactor.data.ratings import Ratings
-from cofactor.trainers.base import Epoch, Resume, Trainer
-from cofactor.trainers.batches import (
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.minibatch.hyperparameters import (
     L2,
     BatchSize,
     BiasL2,
@@ -22,7 +22,8 @@ from cofactor.trainers.batches import (
     Seed,
     Steps,
 )
-from cofactor.trainers.descent import Plan, descend
+from cofactor.trainers.minibatch.training_run import Plan, descend
+from cofactor.training.epoch import Epoch, Resume
 
 
 @dataclass(frozen=True)

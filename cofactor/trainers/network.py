@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cofactor.data.ratings import Ratings
-from cofactor.trainers.base import Epoch, Resume
-from cofactor.trainers.batches import Branches
-from cofactor.trainers.descent import Plan, descend
 from cofactor.trainers.ensemble import Ensemble
+from cofactor.trainers.minibatch.hyperparameters import Branches
+from cofactor.trainers.minibatch.training_run import Plan, descend
+from cofactor.training.epoch import Epoch, Resume
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.models.pooled import PooledFactorModel, PooledModel
-from cofactor.trainers.base import Bounds, Search
 from cofactor.trainers.svdpp import SVDPP
+from cofactor.training.hyperparameter import Bounds, Search
 
 LENGTHS = ("max", "mean", "min")
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import Epoch, Resume, Trainer
+from cofactor.trainers.base import Trainer
+from cofactor.training.epoch import Epoch, Resume
 
 
 @dataclass(frozen=True)

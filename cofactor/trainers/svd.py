@@ -1,6 +1,5 @@
 """Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
 
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,12 +11,15 @@ import numpy as np
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
+from cofactor.machine import cores
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
-from cofactor.trainers.objective import of_factors
-from cofactor.trainers.snapshots import copied, take_up
-from cofactor.trainers.threads import cores
-from cofactor.trainers.warm import start_of
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.factorization.rating_unit import unit_of
+from cofactor.trainers.factorization.training_loss import of_factors
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import copied, take_up
+from cofactor.training.warm_start import start_of
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -181,9 +183,3 @@ class _Descent:
         """Ratings, biases or the vectors of users in units; those of items have none, so that folding in a user by
         ridge regression on them needs the same λ in any unit."""
         return x if self.unit == 1 else x / np.float32(self.unit)
-
-
-def unit_of(scale: tuple[float, float]) -> float:
-    """A quarter of the scale to the nearest power of two, by which floats are multiplied without rounding."""
-    width = scale[1] - scale[0]
-    return 2.0 ** round(math.log2(width / 4)) if width > 0 else 1.0

@@ -12,11 +12,13 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
-from cofactor.trainers.base import Bounds, Epoch, Resume, Search, Snapshot, Trainer
-from cofactor.trainers.objective import penalty
-from cofactor.trainers.snapshots import copied, take_up
-from cofactor.trainers.svd import unit_of
-from cofactor.trainers.warm import start_of
+from cofactor.trainers.base import Trainer
+from cofactor.trainers.factorization.rating_unit import unit_of
+from cofactor.trainers.factorization.training_loss import penalty
+from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import copied, take_up
+from cofactor.training.warm_start import start_of
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from cofactor.serving.http.guard import Guard
 from cofactor.serving.http.rate import Times
 from cofactor.serving.http.routes import ROUTES, Route
 from cofactor.serving.http.table import Table
-from cofactor.serving.page.front import Front
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
+from cofactor.serving.page.handler import Front
 from cofactor.serving.settings import Settings
 
 KINDS = {

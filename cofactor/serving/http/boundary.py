@@ -17,7 +17,7 @@ from cofactor.serving.http.guard import Guard
 from cofactor.serving.http.parameters import segment
 from cofactor.serving.http.problems import Problem
 from cofactor.serving.http.table import Table
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
 
 # The page needs its own files and its own service, nothing else; nobody may frame it, and nothing sent from here is
 # anything but what it says it is.

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from cofactor.serving import requests, responses
 from cofactor.serving.http import problems
 from cofactor.serving.http.boundary import REQUEST_ID
 from cofactor.serving.http.routes import ROUTES, Route
+from cofactor.serving.schemas import requests, responses
 from cofactor.serving.settings import Settings
 
 API_VERSION = "2"

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from os import cpu_count
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from cofactor.serving import requests
-from cofactor.serving.answers import Answers
+from cofactor.machine import cores
 from cofactor.serving.http.body import Bodies
 from cofactor.serving.http.exchange import Call, Reply
 from cofactor.serving.http.parameters import reader, segment
 from cofactor.serving.http.problems import misasked
 from cofactor.serving.http.routes import Route
 from cofactor.serving.http.turns import Threads, Turns
+from cofactor.serving.schemas import requests
+from cofactor.serving.service import Answers
 
 WRITERS = 32  # threads that wait for a disk: what they bring at once is written at once
 
@@ -32,7 +32,7 @@ class Lanes:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loop", Turns(self.waiting))
-        object.__setattr__(self, "thread", Threads(cpu_count() or 1, self.waiting, "list"))
+        object.__setattr__(self, "thread", Threads(cores(), self.waiting, "list"))
         object.__setattr__(self, "disk", Threads(WRITERS, self.waiting, "store"))
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from cofactor.serving.http.endpoint import Lanes
 from cofactor.serving.http.exchange import Call, Reply
 from cofactor.serving.http.parameters import reader
 from cofactor.serving.http.problems import Problem
-from cofactor.serving.requests import Nothing
-from cofactor.serving.service import Service
+from cofactor.serving.model_registry import Service
+from cofactor.serving.schemas.requests import Nothing
 
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 

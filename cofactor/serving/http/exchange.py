@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cofactor.serving.answers import Answers
+from cofactor.serving.service import Answers
 
 JSON = b"application/json"
 Header = tuple[bytes, bytes]

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cofactor.serving import requests
 from cofactor.serving.http.problems import invalid, misasked
+from cofactor.serving.schemas import requests
 
 MOST_PARAMETERS = 400  # more than any route takes, every list full
 MOST_KEPT = 256  # parameters as they were sent, for each route, with what they mean …

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cofactor.serving import requests, responses
-from cofactor.serving.answers import BRIEF, Answers
+from cofactor.serving.schemas import requests, responses
+from cofactor.serving.service import BRIEF, Answers
 
 Place = Callable[[Answers, Any], bool]  # whether an answer is so brief that the event loop makes it itself
 

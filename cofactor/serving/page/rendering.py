@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cofactor.errors import UnknownId
-from cofactor.serving.answers import Answers
-from cofactor.serving.page.card import card
-from cofactor.serving.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
+from cofactor.serving.page.model_card import card
+from cofactor.serving.schemas.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
+from cofactor.serving.service import Answers
 
 COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest
 KNOWN = 20  # of a user's ratings at first

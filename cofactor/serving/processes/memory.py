@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cofactor.serving.service import SWAPPED, Service
+from cofactor.serving.model_registry import SWAPPED, Service
 
 
 @contextmanager

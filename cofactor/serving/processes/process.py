@@ -9,18 +9,18 @@ from contextlib import AbstractContextManager, contextmanager
 from threadpoolctl import threadpool_limits
 
 from cofactor.errors import CofactorError
+from cofactor.serving.folder_watcher import Watch, every
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.boundary import Recorder
 from cofactor.serving.http.rate import Times
+from cofactor.serving.model_registry import Service
 from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.server import Server, Share
 from cofactor.serving.processes.signals import handled
-from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry import logs
 from cofactor.serving.telemetry.metrics import Metrics
-from cofactor.serving.telemetry.slots import Slots
-from cofactor.serving.watch import Watch, every
+from cofactor.serving.telemetry.shared_text import Slots
 
 Versions = dict[str, str]  # of each model by its name
 

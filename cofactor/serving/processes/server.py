@@ -9,8 +9,8 @@ import uvicorn
 
 from cofactor.serving.http.boundary import Boundary
 from cofactor.serving.http.connection import Connection
+from cofactor.serving.model_registry import Service
 from cofactor.serving.processes.turnstile import Turnstile
-from cofactor.serving.service import Service
 from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry.metrics import Metrics
 

@@ -19,7 +19,7 @@ from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.http.rate import Times
 from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.slots import Slots
+from cofactor.serving.telemetry.shared_text import Slots
 
 FOLLOW_WITHIN = 60  # seconds in which the other workers are to have swapped, too
 

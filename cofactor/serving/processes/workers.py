@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from cofactor.errors import CofactorError
+from cofactor.serving.folder_watcher import Watch
 from cofactor.serving.http.rate import Shared
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.signals import caught
@@ -19,8 +20,7 @@ from cofactor.serving.processes.turnstile import AWAY
 from cofactor.serving.processes.worker import Worker, receive, work
 from cofactor.serving.settings import Settings
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.slots import Slots
-from cofactor.serving.watch import Watch
+from cofactor.serving.telemetry.shared_text import Slots
 
 STOPPED_WITHIN = 15.0  # seconds for a worker to end by itself, which takes up to ten while requests are under way
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a worker that died is started again, doubled each time

@@ -12,9 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from cofactor.serving.http.boundary import Answered
-from cofactor.serving.service import REFUSED, Service
-from cofactor.serving.telemetry.slots import Slots
-from cofactor.serving.telemetry.tally import Tally, buckets, total
+from cofactor.serving.model_registry import REFUSED, Service
+from cofactor.serving.telemetry.counters import Tally, buckets, total
+from cofactor.serving.telemetry.shared_text import Slots
 
 REQUESTS, SECONDS, TURNED_AWAY = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
 LISTS, RELOADS = "cofactor_lists", "cofactor_reloads"

@@ -1,0 +1,132 @@
+"""Known data sets: where they are, what they must be, and how to get them once and whole."""
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cofactor.data.datasets.download import Progress, Resumable
+from cofactor.data.reading.folder_layouts import choose
+from cofactor.data.reading.zip_files import unzip
+from cofactor.errors import BadData, naming
+
+ADDRESS = "https://files.grouplens.org/datasets/movielens/{name}.zip"
+LICENCE = (
+    "GroupLens allows research use, asks to be cited (Harper and Konstan 2015, The MovieLens Datasets, "
+    "doi:10.1145/2827872) and forbids redistribution and commercial use without permission; see its README"
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that is known by name."""
+
+    name: str
+    about: str
+    address: str
+    md5: str | None  # as published beside the zip; None where the zip changes now and then
+    licence: str = LICENCE
+
+
+def _movielens(name: str, about: str, md5: str | None) -> Dataset:
+    return Dataset(name, about, ADDRESS.format(name=name), md5)
+
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        _movielens("ml-100k", "100,000 ratings, 943 users, 1,682 films", "0e33842e24a9c977be4e0107933c0723"),
+        _movielens("ml-1m", "1,000,209 ratings, 6,040 users, 3,706 films", "c4d9eecfca2ab87c1945afe126590906"),
+        _movielens("ml-10m", "10,000,054 ratings, 69,878 users, 10,677 films", "ce571fd55effeba0271552578f2648bd"),
+        _movielens("ml-20m", "20,000,263 ratings, 138,493 users, 26,744 films", "cd245b17a1ae2cc31bb14903e1204af3"),
+        _movielens("ml-25m", "25,000,095 ratings, 162,541 users, 59,047 films", "6b51fb2759a8657d3bfcbfc42b592ada"),
+        _movielens("ml-32m", "32,000,204 ratings, 200,948 users, 84,432 films", "d472be332d4daa821edc399621853b57"),
+        _movielens("ml-latest-small", "about 100,000 ratings, 600 users; changes over time", None),
+    )
+}
+
+
+def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Progress | None = None) -> Path:
+    """The folder `folder/name` of a known data set, downloaded, checked and unpacked unless it is there already.
+
+    An interrupted download goes on where it stopped. `archive` is a zip the user already has: checked like a download,
+    and kept. `progress` is called with the bytes that are here and the bytes there will be (None where unknown).
+
+    Raises BadData for an unknown name and for a zip that is not what it should be, Unavailable where the address cannot
+    be reached: the hint says what to do without a network.
+    """
+    dataset = DATASETS.get(name)
+    if dataset is None:
+        raise BadData(f"no known data set is called {name!r}", f"known: {', '.join(DATASETS)}")
+    target = folder / name
+    if target.is_dir():
+        return target
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if archive is not None:
+            _check(archive, dataset)
+            _unpack(archive, target)
+        else:
+            _download(dataset, target, progress)
+    except OSError as error:
+        raise BadData(f"{error.filename or folder}: {error.strerror or error}", "choose another folder") from error
+    return target
+
+
+def _download(dataset: Dataset, target: Path, progress: Progress | None) -> None:
+    """Downloads and unpacks; a zip that lay in the folder before is used, where it is right, and stays."""
+    zipped = target.with_name(f"{dataset.name}.zip")
+    part = zipped.with_suffix(".zip.part")
+    if dataset.md5 is None:  # it may have changed since: the rest of another file would go unnoticed
+        part.unlink(missing_ok=True)
+    was_there = zipped.exists()
+    _retrieve(dataset, zipped, Resumable(part, progress, _by_hand(dataset)))
+    _unpack(zipped, target)
+    if not was_there:
+        zipped.unlink()
+
+
+def _retrieve(dataset: Dataset, zipped: Path, downloader: Resumable) -> None:
+    import pooch  # here and below: a list of the names should not wait for it
+
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)  # what happens is for `progress` to tell
+    known = f"md5:{dataset.md5}" if dataset.md5 else None
+    try:
+        pooch.retrieve(dataset.address, known, fname=zipped.name, path=zipped.parent, downloader=downloader)
+    except ValueError as error:  # pooch's word for a wrong checksum
+        raise BadData(
+            f"what came from {dataset.address} does not have the checksum {dataset.md5}",
+            f"run it again; {_by_hand(dataset)}",
+        ) from error
+    finally:
+        logger.setLevel(level)
+
+
+def _check(archive: Path, dataset: Dataset) -> None:
+    if not archive.is_file():
+        raise BadData(f"{archive}: no such file", f"name the zip that {dataset.address} gives")
+    import pooch
+
+    found = pooch.file_hash(str(archive), alg="md5")
+    if dataset.md5 is not None and found != dataset.md5:
+        raise BadData(
+            f"{archive}: not {dataset.name} as published: its MD5 is {found}, not {dataset.md5}",
+            f"download {dataset.address} again",
+        )
+
+
+def _unpack(zipped: Path, target: Path) -> None:
+    """Unpacks beside the target and renames, so that the folder is there whole or not at all."""
+    with naming(str(zipped)), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+        files = unzip(zipped, Path(beside, "unzipped"))
+        choose([file.relative_to(beside).as_posix() for file in files])  # raises where there are no ratings in it
+        content = Path(beside, "unzipped")
+        inside = list(content.iterdir())
+        (inside[0] if len(inside) == 1 and inside[0].is_dir() else content).rename(target)
+
+
+def _by_hand(dataset: Dataset) -> str:
+    name = dataset.address.rpartition("/")[2]
+    return f"download {dataset.address} by other means and run: cofactor fetch {dataset.name} --archive {name}"

@@ -1,0 +1,51 @@
+"""Pairs without ratings in adjacency lists: a line for each user, `user item item …`, as LightGCN's data sets come."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from cofactor.data.reading.load_rows import Loaded
+from cofactor.data.reading.text_format import open_text
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadData
+
+
+def read_lists(path: Path) -> Loaded:
+    """The pairs of a file of lists, each with the value 1, in its order; ids are text, separated by spaces or tabs.
+
+    A user without items is left out. Raises BadData that names the line where a user has a second list, or the text is
+    not UTF-8; and for a file without a pair.
+    """
+    seen: dict[str, int] = {}  # the line of each user
+    lists: dict[str, list[str]] = {}
+    for number, user, items in _lines(path):
+        if user in seen:
+            said = f"line {number:,}: user {user[:40]!r} has a list in line {seen[user]:,} already"
+            raise BadData(said, "a user has one line; a table of ratings is read without a layout")
+        seen[user] = number
+        if items:
+            lists[user] = items
+    if not lists:
+        raise BadData("no line has an item after its user", "lists are lines of `user item item …`")
+    ids = list(chain.from_iterable(lists.values()))
+    known_users, known_items = Vocabulary.of(lists, "user"), Vocabulary.of(ids, "item")
+    user_rows = np.repeat(known_users.rows(list(lists)), [len(items) for items in lists.values()])
+    return Loaded(known_users, known_items, user_rows, known_items.rows(ids), np.ones(len(ids), np.float32), None)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Number, user and items of the lines that are not blank."""
+    try:
+        with open_text(path) as file:
+            for number, line in enumerate(file, start=1):
+                cells = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
+                if cells:
+                    yield number, cells[0], cells[1:]
+    except UnicodeDecodeError:
+        raise BadData(f"line {number:,}: not UTF-8 text", "save the file as UTF-8") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error

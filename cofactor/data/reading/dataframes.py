@@ -1,0 +1,81 @@
+"""A table in memory as NumPy columns, taken by what it can do: no frame library is imported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cofactor.arrays import Array
+from cofactor.data.features import cell
+from cofactor.data.reading.columns import find_columns
+from cofactor.errors import BadData
+
+FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
+
+
+def columns_of(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
+    """The columns of the roles, each (n,), by role; raises BadData for what is no table of ratings."""
+    table: Any = _collected(frame)
+    names = _names(table)
+    where = find_columns([str(name) for name in names], columns)
+    found = {role: _array(table[names[place]]) for role, place in where.items()}
+    lengths = {role: len(column) for role, column in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise BadData(f"columns of different lengths: {', '.join(f'{n:,} of {role}' for role, n in lengths.items())}")
+    return found
+
+
+def texts_of(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
+    """All columns as the texts of their cells by name, None for what is missing; and which were text already."""
+    table: Any = _collected(frame)
+    arrays = {str(name): _plain(table[name]) for name in _names(table)}
+    cells = {
+        name: [None if _missing(value) else cell(value) for value in column.tolist()] for name, column in arrays.items()
+    }
+    if len(set(map(len, cells.values()))) > 1:
+        raise BadData("columns of different lengths", "each has one value a row")
+    return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
+
+
+def _collected(frame: object) -> object:
+    table: Any = frame
+    return table.collect() if hasattr(table, "collect_schema") and hasattr(table, "collect") else frame
+
+
+def _names(table: Any) -> list[Any]:
+    for holder in ("column_names", "columns", "keys"):
+        names = getattr(table, holder, None)
+        if names is not None:
+            return list(names() if callable(names) else names)
+    raise BadData(f"cannot read ratings from {_kind(table)}", f"give {FRAMES}")
+
+
+def _array(column: Any) -> Array:
+    """One column as numbers, as times to the microsecond, or as text with None where a value is missing."""
+    array = _plain(column)
+    if array.dtype.kind == "M":
+        return array.astype("datetime64[us]")
+    if array.dtype.kind in "biuf" and array.dtype != np.float16:
+        return array
+    texts = np.empty(len(array), dtype=object)
+    texts[:] = [None if _missing(value) else _text(value) for value in array.tolist()]
+    return texts
+
+
+def _plain(column: Any) -> Array:
+    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if array.ndim != 1:
+        raise BadData(f"a column of shape {array.shape}", "each column is one value a row")
+    return array
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (not isinstance(value, str) and str(value) in ("nan", "<NA>", "NaT", "None"))
+
+
+def _kind(table: object) -> str:
+    return f"{type(table).__module__}.{type(table).__qualname__}"

@@ -1,0 +1,167 @@
+"""Rows of a source as columns over two vocabularies: ids become rows, times become seconds.
+
+`load` supposes that all is well and gives up where it is not; `rejects.load_carefully` then says what is wrong. Ids
+that are plain numbers never become Python strings one by one: they are read as integers and looked up in an array.
+Other ids are numbered by joins in SQL. Either way the order of the file is kept.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data.duckdb_connection import NOT_THE_DATA
+from cofactor.data.ratings import latest_of_each_pair
+from cofactor.data.reading.sql_source import Source
+from cofactor.data.vocabulary import Vocabulary
+
+# Above them a count of seconds would be far in the future: it is of milliseconds, microseconds, nanoseconds.
+UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+DENSE = 1 << 24  # ids up to here, or up to four times their number, are looked up in an array
+HASHES = 1 << 24
+PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Parallel columns of n ratings, in the order of the file."""
+
+    users: Vocabulary
+    items: Vocabulary
+    user: Rows
+    item: Rows
+    value: Floats
+    time: Times | None
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+def load(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None:
+    """The ratings of a source without a fault; None where there is one, or none at all."""
+    if source.numbered:
+        try:
+            found = _numbered(connection, source)
+        except NOT_THE_DATA:
+            raise
+        except duckdb.Error:  # an id further down is no number, or something is wrong
+            found = None
+        if found is not None:
+            return found
+    try:
+        user, item = source.id_text("user"), source.id_text("item")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {user} AS user_id, {item} AS item_id, "
+            f"{source.rating} AS rating, {source.time} AS time FROM ({source.scan})"
+        )
+    except NOT_THE_DATA:
+        raise
+    except duckdb.Error:
+        return None
+    good = "bool_and(coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
+    timed = " AND time IS NOT NULL)" if "time" in source.types else ")"
+    faultless = connection.execute(f"SELECT {good}{timed} FROM rated").fetchone()
+    return load_table(connection, timed="time" in source.types) if faultless == (True,) else None
+
+
+def load_table(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> Loaded:
+    """The ratings of the table `rated` (user_id, item_id, rating, time), which has no fault."""
+    users, items = _vocabulary(connection, "user"), _vocabulary(connection, "item")
+    numbered = connection.execute(
+        "SELECT rated.rowid AS place, users.number AS user_row, items.number AS item_row FROM rated "
+        "JOIN users ON rated.user_id = users.id JOIN items ON rated.item_id = items.id"
+    ).fetchnumpy()
+    place = numbered.pop("place")  # a join keeps no order
+    user, item = np.empty(len(place), np.int32), np.empty(len(place), np.int32)
+    user[place], item[place] = numbered.pop("user_row"), numbered.pop("item_row")
+    rest = connection.execute(f"SELECT rating{', time' if timed else ''} FROM rated ORDER BY rowid").fetchnumpy()
+    return Loaded(users, items, user, item, rest["rating"], in_seconds(rest["time"]) if timed else None)
+
+
+def _numbered(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None:
+    timed = ', "time"' if "time" in source.types else ""
+    columns: dict[str, Any] = connection.execute(
+        f"SELECT {source.id_number('user')} AS user_id, {source.id_number('item')} AS item_id, "
+        f"{source.rating} AS rating{f', {source.time} AS time' if timed else ''} FROM ({source.scan})"
+    ).fetchnumpy()
+    if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()) or not len(columns["rating"]):
+        return None
+    user, item = columns.pop("user_id"), columns.pop("item_id")
+    if min(user.min(), item.min()) < 0 or not np.isfinite(columns["rating"]).all():
+        return None
+    users, user = dense(user, "user")
+    items, item = dense(item, "item")
+    return Loaded(users, items, user, item, columns["rating"], in_seconds(columns["time"]) if timed else None)
+
+
+def dense(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
+    """The vocabulary of (n,) whole numbers and the row of each, in numeric order."""
+    top = int(ids.max())
+    if top < max(DENSE, 4 * len(ids)):
+        present = np.zeros(top + 1, dtype=bool)
+        present[ids] = True
+        distinct = np.flatnonzero(present)
+        rows = (np.cumsum(present, dtype=np.int32) - 1)[ids]
+    else:
+        distinct, inverse = np.unique(ids, return_inverse=True)
+        rows = inverse.astype(np.int32)
+    return Vocabulary(_strings([str(number) for number in distinct.tolist()]), noun), rows
+
+
+def _vocabulary(connection: duckdb.DuckDBPyConnection, noun: str) -> Vocabulary:
+    """The distinct ids of the table `rated` in their natural order, and a table of them with their rows."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE ids AS SELECT DISTINCT {noun}_id AS id FROM rated")
+    plain = connection.execute(f"SELECT bool_and(regexp_matches(id, '{PLAIN_NUMBER}')) FROM ids").fetchone()
+    order = "CAST(id AS BIGINT)" if plain == (True,) else "id"  # text is ordered by bytes of UTF-8: by code point
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {noun}s AS "
+        f"SELECT id, CAST(row_number() OVER (ORDER BY {order}) - 1 AS INTEGER) AS number FROM ids"
+    )
+    ids = connection.execute(f"SELECT id FROM {noun}s ORDER BY number").fetchnumpy()["id"]
+    return Vocabulary(_strings(ids.tolist()), noun)
+
+
+def in_seconds(time: Times) -> Times:
+    """(n,) seconds since 1970 of times counted in seconds, milliseconds, microseconds or nanoseconds."""
+    latest = int(time.max()) if len(time) else 0
+    divisor = next((divisor for least, divisor in UNITS if latest >= least), 1)
+    return time if divisor == 1 else time // divisor
+
+
+def latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | None:
+    """Which rows are the latest of their (user, item) pair; None where no pair repeats.
+
+    Sorts one 64-bit key a rating, and looks closely only at the pairs that repeat.
+    """
+    pair = user.astype(np.int64)
+    pair <<= 32
+    pair |= item
+    if (pair[1:] > pair[:-1]).all():  # as in MovieLens' own files
+        return None
+    ordered = np.sort(pair)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
+        return None
+    del ordered
+    where = _among(pair, repeated)
+    latest = where[latest_of_each_pair(user[where], item[where], None if time is None else time[where])]
+    keep = np.ones(len(pair), dtype=bool)
+    keep[where] = False
+    keep[latest] = True
+    return keep
+
+
+def _among(pair: Times, few: Times) -> Array:
+    """Row numbers of the pairs that are among a few; a table of their hashes passes over nearly all others."""
+    hashes = np.zeros(HASHES, dtype=bool)
+    hashes[(few ^ (few >> 29)) % HASHES] = True
+    likely = np.flatnonzero(hashes[(pair ^ (pair >> 29)) % HASHES])
+    return likely[np.isin(pair[likely], few)]
+
+
+def _strings(texts: list[str]) -> Strings:
+    array = np.empty(len(texts), dtype=object)
+    array[:] = texts
+    return array

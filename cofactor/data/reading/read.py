@@ -1,0 +1,220 @@
+"""Ratings from a file, a folder, a zip or a table in memory.
+
+DuckDB reads and types; a table that is clean is read once, as fast as that goes. Where something is wrong, it is read
+again row by row to say what and where.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from cofactor.data.duckdb_connection import database, first_line
+from cofactor.data.exporting.manifest import check_records, described, is_export
+from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.reading.adjacency_lists import read_lists
+from cofactor.data.reading.dataframes import FRAMES
+from cofactor.data.reading.feature_tables import Noun, featured, given_table, movielens_users, of_titles
+from cofactor.data.reading.folder_layouts import RATINGS, Layout, beside, choose
+from cofactor.data.reading.load_rows import Loaded, latest_rows, load
+from cofactor.data.reading.rejected_rows import Rejected, load_carefully
+from cofactor.data.reading.sql_source import Source, frame_source, parquet_source, text_source
+from cofactor.data.reading.titles import align, read_titles
+from cofactor.data.reading.zip_files import members, unzip
+from cofactor.data.tfrecord.shards import is_shard, shards_among
+from cofactor.data.tfrecord.user_examples import read_examples
+from cofactor.errors import BadData, naming
+
+PARQUET = b"PAR1"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+BAD_ROWS = ("error", "skip")
+
+
+def read(
+    source: str | os.PathLike[str] | object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    bad_rows: str = "error",
+    rejected: Path | None = None,
+    layout: Literal["lists"] | None = None,
+    user_features: str | os.PathLike[str] | object | None = None,
+    item_features: str | os.PathLike[str] | object | None = None,
+) -> Ratings:
+    """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
+
+    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
+    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns go by
+    their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three or four
+    columns without a header are user, item, rating, time. Times are seconds since 1970 (also milli-, micro- and
+    nanoseconds, told by their size) or ISO dates, in UTC where no zone is given. Titles and genres come from u.item,
+    movies.dat, movies.csv or items.csv beside the ratings; items without a rating are left out.
+
+    Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
+    says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
+    rows are written with line, column and reason to `rejected` (`<name>.rejected.csv` in the current folder) and
+    counted in `origin`.
+
+    With `layout="lists"` the file has a line for each user, `user item item …`, and every value is 1.
+
+    Features of users come from u.user or users.dat beside the ratings, those of items (year, genres) from the titles;
+    in their place, `user_features` and `item_features` are tables with a column of ids and any others: a file with a
+    header, or a frame (see `feature_tables`). Rows of ids that nobody rated are left out; `origin.notes` says so.
+    """
+    if bad_rows not in BAD_ROWS:
+        raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
+    if layout not in (None, "lists"):
+        raise BadData(f"no layout called {layout!r}", "there is lists; others are found without a name")
+    with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
+        reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
+        if layout == "lists":
+            ratings = reading.lists(source)
+        else:
+            ratings = reading.path(Path(source)) if isinstance(source, str | os.PathLike) else reading.frame(source)
+    return with_features(ratings, user_features, item_features, columns=columns)
+
+
+def with_features(
+    ratings: Ratings,
+    users: str | os.PathLike[str] | object | None = None,
+    items: str | os.PathLike[str] | object | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+) -> Ratings:
+    """The ratings with the features of tables of users and items, in place of those they have; as in `read`."""
+    tables: tuple[tuple[Noun, object], ...] = (("user", users), ("item", items))
+    for noun, source in tables:
+        if source is None:
+            continue
+        name = Path(source).name if isinstance(source, str | os.PathLike) else f"the table of {noun}s"
+        with naming(str(source) if isinstance(source, str | os.PathLike) else name):
+            ratings = featured(ratings, given_table(source, noun, (columns or {}).get(noun)), noun, name)
+    return ratings
+
+
+class _Reading:
+    """One call of `read`, with a folder of its own for what is unpacked and spilled."""
+
+    def __init__(self, folder: Path, columns: Mapping[str, str] | None, skip: bool, rejected: Path | None) -> None:
+        self.folder, self.columns, self.skip, self.rejected = folder, columns, skip, rejected
+
+    def frame(self, frame: object) -> Ratings:
+        """The ratings of a table in memory."""
+        if frame is None:
+            raise BadData("there is nothing to read", f"give {FRAMES}")
+        with database(self.folder, "the table") as connection, naming("the table"):
+            source = frame_source(connection, frame, self.columns)
+            return self._ratings(connection, source, "table")
+
+    def lists(self, source: object) -> Ratings:
+        """The pairs of a file of lists."""
+        if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
+            raise BadData(f"{source}: no such file", "lists are in a file of text")
+        if self.columns or self.skip:
+            raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
+        with naming(str(source)):
+            return _unrepeated(read_lists(Path(source)), Rejected(0, None), Path(source).name)
+
+    def path(self, path: Path) -> Ratings:
+        """The ratings of a file, a folder or a zip."""
+        try:
+            if path.is_dir():
+                ratings = self._folder(path)
+                return described(ratings, path) if is_export(path) else ratings
+            if not path.is_file():
+                what = "is not a file" if path.exists() else "no such file or folder"
+                raise BadData(f"{path}: {what}", f"give {FRAMES}")
+            if _starts(path) in ZIP or path.suffix == ".zip":
+                return self._zip(path)
+            if is_shard(path):
+                return self._shards(path.parent, [path.name], path.name)
+            names = [file.name for file in path.parent.iterdir()]
+            return self._files(path.parent, beside(path.name, names), path.name, str(path))
+        except OSError as error:
+            raise BadData(f"{error.filename or path}: {error.strerror or error}", "can it be read?") from error
+
+    def _folder(self, path: Path) -> Ratings:
+        with naming(str(path)):
+            files = _files(path)
+            shards = shards_among(files)
+            layout = None if shards and not set(files) & set(RATINGS) else choose(files)
+        if layout is None:
+            return self._shards(path, shards, path.name)
+        return self._files(path, layout, path.name, str(path / layout.ratings))
+
+    def _shards(self, folder: Path, names: list[str], name: str) -> Ratings:
+        if self.skip:
+            raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
+        loaded, records = read_examples([folder / one for one in names], self.columns)
+        check_records(folder, dict(zip(names, records, strict=True)))
+        ratings = _unrepeated(loaded, Rejected(0, None), name)
+        layout = beside(names[0], [file.name for file in folder.iterdir()])
+        return ratings if layout.titles is None else _titled(ratings, folder, layout)
+
+    def _zip(self, path: Path) -> Ratings:
+        with naming(str(path)):
+            layout = choose(members(path))
+            wanted = [name for name in (layout.ratings, layout.titles, layout.genres, layout.users) if name]
+            unzip(path, self.folder / "unzipped", wanted)
+        return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
+
+    def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
+        path = folder / layout.ratings
+        with database(self.folder, shown) as connection, naming(shown):
+            parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
+            source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
+            ratings = self._ratings(connection, source, name)
+        if layout.users is not None:
+            with naming(str(folder / layout.users)):
+                ratings = featured(ratings, movielens_users(folder / layout.users), "user")
+        return ratings if layout.titles is None else _titled(ratings, folder, layout)
+
+    def _ratings(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> Ratings:
+        loaded, left_out = load(connection, source), Rejected(0, None)
+        if loaded is None:
+            file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
+            loaded, left_out = load_carefully(connection, source, self.folder, file)
+        return _unrepeated(loaded, left_out, name)
+
+
+def _unrepeated(loaded: Loaded, left_out: Rejected, name: str) -> Ratings:
+    keep = latest_rows(loaded.user, loaded.item, loaded.time)
+    columns: dict[str, Any] = {"user": loaded.user, "item": loaded.item, "value": loaded.value, "time": loaded.time}
+    if keep is not None:
+        columns = {role: None if column is None else column[keep] for role, column in columns.items()}
+    rows, kept = len(loaded), len(columns["user"])
+    origin = Origin(name, rows + left_out.count, rows - kept, left_out.count, left_out.file)
+    return Ratings(loaded.users, loaded.items, **columns, origin=origin)
+
+
+def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
+    """The ratings with the titles that lie beside them and features of these, where those are of these items."""
+    titles = folder / (layout.titles or "")
+    with naming(str(titles)):
+        try:
+            known = read_titles(titles, folder / layout.genres if layout.genres else None)
+        except duckdb.Error as error:
+            raise BadData(f"cannot be read: {first_line(error)}", "mend it, or move it away") from error
+    found = align(known, ratings.items)
+    if found is None:
+        return ratings
+    return featured(replace(ratings, titles=found[0], genres=found[1]), of_titles(known), "item")
+
+
+def _files(folder: Path) -> list[str]:
+    """Files in a folder and in the folders right below it."""
+    files = (file for level in ("*", "*/*") for file in folder.glob(level) if file.is_file())
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
+def _starts(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def _stem(name: str) -> str:
+    plain = name.removesuffix(".gz")
+    return plain.rpartition(".")[0] or plain

@@ -1,0 +1,112 @@
+"""What ratings are read from, as SQL: a text file, a Parquet file or columns in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cofactor.arrays import Array
+from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
+from cofactor.data.parquet import parquet_table
+from cofactor.data.reading.columns import ROLES, find_columns
+from cofactor.data.reading.dataframes import columns_of
+from cofactor.data.reading.text_format import Form, form_of, is_gzip
+
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+REAL = ("FLOAT", "DOUBLE")
+TEXT = "VARCHAR"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows in their order with the columns user, item, rating and perhaps time, before anything is checked."""
+
+    scan: str  # SQL that yields them
+    types: Mapping[str, str]  # role -> SQL type
+    numbered: bool  # ids look like plain numbers
+    dated: bool = False  # times are dates written as text
+    text: tuple[Path, Form] | None = None  # the file, where it is one of text
+
+    def id_number(self, role: str) -> str:
+        """SQL for an id as an INTEGER, -1 where its text is not just that number ("007", 1.5); fails on other text."""
+        kind = self.types[role]
+        if kind in WHOLE:
+            return f'CASE WHEN "{role}" BETWEEN 0 AND 2147483647 THEN CAST("{role}" AS INTEGER) ELSE -1 END'
+        number = f'CAST("{role}" AS INTEGER)'
+        same = f'{number} = "{role}"' if kind in REAL else f'CAST({number} AS VARCHAR) = "{role}"'
+        return f"CASE WHEN {same} THEN {number} ELSE -1 END"
+
+    def id_text(self, role: str) -> str:
+        """SQL for an id as text, without spaces around it; a whole float is written as the integer it is."""
+        text = f'trim(CAST("{role}" AS VARCHAR))'
+        if self.types[role] not in REAL:
+            return text
+        return f'CASE WHEN abs("{role}") < 1e15 AND "{role}" = trunc("{role}") THEN ' + (
+            f'CAST(CAST("{role}" AS BIGINT) AS VARCHAR) ELSE {text} END'
+        )
+
+    @property
+    def rating(self) -> str:
+        """SQL for the rating as a FLOAT; fails on text that is not a number."""
+        return "CAST(rating AS FLOAT)"
+
+    @property
+    def time(self) -> str:
+        """SQL for the time as a BIGINT, a date as seconds since 1970; fails on text that is neither."""
+        kind = self.types.get("time")
+        if kind is None:
+            return "NULL::BIGINT"
+        if kind.startswith(("TIMESTAMP", "DATE")):
+            return 'CAST(floor(epoch("time")) AS BIGINT)'
+        if self.dated:
+            return 'CAST(floor(epoch(CAST("time" AS TIMESTAMPTZ))) AS BIGINT)'
+        return 'CAST("time" AS BIGINT)'
+
+
+def text_source(path: Path, columns: Mapping[str, str] | None) -> Source:
+    """A CSV or TSV file, or one of MovieLens' own."""
+    form = form_of(path, columns)
+    names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
+    scan = (
+        f"SELECT {_chosen(form.where, [f'c{column}' for column in range(form.width)])} FROM read_csv("
+        f"{quoted_path(path)}, delim={quoted(form.delimiter)}, header={str(form.header).lower()}, auto_detect=false, "
+        f"quote={quoted(form.quote)}, escape={quoted(form.quote)}, columns={{{names}}}, hive_partitioning=false"
+        f"{', compression=gzip' if is_gzip(path) else ''})"
+    )
+    return Source(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form))
+
+
+def parquet_source(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> Source:
+    """A Parquet file."""
+    table = parquet_table(path)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+    names = [str(row[0]) for row in described]
+    where = find_columns(names, columns)
+    types = {role: str(described[place][1]) for role, place in where.items()}
+    return _typed(connection, f"SELECT {_chosen(where, names)} FROM {table}", types)
+
+
+def frame_source(connection: duckdb.DuckDBPyConnection, frame: object, columns: Mapping[str, str] | None) -> Source:
+    """A pandas, polars or Arrow table, or a mapping of columns; nothing of it is changed."""
+    arrays: dict[str, Array] = columns_of(frame, columns)
+    connection.register("frame", arrays)
+    described = connection.execute("DESCRIBE frame").fetchall()
+    types = {str(row[0]): str(row[1]) for row in described}
+    return _typed(connection, f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame", types)
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> Source:
+    """The source of a table with types; whether text in it is numbers and dates is told from its first rows."""
+    first = connection.execute(f"{scan} LIMIT 100").fetchall()
+    at = {role: number for number, role in enumerate(role for role in ROLES if role in types)}
+    numbered = all(
+        types[role] in WHOLE + REAL or all(str(row[at[role]]).isdigit() for row in first) for role in ("user", "item")
+    )
+    dated = types.get("time") == TEXT and not any(str(row[at["time"]]).strip().isdigit() for row in first)
+    return Source(scan, types, numbered, dated)
+
+
+def _chosen(where: Mapping[str, int], names: list[str]) -> str:
+    """The columns of the roles, in the order of ROLES."""
+    return ", ".join(f'{quoted_name(names[where[role]])} AS "{role}"' for role in ROLES if role in where)

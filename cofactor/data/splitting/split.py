@@ -1,0 +1,237 @@
+"""Parting ratings into train, validation and test, so that a figure can be trusted and repeated.
+
+The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and
+with every model trained on them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from cofactor.arrays import Array
+from cofactor.data.align_vocabularies import together, within
+from cofactor.data.ratings import Ratings
+from cofactor.data.splitting.assign_parts import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    at_random,
+    by_time,
+    last_of_users,
+    one_of_users,
+    share_of,
+    share_of_users,
+)
+from cofactor.data.splitting.fingerprint import fingerprint_of
+from cofactor.data.splitting.saved_split import read_parts, write_parts
+from cofactor.errors import BadArtifact, BadData
+
+Kind = Literal["random", "per-user", "time", "last", "one"]
+DRAWING_NOTHING = ("time", "last")
+PARTS = ("train", "validation", "test")
+MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three disjoint parts over the same users and items; each part's `split` is the fingerprint.
+
+    Raises BadData where parts overlap or name different users or items, BadArtifact where a given fingerprint is not
+    theirs. Rows keep the order they had before the split.
+    """
+
+    train: Ratings
+    validation: Ratings
+    test: Ratings
+    kind: str
+    seed: int = 0  # 0 for kinds that draw nothing
+    fingerprint: str = ""  # found where not given
+
+    def __post_init__(self) -> None:
+        for part in self.parts.values():
+            if part.users != self.train.users or part.items != self.train.items:
+                raise BadData("the parts of a split have different users or items", "part one table of ratings")
+        found = fingerprint_of(list(self.parts.values()), self.kind, self.seed)
+        if self.fingerprint not in ("", found):
+            raise BadArtifact(f"the split is {found[:12]}, not {self.fingerprint[:12]}", "its rows have been changed")
+        object.__setattr__(self, "fingerprint", found)
+        for name, part in self.parts.items():
+            object.__setattr__(self, name, replace(part, split=found))
+
+    @property
+    def parts(self) -> dict[str, Ratings]:
+        """The three by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {len(part):,}" for name, part in self.parts.items())
+        return f"<{self.kind} split {self.fingerprint[:12]}: {counts}>"
+
+
+def split(
+    ratings: Ratings, kind: Kind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+) -> Split:
+    """Parts of `ratings`: at random, by time, or of each user a share, the last or any one.
+
+    random: rows in the order `numpy.random.default_rng(seed).permutation(n)`; the last ⌊n · test⌋ are the test part,
+        the ⌊rest · validation⌋ before them validation, the others train.
+    per-user: of each user's ratings in that order, the first n · test to the nearest whole are the test part, and as
+        many of the rest as `validation` says validation.
+    time: the latest ⌊n · test⌋ ratings, the latest ⌊rest · validation⌋ before them, and the others: one cut for all
+        users. Of equal times, the higher user and then item row is the later.
+    last: each user's latest rating, the latest before it, and the others; users with fewer than three ratings are in
+        train alone. Of equal times, the higher item row; without times, the later row.
+    one: the same with each user's first and second in the order of the permutation.
+
+    A share of 0 leaves its part empty (for `last` and `one` the sizes of shares have no other meaning). Raises
+    BadData for a share outside [0, 1), where nothing is held out, where a part would be empty that should not be, and
+    for `time` without times.
+    """
+    _check_shares(test, validation)
+    _check_seed(seed)
+    held_out = (TEST,) * (test > 0) + (VALIDATION,) * (validation > 0)
+    if kind == "random":
+        part = at_random(len(ratings), seed, test, validation)
+    elif kind == "per-user":
+        part = share_of_users(ratings, seed, test, validation)
+    elif kind == "time":
+        part = by_time(ratings, test, validation)
+    elif kind == "last":
+        part = last_of_users(ratings, held_out)
+    elif kind == "one":
+        part = one_of_users(ratings, seed, held_out)
+    else:
+        raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(Kind))}")
+    return parted(ratings, part, kind, 0 if kind in DRAWING_NOTHING else seed, test=test, validation=validation)
+
+
+def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
+    """k splits; each rating is in the test part of one. Of a fold's other rows, `validation` choose the epoch.
+
+    Fold f tests on piece f of k near-equal pieces of `numpy.random.default_rng(seed).permutation(n)`; the last
+    ⌊rest · validation⌋ of the other rows, in that order, are validation. Raises BadData for fewer than 2 folds, or
+    more than there are ratings.
+    """
+    if not 2 <= k <= len(ratings):
+        raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
+    check_share("validation", validation)
+    _check_seed(seed)
+    order = np.random.default_rng(seed).permutation(len(ratings))
+    for f, held_out in enumerate(np.array_split(order, k)):
+        part = np.zeros(len(ratings), dtype=np.int8)
+        part[held_out] = TEST
+        rest = order[part[order] == TRAIN]
+        part[rest[len(rest) - share_of(len(rest), validation) :]] = VALIDATION
+        yield parted(ratings, part, f"fold {f + 1} of {k}", seed, validation=validation)
+
+
+def repeated_folds(
+    ratings: Ratings, k: int, repeats: int, *, seed: int = 0, validation: float = 0.1
+) -> Iterator[Split]:
+    """`folds` with each of the seeds `seed` … `seed + repeats - 1`: every rating is tested once in each repeat."""
+    if repeats < 1:
+        raise BadData(f"{repeats} repeats", "there is at least 1")
+    for repeat in range(repeats):
+        yield from folds(ratings, k, seed=seed + repeat, validation=validation)
+
+
+def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed: int = 0, kind: str = "given") -> Split:
+    """A split that somebody else made: two tables of ratings, a share of the first becoming validation.
+
+    The parts name the users and items of both tables; titles and genres come from `train` where it knows them, else
+    from `test`. Raises BadData where a pair is in both, or train is empty.
+    """
+    check_share("validation", validation)
+    _check_seed(seed)
+    train, test = together(train, test)
+    part = at_random(len(train), seed, 0.0, validation)
+    one = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
+    _check_sizes(one, 0, validation)
+    return one
+
+
+def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub).
+
+    Raises BadData where the folder lacks one of them.
+    """
+    from cofactor.data.reading.read import read
+
+    halves = [Path(folder) / f"{name}.{half}" for half in ("base", "test")]
+    for half in halves:
+        if not half.is_file():
+            raise BadData(f"{folder} has no {half.name}", "only MovieLens 100K, unpacked, comes with splits of its own")
+    whole = read(folder)
+    base, test = (within(whole, read(half)) for half in halves)
+    return given_split(base, test, validation=validation, seed=seed, kind=name)
+
+
+def movielens_folds(folder: Path | str, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
+    """MovieLens 100K's five folds, u1 … u5."""
+    for name in MOVIELENS_FOLDS:
+        yield movielens_split(folder, name, validation=validation, seed=seed)
+
+
+def save_split(split: Split, path: Path | str) -> None:
+    """Writes a folder, whole or not at all (see `split_folder`). Raises BadData where it cannot.
+
+    A split that was saved there before is replaced; anything else is left alone.
+    """
+    write_parts(Path(path), split.parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
+
+
+def load_split(path: Path | str) -> Split:
+    """The split of a folder, checked. Raises BadArtifact naming what is missing, damaged or not what it says it is."""
+    parts, facts = read_parts(Path(path), PARTS)
+    try:
+        return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))
+    except (KeyError, TypeError, ValueError, BadData) as e:
+        raise BadArtifact(f"{path}: {e}", "make the split again") from e
+
+
+def parted(ratings: Ratings, part: Array, kind: str, seed: int = 0, *, test: float = 1, validation: float = 0) -> Split:
+    """The split of ratings whose (n,) parts are given; raises BadData where a part is empty whose share is not 0."""
+    train, held_back, tested = (ratings.where(part == number) for number in (TRAIN, VALIDATION, TEST))
+    made = Split(train, held_back, tested, kind, seed)
+    _check_sizes(made, test, validation)
+    return made
+
+
+def check_share(name: str, share: float) -> None:
+    if not 0 <= share < 1:
+        raise BadData(f"a {name} share of {share:g}", "a share is at least 0 and below 1, as in 0.1")
+
+
+def _check_seed(seed: int) -> None:
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadData(f"a seed of {seed!r}", "a seed is a whole number from 0")
+
+
+def _check_shares(test: float, validation: float) -> None:
+    check_share("test", test)
+    check_share("validation", validation)
+    if test == validation == 0:
+        raise BadData("nothing is held out", "give a test or a validation share above 0")
+
+
+def _check_sizes(made: Split, test: float, validation: float) -> None:
+    wanted = {"train": 1.0, "validation": validation, "test": test}
+    for name, part in made.parts.items():
+        if wanted[name] and not len(part):
+            total = sum(map(len, made.parts.values()))
+            raise BadData(
+                f"{total:,} ratings are too few: the {name} part is empty", "use more ratings or other shares"
+            )
+
+
+def joined(train: Ratings, validation: Ratings) -> Ratings:
+    """The rows of two parts of one split as one."""
+    both: dict[str, Any] = {
+        name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")
+    }
+    if train.time is not None and validation.time is not None:
+        both["time"] = np.concatenate((train.time, validation.time))
+    return replace(train, **both)

@@ -1,0 +1,206 @@
+"""Made ratings of any size, with planted taste: what a model could know at best is known beforehand.
+
+    r = stars(μ + b_u + b_i + p_u · q_i + ε),   ε ~ N(0, noise²),   stars: the nearest of 0.5, 1, … 5
+
+b_u, b_i ~ N(0, 0.4²), p_u · q_i of variance about 0.7². `best_rmse` is the RMSE of E[r | b, p, q] over all ratings,
+rounding and clipping included: no model can be expected to go below it, and one that must learn b, p and q stays above.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from cofactor.arrays import Floats, Rows, Times
+from cofactor.atomic_folders import beside
+from cofactor.data.parquet import join_parquet, write_parquet
+from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.synthetic.ground_truth import BIAS_SPREAD, Pattern, Planted, Recipe
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadData
+from cofactor.machine import cores
+
+Progress = Callable[[int, int], object]  # ratings made, ratings planned
+
+MEAN = 3.5
+BEGIN, END = 946_684_800, 1_546_300_800  # first ratings: 2000 to 2018
+CHUNK_RATINGS, BLOCK_CHUNKS = 1 << 17, 32  # made at a time by one thread; held in memory at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Made ratings, and the lowest RMSE that can be expected of any model on them."""
+
+    ratings: Ratings
+    best_rmse: float
+
+
+@dataclass(frozen=True)
+class MadeFiles:
+    """Made ratings in files: `ratings` (user, item, rating, timestamp) and `items` (item, title, genres)."""
+
+    ratings: Path
+    items: Path
+    rows: int
+    best_rmse: float
+
+
+def generate(
+    users: int,
+    items: int,
+    per_user: int,
+    *,
+    seed: int = 0,
+    pattern: Pattern = "taste",
+    rank: int = 8,
+    noise: float = 0.5,
+    threads: int | None = None,
+) -> Ratings:
+    """Made ratings in memory, user by user in the order of their times; users are "1", "2", …, and so are items.
+
+    `origin.name` states the best possible RMSE; `make` gives it as a number. Raises BadData (see `Recipe`).
+    """
+    return make(Recipe(users, items, per_user, seed, pattern, rank, noise), threads).ratings
+
+
+def make(recipe: Recipe, threads: int | None = None) -> Made:
+    """The ratings of a recipe in memory, with the best possible RMSE."""
+    user, item = np.empty(len(recipe), np.int32), np.empty(len(recipe), np.int32)
+    value, time = np.empty(len(recipe), np.float32), np.empty(len(recipe), np.int64)
+    error, done = 0.0, 0
+    for block in _blocks(recipe, threads):
+        here = slice(done, done + len(block))
+        user[here], item[here], value[here], time[here] = block.user, block.item, block.value, block.time
+        error, done = error + block.error, here.stop
+    best = float(np.sqrt(error / len(recipe)))
+    ratings = Ratings(
+        _numbered(recipe.users, "user"),
+        _numbered(recipe.items, "item"),
+        user,
+        item,
+        value,
+        time,
+        scale=(0.5, 5.0),
+        step=0.5,
+        titles=recipe.planted.titles,
+        genres=recipe.planted.genres,
+        origin=Origin(f"made ratings ({_in_words(recipe)}; best possible RMSE {best:.4f})", len(recipe)),
+    )
+    return Made(ratings, best)
+
+
+def generate_parquet(
+    path: Path | str,
+    users: int,
+    items: int,
+    per_user: int,
+    *,
+    seed: int = 0,
+    pattern: Pattern = "taste",
+    rank: int = 8,
+    noise: float = 0.5,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> MadeFiles:
+    """The rows of `generate`, written to a Parquet file a block of users at a time; memory does not grow with `users`.
+
+    `ratings.parquet` gets the columns user, item, rating, timestamp and, under the key `cofactor.best_rmse` of its
+    metadata, the best possible RMSE; `ratings.items.parquet` beside it item, title, genres. Either file is there whole
+    or not at all. Raises BadData (see `Recipe`), and where the file cannot be written.
+    """
+    recipe, path = Recipe(users, items, per_user, seed, pattern, rank, noise), Path(path)
+    if path.is_dir():
+        raise BadData(f"{path} is a folder", "name the file to write, as in ratings.parquet")
+    items_path = path.with_name(f"{path.stem}.items.parquet")
+    working = beside(path)
+    try:
+        working.mkdir(parents=True)
+        best = _write_ratings(recipe, working, threads, progress)
+        _write_items(recipe.planted, working / "items.parquet")
+        (working / "items.parquet").replace(items_path)
+        (working / "ratings.parquet").replace(path)
+    except (OSError, duckdb.Error) as e:
+        raise BadData(f"cannot write {path}: {e}", "name a file in a folder you may write to") from e
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return MadeFiles(path, items_path, len(recipe), best)
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    user: Rows
+    item: Rows
+    value: Floats
+    time: Times
+    error: float  # Σ (r - E[r | planted])²
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+def _blocks(recipe: Recipe, threads: int | None) -> Iterator[_Block]:
+    """The ratings, a block of whole users at a time. What a block holds does not depend on the number of threads."""
+    planted = recipe.planted  # here, lest every thread make its own
+    chunk = max(1, CHUNK_RATINGS // recipe.per_user)
+    with ThreadPoolExecutor(threads or cores()) as pool:
+        for first in range(0, recipe.users, chunk * BLOCK_CHUNKS):
+            stop = min(first + chunk * BLOCK_CHUNKS, recipe.users)
+            n = (stop - first) * recipe.per_user
+            user = np.repeat(np.arange(first, stop, dtype=np.int32), recipe.per_user)
+            item, value, time = np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.int64)
+            one = partial(_make_chunk, recipe, planted, item, value, time, first, chunk)
+            yield _Block(user, item, value, time, sum(pool.map(one, range(first, stop, chunk))))
+
+
+def _make_chunk(
+    recipe: Recipe, planted: Planted, item: Rows, value: Floats, time: Times, origin: int, chunk: int, first: int
+) -> float:
+    """Makes at most a chunk of users from `first`, in their place in the columns of a block that begins at `origin`."""
+    from cofactor.kernels import synthetic  # compiles: not for those who only read
+
+    n, rank = recipe.per_user, planted.vectors.shape[1]
+    here = slice((first - origin) * n, (first - origin + chunk) * n)
+    item, value, time = item[here], value[here], time[here]
+    who = np.uint64(recipe.seed), first, n
+    tastes = planted.vectors, planted.centres, planted.spread
+    synthetic.choose(*who, planted.weights, *tastes, item)
+    synthetic.stamp(*who, rank, BEGIN, END, time)
+    if recipe.pattern == "uniform":
+        return float(synthetic.rate_uniformly(*who, rank, value))
+    return float(
+        synthetic.rate_by_taste(*who, item, MEAN, BIAS_SPREAD, planted.item_bias, *tastes, float(recipe.noise), value)
+    )
+
+
+def _numbered(n: int, noun: str) -> Vocabulary:
+    return Vocabulary(np.array([str(i) for i in range(1, n + 1)], dtype=object), noun)
+
+
+def _in_words(recipe: Recipe) -> str:
+    return f"{recipe.pattern}, {recipe.users:,} × {recipe.items:,} × {recipe.per_user:,}, seed {recipe.seed}"
+
+
+def _write_ratings(recipe: Recipe, folder: Path, threads: int | None, progress: Progress | None) -> float:
+    """Each block to a part, then all parts, in order, to one file: so memory is that of a block."""
+    error, done, parts = 0.0, 0, []
+    for number, block in enumerate(_blocks(recipe, threads)):
+        ids = {"user": block.user + 1, "item": block.item + 1}
+        parts.append(folder / f"{number:06}.parquet")
+        write_parquet(parts[-1], {**ids, "rating": block.value, "timestamp": block.time}, compression="uncompressed")
+        error, done = error + block.error, done + len(block)
+        if progress is not None:
+            progress(done, len(recipe))
+    best = float(np.sqrt(error / len(recipe)))
+    metadata = {"cofactor.made": _in_words(recipe), "cofactor.best_rmse": repr(best)}
+    join_parquet(parts, folder / "ratings.parquet", metadata=metadata)
+    return best
+
+
+def _write_items(planted: Planted, path: Path) -> None:
+    numbers = np.arange(1, len(planted.titles) + 1, dtype=np.int32)
+    write_parquet(path, {"item": numbers, "title": planted.titles, "genres": planted.genres})

@@ -1,0 +1,139 @@
+"""TFRecord files: records of bytes with their lengths and checksums, plain or gzipped.
+
+    length          uint64, little-endian
+    masked CRC-32C  uint32, of these eight bytes
+    data            `length` bytes
+    masked CRC-32C  uint32, of the data
+
+masked(c) = (c >> 15 | c << 17) + 0xa282ead8 mod 2³²: a checksum of data that itself holds checksums would be weak.
+The layout is that of TensorFlow's `record_writer.h` and its guide "TFRecord and tf.train.Example".
+"""
+
+import gzip
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from cofactor.data.reading.zip_files import DENSEST, SMALL
+from cofactor.errors import BadData, naming
+
+HEAD = struct.Struct("<QI")  # length and its checksum
+CHECKSUM = struct.Struct("<I")
+MASK = 0xA282EAD8
+LARGEST = 64 << 20  # bytes of a record: some five million ratings of one user
+GZIP = b"\x1f\x8b"
+LEVEL = 6  # of gzip's nine; the usual one
+DAMAGED = "the file is damaged or cut short: export or fetch it again"
+FOREIGN = "is it a TFRecord file, plain or gzipped?"
+
+
+class Record(NamedTuple):
+    """The bytes of one record; its number from 1, and where in the (unpacked) file it begins."""
+
+    number: int
+    byte: int
+    data: bytes
+
+    @property
+    def place(self) -> str:
+        """What an error calls it."""
+        return _place(self.number, self.byte)
+
+
+@contextmanager
+def record_file(path: Path, *, gzipped: bool) -> Iterator[IO[bytes]]:
+    """A new file to write framed records to; the same records make the same bytes, gzipped or not."""
+    with path.open("xb") as file:
+        if not gzipped:
+            yield file
+            return
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed:
+            yield packed  # type: ignore[misc]  # which writes bytes as any file does
+
+
+def framed(records: Iterable[bytes]) -> bytes:
+    """Records one after the other as they stand in a file."""
+    from google_crc32c import value as crc32c
+
+    parts: list[bytes] = []
+    for data in records:
+        length = len(data).to_bytes(8, "little")
+        parts += length, CHECKSUM.pack(masked(crc32c(length))), data, CHECKSUM.pack(masked(crc32c(data)))
+    return b"".join(parts)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a file, each checked, one in memory at a time.
+
+    Raises BadData with the number and the byte of the record that is cut short, changed or too large, of the first
+    where the file is none of TFRecord; a gzip that unpacks to far more than ratings would is not followed.
+    """
+    with naming(str(path)), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(HEAD.size)
+        file.seek(0)
+        if not is_head(start) and start.startswith(GZIP):
+            with gzip.GzipFile(fileobj=file, mode="rb") as packed:
+                most = max(SMALL, DENSEST * size)
+                said = f"but of a gzip of {size:,} bytes at most {most:,} are unpacked"
+                yield from _records(packed, most, said)  # type: ignore[arg-type]
+        else:
+            yield from _records(file, size, f"but the file has {size:,}")
+
+
+def is_head(start: bytes) -> bool:
+    """Whether the first twelve bytes of a file are those of a record."""
+    from google_crc32c import value as crc32c
+
+    return len(start) >= HEAD.size and HEAD.unpack_from(start)[1] == masked(crc32c(start[:8]))
+
+
+def masked(checksum: int) -> int:
+    """The form of a checksum that is stored."""
+    return ((checksum >> 15 | checksum << 17) + MASK) & 0xFFFFFFFF
+
+
+def _records(file: IO[bytes], most: int, said: str) -> Iterator[Record]:
+    """The records of a stream of at most so many bytes; what is said of one that ends after them."""
+    number, byte = 1, 0
+    try:
+        while data := _record(file, most - byte, number, said):
+            yield Record(number, byte, data[0])
+            number, byte = number + 1, byte + HEAD.size + len(data[0]) + CHECKSUM.size
+    except BadData as error:
+        raise BadData(f"{_place(number, byte)}: {error.message}", error.hint) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadData(f"{_place(number, byte)}: the gzip is cut short or damaged ({error})", DAMAGED) from error
+
+
+def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] | None:
+    """The data of the next record; None at the end of the file."""
+    from google_crc32c import value as crc32c
+
+    head = file.read(HEAD.size)
+    if not head:
+        return None
+    if len(head) < HEAD.size:
+        raise BadData(f"{len(head)} bytes instead of a length and its checksum", DAMAGED if number > 1 else FOREIGN)
+    length, checksum = HEAD.unpack(head)
+    if checksum != masked(crc32c(head[:8])):
+        raise BadData("the checksum of its length is another", DAMAGED if number > 1 else FOREIGN)
+    if length > LARGEST:
+        raise BadData(f"a record of {length:,} bytes; {LARGEST:,} are allowed", "one record has one user's ratings")
+    if HEAD.size + length + CHECKSUM.size > left:
+        raise BadData(f"a record of {length:,} bytes, {said}", DAMAGED)
+    data = file.read(length + CHECKSUM.size)
+    if len(data) < length + CHECKSUM.size:
+        raise BadData(f"cut short: {len(data):,} of {length + CHECKSUM.size:,} bytes", DAMAGED)
+    body = data[:length]
+    if CHECKSUM.unpack_from(data, length)[0] != masked(crc32c(body)):
+        raise BadData("the checksum of its data is another", DAMAGED)
+    return (body,)
+
+
+def _place(number: int, byte: int) -> str:
+    return f"record {number:,} (byte {byte:,})"

@@ -1,0 +1,77 @@
+"""What is known of each item of a catalogue before any model recommends it: how popular it is, and its genres."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cofactor.arrays import Array, Doubles, Mask, Rows
+from cofactor.data.reading.titles import NO_GENRES
+from cofactor.evaluation.held_out import HeldOut
+
+HEAD = 0.8  # share of the training ratings that the head of the catalogue holds; the others are the long tail's
+GENRES_AT_MOST = 100  # different ones; more are tags, which are not compared
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """All items of `held`, the unknown ones, which nobody rated, behind the model's own."""
+
+    held: HeldOut
+
+    @cached_property
+    def ratings(self) -> Rows:
+        """(n_items,) training ratings."""
+        return np.append(self.held.catalog.item_counts, np.zeros(self.held.unknown_items, dtype=np.int32))
+
+    @cached_property
+    def place(self) -> Rows:
+        """(n_items,) from 0 for the most rated, of equals by row."""
+        place = np.empty(len(self.ratings), dtype=np.int32)
+        place[np.argsort(-self.ratings, kind="stable")] = np.arange(len(place), dtype=np.int32)
+        return place
+
+    @cached_property
+    def information(self) -> Doubles:
+        """(n_items,) -log₂ of the share of the training users who rated the item; 0 where nobody did."""
+        n_users = max(1, np.count_nonzero(self.held.catalog.user_counts))
+        information: Doubles = -np.log2(np.maximum(self.ratings, 1) / n_users) * (self.ratings > 0)
+        return information
+
+    @cached_property
+    def tail(self) -> Mask:
+        """(n_items,) all but the head: the most rated items, as few as hold 80 % of the training ratings."""
+        order = np.argsort(self.place)
+        before = np.cumsum(self.ratings[order]) - self.ratings[order]
+        return np.asarray(before >= HEAD * self.ratings.sum())[self.place]
+
+    @cached_property
+    def genres(self) -> Doubles:
+        """(n_items, n_genres) each item's genres as a vector of length 1, or 0 without genres; no columns where none
+        are known, or too many."""
+        column = self.held.catalog.genres
+        listed = [] if column is None else [set(_genres(one)) for one in column]
+        names = {name: at for at, name in enumerate(sorted(set().union(*listed)))}
+        if len(names) > GENRES_AT_MOST:
+            names = {}
+        vectors = np.zeros((len(self.ratings), len(names)))
+        for row, mine in enumerate(listed if names else []):
+            vectors[row, [names[name] for name in mine]] = 1 / np.sqrt(max(1, len(mine)))
+        return vectors
+
+    @cached_property
+    def inverse(self) -> Doubles:
+        """(n_items,) |U_i|^-½, 0 where nobody rated the item."""
+        return (self.ratings > 0) / np.sqrt(np.maximum(self.ratings, 1))
+
+
+def _genres(text: str | None) -> list[str]:
+    return [name for name in (text or "").split("|") if name and name != NO_GENRES]
+
+
+def usual_ratings(ratings: Rows, start: Array, seen: Rows) -> Doubles:
+    """(m,) the mean of (n_items,) training ratings over the items seen of each user; NaN where there are none."""
+    total = np.concatenate(([0], np.cumsum(ratings[seen], dtype=np.int64)))[start]
+    n_seen = np.diff(start)
+    mean: Doubles = np.full(len(n_seen), np.nan)
+    return np.divide(np.diff(total), n_seen, out=mean, where=n_seen > 0)

@@ -1,0 +1,115 @@
+"""Leave-one-out among sampled items: each held-out item ranked among a hundred, not the whole catalogue.
+
+Its figures are much higher than those over the whole catalogue and need not put models in the same order (W. Krichene
+and S. Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020): they are for comparing with published ones, and
+every name says "sampled".
+
+Source: He, Liao, Zhang, Nie, Hu, Chua 2017, "Neural Collaborative Filtering", section 4.1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.errors import BadArtifact, BadHyperparameter
+from cofactor.evaluation.held_out import HeldOut, hold_out
+from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.sampled_negatives import Cases
+from cofactor.evaluation.significance.per_user_values import Samples
+from cofactor.models.base import Model
+
+USERS_AT_A_TIME = 256
+
+
+@dataclass(frozen=True, eq=False)
+class SampledReport:
+    """sampled_hit_rate@k and sampled_ndcg@k, means over the cases, and their standard errors by user.
+
+    counts: ratings (cases), users, items, negatives (the most of a case).
+    """
+
+    metrics: Mapping[str, float]
+    errors: Mapping[str, float]
+    counts: Mapping[str, int]
+    k: tuple[int, ...]
+    user: Rows = field(repr=False)  # (n,) the test's own user rows, ascending
+    rank: Array = field(repr=False)  # (n,) of the held-out items, from 1
+
+    def samples(self, name: str) -> Samples | None:
+        """What a figure is the mean of, by user; None of one that is not there."""
+        if name not in self.metrics:
+            return None
+        users, number = np.unique(self.user, return_inverse=True)
+        total: Doubles = np.bincount(number, figure(name, self.rank)).astype(np.float64)
+        return Samples(users, total, np.bincount(number).astype(np.float64))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON, None for a standard error that cannot be had."""
+        return {
+            "metrics": dict(self.metrics),
+            "standard_errors": {name: e if np.isfinite(e) else None for name, e in self.errors.items()},
+            "counts": dict(self.counts),
+            "k": list(self.k),
+        }
+
+
+def figure(name: str, rank: Array) -> Doubles:
+    """(n,) of ranks: sampled_hit_rate@k is 1 for a rank ≤ k, sampled_ndcg@k 1/log₂(1 + rank) for one, else 0."""
+    metric, _, k = name.partition("@")
+    hit: Doubles = (rank <= int(k)).astype(np.float64)
+    return hit if metric == "sampled_hit_rate" else hit / np.log2(1.0 + rank)
+
+
+def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> SampledReport:
+    """The figures of a model on cases it has not learned.
+
+    The rank is 1 + the number of negatives that score no lower: a tie counts against the model. An item that the model
+    does not know scores lowest. Raises UnknownId for an unknown user, and SplitMismatch where the model was trained on
+    a held-out pair or on another split.
+    """
+    if not k or any(one != int(one) or one < 1 for one in k):
+        raise BadHyperparameter(f"k is {list(k)}", "lengths of list: whole numbers from 1")
+    held, ks = hold_out(cases.test, model.catalog), tuple(sorted({int(one) for one in k}))
+    rank = _ranks(model, held, cases)
+    names = [f"{name}@{at}" for at in ks for name in ("sampled_hit_rate", "sampled_ndcg")]
+    values = {name: figure(name, rank) for name in names}
+    counts = {name: held.counts()[name] for name in ("ratings", "users", "items")}
+    return SampledReport(
+        {name: float(value.mean()) for name, value in values.items()},
+        {name: standard_error(value, held.number) for name, value in values.items()},
+        counts | {"negatives": int((cases.negatives >= 0).sum(axis=1).max())},
+        ks,
+        held.user,
+        rank,
+    )
+
+
+def _ranks(model: Model, held: HeldOut, cases: Cases) -> Array:
+    """(n,) by the order of the held-out ratings; blocks of users, scored once each."""
+    catalog, test = model.catalog, cases.test
+    for row in held.user[held.model_user >= len(catalog.users)][:1]:
+        catalog.users.row(test.users.ids[row])  # raises with the nearest known id
+    known = np.arange(len(test.items)) if test.items == catalog.items else catalog.items.rows(test.items.ids)
+    negatives = cases.negatives[np.lexsort((test.item, test.user))]
+    item, among, drawn = known[held.item], known[negatives], negatives >= 0
+    rank = np.empty(len(item), dtype=np.int64)
+    for start in range(0, len(held.start) - 1, USERS_AT_A_TIME):
+        first, *_, last = held.start[start : start + USERS_AT_A_TIME + 1]
+        here = slice(first, last)
+        users = held.model_user[held.start[start : start + USERS_AT_A_TIME + 1][:-1]]
+        scores = _scores(model, users)
+        row = held.number[here] - start
+        wanted = scores[row, item[here]][:, None]
+        rank[here] = 1 + np.count_nonzero(drawn[here] & (scores[row[:, None], among[here]] >= wanted), axis=1)
+    return rank
+
+
+def _scores(model: Model, users: Rows) -> Floats:
+    """(m, n_items + 1), the last column for what the model does not know: row -1."""
+    scores = model.scores(users)
+    if np.isnan(scores).any():
+        raise BadArtifact("the model scores NaN", "its training diverged: train it again")
+    return np.column_stack((scores, np.full(len(users), -np.inf, dtype=np.float32)))

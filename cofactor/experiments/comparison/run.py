@@ -1,0 +1,202 @@
+"""Models trained and measured on the same splits, one after another, each training in a process of its own."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from cofactor.data.splitting.split import Split, save_split
+from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.evaluation.compare import check_splits
+from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry, Origin, entry_of, folder_of, seeded
+from cofactor.experiments.comparison.split_results import Contest, Contestants, Round, comparable
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.subprocess_training import Job, train_apart
+from cofactor.machine import packages
+from cofactor.models.base import Model
+from cofactor.saved.model_folder import check_place, load, load_manifest, save
+from cofactor.training.tracking.epoch_row import Row
+
+Notes = Callable[[Split], Mapping[str, Any]]
+
+
+class Watcher(Protocol):
+    """Who looks on. What was begun is done, has failed, or is neither after Ctrl-C."""
+
+    def split(self, name: str, split: Split, number: int, of: int) -> object: ...
+    def begin(self, name: str) -> object: ...
+    def epoch(self, name: str, row: Row | None, of: int) -> object: ...  # None: the clock starts
+    def measure(self, name: str) -> object: ...
+    def done(self, entry: Entry) -> object: ...
+    def failed(self, name: str, error: CofactorError) -> object: ...
+
+
+def hold(
+    plan: Plan,
+    contestants: Contestants,
+    watcher: Watcher,
+    *,
+    out: Path | None = None,
+    again: bool = False,
+    seeds: int = 1,
+    notes: Notes = lambda split: {},
+) -> Contest:
+    """Trains and measures every contestant on every split of a plan, and measures the models that were brought.
+
+    out: where the trained models go, as OUT/NAME, or as OUT/SPLIT/NAME where there are several splits. What lies there
+        of the same ratings, hyperparameters and cofactor is taken, unless everything is to be trained `again`.
+    seeds: with how many each trainer is trained on each split: its own and those that follow. One without a seed is
+        trained once, and one whose second seed changes nothing on the first split is not trained with more. Of NAME the
+        further models are "NAME seed SEED", to the watcher and in `out`.
+    notes: what each model of a split is saved with, beside what is known here.
+
+    A model that cannot be trained or measured is left out of all splits. Ctrl-C ends the training that is going on;
+    what was measured until then is returned. Raises what is wrong with the contestants before anything is trained, and
+    afterwards what `comparable` raises.
+    """
+    entered = [(one.name, [one] if isinstance(one, Brought) else seeded(one, seeds)) for one in contestants]
+    _check(plan, [each for _, some in entered for each in some], out)
+    rounds: list[Round] = []
+    interrupted = False
+    with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as scratch:
+        holding = _Holding(plan, watcher, Path(scratch), out, again, notes)
+        try:
+            for number, (name, split) in enumerate(plan.splits(), 1):
+                watcher.split(name, split, number, plan.n_splits)
+                rounds.append(Round(name, split))
+                holding.round(rounds[-1], dict(entered))
+        except KeyboardInterrupt:
+            interrupted = True
+    return comparable(rounds, contestants, holding.failures, interrupted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Holding:
+    """A contest that is going on."""
+
+    plan: Plan
+    watcher: Watcher
+    scratch: Path
+    out: Path | None
+    again: bool
+    notes: Notes
+    failures: dict[str, CofactorError] = field(default_factory=dict)
+    seeds_of: dict[str, int] = field(default_factory=dict)  # by model: how many matter, once that is known
+
+    def round(self, here: Round, entered: Mapping[str, Contestants]) -> None:
+        """Every model that is left, with each of its seeds, on one split."""
+        brought = _loaded([one for some in entered.values() for one in some], here.split)
+        save_split(here.split, self.scratch / "split")
+        for name, some in entered.items():
+            if name in self.failures:
+                continue
+            try:
+                entries = self._seeds(name, some, here, brought)
+            except CofactorError as error:
+                self.failures[name] = error
+                self.watcher.failed(name, error)
+            else:
+                here.entries[name], here.others[name] = entries[0], entries[1:]
+
+    def _seeds(self, name: str, some: Contestants, here: Round, brought: Mapping[str, Model]) -> list[Entry]:
+        """Those of one model: the first alone where the second was no other on the first split."""
+        entries: list[Entry] = []
+        for one in some[: self.seeds_of.get(name)]:
+            self.watcher.begin(one.name)
+            if isinstance(one, Brought):
+                entry = self._measured(one.name, "brought", one.folder, brought[one.name], here)
+            else:
+                entry = self._kept(one, here) or self._trained(one, here)
+            self.watcher.done(entry)
+            entries.append(entry)
+            if len(entries) == 2 and name not in self.seeds_of:
+                same = entry.report.metrics == entries[0].report.metrics
+                self.seeds_of[name] = 1 if same else len(some)
+                if same:
+                    return entries[:1]
+        return entries
+
+    def _trained(self, one: Contestant, here: Round) -> Entry:
+        """Trained in scratch, measured, and only then put in its place, with its figures."""
+        fresh, place = self.scratch / "model", self._place(one, here)
+        job = Job(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
+        result = train_apart(job, partial(self.watcher.epoch, one.name))
+        cost = {name: result.pop(name) for name in ("cpu_seconds", "peak_bytes")}
+        known = {"fit_seconds": round(result.pop("seconds"), 3), "cost": cost, "started_from": {}}
+        notes = {**self.notes(here.split), **result, **known, "training": self._training(one, here)}
+        model = load(fresh)
+        entry = self._measured(one.name, "trained", fresh, model, here, notes)
+        if place is not None:
+            told: dict[str, Any] = {"trainer": entry.trainer, "hyperparameters": entry.hyperparameters}
+            save(model, place, **told, metrics=entry.report.metrics, **notes)
+        return entry
+
+    def _kept(self, one: Contestant, here: Round) -> Entry | None:
+        """What an earlier comparison trained to the same end; None where there is no such model."""
+        place = self._place(one, here)
+        if place is None or self.again or not place.is_dir():
+            return None
+        try:
+            manifest = load_manifest(place)
+            same = manifest["notes"].get("training") == self._training(one, here)
+            if not same or manifest["packages"].get("cofactor") != packages()["cofactor"]:
+                return None
+            model = load(place)
+        except BadArtifact:  # damaged, or not a model: it is trained anew
+            return None
+        return self._measured(one.name, "kept", place, model, here)
+
+    def _measured(
+        self,
+        name: str,
+        origin: Origin,
+        folder: Path,
+        model: Model,
+        here: Round,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        self.watcher.measure(name)
+        report = self.plan.measure(model, here.split)
+        return entry_of(name, origin, folder, model, report, here.split, notes)
+
+    def _place(self, one: Contestant, here: Round) -> Path | None:
+        if self.out is None:
+            return None
+        return (self.out / folder_of(here.name) if self.plan.n_splits > 1 else self.out) / folder_of(one.name)
+
+    def _training(self, one: Contestant, here: Round) -> dict[str, Any]:
+        """What has to be the same for a model to be the same, its cost included."""
+        settings = {"trainer": one.trainer.name, "hyperparameters": one.trainer.settings()}
+        told = {"patience": one.patience, "refit": one.refit}
+        return settings | told | {"split": here.split.fingerprint, "ratings": here.seen}
+
+
+def _check(plan: Plan, contestants: Contestants, out: Path | None) -> None:
+    brought = [one for one in contestants if isinstance(one, Brought)]
+    if brought and plan.n_splits > 1:
+        raise SplitMismatch(
+            f"{brought[0].folder} was trained on one split, and {plan.name} has {plan.n_splits}",
+            "name trainers instead of saved models: they are trained on each of them",
+        )
+    folders: set[str] = set()
+    for one in contestants:
+        if folder_of(one.name) in folders:
+            raise BadHyperparameter(f"two of them would be called {folder_of(one.name)}", "name one of them: NAME=…")
+        folders.add(folder_of(one.name))
+        if out is not None and plan.n_splits == 1 and isinstance(one, Contestant):
+            check_place(out / folder_of(one.name))
+
+
+def _loaded(contestants: Contestants, split: Split) -> dict[str, Model]:
+    """The models that were brought, all of this split."""
+    models = {one.name: load(one.folder) for one in contestants if isinstance(one, Brought)}
+    check_splits(models)
+    for name, model in models.items():
+        if model.catalog.split not in (None, split.fingerprint):
+            raise SplitMismatch(
+                f"{name} was trained on split {str(model.catalog.split)[:12]}, not on {split.fingerprint[:12]}",
+                "compare it on the split it was trained on: other test rows may be rows it has learned",
+            )
+    return models

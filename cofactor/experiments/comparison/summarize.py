@@ -1,0 +1,50 @@
+"""From what a contest measured to what its tables say and its pictures draw."""
+
+from typing import Any
+
+from cofactor.data.splitting.split import Split
+from cofactor.evaluation.breakdowns.breakdown import break_down
+from cofactor.evaluation.breakdowns.calibration import calibration
+from cofactor.evaluation.compare import compare_reports
+from cofactor.evaluation.evaluate import Report
+from cofactor.experiments.comparison.candidates import mean_cost
+from cofactor.experiments.comparison.split_results import Contest, Round
+from cofactor.experiments.comparison.summary import Outcome, SplitFacts
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.machine import machine, versions
+
+
+def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None = None) -> Outcome:
+    """All that was found. against: the model that the others are compared with; None: the best by each figure."""
+    first, names = found.rounds[0], found.names
+    costs = {name: mean_cost([entry.cost for one in found.rounds for entry in one.seeds(name)]) for name in names}
+    entries = first.entries
+    return Outcome(
+        name=plan.name,
+        about=plan.about,
+        command=command,
+        splits=tuple(facts(one.name, one.split) for one in found.rounds),
+        comparison=compare_reports(found.reports, against=against, costs=costs),
+        trainers={name: one.trainer for name, one in entries.items()},
+        hyperparameters={name: one.hyperparameters for name, one in entries.items()},
+        curves={name: one.curve for name, one in entries.items() if one.curve is not None},
+        spreads={name: one.spread for name, one in entries.items() if one.spread is not None},
+        versions=versions(),
+        machine=machine(),
+        **_looked_into(first),
+    )
+
+
+def _looked_into(first: Round) -> dict[str, Any]:
+    """Where the models are good, and how far their stars are to be believed, of those with a whole report."""
+    reports = {name: one.report for name, one in first.entries.items() if isinstance(one.report, Report)}
+    split = first.split
+    return {
+        "breakdowns": break_down(reports, split.test, split.train.catalog, split.train),
+        "calibrations": {name: calibration(one) for name, one in reports.items() if one.prediction is not None},
+    }
+
+
+def facts(name: str, split: Split) -> SplitFacts:
+    counts = {part: len(rows) for part, rows in split.parts.items()}
+    return SplitFacts(name, split.kind, split.seed, split.fingerprint, **counts)

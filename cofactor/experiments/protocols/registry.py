@@ -1,0 +1,183 @@
+"""The protocols of published figures as data: what is learned, what it is measured on, with which figures.
+
+    plan = PROTOCOLS["ml-100k-u1"].plan(folder)  # of the data set
+
+Users, items and ratings are counted as the splits are made: what is not as published is a BadData.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofactor.data.datasets import published_splits
+from cofactor.data.datasets.fetch import DATASETS
+from cofactor.data.datasets.published_splits import SEED, Splits
+from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split
+from cofactor.errors import BadData
+from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.protocols import published_results
+from cofactor.experiments.protocols.measures import negatives_of
+from cofactor.experiments.protocols.published_results import Published
+
+VALIDATION = 0.1
+SEEDS = tuple(f"{SEED}{seed}" for seed in range(3))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Users and items that have a rating, and ratings; the same in each split."""
+
+    users: int
+    items: int
+    train: int  # with the validation ratings
+    test: int
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of measuring that others have published figures of."""
+
+    name: str
+    about: str
+    source: str
+    data: str  # the data set, and its folder in the data folder
+    origin: str  # where it comes from
+    splits: tuple[str, ...]  # their names
+    made: Splits
+    counts: Counts
+    metrics: tuple[str, ...]  # that are shown, the first of which puts models in order
+    k: tuple[int, ...] = (10,)  # lengths of list
+    negatives: str | None = None  # a file in the folder: what each test item is ranked among, in place of everything
+    published: tuple[Published, ...] = ()
+
+    def each(
+        self, folder: Path, names: Sequence[str] = (), validation: float = VALIDATION
+    ) -> Iterator[tuple[str, Split]]:
+        """The splits by name, all or some of them, with a share of train for validation; each is counted."""
+        names = tuple(names) or self.splits
+        for name, one in zip(names, self.made(folder, names, validation), strict=True):
+            _check_counts(self, one)
+            yield name, one
+
+    def plan(self, folder: Path) -> Plan:
+        """All of its splits; an epoch is chosen on a tenth of train, and all of train learned with it."""
+        return Plan(
+            self.name,
+            lambda: self.each(folder),
+            len(self.splits),
+            self.k,
+            measured=None if self.negatives is None else negatives_of(folder / self.negatives),
+            about=f"{self.about} Source: {self.source}",
+            refit=True,
+            shown=self.metrics,
+            published=self.published,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        plain = ("name", "about", "source", "data", "origin", "splits", "metrics", "k")
+        more = {"counts": asdict(self.counts), "sampled": self.negatives is not None}
+        return {name: getattr(self, name) for name in plain} | more | {"published": [*map(asdict, self.published)]}
+
+
+def _check_counts(protocol: Protocol, split: Split) -> None:
+    parts = split.parts.values()
+    rated = {noun: len(np.unique(np.concatenate([getattr(part, noun) for part in parts]))) for noun in ("user", "item")}
+    found = {
+        "users": rated["user"],
+        "items": rated["item"],
+        "training ratings": len(split.train) + len(split.validation),
+        "test ratings": len(split.test),
+    }
+    for (noun, have), wanted in zip(found.items(), asdict(protocol.counts).values(), strict=True):
+        if have != wanted:
+            hint = f"the files are not those of the protocol: {protocol.origin}"
+            raise BadData(f"{protocol.name}: {have:,} {noun}, not {wanted:,}", hint)
+
+
+def _fetched(name: str) -> str:
+    return f"cofactor fetch {name} ({DATASETS[name].address})"
+
+
+_ML_100K = Counts(users=943, items=1682, train=80_000, test=20_000)
+_LISTED = (
+    Protocol(
+        "ml-100k-u1",
+        "MovieLens 100K's own split u1, the hardest of its five.",
+        "the data set's README; Harper and Konstan 2015",
+        "ml-100k",
+        _fetched("ml-100k"),
+        ("u1",),
+        published_splits.own_splits,
+        _ML_100K,
+        ("rmse", "mae"),
+        published=published_results.ML_100K_U1,
+    ),
+    Protocol(
+        "ml-100k-folds",
+        "MovieLens 100K's own five folds, u1 to u5; the mean over them.",
+        "the data set's README; Harper and Konstan 2015",
+        "ml-100k",
+        _fetched("ml-100k"),
+        MOVIELENS_FOLDS,
+        published_splits.own_splits,
+        _ML_100K,
+        ("rmse", "mae"),
+        published=published_results.ML_100K_FOLDS,
+    ),
+    Protocol(
+        "ml-1m-90-10",
+        "MovieLens 1M, a random tenth of the ratings tested, three seeds.",
+        "a random 90/10 as in Sedhain et al. 2015, AutoRec, and since; the seeds are ours",
+        "ml-1m",
+        _fetched("ml-1m"),
+        SEEDS,
+        published_splits.random_tenths,
+        Counts(users=6040, items=3706, train=900_189, test=100_020),
+        ("rmse", "mae"),
+        published=published_results.ML_1M_90_10,
+    ),
+    Protocol(
+        "ml-1m-top-n",
+        "MovieLens 1M, every rating a positive: a random fifth of each user's, in the whole catalogue, three seeds.",
+        "usual for lists; the seeds are ours",
+        "ml-1m",
+        _fetched("ml-1m"),
+        SEEDS,
+        published_splits.fifths_of_users,
+        Counts(users=6040, items=3706, train=800_193, test=200_016),
+        ("ndcg@10", "recall@20", "precision@10"),
+        (10, 20),
+        published=published_results.ML_1M_TOP_N,
+    ),
+    Protocol(
+        "gowalla",
+        "Gowalla's check-ins as LightGCN split them, the whole catalogue but what the user has in train.",
+        "He, Deng, Wang, Li, Zhang, Wang 2020, LightGCN",
+        "gowalla",
+        "train.txt and test.txt in Data/gowalla of https://github.com/kuandeng/LightGCN",
+        ("lightgcn",),
+        published_splits.lists,
+        Counts(users=29_858, items=40_981, train=810_128, test=217_242),
+        ("recall@20", "ndcg@20"),
+        (20,),
+        published=published_results.GOWALLA,
+    ),
+    Protocol(
+        "ncf-ml-1m",
+        "MovieLens 1M, each user's latest item among 99 sampled ones: figures for that literature alone.",
+        "He, Liao, Zhang, Nie, Hu, Chua 2017, Neural Collaborative Filtering",
+        "ncf-ml-1m",
+        "ml-1m.* in Data of https://github.com/hexiangnan/neural_collaborative_filtering",
+        ("ncf",),
+        published_splits.latest_of_users,
+        Counts(users=6040, items=3706, train=994_169, test=6040),
+        ("sampled_ndcg@10", "sampled_hit_rate@10"),
+        negatives="ml-1m.test.negative",
+        published=published_results.NCF,
+    ),
+)
+PROTOCOLS = {protocol.name: protocol for protocol in _LISTED}

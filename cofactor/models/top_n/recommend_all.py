@@ -1,0 +1,118 @@
+"""Every user's list at once, to a Parquet file."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cofactor.arrays import Array, Floats, Rows
+from cofactor.data.duckdb_connection import listed, own_database, quoted
+from cofactor.errors import BadData
+from cofactor.machine import cores
+from cofactor.models.base import Model
+
+USERS_AT_A_TIME = 50_000  # whose lists are in memory together
+DATABASE_MEMORY = "1GB"  # beyond it DuckDB goes to disk
+
+LISTS = """
+    SELECT users.id AS user, items.id AS item, rank, score{title}
+    FROM lists JOIN users ON users.row = lists.user JOIN items ON items.row = lists.item
+    ORDER BY lists.user, rank
+"""
+
+
+def recommend_all(
+    model: Model,
+    path: str | Path,
+    n: int = 10,
+    *,
+    exclude_seen: bool = True,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> int:
+    """Writes the top n of every user in order of users and ranks; the number of lines.
+
+    Columns: user and item (ids), rank (from 1), score (as `Model.top` clips it), and title where titles are known. A
+    user with nothing left has fewer lines or none. Lists wait on disk beside `path`, whose file appears whole or not at
+    all. `on_progress` is called with the users done and the users there are.
+
+    Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1.
+    """
+    if n < 1:
+        raise BadData(f"lists of {n}", "ask for 1 or more")
+    target = Path(path).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as beside:
+        with own_database(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
+            _keep_ids(database, model)
+            _keep_lists(database, model, n, exclude_seen, on_progress)
+            title = "" if model.catalog.titles is None else ", title"
+            file = quoted(str(Path(beside, "lists.parquet")))
+            database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
+            lines = database.execute("SELECT count(*) FROM lists").fetchall()[0][0]
+        Path(beside, "lists.parquet").replace(target)
+    return int(lines)
+
+
+def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
+    for name, vocabulary in (("users", model.catalog.users), ("items", model.catalog.items)):
+        columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
+        if name == "items" and model.catalog.titles is not None:
+            columns["title"] = model.catalog.titles
+        _insert(database, f"CREATE TABLE {name} AS SELECT {listed(columns)} FROM block", columns)
+
+
+def _keep_lists(
+    database: duckdb.DuckDBPyConnection,
+    model: Model,
+    n: int,
+    exclude_seen: bool,
+    on_progress: Callable[[int, int], object] | None,
+) -> None:
+    database.execute("CREATE TABLE lists (user INTEGER, item INTEGER, rank INTEGER, score FLOAT)")
+    n_users, n = len(model.catalog.users), min(n, len(model.catalog.items))
+    for users, items, scores in _lists(model, n, exclude_seen):
+        filled = items >= 0
+        user, rank = np.broadcast_to(users[:, None], items.shape), np.broadcast_to(np.arange(1, n + 1), items.shape)
+        columns = {
+            "user": user[filled],
+            "item": items[filled],
+            "rank": rank[filled].astype(np.int32),
+            "score": scores[filled],
+        }
+        _insert(database, "INSERT INTO lists SELECT user, item, rank, score FROM block", columns)
+        if on_progress is not None:
+            on_progress(int(users[-1]) + 1, n_users)
+
+
+def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
+    """Blocks of users with their lists, in order; those of the next users are made while one is used."""
+    n_users, workers = len(model.catalog.users), cores()
+
+    def block(start: int) -> tuple[Rows, Rows, Floats]:
+        users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
+        return users, *model.top(users, n, exclude_seen=exclude_seen)
+
+    # The workers are as many as the processors: threads that the BLAS started in each would wait for one another.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[tuple[Rows, Rows, Floats]]] = deque()
+        for start in range(0, n_users, USERS_AT_A_TIME):
+            ahead.append(pool.submit(block, start))
+            if len(ahead) > workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _insert(database: duckdb.DuckDBPyConnection, statement: str, block: Mapping[str, Array]) -> None:
+    database.register("block", dict(block))
+    try:
+        database.execute(statement)
+    finally:
+        with suppress(duckdb.Error):  # an interrupted statement leaves none to unregister
+            database.unregister("block")

@@ -1,0 +1,129 @@
+"""What a saved model says of itself, and whether that can be believed: manifest.json and the card beside it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cofactor.errors import BadArtifact, BadData
+
+FORMAT, VERSION = "cofactor model", 1
+NAME = "manifest.json"
+BYTES_AT_MOST = 4 << 20
+LARGEST = 1e12  # of any number of a model: far beyond what a training leaves, and float32 holds their products
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "format": str,
+    "version": int,
+    "created": str,  # time in UTC
+    "kind": str,  # of models, see `models.kinds`
+    "trainer": str,
+    "hyperparameters": dict,
+    "metrics": dict,
+    "notes": dict,
+    "scale": (list, type(None)),  # that scores are in; null where the model only ranks
+    "ratings": dict,  # scale and step of the training ratings
+    "split": (str, type(None)),  # fingerprint
+    "counts": dict,  # users, items, ratings
+    "packages": dict,  # versions
+    "arrays": dict,  # name -> dtype, shape, sha256
+    "files": dict,  # name -> bytes, sha256
+    "sha256": str,  # of everything above
+}
+ARRAY = {"dtype": str, "shape": list, "sha256": str}
+FILE = {"bytes": int, "sha256": str}
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes the manifest with a digest of its content; raises BadData where that is not plain data."""
+    try:
+        plain = orjson.loads(orjson.dumps(dict(content), option=orjson.OPT_SERIALIZE_NUMPY))
+    except orjson.JSONEncodeError as error:
+        raise BadData(
+            f"cannot be saved with a model: {error}", "give names, numbers, texts and lists of them"
+        ) from None
+    path.write_bytes(orjson.dumps(plain | {"sha256": digest(plain)}, option=orjson.OPT_INDENT_2))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The manifest of a folder, every field of its type; raises BadArtifact that names what is wrong."""
+    with read_from_the_disk(path):
+        return _read(path)
+
+
+@contextmanager
+def read_from_the_disk(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into BadArtifact: no leave to read, or a folder that is replaced at that moment."""
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise BadArtifact(f"{error.filename or path} cannot be read: {what}", "open it again; is it yours?") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.is_symlink() or not path.is_file():
+        raise BadArtifact(f"{path.parent} is not a saved model: it has no {NAME}", "save one with cofactor train … -o")
+    if path.stat().st_size > BYTES_AT_MOST:
+        raise BadArtifact(f"{path} is larger than {BYTES_AT_MOST:,} bytes", "it was not written by cofactor")
+    try:
+        manifest = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise bad(path, f"is not JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise bad(path, "is not the manifest of a cofactor model")
+    if manifest.get("version") != VERSION:
+        shown = str(manifest.get("version"))[:20]
+        raise BadArtifact(f"{path} is of format version {shown}; this cofactor reads {VERSION}", "upgrade cofactor")
+    _check(path, manifest)
+    return manifest
+
+
+def names_a_model(path: Path) -> bool:
+    """Whether this is the manifest of a cofactor model of any version, damaged or not."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > BYTES_AT_MOST:
+        return False
+    try:
+        content = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def bad(path: Path, message: str) -> BadArtifact:
+    return BadArtifact(f"{path} {message}", "the folder is damaged: save the model again")
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of everything in plain data but the digest itself."""
+    rest = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _check(path: Path, manifest: Mapping[str, Any]) -> None:
+    for name in manifest.keys() ^ FIELDS.keys():
+        raise bad(path, f"{'lacks' if name in FIELDS else 'has an unknown field'} {name[:60]!r}")
+    for name, kind in FIELDS.items():
+        if not isinstance(manifest[name], kind) or isinstance(manifest[name], bool):
+            raise bad(path, f"has a {name!r} that is a {type(manifest[name]).__name__}")
+    if manifest["sha256"] != digest(manifest):
+        raise bad(path, "was changed after it was written: its digest is another")
+    counts, ratings = manifest["counts"], manifest["ratings"]
+    if counts.keys() != {"users", "items", "ratings"} or not all(type(n) is int and n >= 0 for n in counts.values()):
+        raise bad(path, "has impossible counts")
+    if ratings.keys() != {"scale", "step"} or not (ratings["step"] is None or _is_number(ratings["step"])):
+        raise bad(path, "has an impossible step of ratings")
+    for scale in (ratings["scale"], manifest["scale"] or ratings["scale"]):
+        if not isinstance(scale, list) or len(scale) != 2 or not all(map(_is_number, scale)) or scale[0] > scale[1]:
+            raise bad(path, "has an impossible scale")
+    for entries, fields in (("arrays", ARRAY), ("files", FILE)):
+        for name, entry in manifest[entries].items():
+            right = isinstance(entry, dict) and entry.keys() == fields.keys()
+            if not right or any(type(entry[field]) is not kind for field, kind in fields.items()):
+                raise bad(path, f"describes {name[:60]!r} of its {entries} in an unknown way")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

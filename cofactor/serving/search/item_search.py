@@ -1,0 +1,158 @@
+"""Finding items by words of titles and genres, written as a person in a hurry writes them."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats, Mask, Rows
+from cofactor.serving.item_table import ItemTable
+from cofactor.serving.search.inverted_index import Words
+from cofactor.serving.search.title_search import fold
+
+MOST_WORDS = 12  # of a query; what comes behind says hardly more
+EXACT, BEGINNING, NEAR, NEARER_BY = 1.0, 0.8, 0.7, 0.3  # how well a word fits; for each further typing error
+ABOUT = 0.5  # times as well, where it is a genre or the year that fits
+WHOLE = 0.5  # for a title that has no other words
+ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
+ARTICLES = frozenset({"a", "an", "the"})
+APOSTROPHES = str.maketrans("", "", "'’ʼ`")
+WORD = re.compile(r"\w+")
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are compared: no case, accents and apostrophes, numbers of sequels as digits."""
+    return [ROMAN.get(word, word) for word in WORD.findall(fold(text).translate(APOSTROPHES))]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A word of a query, how well it fits each item, and which known words it may stand for."""
+
+    word: str
+    fit: Floats  # (n_items,) 0 … 1
+    instead: tuple[str, ...] = ()  # known words near it, the likeliest first; none where it is one itself
+
+
+class Search:
+    """An index of the words of all titles and genres; immutable."""
+
+    def __init__(self, table: ItemTable) -> None:
+        split = [words_of(title) for title in table.titles]
+        years = ["" if year is None else str(year) for year in table.years]
+        named = [words[:-1] if words[-1:] == [year] else words for words, year in zip(split, years, strict=True)]
+        about = [words_of(" ".join([*names, year])) for names, year in zip(table.genres, years, strict=True)]
+        self._table = table
+        self._titles, self._about = Words(named), Words(about)
+        self._lengths = np.array([max(1, _length(words)) for words in named], dtype=np.int32)
+        self._places = np.empty(len(split), dtype=np.int32)  # in order of popularity
+        self._places[table.by_popularity] = np.arange(len(split), dtype=np.int32)
+
+    def search(self, query: str, n: int, hidden: Mask | None = None) -> tuple[list[int], str]:
+        """Up to n item rows, and the query as it was read.
+
+        A word of the query fits a word of a title or genre that is the same, or begins with it, or, where there is
+        none, that is one typing error away (two for six letters and more; none for one or two). Listed are the items
+        that most words of the query fit, ordered by how well, then by how often they were rated. Where no item has
+        all words, those spelt right are taken for errors as well. The most rated items for an empty query.
+        """
+        words = list(dict.fromkeys(words_of(query)))[:MOST_WORDS]
+        if not words:
+            order = self._table.by_popularity
+            most_rated: list[int] = (order if hidden is None else order[~hidden[order]])[:n].tolist()
+            return most_rated, ""
+        readings = self._readings(words, loose=False)
+        rows = self._fitting(readings, n, hidden, at_least=len(readings))
+        if not len(rows):
+            readings = self._readings(words, loose=True)
+            rows = self._fitting(readings, n, hidden, at_least=1)
+        return rows.tolist(), self._as_read(readings, rows)
+
+    def having(self, query: str, n: int, hidden: Mask) -> list[int]:
+        """Up to n item rows whose title or genres have every word of a query, or one that begins with it; the most
+        rated first."""
+        fits = ~hidden
+        for word in words_of(query)[:MOST_WORDS]:
+            fits &= self._exactly(word) > 0
+        order = self._table.by_popularity
+        rows: list[int] = order[fits[order]][:n].tolist()
+        return rows
+
+    def _readings(self, words: list[str], loose: bool) -> list[Reading]:
+        """A reading of each word; of both parts where a word fits nothing, but is two known ones without a space."""
+        readings: list[Reading] = []
+        for word in words:
+            one = self._read(word, loose)
+            parts = [] if one.fit.any() else self._parts(word)
+            readings += [self._read(part, loose) for part in parts] or [one]
+        return readings
+
+    def _parts(self, word: str) -> list[str]:
+        """The two known words of which one that is unknown consists: "spiderman", "starwars"."""
+        cuts = [[word[:at], word[at:]] for at in range(1, len(word))]
+        known = [both for both in cuts if all(part in self._titles for part in both)]
+        return max(known, key=lambda both: min(map(self._titles.count, both)), default=[])
+
+    def _read(self, word: str, loose: bool) -> Reading:
+        exact = self._exactly(word)
+        if exact.any() and not loose:
+            return Reading(word, exact)
+        near = sorted(
+            (-fits, -index.count(known), known, index, fits)
+            for index, times in ((self._titles, 1.0), (self._about, ABOUT))
+            for known, errors in index.near(word)
+            for fits in [times * (NEAR - NEARER_BY * (errors - 1))]
+        )
+        fit = np.zeros_like(exact)
+        for *_, known, index, fits in reversed(near):  # the best last, which stays
+            fit[index.rows(known)] = fits
+        known_word = word in self._titles or word in self._about
+        return Reading(word, np.maximum(fit, exact), () if known_word else tuple(one[2] for one in near))
+
+    def _exactly(self, word: str) -> Floats:
+        """(n_items,) how well a word fits, taken for spelt right."""
+        fit = np.zeros(len(self._lengths), dtype=np.float32)
+        for index, times in ((self._about, ABOUT), (self._titles, 1.0)):
+            beginning = index.rows_beginning(word)
+            fit[beginning] = np.maximum(fit[beginning], BEGINNING * times)
+            fit[index.rows(word)] = EXACT * times
+        return fit
+
+    def _fitting(self, readings: list[Reading], n: int, hidden: Mask | None, at_least: int) -> Rows:
+        """(≤ n,) rows of the items that most words fit, and at least so many, the best first."""
+        total, many = np.zeros(len(self._lengths), dtype=np.float32), np.zeros(len(self._lengths), dtype=np.int32)
+        said = np.zeros_like(many)
+        for one in readings:
+            total += one.fit
+            many += one.fit > 0
+            if one.word not in ARTICLES:
+                said += one.fit == EXACT
+        if hidden is not None:
+            many[hidden] = 0
+        most = int(many.max(initial=0))
+        if most < at_least:
+            return np.empty(0, dtype=np.int32)
+        rows = np.flatnonzero(many == most)
+        worth = total[rows] + WHOLE * (said[rows] >= self._lengths[rows])
+        order = np.lexsort((self._places[rows], -worth))[:n]
+        return rows[order].astype(np.int32)
+
+    def _as_read(self, readings: list[Reading], rows: Rows) -> str:
+        """The query with each unknown word as the one that the best item has, or as the likeliest."""
+        first: Array = rows[:1]
+        words = {one for row in first.tolist() for one in words_of(self._text(row))}
+        return " ".join(
+            next((one for one in reading.instead if one in words), _likeliest(reading)) for reading in readings
+        )
+
+    def _text(self, row: int) -> str:
+        return " ".join([self._table.titles[row], *self._table.genres[row]])
+
+
+def _likeliest(reading: Reading) -> str:
+    return reading.instead[0] if reading.instead else reading.word
+
+
+def _length(words: list[str]) -> int:
+    """How many words a query must have to be the whole title: all but the articles."""
+    return len(set(words) - ARTICLES)

@@ -1,0 +1,247 @@
+"""A training as it stands after an epoch, in a folder: what it takes to go on from there, and the best model so far.
+
+checkpoint.json         which training it is, its epochs so far, and the file, dtype, shape and SHA-256 of every array
+arrays-N.safetensors    arrays: `state.…`, all that the next epoch needs, and `best.…`, those of the best model
+
+Writing is safe at any moment: new arrays go into a file of a new name, and what `checkpoint.json` says is the
+checkpoint; it is replaced in one step, when all that it names is on the disk. Files that it no longer names are removed
+after that. An array that is the same object as at the last writing stays in the file it is in.
+
+Reading trusts nothing in the folder, and maps the arrays into memory.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from cofactor import atomic_folders
+from cofactor.arrays import Array
+from cofactor.data.ratings import Ratings
+from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
+from cofactor.saved import manifest, safetensors
+
+FORMAT, VERSION = "cofactor checkpoint", 1
+NAME, REFIT = "checkpoint.json", "refit"
+ARRAYS = re.compile(r"arrays-(\d{1,9})\.safetensors")
+BYTES_AT_MOST = 64 << 20
+FIELDS: dict[str, type] = {
+    "format": str,
+    "version": int,
+    "training": dict,  # which it is: what has to be the same to go on
+    "epochs": list,  # the figures of each
+    "model": dict,  # what the best arrays are arrays of, and of which epoch
+    "notes": dict,  # what later runs have to know beside
+    "complete": bool,  # whether there is nothing left to train
+    "arrays": dict,  # name -> file, dtype, shape, sha256
+    "sha256": str,  # of everything above
+}
+HINT = "remove the folder to train from the beginning"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after one of its epochs."""
+
+    training: Mapping[str, Any]
+    epochs: Sequence[Mapping[str, Any]]
+    model: Mapping[str, Any]
+    state: Mapping[str, Array]
+    best: Mapping[str, Array]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    complete: bool = False
+
+
+@dataclass
+class Store:
+    """A folder that holds one checkpoint, the latest."""
+
+    folder: Path
+    _kept: dict[str, tuple[Array, dict[str, Any]]] = field(default_factory=dict)  # by name: the array, and where it is
+
+    def prepare(self) -> None:
+        """Makes the folder; raises BadArtifact where something else lies there."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise BadArtifact(f"{self.folder} is a file, not a folder for a checkpoint", "choose another folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for one in self.folder.iterdir():
+            if one.name not in (NAME, REFIT, atomic_folders.unfinished(NAME)) and not ARRAYS.fullmatch(one.name):
+                message = f"{self.folder} holds {one.name[:60]!r}, which is not of a checkpoint"
+                raise BadArtifact(message, "choose another folder, or remove that one yourself")
+
+    def holds_one(self) -> bool:
+        """Whether there is a checkpoint, damaged or not."""
+        return (self.folder / NAME).exists()
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Puts a checkpoint in the place of the last one.
+
+        Raises BadArtifact where it could not be read again (training that diverged leaves NaN), and OSError; the last
+        one still stands then.
+        """
+        state = {f"state.{name}": array for name, array in checkpoint.state.items()}
+        best = {f"best.{name}": array for name, array in checkpoint.best.items()}
+        kept = {name: self._kept[name] for name, array in (state | best).items() if self._is_kept(name, array)}
+        fresh = [{name: array for name, array in part.items() if name not in kept} for part in (state, best)]
+        for name, array in chain(*(part.items() for part in fresh)):
+            _check_finite(self.folder, name, array)
+        for part in fresh:  # in a file each: they are given up at different times
+            kept |= self._write_arrays(part)
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "training": dict(checkpoint.training),
+            "epochs": [dict(one) for one in checkpoint.epochs],
+            "model": dict(checkpoint.model),
+            "notes": dict(checkpoint.notes),
+            "complete": checkpoint.complete,
+            "arrays": {name: entry for name, (_, entry) in kept.items()},
+        }
+        plain = orjson.loads(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
+        plain["sha256"] = manifest.digest(plain)
+        atomic_folders.write(self.folder / NAME, orjson.dumps(plain, option=orjson.OPT_INDENT_2))
+        self._kept = kept
+        self._remove_others()
+
+    def read(self) -> Checkpoint:
+        """The checkpoint of the folder; raises BadArtifact that names what is wrong."""
+        content = _content(self.folder / NAME)
+        arrays = self._read_arrays(content["arrays"])
+        self._kept = {name: (array, content["arrays"][name]) for name, array in arrays.items()}
+        state, best = (
+            {name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)}
+            for part in ("state.", "best.")
+        )
+        told = {name: content[name] for name in ("training", "epochs", "model", "notes", "complete")}
+        return Checkpoint(**told, state=state, best=best)
+
+    def _is_kept(self, name: str, array: Array) -> bool:
+        return name in self._kept and self._kept[name][0] is array
+
+    def _write_arrays(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Array, dict[str, Any]]]:
+        if not arrays:
+            return {}
+        there = [int(found[1]) for path in self.folder.iterdir() if (found := ARRAYS.fullmatch(path.name))]
+        file = f"arrays-{max(there, default=0) + 1}.safetensors"
+        digests = safetensors.write(self.folder / file, arrays)
+        return {
+            name: (
+                array,
+                {"file": file, "dtype": str(array.dtype), "shape": list(array.shape), "sha256": digests[name]},
+            )
+            for name, array in arrays.items()
+        }
+
+    def _read_arrays(self, described: Mapping[str, Mapping[str, Any]]) -> dict[str, Array]:
+        files: dict[str, dict[str, Array]] = {}
+        arrays = {}
+        for name, entry in described.items():
+            path = self.folder / entry["file"]
+            if path.name not in files:
+                if path.is_symlink() or not path.is_file():
+                    raise _bad(path, "is missing")
+                try:
+                    files[path.name] = safetensors.read(path)
+                except BadArtifact as error:
+                    raise BadArtifact(error.message, HINT) from None
+            array = files[path.name].get(name)
+            if array is None or entry["dtype"] != str(array.dtype) or entry["shape"] != list(array.shape):
+                raise _bad(path, f"does not hold {name[:60]!r} as {NAME} describes it")
+            if entry["sha256"] != hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest():
+                raise _bad(path, f"holds other numbers in {name[:60]!r} than were written")
+            _check_finite(path, name, array)
+            arrays[name] = array
+        return arrays
+
+    def _remove_others(self) -> None:
+        named = {entry["file"] for _, entry in self._kept.values()}
+        for path in self.folder.iterdir():
+            if ARRAYS.fullmatch(path.name) and path.name not in named:
+                path.unlink(missing_ok=True)
+
+
+def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises where a checkpoint is of another training than the one wanted, naming what differs.
+
+    A training is its `trainer`, `hyperparameters` (by name), and whatever else has to be the same.
+    """
+    hint = "the command it was made with goes on with it; give another training a folder of its own"
+    if there.get("trainer") != wanted["trainer"]:
+        raise BadHyperparameter(f"{folder} is of trainer {there.get('trainer')}, not {wanted['trainer']}", hint)
+    before, now = there.get("hyperparameters"), wanted["hyperparameters"]
+    before = before if isinstance(before, dict) else {}
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            message = f"{folder} is of a training with {name} {before.get(name)}, not {now.get(name)}"
+            raise BadHyperparameter(message, hint)
+    for name in [*wanted, *there]:
+        if there.get(name) != wanted.get(name):
+            was, is_ = (str(one.get(name))[:12] for one in (there, wanted))
+            raise SplitMismatch(f"{folder} is of a training with {name} {was}, not {is_}", hint)
+
+
+def digest(parts: Iterable[Ratings]) -> str:
+    """Hex SHA-256 of all that training sees of ratings: ids, rows in their order, values, times and features."""
+    whole = hashlib.sha256()
+
+    def add(array: Array | None) -> None:
+        plain = np.empty(0) if array is None else np.ascontiguousarray(array)
+        whole.update(f"{plain.dtype.str} {plain.shape};".encode())
+        whole.update(plain.reshape(-1).view(np.uint8).data)
+
+    for part in parts:
+        for vocabulary in (part.users, part.items):
+            whole.update(orjson.dumps(vocabulary.ids.tolist()))
+        for column in (part.user, part.item, part.value, part.time):
+            add(column)
+        for features in (part.user_features, part.item_features):
+            whole.update(orjson.dumps(None if features is None else list(features.names)))
+            for one in (
+                () if features is None else (features.matrix.indptr, features.matrix.indices, features.matrix.data)
+            ):
+                add(one)
+    return whole.hexdigest()
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > BYTES_AT_MOST:
+        raise _bad(path, f"is no file of at most {BYTES_AT_MOST:,} bytes")
+    try:
+        content = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise _bad(path, f"is not JSON: {error}") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise _bad(path, "is not of a cofactor checkpoint")
+    if content.get("version") != VERSION:
+        shown = str(content.get("version"))[:20]
+        raise BadArtifact(f"{path} is of format version {shown}; this cofactor reads {VERSION}", HINT)
+    for name in content.keys() ^ FIELDS.keys():
+        raise _bad(path, f"{'lacks' if name in FIELDS else 'has an unknown field'} {name[:60]!r}")
+    for name, kind in FIELDS.items():
+        if not isinstance(content[name], kind):
+            raise _bad(path, f"has a {name!r} that is a {type(content[name]).__name__}")
+    if content["sha256"] != manifest.digest(content):
+        raise _bad(path, "was changed after it was written: its digest is another")
+    for name, entry in content["arrays"].items():
+        if not isinstance(entry, dict) or entry.keys() != {"file", "dtype", "shape", "sha256"}:
+            raise _bad(path, f"describes {name[:60]!r} in an unknown way")
+        if not isinstance(entry["file"], str) or not ARRAYS.fullmatch(entry["file"]):
+            raise _bad(path, f"names a file that is not its own for {name[:60]!r}")
+    if not content["epochs"] or not all(isinstance(one, dict) for one in content["epochs"]):
+        raise _bad(path, "tells of no epochs")
+    return content
+
+
+def _check_finite(path: Path, name: str, array: Array) -> None:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _bad(path, f"holds other than finite numbers in {name[:60]!r}")
+
+
+def _bad(path: Path, message: str) -> BadArtifact:
+    return BadArtifact(f"{path} {message}", f"the checkpoint is damaged: {HINT}")
