@@ -41,11 +41,11 @@ def measured(answers: Answers) -> dict[str, tuple[float, float]]:
 
 def questions(answers: Answers) -> Mapping[str, Callable[[int], object]]:
     """Each kind of question, for the k-th user or item of a few hundred."""
-    catalog, rng = answers.bundle.model.catalog, np.random.default_rng(0)
-    users = [str(one) for one in rng.choice(catalog.users.ids, USERS)]
+    training_data, rng = answers.bundle.model.training_data, np.random.default_rng(0)
+    users = [str(one) for one in rng.choice(training_data.users.ids, USERS)]
     items = [answers.bundle.items.ids[row] for row in answers.bundle.items.by_popularity[: 2 * USERS]]
     rated = rng.choice(items, min(RATED, len(items)), replace=False).tolist()
-    stars = rng.choice(np.array(catalog.scale), len(rated)).tolist()
+    stars = rng.choice(np.array(training_data.scale), len(rated)).tolist()
     history = [ask.Rated(item=item, rating=value) for item, value in zip(rated, stars, strict=True)]
     genre = next(iter(answers.bundle.items.of_genre))
     right, wrong = words(answers.bundle.items.titles[answers.bundle.items.by_popularity[0]])

@@ -188,7 +188,7 @@ def model_of(vectors: Path, task: Task) -> FactorModel:
     with np.load(vectors) as arrays:
         user, item = (np.ascontiguousarray(arrays[name], np.float32) for name in ("user_vectors", "item_vectors"))
     nobody, nothing = (np.zeros(len(rows), np.float32) for rows in (user, item))
-    return FactorModel(task.train.catalog, None, 0.0, nobody, nothing, user, item, 0.0, 0.0)
+    return FactorModel(task.train.training_data, None, 0.0, nobody, nothing, user, item, 0.0, 0.0)
 
 
 def _said(error: Exception) -> str:

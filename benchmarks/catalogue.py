@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Strings
-from cofactor.data.ratings import Catalog, by_row
+from cofactor.data.ratings import TrainingData, by_row
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.factor import FactorModel
 from cofactor.saved.model_folder import save
@@ -34,14 +34,14 @@ def main() -> None:
     asked = parser.parse_args()
     model = made_catalogue(asked.users, asked.items, asked.rank, asked.per_user)
     save(model, asked.path, trainer="made")
-    print(f"{asked.path}: {asked.users:,} users, {asked.items:,} items, {model.catalog.history.nnz:,} ratings")
+    print(f"{asked.path}: {asked.users:,} users, {asked.items:,} items, {model.training_data.history.nnz:,} ratings")
 
 
 def made_catalogue(n_users: int = 20_000, n_items: int = 62_000, rank: int = 64, per_user: int = 100) -> FactorModel:
     """A factor model of random vectors over made titles; how often items are rated falls as in MovieLens, about as
     their place to the power of -0.8, so that the last are hardly ever rated. The same sizes give the same model."""
     rng = np.random.default_rng(0)
-    catalog = Catalog(
+    training_data = TrainingData(
         Vocabulary(np.array([str(u) for u in range(1, n_users + 1)], dtype=object), "user"),
         Vocabulary(np.array([str(i) for i in range(1, n_items + 1)], dtype=object), "item"),
         _history(n_users, n_items, per_user, rng),
@@ -56,7 +56,7 @@ def made_catalogue(n_users: int = 20_000, n_items: int = 62_000, rank: int = 64,
 
     biases = random(n_users, size=0.3), random(n_items, size=0.3)
     vectors = random(n_users, rank, size=0.25), random(n_items, rank, size=0.25)
-    return FactorModel(catalog, (0.5, 5.0), 3.5, *biases, *vectors, 0.02, 0.05)
+    return FactorModel(training_data, (0.5, 5.0), 3.5, *biases, *vectors, 0.02, 0.05)
 
 
 def _history(n_users: int, n_items: int, per_user: int, rng: np.random.Generator) -> csr_array:

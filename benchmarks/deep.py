@@ -153,7 +153,7 @@ def from_branches(of: dict[str, Trained], inner: Ratings, outer: Ratings) -> tup
 
 def on(model: Model, ratings: Ratings) -> Model:
     """The model as if it had been trained on these ratings' split: what the trainer rightly refuses."""
-    return replace(model, catalog=replace(model.catalog, split=ratings.split))
+    return replace(model, training_data=replace(model.training_data, split=ratings.split))
 
 
 def accuracy(folder: Path, seeds: list[int], repeat: int) -> None:

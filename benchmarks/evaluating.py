@@ -70,7 +70,7 @@ def random_model(train: Ratings, rank: int) -> FactorModel:
     users, items = len(train.users), len(train.items)
     shapes = (users,), (items,), (users, rank), (items, rank)
     arrays = (rng.normal(0, 0.1, shape).astype(np.float32) for shape in shapes)
-    return FactorModel(train.catalog, train.scale, 3.5, *arrays, 0.02, 0.02)
+    return FactorModel(train.training_data, train.scale, 3.5, *arrays, 0.02, 0.02)
 
 
 def timed(model: FactorModel, test: Ratings, k: tuple[int, ...]) -> tuple[Report, float, float]:

@@ -19,7 +19,7 @@ if part == "inner":
 has = {one.name for one in TRAINERS[name].hyperparameters()}
 settings = {"threads": int(threads)} if "threads" in has else {}
 trainer = TRAINERS[name].of(**settings, **json.loads(options))
-task.train.catalog  # noqa: B018  # like the peers' own tables of ratings, made before the clock starts
+task.train.training_data  # noqa: B018  # like the peers' own tables of ratings, made before the clock starts
 first = trainer.epochs(task.train)
 next(first)  # compiles, or loads what an earlier run compiled
 del first

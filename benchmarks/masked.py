@@ -59,7 +59,7 @@ def passes(products: Products, table, width: int) -> float:
 
 def serving(model: AutoencoderModel) -> str:
     """Median milliseconds of `scores` for single users and of PyTorch on their dense input, and how far apart."""
-    layers, history = model.layers, model.catalog.history
+    layers, history = model.layers, model.training_data.history
     functions = {"sigmoid": torch.nn.Sigmoid(), "linear": torch.nn.Identity()}
     parts: list[torch.nn.Module] = []
     for weight, bias, activation in zip(layers.weights, layers.biases, layers.activations, strict=True):
@@ -67,7 +67,7 @@ def serving(model: AutoencoderModel) -> str:
         linear.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
         parts += [linear, functions[activation]]
     network = torch.nn.Sequential(*parts).eval()
-    users = np.random.default_rng(0).permutation(len(model.catalog.users))[:USERS].astype(np.int32)
+    users = np.random.default_rng(0).permutation(len(model.training_data.users))[:USERS].astype(np.int32)
     seconds: tuple[list[float], list[float]] = [], []
     apart = 0.0
     with torch.inference_mode():

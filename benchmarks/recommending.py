@@ -18,7 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
@@ -38,10 +38,10 @@ def main() -> None:
         print(f"{sizes.users:,} users x {sizes.items:,} items, {sizes.per_user} ratings each, rank {sizes.rank}")
         measured("save", lambda: save(model, Path(folder, "model")))
         loaded = measured("load", lambda: load(Path(folder, "model")))
-        lists, user = Path(folder, "top.parquet"), loaded.catalog.users.ids[sizes.users // 2]
+        lists, user = Path(folder, "top.parquet"), loaded.training_data.users.ids[sizes.users // 2]
         measured("recommend 5", lambda: loaded.recommend(user, 5), repeat=20)
         measured("recommend 5, why 3", lambda: loaded.recommend(user, 5, why=3), repeat=20)
-        measured("similar 10", lambda: loaded.similar_items(loaded.catalog.items.ids[0]), repeat=20)
+        measured("similar 10", lambda: loaded.similar_items(loaded.training_data.items.ids[0]), repeat=20)
         lines = measured(f"recommend --all, n = {sizes.n}", lambda: recommend_all(loaded, lists, sizes.n))
         print(f"{lines:,} lines, {lists.stat().st_size / 1e6:.0f} MB")
         check(lists, loaded, sizes.n)
@@ -54,7 +54,7 @@ def made(n_users: int, n_items: int, per_user: int, rank: int) -> FactorModel:
     item = some[rng.integers(0, len(some), n_users)].astype(np.int32).ravel()
     value = rng.integers(1, 6, n_users * per_user).astype(np.float32)
     indptr = np.arange(0, n_users * per_user + 1, per_user, dtype=np.int32)
-    catalog = Catalog(
+    training_data = TrainingData(
         Vocabulary(np.array([str(u) for u in range(1, n_users + 1)], dtype=object), "user"),
         Vocabulary(np.array([str(i) for i in range(1, n_items + 1)], dtype=object), "item"),
         csr_array((value, item, indptr), shape=(n_users, n_items)),
@@ -67,7 +67,7 @@ def made(n_users: int, n_items: int, per_user: int, rank: int) -> FactorModel:
         return rng.standard_normal(shape, dtype=np.float32) * np.float32(0.3)
 
     arrays = random(n_users), random(n_items), random(n_users, rank), random(n_items, rank)
-    return FactorModel(catalog, (1.0, 5.0), 3.5, *arrays, 0.02, 0.05)
+    return FactorModel(training_data, (1.0, 5.0), 3.5, *arrays, 0.02, 0.05)
 
 
 def measured(what: str, run: Callable[[], T], repeat: int = 1) -> T:
@@ -89,8 +89,8 @@ def check(lists: Path, model: Model, n: int) -> None:
     """Every user has a full list in the file, and the lists of a few are those that are given one at a time."""
     counts = f"SELECT count(*), min(c), max(c) FROM (SELECT count(*) c FROM '{lists}' GROUP BY user)"
     counted = duckdb.execute(counts).fetchall()
-    assert counted == [(len(model.catalog.users), n, n)], counted
-    for user in model.catalog.users.ids[:: len(model.catalog.users) // 5]:
+    assert counted == [(len(model.training_data.users), n, n)], counted
+    for user in model.training_data.users.ids[:: len(model.training_data.users) // 5]:
         found = duckdb.execute(f"SELECT item, score FROM '{lists}' WHERE user = ? ORDER BY rank", [user]).fetchall()
         one = [(line.item, line.score) for line in model.recommend(user, n)]
         assert [i for i, _ in found] == [i for i, _ in one], user

@@ -123,8 +123,8 @@ def alone(folder: Path, seconds: float) -> None:
 
 def durable(folder: Path, seconds: float) -> None:
     model, rng = load_model(folder), random.Random(0)
-    users, items = model.catalog.users.ids.tolist(), model.catalog.items.ids.tolist()
-    highest = model.catalog.scale[1]
+    users, items = model.training_data.users.ids.tolist(), model.training_data.items.ids.tolist()
+    highest = model.training_data.scale[1]
     bodies = [
         json.dumps({"ratings": [{"user": u, "item": i, "rating": highest} for u, i in zip(*pair, strict=True)]})
         for pair in ((rng.choices(users, k=BATCH), rng.choices(items, k=BATCH)) for _ in range(200))
@@ -146,17 +146,17 @@ def memory(folder: Path) -> None:
 
 
 def lists_of(model: Model) -> list[str]:
-    users = random.Random(1).choices(model.catalog.users.ids.tolist(), k=ASKED)
+    users = random.Random(1).choices(model.training_data.users.ids.tolist(), k=ASKED)
     return [f"/users/{user}/recommendations?n=10" for user in users]
 
 
 def histories_of(model: Model) -> list[str]:
     """The histories of random users, as bodies of requests."""
-    catalog, bodies = model.catalog, []
-    for user in random.Random(2).choices(range(len(catalog.users)), k=ASKED // 10):
-        items, ratings = catalog.rated(user)
+    training_data, bodies = model.training_data, []
+    for user in random.Random(2).choices(range(len(training_data.users)), k=ASKED // 10):
+        items, ratings = training_data.rated(user)
         pairs = zip(items[:1000].tolist(), ratings.tolist(), strict=False)
-        rated = [{"item": str(catalog.items.ids[item]), "rating": rating} for item, rating in pairs]
+        rated = [{"item": str(training_data.items.ids[item]), "rating": rating} for item, rating in pairs]
         bodies.append(json.dumps({"ratings": rated}))
     return bodies
 

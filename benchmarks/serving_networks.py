@@ -49,14 +49,14 @@ def network(n_users: int, n_items: int, per_user: int, rank: int, deep_rank: int
     weights = tuple(random(*shape, size=(2 / shape[1]) ** 0.5) for shape in shapes)
     biases = tuple(random(shape[0], size=0.1) for shape in shapes)
     layers = Layers(weights, biases, (*["relu"] * len(hidden), "linear"))
-    about = factors.catalog, factors.scale, factors.mean, factors.user_bias, factors.item_bias
+    about = factors.training_data, factors.scale, factors.mean, factors.user_bias, factors.item_bias
     vectors = factors.user_vectors, factors.item_vectors, random(n_users, deep_rank), random(n_items, deep_rank)
     return NetworkModel(*about, *vectors, layers, 0.7)
 
 
 def one_user(model: NetworkModel, repeat: int) -> None:
     beside = in_pytorch(model)
-    users = [np.array([user], dtype=np.int32) for user in np.arange(repeat) % len(model.catalog.users)]
+    users = [np.array([user], dtype=np.int32) for user in np.arange(repeat) % len(model.training_data.users)]
     scores, expected = model.scores(users[0])[0], beside(0)
     assert np.abs(scores - expected).max() < 1e-5 * max(1, np.abs(expected).max()), "both say the same"
     walls: dict[str, list[float]] = {"NumPy": [], "PyTorch": []}
@@ -87,9 +87,9 @@ def in_pytorch(model: NetworkModel) -> Callable[[int], Floats]:
 
 
 def others(model: NetworkModel) -> None:
-    history = model.catalog.history
+    history = model.training_data.history
     model.fold_in(history[:1])  # the prior is computed once
-    ids = model.catalog.items.ids
+    ids = model.training_data.items.ids
     first = history[[0]]
     rated = {ids[item]: float(value) for item, value in zip(first.indices, first.data, strict=True)}
     for what, run in (

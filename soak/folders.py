@@ -91,12 +91,12 @@ def check_error(error: BadArtifact, folder: Path) -> None:
 
 def content_of(bundle: Bundle) -> list[Any]:
     """All that a model holds, to compare."""
-    model, catalog = bundle.model, bundle.model.catalog
+    model, training_data = bundle.model, bundle.model.training_data
     arrays = {name: (array.shape, array.tobytes()) for name, array in model.arrays().items()}
-    history = [getattr(catalog.history, part).tobytes() for part in ("indptr", "indices", "data")]
-    texts = [None if one is None else one.tolist() for one in (catalog.titles, catalog.genres)]
-    facts = [model.kind, model.scale, catalog.scale, catalog.step, catalog.split, bundle.version]
-    return [arrays, history, catalog.users.ids.tolist(), catalog.items.ids.tolist(), texts, facts]
+    history = [getattr(training_data.history, part).tobytes() for part in ("indptr", "indices", "data")]
+    texts = [None if one is None else one.tolist() for one in (training_data.titles, training_data.genres)]
+    facts = [model.kind, model.scale, training_data.scale, training_data.step, training_data.split, bundle.version]
+    return [arrays, history, training_data.users.ids.tolist(), training_data.items.ids.tolist(), texts, facts]
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ def catalogue(folder: Path, n_users: int = 1000, n_items: int = 4000, rank: int 
     n_items = len(ratings.items)
     vectors = [rng.normal(0, 0.3, (n, rank)).astype(np.float32) for n in (n_users, n_items)]
     biases = [rng.normal(0, 0.3, n).astype(np.float32) for n in (n_users, n_items)]
-    save(FactorModel(ratings.catalog, ratings.scale, 3.5, *biases, *vectors, 0.1, 0.1), folder, trainer="by hand")
+    save(FactorModel(ratings.training_data, ratings.scale, 3.5, *biases, *vectors, 0.1, 0.1), folder, trainer="by hand")
     return folder
 
 

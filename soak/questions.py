@@ -25,21 +25,21 @@ class Wrong(Exception):
 def ask_everything(bundle: Bundle) -> None:
     """Raises Wrong, or whatever a question raises."""
     model, rng = bundle.model, np.random.default_rng(0)
-    users, items = model.catalog.users.ids.tolist(), model.catalog.items.ids.tolist()
-    for user in _some(users, model.catalog.user_counts):
+    users, items = model.training_data.users.ids.tolist(), model.training_data.items.ids.tolist()
+    for user in _some(users, model.training_data.user_counts):
         _check(model, model.recommend(user, 5, why=2), 5)
         _check(model, model.recommend(user, len(items) + 3, exclude_seen=False), len(items))
         for item in items[:1]:
             for reason in model.explain(user, item):
                 _check_number(reason.effect, "the effect of a reason")
-    for item in _some(items, model.catalog.item_counts):
+    for item in _some(items, model.training_data.item_counts):
         _check(model, model.similar_items(item, 5), 5, clipped=False)
     _check(model, model.recommend_from({}, 5), 5)
-    middle = sum(model.catalog.scale) / 2
+    middle = sum(model.training_data.scale) / 2
     for chosen in (items[:1], items[-4:]):
         _check(model, model.recommend_from(dict.fromkeys(chosen, middle), 5, why=1), 5)
     _ask_rows(model, rng)
-    _ask_the_service(bundle, _some(users, model.catalog.user_counts)[:2], items[:1], middle)
+    _ask_the_service(bundle, _some(users, model.training_data.user_counts)[:2], items[:1], middle)
 
 
 def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating: float) -> None:
@@ -74,7 +74,7 @@ def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating:
 
 
 def _ask_rows(model: Model, rng: np.random.Generator) -> None:
-    n_users, n_items = len(model.catalog.users), len(model.catalog.items)
+    n_users, n_items = len(model.training_data.users), len(model.training_data.items)
     every = np.arange(n_users, dtype=np.int32)
     if model.scores(every).shape != (n_users, n_items) or model.without_item.shape != (n_users + 1,):
         raise Wrong("scores of another shape")

@@ -64,11 +64,13 @@ def _swap(own: Path) -> None:
 
 def _model(prefix: str) -> BaselineModel:
     """A model whose ids all begin with a prefix, and whose numbers are drawn by it."""
-    catalog, rng = noise().catalog, np.random.default_rng(ord(prefix))
-    users, items = (np.array([prefix + one for one in ids.ids], object) for ids in (catalog.users, catalog.items))
-    renamed = replace(catalog, users=Vocabulary(users, "user"), items=Vocabulary(items, "item"))
+    training_data, rng = noise().training_data, np.random.default_rng(ord(prefix))
+    users, items = (
+        np.array([prefix + one for one in ids.ids], object) for ids in (training_data.users, training_data.items)
+    )
+    renamed = replace(training_data, users=Vocabulary(users, "user"), items=Vocabulary(items, "item"))
     user_bias, item_bias = rng.random(len(users)).astype(np.float32), rng.random(len(items)).astype(np.float32)
-    return BaselineModel(renamed, catalog.scale, 3.0, user_bias, item_bias, 5.0)
+    return BaselineModel(renamed, training_data.scale, 3.0, user_bias, item_bias, 5.0)
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def _of(cls: type[Model], ratings: Ratings, scale: tuple[float, float] | None, d
         arrays["most"] = np.array(4.0)
     for name in cls.networks:
         arrays |= _layers(rng, name, len(ratings.items))
-    return cls.of_arrays(ratings.catalog, scale, arrays)
+    return cls.of_arrays(ratings.training_data, scale, arrays)
 
 
 def _table(rng: np.random.Generator, n: int, values: str) -> Mapping[str, np.ndarray]:
@@ -96,14 +96,16 @@ def _featured() -> PosteriorModel:
         "age": [18 + n * 7 % 40 for n in range(30)],
         "likes": [["Comedy|Drama", "Drama", "", "Comedy|Drama|War"][n % 4] for n in range(30)],
     }
-    catalog = with_features(noise(), people, {"item": [str(n) for n in range(20)], "kind": ["x", "y"] * 10}).catalog
-    assert catalog.user_features is not None
-    assert catalog.item_features is not None
+    training_data = with_features(
+        noise(), people, {"item": [str(n) for n in range(20)], "kind": ["x", "y"] * 10}
+    ).training_data
+    assert training_data.user_features is not None
+    assert training_data.item_features is not None
     n_draws, width = bare.user_prior_mean.shape
-    user, item = len(catalog.user_features.names), len(catalog.item_features.names)
+    user, item = len(training_data.user_features.names), len(training_data.item_features.names)
     return replace(
         bare,
-        catalog=catalog,
+        training_data=training_data,
         user_feature_vectors=rng.normal(0, 0.3, (user, n_draws, width)).astype(np.float32),
         item_feature_vectors=rng.normal(0, 0.3, (item, n_draws, width)).astype(np.float32),
         drawn_item_vectors=bare.item_vectors,

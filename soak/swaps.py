@@ -125,8 +125,8 @@ def _saved(scratch: Path) -> dict[str, Path]:
     """Two models of the same users and items; a title begins with the mark of its model."""
     model = dict(models())["factor"]
     for mark in MARKS:
-        titles = np.array([f"{mark} film {n}" for n in range(len(model.catalog.items))], dtype=object)
-        save(replace(model, catalog=replace(model.catalog, titles=titles)), scratch / mark, trainer=mark)
+        titles = np.array([f"{mark} film {n}" for n in range(len(model.training_data.items))], dtype=object)
+        save(replace(model, training_data=replace(model.training_data, titles=titles)), scratch / mark, trainer=mark)
     return {mark: scratch / mark for mark in MARKS}
 
 

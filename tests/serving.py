@@ -52,7 +52,7 @@ def model(rated: Ratings | None = None, shift: int = 1, mean: float = 3.0) -> Fa
     vectors = np.zeros((n_users, n_items), dtype=np.float32)
     vectors[np.arange(n_users), (np.arange(n_users) + shift) % (n_items - 1)] = 9.0
     return FactorModel(
-        rated.catalog,
+        rated.training_data,
         rated.scale,
         mean,
         np.zeros(n_users, dtype=np.float32),

@@ -85,7 +85,7 @@ def test_widths_are_padded():
 def objective(model: FactorModel, train: Ratings) -> float:
     """What ALS minimises, in the ratings' own units."""
     error = model.pair_scores(train.user, train.item) - train.value
-    users, items = train.catalog.user_counts, train.catalog.item_counts
+    users, items = train.training_data.user_counts, train.training_data.item_counts
     vectors = users @ (model.user_vectors**2).sum(1) + items @ (model.item_vectors**2).sum(1)
     biases = users @ model.user_bias**2 + items @ model.item_bias**2
     return float((error.astype(np.float64) ** 2).sum() + model.vector_l2 * vectors + model.bias_l2 * biases)

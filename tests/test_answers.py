@@ -127,7 +127,7 @@ def test_a_line_has_what_is_known_of_the_item(answers):
 @pytest.mark.parametrize("why", [0, 2])
 def test_every_list_is_that_of_the_model(noisy, why):
     of_model = noisy.bundle.model
-    for user in of_model.catalog.users.ids:
+    for user in of_model.training_data.users.ids:
         listed = noisy.recommendations(user, ListQuery(n=7, why=why))["recommendations"]
         direct = of_model.recommend(user, 7, why=why)
         assert [(one["item"], one["title"], one["score"]) for one in listed] == [
@@ -207,7 +207,7 @@ def test_a_stranger_may_have_the_most_rated_items(noisy):
     with pytest.raises(UnknownId):
         noisy.recommendations("somebody", ListQuery())
     answer = noisy.recommendations("somebody", ListQuery(n=5, why=3, stranger="popular"))
-    counts = noisy.bundle.model.catalog.item_counts
+    counts = noisy.bundle.model.training_data.item_counts
     assert ids(answer) == [str(row) for row in np.argsort(-counts, kind="stable")[:5]]
     assert (answer["source"], answer["ratings"]) == ("popular", 0)
     nobody = {one.item: one.score for one in noisy.bundle.model.recommend_from({}, 20)}
@@ -255,15 +255,17 @@ def test_models_without_vectors_serve_every_question(trainer):
 
 def test_lists_of_real_users_are_those_of_the_model_and_of_plain_sorting(real_data):
     of_model = factors(read(real_data / "ml-100k"), rank=8, sweeps=1)
-    answers, catalog = Answers(bundle(of_model)), of_model.catalog
-    for row, user in enumerate(catalog.users.ids):
+    answers, training_data = Answers(bundle(of_model)), of_model.training_data
+    for row, user in enumerate(training_data.users.ids):
         listed = answers.recommendations(user, ListQuery(n=20))["recommendations"]
         direct = of_model.recommend(user, 20)
         assert [(one["item"], one["score"]) for one in listed] == [(one.item, one.score) for one in direct]
         scores = of_model.scores(np.array([row], dtype=np.int32))[0]
-        scores[catalog.rated(row)[0]] = -np.inf
-        scores[catalog.item_counts == 0] = -np.inf
-        assert [one["item"] for one in listed] == catalog.items.ids[np.argsort(-scores, kind="stable")[:20]].tolist()
+        scores[training_data.rated(row)[0]] = -np.inf
+        scores[training_data.item_counts == 0] = -np.inf
+        assert [one["item"] for one in listed] == training_data.items.ids[
+            np.argsort(-scores, kind="stable")[:20]
+        ].tolist()
 
 
 # Other questions -----------------------------------------------------------------------------------------------------
@@ -295,22 +297,22 @@ def test_users_are_paged_in_order(answers):
 
 
 def test_users_like_a_user_by_the_cosine_of_their_vectors(noisy):
-    model_, catalog = noisy.bundle.model, noisy.bundle.model.catalog
+    model_, training_data = noisy.bundle.model, noisy.bundle.model.training_data
     vectors = model_.user_vectors / np.linalg.norm(model_.user_vectors, axis=1, keepdims=True).clip(1e-9)
     cosine = vectors @ vectors[3]
     cosine[[3, 29]] = -np.inf
     similar = noisy.similar_users("3", SimilarUsersQuery(n=100))["similar"]
     assert [one["user"] for one in similar] == [str(row) for row in np.argsort(-cosine, kind="stable")[:28]]
     np.testing.assert_allclose([one["score"] for one in similar], np.sort(cosine)[::-1][:28], rtol=1e-5)
-    own = set(catalog.rated(3)[0].tolist())
+    own = set(training_data.rated(3)[0].tolist())
     for one in similar:
-        others = set(catalog.rated(int(one["user"]))[0].tolist())
+        others = set(training_data.rated(int(one["user"]))[0].tolist())
         assert (one["ratings"], one["common"]) == (len(others), len(own & others))
 
 
 def test_users_like_somebody_whose_history_changed_go_by_the_whole_of_it(noisy):
-    catalog = noisy.bundle.model.catalog
-    items, stars = catalog.rated(7)
+    training_data = noisy.bundle.model.training_data
+    items, stars = training_data.rated(7)
     words = [Feedback("twin", str(i), float(r), 1) for i, r in zip(items, stars, strict=True)]
     changed = Feedback("7", "19", 4.0, 1)
     answers = Answers(noisy.bundle, store=MemoryStore(*words, changed))
@@ -321,13 +323,15 @@ def test_users_like_somebody_whose_history_changed_go_by_the_whole_of_it(noisy):
 
 
 def test_popular_items_have_their_figures_and_pages(noisy):
-    catalog = noisy.bundle.model.catalog
+    training_data = noisy.bundle.model.training_data
     first = noisy.popular(PopularQuery(n=12))
     rest = noisy.popular(PopularQuery(n=12, cursor=first["next"]))
     listed = first["items"] + rest["items"]
     assert rest["next"] is None
-    assert ids({"items": listed}, "items") == [str(row) for row in np.argsort(-catalog.item_counts, kind="stable")[:19]]
-    column = catalog.history.tocsc()
+    assert ids({"items": listed}, "items") == [
+        str(row) for row in np.argsort(-training_data.item_counts, kind="stable")[:19]
+    ]
+    column = training_data.history.tocsc()
     for one in listed:
         values = column[:, [int(one["item"])]].data
         assert (one["ratings"], one["mean"]) == (len(values), pytest.approx(values.mean()))
@@ -356,9 +360,9 @@ def test_genres_are_counted_where_they_may_be_recommended(noisy):
 
 
 def test_what_the_operator_denies_is_in_no_list(noisy):
-    catalog = noisy.bundle.model.catalog
+    training_data = noisy.bundle.model.training_data
     for terms, left in (
-        (Terms(deny=frozenset({"1", "5", "unheard of"})), set(catalog.items.ids) - {"1", "5"}),
+        (Terms(deny=frozenset({"1", "5", "unheard of"})), set(training_data.items.ids) - {"1", "5"}),
         (Terms(allow=frozenset({"2", "3", "4", "unheard of"}), deny=frozenset({"4"})), {"2", "3"}),
     ):
         answers = Answers(noisy.bundle, terms=terms)
@@ -378,7 +382,7 @@ def test_what_the_operator_denies_is_in_no_list(noisy):
         assert all(lists)
         assert set().union(*lists) <= left
         labels = answers.reco(RecoQuery(UsrID="29", n_recos=100))["labels"]
-        assert set(labels) <= {catalog.title(catalog.items.row(one)) for one in left}
+        assert set(labels) <= {training_data.title(training_data.items.row(one)) for one in left}
 
 
 @settings(max_examples=60, deadline=None)
@@ -388,12 +392,12 @@ def test_what_the_operator_denies_is_in_no_list(noisy):
 )
 def test_a_list_rests_on_the_whole_history_as_it_is_now(noisy, words, user):
     """Beside a dictionary that takes every word in turn."""
-    catalog = noisy.bundle.model.catalog
+    training_data = noisy.bundle.model.training_data
     store = MemoryStore(*(Feedback(user, str(item), rating, at) for at, (item, rating) in enumerate(words)))
     answers = Answers(noisy.bundle, store=store)
     history = {}
-    if user in catalog.users:
-        items, stars = catalog.rated(catalog.users.row(user))
+    if user in training_data.users:
+        items, stars = training_data.rated(training_data.users.row(user))
         history = {str(i): float(r) for i, r in zip(items, stars, strict=True)}
     trained = dict(history)
     for item, rating in words:

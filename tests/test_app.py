@@ -333,7 +333,7 @@ def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
 
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    faulty = bundle(Broken(rated.catalog, rated.scale, 3.0, *biases, 1.0))
+    faulty = bundle(Broken(rated.training_data, rated.scale, 3.0, *biases, 1.0))
     broken.put(Answers(faulty))  # past the check that would refuse it
     answer = ask(app, "/users/40/recommendations")
     is_problem(answer, 500)
@@ -445,7 +445,7 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
 
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    running = Service(bundle(Slow(rated.catalog, rated.scale, 3.0, *biases, 1.0)))
+    running = Service(bundle(Slow(rated.training_data, rated.scale, 3.0, *biases, 1.0)))
     running.put(Answers(running.answers().bundle, Pace(1.0, 1.0)))
     app = create_app(running)
 

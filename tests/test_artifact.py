@@ -59,7 +59,7 @@ def copy(saved, tmp_path) -> Path:
 def is_the_same(one, other) -> bool:
     """Whether two models hold the same numbers, ids, titles and facts."""
     mine, others = one.arrays(), other.arrays()
-    history, theirs = one.catalog.history, other.catalog.history
+    history, theirs = one.training_data.history, other.training_data.history
     return (
         type(one) is type(other)
         and mine.keys() == others.keys()
@@ -67,7 +67,7 @@ def is_the_same(one, other) -> bool:
         and all(np.array_equal(getattr(history, n), getattr(theirs, n)) for n in ("indptr", "indices", "data"))
         and one.scale == other.scale
         and all(
-            np.array_equal(getattr(one.catalog, n), getattr(other.catalog, n))
+            np.array_equal(getattr(one.training_data, n), getattr(other.training_data, n))
             for n in ("users", "items", "scale", "step", "titles", "genres", "split")
         )
     )
@@ -111,7 +111,7 @@ def test_others_can_read_the_arrays(model, saved):
     described = load_manifest(saved)["arrays"]
     assert arrays.keys() == described.keys()
     np.testing.assert_array_equal(arrays["user_vectors"], model.user_vectors)
-    np.testing.assert_array_equal(arrays["history.data"], model.catalog.history.data)
+    np.testing.assert_array_equal(arrays["history.data"], model.training_data.history.data)
     for name, array in arrays.items():
         assert described[name]["dtype"] == str(array.dtype)
         assert described[name]["shape"] == list(array.shape)
@@ -131,7 +131,7 @@ def mapped(array) -> bool:
 
 def test_arrays_are_mapped_not_copied(saved):
     model = load(saved)
-    history = model.catalog.history
+    history = model.training_data.history
     for array in (model.user_vectors, model.item_bias, history.data, history.indices, history.indptr):
         assert mapped(array)
         assert not array.flags.writeable
@@ -143,7 +143,7 @@ import sys, json
 from cofactor.saved.model_folder import load
 model = load(sys.argv[1])
 lists = {u: [[r.item, r.score, [[b.item, b.effect] for b in r.because]] for r in model.recommend(u, 5, why=2)]
-         for u in model.catalog.users.ids}
+         for u in model.training_data.users.ids}
 assert not {"numba", "cofactor.trainers", "cofactor.kernels", "torch", "pickle5"} & sys.modules.keys(), sys.modules
 print(json.dumps(lists))
 """
@@ -161,7 +161,7 @@ print(json.dumps(lists))
 def test_a_model_that_only_ranks_and_has_no_titles(tmp_path):
     ratings = noise()
     bare = BaselineModel(
-        type(ratings.catalog)(ratings.users, ratings.items, ratings.by_user(), (0.5, 5.0)),
+        type(ratings.training_data)(ratings.users, ratings.items, ratings.by_user(), (0.5, 5.0)),
         None,
         0.0,
         np.zeros(30, np.float32),
@@ -196,7 +196,7 @@ def test_folders_of_any_name(model, tmp_path, name):
 def test_a_model_is_replaced_while_another_reads_it(model, tmp_path):
     save(model, tmp_path / "m")
     reader = load(tmp_path / "m")
-    other = BaselineModel(model.catalog, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)
+    other = BaselineModel(model.training_data, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)
     save(other, tmp_path / "m")
     assert is_the_same(load(tmp_path / "m"), other)
     assert is_the_same(reader, model)
@@ -263,7 +263,7 @@ def test_if_the_last_rename_fails_the_old_model_comes_back(model, tmp_path, monk
 
 def test_a_diverged_model_is_not_saved(model, tmp_path):
     bias = np.full(30, np.nan, dtype=np.float32)
-    diverged = BaselineModel(model.catalog, model.scale, 3.0, bias, model.item_bias, 5.0)
+    diverged = BaselineModel(model.training_data, model.scale, 3.0, bias, model.item_bias, 5.0)
     with pytest.raises(BadArtifact, match="'user_bias' holds NaN"):
         save(diverged, tmp_path / "m")
     assert not list(tmp_path.iterdir())
@@ -405,7 +405,7 @@ def test_a_manifest_as_large_as_a_disk(copy):
 def resaved(folder, model, **changed):
     """A folder, signed and all, whose arrays or ids are not what a model's can be."""
     arrays = model.arrays() | {
-        f"history.{n}": np.asarray(getattr(model.catalog.history, n)) for n in ("indptr", "indices", "data")
+        f"history.{n}": np.asarray(getattr(model.training_data.history, n)) for n in ("indptr", "indices", "data")
     }
     arrays |= changed
     digests = model_folder.tensors.write(folder / "model.safetensors", arrays)
@@ -414,7 +414,7 @@ def resaved(folder, model, **changed):
 
 
 def history_with(model, part, at, value):
-    array = np.array(getattr(model.catalog.history, part))
+    array = np.array(getattr(model.training_data.history, part))
     array[at] = value
     return {f"history.{part}": array}
 
@@ -432,14 +432,14 @@ def history_with(model, part, at, value):
         (lambda m: {"history.more": np.zeros(3, np.float32)}, "history is incomplete"),
         (lambda m: history_with(m, "indices", 5, 20), "no matrix"),
         (lambda m: history_with(m, "indices", 5, -1), "no matrix"),
-        (lambda m: history_with(m, "indices", 1, m.catalog.history.indices[0]), "no matrix"),
+        (lambda m: history_with(m, "indices", 1, m.training_data.history.indices[0]), "no matrix"),
         (lambda m: history_with(m, "indptr", 0, 1), "no matrix"),
         (lambda m: history_with(m, "indptr", 3, 251), "no matrix"),
         (lambda m: history_with(m, "indptr", 3, -4), "no matrix"),
         (lambda m: history_with(m, "indptr", 30, 249), "no matrix"),
         (lambda m: history_with(m, "data", 3, np.nan), "no matrix"),
-        (lambda m: {"history.data": np.asarray(m.catalog.history.data, np.float64)}, "no matrix"),
-        (lambda m: {"history.indices": np.asarray(m.catalog.history.indices, np.int64)}, "no matrix"),
+        (lambda m: {"history.data": np.asarray(m.training_data.history.data, np.float64)}, "no matrix"),
+        (lambda m: {"history.indices": np.asarray(m.training_data.history.indices, np.int64)}, "no matrix"),
     ],
 )
 def test_arrays_that_no_model_can_have(copy, model, changed, culprit):

@@ -173,7 +173,7 @@ def forward(model: AutoencoderModel, history: np.ndarray, rated: np.ndarray) -> 
 def test_numpy_scores_as_pytorch_does(loss) -> None:
     train = noise()
     model = of_users(train, loss=loss, activation="selu", layers="20,6,20", n_epochs=5)
-    users = np.flatnonzero(train.catalog.user_counts).astype(np.int32)
+    users = np.flatnonzero(train.training_data.user_counts).astype(np.int32)
     history = train.by_user().toarray()[users]
     np.testing.assert_allclose(model.scores(users), forward(model, history, history > 0), rtol=1e-5, atol=1e-5)
 
@@ -212,7 +212,7 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
     model = of_users(shuffled, layers="64", n_epochs=10)
     history = shuffled.by_user()
     for user in ("0", "1", "37"):
-        row = model.catalog.users.row(user)
+        row = model.training_data.users.row(user)
         mine = {int(i) for i in train.items.ids[train.item[train.users.ids[train.user] == user]]}
         assert {int(i) for i in shuffled.items.ids[history[[row]].indices]} == mine
         test = held_out.where(held_out.users.ids[held_out.user] == user)
@@ -224,7 +224,7 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
 def test_what_somebody_is_tested_on_does_not_go_in() -> None:
     train, held_out = checkerboard()
     model = of_users(train, n_epochs=2)
-    assert not model.catalog.history.toarray()[held_out.user, held_out.item].any()
+    assert not model.training_data.history.toarray()[held_out.user, held_out.item].any()
 
 
 def test_inputs_are_dropped_in_training_and_never_in_prediction() -> None:
@@ -307,7 +307,7 @@ def test_layers_that_do_not_fit_are_named(weights, activations, message) -> None
     layers = Layers(arrays, tuple(np.zeros(len(one), np.float32) for one in arrays), activations)
     whole = of_users(noise(), layers="8", n_epochs=1)
     with pytest.raises(BadArtifact, match=message):
-        AutoencoderModel.of_arrays(whole.catalog, whole.scale, replace(whole, layers=layers).arrays())
+        AutoencoderModel.of_arrays(whole.training_data, whole.scale, replace(whole, layers=layers).arrays())
 
 
 # Going on, starting warm, and any number of threads

@@ -70,12 +70,12 @@ def test_highest_of_many_equal_scores_is_the_first_columns():
 
 def test_top_is_every_users_own_list(model, monkeypatch):
     monkeypatch.setattr(base, "SCORE_USERS", 7)  # several blocks
-    users = np.arange(len(model.catalog.users), dtype=np.int32)[::-1]
+    users = np.arange(len(model.training_data.users), dtype=np.int32)[::-1]
     items, scores = model.top(users, 25)
     assert items.shape == (30, 25)
     for place, user in enumerate(users):
         raw = model.scores(users[place : place + 1])[0]
-        seen = model.catalog.history[[user]].indices
+        seen = model.training_data.history[[user]].indices
         raw[seen], raw[~model.rankable] = -np.inf, -np.inf
         expected = by_hand(raw, 25)
         assert items[place].tolist() == expected + [-1] * (25 - len(expected))
@@ -86,14 +86,14 @@ def test_top_is_every_users_own_list(model, monkeypatch):
 def test_order_is_that_of_scores_beyond_the_scale():
     ratings = Ratings.of(["a", "a", "b", "b"], ["x", "y", "z", "w"], [1, 5, 1, 5])
     bias = np.array([0, 2.0, 3.0, 4.0], dtype=np.float32)  # w x y z
-    model = BaselineModel(ratings.catalog, (1, 5), 3.0, np.zeros(2, np.float32), bias, 5.0)
+    model = BaselineModel(ratings.training_data, (1, 5), 3.0, np.zeros(2, np.float32), bias, 5.0)
     lines = model.recommend("b", 5)
     assert [(line.item, line.score) for line in lines] == [("y", 5.0), ("x", 5.0)]
 
 
 def test_recommend_names_items_and_leaves_out_the_seen(model):
     lines = model.recommend("3", 50)
-    rated = {model.catalog.items.ids[i] for i in model.catalog.history[[3]].indices}
+    rated = {model.training_data.items.ids[i] for i in model.training_data.history[[3]].indices}
     assert len(lines) == model.rankable.sum() - len(rated)
     assert not rated & {line.item for line in lines}
     assert "19" not in {line.item for line in lines}, "nobody rated it"
@@ -181,10 +181,10 @@ def test_folding_in_excludes_what_was_given(model):
 
 def left_out_by_hand(model, ratings, item):
     """{item id: change of the item's score when its rating is left out}, by scoring every left-out history."""
-    row = model.catalog.items.row(item)
+    row = model.training_data.items.row(item)
 
     def score(rated):
-        one = base.given_history(model.catalog, rated)
+        one = base.given_history(model.training_data, rated)
         return float(model.scores_from(one)[0, row])
 
     return {i: score(ratings) - score({j: r for j, r in ratings.items() if j != i}) for i in ratings}
@@ -193,9 +193,9 @@ def left_out_by_hand(model, ratings, item):
 @pytest.mark.parametrize("ask_for", [0, 1, 3])
 def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, monkeypatch):
     monkeypatch.setattr(base, "SCORE_CELLS", 60)  # several blocks
-    history = model.catalog.history[[3]]
+    history = model.training_data.history[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
-    for kind in (model, BaselineModel(model.catalog, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)):
+    for kind in (model, BaselineModel(model.training_data, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)):
         lines = kind.recommend("3", 4, why=ask_for)
         assert [replace(line, because=()) for line in lines] == kind.recommend("3", 4)
         for line in lines:
@@ -210,7 +210,7 @@ def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, 
 
 def test_explain_ranks_by_strength_in_either_direction(model):
     reasons = model.explain("3", "5", 20)
-    history = model.catalog.history[[3]]
+    history = model.training_data.history[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
     assert reasons == model.explain_from(ratings, "5", 20)
     strengths = [abs(reason.effect) for reason in reasons]
@@ -224,7 +224,9 @@ def test_explain_ranks_by_strength_in_either_direction(model):
 def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
     model = replace(model, bias_l2=l2, vector_l2=l2)
     rng = np.random.default_rng(h)
-    history = base.given_history(model.catalog, {str(i): float(rng.integers(1, 6)) for i in rng.permutation(20)[:h]})
+    history = base.given_history(
+        model.training_data, {str(i): float(rng.integers(1, 6)) for i in rng.permutation(20)[:h]}
+    )
     items = np.arange(20, dtype=np.int32)
     short, long = model.effects(history, items), Model.effects(model, history, items)
     assert short.shape == (h, 20)
@@ -233,13 +235,13 @@ def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
 
 def test_fold_in_is_each_users_own_regression(model, monkeypatch):
     monkeypatch.setattr("cofactor.models.factor.FOLD_IN_CELLS", 100)  # several blocks
-    bias, vectors = model.fold_in(model.catalog.history)
-    whole, counts = model.catalog.history, model.catalog.user_counts
+    bias, vectors = model.fold_in(model.training_data.history)
+    whole, counts = model.training_data.history, model.training_data.user_counts
     own = np.column_stack([model.user_vectors, model.user_bias]).astype(np.float64)
     spread = np.average(own**2, axis=0, weights=counts / (counts + 10))
     caution = 2 * np.mean((model.scores(np.arange(30))[whole.nonzero()] - whole.data) ** 2) / spread
     for user in range(30):
-        history = model.catalog.history[[user]]
+        history = model.training_data.history[[user]]
         design = np.column_stack([model.item_vectors[history.indices], np.ones(history.nnz)]).astype(np.float64)
         wanted = history.data - model.mean - model.item_bias[history.indices]
         pull = history.nnz * model.vector_l2 + caution * (10 / (10 + max(history.nnz, 1))) ** 2
@@ -260,7 +262,7 @@ def test_similar_items_of_a_factor_model_by_cosine(model):
 
 def test_similar_items_of_other_models_by_their_raters():
     ratings = Ratings.of(list("aabbccd"), list("xyxyxzz"), [5, 4, 3, 5, 1, 5, 2])
-    model = BaselineModel(ratings.catalog, (1, 5), 3.0, np.zeros(4, np.float32), np.zeros(3, np.float32), 5.0)
+    model = BaselineModel(ratings.training_data, (1, 5), 3.0, np.zeros(4, np.float32), np.zeros(3, np.float32), 5.0)
     columns = ratings.by_user().toarray()
     norms = np.linalg.norm(columns, axis=0)
     lines = model.similar_items("x")

@@ -33,13 +33,13 @@ def test_the_file_is_everybodys_recommendations_in_order(model, tmp_path, monkey
     found = rows(tmp_path / "new" / "it's.parquet")
     expected = [
         (user, line.item, rank, line.title)
-        for user in model.catalog.users.ids
+        for user in model.training_data.users.ids
         for rank, line in enumerate(model.recommend(user, n), 1)
     ]
-    known = dict(zip(model.catalog.items.ids, model.catalog.titles, strict=True))
+    known = dict(zip(model.training_data.items.ids, model.training_data.titles, strict=True))
     assert [(user, item, rank) for user, item, rank, _, _ in found] == [line[:3] for line in expected]
     assert all(title == known[item] for _, item, _, _, title in found)
-    scores = [line.score for user in model.catalog.users.ids for line in model.recommend(user, n)]
+    scores = [line.score for user in model.training_data.users.ids for line in model.recommend(user, n)]
     np.testing.assert_allclose([score for *_, score, _ in found], scores, rtol=1e-5)
     assert lines == len(found)
     assert progress == [(7, 30), (14, 30), (21, 30), (28, 30), (30, 30)]
@@ -66,7 +66,7 @@ def blas_threads():
 
 
 def test_without_titles_and_with_the_seen(model, tmp_path):
-    bare = replace(model, catalog=replace(model.catalog, titles=None))
+    bare = replace(model, training_data=replace(model.training_data, titles=None))
     lines = recommend_all(bare, tmp_path / "top.parquet", 50, exclude_seen=False)
     assert lines == 30 * 19
     described = duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path / 'top.parquet'}'").fetchall()

@@ -30,7 +30,7 @@ def parts(seed: int, density: float = 0.5) -> tuple[Ratings, Ratings]:
 
 
 def some_model(train: Ratings, seed: int) -> Model:
-    return scoring(train.catalog, np.random.default_rng(seed + 1).normal(3, 1, (12, 30)))
+    return scoring(train.training_data, np.random.default_rng(seed + 1).normal(3, 1, (12, 30)))
 
 
 def by_hand(train: Ratings, test: Ratings) -> dict[str, dict[str, set[tuple[int, int]]]]:
@@ -73,7 +73,7 @@ def test_groups_and_their_figures_are_those_worked_out_by_hand():
 
 
 def found(model: Model, train: Ratings, test: Ratings, **options):
-    return break_down({"m": evaluate(model, test, (5,), **options)}, test, train.catalog, train)
+    return break_down({"m": evaluate(model, test, (5,), **options)}, test, train.training_data, train)
 
 
 def rows(user: int, item: int):
@@ -102,7 +102,7 @@ def test_groups_part_the_ratings_and_their_figures_recombine_to_those_of_the_rep
     model = some_model(train, seed)
     report = evaluate(model, test, (3, 10), relevant_from=relevant_from)
     ranked = report.counts["ranked_users"]
-    for table in break_down({"m": report}, test, train.catalog, train):
+    for table in break_down({"m": report}, test, train.training_data, train):
         sizes = np.array([group.ratings for group in table.groups])
         assert (sizes > 0).all()
         assert len({group.label for group in table.groups}) == len(table.groups)
@@ -126,7 +126,7 @@ def test_every_standard_error_is_the_one_of_the_metrics():
     train, test = parts(1)
     report = evaluate(some_model(train, 1), test, (5,))
     held = report.evidence.held
-    for table in break_down({"m": report}, test, train.catalog):
+    for table in break_down({"m": report}, test, train.training_data):
         if table.by != "rating":
             continue
         for group in table.groups:
@@ -154,7 +154,7 @@ def test_a_model_that_only_ranks_has_no_errors_and_one_without_lists_has_no_reca
         "popular": evaluate(Popularity().fit(train), test, (5,)),
         "errors": evaluate(some_model(train, 3), test, ()),
     }
-    for table in break_down(reports, test, train.catalog):
+    for table in break_down(reports, test, train.training_data):
         for group in table.groups:
             assert not {"rmse", "mae", "bias"} & group.metrics["popular"].keys()
             assert group.metrics["errors"].keys() == {"rmse", "mae", "bias"}
@@ -169,10 +169,10 @@ def test_groups_are_the_same_for_a_model_whose_rows_are_others():
     other = Ratings.of(*names, train.value)
     score = np.random.default_rng(40).normal(3, 1, (12, 30))
     reports = {
-        "same rows": evaluate(scoring(train.catalog, score), test, (5,)),
-        "other rows": evaluate(scoring(other.catalog, score[np.ix_(*seen)]), test, (5,)),
+        "same rows": evaluate(scoring(train.training_data, score), test, (5,)),
+        "other rows": evaluate(scoring(other.training_data, score[np.ix_(*seen)]), test, (5,)),
     }
-    tables = [break_down(reports, test, catalog) for catalog in (train.catalog, other.catalog)]
+    tables = [break_down(reports, test, training_data) for training_data in (train.training_data, other.training_data)]
     for ours, theirs in zip(*([t for t in some if t.by != "genre"] for some in tables), strict=True):
         assert [(g.label, g.ratings) for g in ours.groups] == [(g.label, g.ratings) for g in theirs.groups]
     known = [group for group in tables[0][0].groups if group.label != "none"]
@@ -186,13 +186,13 @@ def test_a_report_of_other_ratings_is_refused_and_one_without_evidence_has_no_pa
     model = some_model(train, 5)
     whole, less = evaluate(model, test, (5,)), test.where(test.value > 1)
     with pytest.raises(SplitMismatch, match="report of half is of other test ratings"):
-        break_down({"half": evaluate(model, less, (5,))}, test, train.catalog)
-    none = hold_out(test, train.catalog)
+        break_down({"half": evaluate(model, less, (5,))}, test, train.training_data)
+    none = hold_out(test, train.training_data)
     none = replace(none, user=none.user[:0], item=none.item[:0], value=none.value[:0])
     bare = replace(whole, evidence=replace(whole.evidence, held=none))
-    assert break_down({"bare": bare}, test, train.catalog) == ()
-    assert break_down({}, test, train.catalog) == ()
-    tables = break_down({"bare": bare, "whole": whole}, test, train.catalog)
+    assert break_down({"bare": bare}, test, train.training_data) == ()
+    assert break_down({}, test, train.training_data) == ()
+    tables = break_down({"bare": bare, "whole": whole}, test, train.training_data)
     assert tables[0].groups[0].metrics.keys() == {"whole"}
 
 
@@ -221,7 +221,7 @@ def test_counts_are_grouped_up_to_round_numbers():
     everybody = Ratings.of([*user, *range(100)], [*item, *[100] * 100], np.ones(len(user) + 100) * 3)
     held_out = everybody.items.row("100")
     train, test = everybody.where(everybody.item != held_out), everybody.where(everybody.item == held_out)
-    tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.catalog)
+    tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.training_data)
     activity = {group.label: group.ratings for group in tables[0].groups}
     assert activity == {"1–5": 5, "6–20": 15, "21–50": 30, "51–80": 30, "over 80": 20}
     assert [group.label for group in tables[1].groups] == ["none"]  # nobody rated the item in training
@@ -232,7 +232,7 @@ def test_values_of_a_continuous_scale_are_grouped_in_fifths():
     ratings = Ratings.of(np.repeat(np.arange(40), 50), np.tile(np.arange(50), 40), rng.uniform(-10, 10, 2000))
     mask = rng.random(2000) < 0.5
     train, test = ratings.where(~mask), ratings.where(mask)
-    groups = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.catalog)[2].groups
+    groups = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.training_data)[2].groups
     assert [group.label for group in groups] == ["up to -6", "-6 to -2", "-2 to 2", "2 to 6", "over 6"]
     assert min(group.ratings for group in groups) > 150
 
@@ -253,7 +253,7 @@ def timed(train: Ratings, test: Ratings, train_days, test_days) -> tuple[str, st
     """By what, in words, and how many, of ratings at these days."""
     train = replace(train, time=(np.asarray(train_days) * DAY).astype(np.int64))
     test = replace(test, time=(np.asarray(test_days) * DAY).astype(np.int64))
-    tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.catalog, train)
+    tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.training_data, train)
     (table,) = [one for one in tables if one.by in ("time since training", "age of the rating")]
     return table.by, table.what, {group.label: group.ratings for group in table.groups}
 

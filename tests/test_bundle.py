@@ -73,7 +73,7 @@ def test_the_card_shows_the_public_part_of_a_manifest():
 
 @pytest.fixture(scope="module")
 def titles():
-    return Titles(ratings().catalog)
+    return Titles(ratings().training_data)
 
 
 def found(titles, query, n=10):
@@ -115,13 +115,13 @@ def test_no_query_lists_the_most_rated_and_nothing_is_listed_twice(titles):
 @settings(deadline=None)
 @given(st.text(max_size=20), st.integers(1, 5))
 def test_a_search_finds_what_a_naive_one_finds(query, n):
-    catalog = ratings().catalog
+    training_data = ratings().training_data
     naive = [
         row
-        for row in range(len(catalog.items))
-        if all(word in fold(catalog.title(row)) for word in fold(query).split())
+        for row in range(len(training_data.items))
+        if all(word in fold(training_data.title(row)) for word in fold(query).split())
     ]
-    listed = Titles(catalog).search(query, n)
+    listed = Titles(training_data).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
 

@@ -31,7 +31,7 @@ def bold(slope: float, noise: float = 0.5) -> Report:
     inside = np.empty_like(scores)
     inside[np.ix_(*rows)] = scores
     mask = rng.random(len(ratings)) < 0.5
-    return evaluate(scoring(ratings.where(~mask).catalog, inside, FREE), ratings.where(mask), ())
+    return evaluate(scoring(ratings.where(~mask).training_data, inside, FREE), ratings.where(mask), ())
 
 
 @pytest.mark.parametrize("slope", [0.4, 1.0, 1.5])
@@ -50,11 +50,11 @@ def test_the_slope_is_that_of_how_the_ratings_were_made(slope):
 
 def test_equal_predictions_share_a_bin_and_one_bin_has_no_slope():
     train, test = halves(0)
-    few = scoring(train.catalog, np.random.default_rng(1).choice([2.0, 3.0, 4.0], (12, 30), p=[0.25, 0.5, 0.25]))
+    few = scoring(train.training_data, np.random.default_rng(1).choice([2.0, 3.0, 4.0], (12, 30), p=[0.25, 0.5, 0.25]))
     found = calibration(evaluate(few, test, ()))
     assert found.predicted.tolist() == [2, 3, 4]
     assert found.count.sum() == len(test)
-    alike = calibration(evaluate(scoring(train.catalog, np.full((12, 30), 3.0)), test, ()))
+    alike = calibration(evaluate(scoring(train.training_data, np.full((12, 30), 3.0)), test, ()))
     assert alike.predicted.tolist() == [3]
     assert alike.true.tolist() == [pytest.approx(test.value.mean())]
     assert np.isnan(alike.slope)
@@ -88,7 +88,7 @@ def posterior(claimed: float) -> tuple[PosteriorModel, Ratings]:
     prior, precision = np.zeros((N_DRAWS, 2), np.float32), np.tile(np.eye(2, dtype=np.float32), (N_DRAWS, 1, 1))
     nothing = np.zeros((N_ITEMS, N_DRAWS), np.float32)
     return PosteriorModel(
-        *(train.catalog, FREE, 3.0, draws.mean(axis=1), nothing.mean(axis=1)),
+        *(train.training_data, FREE, 3.0, draws.mean(axis=1), nothing.mean(axis=1)),
         *(np.zeros((N_USERS, N_DRAWS), np.float32), nothing, draws, nothing),
         np.full(N_DRAWS, noise * claimed, np.float32),
         *(prior, precision, prior, precision),

@@ -101,8 +101,8 @@ def test_an_unknown_genre_comes_with_near_ones(answers):
 
 def test_candidates_are_ranked_rated_before_or_not(answers):
     model = answers.bundle.model
-    row = model.catalog.users.row("u3")
-    seen = [str(model.catalog.items.ids[one]) for one in model.catalog.rated(row)[0]]
+    row = model.training_data.users.row("u3")
+    seen = [str(model.training_data.items.ids[one]) for one in model.training_data.rated(row)[0]]
     candidates = sorted({*seen[:3], "i23", "i00", "i05"}, reverse=True)
     listed = answers.recommendations("u3", ListBody(n=100, candidates=candidates))
     scores = model.scores(np.array([row], dtype=np.int32))[0]

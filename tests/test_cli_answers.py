@@ -92,10 +92,10 @@ def test_lists_of_all_users_are_those_of_each(saved: Path, model: Model, run: Ru
     assert json.loads(done.stdout)["rows"] == len(rows)
     assert rows == [
         (user, one.item, place, one.title)
-        for user in model.catalog.users.ids
+        for user in model.training_data.users.ids
         for place, one in enumerate(model.recommend(user, 100), 1)
     ]
-    assert len(rows) == 90 * len(model.catalog.users)  # 30 of 120 items are seen: lists end, nothing is padded
+    assert len(rows) == 90 * len(model.training_data.users)  # 30 of 120 items are seen: lists end, nothing is padded
 
 
 def test_similar_items(saved: Path, model: Model, run: Run) -> None:
@@ -124,7 +124,7 @@ def test_predictions_are_those_of_the_model_in_the_order_of_the_file(
     file = pairs(tmp_path / "pairs.csv", "userId,movieId\n7,5\n3,119\n7,5\n299,1\n")
     rows = list(csv.DictReader(run("predict", saved / "baseline", file).stdout.splitlines()))
     expected = model.predict(
-        model.catalog.users.rows(["7", "3", "7", "299"]), model.catalog.items.rows(["5", "119", "5", "1"])
+        model.training_data.users.rows(["7", "3", "7", "299"]), model.training_data.items.rows(["5", "119", "5", "1"])
     )
     assert [(row["user"], row["item"]) for row in rows] == [("7", "5"), ("3", "119"), ("7", "5"), ("299", "1")]
     assert np.array([float(row["prediction"]) for row in rows]) == pytest.approx(expected, abs=1e-4)
@@ -139,8 +139,8 @@ def test_unknown_users_and_items_are_predicted_by_fallback_and_say_so(
     rows = json.loads(done.stdout)["predictions"]
     assert [row["fallback"] for row in rows] == ["user", "item", "user+item"]
     arrays = model.arrays()
-    mean, item_bias = float(arrays["mean"]), arrays["item_bias"][model.catalog.items.row("5")]
-    user_bias = arrays["user_bias"][model.catalog.users.row("7")]
+    mean, item_bias = float(arrays["mean"]), arrays["item_bias"][model.training_data.items.row("5")]
+    user_bias = arrays["user_bias"][model.training_data.users.row("7")]
     expected = [mean + item_bias, mean + user_bias, mean]
     assert [row["prediction"] for row in rows] == pytest.approx(expected, abs=1e-4)
 

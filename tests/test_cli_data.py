@@ -78,7 +78,7 @@ def test_parquet_and_zip(run: Run, tmp_path: Path) -> None:
     splits = []
     for name in ("ratings.csv", "r.parquet", "r.zip"):
         assert run("train", "popularity", name, "--quiet").exit_code == 0
-        splits.append(load(tmp_path / "models" / "popularity").catalog.split)
+        splits.append(load(tmp_path / "models" / "popularity").training_data.split)
     assert len(set(splits)) == 1
 
 

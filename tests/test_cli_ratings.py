@@ -47,8 +47,8 @@ def test_who_rated_while_serving_is_known_after_the_next_training(
     manifest, model = load_manifest("m"), load("m")
     counts = {"name": name, "added": 21, "replaced": 0, "taken_back": 1}
     assert manifest["notes"]["read"]["ratings_from"] == counts
-    assert {"new user"} <= set(model.catalog.users.ids)
-    assert {"new item"} <= set(model.catalog.items.ids)
+    assert {"new user"} <= set(model.training_data.users.ids)
+    assert {"new item"} <= set(model.training_data.items.ids)
     assert "pa55word" not in Path("m/manifest.json").read_text() + Path("m/README.md").read_text()
     assert run("evaluate", "m", data).exit_code == 2, "the ratings alone are another split"
     measured = run("evaluate", "m", data, "--ratings-from", address, "--json")

@@ -169,7 +169,7 @@ def test_a_refit_learns_the_validation_part_for_as_many_epochs(parts: Split) -> 
     assert again.refitted
     assert again.best_epoch == once.best_epoch
     assert np.array_equal(again.model.arrays()["item_bias"], expected.model.arrays()["item_bias"])
-    assert again.model.catalog.split == parts.fingerprint
+    assert again.model.training_data.split == parts.fingerprint
     assert len(both) == len(parts.train) + len(parts.validation)
 
 
@@ -205,7 +205,7 @@ def test_a_process_that_gets_sigint_saves_reports_and_succeeds(folder: Path, tmp
     assert running.returncode == 0
     assert document["interrupted"]
     assert len(document["epochs"]) == len(log.read_text().splitlines()) - 1
-    assert load(out).catalog.split == document["split"]
+    assert load(out).training_data.split == document["split"]
     assert "interrupted: epoch" in noted
     assert "Traceback" not in noted
 

@@ -33,7 +33,7 @@ def noisy(split, seed, noise):
     scores = np.random.default_rng(seed).normal(3, 1, (N_USERS, N_ITEMS)) - 2
     rng = np.random.default_rng(seed + 1)
     scores[test.user, test.item] = test.value + rng.normal(0, noise, len(test))
-    return scoring(train.catalog, scores, (-9.0, 9.0))
+    return scoring(train.training_data, scores, (-9.0, 9.0))
 
 
 def test_a_clear_difference_is_real_and_a_copy_makes_none(split):
@@ -130,7 +130,7 @@ def test_any_mean_over_users_may_be_compared_too(split):
 def test_the_order_of_the_models_is_nothing_to_the_figures(order):
     train, test = halves(1, 30, 20)
     models = {
-        name: scoring(train.catalog, np.random.default_rng(at).normal(3, 1 + at / 20, (30, 20)))
+        name: scoring(train.training_data, np.random.default_rng(at).normal(3, 1 + at / 20, (30, 20)))
         for at, name in enumerate("abcd")
     }
     expected, found = (compare({name: models[name] for name in names}, test).differences for names in ("abcd", order))
@@ -194,7 +194,7 @@ def test_reports_of_different_tests_are_refused():
     with pytest.raises(SplitMismatch, match="a and b were measured on different test ratings, in split 1"):
         compare_reports(reports | {"b": reports["b"][::-1]})
     train, test = halves(2, 10, 20)
-    other = evaluate(scoring(train.catalog, np.ones((10, 20))), test)
+    other = evaluate(scoring(train.training_data, np.ones((10, 20))), test)
     with pytest.raises(SplitMismatch, match="splits that a was measured on are of different users"):
         compare_reports({"a": [reports["a"][0], other], "b": [reports["b"][0], other]})
 
@@ -265,7 +265,7 @@ def test_models_of_different_splits_are_refused(split):
     of = lambda fingerprint: Ratings(  # noqa: E731
         train.users, train.items, train.user, train.item, train.value, scale=(1, 5), split=fingerprint
     )
-    models = {name: scoring(of(name).catalog, np.ones((N_USERS, N_ITEMS))) for name in ("x1", "x2")}
+    models = {name: scoring(of(name).training_data, np.ones((N_USERS, N_ITEMS))) for name in ("x1", "x2")}
     with pytest.raises(SplitMismatch, match="x1 of x1, x2 of x2"):
         compare(models, test)
 

@@ -212,7 +212,7 @@ def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: 
     whole = hold(two, cheap, Notes(), out=tmp_path)
     assert [one.name for one in whole.rounds] == ["part 1", "part 2"]
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
-    assert load(tmp_path / "part-2" / "baseline").catalog.split == whole.rounds[1].split.fingerprint
+    assert load(tmp_path / "part-2" / "baseline").training_data.split == whole.rounds[1].split.fingerprint
     outcome = outcome_of(two, whole, command="")
     rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
     assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))

@@ -120,7 +120,7 @@ def test_a_block_of_similar_items_is_what_each_of_them_says(name):
 def test_users_of_a_parity_are_alike_whether_trained_or_folded_in(name):
     model = on_board(name)
     for user in (0, 13):
-        history = model.catalog.history[[user]]
+        history = model.training_data.history[[user]]
         for alike in (model.user_similarity(user, history), model.user_similarity(None, history)):
             alike[user] = -np.inf
             nearest = np.argsort(-alike)[:10]
@@ -174,12 +174,12 @@ def test_saved_and_loaded_it_answers_the_same(name, tmp_path):
     loaded = load(tmp_path / "model")
     assert type(loaded) is type(model)
     assert same(model, loaded)
-    assert (loaded.scale, loaded.catalog.scale, loaded.catalog.step) == (model.scale, (0.5, 5.0), 0.5)
-    assert loaded.catalog.split == "0123abcd"
+    assert (loaded.scale, loaded.training_data.scale, loaded.training_data.step) == (model.scale, (0.5, 5.0), 0.5)
+    assert loaded.training_data.split == "0123abcd"
     history = noise(seed=1).by_user()
     np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
     np.testing.assert_array_equal(loaded.scores_from(history), model.scores_from(history))
-    for user in model.catalog.users.ids:
+    for user in model.training_data.users.ids:
         assert loaded.recommend(user, 7, why=2) == model.recommend(user, 7, why=2)
     assert loaded.similar_items("4") == model.similar_items("4")
     assert loaded.recommend_from({"3": 4.5}) == model.recommend_from({"3": 4.5})
@@ -189,7 +189,7 @@ def test_saved_and_loaded_it_answers_the_same(name, tmp_path):
 def test_lists_hold_nothing_seen_and_nothing_unrated(name):
     model = on_noise(name)
     for user in range(30):
-        seen = set(model.catalog.history[[user]].indices.tolist())
+        seen = set(model.training_data.history[[user]].indices.tolist())
         listed = [int(line.item) for line in model.recommend(str(user), 1000)]
         assert sorted(listed) == sorted(set(range(19)) - seen), "all that is left, and item 19 was never rated"
         assert listed == [int(line.item) for line in model.recommend(str(user), 1000)]
@@ -199,8 +199,8 @@ def test_lists_hold_nothing_seen_and_nothing_unrated(name):
 def test_what_is_known_is_what_was_trained_on(name):
     train, held_out = board(name)
     model = on_board(name)
-    assert model.catalog.history.nnz == len(train)
-    assert not model.catalog.history.toarray()[held_out.user, held_out.item].any()
+    assert model.training_data.history.nnz == len(train)
+    assert not model.training_data.history.toarray()[held_out.user, held_out.item].any()
 
 
 @everyone
@@ -251,7 +251,7 @@ def test_half_stars_are_not_cut(name):
     model, cut = on_noise(name), TRAINERS[name]().fit(whole)
     if model.scale is None:
         pytest.skip("only ranks")
-    assert model.catalog.history.data.tolist() == half.by_user().data.tolist()
+    assert model.training_data.history.data.tolist() == half.by_user().data.tolist()
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:29, :19])
     difference = model.predict(user, item).mean() - cut.predict(user, item).mean()
     assert difference == pytest.approx((half.value - whole.value).mean(), abs=0.1)
@@ -363,7 +363,7 @@ def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path)
     for epoch in some_epochs(name).epochs(train):
         whole.append(epoch)
         snapshots.append({n: np.array(a) for n, a in kept(tmp_path, epoch, store).arrays.items()})
-        assert epoch.model.catalog is train.catalog, "what a checkpoint gives back to the best model"
+        assert epoch.model.training_data is train.training_data, "what a checkpoint gives back to the best model"
     assert len(whole) == whole[0].of == 9
     for done in (1, 4, 8):
         rest = list(some_epochs(name, threads=2).epochs(noise(), Snapshot(done, snapshots[done - 1])))

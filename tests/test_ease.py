@@ -68,7 +68,7 @@ def test_items_are_as_alike_as_their_partial_correlation() -> None:
 def test_who_has_nothing_gets_the_most_rated() -> None:
     ratings = noise()
     scores = EASE().fit(ratings).scores_from(histories([{}, {3: 5.0}], 20))
-    np.testing.assert_array_equal(scores[0], ratings.catalog.item_counts)
+    np.testing.assert_array_equal(scores[0], ratings.training_data.item_counts)
     assert abs(scores[1]).max() < 1
 
 
@@ -106,14 +106,14 @@ def test_a_saved_model_is_mapped(tmp_path: Path) -> None:
 )
 def test_weights_are_dense_or_sparse(arrays: dict[str, np.ndarray]) -> None:
     with pytest.raises(BadArtifact, match="either dense or sparse"):
-        SimilarityModel.of_arrays(noise().catalog, None, arrays)
+        SimilarityModel.of_arrays(noise().training_data, None, arrays)
 
 
 def test_lists_of_real_ratings(real_data: Path) -> None:
     """ML-1M, a fifth of everybody's held out: the most rated items have an NDCG@10 of .2."""
     ratings = read(real_data / "ml-1m" / "ratings_no_timestamps.csv")
     order = np.lexsort((np.random.default_rng(0).random(len(ratings)), ratings.user))
-    counts = ratings.catalog.user_counts
+    counts = ratings.training_data.user_counts
     place = np.arange(len(ratings)) - np.repeat(np.cumsum(counts) - counts, counts)
     test = order[place < np.round(0.2 * counts)[ratings.user[order]]]
     train = np.setdiff1d(np.arange(len(ratings)), test)

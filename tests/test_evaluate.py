@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import Catalog, Ratings
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch
 from cofactor.evaluation import scored_test_set
@@ -23,12 +23,12 @@ from tests.test_metrics import literal, literal_over_all
 K = (1, 3, 10, 100)  # 100: more than there are items
 
 
-def scoring(catalog: Catalog, scores, scale=(1.0, 5.0)) -> FactorModel:
+def scoring(training_data: TrainingData, scores, scale=(1.0, 5.0)) -> FactorModel:
     """A model with exactly these (n_users, n_items) scores: its item vectors are the unit vectors."""
     n_users, n_items = np.shape(scores)
     zeros = np.zeros(n_users, np.float32), np.zeros(n_items, np.float32)
     vectors = np.asarray(scores, np.float32), np.eye(n_items, dtype=np.float32)
-    return FactorModel(catalog, scale, 0.0, *zeros, *vectors, 0.02, 0.02)
+    return FactorModel(training_data, scale, 0.0, *zeros, *vectors, 0.02, 0.02)
 
 
 def halves(seed, n_users=12, n_items=30, density=0.5):
@@ -151,7 +151,7 @@ def literal_report(model, train, test, k, relevant_from, rated_at_least):
 def test_every_figure_is_its_formula_taken_literally(seed, relevant_from, rated_at_least, n_values):
     train, test = halves(seed)
     rng = np.random.default_rng(seed)
-    model = scoring(train.catalog, rng.integers(0, n_values + 1, (12, 30)) * 6.25 / n_values)
+    model = scoring(train.training_data, rng.integers(0, n_values + 1, (12, 30)) * 6.25 / n_values)
     report = evaluate(model, test, K, relevant_from=relevant_from, rated_at_least=rated_at_least)
     expected, values = literal_report(model, train, test, K, relevant_from, rated_at_least)
     assert report.metrics.keys() == expected.keys()
@@ -167,7 +167,7 @@ def test_figures_are_over_the_whole_set_however_it_is_blocked(monkeypatch, held)
     train, test = halves(0)
     scores = np.random.default_rng(0).normal(3, 2, (12, 30))
     scores[:6] += 40  # a mean of block-wise RMSEs would be far from the RMSE of all
-    model = scoring(train.catalog, scores)
+    model = scoring(train.training_data, scores)
     whole = evaluate(model, test, K, rated_at_least=5)
     monkeypatch.setattr(scored_test_set, "SCORES_HELD", held)
     blocked = evaluate(model, test, K, rated_at_least=5)
@@ -181,7 +181,7 @@ def test_predictions_are_what_the_model_predicts():
     train, test = halves(1)
     rng = np.random.default_rng(1)
     arrays = (rng.normal(0, 1, shape).astype(np.float32) for shape in ((12,), (30,), (12, 5), (30, 5)))
-    model = FactorModel(train.catalog, (1.0, 5.0), 3.5, *arrays, 0.02, 0.02)
+    model = FactorModel(train.training_data, (1.0, 5.0), 3.5, *arrays, 0.02, 0.02)
     for k in ((), (10,)):
         report = evaluate(model, test, k)
         held = report.evidence.held
@@ -191,7 +191,7 @@ def test_predictions_are_what_the_model_predicts():
 
 def test_without_lengths_of_list_only_predicted_ratings_are_measured():
     train, test = halves(2)
-    model = scoring(train.catalog, np.random.default_rng(2).normal(3, 1, (12, 30)))
+    model = scoring(train.training_data, np.random.default_rng(2).normal(3, 1, (12, 30)))
     short, full = evaluate(model, test, ()), evaluate(model, test, (10,))
     assert list(short.metrics) == ["rmse", "mse", "mae", "accuracy"]
     assert short.metrics == {name: full.metrics[name] for name in short.metrics}
@@ -210,28 +210,28 @@ def test_a_model_that_only_ranks_has_no_errors_of_ratings():
 def test_predictions_round_to_the_step_of_the_training_scale():
     train = Ratings.of(["a", "a", "b"], ["1", "2", "3"], [0.5, 1, 4.5])
     test = Ratings.of(["b", "b"], ["1", "2"], [2, 4])  # whole stars by chance
-    report = evaluate(scoring(train.catalog, np.array([[0, 0, 0], [1.7, 4.2, 0]]), (0.5, 5)), test, ())
+    report = evaluate(scoring(train.training_data, np.array([[0, 0, 0], [1.7, 4.2, 0]]), (0.5, 5)), test, ())
     assert (train.step, test.step) == (0.5, 2)
     assert report.metrics["accuracy"] == 1 / 2  # 1.7 goes to 1.5; by the test's own step both would be right
 
 
 def test_the_perfect_model_is_perfect_and_the_reverse_is_not():
     train, test = halves(4, n_users=40)
-    known = test.where(train.catalog.item_counts[test.item] > 0)
+    known = test.where(train.training_data.item_counts[test.item] > 0)
     truth = np.zeros((40, 30))
     truth[known.user, known.item] = known.value
-    best = evaluate(scoring(train.catalog, truth), known, (1, 100)).metrics
+    best = evaluate(scoring(train.training_data, truth), known, (1, 100)).metrics
     assert (best["rmse"], best["accuracy"], best["auc"], best["mrr"], best["ndcg@1"]) == (0, 1, 1, 1, 1)
     assert (best["recall@100"], best["map@100"]) == (1, 1)
     assert best["precision@100"] == pytest.approx(np.bincount(known.user).mean() / 100)  # divides by k, not by the list
-    reverse = evaluate(scoring(train.catalog, -truth), known, (1, 100)).metrics
+    reverse = evaluate(scoring(train.training_data, -truth), known, (1, 100)).metrics
     assert reverse["auc"] < 0.5
     assert reverse["ndcg@1"] == 0
 
 
 def test_cold_users_and_items_are_counted_and_measured():
     train, test = halves(5)
-    model = BaselineModel(train.catalog, (1.0, 5.0), 3.0, np.zeros(12, np.float32), np.zeros(30, np.float32), 5.0)
+    model = BaselineModel(train.training_data, (1.0, 5.0), 3.0, np.zeros(12, np.float32), np.zeros(30, np.float32), 5.0)
     report = evaluate(model, test, (10,))
     cold = (test.user == 11) | (test.item < 3)
     assert report.counts["cold_users"] == 1
@@ -247,7 +247,7 @@ def test_a_cold_item_ranks_last_whatever_it_scores():
     users, items = train.users, Vocabulary.of(["0", "1", "2", "3"], "item")
     train = Ratings(users, items, train.user, train.item + 1, train.value)
     test = Ratings(users, items, [0], [0], [4])
-    report = evaluate(scoring(train.catalog, np.array([[9, 0, 0, 0], [9, 0, 0, 0]])), test, (1, 2))
+    report = evaluate(scoring(train.training_data, np.array([[9, 0, 0, 0], [9, 0, 0, 0]])), test, (1, 2))
     assert report.metrics["mrr"] == 1 / 2  # of the items a has not seen, "3" stands before "0"
     assert report.metrics["coverage@2"] == 1 / 4  # and "0" is in no list
     assert report.metrics["rmse"] == 1  # yet its rating is predicted: 9, clipped to 5
@@ -257,11 +257,13 @@ def test_users_without_a_relevant_item_are_left_out_of_the_ranking_and_counted()
     train, test = halves(6)
     value = np.where(test.user < 4, 2, test.value).astype(np.float32)
     test = Ratings(test.users, test.items, test.user, test.item, value, scale=(1, 5), step=1)
-    report = evaluate(scoring(train.catalog, np.random.default_rng(6).random((12, 30))), test, (10,), relevant_from=4)
+    report = evaluate(
+        scoring(train.training_data, np.random.default_rng(6).random((12, 30))), test, (10,), relevant_from=4
+    )
     users, values = report.per_user("ndcg@10")
     assert set(users) == set(test.user[value >= 4])
     assert len(users) == len(values) == report.counts["ranked_users"] < report.counts["users"]
-    nobody = evaluate(scoring(train.catalog, np.ones((12, 30))), test, (10,), relevant_from=6)
+    nobody = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (10,), relevant_from=6)
     assert nobody.counts["ranked_users"] == 0
     assert "rmse" in nobody.metrics
     assert not any(name.startswith(("ndcg", "coverage", "auc")) for name in nobody.metrics)
@@ -271,7 +273,7 @@ def test_a_user_who_has_seen_all_that_can_be_recommended_gets_an_empty_list():
     users, items = Vocabulary.of(["a", "b"], "user"), Vocabulary.of(["1", "2"], "item")
     train = Ratings(users, items, [0, 1], [0, 0], [3, 4])
     test = Ratings(users, items, [0], [1], [3])
-    report = evaluate(scoring(train.catalog, np.ones((2, 2))), test, (5,))
+    report = evaluate(scoring(train.training_data, np.ones((2, 2))), test, (5,))
     assert report.metrics["hit_rate@5"] == 1  # the cold item is the one candidate
     assert report.metrics["coverage@5"] == 0
     assert "novelty@5" not in report.metrics
@@ -283,7 +285,7 @@ def test_a_user_who_has_seen_all_that_can_be_recommended_gets_an_empty_list():
 
 def test_a_test_read_from_another_file_is_measured_by_its_ids():
     train, test = halves(7)
-    model = scoring(train.catalog, np.random.default_rng(7).normal(3, 1, (12, 30)))
+    model = scoring(train.training_data, np.random.default_rng(7).normal(3, 1, (12, 30)))
     reread = Ratings.of(test.users.ids[test.user], test.items.ids[test.item], test.value)
     reversed_items = Vocabulary(reread.items.ids[::-1].copy(), "item")
     shuffled = Ratings(
@@ -304,8 +306,8 @@ def test_unknown_ids_are_cold_and_predicted_by_the_biases_that_are_known(k):
     vectors = np.ones((2, 2), np.float32), np.zeros((3, 2), np.float32)
     test = Ratings.of(["a", "z", "z", "b"], ["9", "1", "9", "1"], [4, 4, 4, 4])
     for model in (
-        FactorModel(train.catalog, (1.0, 5.0), 3.0, *biases, *vectors, 0.02, 0.02),
-        BaselineModel(train.catalog, (1.0, 5.0), 3.0, *biases, 5.0),
+        FactorModel(train.training_data, (1.0, 5.0), 3.0, *biases, *vectors, 0.02, 0.02),
+        BaselineModel(train.training_data, (1.0, 5.0), 3.0, *biases, 5.0),
     ):
         report = evaluate(model, test, k)
         predicted = dict(
@@ -343,7 +345,7 @@ def test_a_leak_is_refused_and_names_a_pair():
         np.append(test.value, train.value[7]),
     )
     pair = f"user '{train.users.ids[train.user[7]]}' and item '{train.items.ids[train.item[7]]}'"
-    model = scoring(train.catalog, np.ones((12, 30)))
+    model = scoring(train.training_data, np.ones((12, 30)))
     with pytest.raises(SplitMismatch, match=rf"trained on 1 of the {len(both)} test ratings, {pair}"):
         evaluate(model, both)
     reread = Ratings.of(train.users.ids[train.user], train.items.ids[train.item], train.value)
@@ -354,14 +356,14 @@ def test_a_leak_is_refused_and_names_a_pair():
 def test_a_rating_of_zero_leaks_too():
     train = Ratings.of(["a", "b"], ["1", "2"], [0, 1])
     with pytest.raises(SplitMismatch):
-        evaluate(scoring(train.catalog, np.ones((2, 2)), (0, 1)), train.where(np.array([True, False])))
+        evaluate(scoring(train.training_data, np.ones((2, 2)), (0, 1)), train.where(np.array([True, False])))
 
 
 def test_another_split_is_refused_and_an_unknown_split_is_not():
     train, test = halves(9)
     named = {"users": train.users, "items": train.items, "scale": (1, 5)}
     of = lambda r, split: Ratings(user=r.user, item=r.item, value=r.value, split=split, **named)  # noqa: E731
-    model = scoring(of(train, "0123").catalog, np.ones((12, 30)))
+    model = scoring(of(train, "0123").training_data, np.ones((12, 30)))
     with pytest.raises(SplitMismatch, match=r"0123.*4567") as caught:
         evaluate(model, of(test, "4567"))
     assert "train on the split" in caught.value.hint
@@ -373,7 +375,7 @@ def test_another_split_is_refused_and_an_unknown_split_is_not():
 
 def test_what_cannot_be_measured_is_an_error():
     train, test = halves(10)
-    model = scoring(train.catalog, np.ones((12, 30)))
+    model = scoring(train.training_data, np.ones((12, 30)))
     with pytest.raises(BadData, match="no test ratings"):
         evaluate(model, test.where(np.zeros(len(test), bool)))
     with pytest.raises(BadData, match="1 pairs stand twice"):
@@ -381,7 +383,7 @@ def test_what_cannot_be_measured_is_an_error():
     for k in ((0,), (5, -1), (2.5,)):
         with pytest.raises(BadHyperparameter, match="k is"):
             evaluate(model, test, k)
-    broken = scoring(train.catalog, np.full((12, 30), np.nan))
+    broken = scoring(train.training_data, np.full((12, 30), np.nan))
     for k in ((), (5,)):
         with pytest.raises(BadArtifact, match="NaN"):
             evaluate(broken, test, k)
@@ -389,7 +391,7 @@ def test_what_cannot_be_measured_is_an_error():
 
 def test_a_report_is_plain_numbers_in_a_stable_order():
     train, test = halves(11)
-    report = evaluate(scoring(train.catalog, np.ones((12, 30))), test, (20, 10, 10))
+    report = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (20, 10, 10))
     assert report.k == (10, 20)
     plain = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert list(plain["metrics"])[:7] == ["rmse", "mse", "mae", "accuracy", "mrr", "auc", "map"]
@@ -397,7 +399,7 @@ def test_a_report_is_plain_numbers_in_a_stable_order():
     assert at_k[:2] == ["precision@10", "recall@10"]
     assert at_k[-8:] == [f"{name}@{k}" for k in (10, 20) for name in ("coverage", "gini", "entropy", "personalisation")]
     assert plain["metrics"] == report.metrics
-    one_user = evaluate(scoring(train.catalog, np.ones((12, 30))), test.where(test.user == 0), (10,))
+    one_user = evaluate(scoring(train.training_data, np.ones((12, 30))), test.where(test.user == 0), (10,))
     assert json.loads(json.dumps(one_user.as_dict(), allow_nan=False))["standard_errors"]["rmse"] is None
 
 

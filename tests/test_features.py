@@ -168,7 +168,7 @@ def test_parts_and_models_keep_them() -> None:
     ratings = featured()
     assert ratings.user_features is not None
     parts = split(ratings).parts.values()
-    some = ratings.where(ratings.value > 2), *parts, *next(folds(ratings, 3)).parts.values(), ratings.catalog
+    some = ratings.where(ratings.value > 2), *parts, *next(folds(ratings, 3)).parts.values(), ratings.training_data
     for one in some:
         assert one.user_features is ratings.user_features
         assert one.item_features is ratings.item_features
@@ -197,17 +197,17 @@ def test_a_given_split_unites_them() -> None:
 def test_a_saved_model_keeps_them(tmp_path: Path) -> None:
     ratings = featured()
     save(factors(ratings), tmp_path / "m")
-    catalog = load(tmp_path / "m").catalog
-    assert same(catalog.user_features, ratings.user_features)
-    assert same(catalog.item_features, ratings.item_features)
-    assert catalog.user_features is not None
-    assert mapped(catalog.user_features.matrix.data)
-    assert catalog.user_features.encode({"age": 20}).nnz == 1
+    training_data = load(tmp_path / "m").training_data
+    assert same(training_data.user_features, ratings.user_features)
+    assert same(training_data.item_features, ratings.item_features)
+    assert training_data.user_features is not None
+    assert mapped(training_data.user_features.matrix.data)
+    assert training_data.user_features.encode({"age": 20}).nnz == 1
     save(factors(replace(ratings, user_features=None)), tmp_path / "m")
-    assert load(tmp_path / "m").catalog.user_features is None
+    assert load(tmp_path / "m").training_data.user_features is None
     save(factors(replace(ratings, user_features=None, item_features=None)), tmp_path / "m")
     assert not (tmp_path / "m" / FILE).exists()
-    assert load(tmp_path / "m").catalog.item_features is None
+    assert load(tmp_path / "m").training_data.item_features is None
 
 
 def test_a_saved_split_keeps_them(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_features_without_a_recipe_are_kept_too(tmp_path: Path) -> None:
     ratings = replace(noise(), item_features=named)
     save(factors(ratings), tmp_path / "m")
     save_split(split(ratings), tmp_path / "s")
-    assert same(load(tmp_path / "m").catalog.item_features, named)
+    assert same(load(tmp_path / "m").training_data.item_features, named)
     assert same(load_split(tmp_path / "s").test.item_features, named)
 
 
@@ -469,9 +469,9 @@ def test_commands_take_tables(run: Run, ratings_file: Path, tmp_path: Path) -> N
     assert "2 features of users; 10 features of items; users of u.csv without a rating: 2" in done.stderr
     assert json.loads(done.stdout)["splits"][0]["read"]["notes"] == ["users of u.csv without a rating: 2"]
     assert run("train", "popularity", "s").exit_code == 0
-    catalog = load(tmp_path / "models" / "popularity").catalog
-    assert catalog.user_features is not None
-    assert catalog.user_features.names.tolist() == ["team=x", "team=y"]
+    training_data = load(tmp_path / "models" / "popularity").training_data
+    assert training_data.user_features is not None
+    assert training_data.user_features.names.tolist() == ["team=x", "team=y"]
     done = run("train", "popularity", "r.csv", "--test-share", "0.3", *given)
     assert "evaluate models/popularity --user-features=u.csv --item-features=i.csv r.csv" in done.stderr
     assert run("evaluate", "models/popularity", "r.csv", *given).exit_code == 0

@@ -39,7 +39,7 @@ def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """With the table of pairs and without."""
     if request.param == "walk":
         monkeypatch.setattr(trainers, "PAIRS_AT_MOST", -1)
-        monkeypatch.setattr(trainers, "pairs", lambda catalog, power, most: PAIRS(catalog, power, -1))
+        monkeypatch.setattr(trainers, "pairs", lambda training_data, power, most: PAIRS(training_data, power, -1))
     return str(request.param)
 
 
@@ -75,7 +75,7 @@ def test_explanations_and_similar_items(either: str) -> None:
 def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
     arrays = Filter().fit(RATINGS).arrays()
     arrays = {name: array for name, array in arrays.items() if name not in ("starts", "columns", "pairs")}
-    model = FilterModel.of_arrays(RATINGS.catalog, None, arrays)
+    model = FilterModel.of_arrays(RATINGS.training_data, None, arrays)
     whole = model.scores(np.arange(50))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "MET_AT_A_TIME", at_a_time)
@@ -84,7 +84,7 @@ def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
 
 def test_who_has_nothing_gets_the_most_rated(either: str) -> None:
     scores = Filter().fit(RATINGS).scores_from(histories([{}, {3: 5.0}], 30))
-    np.testing.assert_array_equal(scores[0], RATINGS.catalog.item_counts)
+    np.testing.assert_array_equal(scores[0], RATINGS.training_data.item_counts)
     assert scores[1, 29] == 0
 
 
@@ -113,7 +113,7 @@ def test_what_is_saved_is_mapped_and_checked(tmp_path: Path) -> None:
     arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
     for name in ("starts", "columns", "pairs"):
         with pytest.raises(BadArtifact, match="incomplete"):
-            FilterModel.of_arrays(RATINGS.catalog, None, {n: a for n, a in arrays.items() if n != name})
+            FilterModel.of_arrays(RATINGS.training_data, None, {n: a for n, a in arrays.items() if n != name})
     arrays["columns"] = arrays["columns"][::-1].copy()
     with pytest.raises(BadArtifact, match="no matrix"):
-        FilterModel.of_arrays(RATINGS.catalog, None, arrays)
+        FilterModel.of_arrays(RATINGS.training_data, None, arrays)

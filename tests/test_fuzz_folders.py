@@ -126,7 +126,7 @@ def test_the_type_of_every_size_and_digest_is_looked_at(folder):
 
 
 def changed(model: Model, **numbers: object) -> Model:
-    return type(model).of_arrays(model.catalog, model.scale, model.arrays() | numbers)
+    return type(model).of_arrays(model.training_data, model.scale, model.arrays() | numbers)
 
 
 def test_numbers_beyond_any_training_are_neither_saved_nor_read(tmp_path, kinds, monkeypatch):
@@ -144,7 +144,7 @@ def test_more_text_than_is_read_again_is_not_written(tmp_path):
     titles = np.array(["x" * 1_000_000] * 20, dtype=object)
     model = factors(noise())
     with pytest.raises(BadData, match=r"items\.parquet would hold more text"):
-        save(replace(model, catalog=replace(model.catalog, titles=titles)), tmp_path / "m")
+        save(replace(model, training_data=replace(model.training_data, titles=titles)), tmp_path / "m")
 
 
 @pytest.mark.parametrize("number", [{"unobserved": -0.5}, {"l2": -1.0}, {"exponent": 1.5}])

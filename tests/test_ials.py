@@ -37,8 +37,8 @@ def objective(model: ImplicitModel, train: Ratings) -> float:
     scores = model.user_vectors.astype(np.float64) @ model.item_vectors.T
     total = ((scores[train.user, train.item] - 1) ** 2).sum() + model.unobserved * (scores**2).sum()
     for vectors, counts, others in (
-        (model.user_vectors, train.catalog.user_counts, len(train.items)),
-        (model.item_vectors, train.catalog.item_counts, len(train.users)),
+        (model.user_vectors, train.training_data.user_counts, len(train.items)),
+        (model.item_vectors, train.training_data.item_counts, len(train.users)),
     ):
         pull = model.l2 * (counts + model.unobserved * others) ** model.exponent
         total += pull @ (vectors.astype(np.float64) ** 2).sum(axis=1)
@@ -49,10 +49,10 @@ def objective(model: ImplicitModel, train: Ratings) -> float:
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
 def test_each_epoch_lowers_the_objective_to_a_minimum(solver: str, exponent: float) -> None:
     train = clicks()
-    train = train.where(np.isin(train.user, np.flatnonzero(train.catalog.user_counts)))
+    train = train.where(np.isin(train.user, np.flatnonzero(train.training_data.user_counts)))
     chosen = IALS(rank=20, n_epochs=40, l2=0.1, exponent=exponent, solver=solver, block=16)
     models = [one.model for one in chosen.epochs(train)]
-    cold = train.catalog.user_counts == 0
+    cold = train.training_data.user_counts == 0
     for model in models:
         assert isinstance(model, ImplicitModel)
     settled = [replace(model, user_vectors=np.where(cold[:, None], 0, model.user_vectors)) for model in models]
@@ -87,7 +87,7 @@ def test_folding_in_is_the_textbook_formula_and_gives_the_trained_user() -> None
     model = fitted(train, rank=12, n_epochs=30, solver="blocks", block=16)
     history, Q = train.by_user(), model.item_vectors.astype(np.float64)
     folded = model.fold_in(history)
-    rated = np.flatnonzero(train.catalog.user_counts)
+    rated = np.flatnonzero(train.training_data.user_counts)
     for user in rated[:3]:
         C = np.diag(model.unobserved + (history[[user]].toarray()[0] > 0))  # confidence: α₀, and 1 more for a positive
         counted = (history[[user]].nnz + model.unobserved * 70) ** model.exponent

@@ -120,7 +120,7 @@ def broken(name: str, at: int, value: float, dtype: type | None = None) -> dict[
 )
 def test_damaged_tables_are_refused(arrays: dict[str, np.ndarray], culprit: str) -> None:
     with pytest.raises(BadArtifact, match=culprit):
-        NeighbourModel.of_arrays(RATINGS.catalog, (0.5, 5.0), arrays)
+        NeighbourModel.of_arrays(RATINGS.training_data, (0.5, 5.0), arrays)
 
 
 def test_a_word_says_what_it_does() -> None:

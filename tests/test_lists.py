@@ -30,7 +30,7 @@ def test_lists_that_go_round_in_a_circle_share_what_is_known():
     """Each list is the next two items: every item is in two lists, and each list shares one item with two others."""
     train, test = circle()
     scores = [[-((item - user) % 12) for item in range(12)] for user in range(12)]
-    figures = evaluate(scoring(train.catalog, np.array(scores)), test, (2,)).metrics
+    figures = evaluate(scoring(train.training_data, np.array(scores)), test, (2,)).metrics
     assert figures["coverage@2"] == 1
     assert figures["gini@2"] == pytest.approx(0, abs=1e-12)
     assert figures["entropy@2"] == pytest.approx(log2(12), abs=1e-12)
@@ -46,9 +46,9 @@ def test_lists_that_go_round_in_a_circle_share_what_is_known():
 
 def test_one_list_for_everybody_is_not_personal_and_shows_few_items():
     train, test = halves(20, n_users=40)
-    asked = test.where(train.catalog.item_counts[test.item] > 0)
-    catalog = Ratings(train.users, train.items, [0], [0], [3], scale=(1, 5)).catalog
-    report = evaluate(scoring(catalog, np.tile(np.arange(30), (40, 1))), asked.where(asked.user > 0), (1,))
+    asked = test.where(train.training_data.item_counts[test.item] > 0)
+    training_data = Ratings(train.users, train.items, [0], [0], [3], scale=(1, 5)).training_data
+    report = evaluate(scoring(training_data, np.tile(np.arange(30), (40, 1))), asked.where(asked.user > 0), (1,))
     assert report.metrics["personalisation@1"] == 0
     assert report.metrics["gini@1"] == 1
     assert report.metrics["entropy@1"] == 0
@@ -70,9 +70,9 @@ def test_what_is_popular_surprises_nobody_and_is_no_long_tail():
     for k in (1, 5, 10):
         assert report.metrics[f"unexpectedness@{k}"] == 0
         assert report.metrics[f"serendipity@{k}"] == 0
-    best_known = np.sort(train.catalog.item_counts)[::-1]
+    best_known = np.sort(train.training_data.item_counts)[::-1]
     assert report.metrics["arp@1"] <= best_known[0]
-    unpopular = evaluate(scoring(train.catalog, np.tile(-train.catalog.item_counts, (60, 1))), test, (5,))
+    unpopular = evaluate(scoring(train.training_data, np.tile(-train.training_data.item_counts, (60, 1))), test, (5,))
     assert unpopular.metrics["aplt@5"] > 0.7 > 0.1 > report.metrics["aplt@5"]
     assert unpopular.metrics["popularity_lift@5"] < 0 < report.metrics["popularity_lift@5"]
     assert unpopular.metrics["unexpectedness@5"] > 0.8
@@ -81,7 +81,7 @@ def test_what_is_popular_surprises_nobody_and_is_no_long_tail():
 
 def test_a_user_without_history_has_no_popularity_to_be_lifted_from():
     train, test = halves(22)  # the last user has no training rating
-    report = evaluate(scoring(train.catalog, np.random.default_rng(0).random((12, 30))), test, (5,))
+    report = evaluate(scoring(train.training_data, np.random.default_rng(0).random((12, 30))), test, (5,))
     users, values = report.per_user("popularity_lift@5")
     assert np.isnan(values).tolist() == (users == 11).tolist()
     assert len(report.samples("popularity_lift@5").user) == len(users) - 1
@@ -89,7 +89,9 @@ def test_a_user_without_history_has_no_popularity_to_be_lifted_from():
 
 def test_samples_are_of_users_and_none_of_all_lists_together():
     train, test = halves(23)
-    report = evaluate(scoring(train.catalog, np.random.default_rng(0).random((12, 30))), test, (5,), rated_at_least=3)
+    report = evaluate(
+        scoring(train.training_data, np.random.default_rng(0).random((12, 30))), test, (5,), rated_at_least=3
+    )
     for name, figure in report.metrics.items():
         samples = report.samples(name)
         if name.partition("@")[0] in OF_ALL_LISTS:
@@ -104,7 +106,7 @@ def test_samples_are_of_users_and_none_of_all_lists_together():
 @pytest.mark.parametrize(("counts", "places"), [(1, 1), (100, 40), (899, 10**9)])
 def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
     train, test = halves(24, n_users=40)
-    model = scoring(train.catalog, np.random.default_rng(0).normal(3, 1, (40, 30)))
+    model = scoring(train.training_data, np.random.default_rng(0).normal(3, 1, (40, 30)))
     whole = evaluate(model, test, K)
     monkeypatch.setattr(intra_list_similarity, "COUNTS_HELD", counts)  # 900 would hold those of all 30 items
     monkeypatch.setattr(intra_list_similarity, "PLACES_KEPT", places)
@@ -116,7 +118,7 @@ def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
 
 def test_over_k_is_the_figure_of_each_k(monkeypatch):
     train, test = halves(25)
-    model = scoring(train.catalog, np.random.default_rng(0).integers(0, 4, (12, 30)))
+    model = scoring(train.training_data, np.random.default_rng(0).integers(0, 4, (12, 30)))
     report = evaluate(model, test, range(1, 41), rated_at_least=8)
     short = evaluate(model, test, (3,), rated_at_least=8)
     for held in (scored_test_set.VALUES_HELD, 100):
@@ -130,18 +132,18 @@ def test_over_k_is_the_figure_of_each_k(monkeypatch):
 
 def test_over_k_of_what_cannot_be_had():
     train, test = halves(26)
-    report = evaluate(scoring(train.catalog, np.ones((12, 30))), test, (5,), rated_at_least=10**6)
+    report = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (5,), rated_at_least=10**6)
     assert np.isnan(report.over_k("rated_f1", (1, 2))).all()
     with pytest.raises(BadHyperparameter, match="'coverage' cannot be had over k"):
         report.over_k("coverage", (1, 2))
     with pytest.raises(BadHyperparameter, match="k is 0"):
         report.over_k("recall", (0, 1))
-    assert np.isnan(evaluate(scoring(train.catalog, np.ones((12, 30))), test, ()).over_k("recall", (1,))).all()
+    assert np.isnan(evaluate(scoring(train.training_data, np.ones((12, 30))), test, ()).over_k("recall", (1,))).all()
 
 
 def test_more_genres_than_a_data_set_has_are_tags_and_not_compared():
     train, test = halves(27)
     tagged = replace(train, genres=np.array(["|".join(f"tag{i * 4 + j}" for j in range(5)) for i in range(30)], object))
-    report = evaluate(scoring(tagged.catalog, np.ones((12, 30))), test, (5,))
+    report = evaluate(scoring(tagged.training_data, np.ones((12, 30))), test, (5,))
     assert "genre_diversity@5" not in report.metrics
-    assert "genre_diversity@5" in evaluate(scoring(train.catalog, np.ones((12, 30))), test, (5,)).metrics
+    assert "genre_diversity@5" in evaluate(scoring(train.training_data, np.ones((12, 30))), test, (5,)).metrics

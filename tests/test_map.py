@@ -101,7 +101,7 @@ def test_the_same_model_has_the_same_map(clusters):
 def test_a_map_holds_the_most_rated_items_within_its_bounds(movies: Ratings):
     fitted = SVD(n_epochs=3).fit(movies)
     rows, places = catalogue_map(fitted, 50)
-    counts = fitted.catalog.item_counts
+    counts = fitted.training_data.item_counts
     assert len(rows) == 50 == len(set(rows.tolist()))
     assert counts[rows].min() >= np.sort(counts)[::-1][49]
     assert (np.diff(counts[rows]) <= 0).all()
@@ -124,7 +124,7 @@ def test_vectors_of_ratings_have_the_likeness_of_the_ratings(movies: Ratings, mo
     rows = np.arange(20, dtype=np.int32)
     monkeypatch.setattr(maps, "RANK", 20)
     vectors = rated_vectors(fitted, rows)
-    dense = fitted.catalog.history.toarray().astype(np.float64)
+    dense = fitted.training_data.history.toarray().astype(np.float64)
     rated = dense > 0
     means = dense.sum(axis=1, keepdims=True) / np.maximum(rated.sum(axis=1, keepdims=True), 1)
     centred = np.where(rated, dense - means, 0)[:, :20]
@@ -135,9 +135,9 @@ def test_vectors_of_ratings_have_the_likeness_of_the_ratings(movies: Ratings, mo
 def test_an_item_that_nobody_rated_or_without_a_vector_is_on_no_map():
     toy = model()
     rows, places = catalogue_map(toy, 100)
-    unrated = toy.catalog.items.row(NOBODY_RATED)
+    unrated = toy.training_data.items.row(NOBODY_RATED)
     assert unrated not in rows
-    assert len(rows) == len(toy.catalog.items) - 1 == len(places)
+    assert len(rows) == len(toy.training_data.items) - 1 == len(places)
     vectors = toy.item_vectors.copy()
     vectors[3] = 0
     rows, _ = catalogue_map(replace(toy, item_vectors=vectors), 100)

@@ -44,7 +44,7 @@ def planted(
         return rng.normal(0, size, (n, width)).astype(np.float32)
 
     model = NetworkModel(
-        everything.catalog,
+        everything.training_data,
         everything.scale,
         0.5,
         vectors(n_users, 1, 0.3)[:, 0],
@@ -62,7 +62,7 @@ def planted(
     cold = (made.user == n_users - 1) | (made.item == n_items - 1)
     seen = (rng.random(len(true)) < rng.uniform(0.05, 0.9, n_users)[made.user]) & ~cold
     train = made.where(seen)
-    return replace(model, catalog=train.catalog).with_cold_rows(), train, made.where(~seen & ~cold)
+    return replace(model, training_data=train.training_data).with_cold_rows(), train, made.where(~seen & ~cold)
 
 
 def in_pytorch(model: NetworkModel, users: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_th
     model, train, held_out = planted(rank)
     user, item = held_out.user, held_out.item
     scores = model.scores_from(train.by_user())
-    enough = model.catalog.user_counts[user] >= 30
+    enough = model.training_data.user_counts[user] >= 30
     true = rmse(model.pair_scores(user, item)[enough], held_out.value[enough])
     folded = rmse(scores[user, item][enough], held_out.value[enough])
     alone = rmse(model.scores_from(histories([{}], 90))[0][item][enough], held_out.value[enough])
@@ -275,7 +275,7 @@ def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
     model, _, _ = planted()
     other = replace(model, **changed)
     with pytest.raises(BadArtifact, match=said):
-        NetworkModel.of_arrays(other.catalog, other.scale, other.arrays())
+        NetworkModel.of_arrays(other.training_data, other.scale, other.arrays())
 
 
 def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real_data: Path) -> None:
@@ -288,7 +288,7 @@ def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real
     user, item, truth = parts.validation.user, parts.validation.item, parts.validation.value
     folded = model.clip(model.scores_from(parts.train.by_user()))[user, item]
     assert rmse(folded, truth) < rmse(model.predict(user, item), truth) + 0.01
-    counts = model.catalog.user_counts
+    counts = model.training_data.user_counts
     short = int(np.argmin(np.where(counts < 20, counts.max(), counts)))
     history, items = parts.train.by_user()[[short]], np.arange(30, dtype=np.int32)
     fast, slow = model.effects(history, items), super(NetworkModel, model).effects(history, items)

@@ -36,7 +36,11 @@ def answers():
     vectors = rng.integers(-1, 2, (N_ITEMS, 3)).astype(np.float32)
     nobody = np.zeros(4, np.float32), np.zeros(N_ITEMS, np.float32)
     return Answers(
-        bundle(FactorModel(rated.catalog, (1.0, 5.0), 3.0, *nobody, np.eye(4, 3, dtype=np.float32), vectors, 0.1, 0.1))
+        bundle(
+            FactorModel(
+                rated.training_data, (1.0, 5.0), 3.0, *nobody, np.eye(4, 3, dtype=np.float32), vectors, 0.1, 0.1
+            )
+        )
     )
 
 

@@ -24,12 +24,12 @@ def made(kind: type[PooledFactorModel] = PooledFactorModel, most: float = 5.0) -
     ratings, rng = noise(), np.random.default_rng(4)
     p, q, y = (rng.normal(0, 0.6, (n, RANK)).astype(np.float32) for n in (30, N_ITEMS, N_ITEMS))
     b, c = (rng.normal(0, 0.2, n).astype(np.float32) for n in (30, N_ITEMS))
-    model = kind(ratings.catalog, (0.5, 5), 2.75, b, c, p, q, 0.1, 0.05, y, most)
+    model = kind(ratings.training_data, (0.5, 5), 2.75, b, c, p, q, 0.1, 0.05, y, most)
     return replace(model, user_vectors=p + model.pools(ratings.by_user()))
 
 
 def plain_pool(model: PooledFactorModel, items: list[int]) -> np.ndarray:
-    counts = model.catalog.item_counts
+    counts = model.training_data.item_counts
     kept = sorted(items, key=lambda item: (counts[item] == 0, counts[item], item))[: int(model.most)]
     return sum((model.set_vectors[j].astype(np.float64) for j in kept), np.zeros(RANK)) / max(len(kept), 1) ** 0.5
 
@@ -71,7 +71,7 @@ def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[
 def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     model, given = made(), noise(seed=2).by_user()
     bias, vectors = model.fold_in(given)
-    history, counts = model.catalog.history, model.catalog.user_counts
+    history, counts = model.training_data.history, model.training_data.user_counts
     own = np.column_stack([model.user_vectors - model.pools(history), model.user_bias]).astype(np.float64)
     rated = np.flatnonzero(counts)
     spread = np.average(own[rated] ** 2, axis=0, weights=(counts / (counts + 10))[rated])
@@ -129,9 +129,9 @@ def test_the_set_vectors_are_saved_and_must_be_there(kind: type[PooledFactorMode
     arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
     for name in ("set_vectors", "most"):
         with pytest.raises(BadArtifact, match=name):
-            kind.of_arrays(model.catalog, None, {n: a for n, a in arrays.items() if n != name})
+            kind.of_arrays(model.training_data, None, {n: a for n, a in arrays.items() if n != name})
     with pytest.raises(BadArtifact, match="set_vectors"):
-        kind.of_arrays(model.catalog, None, arrays | {"set_vectors": arrays["set_vectors"][:-1]})
+        kind.of_arrays(model.training_data, None, arrays | {"set_vectors": arrays["set_vectors"][:-1]})
 
 
 def test_a_model_of_training_pools_new_users_as_the_trained_ones() -> None:

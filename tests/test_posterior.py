@@ -106,7 +106,7 @@ def folded_by_hand(model: PosteriorModel, rated: dict[int, float]) -> np.ndarray
 def test_one_draw_is_a_factor_model() -> None:
     one = single(made(), 1)
     arrays = one.user_bias, one.item_bias, one.user_vectors, one.item_vectors
-    plain = FactorModel(one.catalog, one.scale, one.mean, *arrays, bias_l2=0.1, vector_l2=0.1)
+    plain = FactorModel(one.training_data, one.scale, one.mean, *arrays, bias_l2=0.1, vector_l2=0.1)
     users = np.arange(30, dtype=np.int32)
     np.testing.assert_array_equal(one.scores(users), plain.scores(users))
     np.testing.assert_array_equal(one.predict(*EVERY_PAIR), plain.predict(*EVERY_PAIR))
@@ -281,7 +281,7 @@ def test_arrays_that_do_not_fit(change: dict[str, np.ndarray | None], said: str)
     arrays = {name: array for name, array in (model.arrays() | change).items() if array is not None}
     arrays = {name: array.astype(np.float32) if array.ndim else array for name, array in arrays.items()}
     with pytest.raises(BadArtifact, match=said):
-        PosteriorModel.of_arrays(model.catalog, model.scale, arrays)
+        PosteriorModel.of_arrays(model.training_data, model.scale, arrays)
 
 
 def dated_test() -> Ratings:
@@ -343,7 +343,7 @@ def featured() -> PosteriorModel:
     vectors[19], biases[19] = cold[:, :-1].ravel() / np.sqrt(3), cold[:, -1]
     return replace(
         model,
-        catalog=replace(model.catalog, user_features=users, item_features=items),
+        training_data=replace(model.training_data, user_features=users, item_features=items),
         item_vectors=vectors,
         item_bias_draws=biases,
         item_bias=biases.mean(axis=1),
@@ -373,8 +373,8 @@ def test_an_item_with_features_and_no_ratings_is_recommended() -> None:
     assert "19" in [line.item for line in model.recommend("3", 20)]
     assert model.similar_items("19", 3)
     assert not made().rankable[19]
-    nothing_known = replace(model.catalog, item_features=model.catalog.item_features.rows(np.full(20, -1)))
-    assert not replace(model, catalog=nothing_known).rankable[19]
+    nothing_known = replace(model.training_data, item_features=model.training_data.item_features.rows(np.full(20, -1)))
+    assert not replace(model, training_data=nothing_known).rankable[19]
 
 
 def test_feature_vectors_are_saved_and_fit_the_features(tmp_path: Path) -> None:
@@ -387,4 +387,4 @@ def test_feature_vectors_are_saved_and_fit_the_features(tmp_path: Path) -> None:
     assert loaded.recommend("3", 20) == model.recommend("3", 20)
     for change in ({"item_features": None}, {"user_features": Features.of({"age": ["1", "2"] * 15})}):
         with pytest.raises(BadArtifact, match="does not fit the features"):
-            PosteriorModel.of_arrays(replace(model.catalog, **change), model.scale, model.arrays())
+            PosteriorModel.of_arrays(replace(model.training_data, **change), model.scale, model.arrays())

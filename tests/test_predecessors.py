@@ -56,7 +56,7 @@ def pairs_of(ratings: Ratings) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(name: str, parts: Split) -> None:
-    history = TRAINERS[name]().fit(parts.train, parts.validation).catalog.history.tocoo()
+    history = TRAINERS[name]().fit(parts.train, parts.validation).training_data.history.tocoo()
     known = set(zip(history.row.tolist(), history.col.tolist(), strict=True))
     assert known == pairs_of(parts.train)
     assert not known & (pairs_of(parts.test) | pairs_of(parts.validation))
@@ -213,7 +213,9 @@ def test_5_suggestions_for_every_user_can_be_stored(model: Model, run: Run, tmp_
     save(model, tmp_path / "model")
     assert run("recommend", "model", "--all", "-n", "3", "-o", "top.parquet").exit_code == 0
     rows = duckdb.sql(f"SELECT \"user\", list(item ORDER BY rank) FROM '{tmp_path}/top.parquet' GROUP BY 1").fetchall()
-    assert dict(rows) == {user: [one.item for one in model.recommend(user, 3)] for user in model.catalog.users.ids}
+    assert dict(rows) == {
+        user: [one.item for one in model.recommend(user, 3)] for user in model.training_data.users.ids
+    }
 
 
 # 6. Dropout that is off where it should be on, or on where it should be off -----------------------------------------

@@ -48,7 +48,7 @@ def test_matrices_hold_every_rating_in_order(rows):
 def test_a_rating_of_zero_is_a_rating():
     ratings = Ratings.of(["a", "a"], ["x", "y"], [0.0, 3.0])
     assert ratings.by_user().nnz == 2
-    assert ratings.catalog.item_counts.tolist() == [1, 1]
+    assert ratings.training_data.item_counts.tolist() == [1, 1]
 
 
 def test_where_keeps_rows_and_scale():
@@ -64,12 +64,12 @@ def test_where_keeps_rows_and_scale():
 
 def test_a_catalog_remembers():
     ratings = noise()
-    catalog = ratings.catalog
-    assert ratings.catalog is catalog
-    assert catalog.item_counts.tolist() == [int((ratings.item == i).sum()) for i in range(20)]
-    assert catalog.user_counts.tolist() == [int((ratings.user == u).sum()) for u in range(30)]
-    assert (catalog.title(0), catalog.title(1)) == ("0", "Film “1” | <b>")
-    assert replace(catalog, titles=None).title(1) == "1"
+    training_data = ratings.training_data
+    assert ratings.training_data is training_data
+    assert training_data.item_counts.tolist() == [int((ratings.item == i).sum()) for i in range(20)]
+    assert training_data.user_counts.tolist() == [int((ratings.user == u).sum()) for u in range(30)]
+    assert (training_data.title(0), training_data.title(1)) == ("0", "Film “1” | <b>")
+    assert replace(training_data, titles=None).title(1) == "1"
 
 
 @pytest.mark.parametrize(

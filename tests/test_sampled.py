@@ -86,7 +86,7 @@ def test_what_was_trained_on_is_no_test(tmp_path: Path) -> None:
         evaluate_sampled(replace(popular(), mean=math.nan), asked)
     with pytest.raises(BadHyperparameter, match="k is"):
         evaluate_sampled(popular(), asked, ())
-    other = replace(popular(), catalog=replace(popular().catalog, split="a" * 64))
+    other = replace(popular(), training_data=replace(popular().training_data, split="a" * 64))
     with pytest.raises(SplitMismatch, match="aaaaaaaaaaaa"):
         evaluate_sampled(other, Cases(replace(asked.test, split="b" * 64), asked.negatives))
 

@@ -50,7 +50,7 @@ def over(titles, genres, counts):
         genres=np.array(genres, dtype=object),
     )
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    return Answers(bundle(BaselineModel(rated.catalog, (1, 5), 3.0, *biases, 1.0)))
+    return Answers(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def few():
 def many(real_data):
     rated = read(real_data / "ml-100k")
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    return Answers(bundle(BaselineModel(rated.catalog, (1, 5), 3.0, *biases, 1.0)))
+    return Answers(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
 
 
 def titles(answers, query, n=10):

@@ -26,7 +26,7 @@ def test_a_candidate_that_cannot_answer_leaves_the_old_bundle_live():
     running = service()
     before = running.answers()
     with pytest.raises(RuntimeError):
-        running.replace(bundle(Broken(rated.catalog, rated.scale, 3.0, *biases, 1.0)))
+        running.replace(bundle(Broken(rated.training_data, rated.scale, 3.0, *biases, 1.0)))
     assert running.answers() is before
     running.replace(bundle(model(mean=3.5), metrics={"rmse": 1.0}))
     assert running.answers().version != before.version

@@ -24,7 +24,7 @@ FOUR = Ratings.of(["a", "a", "b", "b"], ["x", "y", "x", "z"], [1.0, 5.0, 3.0, 3.
 
 
 def constant(value: float) -> BaselineModel:
-    return BaselineModel(FOUR.catalog, (1.0, 5.0), value, np.zeros(2, np.float32), np.zeros(3, np.float32), 1.0)
+    return BaselineModel(FOUR.training_data, (1.0, 5.0), value, np.zeros(2, np.float32), np.zeros(3, np.float32), 1.0)
 
 
 def epochs(*values):
@@ -69,7 +69,7 @@ def ranked(train, *scores, of=None):
     """Epochs of models that only rank, each with one score of every item for everybody."""
     for number, bias in enumerate(scores, 1):
         nobody = np.zeros(len(train.users), np.float32)
-        model = BaselineModel(train.catalog, None, 0.0, nobody, np.array(bias, np.float32), 0.0)
+        model = BaselineModel(train.training_data, None, 0.0, nobody, np.array(bias, np.float32), 0.0)
         yield Epoch(number, of or len(scores), model, None)
 
 

@@ -49,14 +49,14 @@ def noise(n_users: int = 30, n_items: int = 20, n: int = 250, seed: int = 0, hal
 
 def factors(ratings: Ratings, rank: int = 3, l2: float = 0.02, sweeps: int = 6) -> FactorModel:
     """A factor model by alternating ridge regressions, the users over the items and the items over the users."""
-    catalog, rng = ratings.catalog, np.random.default_rng(0)
+    training_data, rng = ratings.training_data, np.random.default_rng(0)
     mean = float(ratings.value.mean())
     items = np.zeros(len(ratings.items), np.float32), rng.normal(0, 0.5, (len(ratings.items), rank)).astype(np.float32)
     for _ in range(sweeps):
         users = _solved(ratings.by_user(), mean, *items, l2)
         items = _solved(ratings.by_item(), mean, *users, l2)
     users = _solved(ratings.by_user(), mean, *items, l2)
-    return FactorModel(catalog, ratings.scale, mean, users[0], items[0], users[1], items[1], l2, l2)
+    return FactorModel(training_data, ratings.scale, mean, users[0], items[0], users[1], items[1], l2, l2)
 
 
 def _solved(rated: csr_array, mean: float, bias: Floats, vectors: Floats, l2: float) -> tuple[Floats, Floats]:
@@ -86,7 +86,7 @@ def posterior(n_draws: int = 3, rank: int = 2) -> PosteriorModel:
     users[-1], items[-1] = random(n_draws, width), random(n_draws, width)
     precisions = [a @ a.transpose(0, 2, 1) + np.eye(width, dtype=np.float32) for a in random(2, n_draws, width, width)]
     return PosteriorModel(
-        ratings.catalog,
+        ratings.training_data,
         ratings.scale,
         3.0,
         users[:, :, rank].mean(axis=1),

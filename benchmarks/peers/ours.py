@@ -23,7 +23,7 @@ users, items = (
 )
 train = Ratings(users, items, data["user"], data["item"], data["value"])
 trainer.of(**{**options, "n_epochs": 1}).fit(train.where(slice(0, 100)))  # compiles or loads
-train.catalog  # noqa: B018  # like the peers' own tables of ratings, made before the clock starts
+train.training_data  # noqa: B018  # like the peers' own tables of ratings, made before the clock starts
 wall, cpu = time.perf_counter(), time.process_time()
 model = trainer.of(**options).fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

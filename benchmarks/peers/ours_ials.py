@@ -21,7 +21,7 @@ users, items = (
 )
 train = Ratings(users, items, data["user"], data["item"], np.ones(len(data["user"]), np.float32))
 IALS(**{**options, "n_epochs": 1, "threads": threads}).fit(train.where(slice(0, 100)))  # compiles or loads
-train.catalog  # noqa: B018  # like the peer's own table, made before the clock starts
+train.training_data  # noqa: B018  # like the peer's own table, made before the clock starts
 wall = cpu = 0.0
 figures = []
 epochs = IALS(threads=threads, **options).epochs(train)

@@ -20,7 +20,7 @@ users, items = (
 )
 train = Ratings(users, items, data["user"], data["item"], data["value"])
 KNN().fit(train.where(slice(0, 100)))  # compiles or loads
-train.catalog  # noqa: B018  # like the peer's own table of ratings, made before the clock starts
+train.training_data  # noqa: B018  # like the peer's own table of ratings, made before the clock starts
 wall, cpu = time.perf_counter(), time.process_time()
 model = KNN(threads=threads, **options).fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

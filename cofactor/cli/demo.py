@@ -122,13 +122,15 @@ def _recommend(model: "Model") -> None:
     """What somebody liked most, and what is recommended to them."""
     from cofactor.cli.recommend import listing
 
-    catalog = model.catalog
-    user = str(catalog.users.ids[0])
-    row = catalog.history[[0]]
+    training_data = model.training_data
+    user = str(training_data.users.ids[0])
+    row = training_data.history[[0]]
     liked = sorted(zip(row.data.tolist(), row.indices.tolist(), strict=True), key=lambda one: (-one[0], one[1]))
     click.echo(f"User {user} liked most:\n")
-    genres = catalog.genres if catalog.genres is not None else [""] * len(catalog.items)
-    rows = [[catalog.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:LISTED]]
+    genres = training_data.genres if training_data.genres is not None else [""] * len(training_data.items)
+    rows = [
+        [training_data.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:LISTED]
+    ]
     print_table(rows, ["title", "genres", "rated"], left=2)
     click.echo(f"\nRecommended to user {user}, with the rating that speaks most for each:\n")
     print_table(*listing(model, model.recommend(user, LISTED, why=1)), left=4)

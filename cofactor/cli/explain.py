@@ -25,11 +25,13 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
-    catalog = loaded.catalog
-    users, items = (np.array([row], dtype=np.int32) for row in (catalog.users.row(user), catalog.items.row(item)))
+    training_data = loaded.training_data
+    users, items = (
+        np.array([row], dtype=np.int32) for row in (training_data.users.row(user), training_data.items.row(item))
+    )
     score = float(loaded.predict(users, items)[0])
     because = loaded.explain(user, item, n)
-    title = catalog.title(catalog.items.row(item))
+    title = training_data.title(training_data.items.row(item))
     if as_json:
         print_json(
             {"user": user, "item": item, "title": title, "score": score, "because": [asdict(b) for b in because]}

@@ -56,11 +56,14 @@ def answers(model: Model, path: Path, columns: Mapping[str, str]) -> Iterator[An
 
     `fallback` is empty where the model has training ratings of both; else it names what it lacks.
     """
-    catalog = model.catalog
+    training_data = model.training_data
     for pairs in read_pairs(path, columns, timed=isinstance(model, PosteriorModel) and model.day_vectors is not None):
-        user, item = catalog.users.rows([one.user for one in pairs]), catalog.items.rows([one.item for one in pairs])
+        user, item = (
+            training_data.users.rows([one.user for one in pairs]),
+            training_data.items.rows([one.item for one in pairs]),
+        )
         time = np.array([NO_TIME if one.seconds is None else one.seconds for one in pairs], dtype=np.int64)
-        cold_user, cold_item = is_cold(user, catalog.user_counts), is_cold(item, catalog.item_counts)
+        cold_user, cold_item = is_cold(user, training_data.user_counts), is_cold(item, training_data.item_counts)
         which = np.array(["", "user", "item", "user+item"])[cold_user + 2 * cold_item]
         predicted = [one if np.isfinite(one) else None for one in predict(model, user, item, time).tolist()]
         deviations: Sequence[float | None] = [None] * len(pairs)
@@ -77,10 +80,14 @@ def columns_of(model: Model) -> list[str]:
 
 def predict(model: Model, user: Rows, item: Rows, time: Times) -> Floats:
     """(n,) predictions of (n,) pairs of rows, -1 where an id is unknown; scored as `evaluate` does, and clipped."""
-    catalog = model.catalog
+    training_data = model.training_data
     none = np.empty(0, dtype=np.int32)
-    held = HeldOut(catalog, none, none, np.empty(0, dtype=np.float32), none, none, unknown_users=1, unknown_items=1)
-    users, items = (np.where(rows < 0, len(ids), rows) for rows, ids in ((user, catalog.users), (item, catalog.items)))
+    held = HeldOut(
+        training_data, none, none, np.empty(0, dtype=np.float32), none, none, unknown_users=1, unknown_items=1
+    )
+    users, items = (
+        np.where(rows < 0, len(ids), rows) for rows, ids in ((user, training_data.users), (item, training_data.items))
+    )
     return model.clip(Scorer(model, held).pairs(users, items, time))
 
 

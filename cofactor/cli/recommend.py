@@ -95,7 +95,7 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
     started = time.perf_counter()
     with progress(console, "recommending") as moved:
         rows = recommend_all(model, out, n, exclude_seen=exclude_seen, on_progress=moved)
-    users, seconds = len(model.catalog.users), time.perf_counter() - started
+    users, seconds = len(model.training_data.users), time.perf_counter() - started
     if as_json:
         print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})
     else:

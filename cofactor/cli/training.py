@@ -104,7 +104,7 @@ def document(trainer: Trainer, fitted: Fitted, report: Report, split: Split, out
         "trainer": trainer.name,
         "hyperparameters": trainer.settings(),
         "read": left_out(split.train),
-        "split": fitted.model.catalog.split,
+        "split": fitted.model.training_data.split,
         "epochs": fitted.epochs,
         "best_epoch": fitted.best_epoch,
         "refitted": fitted.refitted,
@@ -119,7 +119,7 @@ def _next_steps(console: Any, fitted: Fitted, out: Path, source: Source) -> None
     if fitted.interrupted:
         console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
     console.print(f"saved as {click.format_filename(out)}; try")
-    user = next(iter(fitted.model.catalog.users.ids), "1")
+    user = next(iter(fitted.model.training_data.users.ids), "1")
     model, asked = shlex.quote(str(out)), shlex.quote(user)
     asked = f"-- {asked}" if user.startswith("-") else asked
     for line in (f"evaluate {model} {source.as_typed()}", f"recommend {model} -n 5 --why 1 {asked}", f"serve {model}"):

@@ -144,9 +144,9 @@ class Ratings:
         return by_row(self.item, self.user, self.value, (len(self.items), len(self.users)))
 
     @cached_property
-    def catalog(self) -> "Catalog":
+    def training_data(self) -> "TrainingData":
         """What a model trained on these ratings remembers of them."""
-        return Catalog(
+        return TrainingData(
             self.users,
             self.items,
             self.by_user(),
@@ -161,7 +161,7 @@ class Ratings:
 
 
 @dataclass(frozen=True, eq=False)
-class Catalog:
+class TrainingData:
     """What a model remembers of its training ratings: ids, what each user has rated, titles, features, scale, split."""
 
     users: Vocabulary

@@ -270,7 +270,9 @@ def compare_reports(
 
 def check_splits(models: Mapping[str, Model]) -> None:
     """Raises SplitMismatch where models are of different splits."""
-    splits = {model.catalog.split: name for name, model in models.items() if model.catalog.split is not None}
+    splits = {
+        model.training_data.split: name for name, model in models.items() if model.training_data.split is not None
+    }
     if len(splits) > 1:
         listed = ", ".join(f"{name} of {split[:12]}" for split, name in splits.items())
         raise SplitMismatch(f"the models are of different splits: {listed}", "compare models trained on the same rows")

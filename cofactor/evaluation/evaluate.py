@@ -133,13 +133,13 @@ def evaluate(
     measure with, BadHyperparameter for a k below 1.
     """
     ks = _lengths(k)
-    held = hold_out(test, model.catalog)
+    held = hold_out(test, model.training_data)
     relevant = np.ones(len(test), dtype=bool) if relevant_from is None else held.value >= np.float32(relevant_from)
     evidence = gather(model, held, relevant, ks, rated_at_least)
     prediction = None if model.scale is None else model.clip(evidence.score)
     figures: dict[str, float] = {}
     errors: dict[str, float] = {}
-    step = test.step if model.catalog.step is None else model.catalog.step
+    step = test.step if model.training_data.step is None else model.training_data.step
     if prediction is not None:
         figures, errors = _rating_metrics(evidence, prediction, step)
     of_users, of_means = _ranking_metrics(evidence)

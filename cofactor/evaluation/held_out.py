@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
-from cofactor.data.ratings import Catalog, Ratings
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, SplitMismatch
 
@@ -17,10 +17,10 @@ class HeldOut:
     """Test ratings over a model's catalogue, in the order of the test's own rows: the same for every model.
 
     Test ids that the model does not know get rows behind its own, in the test's order, so that they take part as users
-    and items without history do: rows from `len(catalog.users)` and `len(catalog.items)` on.
+    and items without history do: rows from `len(training_data.users)` and `len(training_data.items)` on.
     """
 
-    catalog: Catalog
+    training_data: TrainingData
     user: Rows  # (n,) the test's own user rows, ascending
     item: Rows  # (n,) the test's own item rows, ascending within a user
     value: Floats  # (n,)
@@ -33,7 +33,7 @@ class HeldOut:
     @property
     def n_items(self) -> int:
         """Every item of the catalogue, and the unknown ones."""
-        return len(self.catalog.items) + self.unknown_items
+        return len(self.training_data.items) + self.unknown_items
 
     @cached_property
     def start(self) -> Array:
@@ -49,13 +49,13 @@ class HeldOut:
     @cached_property
     def cold_user(self) -> Mask:
         """(n,) whether the rating's user has no training rating."""
-        counts = np.append(self.catalog.user_counts, np.zeros(self.unknown_users, dtype=np.int32))
+        counts = np.append(self.training_data.user_counts, np.zeros(self.unknown_users, dtype=np.int32))
         return np.asarray(counts[self.model_user] == 0)
 
     @cached_property
     def cold_item(self) -> Mask:
         """(n,) whether the rating's item has no training rating."""
-        counts = np.append(self.catalog.item_counts, np.zeros(self.unknown_items, dtype=np.int32))
+        counts = np.append(self.training_data.item_counts, np.zeros(self.unknown_items, dtype=np.int32))
         return np.asarray(counts[self.model_item] == 0)
 
     def counts(self) -> dict[str, int]:
@@ -72,7 +72,7 @@ class HeldOut:
         }
 
 
-def hold_out(test: Ratings, catalog: Catalog) -> HeldOut:
+def hold_out(test: Ratings, training_data: TrainingData) -> HeldOut:
     """The test ratings in the rows of a model with this catalogue.
 
     Raises SplitMismatch where the model is of another split or was trained on a pair of the test, and BadData where the
@@ -80,23 +80,25 @@ def hold_out(test: Ratings, catalog: Catalog) -> HeldOut:
     """
     if len(test) == 0:
         raise BadData("no test ratings to measure with", "give the split a larger test part")
-    if test.split is not None and catalog.split is not None and test.split != catalog.split:
+    if test.split is not None and training_data.split is not None and test.split != training_data.split:
         raise SplitMismatch(
-            f"the model was trained on split {catalog.split[:12]} and the test ratings are of split {test.split[:12]}",
+            f"the model was trained on split {training_data.split[:12]}, the test ratings are of split {test.split[:12]}",
             "another split's training rows may be this one's test rows: train on the split that you evaluate on",
         )
-    if test.split is not None and test.split == catalog.split and test.scale != catalog.scale:
-        (low, high), (lowest, highest) = catalog.scale, test.scale
+    if test.split is not None and test.split == training_data.split and test.scale != training_data.scale:
+        (low, high), (lowest, highest) = training_data.scale, test.scale
         raise SplitMismatch(
             f"the model was trained on ratings from {low:g} to {high:g}, these are from {lowest:g} to {highest:g}",
             "the same pairs with other ratings: measure on the ratings it was trained on",
         )
     order = np.lexsort((test.item, test.user))
     user, item = test.user[order], test.item[order]
-    model_user, unknown_users = _translated(user, test.users, catalog.users)
-    model_item, unknown_items = _translated(item, test.items, catalog.items)
+    model_user, unknown_users = _translated(user, test.users, training_data.users)
+    model_item, unknown_items = _translated(item, test.items, training_data.items)
     time = None if test.time is None else test.time[order]
-    held = HeldOut(catalog, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items, time)
+    held = HeldOut(
+        training_data, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items, time
+    )
     _check_pairs(held, test)
     return held
 
@@ -128,12 +130,12 @@ def _check_pairs(held: HeldOut, test: Ratings) -> None:
 
 def _rated(held: HeldOut) -> Mask:
     """(n,) whether the training ratings hold the pair: the two sparse patterns multiplied cell by cell."""
-    n_users, n_items = held.catalog.history.shape
+    n_users, n_items = held.training_data.history.shape
     known = (held.model_user < n_users) & (held.model_item < n_items)
     number = np.flatnonzero(known) + 1  # not 0, so that each cell says which rating it is
     cells = (held.model_user[known], held.model_item[known])
     asked = csr_array((number, cells), shape=(n_users, n_items))
-    history = held.catalog.history
+    history = held.training_data.history
     pattern = csr_array((np.ones(history.nnz, dtype=np.int8), history.indices, history.indptr), shape=history.shape)
     rated = np.zeros(len(held.value), dtype=bool)
     rated[asked.multiply(pattern).data - 1] = True

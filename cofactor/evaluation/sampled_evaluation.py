@@ -72,7 +72,7 @@ def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> Sa
     """
     if not k or any(one != int(one) or one < 1 for one in k):
         raise BadHyperparameter(f"k is {list(k)}", "lengths of list: whole numbers from 1")
-    held, ks = hold_out(cases.test, model.catalog), tuple(sorted({int(one) for one in k}))
+    held, ks = hold_out(cases.test, model.training_data), tuple(sorted({int(one) for one in k}))
     rank = _ranks(model, held, cases)
     names = [f"{name}@{at}" for at in ks for name in ("sampled_hit_rate", "sampled_ndcg")]
     values = {name: figure(name, rank) for name in names}
@@ -89,10 +89,12 @@ def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> Sa
 
 def _ranks(model: Model, held: HeldOut, cases: Cases) -> Array:
     """(n,) by the order of the held-out ratings; blocks of users, scored once each."""
-    catalog, test = model.catalog, cases.test
-    for row in held.user[held.model_user >= len(catalog.users)][:1]:
-        catalog.users.row(test.users.ids[row])  # raises with the nearest known id
-    known = np.arange(len(test.items)) if test.items == catalog.items else catalog.items.rows(test.items.ids)
+    training_data, test = model.training_data, cases.test
+    for row in held.user[held.model_user >= len(training_data.users)][:1]:
+        training_data.users.row(test.users.ids[row])  # raises with the nearest known id
+    known = (
+        np.arange(len(test.items)) if test.items == training_data.items else training_data.items.rows(test.items.ids)
+    )
     negatives = cases.negatives[np.lexsort((test.item, test.user))]
     item, among, drawn = known[held.item], known[negatives], negatives >= 0
     rank = np.empty(len(item), dtype=np.int64)

@@ -25,10 +25,10 @@ class Scorer:
 
     def block(self, users: Rows) -> Floats:
         """(m, held.n_items) float32 scores of (m,) users."""
-        known = users < len(self.model.catalog.users)
+        known = users < len(self.model.training_data.users)
         if known.all() and not self.held.unknown_items:
             return _numbers(self.model.scores(users))
-        n_known = len(self.model.catalog.items)
+        n_known = len(self.model.training_data.items)
         scores = np.empty((len(users), self.held.n_items), dtype=np.float32)
         scores[known, :n_known] = self.model.scores(users[known])
         scores[~known, :n_known] = self._nobody
@@ -38,7 +38,10 @@ class Scorer:
 
     def pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(n,) float32 scores of (n,) pairs, at the times of the ratings where they are given."""
-        known_user, known_item = users < len(self.model.catalog.users), items < len(self.model.catalog.items)
+        known_user, known_item = (
+            users < len(self.model.training_data.users),
+            items < len(self.model.training_data.items),
+        )
         scores = self._without_item(users)
         scores[known_item & ~known_user] = self._nobody[items[known_item & ~known_user]]
         both = known_item & known_user
@@ -47,7 +50,7 @@ class Scorer:
 
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(n,) float32: what the times of ratings add to the scores of (n,) pairs."""
-        both = (users < len(self.model.catalog.users)) & (items < len(self.model.catalog.items))
+        both = (users < len(self.model.training_data.users)) & (items < len(self.model.training_data.items))
         effects = np.zeros(len(users), dtype=np.float32)
         effects[both] = _numbers(self.model.time_effects(users[both], items[both], times[both]))
         return effects
@@ -59,7 +62,7 @@ class Scorer:
 
     def seen(self, users: Rows) -> tuple[Array, Rows]:
         """(m + 1,) where each user's training items begin, and those items."""
-        history = self.model.catalog.history
+        history = self.model.training_data.history
         known = users < history.shape[0]
         rows = history[users[known]]
         counts = np.zeros(len(users), dtype=np.int64)
@@ -69,11 +72,11 @@ class Scorer:
     @cached_property
     def _nobody(self) -> Floats:
         """(n_items,) scores of somebody without a rating."""
-        empty = csr_array((1, len(self.model.catalog.items)), dtype=np.float32)
+        empty = csr_array((1, len(self.model.training_data.items)), dtype=np.float32)
         return _numbers(self.model.scores_from(empty)[0])
 
     def _without_item(self, users: Rows) -> Floats:
-        scores: Floats = self._no_item[np.minimum(users, len(self.model.catalog.users))]
+        scores: Floats = self._no_item[np.minimum(users, len(self.model.training_data.users))]
         return scores
 
     @cached_property

@@ -54,7 +54,7 @@ def folder_bytes(folder: Path) -> int:
 def list_seconds(model: Model) -> float | None:
     """Median time of a list of ten for one user alone, with titles and without reasons, over 100 users at equal
     distances; each is asked for twice and the second time counts. None where there are no users."""
-    users = model.catalog.users.ids
+    users = model.training_data.users.ids
     taken = []
     for row in range(0, len(users), -(-len(users) // ASKED) or 1):
         model.recommend(users[row], LENGTH)

@@ -59,7 +59,7 @@ def _do(job: dict[str, Any], say: Say) -> None:
     at_once = prepare(trainer, train) == 1 and refit and validation is not None
     if at_once and validation is not None:  # nothing is chosen by the validation part
         train, validation, refit = joined(train, validation), None, False
-    train.catalog  # noqa: B018  # what a model remembers of the ratings is part of reading them
+    train.training_data  # noqa: B018  # what a model remembers of the ratings is part of reading them
     say({"ready": True})
     with metered() as meter:
         made = fitted(

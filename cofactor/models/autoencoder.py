@@ -44,14 +44,14 @@ class AutoencoderModel(Model):
         return {"mean": (), "item_bias": (n_items,), "user_l2": (), "presence": ()}
 
     def check(self) -> None:
-        n_items, sizes = len(self.catalog.items), [weight.shape for weight in self.layers.weights]
+        n_items, sizes = len(self.training_data.items), [weight.shape for weight in self.layers.weights]
         if len(sizes) < 2 or sizes[0][1] != n_items or sizes[-1][0] != n_items:
             raise BadArtifact(f"the layers {sizes} do not lead from {n_items:,} items to as many", "save it again")
         if self.layers.activations[-1] != "linear":
             raise BadArtifact("the last layer has an activation", "save the model again")
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.catalog.history[users])
+        return self.scores_from(self.training_data.history[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         residual, bias = self._centred(histories)
@@ -60,7 +60,7 @@ class AutoencoderModel(Model):
         scores += self.layers.biases[-1]
         cold = np.diff(histories.indptr) == 0
         if self.scale is None:
-            scores[cold] = self.catalog.item_counts
+            scores[cold] = self.training_data.item_counts
             return scores
         scores[cold] = 0
         scores += self.item_bias
@@ -70,7 +70,7 @@ class AutoencoderModel(Model):
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         """Only the outputs asked for, from the codes of the users asked for."""
         distinct, where = np.unique(users, return_inverse=True)
-        counts = self.catalog.user_counts[distinct]
+        counts = self.training_data.user_counts[distinct]
         codes, bias = self._codes_of(distinct)
         codes[counts == 0] = 0
         scores = np.empty(len(users), dtype=np.float32)
@@ -79,7 +79,7 @@ class AutoencoderModel(Model):
         known = counts[where] > 0
         scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
         if self.scale is None:
-            return np.where(known, scores, self.catalog.item_counts[items].astype(np.float32))
+            return np.where(known, scores, self.training_data.item_counts[items].astype(np.float32))
         scores += np.float32(self.mean) + bias[where] + self.item_bias[items]
         return scores
 
@@ -88,7 +88,7 @@ class AutoencoderModel(Model):
         """μ + b_u; -∞ where the model only ranks."""
         if self.scale is None:
             return super().without_item
-        bias = self._centred(self.catalog.history)[1].astype(np.float32)
+        bias = self._centred(self.training_data.history)[1].astype(np.float32)
         return np.float32(self.mean) + np.append(bias, np.float32(0))
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -153,7 +153,7 @@ class AutoencoderModel(Model):
         biases = np.empty(len(users), np.float32)
         block = max(1, SCORE_CELLS // max(len(weight) for weight in self.layers.weights[:-1]))
         for start in range(0, len(users), block):
-            history = self.catalog.history[users[start : start + block]]
+            history = self.training_data.history[users[start : start + block]]
             inputs, biases[start : start + block] = self._centred(history)
             codes[start : start + block] = codes_of(self.layers, self._entered(inputs, np.diff(history.indptr)))
         return codes, biases

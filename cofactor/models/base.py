@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData
 from cofactor.models.checks import check_arrays
 from cofactor.models.networks.layers import Layers
@@ -29,10 +29,10 @@ SCORE_CELLS = 1 << 22  # scores held at a time: 16 MiB; much smaller blocks lose
 
 @dataclass(frozen=True, eq=False)
 class Model(ABC):
-    """An immutable model: a frozen dataclass of named arrays plus a Catalog.
+    """An immutable model: a frozen dataclass of named arrays plus a TrainingData.
 
     `scale` is set where scores are ratings in the data's units (RMSE and MAE apply), None where the model only ranks.
-    Every field but `catalog` and `scale` is an array, a number or Layers: what saving writes and loading checks.
+    Every field but `training_data` and `scale` is an array, a number or Layers: what saving writes and loading checks.
     Ids of users and items are str; an id that the model does not know is an UnknownId with the nearest known ones.
     """
 
@@ -40,7 +40,7 @@ class Model(ABC):
     indices: ClassVar[frozenset[str]] = frozenset()  # the arrays that hold row numbers: int32 or int64, not float32
     networks: ClassVar[frozenset[str]] = frozenset()  # the fields that are Layers
 
-    catalog: Catalog
+    training_data: TrainingData
     scale: tuple[float, float] | None
 
     # What a kind of model states
@@ -81,8 +81,8 @@ class Model(ABC):
     def without_item(self) -> Floats:
         """(n_users + 1,) what is left of a score where nothing is known of the item, for every user and, last, for
         somebody without a rating. Here the mean training rating, -∞ where the model only ranks."""
-        mean = NEVER if self.scale is None else self.catalog.history.data.mean()
-        return np.full(len(self.catalog.users) + 1, mean, dtype=np.float32)
+        mean = NEVER if self.scale is None else self.training_data.history.data.mean()
+        return np.full(len(self.training_data.users) + 1, mean, dtype=np.float32)
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): the score of each of (m,) items minus what it is without each of the h ratings of a (1, n_items)
@@ -104,7 +104,7 @@ class Model(ABC):
 
         Here the cosine of their columns of training ratings, Σ_u r_ui r_uj / (|r_i| |r_j|), over the users of both.
         """
-        history = self.catalog.history
+        history = self.training_data.history
         at = np.flatnonzero(history.indices == item)
         raters = np.searchsorted(history.indptr, at, side="right") - 1
         weights = csr_array((history.data[at], np.arange(len(at)), [0, len(at)]), shape=(1, len(at)))
@@ -116,7 +116,7 @@ class Model(ABC):
 
     def similarities(self, items: Rows) -> Floats:
         """(k, k) how alike (k,) items are to one another: `similarity` of each row, at the columns of the others."""
-        rated = self.catalog.history[:, items]
+        rated = self.training_data.history[:, items]
         products = (rated.T @ rated).tocoo()
         out = np.full((len(items), len(items)), NEVER)
         norms = self._rating_norms[items]
@@ -132,7 +132,7 @@ class Model(ABC):
         """
         rated = np.zeros(history.shape[1])
         rated[history.indices] = history.data
-        products = self.catalog.history @ rated
+        products = self.training_data.history @ rated
         norms = self._user_norms * np.linalg.norm(rated)
         return np.where(products != 0, products / np.maximum(norms, 1e-12), NEVER).astype(np.float32)
 
@@ -143,7 +143,10 @@ class Model(ABC):
 
         times: (m,) seconds since 1970 of the ratings to predict; only some kinds make use of them.
         """
-        users, items = _within(users, len(self.catalog.users), "user"), _within(items, len(self.catalog.items), "item")
+        users, items = (
+            _within(users, len(self.training_data.users), "user"),
+            _within(items, len(self.training_data.items), "item"),
+        )
         if times is not None and len(times) != len(users):
             raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give each pair one, or none at all")
         out = np.empty(len(users), dtype=np.float32)
@@ -164,20 +167,20 @@ class Model(ABC):
     @property
     def rankable(self) -> Mask:
         """(n_items,) true for the items that may be recommended: those that somebody rated in training."""
-        return self.catalog.item_counts > 0
+        return self.training_data.item_counts > 0
 
     def top(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
         """(m, n) item rows, best first, and their clipped scores, for (m,) user rows; -1 and 0 where a list ended.
 
         The order is that of the unclipped scores; of equal scores the lower item row comes first.
         """
-        users = _within(users, len(self.catalog.users), "user")
+        users = _within(users, len(self.training_data.users), "user")
         items = np.empty((len(users), _length(n)), dtype=np.int32)
         scores = np.empty((len(users), n), dtype=np.float32)
         block = self._users_at_a_time()
         for start in range(0, len(users), block):
             here = slice(start, start + block)
-            seen = self.catalog.history[users[here]] if exclude_seen else None
+            seen = self.training_data.history[users[here]] if exclude_seen else None
             items[here], scores[here] = self._best(self.scores(users[here]), seen, n)
         return items, scores
 
@@ -199,66 +202,68 @@ class Model(ABC):
 
         A shorter list where fewer are left. A user without training ratings gets the fallback list.
         """
-        user = self.catalog.users.row(user_id)
+        user = self.training_data.users.row(user_id)
         scores = self.scores(np.array([user], dtype=np.int32))[0]
-        seen = self.catalog.rated(user)[0] if exclude_seen else None
+        seen = self.training_data.rated(user)[0] if exclude_seen else None
         items, best = self.best(scores, n, seen=seen)
-        return self._listed(items, best, known_history(self.catalog, user_id) if _length(why) else None, why)
+        return self._listed(items, best, known_history(self.training_data, user_id) if _length(why) else None, why)
 
     def recommend_from(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
         """The n best items for a user given only by ratings of item ids, none of those among them.
 
         Raises UnknownId for an item the model does not know, BadData for a rating that is not on the data's scale.
         """
-        history = given_history(self.catalog, ratings)
+        history = given_history(self.training_data, ratings)
         items, best = self.best(self.scores_from(history)[0], n, seen=history.indices)
         return self._listed(items, best, history, _length(why))
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most alike (see `similarity`, which is their score), without the item itself."""
-        item = self.catalog.items.row(item_id)
+        item = self.training_data.items.row(item_id)
         rows, scores = self.best(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
-        return recommendations(self.catalog, rows, scores)
+        return recommendations(self.training_data, rows, scores)
 
     def explain(self, user_id: str, item_id: str, n: int = 5) -> list[Reason]:
         """The n training ratings of a user that move an item's score most, up or down; none where nothing does."""
-        return self.moved_by(known_history(self.catalog, user_id), self.catalog.items.row(item_id), n)
+        return self.moved_by(known_history(self.training_data, user_id), self.training_data.items.row(item_id), n)
 
     def explain_from(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[Reason]:
         """The n of the given ratings that move an item's score most, up or down."""
-        return self.moved_by(given_history(self.catalog, ratings), self.catalog.items.row(item_id), n)
+        return self.moved_by(given_history(self.training_data, ratings), self.training_data.items.row(item_id), n)
 
     def moved_by(self, history: csr_array, item: int, n: int) -> list[Reason]:
         """The n ratings of a (1, n_items) history that move the score of an item row most, up or down."""
         if history.nnz == 0:
             return []
         effects = self.effects(history, np.array([item], dtype=np.int32))[:, 0]
-        return list(strongest(self.catalog, history, effects, np.abs(effects), _length(n)))
+        return list(strongest(self.training_data, history, effects, np.abs(effects), _length(n)))
 
     def reasons(self, history: csr_array, items: Rows, n: int) -> list[tuple[Reason, ...]]:
         """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
-        return [strongest(self.catalog, history, one, one, n) for one in self.effects(history, items).T]
+        return [strongest(self.training_data, history, one, one, n) for one in self.effects(history, items).T]
 
     # What saving and loading need
 
     def arrays(self) -> dict[str, Array]:
         """Every array and number by its field's name, those of Layers below it: what a saved model consists of."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("catalog", "scale")}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("training_data", "scale")}
         plain = {name: np.asarray(one) for name, one in named.items() if one is not None and name not in self.networks}
         for name in self.networks:
             plain |= named[name].arrays(name)
         return plain
 
     @classmethod
-    def of_arrays(cls, catalog: Catalog, scale: tuple[float, float] | None, arrays: Mapping[str, Array]) -> Self:
+    def of_arrays(
+        cls, training_data: TrainingData, scale: tuple[float, float] | None, arrays: Mapping[str, Array]
+    ) -> Self:
         """A model of saved arrays; raises BadArtifact where one is missing, unknown, misshapen, not finite, or an index
         that points nowhere (see `check`)."""
         arrays = dict(arrays)
         layers = {name: Layers.taken(arrays, name) for name in cls.networks}
-        expected = cls.shapes(len(catalog.users), len(catalog.items))
+        expected = cls.shapes(len(training_data.users), len(training_data.items))
         check_arrays(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
-        model = cls(catalog, scale, **plain, **layers)
+        model = cls(training_data, scale, **plain, **layers)
         model.check()
         return model
 
@@ -274,17 +279,20 @@ class Model(ABC):
 
     @cached_property
     def _rating_norms(self) -> Doubles:
-        history = self.catalog.history
+        history = self.training_data.history
         squares = history.data.astype(np.float64) ** 2
         return np.sqrt(np.bincount(history.indices, squares, minlength=history.shape[1]))
 
     @cached_property
     def _user_norms(self) -> Doubles:
-        history, of = self.catalog.history, np.repeat(np.arange(len(self.catalog.users)), self.catalog.user_counts)
-        return np.sqrt(np.bincount(of, history.data.astype(np.float64) ** 2, minlength=len(self.catalog.users)))
+        history, of = (
+            self.training_data.history,
+            np.repeat(np.arange(len(self.training_data.users)), self.training_data.user_counts),
+        )
+        return np.sqrt(np.bincount(of, history.data.astype(np.float64) ** 2, minlength=len(self.training_data.users)))
 
     def _users_at_a_time(self) -> int:
-        return min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.catalog.items))))
+        return min(SCORE_USERS, max(1, SCORE_CELLS // max(1, len(self.training_data.items))))
 
     @cached_property
     def _unrankable(self) -> Mask:
@@ -301,8 +309,8 @@ class Model(ABC):
         """One user's list of (k,) items, each with up to `why` ratings of a history that raise its score."""
         scores = self.clip(scores)
         if why == 0 or history is None or history.nnz == 0:
-            return recommendations(self.catalog, items, scores)
-        return recommendations(self.catalog, items, scores, self.reasons(history, items, why))
+            return recommendations(self.training_data, items, scores)
+        return recommendations(self.training_data, items, scores, self.reasons(history, items, why))
 
 
 def _within(rows: Rows, n: int, noun: str) -> Rows:

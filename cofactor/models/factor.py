@@ -105,10 +105,10 @@ class FactorModel(VectorModel):
     @cached_property
     def _caution(self) -> Doubles:
         """(rank + 1,) 2 s²/σ²; users with few ratings count less in σ²."""
-        counts = self.catalog.user_counts
+        counts = self.training_data.user_counts
         users = np.flatnonzero(counts)
         users = users[:: max(1, len(users) // CAUTION_USERS)].astype(np.int32)
-        history = self.catalog.history[users]
+        history = self.training_data.history[users]
         own = np.column_stack([self.user_vectors[users], self.user_bias[users]]) - self._centres(history)
         weights = counts[users] / (counts[users] + FEW)
         spread: Doubles = weights @ own**2 / max(weights.sum(), 1e-12)

@@ -64,14 +64,14 @@ class FilterModel(Model):
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.catalog.history[users])
+        return self.scores_from(self.training_data.history[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         d = self._item_degrees[histories.indices]
         scores = self._two_steps(_with(histories, d ** np.float32(-2 * self.item_power)))
         leading = _with(histories, d ** np.float32(-self.item_power)) @ self.vectors
         scores += (leading * self.gains) @ self._raised_vectors.T
-        scores[np.diff(histories.indptr) == 0] = self.catalog.item_counts
+        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
         return scores
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -97,7 +97,7 @@ class FilterModel(Model):
         if self.table is not None:
             (signals @ self.table).toarray(out=scores)
             return scores
-        met = np.append(0, np.cumsum(self.catalog.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
+        met = np.append(0, np.cumsum(self.training_data.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
         first = 0
         while first < len(scores):
             last = max(first + 1, int(np.searchsorted(met, met[first] + MET_AT_A_TIME, side="right")) - 1)
@@ -121,13 +121,13 @@ class FilterModel(Model):
         """(n_items, n_items) Xᵀ C^-2a X, where it is kept."""
         if self.starts is None or self.columns is None or self.pairs is None:
             return None
-        n_items = len(self.catalog.items)
+        n_items = len(self.training_data.items)
         return matrix("the table of pairs", self.starts, self.columns, self.pairs, (n_items, n_items))
 
     @cached_property
     def _item_degrees(self) -> Floats:
         """(n_items,) d; 1 for an item without ratings, which no edge leads to."""
-        return np.maximum(self.catalog.item_counts, 1).astype(np.float32)
+        return np.maximum(self.training_data.item_counts, 1).astype(np.float32)
 
     @cached_property
     def _raised_vectors(self) -> Floats:
@@ -138,14 +138,14 @@ class FilterModel(Model):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X, in the places of the history."""
-        history, counts = self.catalog.history, self.catalog.user_counts
+        history, counts = self.training_data.history, self.training_data.user_counts
         each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
         return csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
 
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
-        history = self.catalog.history
+        history = self.training_data.history
         ones = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
         return csr_array(ones.T)
 

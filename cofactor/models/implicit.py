@@ -119,7 +119,7 @@ class ImplicitModel(Model):
 
     @cached_property
     def _nobody(self) -> Floats:
-        return mean_vector(self.user_vectors, self.catalog.user_counts)
+        return mean_vector(self.user_vectors, self.training_data.user_counts)
 
     @cached_property
     def _item_lengths(self) -> Floats:

@@ -68,7 +68,7 @@ class NetworkModel(VectorModel):
         users = {"user_bias": b, "user_vectors": p, "deep_user_vectors": x}
         items = {"item_bias": c, "item_vectors": np.float32(0), "deep_item_vectors": y}
         changed = {}
-        for counts, rows in ((self.catalog.user_counts, users), (self.catalog.item_counts, items)):
+        for counts, rows in ((self.training_data.user_counts, users), (self.training_data.item_counts, items)):
             for name, row in rows.items():
                 changed[name] = getattr(self, name).copy()
                 changed[name][counts == 0] = row
@@ -181,7 +181,7 @@ class NetworkModel(VectorModel):
     @cached_property
     def _prior(self) -> tuple[Doubles, Doubles]:
         """(W,) mean and (W, W) covariance of the trained users' [b, p, x]."""
-        counts = self.catalog.user_counts
+        counts = self.training_data.user_counts
         return moments((self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + FEW))
 
     @property
@@ -200,7 +200,7 @@ class NetworkModel(VectorModel):
     @cached_property
     def _unknown_item(self) -> tuple[np.float32, Floats]:
         """Bias and y of an item of which nothing is known."""
-        counts = self.catalog.item_counts
+        counts = self.training_data.item_counts
         y = (counts @ self.deep_item_vectors / max(1, counts.sum())).astype(np.float32)
         bias, _, x = self._mean_user
         return -(bias + _beside(self.deep, x[None], y)[0]), y

@@ -34,7 +34,7 @@ class PooledFactorModel(FactorModel):
 
     def pools(self, histories: csr_array) -> Floats:
         """(m, rank) |R(h)|^-½ Σ_{j∈R(h)} y_j of (m, n_items) histories; zeros for an empty one."""
-        inside = pooled(histories, self.catalog.item_counts, self.most)
+        inside = pooled(histories, self.training_data.item_counts, self.most)
         lengths = np.diff(histories.indptr)
         weights = np.repeat(_weights(np.minimum(lengths, self.most)), lengths) * inside
         summed: Floats = csr_array((weights, histories.indices, histories.indptr), histories.shape) @ self.set_vectors
@@ -43,7 +43,7 @@ class PooledFactorModel(FactorModel):
     def pools_without_one(self, history: csr_array) -> Doubles:
         """(h, rank) the pools of a (1, n_items) history without each of its h ratings."""
         y, n = self.set_vectors[history.indices].astype(np.float64), min(history.nnz, int(self.most))
-        order = _rarest_first(history, self.catalog.item_counts)
+        order = _rarest_first(history, self.training_data.item_counts)
         sums = np.repeat(y[order[:n]].sum(axis=0)[None], history.nnz, axis=0)
         sums[order[:n]] -= y[order[:n]]
         sums[order[:n]] += y[order[n : n + 1]].sum(axis=0)  # the one that takes its place, where there is one

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadArtifact, BadData
 from cofactor.models.factor import of_like_length
 from cofactor.models.regression.bayesian_linear import expected, expected_without_each
@@ -83,16 +83,18 @@ class PosteriorModel(VectorModel):
         }
 
     @classmethod
-    def of_arrays(cls, catalog: Catalog, scale: tuple[float, float] | None, arrays: Mapping[str, Array]) -> Self:
-        model = super().of_arrays(catalog, scale, arrays)
+    def of_arrays(
+        cls, training_data: TrainingData, scale: tuple[float, float] | None, arrays: Mapping[str, Array]
+    ) -> Self:
+        model = super().of_arrays(training_data, scale, arrays)
         draws, width = model.user_prior_mean.shape
         if draws == 0 or model.user_vectors.shape[1] != draws * (width - 1):
             raise _damaged(f"'user_vectors' is {model.user_vectors.shape}, not {draws} draws of {width - 1}")
         if (model.day_vectors is None) != (model.first_day is None):
             raise _damaged("'day_vectors' or 'first_day' is missing")
         of_users, of_items = (
-            (catalog.user_features, "user_feature_vectors"),
-            (catalog.item_features, "item_feature_vectors"),
+            (training_data.user_features, "user_feature_vectors"),
+            (training_data.item_features, "item_feature_vectors"),
         )
         for known, name in (of_users, of_items):
             if name in arrays and (known is None or len(known.names) != len(arrays[name])):
@@ -117,17 +119,17 @@ class PosteriorModel(VectorModel):
         Raises BadData where the model was trained without features of items, or does not know a column.
         """
         vectors = self.item_feature_vectors
-        if vectors is None or self.catalog.item_features is None:
+        if vectors is None or self.training_data.item_features is None:
             raise BadData("the model knows nothing of items beside ratings", "train it on ratings with item features")
-        added = self.catalog.item_features.encode(features) @ vectors.reshape(len(vectors), -1)
+        added = self.training_data.item_features.encode(features) @ vectors.reshape(len(vectors), -1)
         return self._of_new_item(self.item_prior_mean + added.reshape(self.item_prior_mean.shape))[:-1]
 
     @property
     def rankable(self) -> Mask:
         """(n_items,) true for items with training ratings, and those with features where these were trained on."""
-        if self.item_feature_vectors is None or self.catalog.item_features is None:
+        if self.item_feature_vectors is None or self.training_data.item_features is None:
             return super().rankable
-        known: Mask = np.diff(self.catalog.item_features.matrix.indptr) > 0
+        known: Mask = np.diff(self.training_data.item_features.matrix.indptr) > 0
         return known | super().rankable
 
     def similarity(self, item: int) -> Floats:
@@ -181,7 +183,10 @@ class PosteriorModel(VectorModel):
         for here in cached(len(users), self.item_vectors.shape[1]):
             pairs = users[here], items[here], None if times is None else times[here]
             variances[here] = self.draws(*pairs).var(axis=1)
-        cold_user, cold_item = is_cold(users, self.catalog.user_counts), is_cold(items, self.catalog.item_counts)
+        cold_user, cold_item = (
+            is_cold(users, self.training_data.user_counts),
+            is_cold(items, self.training_data.item_counts),
+        )
         cold = np.flatnonzero(cold_user | cold_item)
         for here in cached(len(cold), self.item_vectors.shape[1]):
             at = cold[here]

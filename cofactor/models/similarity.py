@@ -47,15 +47,15 @@ class SimilarityModel(Model):
     @cached_property
     def sparse(self) -> csr_array | None:
         """(n_items, n_items) B where it is sparse."""
-        return _matrix(self.starts, self.columns, self.weights, len(self.catalog.items))
+        return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.catalog.history[users])
+        return self.scores_from(self.training_data.history[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         ones = _like(histories, np.ones(histories.nnz, dtype=np.float32))
         scores: Floats = ones @ self.dense if self.sparse is None else (ones @ self.sparse).toarray()
-        scores[np.diff(histories.indptr) == 0] = self.catalog.item_counts
+        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
         return scores
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -124,12 +124,12 @@ class NeighbourModel(Model):
     @cached_property
     def sparse(self) -> csr_array:
         """(n_items, n_items): s_ij in row j and column i."""
-        found = _matrix(self.starts, self.columns, self.weights, len(self.catalog.items))
+        found = _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
         assert found is not None
         return found
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.catalog.history[users])
+        return self.scores_from(self.training_data.history[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)

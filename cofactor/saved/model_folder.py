@@ -29,7 +29,7 @@ from cofactor.data import feature_encoding_file
 from cofactor.data.duckdb_connection import first_line
 from cofactor.data.features import Features
 from cofactor.data.parquet import most_text, read_small_parquet, write_parquet
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.machine import packages
@@ -63,7 +63,7 @@ def save(
     """
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known are {', '.join(KINDS)}")
-    model.of_arrays(model.catalog, model.scale, model.arrays())  # the checks of loading
+    model.of_arrays(model.training_data, model.scale, model.arrays())  # the checks of loading
     check_place(path)
     target = Path(os.path.realpath(path))
     working = atomic_folders.beside(target)
@@ -150,31 +150,35 @@ def _load(folder: Path, manifest: Mapping[str, Any]) -> Model:
         if atomic_folders.digest(folder / name) != described["sha256"]:
             raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
     try:
-        catalog = _catalog(folder, manifest, arrays)
+        training_data = _catalog(folder, manifest, arrays)
         scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))
-        return KINDS[manifest["kind"]].of_arrays(catalog, scale, arrays)
+        return KINDS[manifest["kind"]].of_arrays(training_data, scale, arrays)
     except CofactorError as error:
         raise BadArtifact(f"{folder}: {error.message}", error.hint) from None
 
 
 def _described(model: Model) -> dict[str, Any]:
-    catalog = model.catalog
+    training_data = model.training_data
     return {
         "format": manifests.FORMAT,
         "version": manifests.VERSION,
         "kind": model.kind,
         "scale": model.scale,
-        "ratings": {"scale": catalog.scale, "step": catalog.step},
-        "split": catalog.split,
-        "counts": {"users": len(catalog.users), "items": len(catalog.items), "ratings": catalog.history.nnz},
+        "ratings": {"scale": training_data.scale, "step": training_data.step},
+        "split": training_data.split,
+        "counts": {
+            "users": len(training_data.users),
+            "items": len(training_data.items),
+            "ratings": training_data.history.nnz,
+        },
         "packages": packages(),
     }
 
 
 def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
-    catalog = model.catalog
-    features = _features(catalog)
-    arrays = model.arrays() | safetensors.parts(HISTORY, catalog.history)
+    training_data = model.training_data
+    features = _features(training_data)
+    arrays = model.arrays() | safetensors.parts(HISTORY, training_data.history)
     for noun, one in features.items():
         arrays |= safetensors.parts(FEATURES[noun], one.matrix)
     _check_numbers(Path(name) / ARRAYS, arrays)
@@ -183,8 +187,8 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
         name: {"dtype": str(array.dtype), "shape": array.shape, "sha256": digests[name]}
         for name, array in arrays.items()
     }
-    _write_ids(folder / USERS, catalog.users, {})
-    _write_ids(folder / ITEMS, catalog.items, {"title": catalog.titles, "genres": catalog.genres})
+    _write_ids(folder / USERS, training_data.users, {})
+    _write_ids(folder / ITEMS, training_data.items, {"title": training_data.titles, "genres": training_data.genres})
     if features:
         feature_encoding_file.write_recipe(folder / feature_encoding_file.FILE, features)
     (folder / CARD).write_text(card(content, name), encoding="utf-8")
@@ -195,8 +199,8 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     manifests.write(folder / manifests.NAME, content)
 
 
-def _features(catalog: Catalog) -> dict[str, Features]:
-    both = {"user": catalog.user_features, "item": catalog.item_features}
+def _features(training_data: TrainingData) -> dict[str, Features]:
+    both = {"user": training_data.user_features, "item": training_data.item_features}
     return {noun: features for noun, features in both.items() if features is not None}
 
 
@@ -261,7 +265,7 @@ def _check_numbers(path: Path, arrays: Mapping[str, Array]) -> None:
             raise manifests.bad(path, f"holds a number in {name!r} that is beyond {manifests.LARGEST:g}")
 
 
-def _catalog(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> Catalog:
+def _catalog(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> TrainingData:
     """What the model remembers; its arrays are taken out of those of the file."""
     counts, ratings = manifest["counts"], manifest["ratings"]
     for file, rows in ((USERS, counts["users"]), (ITEMS, counts["items"])):
@@ -274,7 +278,7 @@ def _catalog(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]
         raise BadArtifact(f"the history has {history.nnz:,} ratings, not as described", "save the model again")
     features = _read_features(folder, manifest, arrays)
     lowest, highest = ratings["scale"]
-    return Catalog(
+    return TrainingData(
         Vocabulary(users["id"], "user"),
         Vocabulary(items["id"], "item"),
         history,

@@ -36,7 +36,7 @@ class Shelf:
     @cached_property
     def denied(self) -> Mask:
         """(n_items,) true for what the operator never lets be listed."""
-        ids, denied = self.table.model.catalog.items, np.zeros(len(self.table.ids), dtype=bool)
+        ids, denied = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
         if self.terms.allow is not None:
             denied[:] = True
             denied[_known(ids, self.terms.allow)] = False
@@ -65,7 +65,7 @@ class Shelf:
             chosen &= self.table.year >= choice.year_from
         if choice.year_to is not None:
             chosen &= (self.table.year <= choice.year_to) & (self.table.year != NO_YEAR)
-        ids = self.table.model.catalog.items
+        ids = self.table.model.training_data.items
         if choice.allow:
             allowed = np.zeros(len(chosen), dtype=bool)
             allowed[_known(ids, choice.allow)] = True
@@ -75,7 +75,7 @@ class Shelf:
         return ~chosen
 
     def _among(self, candidates: Iterable[str]) -> Mask:
-        ids, chosen = self.table.model.catalog.items, np.zeros(len(self.table.ids), dtype=bool)
+        ids, chosen = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
         for one in candidates:
             chosen[known_item(ids, one)] = True
         return chosen & ~self.denied

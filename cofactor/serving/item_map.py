@@ -67,7 +67,7 @@ def catalogue_map(model: Model, n: int) -> tuple[Rows, Floats]:
     Likeness is the model's own, the cosine of its item vectors, where it has such; otherwise items are alike that the
     same users like. An item that nobody rated is on no map, nor one whose vector is zero.
     """
-    counts = model.catalog.item_counts
+    counts = model.training_data.item_counts
     rows = np.argsort(-counts, kind="stable")[:n].astype(np.int32)
     rows = rows[counts[rows] > 0]
     vectors = own_vectors(model, rows) if isinstance(model, VectorModel) else rated_vectors(model, rows)
@@ -85,7 +85,7 @@ def own_vectors(model: VectorModel, rows: Rows) -> Doubles:
 def rated_vectors(model: Model, rows: Rows) -> Doubles:
     """(n, ≤ RANK) vectors of items from the ratings of training: singular vectors of what users gave above their own
     mean, each times its singular value. Of many users every k-th counts."""
-    history = model.catalog.history
+    history = model.training_data.history
     history = history[:: max(1, -(-history.shape[0] // MOST_RATERS))].astype(np.float64)
     counts = np.diff(history.indptr)
     means = np.asarray(history.sum(axis=1)).ravel() / np.maximum(counts, 1)

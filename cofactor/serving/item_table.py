@@ -26,17 +26,17 @@ class ItemTable:
 
     @cached_property
     def ids(self) -> list[str]:
-        return [str(one) for one in self.model.catalog.items.ids]
+        return [str(one) for one in self.model.training_data.items.ids]
 
     @cached_property
     def titles(self) -> list[str]:
         """An item without a title is called by its id."""
-        return [self.model.catalog.title(row) for row in range(len(self.ids))]
+        return [self.model.training_data.title(row) for row in range(len(self.ids))]
 
     @cached_property
     def genres(self) -> list[list[str]]:
         """Items with the same genres share one list."""
-        column = self.model.catalog.genres
+        column = self.model.training_data.genres
         if column is None:
             return [[]] * len(self.ids)
         known: dict[str, list[str]] = {}
@@ -58,7 +58,7 @@ class ItemTable:
 
     def rated(self, row: int) -> Line:
         """An item with how often it was rated in training, and how high on average."""
-        count, mean = int(self.model.catalog.item_counts[row]), float(self.means[row])
+        count, mean = int(self.model.training_data.item_counts[row]), float(self.means[row])
         return {**self.item(row), "ratings": count, "mean": mean if count else None}
 
     def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[Reason]] = ()) -> list[Line]:
@@ -89,12 +89,12 @@ class ItemTable:
     @cached_property
     def by_popularity(self) -> Rows:
         """(n_items,) rows, the most rated first; of equally rated ones the lower row."""
-        return np.argsort(-self.model.catalog.item_counts, kind="stable").astype(np.int32)
+        return np.argsort(-self.model.training_data.item_counts, kind="stable").astype(np.int32)
 
     @cached_property
     def means(self) -> Doubles:
         """(n_items,) mean training rating; 0 without ratings."""
-        history, counts = self.model.catalog.history, self.model.catalog.item_counts
+        history, counts = self.model.training_data.history, self.model.training_data.item_counts
         sums = np.bincount(history.indices, history.data.astype(np.float64), minlength=len(counts))
         means: Doubles = sums / np.maximum(counts, 1)
         return means

@@ -60,7 +60,7 @@ class Bundle:
 
     @cached_property
     def titles(self) -> Titles:
-        return Titles(self.model.catalog)
+        return Titles(self.model.training_data)
 
     @cached_property
     def items(self) -> ItemTable:
@@ -77,15 +77,15 @@ class Bundle:
     @cached_property
     def card(self) -> dict[str, Any]:
         """What anybody may know of the model: the public part of its manifest, its sizes and its scale."""
-        catalog = self.model.catalog
+        training_data = self.model.training_data
         return {
             **{key: self.manifest[key] for key in PUBLIC if key in self.manifest},
             "kind": self.model.kind,
-            "users": len(catalog.users),
-            "items": len(catalog.items),
-            "ratings": int(catalog.history.nnz),
-            "scale": list(catalog.scale),
-            "step": catalog.step,
+            "users": len(training_data.users),
+            "items": len(training_data.items),
+            "ratings": int(training_data.history.nnz),
+            "scale": list(training_data.scale),
+            "step": training_data.step,
             "predicts_ratings": self.model.scale is not None,
             **_course(self.manifest.get("notes")),
         }

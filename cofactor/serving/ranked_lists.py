@@ -54,7 +54,7 @@ class Lists:
         with the scores that the model has for nobody in particular."""
         of_list = digest("stranger", asked.diversity, *_decides(asked))
         start = start_of(asked.cursor, self.version, of_list)
-        counts = self.model.catalog.item_counts.astype(np.float32)
+        counts = self.model.training_data.item_counts.astype(np.float32)
         rows, _, more = self._page(counts, NONE, self.shelf.hidden_by(asked), asked, start)
         return {
             "source": "popular",
@@ -102,21 +102,21 @@ class Lists:
 
 def nearest_users(model: Model, user: str, history: History, n: int) -> list[Answer]:
     """The n users most like somebody with a history, themself left out, and how many items both have rated."""
-    catalog = model.catalog
-    alike = model.user_similarity(history.user, history.sparse(len(catalog.items)))
-    hidden = catalog.user_counts == 0
-    if user in catalog.users:
-        hidden[catalog.users.row(user)] = True
+    training_data = model.training_data
+    alike = model.user_similarity(history.user, history.sparse(len(training_data.items)))
+    hidden = training_data.user_counts == 0
+    if user in training_data.users:
+        hidden[training_data.users.row(user)] = True
     alike[hidden] = -np.inf
-    rated = np.zeros(len(catalog.items), dtype=bool)
+    rated = np.zeros(len(training_data.items), dtype=bool)
     rated[history.items] = True
     rows, scores = highest_of_one(alike, n)
     return [
         {
-            "user": str(catalog.users.ids[row]),
+            "user": str(training_data.users.ids[row]),
             "score": score,
-            "ratings": int(catalog.user_counts[row]),
-            "common": int(np.count_nonzero(rated[catalog.rated(row)[0]])),
+            "ratings": int(training_data.user_counts[row]),
+            "common": int(np.count_nonzero(rated[training_data.rated(row)[0]])),
         }
         for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
     ]

@@ -59,21 +59,21 @@ class Desk:
     def ratings(self, user: str, asked: Page) -> tuple[int, list[Answer]]:
         """How many ratings of a user there are, and a page of them: those that came in since, the latest first, then
         those of training; of items that the model does not know, none. Raises UnknownId for somebody unheard of."""
-        catalog = self.table.model.catalog
+        training_data = self.table.model.training_data
         words = [] if self.store is None else self.store.of(user)
-        if not words and user not in catalog.users:
-            raise stranger(catalog, user)
+        if not words and user not in training_data.users:
+            raise stranger(training_data, user)
         listed: list[tuple[int, float, int | None, str]] = []
         said = set()
         for word in words:
-            if word.item not in catalog.items:
+            if word.item not in training_data.items:
                 continue
-            row = catalog.items.row(word.item)
+            row = training_data.items.row(word.item)
             said.add(row)
             if word.rating is not None:
                 listed.append((row, word.rating, word.time, "service"))
-        if user in catalog.users:
-            items, ratings = catalog.rated(catalog.users.row(user))
+        if user in training_data.users:
+            items, ratings = training_data.rated(training_data.users.row(user))
             trained = zip(items.tolist(), ratings.tolist(), strict=True)
             listed += [(row, rating, None, "training") for row, rating in trained if row not in said]
         page = listed[asked.offset : asked.offset + asked.n]
@@ -88,21 +88,21 @@ class Desk:
         return self.store
 
     def _check(self, one: GivenRating) -> None:
-        catalog = self.table.model.catalog
-        _check_id(catalog.users, one.user)
+        training_data = self.table.model.training_data
+        _check_id(training_data.users, one.user)
         if not self.terms.new_items:
-            known_item(catalog.items, one.item)
-        _check_id(catalog.items, one.item)
-        check_rating(catalog, one.item, one.rating)
+            known_item(training_data.items, one.item)
+        _check_id(training_data.items, one.item)
+        check_rating(training_data, one.item, one.rating)
 
     def _is_rated(self, user: str, item: str, store: Store) -> bool:
         for word in store.of(user):
             if word.item == item:
                 return word.rating is not None
-        catalog = self.table.model.catalog
-        if user not in catalog.users or item not in catalog.items:
+        training_data = self.table.model.training_data
+        if user not in training_data.users or item not in training_data.items:
             return False
-        return catalog.items.row(item) in catalog.rated(catalog.users.row(user))[0]
+        return training_data.items.row(item) in training_data.rated(training_data.users.row(user))[0]
 
 
 def _check_room(store: Store, user: str, items: Collection[str]) -> None:

@@ -80,7 +80,7 @@ class Answers:
 
         Raises BadData for an item that is unknown or rated twice, and for a rating outside the scale.
         """
-        history = given_history(self.bundle.model.catalog, asked.ratings)
+        history = given_history(self.bundle.model.training_data, asked.ratings)
         return self._of(**self._lists.of("", history, asked))
 
     def batch(self, asked: BatchBody) -> Answer:
@@ -97,12 +97,12 @@ class Answers:
     def explanation(self, user: str, item: str, asked: ExplanationQuery) -> Answer:
         """Explanation: a user's score for an item, and the n ratings of theirs that move it most, up or down."""
         model, history = self.bundle.model, self._history(user)
-        row = model.catalog.items.row(item)
+        row = model.training_data.items.row(item)
         if history.user is not None:
             score = model.predict(np.array([history.user], dtype=np.int32), np.array([row], dtype=np.int32))
         else:
             score = model.clip(history.scores(model)[row : row + 1])
-        because = model.moved_by(history.sparse(len(model.catalog.items)), row, asked.n)
+        because = model.moved_by(history.sparse(len(model.training_data.items)), row, asked.n)
         line = {**self.bundle.items.item(row), "score": float(score[0]), "because": [reason(one) for one in because]}
         return self._of(user=user, **line)
 
@@ -118,14 +118,14 @@ class Answers:
 
     def similar(self, item: str, asked: SimilarQuery) -> Answer:
         """Similar: the items most like one."""
-        row = self.bundle.model.catalog.items.row(item)
+        row = self.bundle.model.training_data.items.row(item)
         return self._of(**self.bundle.items.item(row), similar=self._lists.similar(row, asked.n, asked))
 
     # Finding items and users
 
     def item(self, item: str) -> Answer:
         """OneItem."""
-        return self._of(**self.bundle.items.rated(self.bundle.model.catalog.items.row(item)))
+        return self._of(**self.bundle.items.rated(self.bundle.model.training_data.items.row(item)))
 
     def items(self, asked: ItemsQuery) -> Answer:
         """Items: those whose titles hold every word of a query; the most rated ones for an empty query."""
@@ -151,7 +151,7 @@ class Answers:
 
     def map(self, asked: MapQuery) -> Answer:
         """Map: the most rated items, alike ones near one another."""
-        (rows, places), counts = self.bundle.map(asked.n), self.bundle.model.catalog.item_counts
+        (rows, places), counts = self.bundle.map(asked.n), self.bundle.model.training_data.item_counts
         listed = [
             {**self.bundle.items.item(row), "x": x, "y": y, "ratings": int(counts[row])}
             for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True)
@@ -161,10 +161,10 @@ class Answers:
 
     def users(self, asked: Page) -> Answer:
         """Users: a page of the users of training, in the order of their ids, with how many ratings each has."""
-        catalog, here = self.bundle.model.catalog, slice(asked.offset, asked.offset + asked.n)
-        counts = zip(catalog.users.ids[here].tolist(), catalog.user_counts[here].tolist(), strict=True)
+        training_data, here = self.bundle.model.training_data, slice(asked.offset, asked.offset + asked.n)
+        counts = zip(training_data.users.ids[here].tolist(), training_data.user_counts[here].tolist(), strict=True)
         listed = [{"user": user, "ratings": count} for user, count in counts]
-        return self._of(total=len(catalog.users), offset=asked.offset, users=listed)
+        return self._of(total=len(training_data.users), offset=asked.offset, users=listed)
 
     # Ratings
 
@@ -194,17 +194,17 @@ class Answers:
         return {"model": self.bundle.version, **fields}
 
     def _history(self, user: str) -> History:
-        history = history_of(self.bundle.model.catalog, self.store, user)
+        history = history_of(self.bundle.model.training_data, self.store, user)
         if history is None:
-            raise stranger(self.bundle.model.catalog, user)
+            raise stranger(self.bundle.model.training_data, user)
         return history
 
     def _list_of(self, user: str, asked: ListQuery | ListBody | BatchBody) -> Answer:
-        history = history_of(self.bundle.model.catalog, self.store, user)
+        history = history_of(self.bundle.model.training_data, self.store, user)
         if history is not None:
             return self._lists.of(user, history, asked)
         if asked.stranger == "refuse":
-            raise stranger(self.bundle.model.catalog, user, POPULAR_INSTEAD)
+            raise stranger(self.bundle.model.training_data, user, POPULAR_INSTEAD)
         return self._lists.for_stranger(asked)
 
     def _one_of_many(self, user: str, asked: BatchBody) -> Answer:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats, Rows
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import Feedback, Store
 from cofactor.models.base import Model
@@ -37,7 +37,7 @@ class History:
     def scores(self, model: Model) -> Floats:
         """(n_items,) unclipped scores, in a new array: of the trained vector, or of the whole history folded in."""
         if self.user is None:
-            scores = model.scores_from(self.sparse(len(model.catalog.items)))
+            scores = model.scores_from(self.sparse(len(model.training_data.items)))
         else:
             scores = model.scores(np.array([self.user], dtype=np.int32))
         of_one: Floats = scores[0]
@@ -51,55 +51,55 @@ class History:
 _NOTHING = History(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
 
-def history_of(catalog: Catalog, store: Store | None, user: str) -> History | None:
+def history_of(training_data: TrainingData, store: Store | None, user: str) -> History | None:
     """What a user has rated; None for somebody of whom nothing is known, or nothing any more.
 
     A rating of the store replaces one of training, and one taken back removes it. Items that the model does not know
     are passed over; ratings outside its scale, which another model may have had, count as the nearest end of it. A user
     of the vocabulary of whom there never was a rating is as they were trained: the model has a list for them.
     """
-    words, known = [] if store is None else store.of(user), user in catalog.users
+    words, known = [] if store is None else store.of(user), user in training_data.users
     if not words and not known:
         return None
-    row = catalog.users.row(user) if known else None
-    items, ratings = (_NOTHING.items, _NOTHING.ratings) if row is None else catalog.rated(row)
+    row = training_data.users.row(user) if known else None
+    items, ratings = (_NOTHING.items, _NOTHING.ratings) if row is None else training_data.rated(row)
     if words:
         before = dict(zip(items.tolist(), ratings.tolist(), strict=True))
-        now = _overlaid(catalog, before, words)
+        now = _overlaid(training_data, before, words)
         if row is None or now != before:
             return _history(now) if now else None
     return History(items, ratings, row)
 
 
-def given_history(catalog: Catalog, rated: Sequence[Rated]) -> History:
+def given_history(training_data: TrainingData, rated: Sequence[Rated]) -> History:
     """The ratings in a request; raises BadData for an item unknown or rated twice, and for a rating off the scale."""
     found: dict[int, float] = {}
     for one in rated:
-        item = known_item(catalog.items, one.item)
+        item = known_item(training_data.items, one.item)
         if item in found:
             raise BadData(f"item {one.item!r} is rated twice", "rate each item once")
-        check_rating(catalog, one.item, one.rating)
+        check_rating(training_data, one.item, one.rating)
         found[item] = one.rating
     return _history(found)
 
 
-def stranger(catalog: Catalog, user: str, instead: str = "") -> UnknownId:
+def stranger(training_data: TrainingData, user: str, instead: str = "") -> UnknownId:
     """The error for somebody of whom nothing is known; `instead` is what else may be asked for."""
-    if user in catalog.users:
+    if user in training_data.users:
         shown = user[:LONGEST_SHOWN]
         return UnknownId(f"nothing is known of user {shown!r} any more", f"rate something first. {instead}".strip())
-    unknown = catalog.users.unknown(user)
+    unknown = training_data.users.unknown(user)
     hint = unknown.hint if unknown.hint.endswith("?") or not instead else f"{unknown.hint}."
     return UnknownId(unknown.message, f"{hint} {instead}".strip())
 
 
-def _overlaid(catalog: Catalog, trained: dict[int, float], words: Sequence[Feedback]) -> dict[int, float]:
+def _overlaid(training_data: TrainingData, trained: dict[int, float], words: Sequence[Feedback]) -> dict[int, float]:
     """Ratings by item row, with what was said since in their place."""
-    (lowest, highest), found = catalog.scale, dict(trained)
+    (lowest, highest), found = training_data.scale, dict(trained)
     for word in words:
-        if word.item not in catalog.items:
+        if word.item not in training_data.items:
             continue
-        item = catalog.items.row(word.item)
+        item = training_data.items.row(word.item)
         if word.rating is None:
             found.pop(item, None)
         else:

@@ -20,15 +20,15 @@ def warm(answers: Kind) -> Kind:
 
 
 def _exercise(answers: Answers) -> Pace:
-    catalog = answers.bundle.model.catalog
+    training_data = answers.bundle.model.training_data
     answers.items(ItemsQuery(query="a", n=1))
     answers.search(SearchQuery(q="a", n=1))
     answers.card()
-    if len(catalog.items):
-        answers.similar(str(catalog.items.ids[0]), SimilarQuery())
-    if not len(catalog.users):
+    if len(training_data.items):
+        answers.similar(str(training_data.items.ids[0]), SimilarQuery())
+    if not len(training_data.users):
         return Pace()
-    heaviest = str(catalog.users.ids[int(catalog.user_counts.argmax())])
+    heaviest = str(training_data.users.ids[int(training_data.user_counts.argmax())])
     ask = {why: partial(answers.recommendations, heaviest, ListQuery(why=why, stranger="popular")) for why in (1, 0)}
     ask[1]()
     return Pace(plain=_seconds(ask[0]), explained=_seconds(ask[1]))

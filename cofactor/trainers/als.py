@@ -129,8 +129,8 @@ class _Alternation:
         users, items = self.sides
         unit, k = np.float32(self.unit), self.rank
         arrays = users[:, k] * unit, items[:, k] * unit, users[:, :k] * unit, items[:, :k].copy()
-        catalog, trainer = self.ratings.catalog, self.trainer
-        return FactorModel(catalog, self.ratings.scale, self.mean, *arrays, trainer.bias_l2, trainer.l2)
+        training_data, trainer = self.ratings.training_data, self.trainer
+        return FactorModel(training_data, self.ratings.scale, self.mean, *arrays, trainer.bias_l2, trainer.l2)
 
 
 def _rmse(scores: Floats, ratings: Ratings) -> float:

@@ -49,7 +49,7 @@ class Baseline(Trainer):
             user_bias = _biases(ratings.user, value - mean - item_bias[ratings.item], self.user_l2, len(ratings.users))
             error = value - mean - user_bias[ratings.user] - item_bias[ratings.item]
             arrays = user_bias.astype(np.float32), item_bias.astype(np.float32)
-            model = BaselineModel(ratings.catalog, ratings.scale, mean, *arrays, self.user_l2)
+            model = BaselineModel(ratings.training_data, ratings.scale, mean, *arrays, self.user_l2)
             state = partial(copied, {"user_bias": user_bias, "item_bias": item_bias})
             yield Epoch(sweep, self.sweeps, model, float(np.sqrt(np.mean(error**2))), state=state)
 

@@ -207,7 +207,7 @@ class _Sampler:
         outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
         rows = 0 if trainer.structure == "mf" else len(ratings.items)
         return PosteriorModel(
-            catalog=ratings.catalog,
+            training_data=ratings.training_data,
             scale=ratings.scale,
             mean=self.mean,
             user_bias=users[0].mean(axis=1),

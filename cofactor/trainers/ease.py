@@ -56,7 +56,7 @@ class EASE(Trainer):
         weights.flat[:: n_items + 1] += np.float32(self.l2)
         with threadpool_limits(1, "blas"):
             weights = self._solved(weights)
-        yield Epoch(1, 1, SimilarityModel(ratings.catalog, None, dense=weights), train_rmse=None)
+        yield Epoch(1, 1, SimilarityModel(ratings.training_data, None, dense=weights), train_rmse=None)
 
     def _solved(self, gram: Floats) -> Floats:
         """B from XᵀX + λ I, of which the upper triangle is given, in its place."""
@@ -79,7 +79,7 @@ def gram(ratings: Ratings, threads: int) -> Floats:
     from cofactor.kernels.items import count_together
 
     n_items = len(ratings.items)
-    starts, items = _lists(ratings.catalog.history)
+    starts, items = _lists(ratings.training_data.history)
     item_starts, users = _lists(ratings.by_item())
     counts = np.zeros((n_items, n_items), dtype=np.float32)
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Doubles, Floats
-from cofactor.data.ratings import Catalog, Ratings
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
@@ -73,16 +73,18 @@ class Filter(Trainer):
         gains = largest * ((share + self.low_pass) * np.exp(-self.sharpening * share) - share)
         gains[share < NOTHING] = 0
         powers = float(self.user_power), float(self.item_power)
-        table = pairs(ratings.catalog, self.user_power, most=max(PAIRS_AT_MOST, len(ratings)))
-        model = FilterModel(ratings.catalog, None, *powers, vectors, gains.astype(np.float32), *table)
+        table = pairs(ratings.training_data, self.user_power, most=max(PAIRS_AT_MOST, len(ratings)))
+        model = FilterModel(ratings.training_data, None, *powers, vectors, gains.astype(np.float32), *table)
         yield Epoch(1, 1, model, train_rmse=None)
 
     def _normalised(self, ratings: Ratings) -> csr_array:
         """(n_users, n_items) R̃."""
-        catalog = ratings.catalog
-        user, item = (np.maximum(n, 1).astype(np.float64) for n in (catalog.user_counts, catalog.item_counts))
-        history = catalog.history
-        edges = np.repeat(user**-self.user_power, catalog.user_counts) * (item**-self.item_power)[history.indices]
+        training_data = ratings.training_data
+        user, item = (
+            np.maximum(n, 1).astype(np.float64) for n in (training_data.user_counts, training_data.item_counts)
+        )
+        history = training_data.history
+        edges = np.repeat(user**-self.user_power, training_data.user_counts) * (item**-self.item_power)[history.indices]
         return csr_array((edges.astype(np.float32), history.indices, history.indptr), shape=history.shape)
 
 
@@ -106,9 +108,9 @@ def leading(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -
     return np.maximum(values[largest], 0), vectors
 
 
-def pairs(catalog: Catalog, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
+def pairs(training_data: TrainingData, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
     """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `most` entries."""
-    history, counts = catalog.history, catalog.user_counts
+    history, counts = training_data.history, training_data.user_counts
     each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
     edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
     by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T

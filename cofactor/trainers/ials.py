@@ -148,7 +148,7 @@ class _Alternation:
         users, items = (vectors[:, : trainer.rank].copy() for vectors in self.sides)
         users[counts == 0] = mean_vector(users, counts)
         constants = trainer.unobserved, trainer.l2, trainer.exponent
-        return ImplicitModel(self.ratings.catalog, None, users, items, *constants)
+        return ImplicitModel(self.ratings.training_data, None, users, items, *constants)
 
 
 def _solver(trainer: IALS, width: int) -> tuple[Any, int]:

@@ -71,10 +71,10 @@ class KNN(Trainer):
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
-        catalog = ratings.catalog
+        training_data = ratings.training_data
         if self.similarity == "cosine":
             weights = self._weights(ratings, np.ones(len(ratings), np.float32), 1.0, whole_norms=True)
-            model: Model = SimilarityModel(catalog, None, None, *weights)
+            model: Model = SimilarityModel(training_data, None, None, *weights)
         else:
             baseline = Baseline(self.user_l2, self.item_l2).fit(ratings)
             residual = ratings.value - baseline.pair_scores(ratings.user, ratings.item)
@@ -82,7 +82,7 @@ class KNN(Trainer):
             arrays = baseline.arrays()
             mean, item_bias = float(arrays["mean"]), arrays["item_bias"]
             model = NeighbourModel(
-                catalog, ratings.scale, mean, item_bias, float(self.user_l2), float(self.pull), *weights
+                training_data, ratings.scale, mean, item_bias, float(self.user_l2), float(self.pull), *weights
             )
         yield Epoch(1, 1, model, train_rmse=None)
 

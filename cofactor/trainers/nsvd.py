@@ -53,7 +53,7 @@ class NSVD(SVDPP):
         """How many ratings of a user are pooled at most."""
         if self.history not in LENGTHS:
             return int(self.history)
-        counts = ratings.catalog.user_counts
+        counts = ratings.training_data.user_counts
         counts = counts[counts > 0]
         lengths = {"max": counts.max(), "mean": counts.mean(), "min": counts.min()}
         return round(float(lengths[self.history]))

@@ -25,4 +25,4 @@ class Popularity(Trainer):
     def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
         counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)
         nobody = np.zeros(len(ratings.users), dtype=np.float32)
-        yield Epoch(1, 1, BaselineModel(ratings.catalog, None, 0.0, nobody, counts, 0.0), train_rmse=None)
+        yield Epoch(1, 1, BaselineModel(ratings.training_data, None, 0.0, nobody, counts, 0.0), train_rmse=None)

@@ -120,7 +120,7 @@ class _Descent:
         self.learn_blocks: Any = sgd.learn_blocks
         self.grid = blocks.GRID
         width = sgd.padded(trainer.rank)
-        self.rated = [ratings.catalog.user_counts, ratings.catalog.item_counts]
+        self.rated = [ratings.training_data.user_counts, ratings.training_data.item_counts]
         dealt = [blocks.deal(counts, self.grid) for counts in self.rated]
         self.places = [place for _, place in dealt]
         value = self._scaled(ratings.value)
@@ -176,8 +176,8 @@ class _Descent:
         (b, c), (p, q) = biases, vectors
         if self.unit != 1:
             b, c, p = (x * np.float32(self.unit) for x in (b, c, p))
-        catalog, scale = self.ratings.catalog, self.ratings.scale
-        return FactorModel(catalog, scale, self.mean, b, c, p, q, self.trainer.bias_l2, self.trainer.l2)
+        training_data, scale = self.ratings.training_data, self.ratings.scale
+        return FactorModel(training_data, scale, self.mean, b, c, p, q, self.trainer.bias_l2, self.trainer.l2)
 
     def _scaled(self, x: Floats) -> Floats:
         """Ratings, biases or the vectors of users in units; those of items have none, so that folding in a user by

@@ -97,9 +97,9 @@ class _Descent:
 
     def __init__(self, trainer: SVDPP, ratings: Ratings, rng: np.random.Generator) -> None:
         self.trainer, self.ratings, self.unit = trainer, ratings, np.float32(unit_of(ratings.scale))
-        catalog = ratings.catalog
-        self.rated = catalog.user_counts, catalog.item_counts
-        history, self.most = catalog.history, trainer.most_pooled(ratings)
+        training_data = ratings.training_data
+        self.rated = training_data.user_counts, training_data.item_counts
+        history, self.most = training_data.history, trainer.most_pooled(ratings)
         user = np.repeat(np.arange(len(ratings.users)), self.rated[0])
         shuffled = np.lexsort((rng.random(history.nnz), user))
         self.sets = (
@@ -172,11 +172,11 @@ class _Descent:
 
     def model(self) -> PooledFactorModel:
         """A copy of what has been learned so far."""
-        catalog, scale, trainer = self.ratings.catalog, self.ratings.scale, self.trainer
+        training_data, scale, trainer = self.ratings.training_data, self.ratings.scale, self.trainer
         b, c = (self.unit * bias for bias in self.biases)
         users, q, y = self.unit * self._with_pools(), self.vectors[1].copy(), self.unit * self.vectors[2]
         penalties = trainer.bias_l2, trainer.own * trainer.l2
-        return trainer.kind(catalog, scale, self.mean, b, c, users, q, *penalties, y, float(self.most))
+        return trainer.kind(training_data, scale, self.mean, b, c, users, q, *penalties, y, float(self.most))
 
     def _with_pools(self) -> Floats:
         """(n_users, rank) p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j, in a new array."""

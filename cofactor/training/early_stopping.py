@@ -141,7 +141,7 @@ def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
         return Judged(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
     predicted = model.predict(rows.user, rows.item, rows.time).astype(np.float64)
     error = predicted - rows.value
-    step = model.catalog.step
+    step = model.training_data.step
     right = None if step is None else float(np.mean(_rounded(predicted, step) == _rounded(rows.value, step)))
     return Judged(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))), right)
 

@@ -27,5 +27,5 @@ def start_of(resume: Resume, kind: type[M], trainer: str, rank: int, ratings: Ra
 
 def check_split(model: Model, ratings: Ratings) -> None:
     """Raises SplitMismatch where a model to start from was trained on another split."""
-    if model.catalog.split != ratings.split:
+    if model.training_data.split != ratings.split:
         raise SplitMismatch("the model to start from was trained on another split", "it may have seen test ratings")

@@ -76,8 +76,8 @@ class Starting:
 def _check_unseen(folder: str, model: "Model", split: "Split") -> None:
     from cofactor.evaluation.held_out import hold_out
 
-    if model.catalog.split != split.fingerprint:
-        theirs = (model.catalog.split or "none")[:12]
+    if model.training_data.split != split.fingerprint:
+        theirs = (model.training_data.split or "none")[:12]
         raise SplitMismatch(
             f"{folder} was trained on split {theirs}, not on {split.fingerprint[:12]}: it may have seen test ratings",
             "make one split with `cofactor split`, and train both models on it",
@@ -92,7 +92,7 @@ def _check_unseen(folder: str, model: "Model", split: "Split") -> None:
     for name, (part, hint) in parts.items():
         try:
             if len(part):
-                hold_out(part, model.catalog)
+                hold_out(part, model.training_data)
         except SplitMismatch:
             raise SplitMismatch(f"{folder} was trained on {name} ratings of this split", hint) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.arrays import Array, Doubles
-from cofactor.data.ratings import Catalog, Ratings
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.errors import SplitMismatch
 from cofactor.evaluation.breakdowns.groups import Grouping, groupings
 from cofactor.evaluation.breakdowns.subset_metrics import Answers, Part
@@ -57,7 +57,7 @@ class SpreadCalibration:
 
 
 def break_down(
-    reports: Mapping[str, Report], test: Ratings, catalog: Catalog, train: Ratings | None = None
+    reports: Mapping[str, Report], test: Ratings, training_data: TrainingData, train: Ratings | None = None
 ) -> tuple[Breakdown, ...]:
     """What models are worth by group of the test ratings; docs/breakdowns.md says what the groups are.
 
@@ -71,7 +71,7 @@ def break_down(
     Memory: a few numbers for each test rating, however many models. Raises SplitMismatch where a report is of other
     test ratings, and what `hold_out` raises.
     """
-    held = hold_out(test, catalog)
+    held = hold_out(test, training_data)
     taken = {name: report for name, report in reports.items() if len(report.evidence.held.value)}
     for name, report in taken.items():
         _check_same(name, report, held)

@@ -64,7 +64,7 @@ def spread_calibration(model: Model, report: Report, test: Ratings, bins: int = 
 
 def _known(held: HeldOut) -> tuple[Array, Array]:
     """(n,) the model's rows of users and items, -1 of those it does not know."""
-    users, items = held.catalog.users, held.catalog.items
+    users, items = held.training_data.users, held.training_data.items
     return (
         np.where(held.model_user < len(users), held.model_user, -1),
         np.where(held.model_item < len(items), held.model_item, -1),

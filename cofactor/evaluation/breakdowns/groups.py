@@ -36,8 +36,8 @@ def groupings(held: HeldOut, train: Ratings | None) -> Iterator[Grouping]:
     yield _by_count("user activity", "ratings of the user in training", _user_counts(held), of_users=True)
     yield _by_count("item popularity", "ratings of the item in training", _item_counts(held))
     yield _by_value(held)
-    if held.catalog.genres is not None:
-        yield _by_genre(held, held.catalog.genres)
+    if held.training_data.genres is not None:
+        yield _by_genre(held, held.training_data.genres)
     if held.time is not None:
         yield _by_time(held, held.time, train)
 
@@ -60,12 +60,12 @@ def round_edges(values: Array, shares: tuple[float, ...]) -> Array:
 
 def _user_counts(held: HeldOut) -> Array:
     """(n,) training ratings of each rating's user."""
-    return np.append(held.catalog.user_counts, np.zeros(held.unknown_users, dtype=np.int32))[held.model_user]
+    return np.append(held.training_data.user_counts, np.zeros(held.unknown_users, dtype=np.int32))[held.model_user]
 
 
 def _item_counts(held: HeldOut) -> Array:
     """(n,) training ratings of each rating's item."""
-    return np.append(held.catalog.item_counts, np.zeros(held.unknown_items, dtype=np.int32))[held.model_item]
+    return np.append(held.training_data.item_counts, np.zeros(held.unknown_items, dtype=np.int32))[held.model_item]
 
 
 def _by_count(by: str, what: str, counts: Array, *, of_users: bool = False) -> Grouping:
@@ -151,9 +151,11 @@ def _last_of_users(held: HeldOut, train: Ratings) -> Times:
     """(n_users,) when each user of the catalogue rated last in training, for those who did."""
     assert train.time is not None
     rows = (
-        np.arange(len(train.users)) if train.users == held.catalog.users else held.catalog.users.rows(train.users.ids)
+        np.arange(len(train.users))
+        if train.users == held.training_data.users
+        else held.training_data.users.rows(train.users.ids)
     )
-    last = np.full(len(held.catalog.users), np.iinfo(np.int64).min)
+    last = np.full(len(held.training_data.users), np.iinfo(np.int64).min)
     np.maximum.at(last, rows[train.user], train.time)
     return last
 

@@ -22,7 +22,7 @@ class Items:
     @cached_property
     def ratings(self) -> Rows:
         """(n_items,) training ratings."""
-        return np.append(self.held.catalog.item_counts, np.zeros(self.held.unknown_items, dtype=np.int32))
+        return np.append(self.held.training_data.item_counts, np.zeros(self.held.unknown_items, dtype=np.int32))
 
     @cached_property
     def place(self) -> Rows:
@@ -34,7 +34,7 @@ class Items:
     @cached_property
     def information(self) -> Doubles:
         """(n_items,) -log₂ of the share of the training users who rated the item; 0 where nobody did."""
-        n_users = max(1, np.count_nonzero(self.held.catalog.user_counts))
+        n_users = max(1, np.count_nonzero(self.held.training_data.user_counts))
         information: Doubles = -np.log2(np.maximum(self.ratings, 1) / n_users) * (self.ratings > 0)
         return information
 
@@ -49,7 +49,7 @@ class Items:
     def genres(self) -> Doubles:
         """(n_items, n_genres) each item's genres as a vector of length 1, or 0 without genres; no columns where none
         are known, or too many."""
-        column = self.held.catalog.genres
+        column = self.held.training_data.genres
         listed = [] if column is None else [set(_genres(one)) for one in column]
         names = {name: at for at, name in enumerate(sorted(set().union(*listed)))}
         if len(names) > GENRES_AT_MOST:

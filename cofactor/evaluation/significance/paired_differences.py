@@ -37,7 +37,7 @@ def check_tests(reports: Reports) -> None:
                     f"{first} and {name} were measured on different test ratings{where}",
                     "a difference is of models that met the same users and items: measure both on one test",
                 )
-    vocabularies = [one.evidence.held.catalog.users for one, *_ in expected if isinstance(one, Report)]
+    vocabularies = [one.evidence.held.training_data.users for one, *_ in expected if isinstance(one, Report)]
     if any(users != vocabularies[0] for users in vocabularies[1:]):
         message = f"the splits that {first} was measured on are of different users"
         raise SplitMismatch(message, "read the ratings once, and split what was read")

@@ -194,9 +194,9 @@ def _loaded(contestants: Contestants, split: Split) -> dict[str, Model]:
     models = {one.name: load(one.folder) for one in contestants if isinstance(one, Brought)}
     check_splits(models)
     for name, model in models.items():
-        if model.catalog.split not in (None, split.fingerprint):
+        if model.training_data.split not in (None, split.fingerprint):
             raise SplitMismatch(
-                f"{name} was trained on split {str(model.catalog.split)[:12]}, not on {split.fingerprint[:12]}",
+                f"{name} was trained on split {str(model.training_data.split)[:12]}, not on {split.fingerprint[:12]}",
                 "compare it on the split it was trained on: other test rows may be rows it has learned",
             )
     return models

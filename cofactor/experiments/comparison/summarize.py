@@ -40,7 +40,7 @@ def _looked_into(first: Round) -> dict[str, Any]:
     reports = {name: one.report for name, one in first.entries.items() if isinstance(one.report, Report)}
     split = first.split
     return {
-        "breakdowns": break_down(reports, split.test, split.train.catalog, split.train),
+        "breakdowns": break_down(reports, split.test, split.train.training_data, split.train),
         "calibrations": {name: calibration(one) for name, one in reports.items() if one.prediction is not None},
     }
 

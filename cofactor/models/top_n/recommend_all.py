@@ -51,7 +51,7 @@ def recommend_all(
         with own_database(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
             _keep_ids(database, model)
             _keep_lists(database, model, n, exclude_seen, on_progress)
-            title = "" if model.catalog.titles is None else ", title"
+            title = "" if model.training_data.titles is None else ", title"
             file = quoted(str(Path(beside, "lists.parquet")))
             database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
             lines = database.execute("SELECT count(*) FROM lists").fetchall()[0][0]
@@ -60,10 +60,10 @@ def recommend_all(
 
 
 def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
-    for name, vocabulary in (("users", model.catalog.users), ("items", model.catalog.items)):
+    for name, vocabulary in (("users", model.training_data.users), ("items", model.training_data.items)):
         columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
-        if name == "items" and model.catalog.titles is not None:
-            columns["title"] = model.catalog.titles
+        if name == "items" and model.training_data.titles is not None:
+            columns["title"] = model.training_data.titles
         _insert(database, f"CREATE TABLE {name} AS SELECT {listed(columns)} FROM block", columns)
 
 
@@ -75,7 +75,7 @@ def _keep_lists(
     on_progress: Callable[[int, int], object] | None,
 ) -> None:
     database.execute("CREATE TABLE lists (user INTEGER, item INTEGER, rank INTEGER, score FLOAT)")
-    n_users, n = len(model.catalog.users), min(n, len(model.catalog.items))
+    n_users, n = len(model.training_data.users), min(n, len(model.training_data.items))
     for users, items, scores in _lists(model, n, exclude_seen):
         filled = items >= 0
         user, rank = np.broadcast_to(users[:, None], items.shape), np.broadcast_to(np.arange(1, n + 1), items.shape)
@@ -92,7 +92,7 @@ def _keep_lists(
 
 def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Blocks of users with their lists, in order; those of the next users are made while one is used."""
-    n_users, workers = len(model.catalog.users), cores()
+    n_users, workers = len(model.training_data.users), cores()
 
     def block(start: int) -> tuple[Rows, Rows, Floats]:
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)

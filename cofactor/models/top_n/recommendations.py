@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.data.ratings import Catalog, histories
+from cofactor.data.ratings import TrainingData, histories
 from cofactor.errors import BadData
 
 
@@ -36,32 +36,34 @@ Reasons = tuple[Reason, ...]
 
 
 def recommendations(
-    catalog: Catalog, items: Rows, scores: Floats, because: Sequence[Reasons] = ()
+    training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[Reasons] = ()
 ) -> list[Recommendation]:
     """The lines of a list of (n,) item rows, best first."""
     lines = []
     for place, item in enumerate(items.tolist()):
-        genres = "" if catalog.genres is None else catalog.genres[item] or ""
+        genres = "" if training_data.genres is None else training_data.genres[item] or ""
         reasons = because[place] if because else ()
         lines.append(
-            Recommendation(catalog.items.ids[item], catalog.title(item), genres, float(scores[place]), reasons)
+            Recommendation(
+                training_data.items.ids[item], training_data.title(item), genres, float(scores[place]), reasons
+            )
         )
     return lines
 
 
-def strongest(catalog: Catalog, history: csr_array, effects: Doubles, strength: Doubles, n: int) -> Reasons:
+def strongest(training_data: TrainingData, history: csr_array, effects: Doubles, strength: Doubles, n: int) -> Reasons:
     """The n ratings of a (1, n_items) history of the highest positive strength; of equal ones the lower row first."""
     order = np.argsort(-strength, kind="stable")[:n]
     order = order[(strength[order] > 0) & (strength[order] < np.inf)]
     return tuple(
-        Reason(catalog.items.ids[item], catalog.title(item), float(rating), float(effect))
+        Reason(training_data.items.ids[item], training_data.title(item), float(rating), float(effect))
         for item, rating, effect in zip(history.indices[order], history.data[order], effects[order], strict=True)
     )
 
 
-def known_history(catalog: Catalog, user_id: str) -> csr_array:
+def known_history(training_data: TrainingData, user_id: str) -> csr_array:
     """(1, n_items) training ratings of a user; raises UnknownId."""
-    return one_history(*catalog.rated(catalog.users.row(user_id)), len(catalog.items))
+    return one_history(*training_data.rated(training_data.users.row(user_id)), len(training_data.items))
 
 
 def one_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
@@ -69,16 +71,18 @@ def one_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
     return csr_array((ratings, items, np.array([0, len(items)])), shape=(1, n_items))
 
 
-def given_history(catalog: Catalog, ratings: Mapping[str, float]) -> csr_array:
+def given_history(training_data: TrainingData, ratings: Mapping[str, float]) -> csr_array:
     """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
     for item_id, value in ratings.items():
-        check_rating(catalog, item_id, value)
-    return histories([{catalog.items.row(i): float(value) for i, value in ratings.items()}], len(catalog.items))
+        check_rating(training_data, item_id, value)
+    return histories(
+        [{training_data.items.row(i): float(value) for i, value in ratings.items()}], len(training_data.items)
+    )
 
 
-def check_rating(catalog: Catalog, item_id: str, rating: float) -> None:
+def check_rating(training_data: TrainingData, item_id: str, rating: float) -> None:
     """Raises BadData for a rating that is not within the scale."""
-    lowest, highest = catalog.scale
+    lowest, highest = training_data.scale
     if not lowest <= rating <= highest:  # NaN is neither
         shown = f"the rating of item {str(item_id)[:60]!r} is {rating}"
         raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")

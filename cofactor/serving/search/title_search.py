@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cofactor.arrays import Mask
-from cofactor.data.ratings import Catalog
+from cofactor.data.ratings import TrainingData
 
 
 class Titles:
@@ -17,9 +17,11 @@ class Titles:
     titles are found, so a short query costs less than a long one.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._rows = np.argsort(-catalog.item_counts, kind="stable").astype(np.int32)  # (n_items,) most rated first
-        folded = [fold(catalog.title(row)) for row in self._rows]
+    def __init__(self, training_data: TrainingData) -> None:
+        self._rows = np.argsort(-training_data.item_counts, kind="stable").astype(
+            np.int32
+        )  # (n_items,) most rated first
+        folded = [fold(training_data.title(row)) for row in self._rows]
         self._text = "\n" + "\n".join(folded) + "\n"
         lengths = np.fromiter((len(one) + 1 for one in folded), dtype=np.int64, count=len(folded))
         self._starts = [0, *np.cumsum(lengths).tolist()]  # where the line break before each title stands

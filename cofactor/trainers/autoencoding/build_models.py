@@ -20,13 +20,13 @@ def of_users(
     """Of layers that know ratings in units."""
     layers = _of_rated(layers, ratings, unit)
     arrays = baseline.mean, baseline.item_bias, baseline.user_l2, presence * unit, layers
-    return AutoencoderModel(ratings.catalog, ratings.scale, *arrays)
+    return AutoencoderModel(ratings.training_data, ratings.scale, *arrays)
 
 
 def ranking(ratings: Ratings, layers: Layers) -> AutoencoderModel:
     """Of layers that know what was rated, not how."""
     no_bias = np.zeros(len(ratings.items), np.float32)
-    return AutoencoderModel(ratings.catalog, None, 0.0, no_bias, 0.0, 0.0, _of_rated(layers, ratings))
+    return AutoencoderModel(ratings.training_data, None, 0.0, no_bias, 0.0, 0.0, _of_rated(layers, ratings))
 
 
 def of_items(
@@ -36,17 +36,17 @@ def of_items(
 
     A folded-in user's vector has the pull that one of the mean number of ratings had in training, λ √n = n · λ/√n.
     """
-    catalog, codes = ratings.catalog, _codes(layers, inputs)
-    middle = (catalog.item_counts @ codes.astype(np.float64) / len(ratings)).astype(np.float32)
+    training_data, codes = ratings.training_data, _codes(layers, inputs)
+    middle = (training_data.item_counts @ codes.astype(np.float64) / len(ratings)).astype(np.float32)
     codes -= middle
-    codes[catalog.item_counts == 0] = 0
+    codes[training_data.item_counts == 0] = 0
     vectors, bias = layers.weights[-1] * np.float32(unit), layers.biases[-1] * np.float32(unit)
     bias += baseline.user_bias + vectors @ middle
-    vectors[catalog.user_counts == 0] = 0
-    bias[catalog.user_counts == 0] = 0
-    mean_count = len(ratings) / np.count_nonzero(catalog.user_counts)
+    vectors[training_data.user_counts == 0] = 0
+    bias[training_data.user_counts == 0] = 0
+    mean_count = len(ratings) / np.count_nonzero(training_data.user_counts)
     pulls = FOLD_IN_BIAS_L2, l2 / float(np.sqrt(mean_count))
-    return FactorModel(catalog, ratings.scale, baseline.mean, bias, baseline.item_bias, vectors, codes, *pulls)
+    return FactorModel(training_data, ratings.scale, baseline.mean, bias, baseline.item_bias, vectors, codes, *pulls)
 
 
 def _codes(layers: Layers, inputs: csr_array) -> Floats:
@@ -62,7 +62,7 @@ def _codes(layers: Layers, inputs: csr_array) -> Floats:
 def _of_rated(layers: Layers, ratings: Ratings, unit: float = 1.0) -> Layers:
     """The layers for ratings themselves instead of ratings in units, and with 0 for items without ratings: weights that
     were drawn and never learned say nothing."""
-    rated = (ratings.catalog.item_counts > 0).astype(np.float32)
+    rated = (ratings.training_data.item_counts > 0).astype(np.float32)
     first, last = layers.weights[0] * (rated / np.float32(unit)), rated * np.float32(unit)
     weights = first, *layers.weights[1:-1], layers.weights[-1] * last[:, None]
     return Layers(weights, (*layers.biases[:-1], layers.biases[-1] * last), layers.activations)

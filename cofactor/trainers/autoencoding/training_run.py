@@ -56,7 +56,7 @@ class Course:
         """The rows: of ratings in units less the baseline, or where the model only ranks of |R(u)|^-½."""
         ratings = self.ratings
         if self.ranks:
-            table, counts = ratings.by_user(), ratings.catalog.user_counts
+            table, counts = ratings.by_user(), ratings.training_data.user_counts
             table.data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
             return table
         residual = (ratings.value - self.baseline.pair_scores(ratings.user, ratings.item)) / np.float32(self.unit)

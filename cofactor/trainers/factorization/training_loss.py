@@ -18,11 +18,11 @@ def of_factors(model: FactorModel, unit: float, mean_square: float) -> float:
 
     unit: in which the ratings, the biases and the users' vectors were learned; mean_square: of the errors e.
     """
-    catalog, l2, bias_l2 = model.catalog, model.vector_l2, model.bias_l2
-    users, items = catalog.user_counts, catalog.item_counts
+    training_data, l2, bias_l2 = model.training_data, model.vector_l2, model.bias_l2
+    users, items = training_data.user_counts, training_data.item_counts
     total = penalty(users, model.user_vectors, l2) + penalty(items, model.item_vectors, l2 * unit**2)
     total += penalty(users, model.user_bias, bias_l2) + penalty(items, model.item_bias, bias_l2)
-    return mean_square + total / len(catalog.history.data)
+    return mean_square + total / len(training_data.history.data)
 
 
 def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
@@ -30,11 +30,14 @@ def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
 
     The second sum is the trace of PᵀP QᵀQ, so that no pair is scored for it. Users without ratings count for nothing.
     """
-    catalog, n = model.catalog, len(user)
-    users = model.user_vectors * (catalog.user_counts > 0)[:, None]
+    training_data, n = model.training_data, len(user)
+    users = model.user_vectors * (training_data.user_counts > 0)[:, None]
     items = model.item_vectors
     error = model.pair_scores(user, item).astype(np.float64) - 1
     total = float(error @ error) + model.unobserved * float(np.sum((users.T @ users) * (items.T @ items)))
-    for vectors, counts, others in ((users, catalog.user_counts, items), (items, catalog.item_counts, users)):
+    for vectors, counts, others in (
+        (users, training_data.user_counts, items),
+        (items, training_data.item_counts, users),
+    ):
         total += penalty((counts + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
     return total / n

@@ -104,9 +104,9 @@ class Parameters:
         layout, unit = self.layout, np.float32(self.unit)
         biases = self.users[:, layout.bias] * unit, self.items[:, layout.bias] * unit
         vectors = layout.product(self.users) * unit, layout.product(self.items).copy()
-        about = ratings.catalog, ratings.scale, self.mean * self.unit
+        about = ratings.training_data, ratings.scale, self.mean * self.unit
         if not layout.deep_rank:
-            counts = ratings.catalog.user_counts, ratings.catalog.item_counts
+            counts = ratings.training_data.user_counts, ratings.training_data.item_counts
             for rated, vector in zip(counts, vectors, strict=True):
                 vector[rated == 0] = 0
             return FactorModel(*about, *biases, *vectors, settings.bias_l2, settings.l2)
