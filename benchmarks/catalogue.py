@@ -34,7 +34,9 @@ def main() -> None:
     asked = parser.parse_args()
     model = made_catalogue(asked.users, asked.items, asked.rank, asked.per_user)
     save(model, asked.path, trainer="made")
-    print(f"{asked.path}: {asked.users:,} users, {asked.items:,} items, {model.training_data.history.nnz:,} ratings")
+    print(
+        f"{asked.path}: {asked.users:,} users, {asked.items:,} items, {model.training_data.interactions.nnz:,} ratings"
+    )
 
 
 def made_catalogue(n_users: int = 20_000, n_items: int = 62_000, rank: int = 64, per_user: int = 100) -> FactorModel:

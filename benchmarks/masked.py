@@ -59,7 +59,7 @@ def passes(products: Products, table, width: int) -> float:
 
 def serving(model: AutoencoderModel) -> str:
     """Median milliseconds of `scores` for single users and of PyTorch on their dense input, and how far apart."""
-    layers, history = model.layers, model.training_data.history
+    layers, history = model.layers, model.training_data.interactions
     functions = {"sigmoid": torch.nn.Sigmoid(), "linear": torch.nn.Identity()}
     parts: list[torch.nn.Module] = []
     for weight, bias, activation in zip(layers.weights, layers.biases, layers.activations, strict=True):

@@ -87,7 +87,7 @@ def in_pytorch(model: NetworkModel) -> Callable[[int], Floats]:
 
 
 def others(model: NetworkModel) -> None:
-    history = model.training_data.history
+    history = model.training_data.interactions
     model.fold_in(history[:1])  # the prior is computed once
     ids = model.training_data.items.ids
     first = history[[0]]

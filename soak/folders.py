@@ -93,7 +93,7 @@ def content_of(bundle: Bundle) -> list[Any]:
     """All that a model holds, to compare."""
     model, training_data = bundle.model, bundle.model.training_data
     arrays = {name: (array.shape, array.tobytes()) for name, array in model.arrays().items()}
-    history = [getattr(training_data.history, part).tobytes() for part in ("indptr", "indices", "data")]
+    history = [getattr(training_data.interactions, part).tobytes() for part in ("indptr", "indices", "data")]
     texts = [None if one is None else one.tolist() for one in (training_data.titles, training_data.genres)]
     facts = [model.kind, model.scale, training_data.scale, training_data.step, training_data.split, bundle.version]
     return [arrays, history, training_data.users.ids.tolist(), training_data.items.ids.tolist(), texts, facts]

@@ -331,7 +331,7 @@ def test_popular_items_have_their_figures_and_pages(noisy):
     assert ids({"items": listed}, "items") == [
         str(row) for row in np.argsort(-training_data.item_counts, kind="stable")[:19]
     ]
-    column = training_data.history.tocsc()
+    column = training_data.interactions.tocsc()
     for one in listed:
         values = column[:, [int(one["item"])]].data
         assert (one["ratings"], one["mean"]) == (len(values), pytest.approx(values.mean()))

@@ -59,7 +59,7 @@ def copy(saved, tmp_path) -> Path:
 def is_the_same(one, other) -> bool:
     """Whether two models hold the same numbers, ids, titles and facts."""
     mine, others = one.arrays(), other.arrays()
-    history, theirs = one.training_data.history, other.training_data.history
+    history, theirs = one.training_data.interactions, other.training_data.interactions
     return (
         type(one) is type(other)
         and mine.keys() == others.keys()
@@ -111,7 +111,7 @@ def test_others_can_read_the_arrays(model, saved):
     described = load_manifest(saved)["arrays"]
     assert arrays.keys() == described.keys()
     np.testing.assert_array_equal(arrays["user_vectors"], model.user_vectors)
-    np.testing.assert_array_equal(arrays["history.data"], model.training_data.history.data)
+    np.testing.assert_array_equal(arrays["history.data"], model.training_data.interactions.data)
     for name, array in arrays.items():
         assert described[name]["dtype"] == str(array.dtype)
         assert described[name]["shape"] == list(array.shape)
@@ -131,7 +131,7 @@ def mapped(array) -> bool:
 
 def test_arrays_are_mapped_not_copied(saved):
     model = load(saved)
-    history = model.training_data.history
+    history = model.training_data.interactions
     for array in (model.user_vectors, model.item_bias, history.data, history.indices, history.indptr):
         assert mapped(array)
         assert not array.flags.writeable
@@ -405,16 +405,16 @@ def test_a_manifest_as_large_as_a_disk(copy):
 def resaved(folder, model, **changed):
     """A folder, signed and all, whose arrays or ids are not what a model's can be."""
     arrays = model.arrays() | {
-        f"history.{n}": np.asarray(getattr(model.training_data.history, n)) for n in ("indptr", "indices", "data")
+        f"history.{n}": np.asarray(getattr(model.training_data.interactions, n)) for n in ("indptr", "indices", "data")
     }
     arrays |= changed
-    digests = model_folder.tensors.write(folder / "model.safetensors", arrays)
+    digests = model_folder.safetensors.write(folder / "model.safetensors", arrays)
     described = {n: {"dtype": str(a.dtype), "shape": list(a.shape), "sha256": digests[n]} for n, a in arrays.items()}
     rewrite(folder, set_to("arrays", described))
 
 
 def history_with(model, part, at, value):
-    array = np.array(getattr(model.training_data.history, part))
+    array = np.array(getattr(model.training_data.interactions, part))
     array[at] = value
     return {f"history.{part}": array}
 
@@ -432,14 +432,14 @@ def history_with(model, part, at, value):
         (lambda m: {"history.more": np.zeros(3, np.float32)}, "history is incomplete"),
         (lambda m: history_with(m, "indices", 5, 20), "no matrix"),
         (lambda m: history_with(m, "indices", 5, -1), "no matrix"),
-        (lambda m: history_with(m, "indices", 1, m.training_data.history.indices[0]), "no matrix"),
+        (lambda m: history_with(m, "indices", 1, m.training_data.interactions.indices[0]), "no matrix"),
         (lambda m: history_with(m, "indptr", 0, 1), "no matrix"),
         (lambda m: history_with(m, "indptr", 3, 251), "no matrix"),
         (lambda m: history_with(m, "indptr", 3, -4), "no matrix"),
         (lambda m: history_with(m, "indptr", 30, 249), "no matrix"),
         (lambda m: history_with(m, "data", 3, np.nan), "no matrix"),
-        (lambda m: {"history.data": np.asarray(m.training_data.history.data, np.float64)}, "no matrix"),
-        (lambda m: {"history.indices": np.asarray(m.training_data.history.indices, np.int64)}, "no matrix"),
+        (lambda m: {"history.data": np.asarray(m.training_data.interactions.data, np.float64)}, "no matrix"),
+        (lambda m: {"history.indices": np.asarray(m.training_data.interactions.indices, np.int64)}, "no matrix"),
     ],
 )
 def test_arrays_that_no_model_can_have(copy, model, changed, culprit):

@@ -224,7 +224,7 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
 def test_what_somebody_is_tested_on_does_not_go_in() -> None:
     train, held_out = checkerboard()
     model = of_users(train, n_epochs=2)
-    assert not model.training_data.history.toarray()[held_out.user, held_out.item].any()
+    assert not model.training_data.interactions.toarray()[held_out.user, held_out.item].any()
 
 
 def test_inputs_are_dropped_in_training_and_never_in_prediction() -> None:

@@ -75,7 +75,7 @@ def test_top_is_every_users_own_list(model, monkeypatch):
     assert items.shape == (30, 25)
     for place, user in enumerate(users):
         raw = model.scores(users[place : place + 1])[0]
-        seen = model.training_data.history[[user]].indices
+        seen = model.training_data.interactions[[user]].indices
         raw[seen], raw[~model.rankable] = -np.inf, -np.inf
         expected = by_hand(raw, 25)
         assert items[place].tolist() == expected + [-1] * (25 - len(expected))
@@ -93,7 +93,7 @@ def test_order_is_that_of_scores_beyond_the_scale():
 
 def test_recommend_names_items_and_leaves_out_the_seen(model):
     lines = model.recommend("3", 50)
-    rated = {model.training_data.items.ids[i] for i in model.training_data.history[[3]].indices}
+    rated = {model.training_data.items.ids[i] for i in model.training_data.interactions[[3]].indices}
     assert len(lines) == model.rankable.sum() - len(rated)
     assert not rated & {line.item for line in lines}
     assert "19" not in {line.item for line in lines}, "nobody rated it"
@@ -193,7 +193,7 @@ def left_out_by_hand(model, ratings, item):
 @pytest.mark.parametrize("ask_for", [0, 1, 3])
 def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, monkeypatch):
     monkeypatch.setattr(base, "SCORE_CELLS", 60)  # several blocks
-    history = model.training_data.history[[3]]
+    history = model.training_data.interactions[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
     for kind in (model, BaselineModel(model.training_data, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)):
         lines = kind.recommend("3", 4, why=ask_for)
@@ -210,7 +210,7 @@ def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, 
 
 def test_explain_ranks_by_strength_in_either_direction(model):
     reasons = model.explain("3", "5", 20)
-    history = model.training_data.history[[3]]
+    history = model.training_data.interactions[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
     assert reasons == model.explain_from(ratings, "5", 20)
     strengths = [abs(reason.effect) for reason in reasons]
@@ -235,13 +235,13 @@ def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
 
 def test_fold_in_is_each_users_own_regression(model, monkeypatch):
     monkeypatch.setattr("cofactor.models.factor.FOLD_IN_CELLS", 100)  # several blocks
-    bias, vectors = model.fold_in(model.training_data.history)
-    whole, counts = model.training_data.history, model.training_data.user_counts
+    bias, vectors = model.fold_in(model.training_data.interactions)
+    whole, counts = model.training_data.interactions, model.training_data.user_counts
     own = np.column_stack([model.user_vectors, model.user_bias]).astype(np.float64)
     spread = np.average(own**2, axis=0, weights=counts / (counts + 10))
     caution = 2 * np.mean((model.scores(np.arange(30))[whole.nonzero()] - whole.data) ** 2) / spread
     for user in range(30):
-        history = model.training_data.history[[user]]
+        history = model.training_data.interactions[[user]]
         design = np.column_stack([model.item_vectors[history.indices], np.ones(history.nnz)]).astype(np.float64)
         wanted = history.data - model.mean - model.item_bias[history.indices]
         pull = history.nnz * model.vector_l2 + caution * (10 / (10 + max(history.nnz, 1))) ** 2

@@ -58,7 +58,7 @@ def test_a_refit_starts_from_the_same_model(folder: Path, run: Run, parts: Split
     run(*arguments, "--epochs", "2", "-o", "first")
     assert run(*arguments, "--epochs", "1", "--refit", "--from", "first", "-o", "second").exit_code == 0
     first, second = load(tmp_path / "first"), load(tmp_path / "second")
-    assert second.training_data.history.nnz == len(parts.train) + len(parts.validation)
+    assert second.training_data.interactions.nnz == len(parts.train) + len(parts.validation)
     warm = parts.train.training_data.user_counts > 0
     np.testing.assert_array_equal(first.arrays()["user_vectors"][warm], second.arrays()["user_vectors"][warm])
 

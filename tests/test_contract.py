@@ -120,7 +120,7 @@ def test_a_block_of_similar_items_is_what_each_of_them_says(name):
 def test_users_of_a_parity_are_alike_whether_trained_or_folded_in(name):
     model = on_board(name)
     for user in (0, 13):
-        history = model.training_data.history[[user]]
+        history = model.training_data.interactions[[user]]
         for alike in (model.user_similarity(user, history), model.user_similarity(None, history)):
             alike[user] = -np.inf
             nearest = np.argsort(-alike)[:10]
@@ -189,7 +189,7 @@ def test_saved_and_loaded_it_answers_the_same(name, tmp_path):
 def test_lists_hold_nothing_seen_and_nothing_unrated(name):
     model = on_noise(name)
     for user in range(30):
-        seen = set(model.training_data.history[[user]].indices.tolist())
+        seen = set(model.training_data.interactions[[user]].indices.tolist())
         listed = [int(line.item) for line in model.recommend(str(user), 1000)]
         assert sorted(listed) == sorted(set(range(19)) - seen), "all that is left, and item 19 was never rated"
         assert listed == [int(line.item) for line in model.recommend(str(user), 1000)]
@@ -199,8 +199,8 @@ def test_lists_hold_nothing_seen_and_nothing_unrated(name):
 def test_what_is_known_is_what_was_trained_on(name):
     train, held_out = board(name)
     model = on_board(name)
-    assert model.training_data.history.nnz == len(train)
-    assert not model.training_data.history.toarray()[held_out.user, held_out.item].any()
+    assert model.training_data.interactions.nnz == len(train)
+    assert not model.training_data.interactions.toarray()[held_out.user, held_out.item].any()
 
 
 @everyone
@@ -251,7 +251,7 @@ def test_half_stars_are_not_cut(name):
     model, cut = on_noise(name), TRAINERS[name]().fit(whole)
     if model.scale is None:
         pytest.skip("only ranks")
-    assert model.training_data.history.data.tolist() == half.by_user().data.tolist()
+    assert model.training_data.interactions.data.tolist() == half.by_user().data.tolist()
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:29, :19])
     difference = model.predict(user, item).mean() - cut.predict(user, item).mean()
     assert difference == pytest.approx((half.value - whole.value).mean(), abs=0.1)

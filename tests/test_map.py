@@ -124,7 +124,7 @@ def test_vectors_of_ratings_have_the_likeness_of_the_ratings(movies: Ratings, mo
     rows = np.arange(20, dtype=np.int32)
     monkeypatch.setattr(maps, "RANK", 20)
     vectors = rated_vectors(fitted, rows)
-    dense = fitted.training_data.history.toarray().astype(np.float64)
+    dense = fitted.training_data.interactions.toarray().astype(np.float64)
     rated = dense > 0
     means = dense.sum(axis=1, keepdims=True) / np.maximum(rated.sum(axis=1, keepdims=True), 1)
     centred = np.where(rated, dense - means, 0)[:, :20]

@@ -71,7 +71,7 @@ def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[
 def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     model, given = made(), noise(seed=2).by_user()
     bias, vectors = model.fold_in(given)
-    history, counts = model.training_data.history, model.training_data.user_counts
+    history, counts = model.training_data.interactions, model.training_data.user_counts
     own = np.column_stack([model.user_vectors - model.pools(history), model.user_bias]).astype(np.float64)
     rated = np.flatnonzero(counts)
     spread = np.average(own[rated] ** 2, axis=0, weights=(counts / (counts + 10))[rated])

@@ -56,7 +56,7 @@ def pairs_of(ratings: Ratings) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("name", TRAINERS)
 def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(name: str, parts: Split) -> None:
-    history = TRAINERS[name]().fit(parts.train, parts.validation).training_data.history.tocoo()
+    history = TRAINERS[name]().fit(parts.train, parts.validation).training_data.interactions.tocoo()
     known = set(zip(history.row.tolist(), history.col.tolist(), strict=True))
     assert known == pairs_of(parts.train)
     assert not known & (pairs_of(parts.test) | pairs_of(parts.validation))

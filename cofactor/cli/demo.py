@@ -124,7 +124,7 @@ def _recommend(model: "Model") -> None:
 
     training_data = model.training_data
     user = str(training_data.users.ids[0])
-    row = training_data.history[[0]]
+    row = training_data.interactions[[0]]
     liked = sorted(zip(row.data.tolist(), row.indices.tolist(), strict=True), key=lambda one: (-one[0], one[1]))
     click.echo(f"User {user} liked most:\n")
     genres = training_data.genres if training_data.genres is not None else [""] * len(training_data.items)

@@ -166,7 +166,7 @@ class TrainingData:
 
     users: Vocabulary
     items: Vocabulary
-    history: csr_array  # (n_users, n_items) float32: the training ratings
+    interactions: csr_array  # (n_users, n_items) float32: the training ratings
     scale: tuple[float, float]
     step: float | None = None
     titles: Strings | None = None  # (n_items,)
@@ -178,18 +178,18 @@ class TrainingData:
     @cached_property
     def item_counts(self) -> Rows:
         """(n_items,) training ratings of each item."""
-        return np.bincount(self.history.indices, minlength=len(self.items)).astype(np.int32)
+        return np.bincount(self.interactions.indices, minlength=len(self.items)).astype(np.int32)
 
     @cached_property
     def user_counts(self) -> Rows:
         """(n_users,) training ratings of each user."""
-        counts: Rows = np.diff(self.history.indptr).astype(np.int32)
+        counts: Rows = np.diff(self.interactions.indptr).astype(np.int32)
         return counts
 
     def rated(self, user: int) -> tuple[Rows, Floats]:
         """(h,) item rows, ascending, and training ratings of a user row."""
-        start, stop = self.history.indptr[user : user + 2].tolist()
-        return self.history.indices[start:stop], self.history.data[start:stop]
+        start, stop = self.interactions.indptr[user : user + 2].tolist()
+        return self.interactions.indices[start:stop], self.interactions.data[start:stop]
 
     def title(self, item: int) -> str:
         """The title of an item row; its id where no title is known."""

@@ -82,7 +82,8 @@ def hold_out(test: Ratings, training_data: TrainingData) -> HeldOut:
         raise BadData("no test ratings to measure with", "give the split a larger test part")
     if test.split is not None and training_data.split is not None and test.split != training_data.split:
         raise SplitMismatch(
-            f"the model was trained on split {training_data.split[:12]}, the test ratings are of split {test.split[:12]}",
+            f"the model was trained on split {training_data.split[:12]}, "
+            f"and the test ratings are of split {test.split[:12]}",
             "another split's training rows may be this one's test rows: train on the split that you evaluate on",
         )
     if test.split is not None and test.split == training_data.split and test.scale != training_data.scale:
@@ -130,12 +131,12 @@ def _check_pairs(held: HeldOut, test: Ratings) -> None:
 
 def _rated(held: HeldOut) -> Mask:
     """(n,) whether the training ratings hold the pair: the two sparse patterns multiplied cell by cell."""
-    n_users, n_items = held.training_data.history.shape
+    n_users, n_items = held.training_data.interactions.shape
     known = (held.model_user < n_users) & (held.model_item < n_items)
     number = np.flatnonzero(known) + 1  # not 0, so that each cell says which rating it is
     cells = (held.model_user[known], held.model_item[known])
     asked = csr_array((number, cells), shape=(n_users, n_items))
-    history = held.training_data.history
+    history = held.training_data.interactions
     pattern = csr_array((np.ones(history.nnz, dtype=np.int8), history.indices, history.indptr), shape=history.shape)
     rated = np.zeros(len(held.value), dtype=bool)
     rated[asked.multiply(pattern).data - 1] = True

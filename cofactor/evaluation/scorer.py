@@ -62,7 +62,7 @@ class Scorer:
 
     def seen(self, users: Rows) -> tuple[Array, Rows]:
         """(m + 1,) where each user's training items begin, and those items."""
-        history = self.model.training_data.history
+        history = self.model.training_data.interactions
         known = users < history.shape[0]
         rows = history[users[known]]
         counts = np.zeros(len(users), dtype=np.int64)

@@ -51,7 +51,7 @@ class AutoencoderModel(Model):
             raise BadArtifact("the last layer has an activation", "save the model again")
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.history[users])
+        return self.scores_from(self.training_data.interactions[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         residual, bias = self._centred(histories)
@@ -88,7 +88,7 @@ class AutoencoderModel(Model):
         """μ + b_u; -∞ where the model only ranks."""
         if self.scale is None:
             return super().without_item
-        bias = self._centred(self.training_data.history)[1].astype(np.float32)
+        bias = self._centred(self.training_data.interactions)[1].astype(np.float32)
         return np.float32(self.mean) + np.append(bias, np.float32(0))
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -153,7 +153,7 @@ class AutoencoderModel(Model):
         biases = np.empty(len(users), np.float32)
         block = max(1, SCORE_CELLS // max(len(weight) for weight in self.layers.weights[:-1]))
         for start in range(0, len(users), block):
-            history = self.training_data.history[users[start : start + block]]
+            history = self.training_data.interactions[users[start : start + block]]
             inputs, biases[start : start + block] = self._centred(history)
             codes[start : start + block] = codes_of(self.layers, self._entered(inputs, np.diff(history.indptr)))
         return codes, biases

@@ -81,7 +81,7 @@ class Model(ABC):
     def without_item(self) -> Floats:
         """(n_users + 1,) what is left of a score where nothing is known of the item, for every user and, last, for
         somebody without a rating. Here the mean training rating, -∞ where the model only ranks."""
-        mean = NEVER if self.scale is None else self.training_data.history.data.mean()
+        mean = NEVER if self.scale is None else self.training_data.interactions.data.mean()
         return np.full(len(self.training_data.users) + 1, mean, dtype=np.float32)
 
     def effects(self, history: csr_array, items: Rows) -> Doubles:
@@ -104,7 +104,7 @@ class Model(ABC):
 
         Here the cosine of their columns of training ratings, Σ_u r_ui r_uj / (|r_i| |r_j|), over the users of both.
         """
-        history = self.training_data.history
+        history = self.training_data.interactions
         at = np.flatnonzero(history.indices == item)
         raters = np.searchsorted(history.indptr, at, side="right") - 1
         weights = csr_array((history.data[at], np.arange(len(at)), [0, len(at)]), shape=(1, len(at)))
@@ -116,7 +116,7 @@ class Model(ABC):
 
     def similarities(self, items: Rows) -> Floats:
         """(k, k) how alike (k,) items are to one another: `similarity` of each row, at the columns of the others."""
-        rated = self.training_data.history[:, items]
+        rated = self.training_data.interactions[:, items]
         products = (rated.T @ rated).tocoo()
         out = np.full((len(items), len(items)), NEVER)
         norms = self._rating_norms[items]
@@ -132,7 +132,7 @@ class Model(ABC):
         """
         rated = np.zeros(history.shape[1])
         rated[history.indices] = history.data
-        products = self.training_data.history @ rated
+        products = self.training_data.interactions @ rated
         norms = self._user_norms * np.linalg.norm(rated)
         return np.where(products != 0, products / np.maximum(norms, 1e-12), NEVER).astype(np.float32)
 
@@ -180,7 +180,7 @@ class Model(ABC):
         block = self._users_at_a_time()
         for start in range(0, len(users), block):
             here = slice(start, start + block)
-            seen = self.training_data.history[users[here]] if exclude_seen else None
+            seen = self.training_data.interactions[users[here]] if exclude_seen else None
             items[here], scores[here] = self._best(self.scores(users[here]), seen, n)
         return items, scores
 
@@ -279,14 +279,14 @@ class Model(ABC):
 
     @cached_property
     def _rating_norms(self) -> Doubles:
-        history = self.training_data.history
+        history = self.training_data.interactions
         squares = history.data.astype(np.float64) ** 2
         return np.sqrt(np.bincount(history.indices, squares, minlength=history.shape[1]))
 
     @cached_property
     def _user_norms(self) -> Doubles:
         history, of = (
-            self.training_data.history,
+            self.training_data.interactions,
             np.repeat(np.arange(len(self.training_data.users)), self.training_data.user_counts),
         )
         return np.sqrt(np.bincount(of, history.data.astype(np.float64) ** 2, minlength=len(self.training_data.users)))

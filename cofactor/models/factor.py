@@ -108,7 +108,7 @@ class FactorModel(VectorModel):
         counts = self.training_data.user_counts
         users = np.flatnonzero(counts)
         users = users[:: max(1, len(users) // CAUTION_USERS)].astype(np.int32)
-        history = self.training_data.history[users]
+        history = self.training_data.interactions[users]
         own = np.column_stack([self.user_vectors[users], self.user_bias[users]]) - self._centres(history)
         weights = counts[users] / (counts[users] + FEW)
         spread: Doubles = weights @ own**2 / max(weights.sum(), 1e-12)

@@ -64,7 +64,7 @@ class FilterModel(Model):
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.history[users])
+        return self.scores_from(self.training_data.interactions[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         d = self._item_degrees[histories.indices]
@@ -138,14 +138,14 @@ class FilterModel(Model):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X, in the places of the history."""
-        history, counts = self.training_data.history, self.training_data.user_counts
+        history, counts = self.training_data.interactions, self.training_data.user_counts
         each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
         return csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
 
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
-        history = self.training_data.history
+        history = self.training_data.interactions
         ones = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
         return csr_array(ones.T)
 

@@ -50,7 +50,7 @@ class SimilarityModel(Model):
         return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.history[users])
+        return self.scores_from(self.training_data.interactions[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         ones = _like(histories, np.ones(histories.nnz, dtype=np.float32))
@@ -129,7 +129,7 @@ class NeighbourModel(Model):
         return found
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.history[users])
+        return self.scores_from(self.training_data.interactions[users])
 
     def scores_from(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)

@@ -169,7 +169,7 @@ def _described(model: Model) -> dict[str, Any]:
         "counts": {
             "users": len(training_data.users),
             "items": len(training_data.items),
-            "ratings": training_data.history.nnz,
+            "ratings": training_data.interactions.nnz,
         },
         "packages": packages(),
     }
@@ -178,7 +178,7 @@ def _described(model: Model) -> dict[str, Any]:
 def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
     training_data = model.training_data
     features = _features(training_data)
-    arrays = model.arrays() | safetensors.parts(HISTORY, training_data.history)
+    arrays = model.arrays() | safetensors.parts(HISTORY, training_data.interactions)
     for noun, one in features.items():
         arrays |= safetensors.parts(FEATURES[noun], one.matrix)
     _check_numbers(Path(name) / ARRAYS, arrays)

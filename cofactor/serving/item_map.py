@@ -85,7 +85,7 @@ def own_vectors(model: VectorModel, rows: Rows) -> Doubles:
 def rated_vectors(model: Model, rows: Rows) -> Doubles:
     """(n, ≤ RANK) vectors of items from the ratings of training: singular vectors of what users gave above their own
     mean, each times its singular value. Of many users every k-th counts."""
-    history = model.training_data.history
+    history = model.training_data.interactions
     history = history[:: max(1, -(-history.shape[0] // MOST_RATERS))].astype(np.float64)
     counts = np.diff(history.indptr)
     means = np.asarray(history.sum(axis=1)).ravel() / np.maximum(counts, 1)

@@ -94,7 +94,7 @@ class ItemTable:
     @cached_property
     def means(self) -> Doubles:
         """(n_items,) mean training rating; 0 without ratings."""
-        history, counts = self.model.training_data.history, self.model.training_data.item_counts
+        history, counts = self.model.training_data.interactions, self.model.training_data.item_counts
         sums = np.bincount(history.indices, history.data.astype(np.float64), minlength=len(counts))
         means: Doubles = sums / np.maximum(counts, 1)
         return means

@@ -83,7 +83,7 @@ class Bundle:
             "kind": self.model.kind,
             "users": len(training_data.users),
             "items": len(training_data.items),
-            "ratings": int(training_data.history.nnz),
+            "ratings": int(training_data.interactions.nnz),
             "scale": list(training_data.scale),
             "step": training_data.step,
             "predicts_ratings": self.model.scale is not None,

@@ -79,7 +79,7 @@ def gram(ratings: Ratings, threads: int) -> Floats:
     from cofactor.kernels.items import count_together
 
     n_items = len(ratings.items)
-    starts, items = _lists(ratings.training_data.history)
+    starts, items = _lists(ratings.training_data.interactions)
     item_starts, users = _lists(ratings.by_item())
     counts = np.zeros((n_items, n_items), dtype=np.float32)
 

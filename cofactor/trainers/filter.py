@@ -83,7 +83,7 @@ class Filter(Trainer):
         user, item = (
             np.maximum(n, 1).astype(np.float64) for n in (training_data.user_counts, training_data.item_counts)
         )
-        history = training_data.history
+        history = training_data.interactions
         edges = np.repeat(user**-self.user_power, training_data.user_counts) * (item**-self.item_power)[history.indices]
         return csr_array((edges.astype(np.float32), history.indices, history.indptr), shape=history.shape)
 
@@ -110,7 +110,7 @@ def leading(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -
 
 def pairs(training_data: TrainingData, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
     """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `most` entries."""
-    history, counts = training_data.history, training_data.user_counts
+    history, counts = training_data.interactions, training_data.user_counts
     each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
     edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
     by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T

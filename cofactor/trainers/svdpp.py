@@ -99,7 +99,7 @@ class _Descent:
         self.trainer, self.ratings, self.unit = trainer, ratings, np.float32(unit_of(ratings.scale))
         training_data = ratings.training_data
         self.rated = training_data.user_counts, training_data.item_counts
-        history, self.most = training_data.history, trainer.most_pooled(ratings)
+        history, self.most = training_data.interactions, trainer.most_pooled(ratings)
         user = np.repeat(np.arange(len(ratings.users)), self.rated[0])
         shuffled = np.lexsort((rng.random(history.nnz), user))
         self.sets = (

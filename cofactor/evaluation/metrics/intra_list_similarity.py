@@ -64,7 +64,7 @@ class Alike:
 
     @cached_property
     def _all(self) -> _Numbered:
-        history, n_items = self.items.held.training_data.history, len(self.items.ratings)
+        history, n_items = self.items.held.training_data.interactions, len(self.items.ratings)
         number = np.append(np.arange(n_items, dtype=np.int32), np.int32(-1))
         return _Numbered(number, n_items, history.indptr.astype(np.int64), history.indices.astype(np.int32, copy=False))
 
@@ -78,7 +78,7 @@ class Alike:
         listed = np.unique(lists[lists >= 0])
         number = np.full(len(self.items.ratings) + 1, -1, dtype=np.int32)
         number[listed] = np.arange(len(listed), dtype=np.int32)
-        history = self.items.held.training_data.history
+        history = self.items.held.training_data.interactions
         start, rated = renumbered(history.indptr.astype(np.int64), history.indices.astype(np.int32, copy=False), number)
         return _Numbered(number, len(listed), start, rated)
 

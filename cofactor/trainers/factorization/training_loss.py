@@ -22,7 +22,7 @@ def of_factors(model: FactorModel, unit: float, mean_square: float) -> float:
     users, items = training_data.user_counts, training_data.item_counts
     total = penalty(users, model.user_vectors, l2) + penalty(items, model.item_vectors, l2 * unit**2)
     total += penalty(users, model.user_bias, bias_l2) + penalty(items, model.item_bias, bias_l2)
-    return mean_square + total / len(training_data.history.data)
+    return mean_square + total / len(training_data.interactions.data)
 
 
 def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
