@@ -1,7 +1,8 @@
 # make demo    train, compare and recommend on made movie data (base install, in .venv)
 # make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
-# make lint    linters alone
+# make lint    linters alone, and the documentation, in which a broken link is an error
+# make docs    build the documentation into build/docs/index.html (in .venv-test)
 # make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
 # make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
 # make soak    damage, floods, kills and swaps for an hour; make soak-folders is one of its parts; options in ARGS
@@ -12,7 +13,7 @@ TEST := .venv-test
 INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test lint interop bench soak clean
+.PHONY: help demo serve test lint docs interop bench soak clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,11 +31,15 @@ demo/models/svd/manifest.json: | $(BASE)/.installed
 test: lint
 	$(TEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-lint: $(TEST)/.installed
+lint: docs
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
+
+docs: $(TEST)/.installed
+	@$(TEST)/bin/python -m sphinx -q -E -W --keep-going -b html docs build/docs
+	@echo "built build/docs/index.html"
 
 interop: $(INTEROP)/.installed
 	$(INTEROP)/bin/python tests/interop_tensorflow.py
