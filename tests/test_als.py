@@ -14,7 +14,7 @@ from cofactor.kernels.als import padded, solve_rows
 from cofactor.kernels.conjugate import descend_rows
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.als import ALS
-from cofactor.trainers.alternating.parallel_rows import parallel_rows
+from cofactor.trainers.alternating import parallel_rows
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
 from tests import twins

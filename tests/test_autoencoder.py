@@ -20,7 +20,7 @@ from cofactor.models.factor import FactorModel
 from cofactor.models.networks.layers import Layers
 from cofactor.trainers import TRAINERS, autoencoder
 from cofactor.trainers.autoencoder import Autoencoder
-from cofactor.trainers.autoencoding.training_run import training_run
+from cofactor.trainers.autoencoding import training_run
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.training.epoch import Snapshot

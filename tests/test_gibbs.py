@@ -15,7 +15,8 @@ from scipy.sparse import random_array as random_sparse
 from threadpoolctl import threadpool_limits
 
 from cofactor.kernels import gibbs as kernels
-from cofactor.trainers.gibbs.sampler import Prior, Side, Workers, conjugate_gradients, sampler
+from cofactor.trainers.gibbs import sampler
+from cofactor.trainers.gibbs.sampler import Prior, Side, Workers, conjugate_gradients
 from tests import twins
 
 ALONE = Workers(None, 1)

@@ -12,7 +12,7 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.models.implicit import ImplicitModel
-from cofactor.trainers.alternating.parallel_rows import parallel_rows
+from cofactor.trainers.alternating import parallel_rows
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from tests.toys import noise

@@ -11,8 +11,9 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation import scored_test_set
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.metrics import intra_list_similarity
 from cofactor.evaluation.metrics.list_properties import OF_A_LIST, OF_ALL_LISTS
-from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED, intra_list_similarity
+from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import K, halves, scoring
 
