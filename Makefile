@@ -36,6 +36,7 @@ lint: docs
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
+	$(TEST)/bin/python -m tools.structure
 
 docs: $(TEST)/.installed
 	@$(TEST)/bin/python -m sphinx -q -E -W --keep-going -b html docs build/docs
@@ -59,7 +60,7 @@ soak-%: $(TEST)/.installed
 
 clean:
 	rm -rf $(BASE) $(TEST) $(INTEROP) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find cofactor tests benchmarks soak -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find cofactor tests benchmarks soak tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB
 $(BASE)/.installed: pyproject.toml constraints.txt

@@ -1,0 +1,1 @@
+"""Programs for working on cofactor: checks of its structure, and faults for its tests."""
