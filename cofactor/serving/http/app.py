@@ -24,7 +24,7 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-FOLDER = files("cofactor.serving") / "page"
+FOLDER = files("cofactor.serving") / "page" / "assets"
 PAGE = {  # address -> name and media type of each file that the page loads
     f"/{one.name}": (one.name, KINDS[PurePath(one.name).suffix])
     for one in FOLDER.iterdir()

@@ -25,7 +25,7 @@ REASONS = 2  # for each title
 YOU = "you-"  # how the ids of invented users begin
 
 
-PAGE = Template((files("cofactor.serving") / "page" / "index.html").read_text(encoding="utf-8"))
+PAGE = Template((files("cofactor.serving") / "page" / "assets" / "index.html").read_text(encoding="utf-8"))
 
 Optional = BeforeValidator(lambda value: value or None)  # a form sends "" for a field left empty
 
