@@ -12,7 +12,7 @@ from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note
 from tests.serving import TITLES, MemoryStore, ask, bundle, model, service
 
-SOURCE = files("cofactor.serving") / "page"
+SOURCE = files("cofactor.serving") / "page" / "assets"
 SCRIPTS = sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".js"))
 STYLES = sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".css"))
 OTHER = 'a"b<i>'
