@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Strings
-from cofactor.data.ratings import TrainingData, by_row
+from cofactor.data.ratings import TrainingData, make_csr
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.factor import FactorModel
 from cofactor.saved.model_folder import save
@@ -73,7 +73,7 @@ def _history(n_users: int, n_items: int, per_user: int, rng: np.random.Generator
         items.append(own)
     user, item = np.concatenate(users), np.concatenate(items)
     value = (rng.integers(1, 11, len(user)) / 2).astype(np.float32)
-    return by_row(user.astype(np.int32), item.astype(np.int32), value, (n_users, n_items))
+    return make_csr(user.astype(np.int32), item.astype(np.int32), value, (n_users, n_items))
 
 
 def _titles(n: int, rng: np.random.Generator) -> Strings:

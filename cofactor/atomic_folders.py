@@ -7,19 +7,19 @@ from pathlib import Path
 from uuid import uuid4
 
 
-def beside(target: Path) -> Path:
+def temporary_path(target: Path) -> Path:
     """A hidden name next to a folder, for what is to take its place."""
     return target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.part")
 
 
-def put(folder: Path, target: Path) -> None:
+def replace_folder(folder: Path, target: Path) -> None:
     """Syncs a folder and all in it and renames it to its place; one that stood there is put aside, then removed.
 
     Raises OSError; what stood there then stands there still.
     """
     for file in (*folder.rglob("*"), folder):
         _sync(file)
-    aside = beside(target).with_suffix(".old")
+    aside = temporary_path(target).with_suffix(".old")
     replaces = target.exists()
     if replaces:
         target.rename(aside)
@@ -33,12 +33,12 @@ def put(folder: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Writes a file aside, syncs it and renames it to its place, in one step.
 
     Raises OSError; what stood there then stands there still.
     """
-    working = path.with_name(unfinished(path.name))
+    working = path.with_name(partial_name(path.name))
     working.write_bytes(content)
     _sync(working)
     _sync(path.parent)  # what lies beside it and is spoken of in it is there first
@@ -46,12 +46,12 @@ def write(path: Path, content: bytes) -> None:
     _sync(path.parent)
 
 
-def unfinished(name: str) -> str:
+def partial_name(name: str) -> str:
     """The name of a file that is being written."""
     return f"{name}.part"
 
 
-def digest(file: Path) -> str:
+def sha256(file: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -73,7 +73,7 @@ class ListChanged(CofactorError):
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
+def error_context(name: str) -> Iterator[None]:
     """Puts the name of the file in front of what is said about it."""
     try:
         yield

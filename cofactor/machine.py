@@ -10,7 +10,7 @@ from pathlib import Path
 from cofactor.errors import Unavailable
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """As "2 cores, Linux x86_64"."""
     n = cores()
     return f"{n} core{'s' if n > 1 else ''}, {platform.system()} {platform.machine()}"
@@ -18,13 +18,13 @@ def machine() -> str:
 
 def versions() -> dict[str, str]:
     """Of cofactor, of Python and of what the figures depend on."""
-    found = packages()
+    found = package_versions()
     with suppress(PackageNotFoundError):  # only some trainers need it
         found["torch"] = version("torch")
     return {"cofactor": found.pop("cofactor"), **found}
 
 
-def packages() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """The versions of what a model is made with."""
     found = {"python": platform.python_version()}
     for name in ("cofactor", "numpy", "scipy", "numba"):
@@ -50,23 +50,23 @@ def cores() -> int:
 LIMITS = {Path("/sys/fs/cgroup/memory.max"): Path("/sys/fs/cgroup/memory.current")}  # of a container
 
 
-def available() -> int:
+def available_memory() -> int:
     """Bytes that this process may still take without swapping, as the system says; what it does not say is no limit."""
-    rooms = [_of_machine()]
+    rooms = [_system_memory()]
     for most, used in LIMITS.items():
         if most.exists() and used.exists() and most.read_text().strip().isdigit():
             rooms.append(int(most.read_text()) - int(used.read_text()))
     return max(0, min(rooms))
 
 
-def check_room(what: str, needed: int, hint: str) -> None:
+def check_memory(purpose: str, needed: int, hint: str) -> None:
     """Raises Unavailable where `what` needs more bytes than there are."""
-    here = available()
+    here = available_memory()
     if needed > here:
-        raise Unavailable(f"{what} needs {needed / 2**30:.1f} GiB of memory, {here / 2**30:.1f} are available", hint)
+        raise Unavailable(f"{purpose} needs {needed / 2**30:.1f} GiB of memory, {here / 2**30:.1f} are available", hint)
 
 
-def _of_machine() -> int:
+def _system_memory() -> int:
     said = Path("/proc/meminfo")
     if said.exists():
         for line in said.read_text().splitlines():

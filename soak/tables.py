@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.data.duckdb_connection import brief_connection
+from cofactor.data.duckdb_connection import shared_connection
 
 ROW = "range::INT AS row"
 BOTH = f"SELECT {ROW}, range::VARCHAR AS id"  # and no more: what every table of ids has
@@ -129,7 +129,7 @@ def read_bombs(scratch: Path) -> dict[str, bytes]:
 @cache
 def written(query: str, codec: str) -> bytes:
     """The Parquet file of a query's rows."""
-    with TemporaryDirectory() as folder, brief_connection() as database:
+    with TemporaryDirectory() as folder, shared_connection() as database:
         path = Path(folder) / "t.parquet"
         database.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION {codec})")
         return path.read_bytes()

@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 import numpy as np
 import tensorflow as tf
 
-from cofactor.data.exporting.export import Form, export
+from cofactor.data.exporting.export import ExportOptions, export
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.synthetic.generate import generate
-from cofactor.data.tfrecord.record_files import framed, read_records
-from cofactor.data.tfrecord.user_examples import NAMES, examples_of
+from cofactor.data.tfrecord.record_files import frame_records, read_records
+from cofactor.data.tfrecord.user_examples import NAMES, encode_examples
 
 PAGE = Path(__file__).parent.parent / "docs" / "tfrecord.md"
 COMPRESSION = {False: "", True: "GZIP"}
@@ -95,7 +95,7 @@ def examples_by_tensorflow(ratings: Ratings) -> list[bytes]:
 
 def check(ratings: Ratings, gzipped: bool, folder: Path) -> str:
     """Both directions for one table; what was found to be equal."""
-    export(ratings, folder / "ours", Form(shards=3, gzipped=gzipped))
+    export(ratings, folder / "ours", ExportOptions(shards=3, gzipped=gzipped))
     files = sorted(map(str, (folder / "ours").glob("part-*")))
     assert rows_by_tensorflow(files, gzipped, ratings.time is not None) == rows(ratings), "TensorFlow reads ours"
     examples = examples_by_tensorflow(ratings)
@@ -104,16 +104,16 @@ def check(ratings: Ratings, gzipped: bool, folder: Path) -> str:
         for one in examples:
             file.write(one)
     assert rows(read(theirs)) == rows(ratings), "we read TensorFlow's"
-    assert [one for some in examples_of(ratings) for one in some] == examples, "the same Examples"
+    assert [one for some in encode_examples(ratings) for one in some] == examples, "the same Examples"
     if not gzipped:
-        assert framed(examples) == theirs.read_bytes(), "the same file, checksums and all"
+        assert frame_records(examples) == theirs.read_bytes(), "the same file, checksums and all"
     assert [one.data for one in read_records(theirs)] == examples
     return f"{len(ratings):,} ratings, {len(examples):,} records, {theirs.stat().st_size:,} bytes"
 
 
 def run_page(folder: Path) -> None:
     """The TensorFlow example of the documentation, in a folder with `records`."""
-    export(generate(500, 200, 40, seed=1), folder / "records", Form(shards=4, gzipped=True))
+    export(generate(500, 200, 40, seed=1), folder / "records", ExportOptions(shards=4, gzipped=True))
     (block,) = (one for one in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "tensorflow" in one)
     program = folder / "example.py"
     program.write_text(block)

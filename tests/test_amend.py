@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.data.features import Column, Encoding, Features
+from cofactor.data.features import ColumnEncoding, Encoding, Features
 from cofactor.data.merge_feedback import amended
-from cofactor.data.ratings import Amendment, Origin, Ratings
+from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadData
 
@@ -41,13 +41,13 @@ def test_a_word_replaces_adds_or_takes_back(known: Ratings) -> None:
     assert table(after) == {
         ("2", "1"): (5, 52), ("2", "20"): (2, 12), ("10", "3"): (5, 14), ("10", "20"): (4, 51)
     }  # fmt: skip
-    assert after.origin == Origin("memory", 4, amended=Amendment("ratings.db", added=1, replaced=1, taken_back=1))
+    assert after.origin == Origin("memory", 4, amended=FeedbackCounts("ratings.db", added=1, replaced=1, taken_back=1))
     assert list(after.users.ids) == ["2", "10"]
     assert list(after.items.ids) == ["1", "3", "20"], "nobody rated 9"
 
 
 def test_what_is_new_joins_in_its_natural_order_and_the_rest_stays_aligned(known: Ratings) -> None:
-    encoding = Encoding((Column("kind", "category", ("short", "long")),))
+    encoding = Encoding((ColumnEncoding("kind", "category", ("short", "long")),))
     features = Features(encoding.names, encoding.matrix({"kind": ["short", None, "long"]}), encoding)
     titled = replace(
         known,

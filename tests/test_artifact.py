@@ -230,7 +230,12 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "at", ["cofactor.saved.model_folder._write_ids", "cofactor.atomic_folders.put", "cofactor.atomic_folders._sync"]
+    "at",
+    [
+        "cofactor.saved.model_folder._write_ids",
+        "cofactor.atomic_folders.replace_folder",
+        "cofactor.atomic_folders._sync",
+    ],
 )
 def test_an_interrupted_save_leaves_the_old_model(model, tmp_path, monkeypatch, at):
     save(model, tmp_path / "m")

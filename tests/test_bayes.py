@@ -220,7 +220,7 @@ def tastes() -> tuple[Ratings, PosteriorModel, PosteriorModel]:
     loved = np.array([(GROUPS[u] == "x") == (kinds[i] == "A") for u, i in zip(user, item, strict=True)])
     value = np.clip(np.where(loved, 4, 2) + rng.choice([-1, 0, 0, 1], len(user)), 1, 5)
     users, items = (Vocabulary.of(map(str, range(n)), noun) for n, noun in ((62, "user"), (42, "item")))
-    known = Features.of({"group": GROUPS}), Features.of({"kind": kinds})
+    known = Features.from_table({"group": GROUPS}), Features.from_table({"kind": kinds})
     ratings = Ratings(users, items, user, item, value, user_features=known[0], item_features=known[1])
     with_features, without = (fitted(ratings, rank=3, n_epochs=25, features=used) for used in (True, False))
     return ratings, with_features, without

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.atomic_folders import digest
+from cofactor.atomic_folders import sha256
 from cofactor.cli.options.warm_start import start_options
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, save_split, split
@@ -49,7 +49,7 @@ def test_it_goes_on_where_the_model_was(folder: Path, run: Run, tmp_path: Path) 
     assert json.loads(cold.stdout)["metrics"]["rmse"] > before["metrics"]["rmse"] + 0.02
     notes = load_manifest(tmp_path / "second")["notes"]["started_from"]
     assert notes == document["started_from"]
-    assert notes == {"from": {"folder": "first", "manifest_sha256": digest(tmp_path / "first" / "manifest.json")}}
+    assert notes == {"from": {"folder": "first", "manifest_sha256": sha256(tmp_path / "first" / "manifest.json")}}
     assert load_manifest(tmp_path / "cold")["notes"]["started_from"] == {}
 
 

@@ -16,7 +16,7 @@ from cofactor.cli.display.terminal import messages
 from cofactor.cli.fitting import fit
 from cofactor.cli.resuming import Keeper
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import Split, joined, save_split, split
+from cofactor.data.splitting.split import Split, join_parts, save_split, split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
@@ -164,7 +164,7 @@ def test_ctrl_c_twice_before_the_first_epoch_quits(parts: Split) -> None:
 
 def test_a_refit_learns_the_validation_part_for_as_many_epochs(parts: Split) -> None:
     once, again = fitted(Baseline(), parts), fitted(Baseline(), parts, refit=True)
-    both = joined(parts.train, parts.validation)
+    both = join_parts(parts.train, parts.validation)
     expected: Epoch = list(Baseline().epochs(both))[once.best_epoch - 1]
     assert again.refitted
     assert again.best_epoch == once.best_epoch

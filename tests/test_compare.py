@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.align_vocabularies import together
+from cofactor.data.align_vocabularies import align
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.compare import NO_DIFFERENCE, compare, compare_reports
@@ -147,7 +147,7 @@ def test_the_order_of_the_models_is_nothing_to_the_figures(order):
 
 def folded(n_folds=3, apart=0.1):
     """Reports of two models on folds of one data set, of which each has a rating of a user in one test."""
-    ratings = together(*halves(0, N_USERS, N_ITEMS))[0]
+    ratings = align(*halves(0, N_USERS, N_ITEMS))[0]
     fold = np.random.default_rng(0).integers(0, n_folds, len(ratings))
     reports = {"a": [], "b": []}
     for f in range(n_folds):

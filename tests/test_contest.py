@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import Split, folds, joined, split
+from cofactor.data.splitting.split import Split, folds, join_parts, split
 from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
@@ -111,14 +111,14 @@ def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
 
 def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
     again = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: None)
-    both = joined(parts.train, parts.validation)
+    both = join_parts(parts.train, parts.validation)
     expected = list(SMALL.epochs(both))[again.best_epoch - 1].model
     assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])
 
 
 def test_a_closed_form_learns_both_parts_at_once(held: tuple[Contest, Notes, Path], parts: Split) -> None:
     model, notes = load(held[2] / "popularity"), load_manifest(held[2] / "popularity")["notes"]
-    expected = Popularity().fit(joined(parts.train, parts.validation))
+    expected = Popularity().fit(join_parts(parts.train, parts.validation))
     assert np.array_equal(model.arrays()["item_bias"], expected.arrays()["item_bias"])
     assert notes["refitted"]
     assert [word for word in held[1].heard if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]

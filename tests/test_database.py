@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from cofactor.data.duckdb_connection import brief_connection, database, own_database
+from cofactor.data.duckdb_connection import new_connection, reading_connection, shared_connection
 from cofactor.data.parquet import join_parquet, read_parquet, write_parquet
 
 NAMES = ("it's.parquet", "r[1]*?.parquet", "rank=8/r.parquet", ".r[1].part/r.parquet", "~/r.parquet")
@@ -15,9 +15,9 @@ NAMES = ("it's.parquet", "r[1]*?.parquet", "rank=8/r.parquet", ".r[1].part/r.par
 @pytest.mark.parametrize("which", ["brief", "file", "reading"])
 def test_no_connection_draws_a_progress_bar(which: str, tmp_path: Path) -> None:
     opened = {
-        "brief": lambda: brief_connection(),
-        "file": lambda: own_database(tmp_path / "lists.duckdb"),
-        "reading": lambda: database(tmp_path, "ratings"),
+        "brief": lambda: shared_connection(),
+        "file": lambda: new_connection(tmp_path / "lists.duckdb"),
+        "reading": lambda: reading_connection(tmp_path, "ratings"),
     }[which]()
     with opened as connection:
         assert connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (False,)

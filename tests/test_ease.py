@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.data.reading.read import read
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadHyperparameter, Unavailable
@@ -67,7 +67,7 @@ def test_items_are_as_alike_as_their_partial_correlation() -> None:
 
 def test_who_has_nothing_gets_the_most_rated() -> None:
     ratings = noise()
-    scores = EASE().fit(ratings).scores_from(histories([{}, {3: 5.0}], 20))
+    scores = EASE().fit(ratings).scores_from(make_histories([{}, {3: 5.0}], 20))
     np.testing.assert_array_equal(scores[0], ratings.training_data.item_counts)
     assert abs(scores[1]).max() < 1
 

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.data.feature_encoding_file import FILE, read_recipe, write_recipe
-from cofactor.data.features import Column, Features, column_of
+from cofactor.data.feature_encoding_file import FILE, read_encodings, write_encodings
+from cofactor.data.features import ColumnEncoding, Features, infer_encoding
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read, with_features
 from cofactor.data.splitting.split import folds, given_split, load_split, movielens_split, save_split, split
@@ -61,7 +61,7 @@ cells = st.lists(st.one_of(st.none(), text, st.sets(text, min_size=1).map("|".jo
 
 @given(cells)
 def test_a_row_of_sets_has_length_one_and_the_values_it_names(column: list[str | None]) -> None:
-    features = Features.of({"g": column}, {"g": "set"})
+    features = Features.from_table({"g": column}, {"g": "set"})
     times = [value for cell in column if cell for value in set(cell.split("|"))]
     if features is None:
         assert sum(n for n in map(times.count, set(times)) if n > 1) < max(1, 0.1 * len(times))
@@ -75,7 +75,7 @@ def test_a_row_of_sets_has_length_one_and_the_values_it_names(column: list[str |
 
 @given(st.lists(st.integers(-50, 2100), min_size=3, max_size=200))
 def test_each_number_is_in_the_interval_that_its_feature_names(numbers: list[int]) -> None:
-    column = column_of("x", [str(number) for number in numbers], "number")
+    column = infer_encoding("x", [str(number) for number in numbers], "number")
     if column is None:
         assert len(set(numbers)) == 1
         return
@@ -89,13 +89,16 @@ def test_each_number_is_in_the_interval_that_its_feature_names(numbers: list[int
 
 
 def test_intervals_hold_about_as_many_rows_each_and_say_what_they_are() -> None:
-    column = column_of("n", [str(number) for number in range(1000)])
+    column = infer_encoding("n", [str(number) for number in range(1000)])
     assert column is not None
     assert column.names[:2] + column.names[-1:] == ["n<100", "n=100-199", "n>=900"]
     counts = column.matrix([str(number) for number in range(1000)]).sum(axis=0)
     np.testing.assert_array_equal(counts, 100)
-    assert Column("x", "number", edges=(-1.5, 0.25)).names == ["x<-1.5", "x=[-1.5,0.25)", "x>=0.25"]
-    assert Column("year", "number", edges=(1995.0, 1996.0, 1998.0)).names[1:3] == ["year=1995", "year=1996-1997"]
+    assert ColumnEncoding("x", "number", edges=(-1.5, 0.25)).names == ["x<-1.5", "x=[-1.5,0.25)", "x>=0.25"]
+    assert ColumnEncoding("year", "number", edges=(1995.0, 1996.0, 1998.0)).names[1:3] == [
+        "year=1995",
+        "year=1996-1997",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,13 +117,13 @@ def test_intervals_hold_about_as_many_rows_each_and_say_what_they_are() -> None:
     ],
 )
 def test_what_a_column_is_taken_for(cells: list[str | None], kind: str | None) -> None:
-    column = column_of("c", cells)
+    column = infer_encoding("c", cells)
     assert (column and column.kind) == kind
 
 
 def test_of_very_many_values_the_commonest_are_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cofactor.data.features.MOST_VALUES", 2)
-    column = column_of("c", [*"aabbbccd", "b"])
+    monkeypatch.setattr("cofactor.data.features.MAX_VALUES", 2)
+    column = infer_encoding("c", [*"aabbbccd", "b"])
     assert column is not None
     assert column.values == ("a", "b")  # of "a" and "c", as common, the first
 
@@ -131,11 +134,11 @@ def test_a_new_row_is_encoded_as_those_of_the_table() -> None:
     for n in range(30):
         row = {"age": PEOPLE["age"][n], "job": PEOPLE["job"][n], "likes": PEOPLE["likes"][n].split("|")}
         np.testing.assert_array_equal(features.encode(row).toarray()[0], features.matrix.toarray()[n])
-        assert features.unknown(row) == []
+        assert features.unknown_values(row) == []
     assert features.encode({}).nnz == 0
     assert features.encode({"age": float("nan"), "job": None, "likes": ""}).nnz == 0
     odd = {"age": "old", "job": "pilot", "likes": "Drama|Noir"}
-    assert features.unknown(odd) == ["age=old", "job=pilot", "likes=Noir"]
+    assert features.unknown_values(odd) == ["age=old", "job=pilot", "likes=Noir"]
     assert features.names[features.encode(odd).indices].tolist() == ["likes=Drama"]
     with pytest.raises(BadData, match="'jobs'") as caught:
         features.encode({"jobs": "student"})
@@ -158,7 +161,7 @@ def test_rows_are_taken_in_any_order_and_an_unknown_one_is_empty(rows: list[int]
     matrix = np.array([[1, 0, 2], [0, 0, 0], [0, 3, 0], [4, 5, 6]], dtype=np.float32)
     features = Features(np.array(list("abc"), dtype=object), csr_array(matrix))
     twin = np.vstack([np.zeros((0, 3)), *(matrix[row] if row >= 0 else np.zeros(3) for row in rows)])
-    np.testing.assert_array_equal(features.rows(np.array(rows, dtype=np.int32)).matrix.toarray(), twin)
+    np.testing.assert_array_equal(features.take(np.array(rows, dtype=np.int32)).matrix.toarray(), twin)
 
 
 # --- kept
@@ -173,7 +176,7 @@ def test_parts_and_models_keep_them() -> None:
         assert one.user_features is ratings.user_features
         assert one.item_features is ratings.item_features
     with pytest.raises(BadData, match="features of 29 users for 30"):
-        replace(ratings, user_features=ratings.user_features.rows(np.arange(29)))
+        replace(ratings, user_features=ratings.user_features.take(np.arange(29)))
 
 
 def test_a_given_split_unites_them() -> None:
@@ -292,13 +295,13 @@ def test_a_damaged_split_is_refused_and_the_culprit_named(tmp_path: Path) -> Non
 
 
 def test_a_recipe_comes_back_bit_by_bit(tmp_path: Path) -> None:
-    odd = Column("x", "number", edges=(0.1, 1 / 3, 1e300))
-    features = Features.of({"x": ["0.1", "0.2", "5"], "ü|,": ["é", "é", "\N{SNOWMAN}"]})
+    odd = ColumnEncoding("x", "number", edges=(0.1, 1 / 3, 1e300))
+    features = Features.from_table({"x": ["0.1", "0.2", "5"], "ü|,": ["é", "é", "\N{SNOWMAN}"]})
     assert features is not None
     assert features.encoding is not None
     encoding = replace(features.encoding, columns=(odd, *features.encoding.columns[1:]))
-    write_recipe(tmp_path / "r", {"item": Features(encoding.names, csr_array((2, len(encoding.names))), encoding)})
-    assert read_recipe(tmp_path / "r")["item"][1] == encoding
+    write_encodings(tmp_path / "r", {"item": Features(encoding.names, csr_array((2, len(encoding.names))), encoding)})
+    assert read_encodings(tmp_path / "r")["item"][1] == encoding
 
 
 # --- read

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact
 from cofactor.models import filter as models
 from cofactor.models.base import Model
@@ -83,7 +83,7 @@ def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
 
 
 def test_who_has_nothing_gets_the_most_rated(either: str) -> None:
-    scores = Filter().fit(RATINGS).scores_from(histories([{}, {3: 5.0}], 30))
+    scores = Filter().fit(RATINGS).scores_from(make_histories([{}, {3: 5.0}], 30))
     np.testing.assert_array_equal(scores[0], RATINGS.training_data.item_counts)
     assert scores[1, 29] == 0
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import by_row
+from cofactor.data.ratings import make_csr
 from cofactor.kernels import items
 from tests import twins
 
@@ -21,7 +21,7 @@ def tables(draw):
 
 
 def lists(user, item, value, n_users, n_items):
-    by_user, by_item = by_row(user, item, value, (n_users, n_items)), by_row(item, user, value, (n_items, n_users))
+    by_user, by_item = make_csr(user, item, value, (n_users, n_items)), make_csr(item, user, value, (n_items, n_users))
     types = (np.int64, np.int32, np.float32)
     return [
         [a.astype(t) for a, t in zip((m.indptr, m.indices, m.data), types, strict=True)] for m in (by_user, by_item)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.data.splitting.split import movielens_split
 from cofactor.errors import BadArtifact, CofactorError
 from cofactor.models.base import Model
@@ -80,7 +80,7 @@ def test_without_a_neighbour_the_baseline_is_left() -> None:
     model = KNN(min_support=1000).fit(RATINGS)
     np.testing.assert_allclose(model.scores(np.arange(40)), Baseline().fit(RATINGS).scores(np.arange(40)), atol=1e-5)
     assert model.similar_items("3") == []
-    nobody = KNN().fit(RATINGS).scores_from(histories([{}], 25))[0]
+    nobody = KNN().fit(RATINGS).scores_from(make_histories([{}], 25))[0]
     np.testing.assert_allclose(nobody, model.mean + model.item_bias, rtol=1e-6)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact
 from cofactor.models.network import NetworkModel
 from cofactor.models.networks.layers import ACTIVATIONS, Layers
@@ -154,7 +154,7 @@ def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_th
     enough = model.training_data.user_counts[user] >= 30
     true = rmse(model.pair_scores(user, item)[enough], held_out.value[enough])
     folded = rmse(scores[user, item][enough], held_out.value[enough])
-    alone = rmse(model.scores_from(histories([{}], 90))[0][item][enough], held_out.value[enough])
+    alone = rmse(model.scores_from(make_histories([{}], 90))[0][item][enough], held_out.value[enough])
     assert NOISE * 0.95 < true < NOISE * 1.05
     assert folded < 1.25 * true
     assert folded < alone / 2

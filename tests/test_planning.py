@@ -14,7 +14,7 @@ from cofactor.cli.options.data_argument import MADE, Source, reading_options
 from cofactor.cli.options.splits import plan_of, plan_options
 from cofactor.cli.train import recipe_of, split_options
 from cofactor.data.splitting.split import folds, load_split, split
-from cofactor.data.splitting.time_windows import windows
+from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.errors import CofactorError
 from cofactor.evaluation.sampled_evaluation import SampledReport
 from cofactor.experiments.evaluation_plan import Plan
@@ -76,7 +76,7 @@ def test_folds_and_windows_are_those_of_the_data(plan: Planned) -> None:
     assert list(prints(repeated))[3:] == [f"repeat-2-fold-{fold}" for fold in (1, 2, 3)]
     assert len(set(prints(repeated).values())) == repeated.n_splits == 6
     found = plan("r.csv", "--windows", 3, "--test-share", 0.2)
-    assert list(prints(found).values()) == [one.fingerprint for one in windows(read(), 3, test=0.2)]
+    assert list(prints(found).values()) == [one.fingerprint for one in rolling_windows(read(), 3, test=0.2)]
     assert list(prints(found)) == ["window-1", "window-2", "window-3"]
 
 

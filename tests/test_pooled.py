@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.pooled import PooledFactorModel, PooledModel, pooled
@@ -104,7 +104,7 @@ def test_an_effect_is_what_leaving_a_rating_out_of_history_and_pool_changes(
 ) -> None:
     model, items = made(kind, most), np.arange(N_ITEMS, dtype=np.int32)
     for rated in ({3: 4.5}, {3: 4.5, 11: 1.0}, {k: 0.5 + k % 5 for k in range(1, 19, 2)}):
-        history = histories([rated], N_ITEMS)
+        history = make_histories([rated], N_ITEMS)
         by_scoring = Model.effects(model, history, items)
         np.testing.assert_allclose(model.effects(history, items), by_scoring, atol=2e-5)
 
@@ -112,7 +112,7 @@ def test_an_effect_is_what_leaving_a_rating_out_of_history_and_pool_changes(
 @pytest.mark.parametrize("kind", KINDS)
 def test_somebody_of_whom_nothing_is_known_has_no_pool(kind: type[PooledFactorModel]) -> None:
     model = made(kind)
-    scores = model.scores_from(histories([{}, {2: 4.0}], N_ITEMS))
+    scores = model.scores_from(make_histories([{}, {2: 4.0}], N_ITEMS))
     np.testing.assert_allclose(scores[0], model.mean + model.item_bias, rtol=1e-6)
     assert np.isfinite(scores).all()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.data.features import Features
-from cofactor.data.ratings import Ratings, histories
+from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact, BadData
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import vectors
@@ -219,7 +219,7 @@ rated_items = st.dictionaries(st.integers(0, 19), st.integers(1, 10).map(lambda 
 def test_fold_in_is_the_normal_posterior_of_each_history(rated: list[dict[int, float]], sets: bool) -> None:
     model = made(sets=sets)
     expected = [folded_by_hand(model, one) for one in rated]
-    np.testing.assert_allclose(model.scores_from(histories(rated, 20)), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.scores_from(make_histories(rated, 20)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_fold_in_in_blocks_of_like_length(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_fold_in_in_blocks_of_like_length(monkeypatch: pytest.MonkeyPatch) -> No
 @given(rated_items.filter(bool), st.booleans())
 def test_effects_are_those_of_leaving_each_rating_out(rated: dict[int, float], sets: bool) -> None:
     model, items = made(sets=sets), np.arange(20, dtype=np.int32)
-    history = histories([rated], 20)
+    history = make_histories([rated], 20)
     short, long = model.effects(history, items), Model.effects(model, history, items)
     assert short.shape == (len(rated), 20)
     np.testing.assert_allclose(short, long, atol=1e-4)
@@ -241,11 +241,11 @@ def test_a_folded_in_user_is_drawn_to_the_ratings_as_the_noise_vanishes() -> Non
     model = made(rank=6, n_draws=2)
     exact = replace(model, noise=np.full(2, 1e-6, np.float32))
     rated = {2: 5.0, 7: 0.5, 11: 4.0}
-    found = exact.scores_from(histories([rated], 20))[0, list(rated)]
+    found = exact.scores_from(make_histories([rated], 20))[0, list(rated)]
     np.testing.assert_allclose(found, list(rated.values()), atol=1e-3)
     deaf = replace(model, noise=np.full(2, 1e9, np.float32), set_vectors=None)
     np.testing.assert_allclose(
-        deaf.scores_from(histories([rated], 20)), deaf.scores_from(histories([{}], 20)), atol=1e-5
+        deaf.scores_from(make_histories([rated], 20)), deaf.scores_from(make_histories([{}], 20)), atol=1e-5
     )
 
 
@@ -334,7 +334,7 @@ AGES = [str(20 + user % 3) for user in range(30)]
 def featured() -> PosteriorModel:
     """`made`, whose cold item is what its prior and its features say; item 18 has ratings and no features."""
     model, rng = made(sets=False, days=False), np.random.default_rng(2)
-    users, items = Features.of({"age": AGES}), Features.of({"genres": GENRES, "length": AGES[:20]})
+    users, items = Features.from_table({"age": AGES}), Features.from_table({"genres": GENRES, "length": AGES[:20]})
     assert users is not None
     assert items is not None
     of_users, of_items = (rng.normal(0, 0.5, (len(one.names), 3, 3)).astype(np.float32) for one in (users, items))
@@ -373,7 +373,7 @@ def test_an_item_with_features_and_no_ratings_is_recommended() -> None:
     assert "19" in [line.item for line in model.recommend("3", 20)]
     assert model.similar_items("19", 3)
     assert not made().rankable[19]
-    nothing_known = replace(model.training_data, item_features=model.training_data.item_features.rows(np.full(20, -1)))
+    nothing_known = replace(model.training_data, item_features=model.training_data.item_features.take(np.full(20, -1)))
     assert not replace(model, training_data=nothing_known).rankable[19]
 
 
@@ -385,6 +385,6 @@ def test_feature_vectors_are_saved_and_fit_the_features(tmp_path: Path) -> None:
     new = {"genres": "Comedy", "length": 21}
     np.testing.assert_array_equal(loaded.scores_of_new_item(new), model.scores_of_new_item(new))
     assert loaded.recommend("3", 20) == model.recommend("3", 20)
-    for change in ({"item_features": None}, {"user_features": Features.of({"age": ["1", "2"] * 15})}):
+    for change in ({"item_features": None}, {"user_features": Features.from_table({"age": ["1", "2"] * 15})}):
         with pytest.raises(BadArtifact, match="does not fit the features"):
             PosteriorModel.of_arrays(replace(model.training_data, **change), model.scale, model.arrays())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.data.datasets.published_splits import positive
+from cofactor.data.datasets.published_splits import binarize
 from cofactor.data.reading.read import read
 from cofactor.errors import BadData
 from cofactor.evaluation.sampled_negatives import read_cases
@@ -135,6 +135,6 @@ def test_ncf_by_the_most_popular(real_data: Path) -> None:
 
 
 def test_every_rating_is_a_positive() -> None:
-    made = positive(read({"user": ["a", "b"], "item": ["x", "x"], "rating": [1.5, 4.0]}))
+    made = binarize(read({"user": ["a", "b"], "item": ["x", "x"], "rating": [1.5, 4.0]}))
     assert made.value.tolist() == [1, 1]
     assert (made.scale, made.step) == ((1, 1), None)

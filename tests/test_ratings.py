@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import Ratings, histories, latest_of_each_pair, step_of
+from cofactor.data.ratings import Ratings, find_step, latest_row_of_each_pair, make_histories
 from cofactor.errors import BadData
 from tests.toys import noise
 
@@ -90,7 +90,7 @@ def test_a_catalog_remembers():
     ],
 )
 def test_the_step_of_a_scale(values, step):
-    assert step_of(np.array(values, dtype=np.float32)) == step
+    assert find_step(np.array(values, dtype=np.float32)) == step
 
 
 @given(
@@ -99,13 +99,13 @@ def test_the_step_of_a_scale(values, step):
 )
 @example(step=1 / 3, multiples={0, 11, 12, -16, -10})
 def test_the_step_of_some_values_of_a_scale_is_their_greatest_common_step(step, multiples):
-    found = step_of(np.array([n * step for n in multiples], dtype=np.float32))
+    found = find_step(np.array([n * step for n in multiples], dtype=np.float32))
     assert found == pytest.approx(step * math.gcd(*multiples), rel=1e-6)
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(8, 200))
 def test_a_continuous_scale_has_no_step(seed, n):
-    assert step_of(np.random.default_rng(seed).uniform(-5, 5, n).astype(np.float32)) is None
+    assert find_step(np.random.default_rng(seed).uniform(-5, 5, n).astype(np.float32)) is None
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_ratings_cannot_be_changed():
 
 def test_the_latest_of_equal_times_is_the_last():
     user = item = np.zeros(3, dtype=np.int32)
-    assert latest_of_each_pair(user, item, np.array([5, 7, 7])).tolist() == [2]
-    assert latest_of_each_pair(user, item, np.array([7, 5, 5])).tolist() == [0]
-    assert latest_of_each_pair(user, item, None).tolist() == [2]
+    assert latest_row_of_each_pair(user, item, np.array([5, 7, 7])).tolist() == [2]
+    assert latest_row_of_each_pair(user, item, np.array([7, 5, 5])).tolist() == [0]
+    assert latest_row_of_each_pair(user, item, None).tolist() == [2]
 
 
 def test_histories_keep_a_row_for_everybody():
-    matrix = histories([{3: 2.0, 1: 4.5}, {}, {0: 0.0}, {}], 5)
+    matrix = make_histories([{3: 2.0, 1: 4.5}, {}, {0: 0.0}, {}], 5)
     assert matrix.shape == (4, 5)
     assert matrix.indptr.tolist() == [0, 2, 2, 3, 3]
     assert matrix.indices.tolist() == [1, 3, 0]
     assert matrix.data.tolist() == [4.5, 2.0, 0.0]
-    assert histories([{}], 5).shape == (1, 5)
+    assert make_histories([{}], 5).shape == (1, 5)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
 from cofactor.arrays import Doubles
-from cofactor.data.align_vocabularies import together
+from cofactor.data.align_vocabularies import align
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.compare import compare, compare_reports
@@ -195,7 +195,7 @@ def test_figures_are_means_over_seeds_and_say_so(parts) -> None:
 
 
 def test_of_several_splits_each_is_the_mean_of_its_seeds() -> None:
-    ratings = together(*halves(0, 80, 40))[0]
+    ratings = align(*halves(0, 80, 40))[0]
     fold, reports = np.random.default_rng(0).integers(0, 2, len(ratings)), []
     for f in range(2):
         parts = ratings.where(fold != f), ratings.where(fold == f)

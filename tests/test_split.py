@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Origin, Ratings
-from cofactor.data.splitting.assign_parts import share_of
+from cofactor.data.splitting.assign_parts import share_count
 from cofactor.data.splitting.split import (
     Split,
     folds,
@@ -98,15 +98,15 @@ def test_random_is_the_published_protocol_of_movielens_1m():
 
 @given(st.integers(1, 2**31))
 def test_a_tenth_is_a_tenth(n):
-    assert share_of(n, 0.1) == n // 10
-    assert share_of(n, 0.25) == n // 4
-    assert share_of(n, 0.29) == n * 29 // 100
+    assert share_count(n, 0.1) == n // 10
+    assert share_count(n, 0.25) == n // 4
+    assert share_count(n, 0.29) == n * 29 // 100
 
 
 def test_a_thousand_tenths():
-    assert all(share_of(n, 0.1) == n // 10 for n in range(100_000))
-    assert share_of(100, 0.29) == 29
-    assert share_of(3, 1 / 3) == 1
+    assert all(share_count(n, 0.1) == n // 10 for n in range(100_000))
+    assert share_count(100, 0.29) == 29
+    assert share_count(3, 1 / 3) == 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,7 +115,7 @@ def test_time_cuts_all_users_at_one_moment(ratings, validation):
     if ratings.time is None:
         ratings = replace(ratings, time=np.arange(len(ratings)) // 4)
     made = split(ratings, "time", test=0.25, validation=validation)
-    assert len(made.test) == share_of(len(ratings), 0.25)
+    assert len(made.test) == share_count(len(ratings), 0.25)
     rank = {part: list(zip(p.time, p.user, p.item, strict=True)) for part, p in made.parts.items()}
     assert max(rank["train"]) < min(rank["validation"])
     assert max(rank["validation"]) < min(rank["test"])
@@ -419,7 +419,7 @@ def test_a_failed_save_leaves_the_old_split(tmp_path, saved, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("cofactor.atomic_folders.put", full)
+    monkeypatch.setattr("cofactor.atomic_folders.replace_folder", full)
     with pytest.raises(BadData, match="no space left"):
         save_split(split(generate(60, 30, 10, seed=9)), tmp_path / "s")
     assert same(saved[0], load_split(tmp_path / "s"))
@@ -433,13 +433,13 @@ def edit_manifest(path, **changes):
 
 def rewrite(path, name, change):
     """A file changed by somebody who also brings its digest up to date."""
-    from cofactor.atomic_folders import digest
+    from cofactor.atomic_folders import sha256
 
     columns = read_parquet(path / name)
     change(columns)
     write_parquet(path / name, columns)
     files = json.loads((path / "split.json").read_text())["files"]
-    edit_manifest(path, files=files | {name: digest(path / name)})
+    edit_manifest(path, files=files | {name: sha256(path / name)})
 
 
 def swap_ids(columns):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, spearmanr
 
 from cofactor.data.parquet import parquet_metadata, read_parquet
-from cofactor.data.synthetic.generate import generate, generate_parquet, make
-from cofactor.data.synthetic.ground_truth import Recipe
-from cofactor.data.synthetic.titles import ADJECTIVES, FORMS, NOUNS, YEARS, titles_of
+from cofactor.data.synthetic.generate import generate, generate_from_recipe, generate_parquet
+from cofactor.data.synthetic.ground_truth import SyntheticRecipe
+from cofactor.data.synthetic.titles import ADJECTIVES, FORMS, NOUNS, YEARS, make_titles
 from cofactor.errors import BadData
 from cofactor.kernels import synthetic
 from tests import twins
@@ -22,7 +22,7 @@ COLUMNS = ("user", "item", "value", "time")
 
 
 def recipe(users=400, items=60, per_user=12, seed=0, pattern="taste", rank=4, noise=0.5):
-    return Recipe(users, items, per_user, seed, pattern, rank, noise)
+    return SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise)
 
 
 def same(one, other):
@@ -73,12 +73,12 @@ def test_the_file_holds_the_rows_of_memory(tmp_path, pattern):
 
 
 def test_the_number_of_threads_and_blocks_changes_nothing(monkeypatch):
-    one = make(recipe(users=30_000, per_user=10), threads=1)
-    four = make(recipe(users=30_000, per_user=10), threads=4)
+    one = generate_from_recipe(recipe(users=30_000, per_user=10), threads=1)
+    four = generate_from_recipe(recipe(users=30_000, per_user=10), threads=4)
     assert same(one.ratings, four.ratings)
     assert one.best_rmse == four.best_rmse
     monkeypatch.setattr("cofactor.data.synthetic.generate.BLOCK_CHUNKS", 1)
-    assert same(one.ratings, make(recipe(users=30_000, per_user=10), threads=2).ratings)
+    assert same(one.ratings, generate_from_recipe(recipe(users=30_000, per_user=10), threads=2).ratings)
 
 
 def test_a_user_is_the_same_among_few_and_among_many():
@@ -102,7 +102,7 @@ print(r.item.sum(), r.time.sum(), r.value.sum(), r.titles[0])
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.5, 3.0])
 @pytest.mark.parametrize("pattern", ["taste", "grouped"])
 def test_kernels_do_what_their_naive_twins_do(pattern, noise):
-    planted = recipe(items=9, per_user=9, pattern=pattern, rank=3).planted
+    planted = recipe(items=9, per_user=9, pattern=pattern, rank=3).ground_truth
     tastes = planted.vectors, planted.centres, planted.spread
     who = np.uint64(11), 5, 9  # n = I: the last pick has one item left
     item, twin_item = np.empty(180, np.int32), np.empty(180, np.int32)
@@ -129,7 +129,7 @@ def test_random_bits_are_those_of_the_published_generator():
 
 
 def test_the_best_rmse_is_that_of_the_planted_expectation_and_follows_the_noise():
-    found = [make(recipe(users=3000, noise=noise)).best_rmse for noise in (0.0, 0.25, 0.5, 1.0)]
+    found = [generate_from_recipe(recipe(users=3000, noise=noise)).best_rmse for noise in (0.0, 0.25, 0.5, 1.0)]
     assert found[0] == 0.0
     # rounding adds 1/48 to the variance of the noise; clipping takes some away
     assert found[1] == pytest.approx(np.sqrt(0.25**2 + 1 / 48), rel=0.05)
@@ -138,7 +138,7 @@ def test_the_best_rmse_is_that_of_the_planted_expectation_and_follows_the_noise(
 
 
 def test_nothing_but_the_mean_can_be_learned_of_uniform_ratings():
-    one = make(recipe(users=20_000, pattern="uniform"))
+    one = generate_from_recipe(recipe(users=20_000, pattern="uniform"))
     assert one.best_rmse == pytest.approx(np.sqrt(99 / 12) / 2, rel=0.005)
     assert chisquare(np.unique(one.ratings.value, return_counts=True)[1]).pvalue > 1e-4
     assert chisquare(np.bincount(one.ratings.item, minlength=60)).pvalue > 1e-4
@@ -146,19 +146,19 @@ def test_nothing_but_the_mean_can_be_learned_of_uniform_ratings():
 
 def test_items_are_drawn_by_popularity():
     small = recipe(users=40_000, items=50, per_user=1, pattern="taste")
-    planted = small.planted
+    planted = small.ground_truth
     item = np.empty(40_000, np.int32)  # no taste: the first item of each user follows the weights
     synthetic.choose(np.uint64(1), 0, 1, planted.weights, np.zeros_like(planted.vectors), planted.centres, 0.0, item)
     expected = planted.weights[0] / planted.weights.sum() * len(item)
     assert chisquare(np.bincount(item, minlength=50), expected).pvalue > 1e-4
-    counts = np.bincount(make(recipe(users=4000, items=200)).ratings.item, minlength=200)
-    popularity = recipe(items=200).planted.weights[0]
+    counts = np.bincount(generate_from_recipe(recipe(users=4000, items=200)).ratings.item, minlength=200)
+    popularity = recipe(items=200).ground_truth.weights[0]
     assert spearmanr(counts, popularity).statistic > 0.9
     assert counts.max() > 5 * counts.min()
 
 
 def test_taste_can_be_recovered_from_the_ratings():
-    one = make(recipe(users=4000, items=40, per_user=40, rank=2))  # every cell is known
+    one = generate_from_recipe(recipe(users=4000, items=40, per_user=40, rank=2))  # every cell is known
     table = one.ratings.by_user().toarray().astype(np.float64)
     biases = table.mean(axis=1, keepdims=True) + table.mean(axis=0) - table.mean()
     residual = table - biases
@@ -170,7 +170,7 @@ def test_taste_can_be_recovered_from_the_ratings():
 
 
 def test_items_of_one_genre_are_alike():
-    planted = recipe(items=600, rank=8).planted
+    planted = recipe(items=600, rank=8).ground_truth
     unit = planted.vectors / np.linalg.norm(planted.vectors, axis=1, keepdims=True)
     likeness = unit @ unit.T
     alike = planted.genres[:, None] == planted.genres[None, :]
@@ -180,7 +180,7 @@ def test_items_of_one_genre_are_alike():
 
 
 def test_groups_share_items_and_like_them():
-    ratings = make(recipe(users=3000, items=80, per_user=10, pattern="grouped", rank=4)).ratings
+    ratings = generate_from_recipe(recipe(users=3000, items=80, per_user=10, pattern="grouped", rank=4)).ratings
     table = ratings.by_user()
     group_of_item = np.unique(ratings.genres, return_inverse=True)[1]
     counts = np.stack([(table[:, group_of_item == g] > 0).sum(axis=1) for g in range(4)], axis=1)
@@ -193,7 +193,7 @@ def test_groups_share_items_and_like_them():
 
 def test_titles_stay_distinct_when_words_run_out():
     known = len(FORMS) * len(ADJECTIVES) * len(NOUNS) * YEARS
-    few = titles_of(2000, np.random.default_rng(0))
+    few = make_titles(2000, np.random.default_rng(0))
     assert len(set(few)) == 2000
     assert all(t.endswith(")") and 1925 <= int(t[-5:-1]) < 2000 for t in few)
     assert known > 3_000_000

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.tfrecord.example import BYTES, FLOATS, INTEGERS, NOTHING, count, features_of, values_of
-from cofactor.data.tfrecord.record_files import LARGEST, framed, masked, read_records, record_file
-from cofactor.data.tfrecord.user_examples import examples_of
+from cofactor.data.tfrecord.example import BYTES, FLOATS, INTEGERS, NOTHING, count_values, find_features, read_values
+from cofactor.data.tfrecord.record_files import MAX_RECORD, frame_records, mask_checksum, read_records, record_file
+from cofactor.data.tfrecord.user_examples import encode_examples
 from cofactor.data.tfrecord.varints import count_varints, pack_varints, unpack_varints, varint
 from cofactor.errors import BadData
 
@@ -71,26 +71,26 @@ def written(path: Path, content: bytes) -> Path:
 )
 def test_the_checksum_is_crc32c_masked(data: bytes, checksum: int) -> None:
     assert crc32c(data) == checksum
-    assert framed([data])[-4:] == struct.pack("<I", masked(checksum))
-    assert framed([data]) == frame(data)
+    assert frame_records([data])[-4:] == struct.pack("<I", mask_checksum(checksum))
+    assert frame_records([data]) == frame(data)
 
 
 def test_the_mask_of_a_known_checksum() -> None:
-    assert masked(0) == 0xA282EAD8
-    assert masked(0xE3069283) == 0xC78AB0E5  # e3069283 turned right by 15 bits is 2507c60d
+    assert mask_checksum(0) == 0xA282EAD8
+    assert mask_checksum(0xE3069283) == 0xC78AB0E5  # e3069283 turned right by 15 bits is 2507c60d
 
 
 def test_a_user_is_written_byte_for_byte_as_tensorflow_does() -> None:
-    assert b"".join(framed(some) for some in examples_of(BY_US)) == BY_TENSORFLOW
+    assert b"".join(frame_records(some) for some in encode_examples(BY_US)) == BY_TENSORFLOW
 
 
 def test_what_tensorflow_wrote_is_read(tmp_path: Path) -> None:
     (record,) = read_records(written(tmp_path / "a.tfrecord", BY_TENSORFLOW))
-    spans = features_of(record.data)
+    spans = find_features(record.data)
     assert list(spans) == ["item_ids", "ratings", "times", "user_id"]
-    assert values_of(record.data, spans["item_ids"]) == (BYTES, [b"242", "é".encode()])
-    assert values_of(record.data, spans["ratings"]) == (FLOATS, struct.pack("<2f", 3.5, 4.0))
-    kind, packed = values_of(record.data, spans["times"])
+    assert read_values(record.data, spans["item_ids"]) == (BYTES, [b"242", "é".encode()])
+    assert read_values(record.data, spans["ratings"]) == (FLOATS, struct.pack("<2f", 3.5, 4.0))
+    kind, packed = read_values(record.data, spans["times"])
     assert kind == INTEGERS
     assert unpack_varints(packed).tolist() == [881250949, -1]
 
@@ -100,7 +100,7 @@ def test_records_come_back_with_their_number_and_place(tmp_path: Path, gzipped: 
     records = [b"", b"abc", bytes(range(256)) * 999]
     for path in (tmp_path / "a", tmp_path / "b"):
         with record_file(path, gzipped=gzipped) as file:
-            file.write(framed(records))
+            file.write(frame_records(records))
     assert [tuple(one) for one in read_records(tmp_path / "a")] == [
         (1, 0, records[0]),
         (2, 16, records[1]),
@@ -114,7 +114,7 @@ def test_records_come_back_with_their_number_and_place(tmp_path: Path, gzipped: 
 
 def test_a_plain_record_whose_length_looks_like_gzip(tmp_path: Path) -> None:
     data = bytes(0x088B1F)  # the file begins 1f 8b 08 00, as a gzip does
-    (record,) = read_records(written(tmp_path / "a", framed([data])))
+    (record,) = read_records(written(tmp_path / "a", frame_records([data])))
     assert record.data == data
 
 
@@ -161,7 +161,7 @@ def entry(name: str, *lists: bytes) -> bytes:
 
 
 def listed(data: bytes, name: str) -> tuple[int, list[bytes] | bytes]:
-    return values_of(data, features_of(data)[name])
+    return read_values(data, find_features(data)[name])
 
 
 def test_numbers_that_are_not_packed_or_come_in_pieces() -> None:
@@ -198,7 +198,7 @@ def test_of_repeated_fields_the_last_counts_and_lists_of_a_kind_are_one() -> Non
 )  # fmt: skip
 def test_what_is_no_example(data: bytes) -> None:
     with pytest.raises(BadData):
-        features_of(data)
+        find_features(data)
 
 
 @pytest.mark.parametrize(
@@ -209,12 +209,12 @@ def test_what_is_no_example(data: bytes) -> None:
 def test_a_list_that_is_cut_short(values: bytes) -> None:
     data = sized(1, entry("n", values))
     with pytest.raises(BadData):
-        count(*listed(data, "n"))
+        count_values(*listed(data, "n"))
 
 
 # --- damage
 
-TWO = framed([b"first", b"the second"])
+TWO = frame_records([b"first", b"the second"])
 
 
 @pytest.mark.parametrize(
@@ -247,17 +247,17 @@ def test_damage_is_named_with_its_record_and_byte(tmp_path: Path, content: bytes
 
 def huge(length: int) -> bytes:
     head = struct.pack("<Q", length)
-    return head + struct.pack("<I", masked(crc32c(head)))
+    return head + struct.pack("<I", mask_checksum(crc32c(head)))
 
 
-@pytest.mark.parametrize("length", [2**64 - 1, 2**63, 2**40, LARGEST + 1])
+@pytest.mark.parametrize("length", [2**64 - 1, 2**63, 2**40, MAX_RECORD + 1])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_length_is_checked_before_so_much_is_read(tmp_path: Path, length: int, pack: type) -> None:
-    with pytest.raises(BadData, match=f"a record of {length:,} bytes; {LARGEST:,} are allowed"):
+    with pytest.raises(BadData, match=f"a record of {length:,} bytes; {MAX_RECORD:,} are allowed"):
         list(read_records(written(tmp_path / "a", pack(huge(length)))))
 
 
 def test_a_gzip_made_to_fill_the_memory_is_not_followed(tmp_path: Path) -> None:
-    path = written(tmp_path / "bomb.tfrecord.gz", gzip.compress(frame(b"")[:0] + framed([bytes(30 << 20)])))
+    path = written(tmp_path / "bomb.tfrecord.gz", gzip.compress(frame(b"")[:0] + frame_records([bytes(30 << 20)])))
     with pytest.raises(BadData, match=r"of a gzip of [\d,]+ bytes at most [\d,]+ are unpacked"):
         list(read_records(path))

@@ -12,25 +12,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.exporting.export import Form, export, load_exported
+from cofactor.data.exporting.export import ExportOptions, export, load_exported_split
 from cofactor.data.exporting.manifest import MANIFEST
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import split
-from cofactor.data.tfrecord.record_files import framed, read_records
-from cofactor.data.tfrecord.shards import shards_among
+from cofactor.data.tfrecord.record_files import frame_records, read_records
+from cofactor.data.tfrecord.shards import find_shards
 from cofactor.data.tfrecord.user_examples import read_examples
 from cofactor.data.tfrecord.varints import varint
 from cofactor.errors import BadArtifact, BadData
 from tests.test_tfrecord import entry, sized
 
 FORMS = [
-    Form(),
-    Form(shards=3, gzipped=True),
-    Form(per_shard=2),
-    Form("csv"),
-    Form("csv", gzipped=True),
-    Form("parquet"),
+    ExportOptions(),
+    ExportOptions(shards=3, gzipped=True),
+    ExportOptions(per_shard=2),
+    ExportOptions("csv"),
+    ExportOptions("csv", gzipped=True),
+    ExportOptions("parquet"),
 ]
 
 
@@ -68,7 +68,7 @@ def example(user: str, *more: bytes, **lists: list[float] | list[int] | list[str
 
 def shard(path: Path, *records: bytes) -> Path:
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(framed(records))
+    path.write_bytes(frame_records(records))
     return path
 
 
@@ -84,7 +84,9 @@ def tried(path: Path) -> tuple[Ratings | None, str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_made_ratings_come_back_with_their_titles_and_scale(movies: Ratings, tmp_path: Path, form: Form) -> None:
+def test_made_ratings_come_back_with_their_titles_and_scale(
+    movies: Ratings, tmp_path: Path, form: ExportOptions
+) -> None:
     export(movies, tmp_path / "out", form)
     back = read(tmp_path / "out")
     assert movies.step == 0.5
@@ -104,7 +106,7 @@ table = st.lists(st.tuples(ids, ids, single, st.integers(-(10**10), 10**10)), mi
 @settings(deadline=None, max_examples=30)
 @given(table, st.sampled_from(FORMS[:3]), st.booleans())
 def test_any_ids_any_values_and_any_times(
-    tmp_path_factory: pytest.TempPathFactory, lines: list, form: Form, timed: bool
+    tmp_path_factory: pytest.TempPathFactory, lines: list, form: ExportOptions, timed: bool
 ) -> None:
     users, items, values, times = zip(*lines, strict=True)
     ratings = Ratings.of(users, items, values, times if timed else None)
@@ -121,7 +123,7 @@ def test_users_do_not_mix_where_chunks_end(
     monkeypatch.setattr("cofactor.data.tfrecord.user_examples.CHUNK", chunk)
     monkeypatch.setattr("cofactor.data.tfrecord.user_examples.FLUSH", chunk)
     shuffled = movies.where(np.random.default_rng(0).permutation(len(movies)))
-    export(shuffled, tmp_path / "out", Form(shards=5))
+    export(shuffled, tmp_path / "out", ExportOptions(shards=5))
     back = read(tmp_path / "out")
     assert rows(back) == rows(movies)
     assert same(back, shuffled.where(np.argsort(shuffled.user, kind="stable")))
@@ -129,16 +131,20 @@ def test_users_do_not_mix_where_chunks_end(
 
 def test_the_same_ratings_make_the_same_bytes(movies: Ratings, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        export(movies, tmp_path / name, Form(shards=4, gzipped=True))
+        export(movies, tmp_path / name, ExportOptions(shards=4, gzipped=True))
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("form", "sizes"),
-    [(Form(shards=3), [100, 100, 100]), (Form(per_shard=140), [140, 140, 20]), (Form(shards=7), [42] + [43] * 6)],
+    [
+        (ExportOptions(shards=3), [100, 100, 100]),
+        (ExportOptions(per_shard=140), [140, 140, 20]),
+        (ExportOptions(shards=7), [42] + [43] * 6),
+    ],
 )
-def test_users_are_shared_out_in_order(movies: Ratings, tmp_path: Path, form: Form, sizes: list[int]) -> None:
+def test_users_are_shared_out_in_order(movies: Ratings, tmp_path: Path, form: ExportOptions, sizes: list[int]) -> None:
     export(movies, tmp_path / "out", form)
     paths = sorted((tmp_path / "out").glob("part-*"))
     assert [path.name for path in paths] == [f"part-{n:05}-of-{len(sizes):05}.tfrecord" for n in range(len(sizes))]
@@ -149,7 +155,7 @@ def test_users_are_shared_out_in_order(movies: Ratings, tmp_path: Path, form: Fo
 
 def test_more_shards_than_users_leave_some_empty(tmp_path: Path) -> None:
     ratings = Ratings.of(["a", "b"], ["x", "y"], [0.5, 5.0])
-    export(ratings, tmp_path / "out", Form(shards=4))
+    export(ratings, tmp_path / "out", ExportOptions(shards=4))
     assert len(list((tmp_path / "out").glob("part-*"))) == 4
     assert same(read(tmp_path / "out"), ratings)
 
@@ -166,10 +172,10 @@ def test_users_without_ratings_have_no_record(movies: Ratings, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("form", [FORMS[1], FORMS[4], FORMS[5]])
-def test_a_split_comes_back_with_its_fingerprint(movies: Ratings, tmp_path: Path, form: Form) -> None:
+def test_a_split_comes_back_with_its_fingerprint(movies: Ratings, tmp_path: Path, form: ExportOptions) -> None:
     parts = split(movies, seed=1)
     export(parts, tmp_path / "out", form)
-    back = load_exported(tmp_path / "out")
+    back = load_exported_split(tmp_path / "out")
     assert (back.fingerprint, back.kind, back.seed) == (parts.fingerprint, "random", 1)
     for name, part in parts.parts.items():
         alone = read(tmp_path / "out" / name)
@@ -182,7 +188,7 @@ def test_an_empty_part(movies: Ratings, tmp_path: Path) -> None:
     parts = split(movies, validation=0)
     for number, form in enumerate((FORMS[0], FORMS[4], FORMS[5])):
         export(parts, tmp_path / str(number), form)
-        back = load_exported(tmp_path / str(number))
+        back = load_exported_split(tmp_path / str(number))
         assert len(back.validation) == 0
         assert back.fingerprint == parts.fingerprint
         with pytest.raises(BadData):
@@ -192,8 +198,8 @@ def test_an_empty_part(movies: Ratings, tmp_path: Path) -> None:
 def test_records_are_paired_by_user_and_never_by_order(movies: Ratings, tmp_path: Path) -> None:
     """Shards and records of train and test, each in an order of its own: every user keeps their own ratings."""
     parts = split(movies, seed=2)
-    export(parts, tmp_path / "out", Form(shards=4, gzipped=True))
-    ordered = load_exported(tmp_path / "out")
+    export(parts, tmp_path / "out", ExportOptions(shards=4, gzipped=True))
+    ordered = load_exported_split(tmp_path / "out")
     for name in parts.parts:
         folder = tmp_path / "out" / name
         paths = sorted(folder.glob("part-*"))
@@ -201,8 +207,8 @@ def test_records_are_paired_by_user_and_never_by_order(movies: Ratings, tmp_path
         flat = [record for some in records for record in some]
         random.Random(name).shuffle(flat)
         for path, some in zip(paths, records, strict=True):
-            path.write_bytes(framed(flat.pop() for _ in some))
-    shuffled = load_exported(tmp_path / "out")
+            path.write_bytes(frame_records(flat.pop() for _ in some))
+    shuffled = load_exported_split(tmp_path / "out")
     assert shuffled.fingerprint == parts.fingerprint
     for name, part in shuffled.parts.items():
         assert same(part, ordered.parts[name])
@@ -215,7 +221,7 @@ def test_a_split_with_a_part_of_another_is_refused(movies: Ratings, tmp_path: Pa
     shutil.rmtree(tmp_path / "0" / "test")
     (tmp_path / "1" / "test").rename(tmp_path / "0" / "test")
     with pytest.raises((BadData, BadArtifact), match=r"two ratings|the split is"):
-        load_exported(tmp_path / "0")
+        load_exported_split(tmp_path / "0")
 
 
 # --- records of others
@@ -293,7 +299,7 @@ def test_records_of_any_bytes_are_ratings_or_an_error(
         good[place] = data.draw(st.integers(0, 255))
     kept = good[: data.draw(st.integers(0, len(good)))] if data.draw(st.booleans()) else good
     path = tmp_path_factory.getbasetemp() / "any.tfrecord"
-    path.write_bytes(framed([bytes(kept)]))
+    path.write_bytes(frame_records([bytes(kept)]))
     ratings, said = tried(path)
     assert "any.tfrecord" in said if ratings is None else 1 <= len(ratings) <= 2
 
@@ -307,7 +313,7 @@ def shards(movies: Ratings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     few = replace(movies.where(movies.user < 12), titles=None, genres=None)
     for name, gzipped in (("plain", False), ("gzipped", True)):
-        export(few, folder / name, Form(shards=3, gzipped=gzipped))
+        export(few, folder / name, ExportOptions(shards=3, gzipped=gzipped))
     return folder
 
 
@@ -333,11 +339,11 @@ def test_records_lost_at_the_end_of_a_shard_are_missed(shards: Path, tmp_path: P
     shutil.copytree(shards / "plain", tmp_path / "cut")
     path = tmp_path / "cut" / "part-00001-of-00003.tfrecord"
     records = [record.data for record in read_records(path)]
-    path.write_bytes(framed(records[:-1]))
+    path.write_bytes(frame_records(records[:-1]))
     for source in (tmp_path / "cut", path):
         with pytest.raises(BadData, match=r"3 records|11 records"):
             read(source)
-    path.write_bytes(framed([*records[:-1], records[0]]))  # as many records, one of them twice
+    path.write_bytes(frame_records([*records[:-1], records[0]]))  # as many records, one of them twice
     with pytest.raises(BadData, match="ratings, but"):
         read(tmp_path / "cut")
 
@@ -360,7 +366,7 @@ def test_a_missing_shard_is_named(shards: Path, tmp_path: Path) -> None:
     ],
 )
 def test_which_files_are_shards(names: list[str], chosen: list[int]) -> None:
-    assert shards_among(names) == [names[place] for place in chosen]
+    assert find_shards(names) == [names[place] for place in chosen]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +380,7 @@ def test_which_files_are_shards(names: list[str], chosen: list[int]) -> None:
 )
 def test_shards_of_which_one_cannot_tell(names: list[str], said: str) -> None:
     with pytest.raises(BadData, match=said):
-        shards_among(names)
+        find_shards(names)
 
 
 @pytest.mark.parametrize(
@@ -405,7 +411,7 @@ def test_nothing_of_somebody_else_is_overwritten(movies: Ratings, tmp_path: Path
     mine = tmp_path / "mine"
     mine.mkdir()
     export(movies, mine)  # an empty folder is free
-    export(movies, mine, Form("csv"))  # an older export is replaced
+    export(movies, mine, ExportOptions("csv"))  # an older export is replaced
     assert sorted(file.name for file in mine.iterdir()) == [MANIFEST, "items.csv", "ratings.csv"]
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "note.txt").write_text("keep")
@@ -422,7 +428,7 @@ def test_an_export_that_fails_leaves_nothing(movies: Ratings, tmp_path: Path) ->
         raise OSError(28, "No space left on device")
 
     with pytest.raises(BadData, match="No space left"):
-        export(movies, tmp_path / "out", Form(shards=2), progress=full)
+        export(movies, tmp_path / "out", ExportOptions(shards=2), progress=full)
     assert sorted((file.name, file.read_bytes()) for file in (tmp_path / "out").iterdir()) == before
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
@@ -444,4 +450,4 @@ def test_an_id_that_utf8_cannot_say(tmp_path: Path) -> None:
 )
 def test_a_form_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(BadData):
-        Form(**wrong)  # type: ignore[arg-type]
+        ExportOptions(**wrong)  # type: ignore[arg-type]

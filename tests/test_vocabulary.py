@@ -46,14 +46,14 @@ def test_unknown_ids():
     with pytest.raises(UnknownId) as caught:
         users.row("zebra")
     assert caught.value.hint == "the model knows 4 users"
-    assert users.near("") == []
+    assert users.similar_ids("") == []
 
 
 def test_a_suggestion_does_not_take_long():
     users = Vocabulary(np.array([f"user-{n}" for n in range(200_000)], dtype=object), "user")
     started = time.process_time()
-    assert users.near("user-19x999")
-    assert len(str(users.unknown("user-" * 10_000))) < 100
+    assert users.similar_ids("user-19x999")
+    assert len(str(users.unknown_id("user-" * 10_000))) < 100
     assert time.process_time() - started < 2
 
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.assign_parts import share_of
+from cofactor.data.splitting.assign_parts import share_count
 from cofactor.data.splitting.split import Split, load_split, save_split, split
-from cofactor.data.splitting.time_windows import shown, split_at, windows
+from cofactor.data.splitting.time_windows import format_time, rolling_windows, split_at_time
 from cofactor.errors import BadData
 
 YEAR_2000 = 946_684_800
@@ -40,8 +40,8 @@ def in_order(made: Split) -> bool:
 @settings(max_examples=40, deadline=None)
 @given(dated(), st.integers(2, 4), st.sampled_from([0, 0.1, 0.3]))
 def test_windows_roll_along_time(ratings: Ratings, n: int, validation: float) -> None:
-    made = list(windows(ratings, n, test=0.2, validation=validation))
-    size = share_of(len(ratings), 0.2)
+    made = list(rolling_windows(ratings, n, test=0.2, validation=validation))
+    size = share_count(len(ratings), 0.2)
     assert [len(one.test) for one in made] == [size] * n
     assert len({one.fingerprint for one in made}) == n
     assert len({pair for one in made for pair in pairs(one.test)}) == n * size
@@ -49,7 +49,7 @@ def test_windows_roll_along_time(ratings: Ratings, n: int, validation: float) ->
         assert in_order(one)
         learned = set(pairs(one.train)) | set(pairs(one.validation))
         assert len(learned) == len(one.train) + len(one.validation)
-        assert len(one.validation) == share_of(len(learned), validation)
+        assert len(one.validation) == share_count(len(learned), validation)
         assert not learned & set(pairs(one.test))
         if before is not None:  # all that the window before had, and its test ratings
             assert learned == {pair for part in before.parts.values() for pair in pairs(part)}
@@ -63,21 +63,21 @@ def test_a_cut_is_one_moment_for_all(ratings: Ratings, at: int, validation: floa
     assert ratings.time is not None
     cut = int(np.sort(ratings.time)[at % len(ratings)])
     before = np.count_nonzero(ratings.time < cut)
-    assume(share_of(before, validation) > 0 if validation else before > 0)
-    made = split_at(ratings, cut, validation=validation)
+    assume(share_count(before, validation) > 0 if validation else before > 0)
+    made = split_at_time(ratings, cut, validation=validation)
     assert set(pairs(made.test)) == set(pairs(ratings.where(ratings.time >= cut)))
-    assert len(made.validation) == share_of(before, validation)
+    assert len(made.validation) == share_count(before, validation)
     assert sum(map(len, made.parts.values())) == len(ratings)
     assert in_order(made)
     order = np.random.default_rng(at).permutation(len(ratings))
-    assert split_at(ratings.where(order), cut, validation=validation).fingerprint == made.fingerprint
+    assert split_at_time(ratings.where(order), cut, validation=validation).fingerprint == made.fingerprint
 
 
 def test_what_cannot_be_cut_is_said() -> None:
     ratings = Ratings.of("abcdefgh", "xxxxxxxx", range(8), range(8))
     for cut, part in ((0, "train"), (100, "test"), (1, "validation")):
         with pytest.raises(BadData, match=f"the {part} part is empty"):
-            split_at(ratings, cut, validation=0.5)
+            split_at_time(ratings, cut, validation=0.5)
     for n, test, said in (
         (1, 0.1, "1 windows"),
         (4, 0.25, "leave nothing"),
@@ -85,21 +85,24 @@ def test_what_cannot_be_cut_is_said() -> None:
         (2, 1, "share"),
     ):
         with pytest.raises(BadData, match=said) as error:
-            next(windows(ratings, n, test=test))
+            next(rolling_windows(ratings, n, test=test))
         assert error.value.hint
     timeless = replace(ratings, time=None)
     with pytest.raises(BadData, match="no times"):
-        split_at(timeless, 3)
+        split_at_time(timeless, 3)
     with pytest.raises(BadData, match="no times"):
-        next(windows(timeless, 2, test=0.25))
+        next(rolling_windows(timeless, 2, test=0.25))
 
 
 def test_kinds_say_when_and_survive_a_folder(tmp_path) -> None:
     ratings = Ratings.of("abcdefgh", "xxxxxxxx", range(8), YEAR_2000 + 3600 * np.arange(8))
-    made = split_at(ratings, YEAR_2000 + 2 * 3600, validation=0)
+    made = split_at_time(ratings, YEAR_2000 + 2 * 3600, validation=0)
     assert made.kind == "cut 2000-01-01T02:00:00"
-    assert shown(YEAR_2000) == "2000-01-01"
-    assert shown(10**18) == str(10**18)
+    assert format_time(YEAR_2000) == "2000-01-01"
+    assert format_time(10**18) == str(10**18)
     save_split(made, tmp_path / "cut")
     assert load_split(tmp_path / "cut").fingerprint == made.fingerprint
-    assert [one.kind for one in windows(ratings, 2, test=0.25, validation=0)] == ["window 1 of 2", "window 2 of 2"]
+    assert [one.kind for one in rolling_windows(ratings, 2, test=0.25, validation=0)] == [
+        "window 1 of 2",
+        "window 2 of 2",
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cofactor.data.reading.read import read
-from cofactor.data.reading.zip_files import members, unzip
+from cofactor.data.reading.zip_files import list_files, unzip
 from cofactor.errors import BadData
 from tests.test_read import zipped
 
@@ -16,7 +16,7 @@ RATINGS = "1::2::3::4\n"
 
 def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "a.zip", {"a/b/one.txt": "one" * 999, "two": b"\x00\xff", "a/empty/": ""})
-    assert sorted(members(archive)) == ["a/b/one.txt", "two"]
+    assert sorted(list_files(archive)) == ["a/b/one.txt", "two"]
     unzip(archive, tmp_path / "out")
     assert (tmp_path / "out" / "a" / "b" / "one.txt").read_text() == "one" * 999
     assert (tmp_path / "out" / "two").read_bytes() == b"\x00\xff"
@@ -58,7 +58,7 @@ def test_a_small_zip_of_something_huge_is_refused(tmp_path: Path) -> None:
 def test_more_than_is_allowed_is_refused(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "a.zip", {"one": "1" * 600, "two": "2" * 600})
     with pytest.raises(BadData, match="unpacks to 1,200 bytes; 1,000 are allowed"):
-        unzip(archive, tmp_path / "out", largest=1_000)
+        unzip(archive, tmp_path / "out", max_bytes=1_000)
 
 
 def test_a_member_longer_than_it_says_is_refused(tmp_path: Path) -> None:

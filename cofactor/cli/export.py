@@ -50,11 +50,11 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     """
     import time
 
-    from cofactor.data.exporting.export import Form
+    from cofactor.data.exporting.export import ExportOptions
     from cofactor.data.exporting.export import export as write
 
     named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
-    form = Form(**named, gzipped=options.pop("compress") is not None)
+    form = ExportOptions(**named, gzipped=options.pop("compress") is not None)
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     source = Source.of(data, options)
     out = out or Path("export") / Path(source.name).stem

@@ -10,7 +10,7 @@ from types import FrameType
 from rich.console import Console
 
 from cofactor.cli.resuming import Keeper
-from cofactor.data.splitting.split import Split, joined
+from cofactor.data.splitting.split import Split, join_parts
 from cofactor.training.early_stopping import Judged, judged
 from cofactor.training.epoch import Resume
 from cofactor.training.fit import Fitted
@@ -87,7 +87,7 @@ def fit(
     best = course.run(chosen, name, *sinks)
     model, interrupted, refitted, earlier = best.model, course.interrupted, False, kept.seconds
     if refit and validation is not None and not interrupted:
-        kept = kept.of_refit(joined(split.train, validation), best.epoch.number)
+        kept = kept.of_refit(join_parts(split.train, validation), best.epoch.number)
         again = Course(kept, console)
         both = judged(islice(kept.epochs(start), best.epoch.number - len(kept.rows)), None)
         last = again.run(both, f"{name}, refitting")

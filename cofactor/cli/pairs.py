@@ -14,12 +14,12 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
-from cofactor.data.duckdb_connection import brief_connection, first_line, quoted_name
+from cofactor.data.duckdb_connection import first_line, quoted_name, shared_connection
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import find_columns
-from cofactor.data.reading.sql_source import TEXT, Source
+from cofactor.data.reading.sql_source import TEXT, SqlScan
 from cofactor.data.reading.text_format import open_text
-from cofactor.errors import BadData, naming
+from cofactor.errors import BadData, error_context
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
@@ -127,18 +127,18 @@ def _text_rows(path: Path, columns: Mapping[str, str], timed: bool) -> Iterator[
 
 
 def _parquet_rows(path: Path, columns: Mapping[str, str], timed: bool) -> Iterator[Pair]:
-    with brief_connection() as database:
+    with shared_connection() as database:
         table = parquet_table(path)
         described = database.execute(f"DESCRIBE FROM {table}").fetchall()
         names = [str(row[0]) for row in described]
         where = _columns(path, names, columns, timed)
         types = {role: str(described[place][1]) for role, place in where.items()}
         chosen = ", ".join(f'{quoted_name(names[place])} AS "{role}"' for role, place in where.items())
-        source = Source(f"SELECT {chosen} FROM {table}", types, numbered=False)
+        source = SqlScan(f"SELECT {chosen} FROM {table}", types, numbered=False)
         texts = [source.id_text(role) for role in PAIR]
         if "time" in where:
             texts.append("time" if types["time"] == TEXT else f"CAST({source.time} AS VARCHAR)")
-        database.execute(f"SELECT {', '.join(texts)} FROM ({source.scan})")
+        database.execute(f"SELECT {', '.join(texts)} FROM ({source.sql})")
         number = 0
         while rows := database.fetchmany(PAIRS_AT_A_TIME):
             for row in rows:
@@ -166,6 +166,6 @@ def _seconds(time: str, where: str) -> int:
 
 def _columns(path: Path, names: list[str], columns: Mapping[str, str], timed: bool) -> dict[str, int]:
     """The places of user, item and, where it is asked for and there, time: in this order."""
-    with naming(str(path)):
+    with error_context(str(path)):
         found = find_columns(names, columns, PAIR)
     return {role: found[role] for role in (*PAIR, "time") if role in found and (timed or role != "time")}

@@ -6,13 +6,13 @@ import numpy as np
 
 from cofactor.arrays import Array, Rows
 from cofactor.data.features import Features
-from cofactor.data.ratings import Ratings, step_of
+from cofactor.data.ratings import Ratings, find_step
 from cofactor.data.vocabulary import Vocabulary
 
 Described = tuple[Vocabulary, Features | None]
 
 
-def together(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
+def align(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
     """Both over the users and items of both, on one scale."""
     users = _union(train.users, test.users)
     items = _union(train.items, test.items)
@@ -23,16 +23,16 @@ def together(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
         *(np.empty(0, dtype=np.int32),) * 2,
         np.empty(0, dtype=np.float32),
         scale=(min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])),
-        step=train.step if train.step == test.step else step_of(values),
+        step=train.step if train.step == test.step else find_step(values),
         titles=_of_items(items, train, test, "titles"),
         genres=_of_items(items, train, test, "genres"),
         user_features=_features(users, (train.users, train.user_features), (test.users, test.user_features)),
         item_features=_features(items, (train.items, train.item_features), (test.items, test.item_features)),
     )
-    return within(whole, train), within(whole, test)
+    return reindex(whole, train), reindex(whole, test)
 
 
-def within(whole: Ratings, part: Ratings) -> Ratings:
+def reindex(whole: Ratings, part: Ratings) -> Ratings:
     """The ratings of `part` over the vocabularies, titles, features and scale of `whole`, which knows all its ids."""
     return replace(
         whole,
@@ -67,10 +67,10 @@ def _features(known: Vocabulary, train: Described, test: Described) -> Features 
     """Those of train, and of ids that only test names its own where they are of the same names; no others."""
     if train[1] is None or test[1] is None:
         (ids, features) = test if train[1] is None else train
-        return None if features is None else features.rows(ids.rows(known.ids))
+        return None if features is None else features.take(ids.rows(known.ids))
     of_train = train[0].rows(known.ids)
-    first = train[1].rows(of_train)
+    first = train[1].take(of_train)
     if train[0] == test[0] or not np.array_equal(train[1].names, test[1].names):
         return first
-    rest = test[1].rows(np.where(of_train < 0, test[0].rows(known.ids), -1))
+    rest = test[1].take(np.where(of_train < 0, test[0].rows(known.ids), -1))
     return replace(first, matrix=first.matrix + rest.matrix)

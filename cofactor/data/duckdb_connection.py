@@ -12,48 +12,48 @@ from cofactor.arrays import Array
 from cofactor.errors import BadData, Unavailable
 from cofactor.machine import cores
 
-MEMORY = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
-CAUTIOUS_MEMORY = "128MB"  # while a file is unpacked: a row group of ids takes a tenth of it
-NOT_THE_DATA = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
-MOST_THREADS = 8  # reading gains little from more
+MEMORY_LIMIT = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
+SMALL_MEMORY_LIMIT = "128MB"  # while a file is unpacked: a row group of ids takes a tenth of it
+RESOURCE_ERRORS = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
+MAX_THREADS = 8  # reading gains little from more
 
 Setting = str | bool | int | float | list[str]
 
 
 @contextmanager
-def brief_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def shared_connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for a query or two: to the one database in memory that the process has."""
     with closing(_shared().cursor()) as connection:
-        yield _quiet(connection)
+        yield _without_progress_bar(connection)
 
 
 @contextmanager
-def cautious_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def limited_connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for reading a file that may be anything: a small one that unpacks to gigabytes is an error there."""
-    with closing(_cautious().cursor()) as connection:
-        yield _quiet(connection)
+    with closing(_limited().cursor()) as connection:
+        yield _without_progress_bar(connection)
 
 
 @contextmanager
-def own_database(
+def new_connection(
     file: Path | None = None, settings: Mapping[str, Setting] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a database of its own, in a file or in memory."""
     with duckdb.connect(file or ":memory:", config=dict(settings or {})) as connection:
-        yield _quiet(connection)
+        yield _without_progress_bar(connection)
 
 
 @contextmanager
-def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that spills to `folder`; what goes wrong in it is told as an error of the file `name`."""
     settings: dict[str, Setting] = {
-        "threads": threads(),
-        "memory_limit": MEMORY,
+        "threads": reading_threads(),
+        "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(folder / "spilled"),
         "preserve_insertion_order": True,  # ratings keep the order of the file
     }
     try:
-        with own_database(settings=settings) as connection:
+        with new_connection(settings=settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")  # dates without a zone are UTC
             yield connection
     except duckdb.InterruptException as error:
@@ -68,9 +68,9 @@ def database(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from error
 
 
-def threads() -> int:
+def reading_threads() -> int:
     """Processors this process may use, at most MOST_THREADS."""
-    return min(cores(), MOST_THREADS)
+    return min(cores(), MAX_THREADS)
 
 
 def first_line(error: BaseException) -> str:
@@ -95,7 +95,7 @@ def quoted_path(path: Path) -> str:
     return quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
-def listed(columns: Mapping[str, Array]) -> str:
+def select_list(columns: Mapping[str, Array]) -> str:
     """Columns in memory for a SELECT; those of objects are text, also where all are missing."""
     return ", ".join(
         f"{quoted_name(name)}{'::VARCHAR AS ' + quoted_name(name) if column.dtype == object else ''}"
@@ -109,9 +109,9 @@ def _shared() -> duckdb.DuckDBPyConnection:
 
 
 @cache
-def _cautious() -> duckdb.DuckDBPyConnection:
+def _limited() -> duckdb.DuckDBPyConnection:
     settings: dict[str, Setting] = {
-        "memory_limit": CAUTIOUS_MEMORY,
+        "memory_limit": SMALL_MEMORY_LIMIT,
         "temp_directory": "",  # nothing spills to disk
         "threads": 1,  # each holds what it unpacks
         "enable_external_file_cache": False,  # a file may be another now, with the same name, length and time
@@ -119,6 +119,6 @@ def _cautious() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config=settings)
 
 
-def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def _without_progress_bar(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")  # it would print to stdout, after two seconds
     return connection

@@ -17,44 +17,44 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Strings
-from cofactor.data.features import Column, Encoding, Features, Kind
+from cofactor.data.features import ColumnEncoding, ColumnKind, Encoding, Features
 from cofactor.data.parquet import read_small_parquet, write_parquet
 from cofactor.errors import BadArtifact, BadData
 
 FILE = "features.parquet"
 FIELDS = ("of", "name", "column", "kind", "value", "edge")
 NOUNS = ("user", "item")
-MOST_FEATURES = 1 << 18
+MAX_FEATURES = 1 << 18
 
 Row = tuple[Any, ...]  # of FIELDS
-Recipe = tuple[Strings, Encoding | None]  # names and what they mean
+NamedEncoding = tuple[Strings, Encoding | None]  # names and what they mean
 
 
-def write_recipe(path: Path, features: Mapping[str, Features]) -> None:
+def write_encodings(path: Path, features: Mapping[str, Features]) -> None:
     """Writes the names and encodings of features by noun. Raises duckdb.Error where it cannot, BadData for too many."""
     rows = [row for noun, one in features.items() for row in _rows(noun, one)]
-    if len(rows) > MOST_FEATURES:
-        raise BadData(f"{len(rows):,} features are more than {MOST_FEATURES:,}", "keep the commonest")
+    if len(rows) > MAX_FEATURES:
+        raise BadData(f"{len(rows):,} features are more than {MAX_FEATURES:,}", "keep the commonest")
     columns: dict[str, Array] = {name: np.array([row[n] for row in rows], object) for n, name in enumerate(FIELDS)}
     columns["edge"] = np.ma.masked_invalid(np.array([row[-1] for row in rows], np.float64))
     write_parquet(path, columns)
 
 
-def read_recipe(path: Path) -> dict[str, Recipe]:
+def read_encodings(path: Path) -> dict[str, NamedEncoding]:
     """Names and encodings by noun. Raises BadArtifact for a table that is none, duckdb.Error where it is no table."""
-    columns = read_small_parquet(path, dict.fromkeys(FIELDS, "VARCHAR") | {"edge": "DOUBLE"}, MOST_FEATURES)
+    columns = read_small_parquet(path, dict.fromkeys(FIELDS, "VARCHAR") | {"edge": "DOUBLE"}, MAX_FEATURES)
     if list(columns) != list(FIELDS):
-        raise _bad(path, f"has the columns {', '.join(columns)[:100]}, not {', '.join(FIELDS)}")
+        raise _damaged(path, f"has the columns {', '.join(columns)[:100]}, not {', '.join(FIELDS)}")
     rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
-    found: dict[str, Recipe] = {}
+    found: dict[str, NamedEncoding] = {}
     for noun, some in groupby(rows, key=lambda row: row[0]):
         if noun not in NOUNS or noun in found:
-            raise _bad(path, f"names features of {str(noun)[:20]!r} in an unknown place")
-        found[noun] = _recipe(path, list(some))
+            raise _damaged(path, f"names features of {str(noun)[:20]!r} in an unknown place")
+        found[noun] = _parse_encoding(path, list(some))
     return found
 
 
-def features_of(recipe: Recipe, matrix: csr_array) -> Features:
+def decode_features(recipe: NamedEncoding, matrix: csr_array) -> Features:
     """Raises BadArtifact where the matrix is not of these features, or their names are not those of their encoding."""
     try:
         return Features(recipe[0], matrix, recipe[1])
@@ -77,10 +77,10 @@ def _rows(noun: str, features: Features) -> list[Row]:
     return rows
 
 
-def _recipe(path: Path, rows: list[Row]) -> Recipe:
+def _parse_encoding(path: Path, rows: list[Row]) -> NamedEncoding:
     names = np.array([row[1] for row in rows], dtype=object)
     if any(name is None for name in names):
-        raise _bad(path, "has a feature without a name")
+        raise _damaged(path, "has a feature without a name")
     if all(row[2] is None for row in rows):
         return names, None
     columns = []
@@ -89,18 +89,20 @@ def _recipe(path: Path, rows: list[Row]) -> Recipe:
         values, edges = [row[4] for row in cells], [row[5] for row in cells]
         numeric = kind == "number"
         unused, used = (values, edges[1:]) if numeric else (edges, values)
-        right = name is not None and kind in get_args(Kind) and None not in used and set(unused) <= {None}
+        right = name is not None and kind in get_args(ColumnKind) and None not in used and set(unused) <= {None}
         if not right or (numeric and edges[0] is not None):
-            raise _bad(path, f"describes column {str(name)[:60]!r} in an unknown way")
+            raise _damaged(path, f"describes column {str(name)[:60]!r} in an unknown way")
         try:
-            column = Column(name, cast(Kind, kind), *((), tuple(edges[1:])) if numeric else (tuple(values),))
+            column = ColumnEncoding(
+                name, cast(ColumnKind, kind), *((), tuple(edges[1:])) if numeric else (tuple(values),)
+            )
         except BadData as error:
-            raise _bad(path, f"is wrong: {error.message}") from error
+            raise _damaged(path, f"is wrong: {error.message}") from error
         columns.append(column)
     if len({column.name for column in columns}) < len(columns):
-        raise _bad(path, "describes a column twice")
+        raise _damaged(path, "describes a column twice")
     return names, Encoding(tuple(columns))
 
 
-def _bad(path: Path, message: str) -> BadArtifact:
+def _damaged(path: Path, message: str) -> BadArtifact:
     return BadArtifact(f"{path} {message}", "the folder is damaged: make it again")

@@ -18,18 +18,18 @@ from cofactor.data.reading.text_format import is_number
 from cofactor.data.vocabulary import natural_order
 from cofactor.errors import BadData
 
-Kind = Literal["category", "set", "number"]
+ColumnKind = Literal["category", "set", "number"]
 Cells = Sequence[str | None]  # of one column, by row of a table; None where nothing is known
 
 SEPARATOR = "|"  # of the values of a set, as in "Comedy|Drama"
 N_BINS = 10  # of a column of numbers
-FLAG = 2  # a column of no more than so many different numbers holds categories
-MOST_VALUES = 10_000  # of a column: the commonest are features
-SHARED = 0.1  # of the values in a column, at least, have to stand in another row too
+MAX_FLAG_VALUES = 2  # a column of no more than so many different numbers holds categories
+MAX_VALUES = 10_000  # of a column: the commonest are features
+MIN_SHARED = 0.1  # of the values in a column, at least, have to stand in another row too
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnEncoding:
     """How the cells of one column become features, each 0 or 1 but for those of sets.
 
     category: a feature for each value, called "occupation=student".
@@ -40,7 +40,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     values: tuple[str, ...] = ()  # of categories and sets
     edges: tuple[float, ...] = ()  # of numbers: ascending, one fewer than there are features
 
@@ -61,7 +61,7 @@ class Column:
         if self.kind != "number":
             return [f"{self.name}={value}" for value in self.values]
         between = [_interval(low, high) for low, high in zip(self.edges, self.edges[1:], strict=False)]
-        first, last = f"{self.name}<{cell(self.edges[0])}", f"{self.name}>={cell(self.edges[-1])}"
+        first, last = f"{self.name}<{cell_text(self.edges[0])}", f"{self.name}>={cell_text(self.edges[-1])}"
         return [first, *(f"{self.name}={one}" for one in between), last]
 
     def matrix(self, cells: Cells) -> csr_array:
@@ -74,7 +74,7 @@ class Column:
         known = csr_array((weights, indices, indptr), shape=(len(places), len(self)))
         return known[np.fromiter((distinct[cell] for cell in cells), np.int32, len(cells))]
 
-    def unknown(self, cell: str | None) -> list[str]:
+    def unknown_values(self, cell: str | None) -> list[str]:
         """The values in a cell that have no feature."""
         if self.kind == "number":
             return [] if cell is None or _number(cell) is not None else [cell]
@@ -95,7 +95,7 @@ class Column:
 class Encoding:
     """The recipe of features: what each column of a table becomes. It encodes rows that nobody has seen yet as well."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnEncoding, ...]
 
     @cached_property
     def names(self) -> Strings:
@@ -118,10 +118,10 @@ class Encoding:
         cells = self._cells(row)
         return self.matrix({column.name: [cells.get(column.name)] for column in self.columns})
 
-    def unknown(self, row: Mapping[str, Any]) -> list[str]:
+    def unknown_values(self, row: Mapping[str, Any]) -> list[str]:
         """What `encode` passes over, as "column=value"."""
         cells = self._cells(row)
-        return [f"{one.name}={value}" for one in self.columns for value in one.unknown(cells.get(one.name))]
+        return [f"{one.name}={value}" for one in self.columns for value in one.unknown_values(cells.get(one.name))]
 
     def _cells(self, row: Mapping[str, Any]) -> dict[str, str | None]:
         known = [column.name for column in self.columns]
@@ -130,7 +130,7 @@ class Encoding:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise BadData(f"no features were made of a column {name!r}", hint)
-        return {name: cell(value) for name, value in row.items()}
+        return {name: cell_text(value) for name, value in row.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,13 +165,13 @@ class Features:
         return f"<{len(self.names):,} features of {len(self):,} rows>"
 
     @classmethod
-    def of(cls, table: Mapping[str, Cells], kinds: Mapping[str, Kind] | None = None) -> "Features | None":
+    def from_table(cls, table: Mapping[str, Cells], kinds: Mapping[str, ColumnKind] | None = None) -> "Features | None":
         """The features of a table of texts, of the kinds given or told from the cells; None where none can be made."""
-        found = (column_of(name, cells, (kinds or {}).get(name)) for name, cells in table.items())
+        found = (infer_encoding(name, cells, (kinds or {}).get(name)) for name, cells in table.items())
         encoding = Encoding(tuple(column for column in found if column is not None))
         return cls(encoding.names, encoding.matrix(table), encoding) if encoding.columns else None
 
-    def rows(self, rows: Rows | Array) -> "Features":
+    def take(self, rows: Rows | Array) -> "Features":
         """The features of some rows, in their order; of a row -1 nothing is known."""
         rows = np.asarray(rows)
         known = rows >= 0
@@ -185,20 +185,20 @@ class Features:
 
     def encode(self, row: Mapping[str, Any]) -> csr_array:
         """(1, n_features) of a row that is not among these, as in `Encoding.encode`; BadData without an encoding."""
-        return self._recipe.encode(row)
+        return self._encoding.encode(row)
 
-    def unknown(self, row: Mapping[str, Any]) -> list[str]:
+    def unknown_values(self, row: Mapping[str, Any]) -> list[str]:
         """The values that `encode` passes over, as "column=value"."""
-        return self._recipe.unknown(row)
+        return self._encoding.unknown_values(row)
 
     @property
-    def _recipe(self) -> Encoding:
+    def _encoding(self) -> Encoding:
         if self.encoding is None:
             raise BadData("these features were made of a matrix, not of a table", "give the new row of that matrix")
         return self.encoding
 
 
-def column_of(name: str, cells: Cells, kind: Kind | None = None) -> Column | None:
+def infer_encoding(name: str, cells: Cells, kind: ColumnKind | None = None) -> ColumnEncoding | None:
     """How to encode a column, of a kind or what its cells look like; None for one that says nothing.
 
     A column where every value is a number is one of numbers, if there are more than two; one with "|" in it is of sets.
@@ -209,27 +209,27 @@ def column_of(name: str, cells: Cells, kind: Kind | None = None) -> Column | Non
     counts = Counter(cell for cell in cells if cell is not None)
     if kind is None:
         kind = "set" if any(SEPARATOR in cell for cell in counts) else "category"
-        if len(counts) > FLAG and all(_number(cell) is not None for cell in counts):
+        if len(counts) > MAX_FLAG_VALUES and all(_number(cell) is not None for cell in counts):
             kind = "number"
     if kind == "number":
         numbers = map(_number, cells)
         edges = _edges(np.array([number for number in numbers if number is not None]))
-        return Column(name, "number", edges=edges) if edges else None
+        return ColumnEncoding(name, "number", edges=edges) if edges else None
     values: Counter[str] = Counter()
     for one, times in counts.items():
         for value in _values(one, kind):
             values[value] += times
     shared = sum(times for times in values.values() if times > 1)
-    if shared == 0 or shared < SHARED * values.total():
+    if shared == 0 or shared < MIN_SHARED * values.total():
         return None
-    commonest = sorted(values.items(), key=lambda one: (-one[1], one[0]))[:MOST_VALUES]
-    return Column(name, kind, tuple(natural_order(value for value, _ in commonest)))
+    commonest = sorted(values.items(), key=lambda one: (-one[1], one[0]))[:MAX_VALUES]
+    return ColumnEncoding(name, kind, tuple(natural_order(value for value, _ in commonest)))
 
 
-def cell(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
     """A value as the text of a cell; None where it is missing. A whole float is written as the integer it is."""
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
-        return cell(SEPARATOR.join(sorted(filter(None, map(cell, value)))))
+        return cell_text(SEPARATOR.join(sorted(filter(None, map(cell_text, value)))))
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     if isinstance(value, float | np.floating):
@@ -238,7 +238,7 @@ def cell(value: Any) -> str | None:
     return None if value is None else str(value).strip() or None
 
 
-def _values(cell: str | None, kind: Kind) -> list[str]:
+def _values(cell: str | None, kind: ColumnKind) -> list[str]:
     if cell is None:
         return []
     parts = cell.split(SEPARATOR) if kind == "set" else [cell]
@@ -259,5 +259,5 @@ def _edges(numbers: Floats | Array) -> tuple[float, ...]:
 
 def _interval(low: float, high: float) -> str:
     if low < 0 or not low.is_integer() or not high.is_integer():
-        return f"[{cell(low)},{cell(high)})"
+        return f"[{cell_text(low)},{cell_text(high)})"
     return f"{low:.0f}" if high - low == 1 else f"{low:.0f}-{high - 1:.0f}"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Times
-from cofactor.data.align_vocabularies import together
-from cofactor.data.ratings import Amendment, Origin, Ratings
+from cofactor.data.align_vocabularies import align
+from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
@@ -32,7 +32,7 @@ def amended(
     use: list[int] = np.flatnonzero(rates | known).tolist()  # to take back what was never there changes nothing
     rates = rates[use]
     later = _table(ratings, [users[n] for n in use], [items[n] for n in use], values[use], np.asarray(times)[use])
-    before, later = together(ratings, later)
+    before, later = align(ratings, later)
     place = _places(before, later)
     there = place >= 0
     value, time = before.value.copy(), None if before.time is None else before.time.copy()
@@ -43,7 +43,7 @@ def amended(
     keep = np.ones(len(before), dtype=bool)
     keep[place[there & ~rates]] = False
     added = rates & ~there
-    counts = Amendment(name, int(added.sum()), int(replaced.sum()), int((there & ~rates).sum()))
+    counts = FeedbackCounts(name, int(added.sum()), int(replaced.sum()), int((there & ~rates).sum()))
     return replace(
         before,
         user=np.concatenate((before.user[keep], later.user[added])),

@@ -8,31 +8,31 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.duckdb_connection import (
-    brief_connection,
-    cautious_connection,
-    listed,
+    limited_connection,
     quoted,
     quoted_name,
     quoted_path,
+    select_list,
+    shared_connection,
 )
 from cofactor.errors import BadArtifact
 
 COLUMNS_SHOWN = 160  # characters
-TEXT_A_ROW, TEXT_ANYWAY = 256, 1 << 24  # bytes of ids, titles and genres; MovieLens has 50 a row
+TEXT_PER_ROW, TEXT_ANYWAY = 256, 1 << 24  # bytes of ids, titles and genres; MovieLens has 50 a row
 
 
 def write_parquet(
     path: Path, columns: Mapping[str, Array], *, compression: str = "zstd", metadata: Mapping[str, str] | None = None
 ) -> None:
     """Writes parallel (n,) columns; those of objects are text. Raises duckdb.Error where it cannot."""
-    with brief_connection() as database:
+    with shared_connection() as database:
         database.register("given", {name: np.ascontiguousarray(column) for name, column in columns.items()})
-        _copy(database, f"SELECT {listed(columns)} FROM given", path, compression, metadata or {})
+        _copy(database, f"SELECT {select_list(columns)} FROM given", path, compression, metadata or {})
 
 
 def join_parquet(parts: Sequence[Path], path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Writes the rows of several Parquet files, one after the other, to one. Memory does not grow with their number."""
-    with brief_connection() as database:
+    with shared_connection() as database:
         _copy(database, f"FROM {parquet_table(*parts)}", path, "zstd", metadata or {})
 
 
@@ -42,7 +42,7 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
     Raises duckdb.Error where it cannot be read.
     """
     source = parquet_table(path)
-    with brief_connection() as database:
+    with shared_connection() as database:
         present = [row[0] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()]
         wanted = [name for name in present if not names or name in names]
         chosen = ", ".join(quoted_name(name) for name in wanted)
@@ -57,30 +57,30 @@ def read_small_parquet(path: Path, known: Mapping[str, str], n: int) -> dict[str
     of another type, more rows, or more than `most_text`; duckdb.Error where it cannot be read.
     """
     source = parquet_table(path)
-    with cautious_connection() as database:
+    with limited_connection() as database:
         present = {row[0]: row[1] for row in database.execute(f"DESCRIBE FROM {source}").fetchall()}
         if present.items() - known.items():
-            raise _not_ours(path, f"has the columns {_shown(present)}, not {_shown(known)}")
+            raise _damaged(path, f"has the columns {_shown(present)}, not {_shown(known)}")
         lengths = " + ".join(f"coalesce(strlen({quoted_name(one)}), 0)" for one in present if known[one] == "VARCHAR")
         some = f"(SELECT * FROM {source} LIMIT {n + 1})"
         rows, text = database.execute(f"SELECT count(*), coalesce(sum({lengths or 0}), 0) FROM {some}").fetchall()[0]
         if rows > n:
-            raise _not_ours(path, f"has more than {n:,} rows")
-        if text > most_text(n):
-            raise _not_ours(path, f"holds {text:,} bytes of text in {rows:,} rows")
+            raise _damaged(path, f"has more than {n:,} rows")
+        if text > max_text(n):
+            raise _damaged(path, f"holds {text:,} bytes of text in {rows:,} rows")
         found: dict[str, Array] = database.execute(f"SELECT * FROM {source} LIMIT {n}").fetchnumpy()
     return found
 
 
-def most_text(n: int) -> int:
+def max_text(n: int) -> int:
     """Bytes of text that n rows of a small table hold, at most."""
-    return TEXT_A_ROW * n + TEXT_ANYWAY
+    return TEXT_PER_ROW * n + TEXT_ANYWAY
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The keys and values that a Parquet file carries beside its rows."""
     query = f"SELECT key, value FROM parquet_kv_metadata({quoted_path(path)})"
-    with brief_connection() as database:
+    with shared_connection() as database:
         return {_text(key): _text(value) for key, value in database.execute(query).fetchall()}
 
 
@@ -99,7 +99,7 @@ def _copy(
     )
 
 
-def _not_ours(path: Path, message: str) -> BadArtifact:
+def _damaged(path: Path, message: str) -> BadArtifact:
     return BadArtifact(f"{path} {message}", "the folder is damaged: save the model again")
 
 

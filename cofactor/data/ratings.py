@@ -14,12 +14,12 @@ from cofactor.data.features import Features
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
-MOST_VALUES, STEPS_A_VALUE = 201, 20  # of a scale with steps
-NEARLY = 1e-4  # of the highest value: no step is so small, but rounding may be after several remainders
+MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps
+ROUNDING = 1e-4  # of the highest value: no step is so small, but rounding may be after several remainders
 
 
 @dataclass(frozen=True)
-class Amendment:
+class FeedbackCounts:
     """What people said after the ratings were written down, and what it changed in them."""
 
     name: str  # of the store it came from
@@ -38,7 +38,7 @@ class Origin:
     rejected: int = 0  # lines that could not be used
     rejected_file: Path | None = None  # where they were written
     notes: tuple[str, ...] = ()  # what was not used of tables of features
-    amended: Amendment | None = None
+    amended: FeedbackCounts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Ratings:
             rows = getattr(self, name)
             if len(rows) and (rows.min() < 0 or rows.max() >= len(vocabulary)):
                 raise BadData(
-                    f"a rating of {name} row {_culprit(rows, len(vocabulary))}; there are {len(vocabulary):,}"
+                    f"a rating of {name} row {_first_outside(rows, len(vocabulary))}; there are {len(vocabulary):,}"
                 )
         if not np.isfinite(self.value).all():
             where = int(np.flatnonzero(~np.isfinite(self.value))[0])
@@ -92,7 +92,7 @@ class Ratings:
                 raise BadData(f"features of {len(features):,} {name}s for {len(vocabulary):,}")
         if self.scale == (0.0, 0.0) and len(self.value):
             object.__setattr__(self, "scale", (float(self.value.min()), float(self.value.max())))
-            object.__setattr__(self, "step", step_of(self.value))
+            object.__setattr__(self, "step", find_step(self.value))
 
     @classmethod
     def of(
@@ -108,7 +108,7 @@ class Ratings:
         user, item = known_users.rows(user_ids), known_items.rows(item_ids)
         value = np.asarray(values, dtype=np.float32)
         time = None if times is None else np.asarray(times, dtype=np.int64)
-        keep = latest_of_each_pair(user, item, time)
+        keep = latest_row_of_each_pair(user, item, time)
         return cls(
             known_users,
             known_items,
@@ -137,11 +137,11 @@ class Ratings:
 
     def by_user(self) -> csr_array:
         """(n_users, n_items) float32, items in order; a stored zero is a rating of zero."""
-        return by_row(self.user, self.item, self.value, (len(self.users), len(self.items)))
+        return make_csr(self.user, self.item, self.value, (len(self.users), len(self.items)))
 
     def by_item(self) -> csr_array:
         """(n_items, n_users) float32."""
-        return by_row(self.item, self.user, self.value, (len(self.items), len(self.users)))
+        return make_csr(self.item, self.user, self.value, (len(self.items), len(self.users)))
 
     @cached_property
     def training_data(self) -> "TrainingData":
@@ -197,14 +197,14 @@ class TrainingData:
         return str(title or self.items.ids[item])
 
 
-def by_row(row: Rows, column: Rows, value: Floats, shape: tuple[int, int]) -> csr_array:
+def make_csr(row: Rows, column: Rows, value: Floats, shape: tuple[int, int]) -> csr_array:
     """A sparse matrix of unique (row, column) pairs, columns in order within each row."""
     matrix = csr_array((value, (row, column)), shape=shape)
     matrix.sort_indices()
     return matrix
 
 
-def latest_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
+def latest_row_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
     """Row numbers, ascending, of the latest rating of each (user, item) pair; of equal times, the last in order."""
     pair = (user.astype(np.int64) << 32) | item
     order = np.lexsort((pair,)) if time is None else np.lexsort((time, pair))  # stable: later rows come later
@@ -213,7 +213,7 @@ def latest_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
     return np.sort(order[last])
 
 
-def step_of(values: Floats) -> float | None:
+def find_step(values: Floats) -> float | None:
     """The largest step of which all values are whole multiples; None for a continuous scale.
 
     A scale is continuous where it has more than 201 values, or more than 20 steps for each value seen: almost any few
@@ -221,13 +221,13 @@ def step_of(values: Floats) -> float | None:
     """
     sample = values if len(values) <= 1_000_000 else values[:: len(values) // 1_000_000]
     distinct = np.unique(sample).astype(np.float64)
-    if not 2 <= len(distinct) <= MOST_VALUES:
+    if not 2 <= len(distinct) <= MAX_VALUES:
         return None
     highest = float(np.abs(distinct).max())
-    common = reduce(partial(_common_step, least=highest * NEARLY), np.abs(distinct).tolist())
+    common = reduce(partial(_common_step, least=highest * ROUNDING), np.abs(distinct).tolist())
     step = float(f"{highest / round(highest / common):.7g}")  # the digits that float32 has
     multiples = distinct / step
-    few = multiples[-1] - multiples[0] <= STEPS_A_VALUE * len(distinct)
+    few = multiples[-1] - multiples[0] <= MAX_STEPS_PER_VALUE * len(distinct)
     return step if few and np.allclose(multiples, np.round(multiples), rtol=0, atol=1e-3) else None
 
 
@@ -238,12 +238,12 @@ def _common_step(a: float, b: float, least: float) -> float:
     return a
 
 
-def histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:
+def make_histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:
     """(m, n_items) float32 from m dictionaries of item row -> rating: users a model has not seen."""
     listed = list(rated)
     rows = [(row, item, value) for row, one in enumerate(listed) for item, value in one.items()]
     user, item, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 3
-    return by_row(user.astype(np.int32), item.astype(np.int32), value.astype(np.float32), (len(listed), n_items))
+    return make_csr(user.astype(np.int32), item.astype(np.int32), value.astype(np.float32), (len(listed), n_items))
 
 
 def _frozen(column: Array) -> Array:
@@ -252,5 +252,5 @@ def _frozen(column: Array) -> Array:
     return view
 
 
-def _culprit(rows: Rows, n: int) -> int:
+def _first_outside(rows: Rows, n: int) -> int:
     return int(rows[(rows < 0) | (rows >= n)][0])

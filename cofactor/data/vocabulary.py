@@ -11,8 +11,8 @@ from rapidfuzz.distance import JaroWinkler
 from cofactor.arrays import Array, Rows, Strings
 from cofactor.errors import BadData, UnknownId
 
-READ_AT_MOST = 10_000  # ids that an unknown one is compared with: a millisecond
-ALIKE = 0.5  # of two ids, at least, where one is suggested for the other
+MAX_COMPARED = 10_000  # ids that an unknown one is compared with: a millisecond
+MIN_SIMILARITY = 0.5  # of two ids, at least, where one is suggested for the other
 
 
 class Vocabulary:
@@ -62,7 +62,7 @@ class Vocabulary:
         """The row of one id; raises UnknownId with the nearest known ids as its hint."""
         found = self._rows.get(str(id_))
         if found is None:
-            raise self.unknown(str(id_))
+            raise self.unknown_id(str(id_))
         return found
 
     def rows(self, ids: Sequence[str] | Array) -> Rows:
@@ -70,24 +70,26 @@ class Vocabulary:
         get = self._rows.get
         return np.fromiter((get(str(i), -1) for i in ids), dtype=np.int32, count=len(ids))
 
-    def unknown(self, id_: str) -> UnknownId:
+    def unknown_id(self, id_: str) -> UnknownId:
         """The error for an id that is not here."""
-        near = self.near(id_)
+        near = self.similar_ids(id_)
         shown = id_ if len(id_) <= 60 else id_[:57] + "..."
         hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s"
         return UnknownId(f"unknown {self.noun} {shown!r}", hint)
 
-    def near(self, id_: str, n: int = 3) -> list[str]:
+    def similar_ids(self, id_: str, n: int = 3) -> list[str]:
         """Up to n known ids that look like `id_`: with most letters in common, and above all the first ones (the
         similarity of Jaro and Winkler). Of very many ids only the neighbours in alphabetical order are looked at.
         """
         wanted, likely = id_[:100], self._alphabetical
-        if len(likely) > READ_AT_MOST:
+        if len(likely) > MAX_COMPARED:
             at = bisect_left(likely, wanted)
-            likely = likely[max(0, at - READ_AT_MOST // 2) : at + READ_AT_MOST // 2]
+            likely = likely[max(0, at - MAX_COMPARED // 2) : at + MAX_COMPARED // 2]
         return [
             one
-            for one, *_ in process.extract(wanted, likely, scorer=JaroWinkler.similarity, score_cutoff=ALIKE, limit=n)
+            for one, *_ in process.extract(
+                wanted, likely, scorer=JaroWinkler.similarity, score_cutoff=MIN_SIMILARITY, limit=n
+            )
         ]
 
     @cached_property

@@ -10,7 +10,7 @@ from cofactor.arrays import Rows
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData, naming
+from cofactor.errors import BadData, error_context
 
 PAIR = re.compile(r"\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)")
 N_NEGATIVES = 99
@@ -55,7 +55,7 @@ def read_cases(path: Path | str) -> Cases:
     An item that stands among its own negatives, or twice among them, is left out. Raises BadData that names the line.
     """
     users, items, others = [], [], []
-    with naming(str(path)):
+    with error_context(str(path)):
         for number, line in enumerate(_lines(path), start=1):
             held_out, *negatives = line.strip().split("\t")
             pair = PAIR.fullmatch(held_out)

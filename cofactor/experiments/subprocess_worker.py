@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import joined, load_split
+from cofactor.data.splitting.split import join_parts, load_split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
 from cofactor.experiments.resource_usage import metered
@@ -58,7 +58,7 @@ def _do(job: dict[str, Any], say: Say) -> None:
     train, validation, refit = split.train, split.validation if len(split.validation) else None, bool(job["refit"])
     at_once = prepare(trainer, train) == 1 and refit and validation is not None
     if at_once and validation is not None:  # nothing is chosen by the validation part
-        train, validation, refit = joined(train, validation), None, False
+        train, validation, refit = join_parts(train, validation), None, False
     train.training_data  # noqa: B018  # what a model remembers of the ratings is part of reading them
     say({"ready": True})
     with metered() as meter:

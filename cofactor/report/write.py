@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from cofactor.atomic_folders import write
+from cofactor.atomic_folders import write_file
 from cofactor.errors import BadArtifact
 from cofactor.experiments.comparison.summary import Outcome
 from cofactor.experiments.tuning.trial import Search
@@ -35,14 +35,14 @@ def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         earlier = _pictures_of(folder / "comparison.json")
         some = list(pictures(outcome))
-        write(folder / "comparison.csv", figures(outcome).encode())
-        write(folder / "comparison.json", document(outcome))
-        write(folder / "report.md", markdown.tables(outcome).encode())
+        write_file(folder / "comparison.csv", figures(outcome).encode())
+        write_file(folder / "comparison.json", document(outcome))
+        write_file(folder / "report.md", markdown.tables(outcome).encode())
         drawn: dict[str, list[str]] = {}
         for one in some:
             advance(one.title)
             drawn.setdefault(one.kind, []).append(_draw(one, folder))
-        write(folder / "report.html", page(outcome, drawn).encode())
+        write_file(folder / "report.html", page(outcome, drawn).encode())
         for name in earlier - {one.name for one in some}:
             for suffix in SUFFIXES:
                 (folder / PICTURES / f"{name}{suffix}").unlink(missing_ok=True)
@@ -54,8 +54,8 @@ def write_search(search: Search, folder: Path) -> None:
     one = tuning_page.picture(search, name)
     with _taken_by_the_disk(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        write(folder / "search.md", tuning_page.tables(search).encode())
-        write(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
+        write_file(folder / "search.md", tuning_page.tables(search).encode())
+        write_file(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
 
 
 def figures(outcome: Outcome) -> str:
@@ -90,8 +90,8 @@ def _draw(one: Picture, folder: Path) -> str:
     """Writes a picture's files; the same as HTML."""
     with render.quiet():
         figure = one.draw()
-    write(folder / PICTURES / f"{one.name}.png", render.png(figure))
-    write(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
+    write_file(folder / PICTURES / f"{one.name}.png", render.png(figure))
+    write_file(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
     return html.picture(render.inline(figure, one.name, one.said), one.title)
 
 

@@ -28,11 +28,11 @@ from cofactor.arrays import Array, Strings
 from cofactor.data import feature_encoding_file
 from cofactor.data.duckdb_connection import first_line
 from cofactor.data.features import Features
-from cofactor.data.parquet import most_text, read_small_parquet, write_parquet
+from cofactor.data.parquet import max_text, read_small_parquet, write_parquet
 from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, CofactorError
-from cofactor.machine import packages
+from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
 from cofactor.saved import manifest as manifests
@@ -66,7 +66,7 @@ def save(
     model.of_arrays(model.training_data, model.scale, model.arrays())  # the checks of loading
     check_place(path)
     target = Path(os.path.realpath(path))
-    working = atomic_folders.beside(target)
+    working = atomic_folders.temporary_path(target)
     content = _described(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
         "trainer": trainer,
@@ -78,7 +78,7 @@ def save(
         with _taken_by_the_disk(path):
             working.mkdir()
             _write(model, working, content, target.name)
-            atomic_folders.put(working, target)
+            atomic_folders.replace_folder(working, target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
 
@@ -147,7 +147,7 @@ def _load(folder: Path, manifest: Mapping[str, Any]) -> Model:
     arrays = safetensors.read(folder / ARRAYS)
     _check_arrays(folder, arrays, manifest["arrays"])
     for name, described in manifest["files"].items():
-        if atomic_folders.digest(folder / name) != described["sha256"]:
+        if atomic_folders.sha256(folder / name) != described["sha256"]:
             raise manifests.bad(folder / name, "was changed after it was written: its digest is another")
     try:
         training_data = _catalog(folder, manifest, arrays)
@@ -171,7 +171,7 @@ def _described(model: Model) -> dict[str, Any]:
             "items": len(training_data.items),
             "ratings": training_data.interactions.nnz,
         },
-        "packages": packages(),
+        "packages": package_versions(),
     }
 
 
@@ -190,10 +190,10 @@ def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> No
     _write_ids(folder / USERS, training_data.users, {})
     _write_ids(folder / ITEMS, training_data.items, {"title": training_data.titles, "genres": training_data.genres})
     if features:
-        feature_encoding_file.write_recipe(folder / feature_encoding_file.FILE, features)
+        feature_encoding_file.write_encodings(folder / feature_encoding_file.FILE, features)
     (folder / CARD).write_text(card(content, name), encoding="utf-8")
     content["files"] = {
-        file: {"bytes": (folder / file).stat().st_size, "sha256": atomic_folders.digest(folder / file)}
+        file: {"bytes": (folder / file).stat().st_size, "sha256": atomic_folders.sha256(folder / file)}
         for file in (*FILES, *(OPTIONAL if features else ()))
     }
     manifests.write(folder / manifests.NAME, content)
@@ -208,7 +208,7 @@ def _write_ids(path: Path, vocabulary: Vocabulary, more: Mapping[str, Strings | 
     columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
     columns |= {name: column for name, column in more.items() if column is not None}
     texts = (one for column in columns.values() if column.dtype == object for one in column if one is not None)
-    if sum(map(len, texts)) > most_text(len(vocabulary)):
+    if sum(map(len, texts)) > max_text(len(vocabulary)):
         raise BadData(f"{path.name} would hold more text than is read again", "shorten ids and titles")
     try:
         write_parquet(path, columns)
@@ -297,11 +297,11 @@ def _read_features(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, 
         return {}
     path, rows = folder / feature_encoding_file.FILE, {noun: manifest["counts"][f"{noun}s"] for noun in FEATURES}
     try:
-        recipes = feature_encoding_file.read_recipe(path)
+        recipes = feature_encoding_file.read_encodings(path)
     except duckdb.Error as error:
         raise manifests.bad(path, f"cannot be read: {first_line(error)}") from None
     return {
-        noun: feature_encoding_file.features_of(
+        noun: feature_encoding_file.decode_features(
             recipe, safetensors.matrix(arrays, FEATURES[noun], (rows[noun], len(recipe[0])))
         )
         for noun, recipe in recipes.items()

@@ -102,7 +102,7 @@ class Shelf:
 def known_item(ids: Vocabulary, item: str) -> int:
     """The row of an item named in a request; BadData where the model does not know it."""
     if item not in ids:
-        unknown = ids.unknown(item)
+        unknown = ids.unknown_id(item)
         raise BadData(unknown.message, unknown.hint)
     return ids.row(item)
 

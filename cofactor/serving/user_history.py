@@ -88,7 +88,7 @@ def stranger(training_data: TrainingData, user: str, instead: str = "") -> Unkno
     if user in training_data.users:
         shown = user[:LONGEST_SHOWN]
         return UnknownId(f"nothing is known of user {shown!r} any more", f"rate something first. {instead}".strip())
-    unknown = training_data.users.unknown(user)
+    unknown = training_data.users.unknown_id(user)
     hint = unknown.hint if unknown.hint.endswith("?") or not instead else f"{unknown.hint}."
     return UnknownId(unknown.message, f"{hint} {instead}".strip())
 

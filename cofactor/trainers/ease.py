@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.machine import check_room, cores
+from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
 from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Resume
@@ -51,7 +51,9 @@ class EASE(Trainer):
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         n_items = len(ratings.items)
-        check_room(f"ease: a matrix of {n_items:,} × {n_items:,} items", 4 * n_items**2, "train filter or knn instead")
+        check_memory(
+            f"ease: a matrix of {n_items:,} × {n_items:,} items", 4 * n_items**2, "train filter or knn instead"
+        )
         weights = gram(ratings, self.threads or cores())
         weights.flat[:: n_items + 1] += np.float32(self.l2)
         with threadpool_limits(1, "blas"):

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Rows, Times
-from cofactor.data.ratings import Ratings, by_row
+from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.base import Model
@@ -91,14 +91,14 @@ class KNN(Trainer):
     ) -> tuple[Array, Array, Floats]:
         """Row starts, columns and values of s_ij in row j and column i."""
         n_users, n_items = len(ratings.users), len(ratings.items)
-        by_user = by_row(ratings.user, ratings.item, x, (n_users, n_items))
-        by_item = by_row(ratings.item, ratings.user, x, (n_items, n_users))
+        by_user = make_csr(ratings.user, ratings.item, x, (n_users, n_items))
+        by_item = make_csr(ratings.item, ratings.user, x, (n_items, n_users))
         norms = np.sqrt(np.bincount(ratings.item, minlength=n_items)) if whole_norms else np.empty(0)
         columns, values = self._neighbours(by_user, by_item, norms.astype(np.float32))
         kept = columns >= 0
         of = np.broadcast_to(np.arange(n_items, dtype=np.int32)[:, None], columns.shape)
         alike = values[kept] ** np.float32(sharpness)
-        matrix = by_row(columns[kept], of[kept], alike, (n_items, n_items))
+        matrix = make_csr(columns[kept], of[kept], alike, (n_items, n_items))
         index = index_type(matrix.nnz)
         return matrix.indptr.astype(index), matrix.indices.astype(index), matrix.data
 

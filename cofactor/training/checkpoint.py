@@ -71,7 +71,7 @@ class Store:
             raise BadArtifact(f"{self.folder} is a file, not a folder for a checkpoint", "choose another folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         for one in self.folder.iterdir():
-            if one.name not in (NAME, REFIT, atomic_folders.unfinished(NAME)) and not ARRAYS.fullmatch(one.name):
+            if one.name not in (NAME, REFIT, atomic_folders.partial_name(NAME)) and not ARRAYS.fullmatch(one.name):
                 message = f"{self.folder} holds {one.name[:60]!r}, which is not of a checkpoint"
                 raise BadArtifact(message, "choose another folder, or remove that one yourself")
 
@@ -105,7 +105,7 @@ class Store:
         }
         plain = orjson.loads(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
         plain["sha256"] = manifest.digest(plain)
-        atomic_folders.write(self.folder / NAME, orjson.dumps(plain, option=orjson.OPT_INDENT_2))
+        atomic_folders.write_file(self.folder / NAME, orjson.dumps(plain, option=orjson.OPT_INDENT_2))
         self._kept = kept
         self._remove_others()
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import joined
+from cofactor.data.splitting.split import join_parts
 from cofactor.errors import BadData
 from cofactor.models.base import Model
 from cofactor.training.early_stopping import judged
@@ -64,7 +64,7 @@ def fitted(
     assert best is not None, f"{trainer.name} yielded no epoch"
     model, number, again = best.model, best.epoch.number, refit and validation is not None
     if again and validation is not None:
-        for epoch in islice(trainer.epochs(joined(train, validation)), number):
+        for epoch in islice(trainer.epochs(join_parts(train, validation)), number):
             last = epoch
         model = last.model
     seconds = time.perf_counter() - started

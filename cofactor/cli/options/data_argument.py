@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.ratings import Ratings
-    from cofactor.data.splitting.split import Kind, Split
-    from cofactor.data.synthetic.generate import Made
+    from cofactor.data.splitting.split import Split, SplitKind
+    from cofactor.data.synthetic.generate import SyntheticRatings
 
 MADE = "made"
 FOLDER_VARIABLE = "COFACTOR_DATA"
@@ -162,7 +162,7 @@ def unknown_data(name: str, known: list[str]) -> CofactorError:
 class SplitRecipe:
     """How ratings were split in memory, so that the same split can be made again."""
 
-    kind: "Kind" = "random"
+    kind: "SplitKind" = "random"
     seed: int = 0
     test: float = 0.1
     validation: float = 0.1
@@ -171,10 +171,10 @@ class SplitRecipe:
     def split(self, ratings: "Ratings") -> "Split":
         """The split that it makes of ratings."""
         from cofactor.data.splitting.split import split
-        from cofactor.data.splitting.time_windows import split_at
+        from cofactor.data.splitting.time_windows import split_at_time
 
         if self.cut is not None:
-            return split_at(ratings, self.cut, validation=self.validation)
+            return split_at_time(ratings, self.cut, validation=self.validation)
         return split(ratings, self.kind, seed=self.seed, test=self.test, validation=self.validation)
 
 
@@ -258,14 +258,14 @@ def left_out(ratings: "Ratings") -> dict[str, Any] | None:
 def open_split(source: Source, recipe: SplitRecipe, console: "Console") -> tuple["Split", SplitRecipe | None]:
     """The split a source is, or the one the recipe makes of its ratings (with that recipe)."""
     from cofactor.cli.display.terminal import waiting
-    from cofactor.data.exporting.export import load_exported
+    from cofactor.data.exporting.export import load_exported_split
     from cofactor.data.exporting.manifest import is_export
     from cofactor.data.splitting.split import load_split
 
     if source.data != MADE and is_split(source.path()):
         _refuse_more(source)
         with waiting(console, f"reading {source.name}"):
-            parts = load_exported(source.path()) if is_export(source.path()) else load_split(source.path())
+            parts = load_exported_split(source.path()) if is_export(source.path()) else load_split(source.path())
         console.print(f"{source.name}: {parts!r}", markup=False)
         return parts, None
     ratings = read_ratings(source, console)
@@ -332,12 +332,14 @@ def _made_ratings(source: Source) -> "Ratings":
     return with_features(ratings, source.user_features, source.item_features, columns=source.columns)
 
 
-def made() -> "Made":
+def made() -> "SyntheticRatings":
     """The made data: the same ratings everywhere, and the best RMSE that is possible on them."""
-    from cofactor.data.synthetic.generate import make
-    from cofactor.data.synthetic.ground_truth import Recipe
+    from cofactor.data.synthetic.generate import generate_from_recipe
+    from cofactor.data.synthetic.ground_truth import SyntheticRecipe
 
-    return make(Recipe(users=2_000, items=800, per_user=60, seed=0, pattern="taste", rank=8, noise=0.5))
+    return generate_from_recipe(
+        SyntheticRecipe(users=2_000, items=800, per_user=60, seed=0, pattern="taste", rank=8, noise=0.5)
+    )
 
 
 def named_columns(given: Iterable[str]) -> dict[str, str]:

@@ -151,12 +151,12 @@ def _folds(
 
 
 def _windows(source: Source, recipe: SplitRecipe, n: int, console: "Console") -> "tuple[str, list[str], Splits]":
-    from cofactor.data.splitting.time_windows import windows
+    from cofactor.data.splitting.time_windows import rolling_windows
 
     ratings = read_ratings(source, console)
     names = [f"window-{number}" for number in range(1, n + 1)]
     said = f"{source.name}, {n} windows"
-    return said, names, lambda: windows(ratings, n, test=recipe.test, validation=recipe.validation)
+    return said, names, lambda: rolling_windows(ratings, n, test=recipe.test, validation=recipe.validation)
 
 
 def _sampled(n: int | None, file: Path | None, seed: int) -> "Measure | None":

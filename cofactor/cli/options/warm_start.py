@@ -64,11 +64,11 @@ class Starting:
     def notes(self) -> dict[str, dict[str, str]]:
         """What a saved model says of them: the option, the folder, and the digest of its manifest, which holds those of
         all else in it."""
-        from cofactor.atomic_folders import digest
+        from cofactor.atomic_folders import sha256
         from cofactor.saved.manifest import NAME
 
         return {
-            _flag(name).removeprefix("--"): {"folder": str(folder), "manifest_sha256": digest(folder / NAME)}
+            _flag(name).removeprefix("--"): {"folder": str(folder), "manifest_sha256": sha256(folder / NAME)}
             for name, folder in self.folders.items()
         }
 

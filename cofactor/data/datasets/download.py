@@ -16,7 +16,7 @@ TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 18
 
 
-class Resumable:
+class ResumableDownload:
     """A downloader for pooch: writes to `part`, which outlives an interruption and is added to by the next call.
 
     A connection that breaks is taken up again as long as each try brings something. Raises Unavailable, with `hint`,

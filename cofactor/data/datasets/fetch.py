@@ -5,10 +5,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cofactor.data.datasets.download import Progress, Resumable
-from cofactor.data.reading.folder_layouts import choose
+from cofactor.data.datasets.download import Progress, ResumableDownload
+from cofactor.data.reading.folder_layouts import find_layout
 from cofactor.data.reading.zip_files import unzip
-from cofactor.errors import BadData, naming
+from cofactor.errors import BadData, error_context
 
 ADDRESS = "https://files.grouplens.org/datasets/movielens/{name}.zip"
 LICENCE = (
@@ -80,13 +80,13 @@ def _download(dataset: Dataset, target: Path, progress: Progress | None) -> None
     if dataset.md5 is None:  # it may have changed since: the rest of another file would go unnoticed
         part.unlink(missing_ok=True)
     was_there = zipped.exists()
-    _retrieve(dataset, zipped, Resumable(part, progress, _by_hand(dataset)))
+    _retrieve(dataset, zipped, ResumableDownload(part, progress, _by_hand(dataset)))
     _unpack(zipped, target)
     if not was_there:
         zipped.unlink()
 
 
-def _retrieve(dataset: Dataset, zipped: Path, downloader: Resumable) -> None:
+def _retrieve(dataset: Dataset, zipped: Path, downloader: ResumableDownload) -> None:
     import pooch  # here and below: a list of the names should not wait for it
 
     logger = pooch.get_logger()
@@ -119,9 +119,12 @@ def _check(archive: Path, dataset: Dataset) -> None:
 
 def _unpack(zipped: Path, target: Path) -> None:
     """Unpacks beside the target and renames, so that the folder is there whole or not at all."""
-    with naming(str(zipped)), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+    with (
+        error_context(str(zipped)),
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside,
+    ):
         files = unzip(zipped, Path(beside, "unzipped"))
-        choose([file.relative_to(beside).as_posix() for file in files])  # raises where there are no ratings in it
+        find_layout([file.relative_to(beside).as_posix() for file in files])  # raises where there are no ratings in it
         content = Path(beside, "unzipped")
         inside = list(content.iterdir())
         (inside[0] if len(inside) == 1 and inside[0].is_dir() else content).rename(target)

@@ -10,67 +10,67 @@ from pathlib import Path
 
 import numpy as np
 
-from cofactor.data.align_vocabularies import together
+from cofactor.data.align_vocabularies import align
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
-from cofactor.data.splitting.assign_parts import TRAIN, VALIDATION, one_of_users
+from cofactor.data.splitting.assign_parts import TRAIN, VALIDATION, one_per_user
 from cofactor.data.splitting.split import Split, given_split, movielens_split, split
 from cofactor.errors import BadData
 
-Splits = Callable[[Path, Sequence[str], float], Iterator[Split]]
-SEED = "seed-"  # and the seed: the name of a split that is drawn
+MakeSplits = Callable[[Path, Sequence[str], float], Iterator[Split]]
+SEED_PREFIX = "seed-"  # and the seed: the name of a split that is drawn
 
 
-def own_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
+def movielens_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """MovieLens 100K's own: u1 … u5, ua, ub."""
     for name in names:
         yield movielens_split(folder, name, validation=validation)
 
 
-def random_tenths(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
+def random_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """The last n // 10 of `numpy.random.default_rng(seed).permutation(n)` are the test rows."""
     ratings = read(folder)
     for name in names:
         yield split(ratings, "random", seed=_seed(name), test=0.1, validation=validation)
 
 
-def fifths_of_users(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
+def per_user_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """Every rating a positive; a random fifth of each user's, to the nearest whole, is the test part."""
-    ratings = positive(read(folder))
+    ratings = binarize(read(folder))
     for name in names:
         yield split(ratings, "per-user", seed=_seed(name), test=0.2, validation=validation)
 
 
-def lists(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
+def lightgcn_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """`user item item …` a line in train.txt and test.txt, as LightGCN split its data."""
     for name in names:
-        train, test = (read(_there(folder / f"{part}.txt"), layout="lists") for part in ("train", "test"))
+        train, test = (read(_existing(folder / f"{part}.txt"), layout="lists") for part in ("train", "test"))
         yield given_split(train, test, validation=validation, kind=name)
 
 
-def latest_of_users(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
+def ncf_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """NCF's: the latest item of each user is the test part, in a file of its own; every rating is a positive.
 
     Where there is to be a validation part, it is one of each user's other items, by lot.
     """
     for name in names:
         files = [next(folder.glob(f"*.{part}.rating*"), folder / f"ml-1m.{part}.rating") for part in ("train", "test")]
-        train, test = together(*(positive(read(_there(file))) for file in files))
+        train, test = align(*(binarize(read(_existing(file))) for file in files))
         held_out = (VALIDATION,) * (validation > 0)
-        part = one_of_users(train, 0, held_out)
+        part = one_per_user(train, 0, held_out)
         yield Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, name)
 
 
-def positive(ratings: Ratings) -> Ratings:
+def binarize(ratings: Ratings) -> Ratings:
     """Every rating, high or low, as a 1."""
     return replace(ratings, value=np.ones(len(ratings), dtype=np.float32), scale=(1.0, 1.0), step=None)
 
 
 def _seed(name: str) -> int:
-    return int(name.removeprefix(SEED))
+    return int(name.removeprefix(SEED_PREFIX))
 
 
-def _there(file: Path) -> Path:
+def _existing(file: Path) -> Path:
     if not file.is_file():
         raise BadData(f"{file.parent} has no {file.name}", "the protocol needs the files as they were published")
     return file

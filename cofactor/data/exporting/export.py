@@ -20,32 +20,32 @@ import duckdb
 import numpy as np
 
 from cofactor import atomic_folders
-from cofactor.data.align_vocabularies import together, within
-from cofactor.data.duckdb_connection import brief_connection, quoted
-from cofactor.data.exporting.manifest import CHANGED, FORMAT, MANIFEST, is_export, read_manifest
+from cofactor.data.align_vocabularies import align, reindex
+from cofactor.data.duckdb_connection import quoted, shared_connection
+from cofactor.data.exporting.manifest import CHANGED_HINT, FORMAT, MANIFEST, is_export, read_manifest
 from cofactor.data.parquet import join_parquet, parquet_table, write_parquet
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import PARTS, Split
-from cofactor.data.tfrecord.record_files import framed, record_file
+from cofactor.data.tfrecord.record_files import frame_records, record_file
 from cofactor.data.tfrecord.shards import shard_name
-from cofactor.data.tfrecord.user_examples import examples_of
+from cofactor.data.tfrecord.user_examples import encode_examples
 from cofactor.errors import BadData
 
-Format = Literal["tfrecord", "csv", "parquet"]
+FileFormat = Literal["tfrecord", "csv", "parquet"]
 Progress = Callable[[int, int], object]  # ratings written, of how many
 
-PER_SHARD = 100_000  # users in a shard, where nothing else is said
-MOST_SHARDS = 99_999  # that five digits can number
+USERS_PER_SHARD = 100_000  # users in a shard, where nothing else is said
+MAX_SHARDS = 99_999  # that five digits can number
 ROWS = 1 << 20  # of a table that are written at a time
 BATCH = 1_000  # records that are
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportOptions:
     """How ratings are written: the format; of TFRecord the number of shards, or of users in each; gzipped or not."""
 
-    format: Format = "tfrecord"
+    format: FileFormat = "tfrecord"
     shards: int | None = None
     per_shard: int | None = None
     gzipped: bool = False
@@ -63,38 +63,38 @@ class Form:
 
     def bounds(self, users: int) -> list[int]:
         """The first user of each shard, and their number."""
-        shards = self.shards or max(1, -(-users // (self.per_shard or PER_SHARD)))
-        if shards > MOST_SHARDS:
-            raise BadData(f"{shards:,} shards", f"there may be {MOST_SHARDS:,}: put more users into each")
+        shards = self.shards or max(1, -(-users // (self.per_shard or USERS_PER_SHARD)))
+        if shards > MAX_SHARDS:
+            raise BadData(f"{shards:,} shards", f"there may be {MAX_SHARDS:,}: put more users into each")
         if self.shards is None:
-            return [*range(0, max(users, 1), self.per_shard or PER_SHARD), users]
+            return [*range(0, max(users, 1), self.per_shard or USERS_PER_SHARD), users]
         return [users * number // shards for number in range(shards + 1)]
 
 
 def export(
-    source: Ratings | Split, path: Path | str, form: Form | None = None, progress: Progress | None = None
+    source: Ratings | Split, path: Path | str, options: ExportOptions | None = None, progress: Progress | None = None
 ) -> None:
     """Writes a folder, whole or not at all; one that was exported there before is replaced.
 
-    Users are sharded by the order of their ids: the same ratings and form make the same bytes. Raises BadData where
+    Users are sharded by the order of their ids: the same ratings and options make the same bytes. Raises BadData where
     something else is in the way or the disk does not take it.
     """
-    form, path = form or Form(), Path(path)
+    options, path = options or ExportOptions(), Path(path)
     if path.exists() and not is_export(path) and not (path.is_dir() and not any(path.iterdir())):
         raise BadData(f"{path} exists and is no export", "choose another name; nothing was overwritten")
     target = path.resolve()
-    working = atomic_folders.beside(target)
+    working = atomic_folders.temporary_path(target)
     try:
         working.mkdir(parents=True)
-        _fill(source, working, form, progress or (lambda done, total: None))
-        atomic_folders.put(working, target)
+        _fill(source, working, options, progress or (lambda done, total: None))
+        atomic_folders.replace_folder(working, target)
     except (OSError, duckdb.Error) as e:
         raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
     finally:
         shutil.rmtree(working, ignore_errors=True)
 
 
-def load_exported(path: Path | str) -> Split:
+def load_exported_split(path: Path | str) -> Split:
     """The split that was exported to a folder; its fingerprint is that of the ratings found there.
 
     Raises BadData or BadArtifact naming what is missing, damaged or changed.
@@ -104,23 +104,23 @@ def load_exported(path: Path | str) -> Split:
         counts = {name: int(manifest["parts"][name]) for name in PARTS}
         facts = str(manifest["kind"]), int(manifest["seed"]), str(manifest["split"])
     except (KeyError, TypeError, ValueError) as e:
-        raise BadData(f"{folder / MANIFEST} describes no split: {e}", CHANGED) from e
+        raise BadData(f"{folder / MANIFEST} describes no split: {e}", CHANGED_HINT) from e
     read_back = {name: read(folder / name) for name in PARTS if counts[name]}
-    whole = reduce(lambda one, other: together(one, other)[0], read_back.values())
+    whole = reduce(lambda one, other: align(one, other)[0], read_back.values())
     parts = {
-        name: within(whole, read_back[name]) if counts[name] else whole.where(np.empty(0, np.int64)) for name in PARTS
+        name: reindex(whole, read_back[name]) if counts[name] else whole.where(np.empty(0, np.int64)) for name in PARTS
     }
     return Split(**parts, kind=facts[0], seed=facts[1], fingerprint=facts[2])
 
 
-def _fill(source: Ratings | Split, folder: Path, form: Form, progress: Progress) -> None:
+def _fill(source: Ratings | Split, folder: Path, options: ExportOptions, progress: Progress) -> None:
     if isinstance(source, Ratings):
-        _write(source, folder, form, progress)
+        _write(source, folder, options, progress)
         return
     total, done = sum(map(len, source.parts.values())), 0
     for name, part in source.parts.items():
         (folder / name).mkdir()
-        _write(part, folder / name, form, _after(progress, done, total), name)
+        _write(part, folder / name, options, _after(progress, done, total), name)
         done += len(part)
     made = {"kind": source.kind, "seed": source.seed, "split": source.fingerprint}
     counts = {name: len(part) for name, part in source.parts.items()}
@@ -132,16 +132,16 @@ def _after(progress: Progress, done: int, total: int) -> Progress:
     return lambda now, _: progress(done + now, total)
 
 
-def _write(ratings: Ratings, folder: Path, form: Form, progress: Progress, part: str | None = None) -> None:
+def _write(ratings: Ratings, folder: Path, options: ExportOptions, progress: Progress, part: str | None = None) -> None:
     records = {}
-    if form.format == "tfrecord":
-        records = {"records": _write_shards(ratings, folder, form, progress)}
+    if options.format == "tfrecord":
+        records = {"records": _write_shards(ratings, folder, options, progress)}
     else:
-        _write_table(ratings, folder, form, progress)
+        _write_table(ratings, folder, options, progress)
     if ratings.titles is not None:
         _write_titles(ratings, folder / "items.csv")
     used = len(np.unique(ratings.user)), len(np.unique(ratings.item))
-    facts = {"of": form.format, "ratings": len(ratings), "users": used[0], "items": used[1]}
+    facts = {"of": options.format, "ratings": len(ratings), "users": used[0], "items": used[1]}
     scale = {"scale": list(ratings.scale), "step": ratings.step, "timed": ratings.time is not None}
     _write_manifest(folder, {**facts, **scale, "split": ratings.split, "part": part, **records})
 
@@ -151,25 +151,25 @@ def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _write_shards(ratings: Ratings, folder: Path, form: Form, progress: Progress) -> dict[str, int]:
+def _write_shards(ratings: Ratings, folder: Path, options: ExportOptions, progress: Progress) -> dict[str, int]:
     """How many records are in each file."""
     users = len(np.unique(ratings.user))
-    bounds = form.bounds(users)
+    bounds = options.bounds(users)
     shards = len(bounds) - 1
-    examples = (one for some in examples_of(ratings) for one in some)
+    examples = (one for some in encode_examples(ratings) for one in some)
     written = {}
     for number, (first, stop) in enumerate(pairwise(bounds)):
-        name = shard_name(number, shards, gzipped=form.gzipped)
-        with record_file(folder / name, gzipped=form.gzipped) as file:
+        name = shard_name(number, shards, gzipped=options.gzipped)
+        with record_file(folder / name, gzipped=options.gzipped) as file:
             for begin in range(first, stop, BATCH):
                 some = [next(examples) for _ in range(min(BATCH, stop - begin))]
-                file.write(framed(some))
+                file.write(frame_records(some))
                 progress(len(ratings) * (begin + len(some)) // users, len(ratings))
         written[name] = stop - first
     return written
 
 
-def _write_table(ratings: Ratings, folder: Path, form: Form, progress: Progress) -> None:
+def _write_table(ratings: Ratings, folder: Path, options: ExportOptions, progress: Progress) -> None:
     """Some rows at a time to parts, then all parts, in order, to one file: so memory is that of a part."""
     working = folder / ".parts"
     working.mkdir()
@@ -181,10 +181,10 @@ def _write_table(ratings: Ratings, folder: Path, form: Form, progress: Progress)
         parts.append(working / f"{len(parts):06}.parquet")
         write_parquet(parts[-1], {**ids, "rating": ratings.value[here], **times}, compression="uncompressed")
         progress(min(begin + ROWS, len(ratings)), len(ratings))
-    if form.format == "parquet":
+    if options.format == "parquet":
         join_parquet(parts, folder / "ratings.parquet")
     else:
-        _copy_csv(f"FROM {parquet_table(*parts)}", folder / f"ratings.csv{'.gz' if form.gzipped else ''}")
+        _copy_csv(f"FROM {parquet_table(*parts)}", folder / f"ratings.csv{'.gz' if options.gzipped else ''}")
     shutil.rmtree(working)
 
 
@@ -200,5 +200,5 @@ def _write_titles(ratings: Ratings, path: Path) -> None:
 
 def _copy_csv(query: str, path: Path) -> None:
     packed = "gzip" if path.suffix == ".gz" else "none"
-    with brief_connection() as database:
+    with shared_connection() as database:
         database.execute(f"COPY ({query}) TO {quoted(str(path.absolute()))} (FORMAT csv, HEADER, COMPRESSION {packed})")

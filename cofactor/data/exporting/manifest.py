@@ -13,8 +13,8 @@ from cofactor.errors import BadData
 
 FORMAT = "cofactor export 1"
 MANIFEST = "cofactor-export.json"  # not a name that somebody else would give
-LARGEST = 16 << 20  # bytes of a manifest: its shards are listed
-CHANGED = f"copy or export it again; where it was changed on purpose, remove {MANIFEST}"
+MAX_BYTES = 16 << 20  # bytes of a manifest: its shards are listed
+CHANGED_HINT = f"copy or export it again; where it was changed on purpose, remove {MANIFEST}"
 
 
 def is_export(path: Path) -> bool:
@@ -31,17 +31,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """What was exported; raises BadData where that is not told in the format."""
     file = folder / MANIFEST
     try:
-        if file.stat().st_size > LARGEST:
+        if file.stat().st_size > MAX_BYTES:
             raise ValueError("too large")
         manifest = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as e:
-        raise BadData(f"{file} cannot be read: {e}", CHANGED) from e
+        raise BadData(f"{file} cannot be read: {e}", CHANGED_HINT) from e
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadData(f"{file} is not of the format {FORMAT!r}", CHANGED)
+        raise BadData(f"{file} is not of the format {FORMAT!r}", CHANGED_HINT)
     return manifest
 
 
-def described(ratings: Ratings, folder: Path) -> Ratings:
+def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
     """Ratings read from an exported folder with the scale, step and split they had; raises BadData for others."""
     manifest = read_manifest(folder)
     _check(folder, len(ratings), manifest.get("ratings"), "ratings")
@@ -52,10 +52,10 @@ def described(ratings: Ratings, folder: Path) -> Ratings:
         if not (np.isfinite([low, high, step or 1]).all() and (step is None or step > 0)):
             raise ValueError("numbers that are not finite")
     except (KeyError, TypeError, ValueError) as e:
-        raise BadData(f"{folder / MANIFEST} has no usable scale, step or split: {e}", CHANGED) from e
+        raise BadData(f"{folder / MANIFEST} has no usable scale, step or split: {e}", CHANGED_HINT) from e
     if low > ratings.value.min() or high < ratings.value.max():
         said = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
-        raise BadData(f"{said}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED)
+        raise BadData(f"{said}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)
     return replace(ratings, scale=(low, high), step=step, split=split)
 
 
@@ -68,11 +68,11 @@ def check_records(folder: Path, found: Mapping[str, int]) -> None:
         return
     stated = read_manifest(folder).get("records")
     if not isinstance(stated, dict) or not all(isinstance(stated.get(name), int) for name in found):
-        raise BadData(f"{folder / MANIFEST} does not say how many records are in {next(iter(found))}", CHANGED)
+        raise BadData(f"{folder / MANIFEST} does not say how many records are in {next(iter(found))}", CHANGED_HINT)
     where = folder / next(iter(found)) if len(found) == 1 else folder
     _check(where, sum(found.values()), sum(stated[name] for name in found), "records")
 
 
 def _check(where: Path, found: int, stated: object, noun: str) -> None:
     if found != stated:
-        raise BadData(f"{where}: {found:,} {noun}, but {stated!r} by {MANIFEST}", CHANGED)
+        raise BadData(f"{where}: {found:,} {noun}, but {stated!r} by {MANIFEST}", CHANGED_HINT)

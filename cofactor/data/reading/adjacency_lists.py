@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cofactor.data.reading.load_rows import Loaded
+from cofactor.data.reading.load_rows import EncodedRatings
 from cofactor.data.reading.text_format import open_text
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 
-def read_lists(path: Path) -> Loaded:
+def read_adjacency_lists(path: Path) -> EncodedRatings:
     """The pairs of a file of lists, each with the value 1, in its order; ids are text, separated by spaces or tabs.
 
     A user without items is left out. Raises BadData that names the line where a user has a second list, or the text is
@@ -34,7 +34,9 @@ def read_lists(path: Path) -> Loaded:
     ids = list(chain.from_iterable(lists.values()))
     known_users, known_items = Vocabulary.of(lists, "user"), Vocabulary.of(ids, "item")
     user_rows = np.repeat(known_users.rows(list(lists)), [len(items) for items in lists.values()])
-    return Loaded(known_users, known_items, user_rows, known_items.rows(ids), np.ones(len(ids), np.float32), None)
+    return EncodedRatings(
+        known_users, known_items, user_rows, known_items.rows(ids), np.ones(len(ids), np.float32), None
+    )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:

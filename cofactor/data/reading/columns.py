@@ -39,7 +39,7 @@ def find_columns(
     `chosen` names the column of a role ("" for `time`: leave it out); the other roles go by COMMON_NAMES.
     Raises BadData, with the names there are, for a column that is not there and is `required`.
     """
-    given = checked_choice(chosen)
+    given = check_columns(chosen)
     found: dict[str, int] = {}
     for role in ROLES:
         place = _named(names, given[role]) if role in given else _common(names, role, found)
@@ -55,7 +55,7 @@ def find_columns(
     return found
 
 
-def checked_choice(chosen: Mapping[str, str] | None) -> dict[str, str]:
+def check_columns(chosen: Mapping[str, str] | None) -> dict[str, str]:
     """`columns=` with the roles' own names; raises BadData for one that is no role or names nothing."""
     given = {ALIASES.get(role, role): name for role, name in (chosen or {}).items()}
     for role, name in given.items():

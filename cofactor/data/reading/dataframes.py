@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.features import cell
+from cofactor.data.features import cell_text
 from cofactor.data.reading.columns import find_columns
 from cofactor.errors import BadData
 
 FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
 
 
-def columns_of(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
+def rating_columns(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
     """The columns of the roles, each (n,), by role; raises BadData for what is no table of ratings."""
     table: Any = _collected(frame)
     names = _names(table)
@@ -25,12 +25,13 @@ def columns_of(frame: object, columns: Mapping[str, str] | None) -> dict[str, Ar
     return found
 
 
-def texts_of(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
+def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     """All columns as the texts of their cells by name, None for what is missing; and which were text already."""
     table: Any = _collected(frame)
     arrays = {str(name): _plain(table[name]) for name in _names(table)}
     cells = {
-        name: [None if _missing(value) else cell(value) for value in column.tolist()] for name, column in arrays.items()
+        name: [None if _missing(value) else cell_text(value) for value in column.tolist()]
+        for name, column in arrays.items()
     }
     if len(set(map(len, cells.values()))) > 1:
         raise BadData("columns of different lengths", "each has one value a row")

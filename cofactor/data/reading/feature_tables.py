@@ -10,21 +10,25 @@ from typing import Literal
 import duckdb
 import numpy as np
 
-from cofactor.data.duckdb_connection import brief_connection, first_line, quoted, quoted_name, quoted_path
-from cofactor.data.features import SEPARATOR, Cells, Features, Kind, cell
+from cofactor.data.duckdb_connection import first_line, quoted, quoted_name, quoted_path, shared_connection
+from cofactor.data.features import SEPARATOR, Cells, ColumnKind, Features, cell_text
 from cofactor.data.parquet import parquet_table
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
-from cofactor.data.reading.dataframes import FRAMES, texts_of
+from cofactor.data.reading.dataframes import FRAMES, text_columns
 from cofactor.data.reading.sql_source import REAL, TEXT
-from cofactor.data.reading.text_format import header_of, is_gzip
-from cofactor.data.reading.titles import TITLE_NAMES, Titles, lines_of
+from cofactor.data.reading.text_format import find_header, is_gzip
+from cofactor.data.reading.titles import TITLE_NAMES, Titles, numbered_lines
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 Noun = Literal["user", "item"]
 YEAR = re.compile(r"\((\d{4})\)\s*$")  # at the end of a title
-KINDS: Mapping[str, Kind] = {"token": "category", "token_seq": "set", "float": "number"}  # RecBole's, as in "zip:token"
+KINDS: Mapping[str, ColumnKind] = {
+    "token": "category",
+    "token_seq": "set",
+    "float": "number",
+}  # RecBole's, as in "zip:token"
 USERS = {  # delimiter, and columns after the id
     "u.user": ("|", ("age", "gender", "occupation", "zip")),
     "users.dat": ("::", ("gender", "age", "occupation", "zip")),
@@ -32,45 +36,47 @@ USERS = {  # delimiter, and columns after the id
 
 
 @dataclass(frozen=True)
-class Table:
+class FeatureTable:
     """Texts by column over distinct ids."""
 
     ids: Sequence[str]
     columns: Mapping[str, Cells]
-    kinds: Mapping[str, Kind]  # of the columns whose cells are not to be asked
+    kinds: Mapping[str, ColumnKind]  # of the columns whose cells are not to be asked
 
 
-def movielens_users(path: Path) -> Table:
+def read_movielens_users(path: Path) -> FeatureTable:
     """u.user (id, age, gender, occupation, zip) or users.dat (id, gender, age, occupation, zip).
 
     Of a zip code only its first digit counts, which names a region of the United States. Raises BadData with the line.
     """
     delimiter, names = USERS[path.name]
     rows = []
-    for number, line in lines_of(path):
+    for number, line in numbered_lines(path):
         cells = [one.strip() for one in line.split(delimiter)]
         if len(cells) != len(names) + 1:
             said = f"line {number:,}: {len(cells)} columns instead of {len(names) + 1}"
             raise BadData(said, "mend the table of users, or move it away")
         rows.append(cells)
     ids, *columns = map(list, zip(*rows, strict=True)) if rows else ([], *([] for _ in names))
-    found = {name: [cell(one) for one in column] for name, column in zip(names, columns, strict=True)}
+    found = {name: [cell_text(one) for one in column] for name, column in zip(names, columns, strict=True)}
     found["region"] = [one and (one[0] if one[0].isdigit() else "elsewhere") for one in found.pop("zip")]
-    kinds: dict[str, Kind] = dict.fromkeys(found, "category")
-    return Table(ids, found, kinds | {"age": "number"})
+    kinds: dict[str, ColumnKind] = dict.fromkeys(found, "category")
+    return FeatureTable(ids, found, kinds | {"age": "number"})
 
 
-def of_titles(titles: Titles) -> Table:
+def title_features(titles: Titles) -> FeatureTable:
     """Genres, and the year where it stands at the end of a title in brackets."""
     years = [YEAR.search(title) for title, _ in titles.values()]
     columns = {
         "year": [found[1] if found else None for found in years],
         "genres": [genres or None for _, genres in titles.values()],
     }
-    return Table(list(titles), columns, {"year": "number", "genres": "set"})
+    return FeatureTable(list(titles), columns, {"year": "number", "genres": "set"})
 
 
-def given_table(source: str | os.PathLike[str] | object, noun: Noun, id_column: str | None = None) -> Table:
+def read_feature_table(
+    source: str | os.PathLike[str] | object, noun: Noun, id_column: str | None = None
+) -> FeatureTable:
     """A CSV, TSV or Parquet file with a header, or a frame. Its ids stand under `id_column` or a common name.
 
     Text in a table with types holds categories, or sets where it has "|" in it; everything else goes by
@@ -79,7 +85,7 @@ def given_table(source: str | os.PathLike[str] | object, noun: Noun, id_column: 
     """
     names = [plain_name(id_column)] if id_column else []
     names += [*COMMON_NAMES[noun], "id"]
-    found, texts = _file(Path(source), names) if isinstance(source, str | os.PathLike) else texts_of(source)
+    found, texts = _file(Path(source), names) if isinstance(source, str | os.PathLike) else text_columns(source)
     place = next((given for name in names for given in found if plain_name(given) == name), None)
     if place is None:
         shown = ", ".join(repr(name[:40]) for name in list(found)[:8])
@@ -90,10 +96,10 @@ def given_table(source: str | os.PathLike[str] | object, noun: Noun, id_column: 
     columns, kinds = _columns(found, texts)
     if not columns:
         raise BadData(f"no column beside {place!r}", "a table of features has at least one")
-    return Table(ids, columns, kinds)
+    return FeatureTable(ids, columns, kinds)
 
 
-def featured(ratings: Ratings, table: Table, noun: Noun, name: str | None = None) -> Ratings:
+def add_features(ratings: Ratings, table: FeatureTable, noun: Noun, name: str | None = None) -> Ratings:
     """The ratings with the features of a table.
 
     `name` is what a table that was asked for is called: raises BadData where it knows none of the ids or has nothing
@@ -101,7 +107,7 @@ def featured(ratings: Ratings, table: Table, noun: Noun, name: str | None = None
     """
     known: Vocabulary = ratings.users if noun == "user" else ratings.items
     rows = Vocabulary(np.array(table.ids, dtype=object), noun).rows(known.ids) if table.ids else np.empty(0)
-    features = Features.of(table.columns, table.kinds)
+    features = Features.from_table(table.columns, table.kinds)
     rated = int((rows >= 0).sum()) if table.ids else 0
     if features is None or not rated:
         if name is None:
@@ -112,13 +118,13 @@ def featured(ratings: Ratings, table: Table, noun: Noun, name: str | None = None
     origin = ratings.origin
     if name is not None and origin is not None:
         origin = replace(origin, notes=(*origin.notes, *_notes(table, features, known, rated, noun, name)))
-    aligned = features.rows(rows)
+    aligned = features.take(rows)
     if noun == "user":
         return replace(ratings, user_features=aligned, origin=origin)
     return replace(ratings, item_features=aligned, origin=origin)
 
 
-def _notes(table: Table, features: Features, known: Vocabulary, rated: int, noun: str, name: str) -> list[str]:
+def _notes(table: FeatureTable, features: Features, known: Vocabulary, rated: int, noun: str, name: str) -> list[str]:
     notes = []
     if len(table.ids) > rated:
         notes.append(f"{noun}s of {name} without a rating: {len(table.ids) - rated:,}")
@@ -141,10 +147,10 @@ def _checked_ids(ids: Cells, noun: str) -> list[str]:
     return list(seen)
 
 
-def _columns(found: Mapping[str, Cells], texts: set[str]) -> tuple[dict[str, Cells], dict[str, Kind]]:
+def _columns(found: Mapping[str, Cells], texts: set[str]) -> tuple[dict[str, Cells], dict[str, ColumnKind]]:
     """Columns by their plain names, and their kinds where these are known."""
     columns: dict[str, Cells] = {}
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, ColumnKind] = {}
     for given, cells in found.items():
         name, _, type_ = given.rpartition(":") if given.rpartition(":")[2] in KINDS else (given, "", "")
         if plain_name(name) in TITLE_NAMES:
@@ -175,7 +181,7 @@ def _file(path: Path, ids: Sequence[str]) -> tuple[dict[str, Cells], set[str]]:
 
 
 def _text(path: Path, ids: Sequence[str]) -> dict[str, Cells]:
-    before, delimiter, names = header_of(path, ids)
+    before, delimiter, names = find_header(path, ids)
     if len(set(names)) < len(names) or not all(names):
         raise BadData(f"a column without a name or two of one name in the header: {', '.join(names)[:200]}", "mend it")
     quote = "" if delimiter == "::" else '"'
@@ -209,7 +215,7 @@ def _as_text(name: str, kind: str) -> str:
 
 
 def _queried(cells: str, scan: str) -> dict[str, Cells]:
-    with brief_connection() as connection:
+    with shared_connection() as connection:
         try:
             found = connection.execute(f"SELECT {cells} FROM {scan}").fetchnumpy()
         except duckdb.Error as error:

@@ -29,7 +29,7 @@ class Layout:
     users: str | None = None  # age, gender, occupation and zip code of users
 
 
-def choose(names: Sequence[str]) -> Layout:
+def find_layout(names: Sequence[str]) -> Layout:
     """The ratings among the files of a folder or zip, and the titles and users beside them.
 
     Files nearer to the top come first. Raises BadData where no file, or more than one, could be the ratings.
@@ -39,7 +39,7 @@ def choose(names: Sequence[str]) -> Layout:
         for patterns in (*((pattern,) for pattern in RATINGS), LIKE_RATINGS, TABLES):
             found = [name for name in here if _matches(name, patterns) and (patterns[0] in RATINGS or not _other(name))]
             if len(found) == 1:
-                return beside(found[0], names)
+                return layout_around(found[0], names)
             if found:
                 shown = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
                 raise BadData(f"{len(found)} files may be the ratings: {shown}", "name one of them")
@@ -47,7 +47,7 @@ def choose(names: Sequence[str]) -> Layout:
     raise BadData(f"no ratings in it ({shown})", "name a file, or a folder with u.data, ratings.dat or ratings.csv")
 
 
-def beside(ratings: str, names: Sequence[str]) -> Layout:
+def layout_around(ratings: str, names: Sequence[str]) -> Layout:
     """The layout of a given file of ratings with the titles and users in the same folder."""
     folder = PurePosixPath(ratings).parent
     stem = PurePosixPath(ratings).name.removesuffix(".gz").rpartition(".")[0]

@@ -12,20 +12,20 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
-from cofactor.data.duckdb_connection import NOT_THE_DATA
-from cofactor.data.ratings import latest_of_each_pair
-from cofactor.data.reading.sql_source import Source
+from cofactor.data.duckdb_connection import RESOURCE_ERRORS
+from cofactor.data.ratings import latest_row_of_each_pair
+from cofactor.data.reading.sql_source import SqlScan
 from cofactor.data.vocabulary import Vocabulary
 
 # Above them a count of seconds would be far in the future: it is of milliseconds, microseconds, nanoseconds.
 UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
-DENSE = 1 << 24  # ids up to here, or up to four times their number, are looked up in an array
+MAX_LOOKUP = 1 << 24  # ids up to here, or up to four times their number, are looked up in an array
 HASHES = 1 << 24
 PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
 
 
 @dataclass(frozen=True)
-class Loaded:
+class EncodedRatings:
     """Parallel columns of n ratings, in the order of the file."""
 
     users: Vocabulary
@@ -39,12 +39,12 @@ class Loaded:
         return len(self.value)
 
 
-def load(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None:
+def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> EncodedRatings | None:
     """The ratings of a source without a fault; None where there is one, or none at all."""
     if source.numbered:
         try:
             found = _numbered(connection, source)
-        except NOT_THE_DATA:
+        except RESOURCE_ERRORS:
             raise
         except duckdb.Error:  # an id further down is no number, or something is wrong
             found = None
@@ -54,19 +54,19 @@ def load(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None
         user, item = source.id_text("user"), source.id_text("item")
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {user} AS user_id, {item} AS item_id, "
-            f"{source.rating} AS rating, {source.time} AS time FROM ({source.scan})"
+            f"{source.rating} AS rating, {source.time} AS time FROM ({source.sql})"
         )
-    except NOT_THE_DATA:
+    except RESOURCE_ERRORS:
         raise
     except duckdb.Error:
         return None
     good = "bool_and(coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
     timed = " AND time IS NOT NULL)" if "time" in source.types else ")"
     faultless = connection.execute(f"SELECT {good}{timed} FROM rated").fetchone()
-    return load_table(connection, timed="time" in source.types) if faultless == (True,) else None
+    return load_checked_rows(connection, timed="time" in source.types) if faultless == (True,) else None
 
 
-def load_table(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> Loaded:
+def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> EncodedRatings:
     """The ratings of the table `rated` (user_id, item_id, rating, time), which has no fault."""
     users, items = _vocabulary(connection, "user"), _vocabulary(connection, "item")
     numbered = connection.execute(
@@ -77,29 +77,29 @@ def load_table(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> Loaded:
     user, item = np.empty(len(place), np.int32), np.empty(len(place), np.int32)
     user[place], item[place] = numbered.pop("user_row"), numbered.pop("item_row")
     rest = connection.execute(f"SELECT rating{', time' if timed else ''} FROM rated ORDER BY rowid").fetchnumpy()
-    return Loaded(users, items, user, item, rest["rating"], in_seconds(rest["time"]) if timed else None)
+    return EncodedRatings(users, items, user, item, rest["rating"], to_seconds(rest["time"]) if timed else None)
 
 
-def _numbered(connection: duckdb.DuckDBPyConnection, source: Source) -> Loaded | None:
+def _numbered(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> EncodedRatings | None:
     timed = ', "time"' if "time" in source.types else ""
     columns: dict[str, Any] = connection.execute(
         f"SELECT {source.id_number('user')} AS user_id, {source.id_number('item')} AS item_id, "
-        f"{source.rating} AS rating{f', {source.time} AS time' if timed else ''} FROM ({source.scan})"
+        f"{source.rating} AS rating{f', {source.time} AS time' if timed else ''} FROM ({source.sql})"
     ).fetchnumpy()
     if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()) or not len(columns["rating"]):
         return None
     user, item = columns.pop("user_id"), columns.pop("item_id")
     if min(user.min(), item.min()) < 0 or not np.isfinite(columns["rating"]).all():
         return None
-    users, user = dense(user, "user")
-    items, item = dense(item, "item")
-    return Loaded(users, items, user, item, columns["rating"], in_seconds(columns["time"]) if timed else None)
+    users, user = encode_integer_ids(user, "user")
+    items, item = encode_integer_ids(item, "item")
+    return EncodedRatings(users, items, user, item, columns["rating"], to_seconds(columns["time"]) if timed else None)
 
 
-def dense(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
+def encode_integer_ids(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
     """The vocabulary of (n,) whole numbers and the row of each, in numeric order."""
     top = int(ids.max())
-    if top < max(DENSE, 4 * len(ids)):
+    if top < max(MAX_LOOKUP, 4 * len(ids)):
         present = np.zeros(top + 1, dtype=bool)
         present[ids] = True
         distinct = np.flatnonzero(present)
@@ -123,14 +123,14 @@ def _vocabulary(connection: duckdb.DuckDBPyConnection, noun: str) -> Vocabulary:
     return Vocabulary(_strings(ids.tolist()), noun)
 
 
-def in_seconds(time: Times) -> Times:
+def to_seconds(time: Times) -> Times:
     """(n,) seconds since 1970 of times counted in seconds, milliseconds, microseconds or nanoseconds."""
     latest = int(time.max()) if len(time) else 0
     divisor = next((divisor for least, divisor in UNITS if latest >= least), 1)
     return time if divisor == 1 else time // divisor
 
 
-def latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | None:
+def find_latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | None:
     """Which rows are the latest of their (user, item) pair; None where no pair repeats.
 
     Sorts one 64-bit key a rating, and looks closely only at the pairs that repeat.
@@ -146,7 +146,7 @@ def latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | No
         return None
     del ordered
     where = _among(pair, repeated)
-    latest = where[latest_of_each_pair(user[where], item[where], None if time is None else time[where])]
+    latest = where[latest_row_of_each_pair(user[where], item[where], None if time is None else time[where])]
     keep = np.ones(len(pair), dtype=bool)
     keep[where] = False
     keep[latest] = True

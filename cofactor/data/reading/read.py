@@ -13,21 +13,27 @@ from typing import Any, Literal
 
 import duckdb
 
-from cofactor.data.duckdb_connection import database, first_line
-from cofactor.data.exporting.manifest import check_records, described, is_export
+from cofactor.data.duckdb_connection import first_line, reading_connection
+from cofactor.data.exporting.manifest import check_records, is_export, with_manifest
 from cofactor.data.ratings import Origin, Ratings
-from cofactor.data.reading.adjacency_lists import read_lists
+from cofactor.data.reading.adjacency_lists import read_adjacency_lists
 from cofactor.data.reading.dataframes import FRAMES
-from cofactor.data.reading.feature_tables import Noun, featured, given_table, movielens_users, of_titles
-from cofactor.data.reading.folder_layouts import RATINGS, Layout, beside, choose
-from cofactor.data.reading.load_rows import Loaded, latest_rows, load
-from cofactor.data.reading.rejected_rows import Rejected, load_carefully
-from cofactor.data.reading.sql_source import Source, frame_source, parquet_source, text_source
-from cofactor.data.reading.titles import align, read_titles
-from cofactor.data.reading.zip_files import members, unzip
-from cofactor.data.tfrecord.shards import is_shard, shards_among
+from cofactor.data.reading.feature_tables import (
+    Noun,
+    add_features,
+    read_feature_table,
+    read_movielens_users,
+    title_features,
+)
+from cofactor.data.reading.folder_layouts import RATINGS, Layout, find_layout, layout_around
+from cofactor.data.reading.load_rows import EncodedRatings, find_latest_rows, load_rows
+from cofactor.data.reading.rejected_rows import RejectedRows, load_valid_rows
+from cofactor.data.reading.sql_source import SqlScan, scan_frame, scan_parquet, scan_text
+from cofactor.data.reading.titles import align_titles, read_titles
+from cofactor.data.reading.zip_files import list_files, unzip
+from cofactor.data.tfrecord.shards import find_shards, is_tfrecord
 from cofactor.data.tfrecord.user_examples import read_examples
-from cofactor.errors import BadData, naming
+from cofactor.errors import BadData, error_context
 
 PARQUET = b"PAR1"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -90,8 +96,8 @@ def with_features(
         if source is None:
             continue
         name = Path(source).name if isinstance(source, str | os.PathLike) else f"the table of {noun}s"
-        with naming(str(source) if isinstance(source, str | os.PathLike) else name):
-            ratings = featured(ratings, given_table(source, noun, (columns or {}).get(noun)), noun, name)
+        with error_context(str(source) if isinstance(source, str | os.PathLike) else name):
+            ratings = add_features(ratings, read_feature_table(source, noun, (columns or {}).get(noun)), noun, name)
     return ratings
 
 
@@ -105,8 +111,8 @@ class _Reading:
         """The ratings of a table in memory."""
         if frame is None:
             raise BadData("there is nothing to read", f"give {FRAMES}")
-        with database(self.folder, "the table") as connection, naming("the table"):
-            source = frame_source(connection, frame, self.columns)
+        with reading_connection(self.folder, "the table") as connection, error_context("the table"):
+            source = scan_frame(connection, frame, self.columns)
             return self._ratings(connection, source, "table")
 
     def lists(self, source: object) -> Ratings:
@@ -115,32 +121,32 @@ class _Reading:
             raise BadData(f"{source}: no such file", "lists are in a file of text")
         if self.columns or self.skip:
             raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
-        with naming(str(source)):
-            return _unrepeated(read_lists(Path(source)), Rejected(0, None), Path(source).name)
+        with error_context(str(source)):
+            return _unrepeated(read_adjacency_lists(Path(source)), RejectedRows(0, None), Path(source).name)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
         try:
             if path.is_dir():
                 ratings = self._folder(path)
-                return described(ratings, path) if is_export(path) else ratings
+                return with_manifest(ratings, path) if is_export(path) else ratings
             if not path.is_file():
                 what = "is not a file" if path.exists() else "no such file or folder"
                 raise BadData(f"{path}: {what}", f"give {FRAMES}")
             if _starts(path) in ZIP or path.suffix == ".zip":
                 return self._zip(path)
-            if is_shard(path):
+            if is_tfrecord(path):
                 return self._shards(path.parent, [path.name], path.name)
             names = [file.name for file in path.parent.iterdir()]
-            return self._files(path.parent, beside(path.name, names), path.name, str(path))
+            return self._files(path.parent, layout_around(path.name, names), path.name, str(path))
         except OSError as error:
             raise BadData(f"{error.filename or path}: {error.strerror or error}", "can it be read?") from error
 
     def _folder(self, path: Path) -> Ratings:
-        with naming(str(path)):
+        with error_context(str(path)):
             files = _files(path)
-            shards = shards_among(files)
-            layout = None if shards and not set(files) & set(RATINGS) else choose(files)
+            shards = find_shards(files)
+            layout = None if shards and not set(files) & set(RATINGS) else find_layout(files)
         if layout is None:
             return self._shards(path, shards, path.name)
         return self._files(path, layout, path.name, str(path / layout.ratings))
@@ -150,38 +156,38 @@ class _Reading:
             raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
         loaded, records = read_examples([folder / one for one in names], self.columns)
         check_records(folder, dict(zip(names, records, strict=True)))
-        ratings = _unrepeated(loaded, Rejected(0, None), name)
-        layout = beside(names[0], [file.name for file in folder.iterdir()])
+        ratings = _unrepeated(loaded, RejectedRows(0, None), name)
+        layout = layout_around(names[0], [file.name for file in folder.iterdir()])
         return ratings if layout.titles is None else _titled(ratings, folder, layout)
 
     def _zip(self, path: Path) -> Ratings:
-        with naming(str(path)):
-            layout = choose(members(path))
+        with error_context(str(path)):
+            layout = find_layout(list_files(path))
             wanted = [name for name in (layout.ratings, layout.titles, layout.genres, layout.users) if name]
             unzip(path, self.folder / "unzipped", wanted)
         return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
 
     def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
         path = folder / layout.ratings
-        with database(self.folder, shown) as connection, naming(shown):
+        with reading_connection(self.folder, shown) as connection, error_context(shown):
             parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
-            source = parquet_source(connection, path, self.columns) if parquet else text_source(path, self.columns)
+            source = scan_parquet(connection, path, self.columns) if parquet else scan_text(path, self.columns)
             ratings = self._ratings(connection, source, name)
         if layout.users is not None:
-            with naming(str(folder / layout.users)):
-                ratings = featured(ratings, movielens_users(folder / layout.users), "user")
+            with error_context(str(folder / layout.users)):
+                ratings = add_features(ratings, read_movielens_users(folder / layout.users), "user")
         return ratings if layout.titles is None else _titled(ratings, folder, layout)
 
-    def _ratings(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> Ratings:
-        loaded, left_out = load(connection, source), Rejected(0, None)
+    def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
+        loaded, left_out = load_rows(connection, source), RejectedRows(0, None)
         if loaded is None:
             file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
-            loaded, left_out = load_carefully(connection, source, self.folder, file)
+            loaded, left_out = load_valid_rows(connection, source, self.folder, file)
         return _unrepeated(loaded, left_out, name)
 
 
-def _unrepeated(loaded: Loaded, left_out: Rejected, name: str) -> Ratings:
-    keep = latest_rows(loaded.user, loaded.item, loaded.time)
+def _unrepeated(loaded: EncodedRatings, left_out: RejectedRows, name: str) -> Ratings:
+    keep = find_latest_rows(loaded.user, loaded.item, loaded.time)
     columns: dict[str, Any] = {"user": loaded.user, "item": loaded.item, "value": loaded.value, "time": loaded.time}
     if keep is not None:
         columns = {role: None if column is None else column[keep] for role, column in columns.items()}
@@ -193,15 +199,15 @@ def _unrepeated(loaded: Loaded, left_out: Rejected, name: str) -> Ratings:
 def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
     """The ratings with the titles that lie beside them and features of these, where those are of these items."""
     titles = folder / (layout.titles or "")
-    with naming(str(titles)):
+    with error_context(str(titles)):
         try:
             known = read_titles(titles, folder / layout.genres if layout.genres else None)
         except duckdb.Error as error:
             raise BadData(f"cannot be read: {first_line(error)}", "mend it, or move it away") from error
-    found = align(known, ratings.items)
+    found = align_titles(known, ratings.items)
     if found is None:
         return ratings
-    return featured(replace(ratings, titles=found[0], genres=found[1]), of_titles(known), "item")
+    return add_features(replace(ratings, titles=found[0], genres=found[1]), title_features(known), "item")
 
 
 def _files(folder: Path) -> list[str]:

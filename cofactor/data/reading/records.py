@@ -14,26 +14,26 @@ from pathlib import Path
 
 from cofactor.data.duckdb_connection import quoted, quoted_path
 from cofactor.data.reading.columns import ROLES
-from cofactor.data.reading.sql_source import TEXT, Source
-from cofactor.data.reading.text_format import Form, is_gzip, open_text
+from cofactor.data.reading.sql_source import TEXT, SqlScan
+from cofactor.data.reading.text_format import TextDialect, is_gzip, open_text
 from cofactor.errors import BadData
 
 RECORD = ("line", "raw", "fault", *ROLES)  # number, the line itself, what is wrong with its form, its cells
-QUOTED_LINES = 100  # a quoted cell may run over so many lines
-UNTOLD = "quotes"  # the fault of a line that SQL cannot take apart
-NEVER = "\x1c\x1d\x1e\x1f"  # a delimiter that no line has in it: one cell a line
+MAX_QUOTED_LINES = 100  # a quoted cell may run over so many lines
+QUOTED = "quotes"  # the fault of a line that SQL cannot take apart
+NO_DELIMITER = "\x1c\x1d\x1e\x1f"  # a delimiter that no line has in it: one cell a line
 
 
-def records_of_lines(path: Path, form: Form) -> str:
+def line_records(path: Path, form: TextDialect) -> str:
     """SQL of the RECORDs of a text file; UNTOLD for lines with a quote; fails where it is not UTF-8."""
-    quotes = f"WHEN contains(raw, {quoted(form.quote)}) THEN '{UNTOLD}' " if form.quote else ""
+    quotes = f"WHEN contains(raw, {quoted(form.quote)}) THEN '{QUOTED}' " if form.quote else ""
     columns = "len(cells) || CASE WHEN len(cells) = 1 THEN ' column' ELSE ' columns' END"
     fault = f"CASE {quotes}WHEN len(cells) <> {form.width} THEN {columns} || ' instead of {form.width}' END"
     cell = {role: f"cells[{form.where[role] + 1}]" if role in form.where else "NULL::VARCHAR" for role in ROLES}
     cells = ", ".join(f'{cell[role]} AS "{role}"' for role in ROLES)
     lines = (
-        f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NEVER)}, quote='', "
-        "escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
+        f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NO_DELIMITER)}, "
+        "quote='', escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
         f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
     )
     split = f"SELECT line, raw, string_split(raw, {quoted(form.delimiter)}) AS cells FROM ({lines})"
@@ -41,7 +41,7 @@ def records_of_lines(path: Path, form: Form) -> str:
     return f"SELECT line, raw, {fault} AS fault, {cells} FROM ({rated})"
 
 
-def records_of_table(source: Source) -> str:
+def table_records(source: SqlScan) -> str:
     """SQL of the RECORDs of a table with types; cells joined by commas stand for the line."""
     as_text = {role: source.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
     cells = ", ".join(f'{text} AS "{role}"' for role, text in as_text.items())
@@ -49,7 +49,7 @@ def records_of_table(source: Source) -> str:
     untimed = "" if "time" in source.types else ', NULL::VARCHAR AS "time"'
     return (
         f"SELECT row_number() OVER () AS line, {raw} AS raw, NULL::VARCHAR AS fault, {cells}{untimed} "
-        f"FROM ({source.scan})"
+        f"FROM ({source.sql})"
     )
 
 
@@ -57,7 +57,7 @@ def _text(role: str) -> str:
     return f'CAST("{role}" AS {TEXT})'
 
 
-def records_of_text(path: Path, form: Form, into: Path) -> str:
+def parsed_records(path: Path, form: TextDialect, into: Path) -> str:
     """SQL of the RECORDs of a text file, which are written to the file `into`."""
     try:
         with (
@@ -65,7 +65,7 @@ def records_of_text(path: Path, form: Form, into: Path) -> str:
             io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text,
             into.open("w", newline="", encoding="utf-8") as out,
         ):
-            csv.writer(out).writerows(records(text, form))
+            csv.writer(out).writerows(parse_records(text, form))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
     names = ", ".join(f"'{name}': '{'BIGINT' if name == 'line' else TEXT}'" for name in RECORD)
@@ -75,7 +75,7 @@ def records_of_text(path: Path, form: Form, into: Path) -> str:
     )
 
 
-def records(text: Iterable[str], form: Form) -> Iterator[tuple[object, ...]]:
+def parse_records(text: Iterable[str], form: TextDialect) -> Iterator[tuple[object, ...]]:
     """The RECORDs of lines of text but for header and blank lines; a fault where the cells cannot be told.
 
     Bytes that are not UTF-8 stand in the text as lone surrogates.
@@ -99,7 +99,7 @@ def records(text: Iterable[str], form: Form) -> Iterator[tuple[object, ...]]:
             yield number, _readable(record), fault, None, None, None, None
 
 
-def _cells(text: str, form: Form) -> tuple[str | None, list[str]]:
+def _cells(text: str, form: TextDialect) -> tuple[str | None, list[str]]:
     """What is wrong with the form of a record, and its cells."""
     if not text.isascii() and not _is_unicode(text):
         return "not UTF-8 text", []
@@ -125,11 +125,11 @@ class _Lines:
     def __next__(self) -> tuple[int, str]:
         return self._returned.popleft() if self._returned else next(self._lines)
 
-    def joined(self, text: str, form: Form) -> str:
+    def joined(self, text: str, form: TextDialect) -> str:
         """A line with an open quote and the lines up to its close; only the line where that makes no record."""
         taken: list[tuple[int, str]] = []
         whole = text
-        while whole.count(form.quote) % 2 and len(taken) < QUOTED_LINES:
+        while whole.count(form.quote) % 2 and len(taken) < MAX_QUOTED_LINES:
             following = next(self, None)
             if following is None:
                 break

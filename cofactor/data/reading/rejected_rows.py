@@ -6,14 +6,14 @@ from pathlib import Path
 
 import duckdb
 
-from cofactor.data.duckdb_connection import NOT_THE_DATA
+from cofactor.data.duckdb_connection import RESOURCE_ERRORS
 from cofactor.data.reading.columns import ROLES
-from cofactor.data.reading.load_rows import Loaded, load_table
-from cofactor.data.reading.records import UNTOLD, records_of_lines, records_of_table, records_of_text
-from cofactor.data.reading.sql_source import Source
+from cofactor.data.reading.load_rows import EncodedRatings, load_checked_rows
+from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
+from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
 
-NAMED = 3  # culprits that an error names
+MAX_NAMED = 3  # culprits that an error names
 
 # The first of these that holds is what is wrong with a row. `{role}` shows the text of the cell, cut and in quotes.
 FAULTS = (
@@ -35,7 +35,7 @@ SECONDS = (
 
 
 @dataclass(frozen=True)
-class Rejected:
+class RejectedRows:
     """How many rows were left out, and where they were written."""
 
     count: int
@@ -43,7 +43,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RowCheck:
     """How many rows there are, have a fault, have quotes that SQL cannot take apart; the first with a fault."""
 
     rows: int
@@ -52,9 +52,9 @@ class Verdict:
     first: list[tuple[int, str, str]]  # line, column, reason
 
 
-def load_carefully(
-    connection: duckdb.DuckDBPyConnection, source: Source, folder: Path, rejected: Path | None
-) -> tuple[Loaded, Rejected]:
+def load_valid_rows(
+    connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, rejected: Path | None
+) -> tuple[EncodedRatings, RejectedRows]:
     """The ratings of a source with faults: those without, where the rest may be written to `rejected`.
 
     Raises BadData with the first culprits where it may not, and where nothing is left.
@@ -62,7 +62,7 @@ def load_carefully(
     timed = "time" in source.types
     connection.execute("DROP TABLE IF EXISTS rated")
     # Where one bad row is the end, the rows are only looked through: a table of them would be as large as the file.
-    verdict = _judge(connection, source, folder, "VIEW" if rejected is None else "TABLE")
+    verdict = _check_rows(connection, source, folder, "VIEW" if rejected is None else "TABLE")
     faults = verdict.faults
     if not verdict.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
@@ -72,39 +72,39 @@ def load_carefully(
         _write(connection, rejected)
     connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM judged "
                        "WHERE reason IS NULL ORDER BY line")  # fmt: skip
-    return load_table(connection, timed=timed), Rejected(faults, rejected if faults else None)
+    return load_checked_rows(connection, timed=timed), RejectedRows(faults, rejected if faults else None)
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, source: Source, folder: Path, kind: str) -> Verdict:
+def _check_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, kind: str) -> RowCheck:
     """Makes the table or the view `judged` of all rows."""
     timed = "time" in source.types
     make = f"CREATE OR REPLACE TEMP {kind} judged AS"
     if source.text is None:
-        connection.execute(f"{make} {_judged(records_of_table(source), timed)}")
-        return _verdict(connection)
+        connection.execute(f"{make} {_checked_rows_sql(table_records(source), timed)}")
+        return _count_faults(connection)
     try:
-        connection.execute(f"{make} {_judged(records_of_lines(*source.text), timed)}")
-        verdict = _verdict(connection)
+        connection.execute(f"{make} {_checked_rows_sql(line_records(*source.text), timed)}")
+        verdict = _count_faults(connection)
         if not verdict.untold:
             return verdict
-    except NOT_THE_DATA:
+    except RESOURCE_ERRORS:
         raise
     except duckdb.Error:  # not UTF-8, most likely
         pass
-    connection.execute(f"{make} {_judged(records_of_text(*source.text, folder / 'records.csv'), timed)}")
-    return _verdict(connection)
+    connection.execute(f"{make} {_checked_rows_sql(parsed_records(*source.text, folder / 'records.csv'), timed)}")
+    return _count_faults(connection)
 
 
-def _verdict(connection: duckdb.DuckDBPyConnection) -> Verdict:
+def _count_faults(connection: duckdb.DuckDBPyConnection) -> RowCheck:
     """In one pass over `judged`."""
     ((rows, faults, untold, first),) = connection.execute(
-        f"SELECT count(*), count(reason), count(*) FILTER (reason = '{UNTOLD}'), "
-        f"arg_min((line, place, reason), line, {NAMED}) FILTER (reason IS NOT NULL) FROM judged"
+        f"SELECT count(*), count(reason), count(*) FILTER (reason = '{QUOTED}'), "
+        f"arg_min((line, place, reason), line, {MAX_NAMED}) FILTER (reason IS NOT NULL) FROM judged"
     ).fetchall()
-    return Verdict(rows, faults, untold, first or [])
+    return RowCheck(rows, faults, untold, first or [])
 
 
-def _judged(records: str, timed: bool) -> str:
+def _checked_rows_sql(records: str, timed: bool) -> str:
     faults = FAULTS + (TIME_FAULTS if timed else ())
     shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
     conditions = [condition.format(seconds=SECONDS) for condition, _, _ in faults]
@@ -119,7 +119,7 @@ def _judged(records: str, timed: bool) -> str:
     )
 
 
-def _error(source: Source, verdict: Verdict) -> BadData:
+def _error(source: SqlScan, verdict: RowCheck) -> BadData:
     unit = "line" if source.text else "row"
     rows, faults, first = verdict.rows, verdict.faults, verdict.first
     named = "; ".join(f"{unit} {line:,}: {_on_one_line(reason)}" for line, _, reason in first)

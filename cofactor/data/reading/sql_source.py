@@ -10,8 +10,8 @@ from cofactor.arrays import Array
 from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import ROLES, find_columns
-from cofactor.data.reading.dataframes import columns_of
-from cofactor.data.reading.text_format import Form, form_of, is_gzip
+from cofactor.data.reading.dataframes import rating_columns
+from cofactor.data.reading.text_format import TextDialect, detect_dialect, is_gzip
 
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 REAL = ("FLOAT", "DOUBLE")
@@ -19,14 +19,14 @@ TEXT = "VARCHAR"
 
 
 @dataclass(frozen=True)
-class Source:
+class SqlScan:
     """Rows in their order with the columns user, item, rating and perhaps time, before anything is checked."""
 
-    scan: str  # SQL that yields them
+    sql: str  # SQL that yields them
     types: Mapping[str, str]  # role -> SQL type
     numbered: bool  # ids look like plain numbers
     dated: bool = False  # times are dates written as text
-    text: tuple[Path, Form] | None = None  # the file, where it is one of text
+    text: tuple[Path, TextDialect] | None = None  # the file, where it is one of text
 
     def id_number(self, role: str) -> str:
         """SQL for an id as an INTEGER, -1 where its text is not just that number ("007", 1.5); fails on other text."""
@@ -64,9 +64,9 @@ class Source:
         return 'CAST("time" AS BIGINT)'
 
 
-def text_source(path: Path, columns: Mapping[str, str] | None) -> Source:
+def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:
     """A CSV or TSV file, or one of MovieLens' own."""
-    form = form_of(path, columns)
+    form = detect_dialect(path, columns)
     names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
     scan = (
         f"SELECT {_chosen(form.where, [f'c{column}' for column in range(form.width)])} FROM read_csv("
@@ -74,10 +74,10 @@ def text_source(path: Path, columns: Mapping[str, str] | None) -> Source:
         f"quote={quoted(form.quote)}, escape={quoted(form.quote)}, columns={{{names}}}, hive_partitioning=false"
         f"{', compression=gzip' if is_gzip(path) else ''})"
     )
-    return Source(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form))
+    return SqlScan(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form))
 
 
-def parquet_source(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> Source:
+def scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> SqlScan:
     """A Parquet file."""
     table = parquet_table(path)
     described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
@@ -87,16 +87,16 @@ def parquet_source(connection: duckdb.DuckDBPyConnection, path: Path, columns: M
     return _typed(connection, f"SELECT {_chosen(where, names)} FROM {table}", types)
 
 
-def frame_source(connection: duckdb.DuckDBPyConnection, frame: object, columns: Mapping[str, str] | None) -> Source:
+def scan_frame(connection: duckdb.DuckDBPyConnection, frame: object, columns: Mapping[str, str] | None) -> SqlScan:
     """A pandas, polars or Arrow table, or a mapping of columns; nothing of it is changed."""
-    arrays: dict[str, Array] = columns_of(frame, columns)
+    arrays: dict[str, Array] = rating_columns(frame, columns)
     connection.register("frame", arrays)
     described = connection.execute("DESCRIBE frame").fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
     return _typed(connection, f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame", types)
 
 
-def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> Source:
+def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> SqlScan:
     """The source of a table with types; whether text in it is numbers and dates is told from its first rows."""
     first = connection.execute(f"{scan} LIMIT 100").fetchall()
     at = {role: number for number, role in enumerate(role for role in ROLES if role in types)}
@@ -104,7 +104,7 @@ def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str,
         types[role] in WHOLE + REAL or all(str(row[at[role]]).isdigit() for row in first) for role in ("user", "item")
     )
     dated = types.get("time") == TEXT and not any(str(row[at["time"]]).strip().isdigit() for row in first)
-    return Source(scan, types, numbered, dated)
+    return SqlScan(scan, types, numbered, dated)
 
 
 def _chosen(where: Mapping[str, int], names: list[str]) -> str:

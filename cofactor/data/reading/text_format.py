@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from cofactor.data.reading.columns import REQUIRED, ROLES, checked_choice, find_columns, plain_name
+from cofactor.data.reading.columns import REQUIRED, ROLES, check_columns, find_columns, plain_name
 from cofactor.errors import BadData
 
 DELIMITERS = ("::", "\t", ";", "|", ",")  # where two fit equally well, the first of them
@@ -22,7 +22,7 @@ NOT_UTF8 = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs
 
 
 @dataclass(frozen=True)
-class Form:
+class TextDialect:
     """How a text file is written."""
 
     delimiter: str
@@ -45,7 +45,7 @@ class Form:
         return line.split(self.delimiter)
 
 
-def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
+def detect_dialect(path: Path, columns: Mapping[str, str] | None = None) -> TextDialect:
     """How `path` is written; raises BadData for an empty or binary file, another encoding, a missing column."""
     blank, lines = _first_lines(path)
     for delimiter in DELIMITERS:  # a header that says what the columns are settles it
@@ -56,17 +56,19 @@ def form_of(path: Path, columns: Mapping[str, str] | None = None) -> Form:
             continue
         if len(lines) == 1:
             raise BadData("nothing but a header", "the file has no ratings in it")
-        return _described(lines[1:], Form(delimiter, True, blank + 1, len(names), where))
+        return _with_value_types(lines[1:], TextDialect(delimiter, True, blank + 1, len(names), where))
     delimiter = max(DELIMITERS, key=lambda one: _agreement(lines, one))
     names = _split(lines[0], delimiter)
-    if checked_choice(columns) or not _headerless(lines, delimiter):
+    if check_columns(columns) or not _headerless(lines, delimiter):
         find_columns(names, columns)  # says what is missing
     widths = [len(_split(line, delimiter)) for line in lines]
     width = max((len(REQUIRED), len(ROLES)), key=widths.count)
-    return _described(lines, Form(delimiter, False, blank, width, dict(zip(ROLES, range(width), strict=False))))
+    return _with_value_types(
+        lines, TextDialect(delimiter, False, blank, width, dict(zip(ROLES, range(width), strict=False)))
+    )
 
 
-def header_of(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
+def find_header(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
     """Blank lines before it, delimiter and names of a table's header.
 
     The delimiter is the one that makes most names, one of them among the plain names `ids` if that can be. Raises
@@ -101,7 +103,7 @@ def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tupl
             whole = len(head) < HEAD
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
-    _refuse_what_is_not_text(head)
+    _check_text(head)
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
     lines = list(io.StringIO(text, newline=None))
     if not whole and len(lines) > 1:
@@ -112,7 +114,7 @@ def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tupl
     return next(number for number, line in enumerate(lines) if line.strip()), written[:100]
 
 
-def _refuse_what_is_not_text(head: bytes) -> None:
+def _check_text(head: bytes) -> None:
     for mark, encoding in NOT_UTF8.items():
         if head.startswith(mark):
             raise _wrong_encoding(encoding)
@@ -150,7 +152,7 @@ def _headerless(lines: Sequence[str], delimiter: str) -> bool:
     return any(len(row) > 2 and is_number(row[2]) for row in rows)
 
 
-def _described(lines: Sequence[str], form: Form) -> Form:
+def _with_value_types(lines: Sequence[str], form: TextDialect) -> TextDialect:
     """The form with what the first ratings say of times and ids."""
     rows = [_split(line, form.delimiter) for line in lines]
     whole = [row for row in rows if len(row) == form.width]

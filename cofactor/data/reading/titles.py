@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cofactor.arrays import Strings
-from cofactor.data.duckdb_connection import brief_connection, quoted_name
+from cofactor.data.duckdb_connection import quoted_name, shared_connection
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
 from cofactor.data.vocabulary import Vocabulary
@@ -32,13 +32,13 @@ def read_titles(path: Path, genres: Path | None = None) -> Titles:
         return _from_parquet(path)
     if path.name == "u.item":
         names = _genre_names(genres) if genres else []
-        return dict(_u_item(line, number, names) for number, line in lines_of(path))
+        return dict(_u_item(line, number, names) for number, line in numbered_lines(path))
     if path.suffix == ".dat":
-        return dict(_movie(line, number) for number, line in lines_of(path))
+        return dict(_movie(line, number) for number, line in numbered_lines(path))
     return _from_csv(_text(path))
 
 
-def align(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
+def align_titles(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
     """(n_items,) titles and genres in the order of the vocabulary, "" where none is known; None where all are."""
     found = [titles.get(id_, ("", "")) for id_ in items.ids.tolist()]
     if not any(title for title, _ in found):
@@ -46,7 +46,7 @@ def align(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
     return _strings([title for title, _ in found]), _strings([genres for _, genres in found])
 
 
-def lines_of(path: Path) -> list[tuple[int, str]]:
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not blank, with their numbers; the text as in `read_titles`."""
     lines = enumerate(io.StringIO(_text(path)), start=1)  # not splitlines: a title may hold a form feed or U+0085
     return [(number, line.rstrip("\r\n")) for number, line in lines if line.strip()]
@@ -61,7 +61,7 @@ def _text(path: Path) -> str:
 
 
 def _genre_names(path: Path) -> list[str]:
-    named = [line.rpartition("|") for _, line in lines_of(path)]
+    named = [line.rpartition("|") for _, line in numbered_lines(path)]
     return [name for name, _, _ in sorted(named, key=lambda one: int(one[2]) if one[2].isdigit() else 0)]
 
 
@@ -101,7 +101,7 @@ def _from_csv(text: str) -> Titles:
 
 def _from_parquet(path: Path) -> Titles:
     table = parquet_table(path)
-    with brief_connection() as connection:
+    with shared_connection() as connection:
         names = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
         where = _places(names)
         if where is None:

@@ -10,20 +10,20 @@ from pathlib import Path, PurePosixPath
 
 from cofactor.errors import BadData
 
-LARGEST = 32 << 30  # bytes unpacked, in all
-DENSEST = 250  # times smaller than its content that a member may be; ratings come to 5 or 10
+MAX_BYTES = 32 << 30  # bytes unpacked, in all
+MAX_COMPRESSION = 250  # times smaller than its content that a member may be; ratings come to 5 or 10
 SMALL = 1 << 20  # members up to here may be of any density
 CHUNK = 1 << 20
 CUT = "it is damaged or cut short: fetch it again"
 
 
-def members(path: Path) -> list[str]:
+def list_files(path: Path) -> list[str]:
     """The files in a zip; raises BadData for one that is damaged or that would write or read outside its folder."""
     with _opened(path) as archive:
         return [_name(info) for info in _checked(archive)]
 
 
-def unzip(path: Path, into: Path, names: Collection[str] | None = None, largest: int = LARGEST) -> list[Path]:
+def unzip(path: Path, into: Path, names: Collection[str] | None = None, max_bytes: int = MAX_BYTES) -> list[Path]:
     """Unpacks the files of a zip, or those named, below the folder `into`, which only this call writes to.
 
     Raises BadData for a damaged zip, for a name that leads out of the folder (`..`, an absolute path, a symbolic link),
@@ -34,8 +34,8 @@ def unzip(path: Path, into: Path, names: Collection[str] | None = None, largest:
         promised = sum(info.file_size for info in chosen)
         into.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(into).free
-        if promised > min(largest, free):
-            room = f"{free:,} are free" if free < largest else f"{largest:,} are allowed"
+        if promised > min(max_bytes, free):
+            room = f"{free:,} are free" if free < max_bytes else f"{max_bytes:,} are allowed"
             raise BadData(f"it unpacks to {promised:,} bytes; {room}", "free some disk space, or unpack it yourself")
         return [_unpack(archive, info, into) for info in chosen]
 
@@ -63,7 +63,7 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             raise BadData(f"member {name!r} leads out of the folder it is unpacked to", "do not use this zip")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise BadData(f"member {name!r} is a link or a device, not a file", "do not use this zip")
-        if info.file_size > max(SMALL, DENSEST * info.compress_size):
+        if info.file_size > max(SMALL, MAX_COMPRESSION * info.compress_size):
             raise BadData(f"member {name!r} unpacks to {info.file_size:,} bytes from {info.compress_size:,}",
                           "it is made to fill the disk: do not use this zip")  # fmt: skip
         if not info.is_dir():

@@ -8,10 +8,10 @@ from cofactor.arrays import Array, Mask, Times
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 
-TRAIN, VALIDATION, TEST, NOWHERE = range(4)
+TRAIN, VALIDATION, TEST, UNUSED = range(4)
 
 
-def share_of(n: int, share: float) -> int:
+def share_count(n: int, share: float) -> int:
     """⌊n · share⌋ of the decimal that was written: 0.29 of 100 is 29, though 0.29 * 100 is 28.999999999999996."""
     return int(round(n * share, 6))
 
@@ -19,8 +19,8 @@ def share_of(n: int, share: float) -> int:
 def at_random(n: int, seed: int, test: float, validation: float) -> Array:
     """(n,) the part of each of n rows, drawn from a permutation: its end is the test part."""
     order = np.random.default_rng(seed).permutation(n)
-    first_test = n - share_of(n, test)
-    first_validation = first_test - share_of(first_test, validation)
+    first_test = n - share_count(n, test)
+    first_validation = first_test - share_count(first_test, validation)
     part = np.zeros(n, dtype=np.int8)
     part[order[first_validation:first_test]] = VALIDATION
     part[order[first_test:]] = TEST
@@ -30,10 +30,10 @@ def at_random(n: int, seed: int, test: float, validation: float) -> Array:
 def by_time(ratings: Ratings, test: float, validation: float) -> Array:
     """(n,) the part of each rating: the latest of all are the test part. Raises BadData without times."""
     _times(ratings)
-    return _latest_in_test(ratings, share_of(len(ratings), test), validation)
+    return _latest_in_test(ratings, share_count(len(ratings), test), validation)
 
 
-def by_moment(ratings: Ratings, cut: int, validation: float) -> Array:
+def by_cut(ratings: Ratings, cut: int, validation: float) -> Array:
     """(n,) the part of each rating: those from `cut` on, in seconds since 1970, are the test part."""
     return _latest_in_test(ratings, int(np.count_nonzero(_times(ratings) >= cut)), validation)
 
@@ -41,11 +41,11 @@ def by_moment(ratings: Ratings, cut: int, validation: float) -> Array:
 def by_windows(ratings: Ratings, n: int, test: float, validation: float) -> Iterator[Array]:
     """(n_ratings,) the parts of each of n windows; what comes after a window is in none of its parts."""
     order = np.lexsort((ratings.item, ratings.user, _times(ratings)))
-    size = share_of(len(order), test)
+    size = share_count(len(order), test)
     for start in range(len(order) - n * size, len(order), size):
-        part = np.full(len(order), NOWHERE, dtype=np.int8)
+        part = np.full(len(order), UNUSED, dtype=np.int8)
         part[order[:start]] = TRAIN
-        part[order[start - share_of(start, validation) : start]] = VALIDATION
+        part[order[start - share_count(start, validation) : start]] = VALIDATION
         part[order[start : start + size]] = TEST
         yield part
 
@@ -58,7 +58,7 @@ def _times(ratings: Ratings) -> Times:
 
 def _latest_in_test(ratings: Ratings, n_test: int, validation: float) -> Array:
     part = np.zeros(len(ratings), dtype=np.int8)
-    part[_latest(ratings, n_test + share_of(len(ratings) - n_test, validation))] = VALIDATION
+    part[_latest(ratings, n_test + share_count(len(ratings) - n_test, validation))] = VALIDATION
     part[_latest(ratings, n_test)] = TEST
     return part
 
@@ -74,7 +74,7 @@ def _latest(ratings: Ratings, n: int) -> Array:
     return np.concatenate((later, in_order[len(in_order) - (n - len(later)) :]))
 
 
-def share_of_users(ratings: Ratings, seed: int, test: float, validation: float) -> Array:
+def share_per_user(ratings: Ratings, seed: int, test: float, validation: float) -> Array:
     """(n,) the part of each rating: of each user's, drawn, a share to the nearest whole is the test part, and a share
     of the others validation."""
     counts = np.bincount(ratings.user, minlength=len(ratings.users))
@@ -87,7 +87,7 @@ def share_of_users(ratings: Ratings, seed: int, test: float, validation: float) 
     return part
 
 
-def one_of_users(ratings: Ratings, seed: int, held_out: Sequence[int]) -> Array:
+def one_per_user(ratings: Ratings, seed: int, held_out: Sequence[int]) -> Array:
     """(n,) the part of each rating: one that is drawn of each user's is in the first of `held_out`, another in the
     next; users with no more ratings than that keep them all in train."""
     enough = np.bincount(ratings.user, minlength=len(ratings.users)) > len(held_out)
@@ -108,7 +108,7 @@ def _drawn_places(ratings: Ratings, seed: int) -> Array:
     return place
 
 
-def last_of_users(ratings: Ratings, held_out: Sequence[int]) -> Array:
+def last_per_user(ratings: Ratings, held_out: Sequence[int]) -> Array:
     """(n,) the part of each rating: each user's latest is in the first of `held_out`, the one before in the next."""
     enough = np.bincount(ratings.user, minlength=len(ratings.users)) > len(held_out)
     part = np.zeros(len(ratings), dtype=np.int8)

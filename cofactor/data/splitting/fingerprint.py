@@ -16,7 +16,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 
-def fingerprint_of(parts: Sequence[Ratings], kind: str, seed: int) -> str:
+def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
     """Hex SHA-256 of up to four parts over one pair of vocabularies; raises BadData where a pair occurs twice.
 
     Pairs are numbered over the ids that were rated, by code point, and all parts put in order in one sort.

@@ -26,7 +26,7 @@ from cofactor.arrays import Array
 from cofactor.data import feature_encoding_file
 from cofactor.data.features import Features
 from cofactor.data.parquet import read_parquet, write_parquet
-from cofactor.data.ratings import Amendment, Origin, Ratings
+from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
@@ -44,11 +44,11 @@ def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, An
     if path.exists() and not (path / MANIFEST).is_file() and not _is_empty_folder(path):
         raise BadData(f"{path} exists and is no saved split", "choose another name; nothing was overwritten")
     target = path.resolve()
-    working = atomic_folders.beside(target)
+    working = atomic_folders.temporary_path(target)
     try:
         working.mkdir(parents=True)
         _fill(working, parts, facts)
-        atomic_folders.put(working, target)
+        atomic_folders.replace_folder(working, target)
     except (OSError, duckdb.Error) as e:
         raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
     finally:
@@ -94,7 +94,7 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
         "scale": list(whole.scale),
         "step": whole.step,
         "origin": _origin(whole),
-        "files": {file.name: atomic_folders.digest(file) for file in sorted(folder.glob("*.parquet"))},
+        "files": {file.name: atomic_folders.sha256(file) for file in sorted(folder.glob("*.parquet"))},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -108,13 +108,13 @@ def _write_features(folder: Path, whole: Ratings) -> None:
         columns = {"row": row, "feature": matrix.indices.astype(np.int32), "value": matrix.data}
         write_parquet(folder / FEATURES[noun], columns)
     if features:
-        feature_encoding_file.write_recipe(folder / feature_encoding_file.FILE, features)
+        feature_encoding_file.write_encodings(folder / feature_encoding_file.FILE, features)
 
 
 def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]:
     """Features by the field of Ratings that holds them."""
     try:
-        recipes = feature_encoding_file.read_recipe(path / feature_encoding_file.FILE)
+        recipes = feature_encoding_file.read_encodings(path / feature_encoding_file.FILE)
     except duckdb.Error as e:
         raise BadArtifact(f"{path / feature_encoding_file.FILE} cannot be read: {e}", "make the split again") from e
     found = {}
@@ -126,7 +126,7 @@ def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]
             matrix = csr_array((columns["value"], where), shape=(n_rows[noun], len(recipe[0])))
         except (KeyError, TypeError, ValueError) as e:
             raise BadArtifact(f"{file} holds no features of {noun}s: {e}", "make the split again") from e
-        found[f"{noun}_features"] = feature_encoding_file.features_of(recipe, matrix)
+        found[f"{noun}_features"] = feature_encoding_file.decode_features(recipe, matrix)
     return found
 
 
@@ -150,7 +150,7 @@ def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
     expected = manifest["files"].get(file.name)
     if not file.is_file():
         raise BadArtifact(f"{file} is missing", "the folder is incomplete: make the split again")
-    if atomic_folders.digest(file) != expected:
+    if atomic_folders.sha256(file) != expected:
         raise BadArtifact(f"{file} is not the file that was saved: its SHA-256 differs", "make the split again")
 
 
@@ -220,7 +220,7 @@ def _origin(ratings: Ratings) -> dict[str, Any] | None:
 
 def _origin_of(saved: Mapping[str, Any]) -> Origin:
     amended = saved.get("amended")
-    more = {"notes": tuple(saved.get("notes", ())), "amended": None if amended is None else Amendment(**amended)}
+    more = {"notes": tuple(saved.get("notes", ())), "amended": None if amended is None else FeedbackCounts(**amended)}
     return Origin(**{**saved, **more})
 
 

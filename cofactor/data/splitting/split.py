@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.align_vocabularies import together, within
+from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import (
     TEST,
@@ -20,17 +20,17 @@ from cofactor.data.splitting.assign_parts import (
     VALIDATION,
     at_random,
     by_time,
-    last_of_users,
-    one_of_users,
-    share_of,
-    share_of_users,
+    last_per_user,
+    one_per_user,
+    share_count,
+    share_per_user,
 )
-from cofactor.data.splitting.fingerprint import fingerprint_of
+from cofactor.data.splitting.fingerprint import compute_fingerprint
 from cofactor.data.splitting.saved_split import read_parts, write_parts
 from cofactor.errors import BadArtifact, BadData
 
-Kind = Literal["random", "per-user", "time", "last", "one"]
-DRAWING_NOTHING = ("time", "last")
+SplitKind = Literal["random", "per-user", "time", "last", "one"]
+UNSEEDED_KINDS = ("time", "last")
 PARTS = ("train", "validation", "test")
 MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
@@ -54,7 +54,7 @@ class Split:
         for part in self.parts.values():
             if part.users != self.train.users or part.items != self.train.items:
                 raise BadData("the parts of a split have different users or items", "part one table of ratings")
-        found = fingerprint_of(list(self.parts.values()), self.kind, self.seed)
+        found = compute_fingerprint(list(self.parts.values()), self.kind, self.seed)
         if self.fingerprint not in ("", found):
             raise BadArtifact(f"the split is {found[:12]}, not {self.fingerprint[:12]}", "its rows have been changed")
         object.__setattr__(self, "fingerprint", found)
@@ -72,7 +72,7 @@ class Split:
 
 
 def split(
-    ratings: Ratings, kind: Kind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+    ratings: Ratings, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
 ) -> Split:
     """Parts of `ratings`: at random, by time, or of each user a share, the last or any one.
 
@@ -96,16 +96,16 @@ def split(
     if kind == "random":
         part = at_random(len(ratings), seed, test, validation)
     elif kind == "per-user":
-        part = share_of_users(ratings, seed, test, validation)
+        part = share_per_user(ratings, seed, test, validation)
     elif kind == "time":
         part = by_time(ratings, test, validation)
     elif kind == "last":
-        part = last_of_users(ratings, held_out)
+        part = last_per_user(ratings, held_out)
     elif kind == "one":
-        part = one_of_users(ratings, seed, held_out)
+        part = one_per_user(ratings, seed, held_out)
     else:
-        raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(Kind))}")
-    return parted(ratings, part, kind, 0 if kind in DRAWING_NOTHING else seed, test=test, validation=validation)
+        raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(SplitKind))}")
+    return make_split(ratings, part, kind, 0 if kind in UNSEEDED_KINDS else seed, test=test, validation=validation)
 
 
 def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
@@ -124,8 +124,8 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
         part = np.zeros(len(ratings), dtype=np.int8)
         part[held_out] = TEST
         rest = order[part[order] == TRAIN]
-        part[rest[len(rest) - share_of(len(rest), validation) :]] = VALIDATION
-        yield parted(ratings, part, f"fold {f + 1} of {k}", seed, validation=validation)
+        part[rest[len(rest) - share_count(len(rest), validation) :]] = VALIDATION
+        yield make_split(ratings, part, f"fold {f + 1} of {k}", seed, validation=validation)
 
 
 def repeated_folds(
@@ -146,7 +146,7 @@ def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed:
     """
     check_share("validation", validation)
     _check_seed(seed)
-    train, test = together(train, test)
+    train, test = align(train, test)
     part = at_random(len(train), seed, 0.0, validation)
     one = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
     _check_sizes(one, 0, validation)
@@ -165,7 +165,7 @@ def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, s
         if not half.is_file():
             raise BadData(f"{folder} has no {half.name}", "only MovieLens 100K, unpacked, comes with splits of its own")
     whole = read(folder)
-    base, test = (within(whole, read(half)) for half in halves)
+    base, test = (reindex(whole, read(half)) for half in halves)
     return given_split(base, test, validation=validation, seed=seed, kind=name)
 
 
@@ -192,7 +192,9 @@ def load_split(path: Path | str) -> Split:
         raise BadArtifact(f"{path}: {e}", "make the split again") from e
 
 
-def parted(ratings: Ratings, part: Array, kind: str, seed: int = 0, *, test: float = 1, validation: float = 0) -> Split:
+def make_split(
+    ratings: Ratings, part: Array, kind: str, seed: int = 0, *, test: float = 1, validation: float = 0
+) -> Split:
     """The split of ratings whose (n,) parts are given; raises BadData where a part is empty whose share is not 0."""
     train, held_back, tested = (ratings.where(part == number) for number in (TRAIN, VALIDATION, TEST))
     made = Split(train, held_back, tested, kind, seed)
@@ -227,7 +229,7 @@ def _check_sizes(made: Split, test: float, validation: float) -> None:
             )
 
 
-def joined(train: Ratings, validation: Ratings) -> Ratings:
+def join_parts(train: Ratings, validation: Ratings) -> Ratings:
     """The rows of two parts of one split as one."""
     both: dict[str, Any] = {
         name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")

@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.assign_parts import by_moment, by_windows, share_of
-from cofactor.data.splitting.split import Split, check_share, parted
+from cofactor.data.splitting.assign_parts import by_cut, by_windows, share_count
+from cofactor.data.splitting.split import Split, check_share, make_split
 from cofactor.errors import BadData
 
 
-def split_at(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Split:
+def split_at_time(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Split:
     """One cut for all users at a given moment: the ratings from `cut` on, in seconds since 1970, are the test part.
 
     The latest ⌊rest · validation⌋ before it are validation; of equal times, the higher user and then item row is the
     later. Raises BadData without times, for a share outside [0, 1), and where a part would be empty that should not be.
     """
     check_share("validation", validation)
-    return parted(ratings, by_moment(ratings, cut, validation), f"cut {shown(cut)}", validation=validation)
+    return make_split(ratings, by_cut(ratings, cut, validation), f"cut {format_time(cut)}", validation=validation)
 
 
-def windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: float = 0.1) -> Iterator[Split]:
+def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: float = 0.1) -> Iterator[Split]:
     """n splits that roll along time, the earliest first: train on all that came before a window, test on the window.
 
     The latest n · ⌊n_ratings · test⌋ ratings are cut into n windows of equally many, so that each figure is as certain
@@ -40,15 +40,15 @@ def windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: float = 
     if n * test >= 1:
         hint = f"give a test share below {1 / n:.3g}"
         raise BadData(f"{n} windows of {test:g} of the ratings leave nothing to train the first on", hint)
-    if share_of(len(ratings), test) == 0:
+    if share_count(len(ratings), test) == 0:
         raise BadData(
             f"a window would hold {test:g} of {len(ratings):,} ratings, which is none", "give a larger test share"
         )
     for number, part in enumerate(by_windows(ratings, n, test, validation), 1):
-        yield parted(ratings, part, f"window {number} of {n}", validation=validation)
+        yield make_split(ratings, part, f"window {number} of {n}", validation=validation)
 
 
-def shown(moment: int) -> str:
+def format_time(moment: int) -> str:
     """Seconds since 1970 as a date, with the time of day where it is not midnight, in UTC."""
     try:
         written = datetime.fromtimestamp(moment, UTC).isoformat()

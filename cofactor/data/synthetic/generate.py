@@ -17,10 +17,10 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
-from cofactor.atomic_folders import beside
+from cofactor.atomic_folders import temporary_path
 from cofactor.data.parquet import join_parquet, write_parquet
 from cofactor.data.ratings import Origin, Ratings
-from cofactor.data.synthetic.ground_truth import BIAS_SPREAD, Pattern, Planted, Recipe
+from cofactor.data.synthetic.ground_truth import BIAS_SPREAD, GroundTruth, Pattern, SyntheticRecipe
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.machine import cores
@@ -33,7 +33,7 @@ CHUNK_RATINGS, BLOCK_CHUNKS = 1 << 17, 32  # made at a time by one thread; held 
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class SyntheticRatings:
     """Made ratings, and the lowest RMSE that can be expected of any model on them."""
 
     ratings: Ratings
@@ -41,7 +41,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class MadeFiles:
+class SyntheticFiles:
     """Made ratings in files: `ratings` (user, item, rating, timestamp) and `items` (item, title, genres)."""
 
     ratings: Path
@@ -65,10 +65,10 @@ def generate(
 
     `origin.name` states the best possible RMSE; `make` gives it as a number. Raises BadData (see `Recipe`).
     """
-    return make(Recipe(users, items, per_user, seed, pattern, rank, noise), threads).ratings
+    return generate_from_recipe(SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise), threads).ratings
 
 
-def make(recipe: Recipe, threads: int | None = None) -> Made:
+def generate_from_recipe(recipe: SyntheticRecipe, threads: int | None = None) -> SyntheticRatings:
     """The ratings of a recipe in memory, with the best possible RMSE."""
     user, item = np.empty(len(recipe), np.int32), np.empty(len(recipe), np.int32)
     value, time = np.empty(len(recipe), np.float32), np.empty(len(recipe), np.int64)
@@ -87,11 +87,11 @@ def make(recipe: Recipe, threads: int | None = None) -> Made:
         time,
         scale=(0.5, 5.0),
         step=0.5,
-        titles=recipe.planted.titles,
-        genres=recipe.planted.genres,
+        titles=recipe.ground_truth.titles,
+        genres=recipe.ground_truth.genres,
         origin=Origin(f"made ratings ({_in_words(recipe)}; best possible RMSE {best:.4f})", len(recipe)),
     )
-    return Made(ratings, best)
+    return SyntheticRatings(ratings, best)
 
 
 def generate_parquet(
@@ -106,29 +106,29 @@ def generate_parquet(
     noise: float = 0.5,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> MadeFiles:
+) -> SyntheticFiles:
     """The rows of `generate`, written to a Parquet file a block of users at a time; memory does not grow with `users`.
 
     `ratings.parquet` gets the columns user, item, rating, timestamp and, under the key `cofactor.best_rmse` of its
     metadata, the best possible RMSE; `ratings.items.parquet` beside it item, title, genres. Either file is there whole
     or not at all. Raises BadData (see `Recipe`), and where the file cannot be written.
     """
-    recipe, path = Recipe(users, items, per_user, seed, pattern, rank, noise), Path(path)
+    recipe, path = SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise), Path(path)
     if path.is_dir():
         raise BadData(f"{path} is a folder", "name the file to write, as in ratings.parquet")
     items_path = path.with_name(f"{path.stem}.items.parquet")
-    working = beside(path)
+    working = temporary_path(path)
     try:
         working.mkdir(parents=True)
         best = _write_ratings(recipe, working, threads, progress)
-        _write_items(recipe.planted, working / "items.parquet")
+        _write_items(recipe.ground_truth, working / "items.parquet")
         (working / "items.parquet").replace(items_path)
         (working / "ratings.parquet").replace(path)
     except (OSError, duckdb.Error) as e:
         raise BadData(f"cannot write {path}: {e}", "name a file in a folder you may write to") from e
     finally:
         shutil.rmtree(working, ignore_errors=True)
-    return MadeFiles(path, items_path, len(recipe), best)
+    return SyntheticFiles(path, items_path, len(recipe), best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +143,9 @@ class _Block:
         return len(self.item)
 
 
-def _blocks(recipe: Recipe, threads: int | None) -> Iterator[_Block]:
+def _blocks(recipe: SyntheticRecipe, threads: int | None) -> Iterator[_Block]:
     """The ratings, a block of whole users at a time. What a block holds does not depend on the number of threads."""
-    planted = recipe.planted  # here, lest every thread make its own
+    planted = recipe.ground_truth  # here, lest every thread make its own
     chunk = max(1, CHUNK_RATINGS // recipe.per_user)
     with ThreadPoolExecutor(threads or cores()) as pool:
         for first in range(0, recipe.users, chunk * BLOCK_CHUNKS):
@@ -158,7 +158,14 @@ def _blocks(recipe: Recipe, threads: int | None) -> Iterator[_Block]:
 
 
 def _make_chunk(
-    recipe: Recipe, planted: Planted, item: Rows, value: Floats, time: Times, origin: int, chunk: int, first: int
+    recipe: SyntheticRecipe,
+    planted: GroundTruth,
+    item: Rows,
+    value: Floats,
+    time: Times,
+    origin: int,
+    chunk: int,
+    first: int,
 ) -> float:
     """Makes at most a chunk of users from `first`, in their place in the columns of a block that begins at `origin`."""
     from cofactor.kernels import synthetic  # compiles: not for those who only read
@@ -181,11 +188,11 @@ def _numbered(n: int, noun: str) -> Vocabulary:
     return Vocabulary(np.array([str(i) for i in range(1, n + 1)], dtype=object), noun)
 
 
-def _in_words(recipe: Recipe) -> str:
+def _in_words(recipe: SyntheticRecipe) -> str:
     return f"{recipe.pattern}, {recipe.users:,} × {recipe.items:,} × {recipe.per_user:,}, seed {recipe.seed}"
 
 
-def _write_ratings(recipe: Recipe, folder: Path, threads: int | None, progress: Progress | None) -> float:
+def _write_ratings(recipe: SyntheticRecipe, folder: Path, threads: int | None, progress: Progress | None) -> float:
     """Each block to a part, then all parts, in order, to one file: so memory is that of a block."""
     error, done, parts = 0.0, 0, []
     for number, block in enumerate(_blocks(recipe, threads)):
@@ -201,6 +208,6 @@ def _write_ratings(recipe: Recipe, folder: Path, threads: int | None, progress: 
     return best
 
 
-def _write_items(planted: Planted, path: Path) -> None:
+def _write_items(planted: GroundTruth, path: Path) -> None:
     numbers = np.arange(1, len(planted.titles) + 1, dtype=np.int32)
     write_parquet(path, {"item": numbers, "title": planted.titles, "genres": planted.genres})

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from cofactor.arrays import Doubles, Mask, Strings
-from cofactor.data.synthetic.titles import titles_of
+from cofactor.data.synthetic.titles import make_titles
 from cofactor.errors import BadData
 
 Pattern = Literal["taste", "uniform", "grouped"]
@@ -45,7 +45,7 @@ GENRES = (
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SyntheticRecipe:
     """What to make. The same recipe gives the same ratings, in memory and in a file, for any number of threads."""
 
     users: int
@@ -77,13 +77,13 @@ class Recipe:
         return self.users * self.per_user
 
     @cached_property
-    def planted(self) -> "Planted":
+    def ground_truth(self) -> "GroundTruth":
         """What the ratings follow from."""
         return {"taste": _taste, "uniform": _uniform, "grouped": _grouped}[self.pattern](self)
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
+class GroundTruth:
     """What made ratings follow from. A user's own vector and bias are drawn when the user is (`kernels/made.py`)."""
 
     weights: Doubles  # (G, n_items) how likely a user of a group comes upon an item
@@ -95,7 +95,7 @@ class Planted:
     titles: Strings  # (n_items,)
 
 
-def _taste(recipe: Recipe) -> Planted:
+def _taste(recipe: SyntheticRecipe) -> GroundTruth:
     """One group; the vector of an item is that of its genres and something of its own."""
     random = np.random.default_rng(recipe.seed)
     of_genre = _some_genres(random, recipe.items)
@@ -107,10 +107,10 @@ def _taste(recipe: Recipe) -> Planted:
     vectors += np.sqrt(1 - GENRE_SHARE) * random.normal(size=vectors.shape)
     vectors *= TASTE_SPREAD / np.sqrt((vectors**2).sum(axis=1).mean())
     weights = _popularity(random, recipe.items)[None]
-    return _planted(random, weights, vectors, np.zeros((1, recipe.rank)), 1.0, of_genre)
+    return _make_ground_truth(random, weights, vectors, np.zeros((1, recipe.rank)), 1.0, of_genre)
 
 
-def _grouped(recipe: Recipe) -> Planted:
+def _grouped(recipe: SyntheticRecipe) -> GroundTruth:
     """`rank` groups of users and of items; q_i holds what each group thinks of the item's, p_u points at the own."""
     random = np.random.default_rng(recipe.seed)
     groups = min(recipe.rank, recipe.items)
@@ -120,24 +120,24 @@ def _grouped(recipe: Recipe) -> Planted:
     weights = _popularity(random, recipe.items) * np.where(group == np.arange(groups)[:, None], OWN_GROUP, 1.0)
     of_genre = np.zeros((recipe.items, len(GENRES)), dtype=bool)
     of_genre[np.arange(recipe.items), group % len(GENRES)] = True
-    return _planted(random, weights, np.ascontiguousarray(liking.T[group]), np.eye(groups), 0.0, of_genre)
+    return _make_ground_truth(random, weights, np.ascontiguousarray(liking.T[group]), np.eye(groups), 0.0, of_genre)
 
 
-def _uniform(recipe: Recipe) -> Planted:
+def _uniform(recipe: SyntheticRecipe) -> GroundTruth:
     """Every item as likely, and no taste."""
     random = np.random.default_rng(recipe.seed)
     nothing = np.zeros((recipe.items, 1))
     of_genre = _some_genres(random, recipe.items)
-    return _planted(random, np.ones((1, recipe.items)), nothing, np.zeros((1, 1)), 0.0, of_genre)
+    return _make_ground_truth(random, np.ones((1, recipe.items)), nothing, np.zeros((1, 1)), 0.0, of_genre)
 
 
-def _planted(
+def _make_ground_truth(
     random: np.random.Generator, weights: Doubles, vectors: Doubles, centres: Doubles, spread: float, of_genre: Mask
-) -> Planted:
+) -> GroundTruth:
     genres = ["|".join(compress(GENRES, mask)) for mask in of_genre.tolist()]
     bias = random.normal(0, BIAS_SPREAD, size=len(vectors))
-    titles = titles_of(len(vectors), random)
-    return Planted(weights, bias, vectors, centres, spread, np.array(genres, dtype=object), titles)
+    titles = make_titles(len(vectors), random)
+    return GroundTruth(weights, bias, vectors, centres, spread, np.array(genres, dtype=object), titles)
 
 
 def _popularity(random: np.random.Generator, n: int) -> Doubles:

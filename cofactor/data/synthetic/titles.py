@@ -38,7 +38,7 @@ FORMS = ("The {0} {1}", "{0} {1}", "Her {0} {1}", "Return of the {0} {1}", "Beyo
 FIRST_YEAR, YEARS = 1925, 75  # all before the first made rating
 
 
-def titles_of(n: int, random: np.random.Generator) -> Strings:
+def make_titles(n: int, random: np.random.Generator) -> Strings:
     """(n,) distinct titles with a year: "The Crimson Harbour (1987)"; numbered sequels once every one is taken."""
     sizes = (len(FORMS), len(ADJECTIVES), len(NOUNS), YEARS)
     known = int(np.prod(sizes))

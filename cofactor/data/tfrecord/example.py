@@ -24,23 +24,23 @@ CUT = "a field in it is cut short"
 Span = tuple[int, int]  # from and to which byte
 
 
-def value(data: bytes) -> bytes:
+def encode_value(data: bytes) -> bytes:
     """A field 1 that holds bytes: a value of a BytesList, or the packed values of another list."""
     return b"\n" + varint(len(data)) + data
 
 
-def feature(name: str, kind: int, values: bytes) -> bytes:
+def encode_feature(name: str, kind: int, values: bytes) -> bytes:
     """An entry of Features: a list, given as its fields, under a name."""
     holder = bytes((kind << 3 | SIZED,)) + varint(len(values)) + values
-    return value(value(name.encode()) + bytes((SECOND,)) + varint(len(holder)) + holder)
+    return encode_value(encode_value(name.encode()) + bytes((SECOND,)) + varint(len(holder)) + holder)
 
 
-def example(features: bytes) -> bytes:
+def encode_example(features: bytes) -> bytes:
     """An Example of entries, one after the other."""
-    return value(features)
+    return encode_value(features)
 
 
-def features_of(data: bytes) -> dict[str, Span]:
+def find_features(data: bytes) -> dict[str, Span]:
     """Where the features of an Example stand, by name. Raises BadData where it is none."""
     found: dict[str, Span] = {}
     for tag, start, stop in _fields(data, 0, len(data)):
@@ -53,7 +53,7 @@ def features_of(data: bytes) -> dict[str, Span]:
     return found
 
 
-def values_of(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
+def read_values(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
     """The list of a feature: its kind and its values, or the packed bytes of its numbers."""
     kind, pieces = NOTHING, list[Span]()
     at, end = span
@@ -71,7 +71,7 @@ def values_of(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
     return kind, b"".join(numbers)
 
 
-def count(kind: int, values: list[bytes] | bytes) -> int:
+def count_values(kind: int, values: list[bytes] | bytes) -> int:
     """How many values a list has. Raises BadData where its last number is cut short."""
     if isinstance(values, list):
         return len(values)

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from cofactor.data.reading.zip_files import DENSEST, SMALL
-from cofactor.errors import BadData, naming
+from cofactor.data.reading.zip_files import MAX_COMPRESSION, SMALL
+from cofactor.errors import BadData, error_context
 
 HEAD = struct.Struct("<QI")  # length and its checksum
 CHECKSUM = struct.Struct("<I")
 MASK = 0xA282EAD8
-LARGEST = 64 << 20  # bytes of a record: some five million ratings of one user
+MAX_RECORD = 64 << 20  # bytes of a record: some five million ratings of one user
 GZIP = b"\x1f\x8b"
 LEVEL = 6  # of gzip's nine; the usual one
 DAMAGED = "the file is damaged or cut short: export or fetch it again"
@@ -55,14 +55,14 @@ def record_file(path: Path, *, gzipped: bool) -> Iterator[IO[bytes]]:
             yield packed  # type: ignore[misc]  # which writes bytes as any file does
 
 
-def framed(records: Iterable[bytes]) -> bytes:
+def frame_records(records: Iterable[bytes]) -> bytes:
     """Records one after the other as they stand in a file."""
     from google_crc32c import value as crc32c
 
     parts: list[bytes] = []
     for data in records:
         length = len(data).to_bytes(8, "little")
-        parts += length, CHECKSUM.pack(masked(crc32c(length))), data, CHECKSUM.pack(masked(crc32c(data)))
+        parts += length, CHECKSUM.pack(mask_checksum(crc32c(length))), data, CHECKSUM.pack(mask_checksum(crc32c(data)))
     return b"".join(parts)
 
 
@@ -72,27 +72,27 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises BadData with the number and the byte of the record that is cut short, changed or too large, of the first
     where the file is none of TFRecord; a gzip that unpacks to far more than ratings would is not followed.
     """
-    with naming(str(path)), path.open("rb") as file:
+    with error_context(str(path)), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(HEAD.size)
         file.seek(0)
-        if not is_head(start) and start.startswith(GZIP):
+        if not is_record_head(start) and start.startswith(GZIP):
             with gzip.GzipFile(fileobj=file, mode="rb") as packed:
-                most = max(SMALL, DENSEST * size)
+                most = max(SMALL, MAX_COMPRESSION * size)
                 said = f"but of a gzip of {size:,} bytes at most {most:,} are unpacked"
                 yield from _records(packed, most, said)  # type: ignore[arg-type]
         else:
             yield from _records(file, size, f"but the file has {size:,}")
 
 
-def is_head(start: bytes) -> bool:
+def is_record_head(start: bytes) -> bool:
     """Whether the first twelve bytes of a file are those of a record."""
     from google_crc32c import value as crc32c
 
-    return len(start) >= HEAD.size and HEAD.unpack_from(start)[1] == masked(crc32c(start[:8]))
+    return len(start) >= HEAD.size and HEAD.unpack_from(start)[1] == mask_checksum(crc32c(start[:8]))
 
 
-def masked(checksum: int) -> int:
+def mask_checksum(checksum: int) -> int:
     """The form of a checksum that is stored."""
     return ((checksum >> 15 | checksum << 17) + MASK) & 0xFFFFFFFF
 
@@ -120,17 +120,17 @@ def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] 
     if len(head) < HEAD.size:
         raise BadData(f"{len(head)} bytes instead of a length and its checksum", DAMAGED if number > 1 else FOREIGN)
     length, checksum = HEAD.unpack(head)
-    if checksum != masked(crc32c(head[:8])):
+    if checksum != mask_checksum(crc32c(head[:8])):
         raise BadData("the checksum of its length is another", DAMAGED if number > 1 else FOREIGN)
-    if length > LARGEST:
-        raise BadData(f"a record of {length:,} bytes; {LARGEST:,} are allowed", "one record has one user's ratings")
+    if length > MAX_RECORD:
+        raise BadData(f"a record of {length:,} bytes; {MAX_RECORD:,} are allowed", "one record has one user's ratings")
     if HEAD.size + length + CHECKSUM.size > left:
         raise BadData(f"a record of {length:,} bytes, {said}", DAMAGED)
     data = file.read(length + CHECKSUM.size)
     if len(data) < length + CHECKSUM.size:
         raise BadData(f"cut short: {len(data):,} of {length + CHECKSUM.size:,} bytes", DAMAGED)
     body = data[:length]
-    if CHECKSUM.unpack_from(data, length)[0] != masked(crc32c(body)):
+    if CHECKSUM.unpack_from(data, length)[0] != mask_checksum(crc32c(body)):
         raise BadData("the checksum of its data is another", DAMAGED)
     return (body,)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cofactor.data.tfrecord.record_files import HEAD, is_head
+from cofactor.data.tfrecord.record_files import HEAD, is_record_head
 from cofactor.errors import BadData
 
 SHARD = re.compile(r"(?i)^(?P<stem>.*?)(-(?P<number>\d{5})-of-(?P<of>\d{5}))?\.tfrecords?"
@@ -16,15 +16,15 @@ def shard_name(number: int, of: int, *, gzipped: bool) -> str:
     return f"part-{number:05}-of-{of:05}.tfrecord{'.gz' if gzipped else ''}"
 
 
-def is_shard(path: Path) -> bool:
+def is_tfrecord(path: Path) -> bool:
     """Whether a file is one of TFRecord, by its name or by its first bytes."""
     if SHARD.match(path.name):
         return True
     with path.open("rb") as file:
-        return is_head(file.read(HEAD.size))
+        return is_record_head(file.read(HEAD.size))
 
 
-def shards_among(names: Sequence[str]) -> list[str]:
+def find_shards(names: Sequence[str]) -> list[str]:
     """The shards of one set among the files of a folder, in order, without a look into the folders below it.
 
     Raises BadData where one of a numbered set is missing, or there are several sets.

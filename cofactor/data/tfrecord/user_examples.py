@@ -17,14 +17,14 @@ import numpy as np
 
 from cofactor.arrays import Array, Rows, Times
 from cofactor.data.ratings import Ratings
-from cofactor.data.reading.columns import REQUIRED, ROLES, checked_choice, find_columns
-from cofactor.data.reading.load_rows import Loaded, in_seconds
+from cofactor.data.reading.columns import REQUIRED, ROLES, check_columns, find_columns
+from cofactor.data.reading.load_rows import EncodedRatings, to_seconds
 from cofactor.data.tfrecord import example
 from cofactor.data.tfrecord.example import BYTES, FLOATS, INTEGERS, NOTHING, Span
 from cofactor.data.tfrecord.record_files import FOREIGN, Record, read_records
 from cofactor.data.tfrecord.varints import pack_varints, unpack_varints
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData, naming
+from cofactor.errors import BadData, error_context
 
 NAMES = {"user": "user_id", "item": "item_ids", "rating": "ratings", "time": "times"}
 KINDS = {BYTES: "bytes", FLOATS: "floats", INTEGERS: "integers"}
@@ -38,7 +38,7 @@ CHUNK = 1 << 18  # ratings that are encoded at a time
 FLUSH = 1 << 20  # ratings whose numbers are put into arrays at a time
 
 
-def examples_of(ratings: Ratings) -> Iterator[list[bytes]]:
+def encode_examples(ratings: Ratings) -> Iterator[list[bytes]]:
     """An Example for each user who has rated, in lists of some CHUNK ratings: memory is that of a list."""
     users, items = _encoded(ratings.users), _encoded(ratings.items)
     by_user = ratings.user
@@ -57,13 +57,13 @@ def examples_of(ratings: Ratings) -> Iterator[list[bytes]]:
         first = stop
 
 
-def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> tuple[Loaded, list[int]]:
+def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> tuple[EncodedRatings, list[int]]:
     """The ratings of TFRecord files, users in order, each one's in the order of the record; the records in each file.
 
     Features go by the names above, by common ones or by `columns`, as columns of a table do; ids may be whole numbers,
     ratings too. Raises BadData naming file and record.
     """
-    table, records = _Table(columns), []
+    table, records = _ExampleColumns(columns), []
     for path in paths:
         number = 0
         for record in read_records(path):
@@ -74,11 +74,11 @@ def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = Non
                 raise BadData(f"{path}: {record.place}: {error.message}", hint) from error
             number = record.number
         records.append(number)
-    with naming(str(paths[0] if len(paths) == 1 else paths[0].parent)):
+    with error_context(str(paths[0] if len(paths) == 1 else paths[0].parent)):
         return table.loaded(), records
 
 
-class _Ids(dict[bytes, int]):
+class _IdNumbers(dict[bytes, int]):
     """Ids by the order in which they came."""
 
     def __missing__(self, raw: bytes) -> int:
@@ -98,13 +98,13 @@ class _Ids(dict[bytes, int]):
         return known, known.rows(texts)
 
 
-class _Table:
+class _ExampleColumns:
     """Columns that grow record by record."""
 
     def __init__(self, columns: Mapping[str, str] | None) -> None:
-        self.columns = checked_choice(columns)
+        self.columns = check_columns(columns)
         self.names: dict[str, str] | None = None  # role -> feature, told from the first record
-        self.users, self.items = _Ids(), _Ids()
+        self.users, self.items = _IdNumbers(), _IdNumbers()
         self.user, self.count = array("i"), array("q")  # a record
         self.value = bytearray()  # a rating
         self.item, self.items_before = list[int](), list[Rows]()
@@ -112,7 +112,7 @@ class _Table:
 
     def add(self, record: Record) -> None:
         """The ratings of one record."""
-        spans = example.features_of(record.data)
+        spans = example.find_features(record.data)
         if self.names is None:
             self.names = _names(list(spans), self.columns)
         if ("time" not in self.names) and NAMES["time"] in spans and "time" not in self.columns:
@@ -129,7 +129,7 @@ class _Table:
         if len(self.item) > FLUSH:
             self._flush()
 
-    def loaded(self) -> Loaded:
+    def loaded(self) -> EncodedRatings:
         """All of them as columns."""
         self._flush()
         if not self.value:
@@ -143,7 +143,7 @@ class _Table:
             order = np.argsort(user, kind="stable")
             user, item, value = user[order], item[order], value[order]
             time = None if time is None else time[order]
-        return Loaded(users, items, user, item, value, None if time is None else in_seconds(time))
+        return EncodedRatings(users, items, user, item, value, None if time is None else to_seconds(time))
 
     def _values(
         self, data: bytes, spans: Mapping[str, Span], role: str, wanted: int | None = None
@@ -154,11 +154,11 @@ class _Table:
         if name not in spans:
             hint = "to read without the times: --column time=" if role == "time" else ""
             raise BadData(f"no feature {name!r} in it", hint)
-        kind, values = example.values_of(data, spans[name])
+        kind, values = example.read_values(data, spans[name])
         if kind not in ALLOWED[role]:
             allowed = " or ".join(KINDS[one] for one in ALLOWED[role] if one)
             raise BadData(f"feature {name!r} is a list of {KINDS[kind]}", f"for the {role} it would be of {allowed}")
-        n = example.count(kind, values)
+        n = example.count_values(kind, values)
         if wanted is not None and n != wanted:
             hint = "a record is one user" if role == "user" else "each item has one of them"
             raise BadData(f"{n:,} values of {name!r} instead of {wanted:,}", hint)
@@ -183,18 +183,18 @@ def _examples(
     edges = zip(bounds[:-1].tolist(), bounds[1:].tolist(), begins[:-1].tolist(), begins[1:].tolist(), strict=True)
     made = []
     for user, (a, b, first, last) in zip(users, edges, strict=True):
-        features = example.feature(NAMES["item"], BYTES, b"".join(rated[a:b]))
-        features += example.feature(NAMES["rating"], FLOATS, example.value(values[4 * a : 4 * b]))
+        features = example.encode_feature(NAMES["item"], BYTES, b"".join(rated[a:b]))
+        features += example.encode_feature(NAMES["rating"], FLOATS, example.encode_value(values[4 * a : 4 * b]))
         if ratings.time is not None:
-            features += example.feature(NAMES["time"], INTEGERS, example.value(times[first:last]))
-        made.append(example.example(features + example.feature(NAMES["user"], BYTES, user)))
+            features += example.encode_feature(NAMES["time"], INTEGERS, example.encode_value(times[first:last]))
+        made.append(example.encode_example(features + example.encode_feature(NAMES["user"], BYTES, user)))
     return made
 
 
 def _encoded(ids: Vocabulary) -> list[bytes]:
     """Each id as a value of a BytesList."""
     try:
-        return [example.value(id_.encode()) for id_ in ids.ids.tolist()]
+        return [example.encode_value(id_.encode()) for id_ in ids.ids.tolist()]
     except UnicodeEncodeError as error:
         raise BadData(f"{ids.noun} id {error.object!r} is not Unicode text", "give it another id") from error
 

@@ -14,7 +14,7 @@ from cofactor.experiments.comparison.candidates import Brought, Contestant, Entr
 from cofactor.experiments.comparison.split_results import Contest, Contestants, Round, comparable
 from cofactor.experiments.evaluation_plan import Plan
 from cofactor.experiments.subprocess_training import Job, train_apart
-from cofactor.machine import packages
+from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import check_place, load, load_manifest, save
 from cofactor.training.tracking.epoch_row import Row
@@ -141,7 +141,7 @@ class _Holding:
         try:
             manifest = load_manifest(place)
             same = manifest["notes"].get("training") == self._training(one, here)
-            if not same or manifest["packages"].get("cofactor") != packages()["cofactor"]:
+            if not same or manifest["packages"].get("cofactor") != package_versions()["cofactor"]:
                 return None
             model = load(place)
         except BadArtifact:  # damaged, or not a model: it is trained anew

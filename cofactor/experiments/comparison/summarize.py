@@ -11,7 +11,7 @@ from cofactor.experiments.comparison.candidates import mean_cost
 from cofactor.experiments.comparison.split_results import Contest, Round
 from cofactor.experiments.comparison.summary import Outcome, SplitFacts
 from cofactor.experiments.evaluation_plan import Plan
-from cofactor.machine import machine, versions
+from cofactor.machine import describe_machine, versions
 
 
 def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None = None) -> Outcome:
@@ -30,7 +30,7 @@ def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None 
         curves={name: one.curve for name, one in entries.items() if one.curve is not None},
         spreads={name: one.spread for name, one in entries.items() if one.spread is not None},
         versions=versions(),
-        machine=machine(),
+        machine=describe_machine(),
         **_looked_into(first),
     )
 

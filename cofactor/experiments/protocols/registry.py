@@ -14,7 +14,7 @@ import numpy as np
 
 from cofactor.data.datasets import published_splits
 from cofactor.data.datasets.fetch import DATASETS
-from cofactor.data.datasets.published_splits import SEED, Splits
+from cofactor.data.datasets.published_splits import SEED_PREFIX, MakeSplits
 from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split
 from cofactor.errors import BadData
 from cofactor.experiments.evaluation_plan import Plan
@@ -23,7 +23,7 @@ from cofactor.experiments.protocols.measures import negatives_of
 from cofactor.experiments.protocols.published_results import Published
 
 VALIDATION = 0.1
-SEEDS = tuple(f"{SEED}{seed}" for seed in range(3))
+SEEDS = tuple(f"{SEED_PREFIX}{seed}" for seed in range(3))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Protocol:
     data: str  # the data set, and its folder in the data folder
     origin: str  # where it comes from
     splits: tuple[str, ...]  # their names
-    made: Splits
+    made: MakeSplits
     counts: Counts
     metrics: tuple[str, ...]  # that are shown, the first of which puts models in order
     k: tuple[int, ...] = (10,)  # lengths of list
@@ -111,7 +111,7 @@ _LISTED = (
         "ml-100k",
         _fetched("ml-100k"),
         ("u1",),
-        published_splits.own_splits,
+        published_splits.movielens_splits,
         _ML_100K,
         ("rmse", "mae"),
         published=published_results.ML_100K_U1,
@@ -123,7 +123,7 @@ _LISTED = (
         "ml-100k",
         _fetched("ml-100k"),
         MOVIELENS_FOLDS,
-        published_splits.own_splits,
+        published_splits.movielens_splits,
         _ML_100K,
         ("rmse", "mae"),
         published=published_results.ML_100K_FOLDS,
@@ -135,7 +135,7 @@ _LISTED = (
         "ml-1m",
         _fetched("ml-1m"),
         SEEDS,
-        published_splits.random_tenths,
+        published_splits.random_splits,
         Counts(users=6040, items=3706, train=900_189, test=100_020),
         ("rmse", "mae"),
         published=published_results.ML_1M_90_10,
@@ -147,7 +147,7 @@ _LISTED = (
         "ml-1m",
         _fetched("ml-1m"),
         SEEDS,
-        published_splits.fifths_of_users,
+        published_splits.per_user_splits,
         Counts(users=6040, items=3706, train=800_193, test=200_016),
         ("ndcg@10", "recall@20", "precision@10"),
         (10, 20),
@@ -160,7 +160,7 @@ _LISTED = (
         "gowalla",
         "train.txt and test.txt in Data/gowalla of https://github.com/kuandeng/LightGCN",
         ("lightgcn",),
-        published_splits.lists,
+        published_splits.lightgcn_splits,
         Counts(users=29_858, items=40_981, train=810_128, test=217_242),
         ("recall@20", "ndcg@20"),
         (20,),
@@ -173,7 +173,7 @@ _LISTED = (
         "ncf-ml-1m",
         "ml-1m.* in Data of https://github.com/hexiangnan/neural_collaborative_filtering",
         ("ncf",),
-        published_splits.latest_of_users,
+        published_splits.ncf_splits,
         Counts(users=6040, items=3706, train=994_169, test=6040),
         ("sampled_ndcg@10", "sampled_hit_rate@10"),
         negatives="ml-1m.test.negative",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import folds, joined
+from cofactor.data.splitting.split import folds, join_parts
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.metrics.relevance import standard_error
 from cofactor.trainers.base import Trainer
@@ -51,7 +51,7 @@ def parts_of(train: Ratings, validation: Ratings, n_folds: int, seed: int) -> li
     """The one pair of a split, or `n_folds` of its train and validation ratings, none of which is a test rating."""
     if not n_folds:
         return [(train, validation)]
-    return [(one.train, one.test) for one in folds(joined(train, validation), n_folds, seed=seed, validation=0)]
+    return [(one.train, one.test) for one in folds(join_parts(train, validation), n_folds, seed=seed, validation=0)]
 
 
 def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report) -> Judgement:

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Floats, Rows
-from cofactor.data.duckdb_connection import listed, own_database, quoted
+from cofactor.data.duckdb_connection import new_connection, quoted, select_list
 from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.base import Model
@@ -48,7 +48,7 @@ def recommend_all(
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as beside:
-        with own_database(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
+        with new_connection(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
             _keep_ids(database, model)
             _keep_lists(database, model, n, exclude_seen, on_progress)
             title = "" if model.training_data.titles is None else ", title"
@@ -64,7 +64,7 @@ def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
         columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
         if name == "items" and model.training_data.titles is not None:
             columns["title"] = model.training_data.titles
-        _insert(database, f"CREATE TABLE {name} AS SELECT {listed(columns)} FROM block", columns)
+        _insert(database, f"CREATE TABLE {name} AS SELECT {select_list(columns)} FROM block", columns)
 
 
 def _keep_lists(

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.data.ratings import TrainingData, histories
+from cofactor.data.ratings import TrainingData, make_histories
 from cofactor.errors import BadData
 
 
@@ -75,7 +75,7 @@ def given_history(training_data: TrainingData, ratings: Mapping[str, float]) -> 
     """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
     for item_id, value in ratings.items():
         check_rating(training_data, item_id, value)
-    return histories(
+    return make_histories(
         [{training_data.items.row(i): float(value) for i, value in ratings.items()}], len(training_data.items)
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
-from cofactor.data.ratings import Ratings, by_row
+from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.autoencoder import AutoencoderModel, with_values
 from cofactor.models.base import Model
@@ -62,8 +62,8 @@ class Course:
         residual = (ratings.value - self.baseline.pair_scores(ratings.user, ratings.item)) / np.float32(self.unit)
         shape = len(ratings.users), len(ratings.items)
         if self.trainer.rows == "users":
-            return by_row(ratings.user, ratings.item, residual, shape)
-        return by_row(ratings.item, ratings.user, residual, shape[::-1])
+            return make_csr(ratings.user, ratings.item, residual, shape)
+        return make_csr(ratings.item, ratings.user, residual, shape[::-1])
 
     def _pulls(self) -> "torch.Tensor":
         """(n, 1) 2 λ √n_c / n: the pull of a column's weights at each step."""
