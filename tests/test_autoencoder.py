@@ -331,7 +331,7 @@ def check_going_on(trainer: Autoencoder) -> None:
         models.append(epoch.model)
     assert isinstance(snapshots[0], Snapshot)
     assert {a.dtype.name for a in snapshots[0].arrays.values()} <= {"float32", "float64", "int32", "int64"}
-    again = list(trainer.epochs(train, snapshots[0]))
+    again = list(trainer.epochs(train, resume=snapshots[0]))
     assert [epoch.number for epoch in again] == [2, 3]
     assert all(same(epoch.model, model) for epoch, model in zip(again, models[1:], strict=True))
     assert not same(models[0], models[1])
@@ -359,12 +359,12 @@ def test_a_model_of_users_can_be_learned_on(loss) -> None:
     train = noise()
     trainer = Autoencoder(rows="users", loss=loss, layers="12,5", n_epochs=12)
     first = list(trainer.epochs(train))[-1]
-    frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, first.model))
+    frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, warm_start=first.model))
     users = np.arange(30, dtype=np.int32)
     np.testing.assert_allclose(frozen.model.scores(users), first.model.scores(users), rtol=1e-5, atol=1e-5)
     assert frozen.loss == pytest.approx(first.loss, rel=0.05)
     with pytest.raises(BadHyperparameter, match="layers are 12, those of the model to start from 12,5"):
-        next(replace(trainer, layers="12").epochs(train, first.model))
+        next(replace(trainer, layers="12").epochs(train, warm_start=first.model))
     with pytest.raises(SplitMismatch):
         next(trainer.epochs(replace(train, split="another"), first.model))
 
@@ -379,7 +379,7 @@ def test_what_training_cannot_start_from() -> None:
         (Autoencoder(rows="users"), {"a": ranker}),
     ):
         with pytest.raises(BadHyperparameter, match="cannot start from"):
-            next(trainer.epochs(train, start))
+            next(trainer.epochs(train, warm_start=start))
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_days_need_times() -> None:
 def test_it_starts_anew() -> None:
     model = fitted(noise(), rank=1, n_epochs=1)
     with pytest.raises(BadHyperparameter, match="cannot start from a model"):
-        next(Bayes(rank=1).epochs(noise(), resume=model))
+        next(Bayes(rank=1).epochs(noise(), warm_start=model))
 
 
 # --- features

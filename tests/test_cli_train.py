@@ -128,7 +128,7 @@ class Slow(Baseline):
 
     stop_in: int
 
-    def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+    def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
         for epoch in super().epochs(ratings):
             if epoch.number == self.stop_in:
                 signal.raise_signal(signal.SIGINT)
@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_the_best_epoch(stop_in: int, epochs: int, parts: Split, mo
 
 def test_ctrl_c_twice_before_the_first_epoch_quits(parts: Split) -> None:
     class Never(Baseline):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             yield from super().epochs(ratings)
@@ -178,7 +178,7 @@ import time
 from cofactor.cli import main
 from cofactor.trainers.baseline import Baseline
 fast = Baseline.epochs
-def slow(self, ratings, resume=None):
+def slow(self, ratings, **start):
     for epoch in fast(self, ratings):
         yield epoch
         time.sleep(0.5)

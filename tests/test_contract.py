@@ -366,21 +366,21 @@ def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path)
         assert epoch.model.training_data is train.training_data, "what a checkpoint gives back to the best model"
     assert len(whole) == whole[0].of == 9
     for done in (1, 4, 8):
-        rest = list(some_epochs(name, threads=2).epochs(noise(), Snapshot(done, snapshots[done - 1])))
+        rest = list(some_epochs(name, threads=2).epochs(noise(), resume=Snapshot(done, snapshots[done - 1])))
         assert [epoch.number for epoch in rest] == list(range(done + 1, 10))
         for before, after in zip(whole[done:], rest, strict=True):
             assert (after.train_rmse, after.learning_rate, after.loss) == (
                 before.train_rmse, before.learning_rate, before.loss
             )  # fmt: skip
             assert same(before.model, after.model), f"{after.number} gone on from {done}"
-    assert not list(some_epochs(name).epochs(train, Snapshot(9, snapshots[8]))), "nothing is left"
+    assert not list(some_epochs(name).epochs(train, resume=Snapshot(9, snapshots[8]))), "nothing is left"
 
 
 @iterative
 def test_it_may_be_broken_off_after_every_epoch(name, tmp_path):
     train, snapshot = noise(), None
     for _ in range(9):
-        epoch = next(some_epochs(name).epochs(train, snapshot))
+        epoch = next(some_epochs(name).epochs(train, resume=snapshot))
         snapshot = kept(tmp_path, epoch)
     assert same(epoch.model, some_epochs(name).fit(train))
 
@@ -401,8 +401,22 @@ def test_a_snapshot_of_something_else_is_refused(name, tmp_path):
     ]
     for each in wrong:
         with pytest.raises((BadArtifact, BadHyperparameter)) as caught:
-            next(some_epochs(name).epochs(train, Snapshot(1, each)))
+            next(some_epochs(name).epochs(train, resume=Snapshot(1, each)))
         assert caught.value.hint
     larger = noise(n_users=40)
     with pytest.raises((BadArtifact, BadHyperparameter)):
-        next(some_epochs(name).epochs(larger, snapshot))
+        next(some_epochs(name).epochs(larger, resume=snapshot))
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name not in ITERATIVE])
+def test_training_in_one_step_cannot_be_resumed(name):
+    with pytest.raises(BadHyperparameter, match=f"{name} trains in one step"):
+        next(TRAINERS[name]().epochs(noise(), resume=Snapshot(1, {})))
+
+
+@pytest.mark.parametrize("name", [name for name, one in TRAINERS.items() if not (one.start or one.starts)])
+def test_a_trainer_without_a_warm_start_refuses_a_model(name):
+    if name == "autoencoder":
+        pytest.skip("starts from an autoencoder of users, see test_autoencoder")
+    with pytest.raises(BadHyperparameter, match=f"{name} cannot start from a model"):
+        next(TRAINERS[name]().epochs(noise(), warm_start=on_noise(name)))

@@ -258,7 +258,7 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(shape: str, name: str) -> None:
     for epoch in trainer.epochs(train):
         whole.append(epoch)
         snapshots.append(epoch.snapshot())
-    rest = list(trainer.epochs(train, snapshots[1]))
+    rest = list(trainer.epochs(train, resume=snapshots[1]))
     assert [one.number for one in rest] == [3, 4]
     for before, after in zip(whole[2:], rest, strict=True):
         assert (before.loss, before.train_rmse, before.learning_rate) == (
@@ -271,9 +271,9 @@ def test_a_snapshot_of_another_training_is_refused() -> None:
     snapshot = next(SHAPES["both"].epochs(noise())).snapshot()
     assert snapshot is not None
     with pytest.raises(BadArtifact, match=r"'users\.rows' is|'layers\.rows' is|is float32"):
-        next(Ensemble(rank=50, **SMALL).epochs(noise(), snapshot))
+        next(Ensemble(rank=50, **SMALL).epochs(noise(), resume=snapshot))
     with pytest.raises(BadArtifact, match="lacks"):
-        next(SHAPES["both"].epochs(noise(), Snapshot(1, {})))
+        next(SHAPES["both"].epochs(noise(), resume=Snapshot(1, {})))
 
 
 def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
@@ -292,7 +292,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
 
 
 def first_predictions(trainer: Trainer, train: Ratings, start: Any) -> np.ndarray:
-    model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, start))).model  # type: ignore[call-arg]
+    model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, warm_start=start))).model  # type: ignore[call-arg]
     return model.pair_scores(train.user, train.item)
 
 
@@ -325,11 +325,11 @@ def test_what_an_ensemble_cannot_start_from() -> None:
         (Deep(**SMALL), factors, "cannot start from a factor model"),
     ):
         with pytest.raises(BadHyperparameter, match=said):
-            next(iter(trainer.epochs(train, start)))  # type: ignore[arg-type]
+            next(iter(trainer.epochs(train, warm_start=start)))  # type: ignore[arg-type]
     other = replace(train, split="another")
     for start in ({"factors": factors}, {"deep": deep}):
         with pytest.raises(SplitMismatch):
-            next(iter(Ensemble(rank=5, **SMALL).epochs(other, start)))
+            next(iter(Ensemble(rank=5, **SMALL).epochs(other, warm_start=start)))
 
 
 @pytest.mark.parametrize(

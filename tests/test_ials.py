@@ -134,15 +134,15 @@ def test_the_seed_decides_everything() -> None:
 def test_it_continues_from_an_implicit_model_of_the_same_split_only() -> None:
     train = clicks()
     begun = fitted(train, rank=6, n_epochs=3)
-    further = list(IALS(rank=6, n_epochs=2).epochs(train, resume=begun))[-1].model
+    further = list(IALS(rank=6, n_epochs=2).epochs(train, warm_start=begun))[-1].model
     straight = fitted(train, rank=6, n_epochs=5)
     np.testing.assert_allclose(further.scores(np.arange(120)), straight.scores(np.arange(120)), atol=1e-3)
     with pytest.raises(BadHyperparameter, match="rank is 4"):
-        next(IALS(rank=4).epochs(train, resume=begun))
+        next(IALS(rank=4).epochs(train, warm_start=begun))
     with pytest.raises(BadHyperparameter, match="baseline"):
-        next(IALS(rank=6).epochs(train, resume=Popularity().fit(train)))
+        next(IALS(rank=6).epochs(train, warm_start=Popularity().fit(train)))
     with pytest.raises(SplitMismatch):
-        next(IALS(rank=6).epochs(replace(train, split="another"), resume=begun))
+        next(IALS(rank=6).epochs(replace(train, split="another"), warm_start=begun))
 
 
 def test_without_any_pull_it_still_trains() -> None:

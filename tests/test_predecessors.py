@@ -65,7 +65,7 @@ def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(name: str, parts: 
 def test_1_a_warm_start_from_another_split_is_refused(movies: Ratings, model: Model) -> None:
     other = split(movies, seed=6)
     with pytest.raises(SplitMismatch, match="another split"):
-        next(SVD(rank=4).epochs(other.train, resume=model))
+        next(SVD(rank=4).epochs(other.train, warm_start=model))
 
 
 def test_1_a_model_is_not_measured_on_what_it_has_seen(movies: Ratings, parts: Split, model: Model) -> None:

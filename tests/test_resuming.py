@@ -52,8 +52,8 @@ class Breaks(SVD):
 
     breaks_in: int = 0
 
-    def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-        for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+    def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+        for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
             if epoch.number == self.breaks_in:
                 raise Broken
             yield epoch
@@ -107,10 +107,11 @@ def test_a_refit_that_breaks_is_taken_up_too(parts: Split, tmp_path: Path, monke
     asked: list[object] = []
     epochs = Breaks.epochs
 
-    def watched(self: Breaks, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+    def watched(self: Breaks, ratings: Ratings, **start: object):  # type: ignore[no-untyped-def]
+        resume = start.get("resume")
         asked.append(resume.number if isinstance(resume, Snapshot) else resume)
         self = Breaks(**self.settings())
-        for epoch in epochs(self, ratings, resume):
+        for epoch in epochs(self, ratings, **start):  # type: ignore[arg-type]
             if len(ratings) == both and epoch.number == 4 and len(asked) == 2:
                 raise Broken
             yield epoch
@@ -136,7 +137,7 @@ def test_with_other_threads_it_ends_the_same(trainer: Trainer) -> None:
     taken = next(running).snapshot()
     running.close()
     assert taken is not None
-    rest = list(one.epochs(ratings, taken))
+    rest = list(one.epochs(ratings, resume=taken))
     for name, array in whole.model.arrays().items():
         np.testing.assert_array_equal(rest[-1].model.arrays()[name], array)
 
@@ -148,7 +149,7 @@ def test_a_chain_with_days_goes_on(structure: str, movies: Ratings) -> None:
     running = trainer.epochs(movies)
     snapshots = [next(running).snapshot() for _ in range(5)]
     whole = list(running)[-1].model.arrays()
-    rest = list(trainer.epochs(movies, snapshots[-1]))[-1].model.arrays()
+    rest = list(trainer.epochs(movies, resume=snapshots[-1]))[-1].model.arrays()
     assert "day_vectors" in whole
     for name, array in whole.items():
         np.testing.assert_array_equal(rest[name], array)
@@ -206,8 +207,8 @@ def test_another_trainer_or_other_data_are_refused(folder: Path, movies: Ratings
 
 def test_ctrl_c_can_be_gone_on_from(folder: Path, parts: Split, run: Run, tmp_path: Path) -> None:
     class Stopped(SVD):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-            for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+            for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
                 if epoch.number == 3:
                     signal.raise_signal(signal.SIGINT)
                 yield epoch
@@ -229,8 +230,8 @@ def test_what_trains_at_once_is_kept_when_it_is_done(parts: Split, tmp_path: Pat
 
 def test_a_training_that_diverges_leaves_its_last_sound_epoch(parts: Split, tmp_path: Path) -> None:
     class Diverges(Baseline):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-            for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+            for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
                 state = {name: array * (np.nan if epoch.number > 3 else 1) for name, array in epoch.state().items()}
                 yield type(epoch)(epoch.number, epoch.of, epoch.made, 1.0, state=lambda state=state: state)
 

@@ -86,14 +86,14 @@ def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
 def test_it_continues_from_a_model_of_the_same_split_only() -> None:
     train, test = planted()
     start = SVD(rank=3, n_epochs=5).fit(train)
-    further = list(SVD(rank=3, n_epochs=5).epochs(train, resume=start))[-1].model
+    further = list(SVD(rank=3, n_epochs=5).epochs(train, warm_start=start))[-1].model
     assert rmse(further, test) < rmse(start, test)
     with pytest.raises(BadHyperparameter, match="rank is 4"):
-        next(SVD(rank=4).epochs(train, resume=start))
+        next(SVD(rank=4).epochs(train, warm_start=start))
     from dataclasses import replace
 
     with pytest.raises(SplitMismatch):
-        next(SVD(rank=3).epochs(replace(train, split="another"), resume=start))
+        next(SVD(rank=3).epochs(replace(train, split="another"), warm_start=start))
 
 
 def test_a_folded_in_user_scores_as_the_trained_one() -> None:
@@ -122,8 +122,8 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
     folded = [model.scores_from(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
     assert folded[1] == pytest.approx(folded[0] * times + plus, rel=1e-4)
-    resumed = next(SVD(rank=4, n_epochs=1).epochs(other, resume=there))
-    again = next(SVD(rank=4, n_epochs=1).epochs(stars, resume=here))
+    resumed = next(SVD(rank=4, n_epochs=1).epochs(other, warm_start=there))
+    again = next(SVD(rank=4, n_epochs=1).epochs(stars, warm_start=here))
     assert resumed.train_rmse == pytest.approx((again.train_rmse or 0) * times, rel=1e-4)
 
 

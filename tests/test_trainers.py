@@ -44,7 +44,7 @@ class Constant(Trainer):
     loud: Annotated[bool, "whether it shouts"] = False
     pace: Annotated[Literal["walk", "run"], "how fast it goes"] = "walk"
 
-    def epochs(self, ratings, resume=None):
+    def epochs(self, ratings, *, resume=None, warm_start=None):
         yield from epochs(*(self.start - step for step in range(self.steps + 1)))
 
 

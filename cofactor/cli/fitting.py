@@ -12,7 +12,7 @@ from rich.console import Console
 from cofactor.cli.resuming import Keeper
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.training.early_stopping import Judged, judged
-from cofactor.training.epoch import Resume
+from cofactor.training.epoch import WarmStart
 from cofactor.training.fit import Fitted
 from cofactor.training.tracking.epoch_row import Row, Sink
 from cofactor.training.tracking.progress import track
@@ -71,7 +71,7 @@ def fit(
     *sinks: Sink,
     patience: int,
     refit: bool = False,
-    start: Resume | None = None,
+    start: WarmStart | None = None,
 ) -> Fitted:
     """Trains on the train part, from `start` on where there is one, and chooses the epoch on the validation part.
 

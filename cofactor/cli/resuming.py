@@ -20,7 +20,7 @@ from cofactor.models.kinds import KINDS
 from cofactor.trainers.base import Trainer
 from cofactor.training.checkpoint import HINT, REFIT, Checkpoint, Store, check_same, digest
 from cofactor.training.early_stopping import Judged
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.tracking.epoch_row import Row
 
 FREE = "threads", "device"  # hyperparameters that decide how soon a result is there, not which
@@ -45,9 +45,9 @@ class Keeper:
         """Of training in earlier runs."""
         return self.rows[-1].seconds if self.rows else 0.0
 
-    def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(self, start: WarmStart | None = None) -> Iterator[Epoch]:
         """Those that are left; `start` is what the first run begins with."""
-        return self.trainer.epochs(self.ratings, start)
+        return self.trainer.epochs(self.ratings, warm_start=start)
 
     def keep(self, one: Judged, rows: Sequence[Row]) -> None:
         """Called after each epoch of this run, before the next; rows: the figures of all epochs so far."""
@@ -93,12 +93,12 @@ class FolderKeeper(Keeper):
         if any(row.best for row in self.rows):
             self.lowest, self.waited = self.best.loss, len(self.rows) - self.best.epoch.number
 
-    def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(self, start: WarmStart | None = None) -> Iterator[Epoch]:
         if self.last is None or self.best is None:
             return super().epochs(start)
         if len(self.rows) >= self.best.epoch.of:
             return iter(())
-        return super().epochs(Snapshot(len(self.rows), self.last.state))
+        return self.trainer.epochs(self.ratings, resume=Snapshot(len(self.rows), self.last.state))
 
     def keep(self, one: Judged, rows: Sequence[Row]) -> None:
         """A training that has diverged is no longer kept: its last sound epoch stays."""

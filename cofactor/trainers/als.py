@@ -15,7 +15,7 @@ from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
 from cofactor.training.snapshot import copied, take_up
 from cofactor.training.warm_start import start_of
@@ -57,12 +57,14 @@ class ALS(Trainer):
     seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
+            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
                 model, state = course.model(), partial(copied, course.arrays())
@@ -91,14 +93,14 @@ class _Alternation:
         self.pull = np.full(self.width, trainer.l2, np.float32)
         self.pull[self.rank] = trainer.bias_l2
 
-    def begin(self, resume: Resume | None) -> int:
+    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if isinstance(resume, Snapshot):
+        if resume is not None:
             done = take_up(resume, self.arrays(), self.trainer.name)
             self.mean = float(resume.arrays["mean"])
             return done
-        if resume is not None:
-            self._start_from(start_of(resume, FactorModel, self.trainer.name, self.rank, self.ratings))
+        if warm_start is not None:
+            self._start_from(start_of(warm_start, FactorModel, self.trainer.name, self.rank, self.ratings))
         return 0
 
     def _start_from(self, model: FactorModel) -> None:

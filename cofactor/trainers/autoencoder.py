@@ -12,7 +12,7 @@ from cofactor.machine import cores
 from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
 from cofactor.trainers.autoencoding.training_run import Course
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Among, Bounds, Search
 from cofactor.training.torch_device import running
 
@@ -97,7 +97,9 @@ class Autoencoder(Trainer):
         """Of the hidden layers."""
         return tuple(int(one) for one in self.layers.split(","))
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with ExitStack() as stack:
@@ -109,5 +111,5 @@ class Autoencoder(Trainer):
                 worth = len(ratings) * self.widths[0] >= WORTH_A_THREAD and n_threads > 1
                 products = Kernels(stack.enter_context(ThreadPoolExecutor(n_threads)) if worth else None)
             course = Course(self, ratings, products, device)
-            for number in range(1 + course.start_from(resume), self.n_epochs + 1):
+            for number in range(1 + course.start_from(resume, warm_start), self.n_epochs + 1):
                 yield course.epoch(number)

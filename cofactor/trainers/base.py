@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, get_args, get_type_hints
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Among, Bounds, Hyperparameter, Search, check_value
 
 
@@ -28,11 +28,14 @@ class Trainer(ABC):
     starts: ClassVar[Mapping[str, str]] = {}  # names of parts that it may start from, and what model each takes
 
     @abstractmethod
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         """Yields a usable model after each pass; a closed form yields once.
 
-        resume: a model to start from instead of random numbers; several of them, by the names in `starts`; or the
-        snapshot of an epoch of the same training, after which the epochs are those of the unbroken one, bit for bit.
+        resume: the snapshot of an epoch of the same training, after which the epochs are those of the uninterrupted
+        training, bit for bit. warm_start: a model to start from instead of random numbers, or several models by the
+        names in `starts`. Raises BadHyperparameter for a warm start of a trainer that cannot have one.
 
         Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
         """

@@ -11,9 +11,10 @@ from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
 from cofactor.training.snapshot import copied, take_up
+from cofactor.training.warm_start import refuse
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class Baseline(Trainer):
     ] = 3.0
     sweeps: Annotated[int, "alternations between items and users", Bounds(least=1)] = 10
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
         value = ratings.value.astype(np.float64)
         mean = float(value.mean())
         user_bias, item_bias, done = np.zeros(len(ratings.users)), np.zeros(len(ratings.items)), 0
-        if isinstance(resume, Snapshot):
+        if resume is not None:
             done = take_up(resume, {"user_bias": user_bias, "item_bias": item_bias}, self.name)
         for sweep in range(done + 1, self.sweeps + 1):
             item_bias = _biases(ratings.item, value - mean - user_bias[ratings.user], self.item_l2, len(ratings.items))

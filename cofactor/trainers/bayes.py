@@ -14,15 +14,16 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Array, Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
 from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Among, Bounds, Search
+from cofactor.training.warm_start import refuse
 
 PARTS = "mean", "precision"  # of a prior
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs
@@ -79,13 +80,14 @@ class Bayes(Trainer):
     seed: Annotated[int, "of all draws", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         if self.time == "day" and ratings.time is None:
             raise BadData("bayes: time is 'day', but the ratings have no times", "leave --time out")
-        if resume is not None and not isinstance(resume, Snapshot):
-            raise BadHyperparameter("bayes cannot start from a model", "train it anew")
+        refuse(self.name, warm_start)
         n_threads = self.threads or cores()
         if len(ratings) * (self.rank + 1) ** 2 < WORTH_A_THREAD:
             n_threads = 1

@@ -18,8 +18,10 @@ from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
 NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
@@ -62,7 +64,11 @@ class Filter(Trainer):
     seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         graph = self._normalised(ratings)

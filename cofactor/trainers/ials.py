@@ -14,7 +14,7 @@ from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
 from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.training_loss import of_implicit
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
 from cofactor.training.snapshot import copied, take_up
 from cofactor.training.warm_start import start_of
@@ -70,12 +70,14 @@ class IALS(Trainer):
     seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
+            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
                 state = partial(copied, course.arrays())
@@ -100,12 +102,12 @@ class _Alternation:
             vectors[:, : trainer.rank] = drawn * np.float32(trainer.init / np.sqrt(trainer.rank))
         self.positive = np.ones(len(ratings), np.float32)
 
-    def begin(self, resume: Resume | None) -> int:
+    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if isinstance(resume, Snapshot):
-            return take_up(resume, self.arrays(), self.trainer.name)
         if resume is not None:
-            self._start_from(start_of(resume, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
+            return take_up(resume, self.arrays(), self.trainer.name)
+        if warm_start is not None:
+            self._start_from(start_of(warm_start, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
         return 0
 
     def _start_from(self, model: ImplicitModel) -> None:

@@ -17,8 +17,10 @@ from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 PIECES = 64  # ranges of items, of about equal work, that threads take in turn
 
@@ -68,7 +70,11 @@ class KNN(Trainer):
     ] = 3.0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         training_data = ratings.training_data

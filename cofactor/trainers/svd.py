@@ -16,7 +16,7 @@ from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Search
 from cofactor.training.snapshot import copied, take_up
 from cofactor.training.warm_start import start_of
@@ -71,10 +71,12 @@ class SVD(Trainer):
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
-        descent, done = self._begun(ratings, resume)
+        descent, done = self._begun(ratings, resume, warm_start)
         n_threads = min(self.threads or cores(), descent.grid)
         if len(ratings) * self.rank < WORTH_A_THREAD:
             n_threads = 1
@@ -89,10 +91,10 @@ class SVD(Trainer):
                 loss = of_factors(model, descent.unit, rmse**2)
                 yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
 
-    def _begun(self, ratings: Ratings, resume: Resume | None) -> tuple["_Descent", int]:
+    def _begun(self, ratings: Ratings, resume: Snapshot | None, warm_start: WarmStart | None) -> tuple["_Descent", int]:
         """A training, and how many epochs of it are done."""
-        if resume is not None and not isinstance(resume, Snapshot):
-            return _Descent(self, ratings, *self._start(ratings, resume)), 0
+        if resume is None and warm_start is not None:
+            return _Descent(self, ratings, *self._start(ratings, warm_start)), 0
         descent = _Descent(self, ratings, *self._first_vectors(ratings))
         return descent, 0 if resume is None else descent.go_on(resume)
 
@@ -105,8 +107,8 @@ class SVD(Trainer):
         mean = float(ratings.value.mean(dtype=np.float64))
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
-    def _start(self, ratings: Ratings, resume: Resume) -> tuple[float, Floats, Floats, Floats, Floats]:
-        start = start_of(resume, FactorModel, self.name, self.rank, ratings)
+    def _start(self, ratings: Ratings, warm_start: WarmStart) -> tuple[float, Floats, Floats, Floats, Floats]:
+        start = start_of(warm_start, FactorModel, self.name, self.rank, ratings)
         return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
 

@@ -16,7 +16,7 @@ class Snapshot:
     arrays: Mapping[str, Array]  # float32, float64, int32 or int64; copies, which later epochs leave alone
 
 
-Resume = Model | Snapshot | Mapping[str, Model]  # what a training may start from, see `Trainer.epochs`
+WarmStart = Model | Mapping[str, Model]  # a model to start training from, or several by the names of the parts
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.training.epoch import Snapshot
 
 HINT = "go on with the trainer, hyperparameters and ratings that it was made with"
@@ -25,6 +25,12 @@ def take_up(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> in
     for name, array in arrays.items():
         array[...] = snapshot.arrays[name]
     return snapshot.number
+
+
+def refuse_snapshot(trainer: str, resume: Snapshot | None) -> None:
+    """Raises BadHyperparameter where a trainer that trains in one step is given a snapshot to resume from."""
+    if resume is not None:
+        raise BadHyperparameter(f"{trainer} trains in one step and cannot be resumed", "train it again from the start")
 
 
 def check_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> None:
