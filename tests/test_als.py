@@ -137,8 +137,8 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     stars, _ = planted(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (ALS(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
-    wanted = here.predict(stars.user, stars.item) * times + plus
-    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
+    wanted = here.predict_rows(stars.user, stars.item) * times + plus
+    assert there.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
 
 
 def test_it_continues_from_a_factor_model_of_the_same_split_only() -> None:

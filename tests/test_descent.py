@@ -397,8 +397,8 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     )
     for trainer in SHAPES.values():
         here, there = (list(islice(trainer.epochs(ratings), 2))[-1] for ratings in (stars, other))
-        wanted = here.model.predict(stars.user, stars.item) * times + plus
-        assert there.model.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
+        wanted = here.model.predict_rows(stars.user, stars.item) * times + plus
+        assert there.model.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
         assert there.train_rmse == pytest.approx((here.train_rmse or 0) * times, rel=1e-3)
 
 

@@ -64,7 +64,7 @@ def test_cosine_scores_are_sums_of_cosines() -> None:
     np.testing.assert_allclose(model.scores(users), X[users] @ cosine.T, atol=1e-5)
     assert (model.scale, model.sparse.nnz) == (None, np.count_nonzero(cosine))
     history, items = RATINGS.by_user()[[3]], np.arange(25)
-    np.testing.assert_allclose(model.effects(history, items), Model.effects(model, history, items), atol=1e-5)
+    np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
     found = {int(line.item): line.score for line in model.similar_items("7", 25)}
     assert found == pytest.approx({j: cosine[7, j] for j in np.flatnonzero(cosine[7])}, abs=1e-6)
 
@@ -80,7 +80,7 @@ def test_without_a_neighbour_the_baseline_is_left() -> None:
     model = KNN(min_support=1000).fit(RATINGS)
     np.testing.assert_allclose(model.scores(np.arange(40)), Baseline().fit(RATINGS).scores(np.arange(40)), atol=1e-5)
     assert model.similar_items("3") == []
-    nobody = KNN().fit(RATINGS).scores_from(make_histories([{}], 25))[0]
+    nobody = KNN().fit(RATINGS).fold_in_scores(make_histories([{}], 25))[0]
     np.testing.assert_allclose(nobody, model.mean + model.item_bias, rtol=1e-6)
 
 
@@ -120,7 +120,7 @@ def broken(name: str, at: int, value: float, dtype: type | None = None) -> dict[
 )
 def test_damaged_tables_are_refused(arrays: dict[str, np.ndarray], culprit: str) -> None:
     with pytest.raises(BadArtifact, match=culprit):
-        NeighbourModel.of_arrays(RATINGS.training_data, (0.5, 5.0), arrays)
+        NeighbourModel.from_arrays(RATINGS.training_data, (0.5, 5.0), arrays)
 
 
 def test_a_word_says_what_it_does() -> None:
@@ -133,5 +133,5 @@ def test_a_word_says_what_it_does() -> None:
 def test_it_predicts_better_than_surprise(real_data: Path) -> None:
     """ML-100K u1; Surprise's KNNBaseline: .9359."""
     parts = movielens_split(real_data / "ml-100k", "u1", validation=0)
-    error = KNN().fit(parts.train).predict(parts.test.user, parts.test.item) - parts.test.value
+    error = KNN().fit(parts.train).predict_rows(parts.test.user, parts.test.item) - parts.test.value
     assert np.sqrt(np.mean(error**2)) < 0.93

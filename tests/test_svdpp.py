@@ -44,7 +44,7 @@ def planted(n_users: int = 1500, n_items: int = 60, rank: int = 3, noise: float 
 
 
 def rmse(model: Model, test: Ratings) -> float:
-    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value) ** 2)))
+    return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
 def arguments(rank: int, seed: int = 0, n_users: int = 12, n_items: int = 15) -> list[np.ndarray]:
@@ -168,7 +168,7 @@ def test_new_users_are_pooled_from_their_own_histories(trainer: type[SVDPP]) -> 
     train, test = planted()
     known, new = train.where(train.user < 1000), test.where(test.user >= 1000)
     model = trainer(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01, set_l2=0.0).fit(known)
-    scores = model.scores_from(train.by_user())[new.user, new.item]
+    scores = model.fold_in_scores(train.by_user())[new.user, new.item]
     assert np.sqrt(np.mean((scores - new.value) ** 2)) < 0.5
     assert rmse(model, new) > 1, "the mean and the items' biases alone"
 
@@ -179,9 +179,9 @@ def test_another_scale_gives_the_same_model_in_its_units(trainer: type[SVDPP], t
     stars, _ = planted(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (trainer(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
-    wanted = here.predict(stars.user, stars.item) * times + plus
-    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
-    folded = [model.scores_from(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
+    wanted = here.predict_rows(stars.user, stars.item) * times + plus
+    assert there.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
+    folded = [model.fold_in_scores(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
     assert folded[1] == pytest.approx(folded[0] * times + plus, rel=1e-4)
     resumed = next(trainer(rank=4, n_epochs=1).epochs(other, warm_start=there))
     again = next(trainer(rank=4, n_epochs=1).epochs(stars, warm_start=here))

@@ -213,7 +213,7 @@ def test_accuracy_is_that_of_the_report(half: bool) -> None:
     parts = split(replace(noise(half=half, n=500), step=step), seed=1)
     (*_, last) = training(parts)
     rows = parts.validation
-    nearest = np.floor(last.model.predict(rows.user, rows.item) / step + 0.5) * step
+    nearest = np.floor(last.model.predict_rows(rows.user, rows.item) / step + 0.5) * step
     assert 0 < last.accuracy < 1
     assert last.accuracy == np.mean(nearest == rows.value)
     assert last.accuracy == pytest.approx(evaluate(last.model, rows, ()).metrics["accuracy"])

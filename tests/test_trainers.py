@@ -209,4 +209,4 @@ def test_baseline_is_the_minimum_of_its_objective():
 def test_baseline_without_pull():
     model = Baseline(user_l2=0.0, item_l2=0.0).fit(noise())
     assert np.isfinite(model.scores(np.arange(30))).all()
-    assert np.isfinite(model.scores_from(noise().by_user())).all()
+    assert np.isfinite(model.fold_in_scores(noise().by_user())).all()

@@ -143,7 +143,7 @@ def test_judged_as_training_is(parts: Split):
     trainer = ALS(rank=4)
     found = judge(trainer, [(parts.train, parts.validation)], 3, go_on)
     model = trainer.fit(parts.train, parts.validation)
-    error = model.predict(parts.validation.user, parts.validation.item).astype(float) - parts.validation.value
+    error = model.predict_rows(parts.validation.user, parts.validation.item).astype(float) - parts.validation.value
     assert found.metric == "rmse"
     assert found.value == pytest.approx(math.sqrt(np.mean(error**2)), rel=1e-6)
     assert found.error == pytest.approx(standard_error(error**2, parts.validation.user) / (2 * found.value), rel=1e-6)
@@ -409,7 +409,7 @@ def test_two_processes_find_what_planted_data_are_best_learned_with(folder, part
         best, default = best_of(trials, "rmse"), trial_of(trials, space.default())
         assert best.value <= default.value
         model = ALS(**best.hyperparameters).fit(parts.train, parts.validation)
-        error = model.predict(parts.validation.user, parts.validation.item).astype(float) - parts.validation.value
+        error = model.predict_rows(parts.validation.user, parts.validation.item).astype(float) - parts.validation.value
         assert best.value == pytest.approx(math.sqrt(np.mean(error**2)), rel=1e-6)  # as it is anywhere else
 
         # a process that is killed costs its trial, not the search

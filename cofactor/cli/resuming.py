@@ -214,7 +214,7 @@ def _best(found: Checkpoint, ratings: Ratings) -> Judged:
     if told["scale"] not in (None, list(ratings.scale)):
         raise BadArtifact("its best model predicts ratings on another scale")
     scale = None if told["scale"] is None else ratings.scale
-    model: Model = KINDS[told["kind"]].of_arrays(ratings.training_data, scale, found.best)
+    model: Model = KINDS[told["kind"]].from_arrays(ratings.training_data, scale, found.best)
     return Judged(Epoch(told["number"], told["of"], model, None), told["rmse"], ndcg=told["ndcg"], best=True)
 
 

@@ -12,7 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import SCORE_CELLS, Model
 from cofactor.models.networks.layers import ACTIVATIONS, Layers
-from cofactor.models.vectors import cached, cosine, cosines
+from cofactor.models.vectors import cache_slices, cosine, cosines
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,9 @@ class AutoencoderModel(Model):
             raise BadArtifact("the last layer has an activation", "save the model again")
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         residual, bias = self._centred(histories)
         codes = codes_of(self.layers, self._entered(residual, np.diff(histories.indptr)))
         scores: Floats = codes @ self.layers.weights[-1].T
@@ -74,7 +74,7 @@ class AutoencoderModel(Model):
         codes, bias = self._codes_of(distinct)
         codes[counts == 0] = 0
         scores = np.empty(len(users), dtype=np.float32)
-        for here in cached(len(users), codes.shape[1]):
+        for here in cache_slices(len(users), codes.shape[1]):
             np.vecdot(codes[where[here]], self.layers.weights[-1][items[here]], out=scores[here])
         known = counts[where] > 0
         scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
@@ -84,15 +84,15 @@ class AutoencoderModel(Model):
         return scores
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """μ + b_u; -∞ where the model only ranks."""
         if self.scale is None:
-            return super().without_item
+            return super().unknown_item_scores
         bias = self._centred(self.training_data.interactions)[1].astype(np.float32)
         return np.float32(self.mean) + np.append(bias, np.float32(0))
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but the first layer of every left-out history comes from the sums over the whole:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, but the first layer of every left-out history comes from the sums over the whole:
 
             Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
@@ -101,7 +101,7 @@ class AutoencoderModel(Model):
         """
         h = history.nnz
         if h < 2:
-            return super().effects(history, items)
+            return super().attributions(history, items)
         first = self._first[history.indices].astype(np.float64)
         if self.scale is None:
             sums: Doubles = (first.sum(axis=0) - first) / np.sqrt(h - 1)
@@ -112,12 +112,12 @@ class AutoencoderModel(Model):
             sums = d @ first - d[:, None] * first + (self.presence - bias[:, None]) * (first.sum(axis=0) - first)
         without = codes_of(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
         without += self.layers.biases[-1][items]
-        score = self.scores_from(history)[0, items].astype(np.float64)
+        score = self.fold_in_scores(history)[0, items].astype(np.float64)
         effects: Doubles = score - without - self._ground(bias, items)
         return effects
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' rows in the last layer; `NEVER` where either is zero."""
+        """(n_items,) cosine of the items' rows in the last layer; `EXCLUDED` where either is zero."""
         outputs = self.layers.weights[-1]
         return cosine(outputs, self._output_lengths, outputs[item])
 

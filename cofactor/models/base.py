@@ -17,10 +17,16 @@ from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData
 from cofactor.models.checks import check_arrays
 from cofactor.models.networks.layers import Layers
-from cofactor.models.top_n.recommendations import Reason as Reason
+from cofactor.models.top_n.recommendations import RatingEffect as RatingEffect
 from cofactor.models.top_n.recommendations import Recommendation as Recommendation
-from cofactor.models.top_n.recommendations import given_history, known_history, left_out, recommendations, strongest
-from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
+from cofactor.models.top_n.recommendations import (
+    history_from_ratings,
+    leave_one_out,
+    recommendations,
+    strongest,
+    training_history,
+)
+from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
 SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most
@@ -51,7 +57,7 @@ class Model(ABC):
         order. A user without training ratings gets the scores of the fallback list."""
 
     @abstractmethod
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         """(m, n_items) float32 scores for (m, n_items) sparse histories of users the model has not seen (fold-in)."""
 
     @classmethod
@@ -78,29 +84,29 @@ class Model(ABC):
         return np.zeros(len(users), dtype=np.float32)
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """(n_users + 1,) what is left of a score where nothing is known of the item, for every user and, last, for
         somebody without a rating. Here the mean training rating, -∞ where the model only ranks."""
-        mean = NEVER if self.scale is None else self.training_data.interactions.data.mean()
+        mean = EXCLUDED if self.scale is None else self.training_data.interactions.data.mean()
         return np.full(len(self.training_data.users) + 1, mean, dtype=np.float32)
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): the score of each of (m,) items minus what it is without each of the h ratings of a (1, n_items)
         history; by scoring every left-out history, in blocks."""
         h, n_items = history.nnz, history.shape[1]
-        score = self.scores_from(history)[0, items].astype(np.float64)
+        score = self.fold_in_scores(history)[0, items].astype(np.float64)
         out = np.empty((h, len(items)))
         block = max(1, SCORE_CELLS // max(h, n_items))
         for first in range(0, h, block):
             places = np.arange(first, min(first + block, h))
-            out[places] = score - self.scores_from(left_out(history, places))[:, items]
+            out[places] = score - self.fold_in_scores(leave_one_out(history, places))[:, items]
         return out
 
     def check(self) -> None:  # noqa: B027  # most kinds have nothing more to check
         """Raises BadArtifact where the arrays do not fit each other in more than shape and type."""
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) how alike an item row and every other are, `NEVER` where nothing says so; in a new array.
+        """(n_items,) how alike an item row and every other are, `EXCLUDED` where nothing says so; in a new array.
 
         Here the cosine of their columns of training ratings, Σ_u r_ui r_uj / (|r_i| |r_j|), over the users of both.
         """
@@ -109,7 +115,7 @@ class Model(ABC):
         raters = np.searchsorted(history.indptr, at, side="right") - 1
         weights = csr_array((history.data[at], np.arange(len(at)), [0, len(at)]), shape=(1, len(at)))
         products = weights @ history[raters]
-        out = np.full(history.shape[1], NEVER)
+        out = np.full(history.shape[1], EXCLUDED)
         norms = self._rating_norms[products.indices] * self._rating_norms[item]
         out[products.indices] = products.data / np.maximum(norms, 1e-12)
         return out
@@ -118,14 +124,14 @@ class Model(ABC):
         """(k, k) how alike (k,) items are to one another: `similarity` of each row, at the columns of the others."""
         rated = self.training_data.interactions[:, items]
         products = (rated.T @ rated).tocoo()
-        out = np.full((len(items), len(items)), NEVER)
+        out = np.full((len(items), len(items)), EXCLUDED)
         norms = self._rating_norms[items]
         row, column = products.coords
         out[row, column] = products.data / np.maximum(norms[row] * norms[column], 1e-12)
         return out
 
     def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """(n_users,) how alike every user and somebody are, `NEVER` where nothing says so; in a new array.
+        """(n_users,) how alike every user and somebody are, `EXCLUDED` where nothing says so; in a new array.
 
         user: their row where they are as they were trained, None where only their (1, n_items) history counts. Here the
         cosine of the rows of training ratings, Σ_i r_ui r_vi / (|r_u| |r_v|), over the items of both.
@@ -134,11 +140,11 @@ class Model(ABC):
         rated[history.indices] = history.data
         products = self.training_data.interactions @ rated
         norms = self._user_norms * np.linalg.norm(rated)
-        return np.where(products != 0, products / np.maximum(norms, 1e-12), NEVER).astype(np.float32)
+        return np.where(products != 0, products / np.maximum(norms, 1e-12), EXCLUDED).astype(np.float32)
 
     # What can be asked of every model
 
-    def predict(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+    def predict_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) scores of (m,) pairs of rows, clipped to the scale where the model predicts ratings.
 
         times: (m,) seconds since 1970 of the ratings to predict; only some kinds make use of them.
@@ -169,7 +175,7 @@ class Model(ABC):
         """(n_items,) true for the items that may be recommended: those that somebody rated in training."""
         return self.training_data.item_counts > 0
 
-    def top(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
+    def recommend_rows(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
         """(m, n) item rows, best first, and their clipped scores, for (m,) user rows; -1 and 0 where a list ended.
 
         The order is that of the unclipped scores; of equal scores the lower item row comes first.
@@ -181,21 +187,21 @@ class Model(ABC):
         for start in range(0, len(users), block):
             here = slice(start, start + block)
             seen = self.training_data.interactions[users[here]] if exclude_seen else None
-            items[here], scores[here] = self._best(self.scores(users[here]), seen, n)
+            items[here], scores[here] = self._top_n_of_users(self.scores(users[here]), seen, n)
         return items, scores
 
-    def best(
+    def top_n_of_scores(
         self, scores: Floats, n: int, *, seen: Rows | None = None, hidden: Mask | None = None
     ) -> tuple[Rows, Floats]:
         """(k,) item rows, best first, and scores of the k <= n best of one person's (n_items,) scores, which are used
         up; none of the rows `seen`, and none of the (n_items,) mask `hidden`, by default what is not `rankable`.
 
-        Scores are not clipped, and `NEVER` is not listed; of equal scores the lower item row comes first.
+        Scores are not clipped, and `EXCLUDED` is not listed; of equal scores the lower item row comes first.
         """
-        np.copyto(scores, NEVER, where=self._unrankable if hidden is None else hidden)
+        np.copyto(scores, EXCLUDED, where=self._unrankable if hidden is None else hidden)
         if seen is not None:
-            scores[seen] = NEVER
-        return highest_of_one(scores, _length(n))
+            scores[seen] = EXCLUDED
+        return top_n(scores, _length(n))
 
     def recommend(self, user_id: str, n: int = 10, *, exclude_seen: bool = True, why: int = 0) -> list[Recommendation]:
         """The n best items a user has not rated; with `why`, each with up to that many ratings that speak for it.
@@ -205,42 +211,53 @@ class Model(ABC):
         user = self.training_data.users.row(user_id)
         scores = self.scores(np.array([user], dtype=np.int32))[0]
         seen = self.training_data.rated(user)[0] if exclude_seen else None
-        items, best = self.best(scores, n, seen=seen)
-        return self._listed(items, best, known_history(self.training_data, user_id) if _length(why) else None, why)
+        items, best = self.top_n_of_scores(scores, n, seen=seen)
+        return self._recommendations(
+            items, best, training_history(self.training_data, user_id) if _length(why) else None, why
+        )
 
-    def recommend_from(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
+    def recommend_for_ratings(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
         """The n best items for a user given only by ratings of item ids, none of those among them.
 
         Raises UnknownId for an item the model does not know, BadData for a rating that is not on the data's scale.
         """
-        history = given_history(self.training_data, ratings)
-        items, best = self.best(self.scores_from(history)[0], n, seen=history.indices)
-        return self._listed(items, best, history, _length(why))
+        history = history_from_ratings(self.training_data, ratings)
+        items, best = self.top_n_of_scores(self.fold_in_scores(history)[0], n, seen=history.indices)
+        return self._recommendations(items, best, history, _length(why))
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most alike (see `similarity`, which is their score), without the item itself."""
         item = self.training_data.items.row(item_id)
-        rows, scores = self.best(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
+        rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
         return recommendations(self.training_data, rows, scores)
 
-    def explain(self, user_id: str, item_id: str, n: int = 5) -> list[Reason]:
+    def explain(self, user_id: str, item_id: str, n: int = 5) -> list[RatingEffect]:
         """The n training ratings of a user that move an item's score most, up or down; none where nothing does."""
-        return self.moved_by(known_history(self.training_data, user_id), self.training_data.items.row(item_id), n)
+        return self.explain_rows(
+            training_history(self.training_data, user_id), self.training_data.items.row(item_id), n
+        )
 
-    def explain_from(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[Reason]:
+    def explain_for_ratings(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[RatingEffect]:
         """The n of the given ratings that move an item's score most, up or down."""
-        return self.moved_by(given_history(self.training_data, ratings), self.training_data.items.row(item_id), n)
+        return self.explain_rows(
+            history_from_ratings(self.training_data, ratings), self.training_data.items.row(item_id), n
+        )
 
-    def moved_by(self, history: csr_array, item: int, n: int) -> list[Reason]:
+    def explain_rows(self, history: csr_array, item: int, n: int) -> list[RatingEffect]:
         """The n ratings of a (1, n_items) history that move the score of an item row most, up or down."""
         if history.nnz == 0:
             return []
-        effects = self.effects(history, np.array([item], dtype=np.int32))[:, 0]
+        effects = self.attributions(history, np.array([item], dtype=np.int32))[:, 0]
         return list(strongest(self.training_data, history, effects, np.abs(effects), _length(n)))
 
-    def reasons(self, history: csr_array, items: Rows, n: int) -> list[tuple[Reason, ...]]:
+    def supporting_ratings(self, history: csr_array, items: Rows, n: int) -> list[tuple[RatingEffect, ...]]:
         """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
-        return [strongest(self.training_data, history, one, one, n) for one in self.effects(history, items).T]
+        return [strongest(self.training_data, history, one, one, n) for one in self.attributions(history, items).T]
+
+    # Names of earlier versions
+
+    recommend_from = recommend_for_ratings
+    explain_from = explain_for_ratings
 
     # What saving and loading need
 
@@ -253,13 +270,13 @@ class Model(ABC):
         return plain
 
     @classmethod
-    def of_arrays(
+    def from_arrays(
         cls, training_data: TrainingData, scale: tuple[float, float] | None, arrays: Mapping[str, Array]
     ) -> Self:
         """A model of saved arrays; raises BadArtifact where one is missing, unknown, misshapen, not finite, or an index
         that points nowhere (see `check`)."""
         arrays = dict(arrays)
-        layers = {name: Layers.taken(arrays, name) for name in cls.networks}
+        layers = {name: Layers.from_arrays(arrays, name) for name in cls.networks}
         expected = cls.shapes(len(training_data.users), len(training_data.items))
         check_arrays(cls, expected, arrays)
         plain = {name: float(a) if expected[name] == () else a for name, a in arrays.items()}
@@ -298,19 +315,21 @@ class Model(ABC):
     def _unrankable(self) -> Mask:
         return ~self.rankable
 
-    def _best(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
-        scores[:, self._unrankable] = NEVER
+    def _top_n_of_users(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
+        scores[:, self._unrankable] = EXCLUDED
         if seen is not None:
-            scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = NEVER
-        items, best = highest(scores, n)
+            scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = EXCLUDED
+        items, best = top_n_per_row(scores, n)
         return items, np.where(items < 0, np.float32(0), self.clip(best))
 
-    def _listed(self, items: Rows, scores: Floats, history: csr_array | None, why: int) -> list[Recommendation]:
+    def _recommendations(
+        self, items: Rows, scores: Floats, history: csr_array | None, why: int
+    ) -> list[Recommendation]:
         """One user's list of (k,) items, each with up to `why` ratings of a history that raise its score."""
         scores = self.clip(scores)
         if why == 0 or history is None or history.nnz == 0:
             return recommendations(self.training_data, items, scores)
-        return recommendations(self.training_data, items, scores, self.reasons(history, items, why))
+        return recommendations(self.training_data, items, scores, self.supporting_ratings(history, items, why))
 
 
 def _within(rows: Rows, n: int, noun: str) -> Rows:

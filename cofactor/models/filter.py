@@ -12,7 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.sparse import matrix
-from cofactor.models.top_n.selection import NEVER
+from cofactor.models.top_n.selection import EXCLUDED
 
 LARGEST_POWER = 4  # of a number of ratings: of a million it is a number still
 MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB
@@ -64,9 +64,9 @@ class FilterModel(Model):
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         d = self._item_degrees[histories.indices]
         scores = self._two_steps(_with(histories, d ** np.float32(-2 * self.item_power)))
         leading = _with(histories, d ** np.float32(-self.item_power)) @ self.vectors
@@ -74,22 +74,22 @@ class FilterModel(Model):
         scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
         return scores
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
         raised = self._item_degrees.astype(np.float64) ** self.item_power
         return self._between(history.indices, items) * raised[items] / raised[history.indices, None]
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `NEVER` where either has no ratings."""
+        """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
         every = np.arange(len(self.vectors), dtype=np.int32)
         alike = self._between(np.array([item], dtype=np.int32), every)[0]
         norms = self._norms * self._norms[item]
-        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
+        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
 
     def similarities(self, items: Rows) -> Floats:
         norms = self._norms[items][:, None] * self._norms[items]
         alike = self._between(items, items) / np.maximum(norms, 1e-30)
-        return np.where(norms > 0, np.clip(alike, -1, 1), NEVER).astype(np.float32)
+        return np.where(norms > 0, np.clip(alike, -1, 1), EXCLUDED).astype(np.float32)
 
     def _two_steps(self, signals: csr_array) -> Floats:
         """(m, n_items) y Xᵀ C^-2a X for (m, n_items) sparse y; a few users at a time, by how many they meet."""

@@ -12,7 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.sparse import matrix
-from cofactor.models.top_n.selection import NEVER
+from cofactor.models.top_n.selection import EXCLUDED
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +50,15 @@ class SimilarityModel(Model):
         return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         ones = _like(histories, np.ones(histories.nnz, dtype=np.float32))
         scores: Floats = ones @ self.dense if self.sparse is None else (ones @ self.sparse).toarray()
         scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
         return scores
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m) B_ji: the score is their sum."""
         if self.sparse is None:
             assert self.dense is not None
@@ -129,9 +129,9 @@ class NeighbourModel(Model):
         return found
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)
         of = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
@@ -169,9 +169,9 @@ def _like(histories: csr_array, values: Floats) -> csr_array:
 
 
 def _speaking_for(weights: csr_array, item: int) -> Floats:
-    """(n,) column `item` of (n, n) weights, `NEVER` where it has none; one look at every stored column number."""
+    """(n,) column `item` of (n, n) weights, `EXCLUDED` where it has none; one look at every stored column number."""
     at = np.flatnonzero(weights.indices == item)
-    alike = np.full(weights.shape[0], NEVER)
+    alike = np.full(weights.shape[0], EXCLUDED)
     alike[np.searchsorted(weights.indptr, at, side="right") - 1] = weights.data[at]
     return alike
 
@@ -179,7 +179,7 @@ def _speaking_for(weights: csr_array, item: int) -> Floats:
 def _speaking_among(weights: csr_array, items: Rows) -> Floats:
     """(k, k) the weights of (k,) items for one another: row a is `_speaking_for` the a-th of them."""
     block = weights[items][:, items].tocoo()
-    alike = np.full((len(items), len(items)), NEVER)
+    alike = np.full((len(items), len(items)), EXCLUDED)
     row, column = block.coords
     alike[column, row] = block.data
     return alike

@@ -127,7 +127,7 @@ class _Wanted:
 
     def ndcgs(self, model: Model) -> Doubles:
         """(m,) Σ_{hits} 1/log₂(1 + rank) / ideal of each user."""
-        items, _ = model.top(self.users, LENGTH)
+        items, _ = model.recommend_rows(self.users, LENGTH)
         asked = self.cell(self.users[:, None], items)
         at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
         hit: Mask = (self.cells[at] == asked) & (items >= 0)
@@ -139,7 +139,7 @@ def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
     rows, model = wanted.rows, epoch.model
     if model.scale is None:
         return Judged(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
-    predicted = model.predict(rows.user, rows.item, rows.time).astype(np.float64)
+    predicted = model.predict_rows(rows.user, rows.item, rows.time).astype(np.float64)
     error = predicted - rows.value
     step = model.training_data.step
     right = None if step is None else float(np.mean(_rounded(predicted, step) == _rounded(rows.value, step)))

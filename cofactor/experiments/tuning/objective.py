@@ -168,7 +168,7 @@ def _error(one: Judged, validation: Ratings) -> float | None:
     if one.rmse is None:
         found = standard_error(ndcgs(one.model, validation))
     else:
-        predicted = one.model.predict(validation.user, validation.item, validation.time)
+        predicted = one.model.predict_rows(validation.user, validation.item, validation.time)
         squares = (predicted.astype(np.float64) - validation.value) ** 2
         found = standard_error(squares, validation.user) / (2 * one.rmse) if one.rmse > 0 else 0.0
     return found if np.isfinite(found) else None

@@ -84,7 +84,7 @@ def _warm_up(asked: Mapping[str, Any], part: Part) -> None:
     few = part[0].where(np.arange(min(SMALL, len(part[0]))))
     try:
         trainer = TRAINERS[asked["trainer"]].of(**asked["hyperparameters"])
-        next(iter(trainer.epochs(few))).model.predict(part[1].user[:1], part[1].item[:1])
+        next(iter(trainer.epochs(few))).model.predict_rows(part[1].user[:1], part[1].item[:1])
     except Exception:
         return
 
