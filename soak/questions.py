@@ -8,7 +8,8 @@ import orjson
 from scipy.sparse import csr_array
 
 from cofactor.errors import UnknownId
-from cofactor.models.base import Model, Recommendation
+from cofactor.models.base import Model
+from cofactor.models.top_n.recommendations import Recommendation
 from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.loaded_model import Bundle
 from cofactor.serving.schemas import requests

@@ -11,10 +11,11 @@ from hypothesis.extra.numpy import arrays
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, UnknownId
-from cofactor.models import base
+from cofactor.models import scoring
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.top_n.recommendations import history_from_ratings
 from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
 from tests.toys import factors, noise
 
@@ -69,7 +70,7 @@ def test_highest_of_many_equal_scores_is_the_first_columns():
 
 
 def test_top_is_every_users_own_list(model, monkeypatch):
-    monkeypatch.setattr(base, "SCORE_USERS", 7)  # several blocks
+    monkeypatch.setattr(scoring, "SCORE_USERS", 7)  # several blocks
     users = np.arange(len(model.training_data.users), dtype=np.int32)[::-1]
     items, scores = model.recommend_rows(users, 25)
     assert items.shape == (30, 25)
@@ -184,7 +185,7 @@ def left_out_by_hand(model, ratings, item):
     row = model.training_data.items.row(item)
 
     def score(rated):
-        one = base.history_from_ratings(model.training_data, rated)
+        one = history_from_ratings(model.training_data, rated)
         return float(model.fold_in_scores(one)[0, row])
 
     return {i: score(ratings) - score({j: r for j, r in ratings.items() if j != i}) for i in ratings}
@@ -192,7 +193,7 @@ def left_out_by_hand(model, ratings, item):
 
 @pytest.mark.parametrize("ask_for", [0, 1, 3])
 def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, monkeypatch):
-    monkeypatch.setattr(base, "SCORE_CELLS", 60)  # several blocks
+    monkeypatch.setattr(scoring, "SCORE_CELLS", 60)  # several blocks
     history = model.training_data.interactions[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
     for kind in (model, BaselineModel(model.training_data, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)):
@@ -224,7 +225,7 @@ def test_explain_ranks_by_strength_in_either_direction(model):
 def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
     model = replace(model, bias_l2=l2, vector_l2=l2)
     rng = np.random.default_rng(h)
-    history = base.history_from_ratings(
+    history = history_from_ratings(
         model.training_data, {str(i): float(rng.integers(1, 6)) for i in rng.permutation(20)[:h]}
     )
     items = np.arange(20, dtype=np.int32)

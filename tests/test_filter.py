@@ -78,7 +78,7 @@ def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
     model = FilterModel.from_arrays(RATINGS.training_data, None, arrays)
     whole = model.scores(np.arange(50))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "MET_AT_A_TIME", at_a_time)
+        patch.setattr(models, "MOST_EDGES", at_a_time)
         np.testing.assert_array_equal(model.scores(np.arange(50)), whole)
 
 
@@ -115,5 +115,5 @@ def test_what_is_saved_is_mapped_and_checked(tmp_path: Path) -> None:
         with pytest.raises(BadArtifact, match="incomplete"):
             FilterModel.from_arrays(RATINGS.training_data, None, {n: a for n, a in arrays.items() if n != name})
     arrays["columns"] = arrays["columns"][::-1].copy()
-    with pytest.raises(BadArtifact, match="no matrix"):
+    with pytest.raises(BadArtifact, match="not a matrix"):
         FilterModel.from_arrays(RATINGS.training_data, None, arrays)

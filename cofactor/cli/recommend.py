@@ -8,7 +8,8 @@ import click
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
 
 if TYPE_CHECKING:
-    from cofactor.models.base import Model, Recommendation
+    from cofactor.models.base import Model
+    from cofactor.models.top_n.recommendations import Recommendation
 
 
 @click.command()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Floats, Mask, Rows
-from cofactor.models.base import Model, RatingEffect
+from cofactor.models.base import Model
+from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.models.top_n.selection import top_n
 from cofactor.serving.diversity import POOL, diverse
 from cofactor.serving.filters import Shelf, filters

@@ -10,10 +10,11 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadArtifact, BadHyperparameter
-from cofactor.models.autoencoder import AutoencoderModel, with_values
+from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.networks.layers import Layers
+from cofactor.models.sparse import with_values
 from cofactor.trainers.autoencoding.build_models import of_items, of_users, ranking
 from cofactor.trainers.autoencoding.masked_product import Kernels, Products
 from cofactor.trainers.autoencoding.network import Coder
