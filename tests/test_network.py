@@ -258,7 +258,9 @@ def test_saved_and_loaded(rank: int, tmp_path) -> None:
     assert loaded.user_vectors.shape == (300, rank)
     users = np.arange(20, dtype=np.int32)
     np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
-    np.testing.assert_array_equal(loaded.fold_in_scores(train.by_user()[users]), model.fold_in_scores(train.by_user()[users]))
+    np.testing.assert_array_equal(
+        loaded.fold_in_scores(train.by_user()[users]), model.fold_in_scores(train.by_user()[users])
+    )
 
 
 @pytest.mark.parametrize(
