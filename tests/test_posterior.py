@@ -261,8 +261,6 @@ def test_saved_and_loaded_it_answers_the_same(model: PosteriorModel, tmp_path: P
     np.testing.assert_array_equal(loaded.deviation(*EVERY_PAIR, times), model.deviation(*EVERY_PAIR, times))
     rated = {"3": 4.5, "6": 1.0}
     assert loaded.recommend_for_ratings(rated, why=2) == model.recommend_for_ratings(rated, why=2)
-        {"3": 4.5, "6": 1.0}, why=2
-    )
 
 
 @pytest.mark.parametrize(
