@@ -216,7 +216,7 @@ def _known_rows(vocabulary: Vocabulary, ids: Sequence[str]) -> Rows:
             raise BadData(shown, "ids are text such as '196'; predict_rows takes row numbers")
     rows = vocabulary.rows(ids)
     for unknown in np.flatnonzero(rows < 0)[:1].tolist():
-        raise vocabulary.unknown(ids[unknown])
+        raise vocabulary.unknown_id(ids[unknown])
     return rows
 
 
