@@ -119,7 +119,7 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
     before.backward()
     following = next(epochs)
     assert following.state is not None
-    assert following.loss == pytest.approx(before.item(), rel=0.05)
+    assert following.objective == pytest.approx(before.item(), rel=0.05)
     after = following.state()
     for name in weights:
         array, expected = after[name], weights[name] - following.learning_rate * weights[name].grad
@@ -129,7 +129,9 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
 @KINDS
 def test_more_epochs_cost_less(options) -> None:
     train, _ = checkerboard(40, 40)
-    losses = [epoch.loss for epoch in Autoencoder(**SMALL | options | {"n_epochs": 5, "dropout": 0.0}).epochs(train)]
+    losses = [
+        epoch.objective for epoch in Autoencoder(**SMALL | options | {"n_epochs": 5, "dropout": 0.0}).epochs(train)
+    ]
     assert losses[-1] < losses[0]
 
 
@@ -364,7 +366,7 @@ def test_a_model_of_users_can_be_learned_on(loss) -> None:
     frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, warm_start=first.model))
     users = np.arange(30, dtype=np.int32)
     np.testing.assert_allclose(frozen.model.scores(users), first.model.scores(users), rtol=1e-5, atol=1e-5)
-    assert frozen.loss == pytest.approx(first.loss, rel=0.05)
+    assert frozen.objective == pytest.approx(first.objective, rel=0.05)
     with pytest.raises(BadHyperparameter, match="layers are 12, those of the model to start from 12,5"):
         next(replace(trainer, layers="12").epochs(train, warm_start=first.model))
     with pytest.raises(SplitMismatch):

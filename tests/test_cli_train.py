@@ -23,7 +23,7 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.training.epoch import Epoch
-from cofactor.training.fit import Fitted
+from cofactor.training.fit import Fit
 from tests.conftest import Run
 
 
@@ -135,7 +135,7 @@ class Slow(Baseline):
             yield epoch
 
 
-def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fitted:
+def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fit:
     return fit(Keeper(trainer, parts.train), parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
 
 
@@ -280,7 +280,7 @@ def test_a_long_curve_is_thinned_and_keeps_the_best_epoch() -> None:
         rows = [
             {"epoch": k, "train_rmse": 1.0, "validation_rmse": 2.0, "validation_ndcg@10": None} for k in range(1, n + 1)
         ]
-        told = Fitted(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
+        told = Fit(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
         numbers = [one["epoch"] for one in told]
         assert len(told) <= 1000
         assert numbers == sorted(numbers)

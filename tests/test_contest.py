@@ -22,16 +22,16 @@ from cofactor.experiments.comparison.run import hold
 from cofactor.experiments.comparison.split_results import Contest
 from cofactor.experiments.comparison.summarize import outcome_of
 from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.resource_usage import folder_bytes, metered
-from cofactor.experiments.subprocess_training import Crash, Job, train_apart
-from cofactor.experiments.subprocess_worker import few
+from cofactor.experiments.resource_usage import folder_bytes, measure_resources
+from cofactor.experiments.subprocess_training import SubprocessFailure, TrainingRequest, train_in_subprocess
+from cofactor.experiments.subprocess_worker import sample_ratings
 from cofactor.saved.model_folder import load, load_manifest, save
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.training.fit import fitted
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.epoch_row import EpochRow
 
 SMALL = SVD(rank=4, n_epochs=3, seed=2)
 
@@ -59,7 +59,7 @@ class Notes:
     def begin(self, name: str) -> None:
         self.hear(f"begin {name}")
 
-    def epoch(self, name: str, row: Row | None, of: int) -> None:
+    def epoch(self, name: str, row: EpochRow | None, of: int) -> None:
         self.hear(f"{name} starts" if row is None else f"{name} epoch {row.epoch}/{of}")
 
     def measure(self, name: str) -> None:
@@ -95,7 +95,7 @@ def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contes
 def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
     held: tuple[Contest, Notes, Path], parts: Split
 ) -> None:
-    rows: list[Row] = []
+    rows: list[EpochRow] = []
     here = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: rows.append(row))
     model, manifest = load(held[2] / "svd-r-4"), load_manifest(held[2] / "svd-r-4")
     for name, array in here.model.arrays().items():
@@ -202,7 +202,7 @@ def test_what_would_be_another_model_is_trained(
     if change == "nothing":
         assert hold(plan(on), [one], Notes(), out=tmp_path).rounds[0].entries["svd -r 4"].origin == "kept"
         return
-    with pytest.raises(Crash, match="untrained"):
+    with pytest.raises(SubprocessFailure, match="untrained"):
         hold(plan(on), [one], Notes(), out=tmp_path, again=change == "again")
 
 
@@ -268,8 +268,8 @@ def test_a_process_that_ends_without_a_word_is_told_of(
     program: str, said: str, parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess_training, "PROGRAM", program)
-    with pytest.raises(Crash, match=said):
-        train_apart(Job(SMALL, tmp_path, tmp_path / "out"))
+    with pytest.raises(SubprocessFailure, match=said):
+        train_in_subprocess(TrainingRequest(SMALL, tmp_path, tmp_path / "out"))
 
 
 def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,11 +277,11 @@ def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(subprocess_training, "PROGRAM", forever)
     monkeypatch.chdir(tmp_path)
 
-    def stop(row: Row | None, of: int) -> None:
+    def stop(row: EpochRow | None, of: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_apart(Job(SMALL, tmp_path, tmp_path / "out"), stop)
+        train_in_subprocess(TrainingRequest(SMALL, tmp_path, tmp_path / "out"), stop)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
@@ -289,9 +289,9 @@ def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_is_measured_of_a_training() -> None:
     once = np.ones(40_000_000)  # 320 MB that are given back before
     del once
-    with metered() as waiting:
+    with measure_resources() as waiting:
         time.sleep(0.1)
-    with metered() as working:
+    with measure_resources() as working:
         held = np.ones(15_000_000)
         until = time.thread_time() + 0.15
         while time.thread_time() < until:
@@ -312,7 +312,7 @@ def test_the_processor_time_of_all_threads_counts() -> None:
         while time.thread_time() < until:
             pass
 
-    with metered() as meter:
+    with measure_resources() as meter:
         threads = [threading.Thread(target=work) for _ in range(2)]
         for one in threads:
             one.start()
@@ -322,7 +322,7 @@ def test_the_processor_time_of_all_threads_counts() -> None:
 
 
 def test_a_few_ratings_are_over_their_own_users_and_items(movies: Ratings) -> None:
-    some = few(movies, 50)
+    some = sample_ratings(movies, 50)
     assert len(some) == 50
     assert len(some.users) == len(np.unique(some.user)) <= 50
     assert len(some.items) == len(np.unique(some.item)) <= 50
@@ -332,7 +332,7 @@ def test_a_few_ratings_are_over_their_own_users_and_items(movies: Ratings) -> No
     }
     taken = zip(some.users.ids[some.user], some.items.ids[some.item], some.value, strict=True)
     assert all(given[u, i] == v for u, i, v in taken)
-    assert len(few(movies.where(slice(0, 3)))) == 3
+    assert len(sample_ratings(movies.where(slice(0, 3)))) == 3
 
 
 def test_the_cost_over_several_splits_is_the_mean() -> None:

@@ -15,7 +15,7 @@ from cofactor.models.base import Model
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
-from cofactor.training.checkpoint import Checkpoint, Store
+from cofactor.training.checkpoint import Checkpoint, CheckpointFolder
 from cofactor.training.epoch import Epoch, Snapshot
 from tests.toys import checkerboard, noise
 
@@ -332,9 +332,9 @@ def test_wrong_hyperparameters_are_errors(name):
             for value in (float("nan"), float("inf")):
                 with pytest.raises(BadHyperparameter, match=parameter.name):
                     trainer.of(**{parameter.name: value})
-        if parameter.bounds.least > -math.inf:
+        if parameter.bounds.low > -math.inf:
             with pytest.raises(BadHyperparameter, match=parameter.name):
-                trainer.of(**{parameter.name: parameter.type(parameter.bounds.least - 1)})
+                trainer.of(**{parameter.name: parameter.type(parameter.bounds.low - 1)})
 
 
 ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_epochs") or name == "baseline"]
@@ -348,17 +348,17 @@ def some_epochs(name: str, **more: int) -> Trainer:
     return TRAINERS[name].of(**trainer.settings() | {n: v for n, v in few.items() if n in trainer.settings()})
 
 
-def kept(folder: Path, epoch: Epoch, store: Store | None = None) -> Snapshot:
+def kept(folder: Path, epoch: Epoch, store: CheckpointFolder | None = None) -> Snapshot:
     """A snapshot of an epoch, as the next process finds it on the disk."""
     snapshot = epoch.snapshot()
     assert snapshot is not None, "an epoch of an iterative trainer can be gone on from"
-    (store or Store(folder)).write(Checkpoint({}, [{}] * epoch.number, {}, snapshot.arrays, {}))
-    return Snapshot(epoch.number, Store(folder).read().state)
+    (store or CheckpointFolder(folder)).write(Checkpoint({}, [{}] * epoch.number, {}, snapshot.arrays, {}))
+    return Snapshot(epoch.number, CheckpointFolder(folder).read().state)
 
 
 @iterative
 def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path):
-    train, store = noise(), Store(tmp_path)
+    train, store = noise(), CheckpointFolder(tmp_path)
     whole, snapshots = [], []
     for epoch in some_epochs(name).epochs(train):
         whole.append(epoch)
@@ -369,7 +369,7 @@ def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path)
         rest = list(some_epochs(name, threads=2).epochs(noise(), resume=Snapshot(done, snapshots[done - 1])))
         assert [epoch.number for epoch in rest] == list(range(done + 1, 10))
         for before, after in zip(whole[done:], rest, strict=True):
-            assert (after.train_rmse, after.learning_rate, after.loss) == (
+            assert (after.train_rmse, after.learning_rate, after.objective) == (
                 before.train_rmse, before.learning_rate, before.loss
             )  # fmt: skip
             assert same(before.model, after.model), f"{after.number} gone on from {done}"

@@ -262,7 +262,7 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(shape: str, name: str) -> None:
     assert [one.number for one in rest] == [3, 4]
     for before, after in zip(whole[2:], rest, strict=True):
         assert (before.loss, before.train_rmse, before.learning_rate) == (
-            after.loss, after.train_rmse, after.learning_rate
+            after.objective, after.train_rmse, after.learning_rate
         )  # fmt: skip
         assert same(before.model, after.model)
 
@@ -346,7 +346,7 @@ def test_a_network_of_any_branches(branches: Any, kind: type, rank: int, deep_ra
 def test_so_many_steps_and_no_more() -> None:
     train = noise()
     epochs = list(LatentFactor(rank=2, batch_size=50, steps=7, schedule="linear", learning_rate=0.07).epochs(train))
-    assert [(one.number, one.of) for one in epochs] == [(1, 2), (2, 2)]
+    assert [(one.number, one.n_epochs) for one in epochs] == [(1, 2), (2, 2)]
     assert [one.learning_rate for one in epochs] == pytest.approx([0.07, 0.02])
     snapshot = epochs[-1].snapshot()
     assert snapshot is not None
@@ -386,7 +386,7 @@ def test_the_loss_is_what_is_minimised() -> None:
     p, q = model.user_vectors[train.user], model.item_vectors[train.item]
     error = train.value - model.pair_scores(train.user, train.item)
     assert one.train_rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
-    assert one.loss == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
+    assert one.objective == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
 
 
 @pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])

@@ -18,7 +18,7 @@ from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.posterior import PosteriorModel
 from cofactor.saved.model_folder import load, save
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 from cofactor.training.epoch import Epoch
 from tests.toys import noise, posterior
 
@@ -322,7 +322,7 @@ def test_an_unknown_item_in_a_test_is_what_the_prior_expects() -> None:
 
 def test_early_stopping_judges_at_the_times() -> None:
     model, test = made(), dated_test()
-    (one,) = judged([Epoch(1, 1, model, None)], test)
+    (one,) = early_stopping([Epoch(1, 1, model, None)], test)
     error = model.predict_rows(test.user, test.item, test.time).astype(float) - test.value
     assert one.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
 

@@ -33,7 +33,7 @@ from cofactor.serving.schemas.requests import RecoQuery
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 from tests.conftest import Run
 
 
@@ -106,7 +106,7 @@ def test_2_the_error_is_over_every_row_of_the_set_and_the_same_each_time(parts: 
 
 def test_2_the_epoch_is_chosen_on_every_validation_row(parts: Split) -> None:
     rows = parts.validation
-    for one in judged(SVD(rank=4, n_epochs=3).epochs(parts.train), rows):
+    for one in early_stopping(SVD(rank=4, n_epochs=3).epochs(parts.train), rows):
         error = one.model.predict_rows(rows.user, rows.item).astype(np.float64) - rows.value
         assert one.rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
 

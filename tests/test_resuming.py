@@ -27,7 +27,7 @@ from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Snapshot
-from cofactor.training.fit import Fitted
+from cofactor.training.fit import Fit
 from cofactor.training.tracking.csv_log import csv_log
 from tests.conftest import Run
 
@@ -59,13 +59,13 @@ class Breaks(SVD):
             yield epoch
 
 
-def fitted(trainer: Trainer, parts: Split, folder: Path | None = None, log: Path | None = None) -> Fitted:
+def fitted(trainer: Trainer, parts: Split, folder: Path | None = None, log: Path | None = None) -> Fit:
     console, sinks = messages(quiet=True), [] if log is None else [csv_log(log)]
     kept = keeper(trainer, parts, console, patience=4, folder=folder, resume=folder is not None)
     return fit(kept, parts, console, *sinks, patience=4, refit=True)
 
 
-def timeless(one: Fitted) -> list[dict[str, Any]]:
+def timeless(one: Fit) -> list[dict[str, Any]]:
     """The figures of the epochs without the seconds, which no two trainings share."""
     return [{name: figure for name, figure in row.items() if name != "seconds"} for row in one.epochs]
 
@@ -233,7 +233,7 @@ def test_a_training_that_diverges_leaves_its_last_sound_epoch(parts: Split, tmp_
         def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
             for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
                 state = {name: array * (np.nan if epoch.number > 3 else 1) for name, array in epoch.state().items()}
-                yield type(epoch)(epoch.number, epoch.of, epoch.made, 1.0, state=lambda state=state: state)
+                yield type(epoch)(epoch.number, epoch.n_epochs, epoch.model, 1.0, state=lambda state=state: state)
 
     trainer, console = Diverges(sweeps=6), messages(quiet=True)
     for resume in (False, True):

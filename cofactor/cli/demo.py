@@ -78,15 +78,15 @@ def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Con
     from cofactor.cli.options.data_argument import MADE, SplitRecipe
     from cofactor.cli.resuming import Keeper
     from cofactor.experiments.comparison.candidates import entry_of
-    from cofactor.experiments.resource_usage import metered
-    from cofactor.experiments.subprocess_worker import prepare
+    from cofactor.experiments.resource_usage import measure_resources
+    from cofactor.experiments.subprocess_worker import warm_up
     from cofactor.saved.model_folder import save
 
     trainer = _trainer(name)
     console.print(f"cofactor train {_command(name)}", style="bold")
     with waiting(console, "compiling"):
-        prepare(trainer, parts.train)
-    with metered() as meter:
+        warm_up(trainer, parts.train)
+    with measure_resources() as meter:
         fitted = fit(Keeper(trainer, parts.train), parts, console, patience=3)
     console.print()
     with waiting(console, "measuring"):

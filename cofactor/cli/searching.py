@@ -28,7 +28,7 @@ from cofactor.experiments.tuning.study import Study
 from cofactor.experiments.tuning.study_storage import Store
 from cofactor.experiments.tuning.trial import Trial
 from cofactor.experiments.tuning.worker_pool import Pool, shared
-from cofactor.training.checkpoint import digest
+from cofactor.training.checkpoint import digest_ratings
 
 USUAL_TRIALS, USUAL_MINUTES = 50, 10
 MEASURING = 6.0  # seconds left for the test part and the report, beside those of training once more
@@ -89,7 +89,7 @@ class Searching:
             self.plan, self.split, source = _first(wanted, self.console)
             self.asked = Asked(source, self.plan.recipe, wanted.protocol, wanted.seed, wanted.patience)
             check_parts(self.split.validation, self.split.kind, wanted.inner_folds)
-            self.ratings = digest([self.split.train, self.split.validation])
+            self.ratings = digest_ratings([self.split.train, self.split.validation])
             self.store = Store(wanted.study or self.folder / "study.db", resume=wanted.resume)
             stack.callback(self.store.close)
             with waiting(self.console, "handing out the ratings"):

@@ -22,7 +22,7 @@ from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
 from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
-from cofactor.training.hyperparameter import Among, Bounds, Search
+from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
 from cofactor.training.warm_start import refuse
 
 PARTS = "mean", "precision"  # of a prior
@@ -66,19 +66,19 @@ class Bayes(Trainer):
     structure: Annotated[
         Literal["mf", "svdpp", "flip"],
         "what describes a user and an item beside themselves",
-        Among(("mf", "svdpp", "flip")),
+        Choices(("mf", "svdpp", "flip")),
     ] = "flip"
     rank: Annotated[
-        int, "width of each vector; 7, 15, 31 are fast", Bounds(least=1, most=511), Search(4, 64, log=True)
+        int, "width of each vector; 7, 15, 31 are fast", Bounds(low=1, high=511), SearchRange(4, 64, log=True)
     ] = 15
-    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(least=1)] = 60
-    burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(least=0)] = 5
-    n_draws: Annotated[int, "draws to keep, at most", Bounds(least=1, most=4096)] = 64
+    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(low=1)] = 60
+    burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(low=0)] = 5
+    n_draws: Annotated[int, "draws to keep, at most", Bounds(low=1, high=4096)] = 64
     time: Annotated[Literal["none", "day"], "what the time of a rating adds"] = "none"
     features: Annotated[bool, "whether features of users and items are used where there are any"] = True
-    init: Annotated[float, "σ of the first vectors", Bounds(least=1e-3, most=10), Search(0.03, 0.3, log=True)] = 0.1
-    seed: Annotated[int, "of all draws", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors", Bounds(low=1e-3, high=10), SearchRange(0.03, 0.3, log=True)] = 0.1
+    seed: Annotated[int, "of all draws", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None

@@ -17,7 +17,7 @@ from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
 from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import refuse_snapshot
 from cofactor.training.warm_start import refuse
 
@@ -46,8 +46,8 @@ class EASE(Trainer):
 
     name: ClassVar[str] = "ease"
 
-    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(least=0), Search(10, 5000, log=True)] = 1000.0
-    threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(low=0), SearchRange(10, 5000, log=True)] = 1000.0
+    threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None

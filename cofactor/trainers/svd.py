@@ -17,8 +17,8 @@ from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import of_factors
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
 from cofactor.training.warm_start import start_of
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
@@ -53,23 +53,23 @@ class SVD(Trainer):
     name: ClassVar[str] = "svd"
     start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(8, 256, log=True)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 80, log=True)] = 20
+    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
+    n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 80, log=True)] = 20
     learning_rate: Annotated[
-        float, "step of the first pass; it falls to 0", Bounds(least=0), Search(0.005, 0.1, log=True)
+        float, "step of the first pass; it falls to 0", Bounds(low=0), SearchRange(0.005, 0.1, log=True)
     ] = 0.03
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.01, 0.2, log=True)
+        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.01, 0.2, log=True)
     ] = 0.04
     bias_l2: Annotated[
-        float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
+        float, "pull of a bias towards zero at each rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
     ] = 0.005
     damping: Annotated[
-        float, "of the steps of rows with many ratings", Bounds(least=0), Search(1e-4, 1e-2, log=True)
+        float, "of the steps of rows with many ratings", Bounds(low=0), SearchRange(1e-4, 1e-2, log=True)
     ] = 0.001
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
@@ -87,7 +87,7 @@ class SVD(Trainer):
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
                     raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-                model, state = descent.model(), partial(copied, descent.arrays())
+                model, state = descent.model(), partial(copy_arrays, descent.arrays())
                 loss = of_factors(model, descent.unit, rmse**2)
                 yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
 
@@ -147,7 +147,7 @@ class _Descent:
 
     def go_on(self, snapshot: Snapshot) -> int:
         """As after the epoch whose number is returned."""
-        done = take_up(snapshot, self.arrays(), self.trainer.name)
+        done = restore_arrays(snapshot, self.arrays(), self.trainer.name)
         self.mean = float(snapshot.arrays["mean"])
         return done
 

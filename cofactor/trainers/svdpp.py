@@ -16,8 +16,8 @@ from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import penalty
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
 from cofactor.training.warm_start import start_of
 
 
@@ -47,25 +47,28 @@ class SVDPP(Trainer):
     kind: ClassVar[type[PooledFactorModel]] = PooledFactorModel
     own: ClassVar[float] = 1.0  # 0 leaves users without vectors of their own
 
-    rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(8, 256, log=True)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 60, log=True)] = 20
+    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
+    n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 60, log=True)] = 20
     learning_rate: Annotated[
-        float, "step of the first pass; it falls to 0", Bounds(least=0), Search(0.005, 0.1, log=True)
+        float, "step of the first pass; it falls to 0", Bounds(low=0), SearchRange(0.005, 0.1, log=True)
     ] = 0.025
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.003, 0.2, log=True)
+        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.003, 0.2, log=True)
     ] = 0.04
     set_l2: Annotated[
-        float, "pull of all pooled vectors towards zero at each rating", Bounds(least=0), Search(1e-4, 0.02, log=True)
+        float,
+        "pull of all pooled vectors towards zero at each rating",
+        Bounds(low=0),
+        SearchRange(1e-4, 0.02, log=True),
     ] = 0.002
     bias_l2: Annotated[
-        float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
+        float, "pull of a bias towards zero at each rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
     ] = 0.005
     damping: Annotated[
-        float, "of the steps of rows with many ratings", Bounds(least=0), Search(1e-4, 1e-2, log=True)
+        float, "of the steps of rows with many ratings", Bounds(low=0), SearchRange(1e-4, 1e-2, log=True)
     ] = 0.001
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
 
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
@@ -81,7 +84,7 @@ class SVDPP(Trainer):
             if not np.isfinite(rmse):
                 message = f"{self.name}: the errors grew without bound in epoch {number}"
                 raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-            state = partial(copied, descent.arrays())
+            state = partial(copy_arrays, descent.arrays())
             yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, descent.loss(rmse), state)
 
     def most_pooled(self, ratings: Ratings) -> int:
@@ -122,7 +125,7 @@ class _Descent:
         self._draw(rng)
         if resume is None:
             return 0
-        done = take_up(resume, self.arrays(), self.trainer.name)
+        done = restore_arrays(resume, self.arrays(), self.trainer.name)
         self.mean = float(resume.arrays["mean"])
         return done
 

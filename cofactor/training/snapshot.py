@@ -11,12 +11,12 @@ from cofactor.training.epoch import Snapshot
 HINT = "go on with the trainer, hyperparameters and ratings that it was made with"
 
 
-def copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
+def copy_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """What a snapshot holds of arrays that training goes on to change."""
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def take_up(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
+def restore_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
     """Writes a snapshot into the arrays of a training; the number of its epoch.
 
     Raises BadArtifact where it has other arrays, or of other shapes or types.

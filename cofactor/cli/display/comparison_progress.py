@@ -14,7 +14,7 @@ from cofactor.evaluation.significance.verdicts import label
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
     from cofactor.experiments.comparison.candidates import Entry
-    from cofactor.training.tracking.epoch_row import Row
+    from cofactor.training.tracking.epoch_row import EpochRow
 
 
 class Watching:
@@ -51,7 +51,7 @@ class Watching:
         if self.bar.disable:
             self._say(f"{self._which(name)} …")
 
-    def epoch(self, name: str, row: "Row | None", of: int) -> None:
+    def epoch(self, name: str, row: "EpochRow | None", of: int) -> None:
         if row is None:
             self._bar(self._which(name))
             return

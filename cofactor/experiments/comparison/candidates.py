@@ -13,7 +13,7 @@ from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import Report
 from cofactor.evaluation.report_protocol import Measured
 from cofactor.experiments.comparison.summary import Curve
-from cofactor.experiments.resource_usage import folder_bytes, list_seconds
+from cofactor.experiments.resource_usage import folder_bytes, measure_list_seconds
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers.base import Trainer
@@ -84,7 +84,7 @@ def entry_of(
     """A model of a folder on a split, and what it costs. notes: what the folder will tell; None: what it tells."""
     manifest = load_manifest(folder)
     notes = manifest["notes"] if notes is None else notes
-    cost = cost_of(notes, folder_bytes(folder), list_seconds(model))
+    cost = cost_of(notes, folder_bytes(folder), measure_list_seconds(model))
     spread = spread_calibration(model, report, split.test) if isinstance(report, Report) else None
     told = manifest["trainer"], manifest["hyperparameters"]
     return Entry(name, origin, *told, report, cost, curve_of(notes), spread)

@@ -13,11 +13,11 @@ from cofactor.evaluation.compare import check_splits
 from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry, Origin, entry_of, folder_of, seeded
 from cofactor.experiments.comparison.split_results import Contest, Contestants, Round, comparable
 from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.subprocess_training import Job, train_apart
+from cofactor.experiments.subprocess_training import TrainingRequest, train_in_subprocess
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import check_place, load, load_manifest, save
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.epoch_row import EpochRow
 
 Notes = Callable[[Split], Mapping[str, Any]]
 
@@ -27,7 +27,7 @@ class Watcher(Protocol):
 
     def split(self, name: str, split: Split, number: int, of: int) -> object: ...
     def begin(self, name: str) -> object: ...
-    def epoch(self, name: str, row: Row | None, of: int) -> object: ...  # None: the clock starts
+    def epoch(self, name: str, row: EpochRow | None, of: int) -> object: ...  # None: the clock starts
     def measure(self, name: str) -> object: ...
     def done(self, entry: Entry) -> object: ...
     def failed(self, name: str, error: CofactorError) -> object: ...
@@ -121,8 +121,8 @@ class _Holding:
     def _trained(self, one: Contestant, here: Round) -> Entry:
         """Trained in scratch, measured, and only then put in its place, with its figures."""
         fresh, place = self.scratch / "model", self._place(one, here)
-        job = Job(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
-        result = train_apart(job, partial(self.watcher.epoch, one.name))
+        job = TrainingRequest(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
+        result = train_in_subprocess(job, partial(self.watcher.epoch, one.name))
         cost = {name: result.pop(name) for name in ("cpu_seconds", "peak_bytes")}
         known = {"fit_seconds": round(result.pop("seconds"), 3), "cost": cost, "started_from": {}}
         notes = {**self.notes(here.split), **result, **known, "training": self._training(one, here)}

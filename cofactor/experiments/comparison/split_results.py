@@ -8,7 +8,7 @@ from cofactor.data.splitting.split import Split
 from cofactor.errors import CofactorError
 from cofactor.evaluation.report_protocol import Measured
 from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry
-from cofactor.training.checkpoint import digest
+from cofactor.training.checkpoint import digest_ratings
 
 Contestants = Sequence[Contestant | Brought]
 
@@ -25,7 +25,7 @@ class Round:
     @cached_property
     def seen(self) -> str:
         """The digest of all that training sees."""
-        return digest([self.split.train, self.split.validation])
+        return digest_ratings([self.split.train, self.split.validation])
 
     def of(self, names: Iterable[str]) -> "Round":
         """The same of some of the models."""

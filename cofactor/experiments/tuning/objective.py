@@ -12,7 +12,7 @@ from cofactor.data.splitting.split import folds, join_parts
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.metrics.relevance import standard_error
 from cofactor.trainers.base import Trainer
-from cofactor.training.early_stopping import Judged, judged, measured, ndcgs
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping, validate_epoch, validation_ndcgs
 
 STEPS = 10  # parts of a training at whose ends it is compared with others
 MIXES_TIMES = ("time", "last", "window")  # kinds of split that hold out what is later
@@ -77,8 +77,10 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
     bests: list[_Best] = []
     for fold, (train, validation) in enumerate(parts):
         course = _Course([one.loss for one in bests], fold * STEPS, len(parts) * STEPS, reported)
-        with closing(judged(trainer.epochs(train), validation, patience)) as epochs:
-            going = all(course.passed(one if _is_judged(one) else measured(one.epoch, validation)) for one in epochs)
+        with closing(early_stopping(trainer.epochs(train), validation, patience)) as epochs:
+            going = all(
+                course.passed(one if _is_judged(one) else validate_epoch(one.epoch, validation)) for one in epochs
+            )
         bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
         _check_told(trainer.name, bests[-1].metric, train, validation)
         if not going or not course.ended():
@@ -114,15 +116,15 @@ class _Course:
 
     def __init__(self, losses: Sequence[float], step: int, last: int, report: Report) -> None:
         self.losses, self.first, self.step, self.last, self.report = losses, step, step, last, report
-        self.best: Judged | None = None
+        self.best: ValidatedEpoch | None = None
 
-    def passed(self, one: Judged) -> bool:
+    def passed(self, one: ValidatedEpoch) -> bool:
         """Takes an epoch; whether to go on. After the last one there is nothing to be saved by stopping."""
         if np.isfinite(one.loss) and (self.best is None or one.loss < self.best.loss):
             self.best = one
-        if one.epoch.number == one.epoch.of:
+        if one.epoch.number == one.epoch.n_epochs:
             return True
-        return self._reported(self.first + one.epoch.number * STEPS // one.epoch.of)
+        return self._reported(self.first + one.epoch.number * STEPS // one.epoch.n_epochs)
 
     def settled(self, name: str, validation: Ratings | None) -> _Best:
         """Its best epoch, with a standard error over the users of `validation`."""
@@ -158,15 +160,15 @@ def _check_told(name: str, metric: str, train: Ratings, validation: Ratings) -> 
         raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be judged by them", hint)
 
 
-def _is_judged(one: Judged) -> bool:
+def _is_judged(one: ValidatedEpoch) -> bool:
     """Whether it was; the only epoch of a model that only ranks is not, where there is no epoch to choose."""
     return one.rmse is not None or one.ndcg is not None
 
 
-def _error(one: Judged, validation: Ratings) -> float | None:
+def _error(one: ValidatedEpoch, validation: Ratings) -> float | None:
     """The standard error of the figure of an epoch, over users; None where there is one user only."""
     if one.rmse is None:
-        found = standard_error(ndcgs(one.model, validation))
+        found = standard_error(validation_ndcgs(one.model, validation))
     else:
         predicted = one.model.predict_rows(validation.user, validation.item, validation.time)
         squares = (predicted.astype(np.float64) - validation.value) ** 2

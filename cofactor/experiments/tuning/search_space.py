@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from cofactor.errors import BadHyperparameter
 from cofactor.trainers.base import Trainer
-from cofactor.training.hyperparameter import Hyperparameter, Search, check_value
+from cofactor.training.hyperparameter import Hyperparameter, SearchRange, check_value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -162,7 +162,7 @@ def stated(parameter: Hyperparameter) -> Axis | None:
     """What the trainer says is worth trying."""
     if parameter.search is not None:
         return _range(parameter, parameter.search)
-    return Words(parameter.words) if parameter.words else None
+    return Words(parameter.choices) if parameter.choices else None
 
 
 def parted(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list[tuple[str, str | None]]:
@@ -231,7 +231,7 @@ def _axis(trainer: type[Trainer], parameter: Hyperparameter, text: str | None) -
         return Words((False, True))
     if get_origin(parameter.type) is Literal:
         return Words(get_args(parameter.type))
-    return _words(trainer, parameter, parameter.words)
+    return _words(trainer, parameter, parameter.choices)
 
 
 def _words(trainer: type[Trainer], parameter: Hyperparameter, words: tuple[Any, ...]) -> Words:
@@ -256,10 +256,10 @@ def _range_of(trainer: type[Trainer], parameter: Hyperparameter, text: str | Non
     if scale not in ("", "log", "linear") or not ends[0] < ends[1] or (log and ends[0] <= 0):
         hint = f"a range is LOW:HIGH, or LOW:HIGH:log for numbers above 0, as in --over {parameter.name}=1:10"
         raise BadHyperparameter(f"{trainer.name}: {text!r} is no range of {parameter.name}", hint)
-    return _range(parameter, Search(ends[0], ends[1], log))
+    return _range(parameter, SearchRange(ends[0], ends[1], log))
 
 
-def _range(parameter: Hyperparameter, search: Search) -> Range:
+def _range(parameter: Hyperparameter, search: SearchRange) -> Range:
     whole = parameter.type is int
     low, high = (math.ceil(search.low), math.floor(search.high)) if whole else (search.low, search.high)
     return Range(low, high, search.log, whole)

@@ -10,7 +10,7 @@ from cofactor.errors import BadArtifact
 from cofactor.experiments.tuning.search_space import Space, Words
 from cofactor.experiments.tuning.storage_errors import HINT, keeping, reading
 from cofactor.experiments.tuning.study import Study
-from cofactor.training.checkpoint import check_same
+from cofactor.training.checkpoint import check_same_training
 
 if TYPE_CHECKING:
     import optuna
@@ -56,7 +56,7 @@ class Store:
         if there is None and trials:
             raise BadArtifact(f"{self.path} holds a study of {name} that cofactor did not make", HINT)
         if there is not None:
-            check_same(self.path, there, same)
+            check_same_training(self.path, there, same)
         study = Study(self.path, space, seed, kept)
         study.begin(_points(space) if sweep else [space.default()])
         return study

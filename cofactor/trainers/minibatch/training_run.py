@@ -22,7 +22,7 @@ from cofactor.trainers.minibatch.torch_tables import DeviceTables
 from cofactor.trainers.minibatch.warm_start import take_over
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import check_arrays
-from cofactor.training.torch_device import running
+from cofactor.training.torch_device import training_device
 
 BATCHES = 1000  # a pass has, where the size of a batch is left to us
 SMALLEST, LARGEST = 32, 1 << 16  # such a batch
@@ -100,7 +100,7 @@ def descend(plan: Plan, ratings: Ratings, resume: Snapshot | None, warm_start: W
     if len(ratings) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
     on_host = plan.device == "cpu" and not plan.deep_rank
-    with nullcontext(None) if on_host else running(plan.name, plan.device, 1) as device:
+    with nullcontext(None) if on_host else training_device(plan.name, plan.device, 1) as device:
         course = _Course(plan, ratings, device)
         first = course.start(resume, warm_start)
         of = plan.passes(len(ratings))
