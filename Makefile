@@ -1,6 +1,7 @@
 # make demo    train, compare and recommend on made movie data (base install, in .venv)
 # make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
+# make test-fast  the quick tests of every part, in a minute and a half
 # make lint    linters alone, and the documentation, in which a broken link is an error
 # make docs    build the documentation into build/docs/index.html (in .venv-test)
 # make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
@@ -14,7 +15,7 @@ TEST := .venv-test
 INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test lint docs interop bench soak mutants clean
+.PHONY: help demo serve test test-fast lint docs interop bench soak mutants clean
 .DELETE_ON_ERROR:
 
 help:
