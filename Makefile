@@ -1,11 +1,13 @@
 # make demo    train, compare and recommend on made movie data (base install, in .venv)
 # make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
+# make test-fast  the quick tests of every part, in a minute and a half
 # make lint    linters alone, and the documentation, in which a broken link is an error
 # make docs    build the documentation into build/docs/index.html (in .venv-test)
 # make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
 # make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
 # make soak    damage, floods, kills and swaps for an hour; make soak-folders is one of its parts; options in ARGS
+# make mutants put a random fault into each changed line, and list those that no test sees; options in ARGS
 # make clean   remove everything made here, all environments included
 PYTHON ?= python3
 BASE := .venv
@@ -13,7 +15,7 @@ TEST := .venv-test
 INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test lint docs interop bench soak clean
+.PHONY: help demo serve test test-fast lint docs interop bench soak mutants clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,8 +60,11 @@ soak: $(TEST)/.installed
 soak-%: $(TEST)/.installed
 	$(TEST)/bin/python -m soak --part $* $(ARGS)
 
+mutants: $(TEST)/.installed
+	$(TEST)/bin/python -m tools.mutants $(ARGS)
+
 clean:
-	rm -rf $(BASE) $(TEST) $(INTEROP) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(BASE) $(TEST) $(INTEROP) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache .mutants
 	find cofactor tests benchmarks soak tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB

@@ -26,7 +26,7 @@ from tasks import TASKS, Task
 from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.trainers import TRAINERS
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 
 PEERS = Path(__file__).parent / "peers"
 A = {"rank": 15, "batch_size": 1000, "steps": 20_000, "learning_rate": 0.001, "l2": 0.05}
@@ -127,14 +127,14 @@ def trained(name: str, task: Task, seed: int, starts: tuple[Start, Start] = (Non
     """starts: for the training on nine tenths of train, and on all of it."""
     trainer, inner = TRAINERS[name].of(seed=seed), task.inner()
     began, reached, best = time.process_time(), None, None
-    for one in judged(trainer.epochs(inner.train, starts[0]), inner.test, PATIENCE):
+    for one in early_stopping(trainer.epochs(inner.train, warm_start=starts[0]), inner.test, PATIENCE):
         assert one.rmse is not None
         if reached is None and one.rmse <= REACHED:
             reached = time.process_time() - began
         best = one if one.best or best is None else best
     assert best is not None
     began = time.process_time()
-    *_, last = islice(trainer.epochs(task.train, starts[1]), best.epoch.number)
+    *_, last = islice(trainer.epochs(task.train, warm_start=starts[1]), best.epoch.number)
     return Trained(best.model, last.model, last.number, reached, best.rmse or 0, time.process_time() - began)
 
 

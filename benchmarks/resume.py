@@ -25,8 +25,8 @@ from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.training.checkpoint import NAME
-from cofactor.training.early_stopping import judged
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.early_stopping import early_stopping
+from cofactor.training.tracking.epoch_row import EpochRow
 
 COMMAND = [sys.executable, "-c", "from cofactor.cli import main; main()", "train"]
 ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_epochs")]
@@ -59,9 +59,9 @@ def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
     kept = keeper(trainer, parts, messages(quiet=True), patience=99, folder=folder)
     training, writing, rows = [], [], []
     before = time.perf_counter()
-    for one in judged(kept.epochs(), parts.validation, 99):
+    for one in early_stopping(kept.epochs(), parts.validation, 99):
         trained = time.perf_counter()
-        rows.append(Row.of(one, trained - before))
+        rows.append(EpochRow.of(one, trained - before))
         kept.keep(one, rows)
         training.append(trained - before)
         writing.append(time.perf_counter() - trained)

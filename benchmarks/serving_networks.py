@@ -95,7 +95,7 @@ def others(model: NetworkModel) -> None:
     for what, run in (
         ("all items for 100 users", lambda: model.scores(np.arange(100, dtype=np.int32))),
         (f"folding in 100 users of {len(rated)} ratings", lambda: model.fold_in(history[:100])),
-        (f"10 items for one of {len(rated)} ratings, why = 1", lambda: model.recommend_from(rated, 10, why=1)),
+        (f"10 items for one of {len(rated)} ratings, why = 1", lambda: model.recommend_for_ratings(rated, 10, why=1)),
     ):
         print(f"{what:<52} {min(seconds(run) for _ in range(3)):7.3f} s")
     width = len(model.deep.weights[0])

@@ -86,7 +86,7 @@ def chosen(folder: Path, rank: int, epochs: int) -> dict[str, float]:
     reached = []
     for one in CANDIDATES:
         model = SVD(rank=rank, n_epochs=epochs, **one).fit(inner)
-        error = model.predict(held_out.user, held_out.item).astype(np.float64) - held_out.value
+        error = model.predict_rows(held_out.user, held_out.item).astype(np.float64) - held_out.value
         reached.append(float(np.sqrt(np.mean(error**2))))
         print(f"| {json.dumps(one)} | {reached[-1]:.4f} |", flush=True)
     return CANDIDATES[int(np.argmin(reached))]

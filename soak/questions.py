@@ -8,7 +8,8 @@ import orjson
 from scipy.sparse import csr_array
 
 from cofactor.errors import UnknownId
-from cofactor.models.base import Model, Recommendation
+from cofactor.models.base import Model
+from cofactor.models.top_n.recommendations import Recommendation
 from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.loaded_model import Bundle
 from cofactor.serving.schemas import requests
@@ -34,10 +35,10 @@ def ask_everything(bundle: Bundle) -> None:
                 _check_number(reason.effect, "the effect of a reason")
     for item in _some(items, model.training_data.item_counts):
         _check(model, model.similar_items(item, 5), 5, clipped=False)
-    _check(model, model.recommend_from({}, 5), 5)
+    _check(model, model.recommend_for_ratings({}, 5), 5)
     middle = sum(model.training_data.scale) / 2
     for chosen in (items[:1], items[-4:]):
-        _check(model, model.recommend_from(dict.fromkeys(chosen, middle), 5, why=1), 5)
+        _check(model, model.recommend_for_ratings(dict.fromkeys(chosen, middle), 5, why=1), 5)
     _ask_rows(model, rng)
     _ask_the_service(bundle, _some(users, model.training_data.user_counts)[:2], items[:1], middle)
 
@@ -76,15 +77,15 @@ def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating:
 def _ask_rows(model: Model, rng: np.random.Generator) -> None:
     n_users, n_items = len(model.training_data.users), len(model.training_data.items)
     every = np.arange(n_users, dtype=np.int32)
-    if model.scores(every).shape != (n_users, n_items) or model.without_item.shape != (n_users + 1,):
+    if model.scores(every).shape != (n_users, n_items) or model.unknown_item_scores.shape != (n_users + 1,):
         raise Wrong("scores of another shape")
     dense = rng.choice([0, 0, 1, 3], (3, n_items)).astype(np.float32)
-    if model.scores_from(csr_array(dense)).shape != (3, n_items):
+    if model.fold_in_scores(csr_array(dense)).shape != (3, n_items):
         raise Wrong("scores of histories of another shape")
     if n_users and n_items:
         pairs = rng.integers(0, n_users, 7).astype(np.int32), rng.integers(0, n_items, 7).astype(np.int32)
         for times in (None, np.array([0, 1, 86400 * 3, 86400 * 5, -1, 1 << 40, 86400 * 4])):
-            model.predict(*pairs, times)
+            model.predict_rows(*pairs, times)
 
 
 def _check(model: Model, listed: list[Recommendation], n: int, *, clipped: bool = True) -> None:

@@ -65,7 +65,7 @@ def _of(cls: type[Model], ratings: Ratings, scale: tuple[float, float] | None, d
         arrays["most"] = np.array(4.0)
     for name in cls.networks:
         arrays |= _layers(rng, name, len(ratings.items))
-    return cls.of_arrays(ratings.training_data, scale, arrays)
+    return cls.from_arrays(ratings.training_data, scale, arrays)
 
 
 def _table(rng: np.random.Generator, n: int, values: str) -> Mapping[str, np.ndarray]:

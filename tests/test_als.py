@@ -137,23 +137,23 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     stars, _ = planted(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (ALS(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
-    wanted = here.predict(stars.user, stars.item) * times + plus
-    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
+    wanted = here.predict_rows(stars.user, stars.item) * times + plus
+    assert there.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
 
 
 def test_it_continues_from_a_factor_model_of_the_same_split_only() -> None:
     train, _ = planted(60, 40)
     begun = ALS(rank=3, n_epochs=4).fit(train)
     straight = ALS(rank=3, n_epochs=7).fit(train)
-    further = list(ALS(rank=3, n_epochs=3).epochs(train, resume=begun))[-1].model
+    further = list(ALS(rank=3, n_epochs=3).epochs(train, warm_start=begun))[-1].model
     np.testing.assert_allclose(further.scores(np.arange(60)), straight.scores(np.arange(60)), atol=1e-3)
-    next(ALS(rank=3).epochs(train, resume=SVD(rank=3, n_epochs=1).fit(train)))
+    next(ALS(rank=3).epochs(train, warm_start=SVD(rank=3, n_epochs=1).fit(train)))
     with pytest.raises(BadHyperparameter, match="rank is 4"):
-        next(ALS(rank=4).epochs(train, resume=begun))
+        next(ALS(rank=4).epochs(train, warm_start=begun))
     with pytest.raises(BadHyperparameter, match="baseline"):
-        next(ALS(rank=3).epochs(train, resume=Baseline().fit(train)))
+        next(ALS(rank=3).epochs(train, warm_start=Baseline().fit(train)))
     with pytest.raises(SplitMismatch):
-        next(ALS(rank=3).epochs(replace(train, split="another"), resume=begun))
+        next(ALS(rank=3).epochs(replace(train, split="another"), warm_start=begun))
 
 
 def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:

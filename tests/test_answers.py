@@ -148,7 +148,7 @@ def test_the_two_columns_are_the_list(answers):
 
 def test_a_fold_in_ranks_as_the_model_does(answers):
     rated = [("50", 5.0), ("1", 0.5)]
-    direct = answers.bundle.model.recommend_from(dict(rated), 5, why=2)
+    direct = answers.bundle.model.recommend_for_ratings(dict(rated), 5, why=2)
     answer = answers.recommendations_from(body(rated, n=5, why=2))
     assert ids(answer) == [one.item for one in direct]
     assert not {"50", "1"} & set(ids(answer))
@@ -159,7 +159,7 @@ def test_a_fold_in_ranks_as_the_model_does(answers):
 
 def test_somebody_of_whom_nothing_is_known_gets_the_models_list_for_nobody(answers):
     answer = answers.recommendations_from(body([], n=3, why=1))
-    assert ids(answer) == [one.item for one in answers.bundle.model.recommend_from({}, 3)]
+    assert ids(answer) == [one.item for one in answers.bundle.model.recommend_for_ratings({}, 3)]
     assert answer["ratings"] == 0
 
 
@@ -210,7 +210,7 @@ def test_a_stranger_may_have_the_most_rated_items(noisy):
     counts = noisy.bundle.model.training_data.item_counts
     assert ids(answer) == [str(row) for row in np.argsort(-counts, kind="stable")[:5]]
     assert (answer["source"], answer["ratings"]) == ("popular", 0)
-    nobody = {one.item: one.score for one in noisy.bundle.model.recommend_from({}, 20)}
+    nobody = {one.item: one.score for one in noisy.bundle.model.recommend_for_ratings({}, 20)}
     for line in answer["recommendations"]:
         assert line["because"] == []
         assert line["score"] == pytest.approx(nobody[line["item"]])
@@ -284,7 +284,7 @@ def test_an_explanation_of_what_was_folded_in_is_that_of_the_list(noisy):
     explained = answers.explanation("new", line["item"], ExplanationQuery())
     assert explained["score"] == line["score"]
     assert [one for one in explained["because"] if one["effect"] > 0] == line["because"]
-    direct = noisy.bundle.model.explain_from({"3": 5.0, "4": 1.0}, line["item"])
+    direct = noisy.bundle.model.explain_for_ratings({"3": 5.0, "4": 1.0}, line["item"])
     assert ids(explained, "because") == [one.item for one in direct]
 
 
@@ -411,7 +411,9 @@ def test_a_list_rests_on_the_whole_history_as_it_is_now(noisy, words, user):
     answer = answers.recommendations(user, ListQuery(n=6, why=2))
     same = history == trained and user != "new"
     direct = (
-        noisy.bundle.model.recommend(user, 6, why=2) if same else noisy.bundle.model.recommend_from(history, 6, why=2)
+        noisy.bundle.model.recommend(user, 6, why=2)
+        if same
+        else noisy.bundle.model.recommend_for_ratings(history, 6, why=2)
     )
     assert (answer["source"], answer["ratings"]) == ("trained" if same else "folded-in", len(history))
     assert [(one["item"], one["score"]) for one in answer["recommendations"]] == [(o.item, o.score) for o in direct]

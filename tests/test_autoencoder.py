@@ -44,7 +44,7 @@ KINDS = pytest.mark.parametrize(
 
 
 def rmse(model: Model, test: Ratings) -> float:
-    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value) ** 2)))
+    return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
 def same(one: Model, other: Model) -> bool:
@@ -119,7 +119,7 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
     before.backward()
     following = next(epochs)
     assert following.state is not None
-    assert following.loss == pytest.approx(before.item(), rel=0.05)
+    assert following.objective == pytest.approx(before.item(), rel=0.05)
     after = following.state()
     for name in weights:
         array, expected = after[name], weights[name] - following.learning_rate * weights[name].grad
@@ -129,7 +129,9 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
 @KINDS
 def test_more_epochs_cost_less(options) -> None:
     train, _ = checkerboard(40, 40)
-    losses = [epoch.loss for epoch in Autoencoder(**SMALL | options | {"n_epochs": 5, "dropout": 0.0}).epochs(train)]
+    losses = [
+        epoch.objective for epoch in Autoencoder(**SMALL | options | {"n_epochs": 5, "dropout": 0.0}).epochs(train)
+    ]
     assert losses[-1] < losses[0]
 
 
@@ -147,7 +149,9 @@ def test_another_scale_gives_the_same_model_in_its_units(rows) -> None:
     one, other = (Autoencoder(rows=rows, layers="16", n_epochs=4).fit(part) for part in (stars, percent))
     users = np.arange(60, dtype=np.int32)
     np.testing.assert_allclose(16 * one.scores(users), other.scores(users), rtol=1e-4)
-    np.testing.assert_allclose(16 * one.scores_from(stars.by_user()), other.scores_from(percent.by_user()), rtol=1e-4)
+    np.testing.assert_allclose(
+        16 * one.fold_in_scores(stars.by_user()), other.fold_in_scores(percent.by_user()), rtol=1e-4
+    )
 
 
 # What goes in and what comes out
@@ -185,7 +189,7 @@ def test_effects_are_those_of_leaving_out_each_rating(loss) -> None:
     for user in (0, 11):
         history = train.by_user()[[user]]
         np.testing.assert_allclose(
-            model.effects(history, items), Model.effects(model, history, items), rtol=1e-3, atol=1e-5
+            model.attributions(history, items), Model.attributions(model, history, items), rtol=1e-3, atol=1e-5
         )
 
 
@@ -216,9 +220,9 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
         mine = {int(i) for i in train.items.ids[train.item[train.users.ids[train.user] == user]]}
         assert {int(i) for i in shuffled.items.ids[history[[row]].indices]} == mine
         test = held_out.where(held_out.users.ids[held_out.user] == user)
-        predicted = model.predict(np.full(len(test), row, np.int32), test.item)
+        predicted = model.predict_rows(np.full(len(test), row, np.int32), test.item)
         assert np.abs(predicted - test.value).mean() < 0.5, "another parity would be wrong by 4"
-        np.testing.assert_allclose(model.scores(np.array([row]))[0], model.scores_from(history[[row]])[0])
+        np.testing.assert_allclose(model.scores(np.array([row]))[0], model.fold_in_scores(history[[row]])[0])
 
 
 def test_what_somebody_is_tested_on_does_not_go_in() -> None:
@@ -307,7 +311,7 @@ def test_layers_that_do_not_fit_are_named(weights, activations, message) -> None
     layers = Layers(arrays, tuple(np.zeros(len(one), np.float32) for one in arrays), activations)
     whole = of_users(noise(), layers="8", n_epochs=1)
     with pytest.raises(BadArtifact, match=message):
-        AutoencoderModel.of_arrays(whole.training_data, whole.scale, replace(whole, layers=layers).arrays())
+        AutoencoderModel.from_arrays(whole.training_data, whole.scale, replace(whole, layers=layers).arrays())
 
 
 # Going on, starting warm, and any number of threads
@@ -331,7 +335,7 @@ def check_going_on(trainer: Autoencoder) -> None:
         models.append(epoch.model)
     assert isinstance(snapshots[0], Snapshot)
     assert {a.dtype.name for a in snapshots[0].arrays.values()} <= {"float32", "float64", "int32", "int64"}
-    again = list(trainer.epochs(train, snapshots[0]))
+    again = list(trainer.epochs(train, resume=snapshots[0]))
     assert [epoch.number for epoch in again] == [2, 3]
     assert all(same(epoch.model, model) for epoch, model in zip(again, models[1:], strict=True))
     assert not same(models[0], models[1])
@@ -359,12 +363,12 @@ def test_a_model_of_users_can_be_learned_on(loss) -> None:
     train = noise()
     trainer = Autoencoder(rows="users", loss=loss, layers="12,5", n_epochs=12)
     first = list(trainer.epochs(train))[-1]
-    frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, first.model))
+    frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, warm_start=first.model))
     users = np.arange(30, dtype=np.int32)
     np.testing.assert_allclose(frozen.model.scores(users), first.model.scores(users), rtol=1e-5, atol=1e-5)
-    assert frozen.loss == pytest.approx(first.loss, rel=0.05)
+    assert frozen.objective == pytest.approx(first.objective, rel=0.05)
     with pytest.raises(BadHyperparameter, match="layers are 12, those of the model to start from 12,5"):
-        next(replace(trainer, layers="12").epochs(train, first.model))
+        next(replace(trainer, layers="12").epochs(train, warm_start=first.model))
     with pytest.raises(SplitMismatch):
         next(trainer.epochs(replace(train, split="another"), first.model))
 
@@ -379,7 +383,7 @@ def test_what_training_cannot_start_from() -> None:
         (Autoencoder(rows="users"), {"a": ranker}),
     ):
         with pytest.raises(BadHyperparameter, match="cannot start from"):
-            next(trainer.epochs(train, start))
+            next(trainer.epochs(train, warm_start=start))
 
 
 @pytest.mark.parametrize(
@@ -427,7 +431,7 @@ def test_somebody_new_is_folded_in_nearly_as_well_as_the_trained(real_data: Path
     asked = test.where(np.isin(test.user, new))
     whole, model = (Autoencoder(layers="32").fit(one) for one in (train, train.where(old)))
     assert isinstance(model, FactorModel)
-    scores = model.clip(model.scores_from(train.by_user()[np.sort(new)]))
+    scores = model.clip(model.fold_in_scores(train.by_user()[np.sort(new)]))
     folded = scores[np.searchsorted(np.sort(new), asked.user), asked.item]
     error = float(np.sqrt(np.mean((folded - asked.value) ** 2)))
     assert error < rmse(whole, asked) + 0.01

@@ -11,11 +11,12 @@ from hypothesis.extra.numpy import arrays
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, UnknownId
-from cofactor.models import base
+from cofactor.models import scoring
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
-from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
+from cofactor.models.top_n.recommendations import history_from_ratings
+from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
 from tests.toys import factors, noise
 
 
@@ -35,14 +36,14 @@ few_scores = st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 1.0, 2.0, 3.0, 1e30])
 
 @given(arrays(np.float32, st.tuples(st.integers(0, 5), st.integers(1, 12)), elements=few_scores), st.integers(0, 14))
 def test_highest_is_exact_and_breaks_ties_by_column(scores, n):
-    columns, best = highest(scores.copy(), n)
+    columns, best = top_n_per_row(scores.copy(), n)
     assert columns.shape == best.shape == (len(scores), n)
     assert columns.dtype == np.int32
     for row in range(len(scores)):
         expected = by_hand(scores[row], n)
         assert columns[row].tolist() == expected + [-1] * (n - len(expected))
         assert best[row, : len(expected)].tolist() == scores[row, expected].tolist()
-        assert (best[row, len(expected) :] == NEVER).all()
+        assert (best[row, len(expected) :] == EXCLUDED).all()
 
 
 @given(
@@ -50,8 +51,8 @@ def test_highest_is_exact_and_breaks_ties_by_column(scores, n):
     st.integers(0, 14),
 )
 def test_the_highest_of_one_are_a_row_of_the_highest_of_many(scores, n):
-    columns, best = highest(scores[None], n)
-    found, values = highest_of_one(scores.copy(), n)
+    columns, best = top_n_per_row(scores[None], n)
+    found, values = top_n(scores.copy(), n)
     assert found.dtype == np.int32
     assert found.tolist() == columns[0][columns[0] >= 0].tolist()
     assert values.tolist() == best[0][columns[0] >= 0].tolist()
@@ -59,19 +60,19 @@ def test_the_highest_of_one_are_a_row_of_the_highest_of_many(scores, n):
 
 def test_highest_never_lists_nan():
     scores = np.array([[np.nan, 1, np.nan, 2], [np.nan] * 4, [1, 2, 3, 4]], dtype=np.float32)
-    assert highest(scores, 3)[0].tolist() == [[3, 1, -1], [-1, -1, -1], [3, 2, 1]]
+    assert top_n_per_row(scores, 3)[0].tolist() == [[3, 1, -1], [-1, -1, -1], [3, 2, 1]]
 
 
 def test_highest_of_many_equal_scores_is_the_first_columns():
     scores = np.zeros((3, 5000), dtype=np.float32)
     scores[1, 4000:] = 1
-    assert highest(scores, 4)[0].tolist() == [[0, 1, 2, 3], [4000, 4001, 4002, 4003], [0, 1, 2, 3]]
+    assert top_n_per_row(scores, 4)[0].tolist() == [[0, 1, 2, 3], [4000, 4001, 4002, 4003], [0, 1, 2, 3]]
 
 
 def test_top_is_every_users_own_list(model, monkeypatch):
-    monkeypatch.setattr(base, "SCORE_USERS", 7)  # several blocks
+    monkeypatch.setattr(scoring, "SCORE_USERS", 7)  # several blocks
     users = np.arange(len(model.training_data.users), dtype=np.int32)[::-1]
-    items, scores = model.top(users, 25)
+    items, scores = model.recommend_rows(users, 25)
     assert items.shape == (30, 25)
     for place, user in enumerate(users):
         raw = model.scores(users[place : place + 1])[0]
@@ -112,7 +113,7 @@ def test_a_known_user_without_ratings_gets_the_fallback_list(model):
     scores = model.item_bias.copy()
     scores[~model.rankable] = -np.inf
     assert [line.item for line in model.recommend("29", 4, why=3)] == [str(i) for i in by_hand(scores, 4)]
-    assert model.recommend("29", 4) == model.recommend_from({}, 4)
+    assert model.recommend("29", 4) == model.recommend_for_ratings({}, 4)
     assert model.explain("29", "3") == []
 
 
@@ -120,10 +121,10 @@ def test_a_known_user_without_ratings_gets_the_fallback_list(model):
     ("ask", "says"),
     [
         (lambda m: m.recommend("300"), "unknown user '300'"),
-        (lambda m: m.recommend_from({"5": 4.0, "190": 3.0}), "unknown item '190'"),
+        (lambda m: m.recommend_for_ratings({"5": 4.0, "190": 3.0}), "unknown item '190'"),
         (lambda m: m.similar_items("x" * 1000), "unknown item 'xxx"),
         (lambda m: m.explain("3", "99"), "unknown item '99'"),
-        (lambda m: m.explain_from({}, "99"), "unknown item '99'"),
+        (lambda m: m.explain_for_ratings({}, "99"), "unknown item '99'"),
     ],
 )
 def test_unknown_ids(model, ask, says):
@@ -135,14 +136,14 @@ def test_unknown_ids(model, ask, says):
 
 def test_an_unknown_id_comes_with_the_nearest(model):
     with pytest.raises(UnknownId) as caught:
-        model.recommend_from({"190": 3.0})
+        model.recommend_for_ratings({"190": 3.0})
     assert "19" in caught.value.hint
 
 
 @pytest.mark.parametrize("value", [0.0, 5.5, float("nan"), float("inf"), -3.0])
 def test_ratings_off_the_scale(model, value):
     with pytest.raises(BadData, match=r"item '5' is"):
-        model.recommend_from({"4": 3.0, "5": value})
+        model.recommend_for_ratings({"4": 3.0, "5": value})
 
 
 @pytest.mark.parametrize("ask", [lambda m: m.recommend("3", -1), lambda m: m.recommend("3", 3, why=-1)])
@@ -154,25 +155,25 @@ def test_a_negative_length(model, ask):
 @pytest.mark.parametrize(("users", "items"), [([-1], [0]), ([0], [-1]), ([30], [0]), ([0], [20])])
 def test_predict_answers_for_no_row_but_its_own(model, users, items):
     with pytest.raises(BadData, match="row"):
-        model.predict(np.array(users), np.array(items))
+        model.predict_rows(np.array(users), np.array(items))
     if users != [0]:
         with pytest.raises(BadData, match="row"):
-            model.top(np.array(users), 3)
+            model.recommend_rows(np.array(users), 3)
 
 
 def test_predict_is_the_clipped_score_of_each_pair(model):
     users, items = (np.array(c, np.int32) for c in zip(*itertools.product(range(30), range(20)), strict=True))
     shuffled = np.random.default_rng(0).permutation(600)
-    found = model.predict(users[shuffled], items[shuffled])
+    found = model.predict_rows(users[shuffled], items[shuffled])
     expected = np.clip(model.scores(np.arange(30, dtype=np.int32)), 0.5, 5).ravel()[shuffled]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_allclose(Model.pair_scores(model, users, items), model.pair_scores(users, items), rtol=1e-4)
-    assert model.predict(users[:0], items[:0]).shape == (0,)
+    assert model.predict_rows(users[:0], items[:0]).shape == (0,)
 
 
 def test_folding_in_excludes_what_was_given(model):
     given_ratings = {"1": 5.0, "2": 0.5, "7": 4.5}
-    lines = model.recommend_from(given_ratings, 50, why=2)
+    lines = model.recommend_for_ratings(given_ratings, 50, why=2)
     assert len(lines) == model.rankable.sum() - 3
     assert not given_ratings.keys() & {line.item for line in lines}
     assert all(reason.item in given_ratings for line in lines for reason in line.because)
@@ -184,15 +185,15 @@ def left_out_by_hand(model, ratings, item):
     row = model.training_data.items.row(item)
 
     def score(rated):
-        one = base.given_history(model.training_data, rated)
-        return float(model.scores_from(one)[0, row])
+        one = history_from_ratings(model.training_data, rated)
+        return float(model.fold_in_scores(one)[0, row])
 
     return {i: score(ratings) - score({j: r for j, r in ratings.items() if j != i}) for i in ratings}
 
 
 @pytest.mark.parametrize("ask_for", [0, 1, 3])
 def test_an_explanation_is_the_change_when_a_rating_is_left_out(model, ask_for, monkeypatch):
-    monkeypatch.setattr(base, "SCORE_CELLS", 60)  # several blocks
+    monkeypatch.setattr(scoring, "SCORE_CELLS", 60)  # several blocks
     history = model.training_data.interactions[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
     for kind in (model, BaselineModel(model.training_data, model.scale, 3.0, model.user_bias, model.item_bias, 5.0)):
@@ -212,7 +213,7 @@ def test_explain_ranks_by_strength_in_either_direction(model):
     reasons = model.explain("3", "5", 20)
     history = model.training_data.interactions[[3]]
     ratings = {str(i): float(r) for i, r in zip(history.indices, history.data, strict=True)}
-    assert reasons == model.explain_from(ratings, "5", 20)
+    assert reasons == model.explain_for_ratings(ratings, "5", 20)
     strengths = [abs(reason.effect) for reason in reasons]
     assert strengths == sorted(strengths, reverse=True)
     assert {reason.effect > 0 for reason in reasons} == {True, False}
@@ -224,11 +225,11 @@ def test_explain_ranks_by_strength_in_either_direction(model):
 def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
     model = replace(model, bias_l2=l2, vector_l2=l2)
     rng = np.random.default_rng(h)
-    history = base.given_history(
+    history = history_from_ratings(
         model.training_data, {str(i): float(rng.integers(1, 6)) for i in rng.permutation(20)[:h]}
     )
     items = np.arange(20, dtype=np.int32)
-    short, long = model.effects(history, items), Model.effects(model, history, items)
+    short, long = model.attributions(history, items), Model.attributions(model, history, items)
     assert short.shape == (h, 20)
     np.testing.assert_allclose(short, long, rtol=1e-3, atol=1e-4)
 

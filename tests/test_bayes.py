@@ -42,7 +42,7 @@ def planted(n_users: int = 200, n_items: int = 90, rank: int = 2, of_days: float
 
 
 def rmse(model: Model, test: Ratings) -> float:
-    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value.astype(np.float64)) ** 2)))
+    return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value.astype(np.float64)) ** 2)))
 
 
 @cache
@@ -73,7 +73,7 @@ def test_it_recovers_what_was_planted_down_to_the_noise(structure: str) -> None:
     assert rmse(model, test) < 1.07 * NOISE
     assert rmse(Baseline().fit(train), test) > 1.8 * NOISE
     assert model.noise.mean() == pytest.approx(NOISE**2, rel=0.06)
-    assert np.abs(model.predict(test.user, test.item) - test.value).max() < 6 * NOISE
+    assert np.abs(model.predict_rows(test.user, test.item) - test.value).max() < 6 * NOISE
 
 
 def test_the_mean_over_draws_beats_a_draw() -> None:
@@ -90,7 +90,7 @@ def test_the_mean_over_draws_beats_a_draw() -> None:
 def test_deviations_are_neither_too_wide_nor_too_narrow() -> None:
     _, test = planted()
     model, _ = chain()
-    z = (model.predict(test.user, test.item) - test.value) / model.deviation(test.user, test.item)
+    z = (model.predict_rows(test.user, test.item) - test.value) / model.deviation(test.user, test.item)
     assert np.mean(np.abs(z) < 1) == pytest.approx(0.683, abs=0.025)
     assert np.mean(np.abs(z) < 2) == pytest.approx(0.954, abs=0.012)
     known = np.bincount(planted()[0].user, minlength=200)[test.user]
@@ -165,7 +165,7 @@ def test_ratings_on_another_scale_are_predicted_on_it(times: int) -> None:
     pairs = [grid.ravel().astype(np.int32) for grid in np.mgrid[:60, :40]]
     for ask in (PosteriorModel.predict, PosteriorModel.deviation, PosteriorModel.uncertainty):
         np.testing.assert_allclose(ask(there, *pairs), times * ask(here, *pairs), rtol=1e-5, atol=1e-4)
-    folded = [model.scores_from(one.by_user()[:9]) for model, one in ((here, train), (there, other))]
+    folded = [model.fold_in_scores(one.by_user()[:9]) for model, one in ((here, train), (there, other))]
     np.testing.assert_allclose(folded[1], times * folded[0], rtol=1e-4)
 
 
@@ -186,10 +186,10 @@ def test_days_predict_what_follows_them() -> None:
 def test_a_day_without_ratings_adds_nothing() -> None:
     model = fitted(planted(60, 40, of_days=0.4)[0], rank=2, n_epochs=8, time="day")
     pairs = [grid.ravel().astype(np.int32) for grid in np.mgrid[:60, :40]]
-    timeless, when = model.predict(*pairs), np.full(2400, DAY)
+    timeless, when = model.predict_rows(*pairs), np.full(2400, DAY)
     for day in (UNSEEN, -1, N_DAYS, 20_000):
-        np.testing.assert_array_equal(model.predict(*pairs, day * when), timeless)
-    assert np.abs(model.predict(*pairs, when) - timeless).max() > 0.1
+        np.testing.assert_array_equal(model.predict_rows(*pairs, day * when), timeless)
+    assert np.abs(model.predict_rows(*pairs, when) - timeless).max() > 0.1
 
 
 def test_days_need_times() -> None:
@@ -201,7 +201,7 @@ def test_days_need_times() -> None:
 def test_it_starts_anew() -> None:
     model = fitted(noise(), rank=1, n_epochs=1)
     with pytest.raises(BadHyperparameter, match="cannot start from a model"):
-        next(Bayes(rank=1).epochs(noise(), resume=model))
+        next(Bayes(rank=1).epochs(noise(), warm_start=model))
 
 
 # --- features
@@ -242,12 +242,12 @@ def test_a_cold_item_is_placed_by_its_features() -> None:
 
 def test_an_item_outside_of_the_catalogue_is_placed_by_its_features() -> None:
     _, model, without = tastes()
-    a, b = (model.scores_of_new_item({"kind": kind}) for kind in "AB")
+    a, b = (model.new_item_scores({"kind": kind}) for kind in "AB")
     scores = model.scores(np.arange(62, dtype=np.int32))
     np.testing.assert_allclose(a, scores[:, 40], rtol=1e-4)
     np.testing.assert_allclose(b, scores[:, 41], rtol=1e-4)
     with pytest.raises(BadData, match="nothing of items"):
-        without.scores_of_new_item({"kind": "A"})
+        without.new_item_scores({"kind": "A"})
 
 
 def test_a_cold_user_is_known_by_their_features() -> None:
@@ -322,7 +322,7 @@ def test_each_structure_keeps_what_a_history_needs(structure: str, sets: bool, t
     assert arrays["user_feature_vectors"].shape == arrays["item_feature_vectors"].shape == (2, 3, 3)
     assert arrays["drawn_item_vectors"].shape == arrays["item_vectors"].shape == (42, 6)
     assert not np.array_equal(arrays["drawn_item_vectors"], arrays["item_vectors"])
-    np.testing.assert_array_equal(loaded.scores_from(ratings.by_user()), model.scores_from(ratings.by_user()))
+    np.testing.assert_array_equal(loaded.fold_in_scores(ratings.by_user()), model.fold_in_scores(ratings.by_user()))
 
 
 # --- real ratings
@@ -332,7 +332,7 @@ def test_ml_100k_u1(real_data: Path) -> None:
     parts = movielens_split(real_data / "ml-100k", "u1", validation=0)
     model = fitted(parts.train, rank=10, n_epochs=30, features=False)
     assert rmse(model, parts.test) < 0.892
-    within = np.abs(model.predict(parts.test.user, parts.test.item) - parts.test.value) < model.deviation(
+    within = np.abs(model.predict_rows(parts.test.user, parts.test.item) - parts.test.value) < model.deviation(
         parts.test.user, parts.test.item
     )
     assert within.mean() == pytest.approx(0.69, abs=0.02)

@@ -57,7 +57,9 @@ def test_groups_and_their_figures_are_those_worked_out_by_hand():
     places = ranks(model, train, test)
     for by, groups in expected.items():
         for label, pairs in groups.items():
-            error = np.array([model.predict(*rows(u, i))[0] - value_of(test, u, i) for u, i in sorted(pairs)], float)
+            error = np.array(
+                [model.predict_rows(*rows(u, i))[0] - value_of(test, u, i) for u, i in sorted(pairs)], float
+            )
             users = np.array([u for u, _ in sorted(pairs)])
             group = tables[by][label]
             assert (group.ratings, group.users) == (len(pairs), len(set(users.tolist())))

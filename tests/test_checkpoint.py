@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.saved import manifest
-from cofactor.training.checkpoint import NAME, Checkpoint, Store, check_same, digest
+from cofactor.training.checkpoint import NAME, Checkpoint, CheckpointFolder, check_same_training, digest_ratings
 from tests.toys import noise
 
 TRAINING = {"trainer": "svd", "hyperparameters": {"rank": 4, "l2": 0.1}, "split": "0123", "ratings": "4567"}
@@ -47,7 +47,7 @@ def equal(one: Checkpoint, other: Checkpoint) -> bool:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """With the checkpoint after epoch 3."""
-    store = Store(tmp_path / "kept")
+    store = CheckpointFolder(tmp_path / "kept")
     store.prepare()
     for n in (1, 2, 3):
         store.write(checkpoint(n))
@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_last_checkpoint_is_read_and_nothing_is_left_of_those_before(folder: Path) -> None:
-    assert equal(Store(folder).read(), checkpoint(3))
+    assert equal(CheckpointFolder(folder).read(), checkpoint(3))
     written = orjson.loads((folder / NAME).read_bytes())
     assert {path.name for path in folder.iterdir()} == {NAME, *(one["file"] for one in written["arrays"].values())}
 
@@ -67,31 +67,31 @@ ARRAYS = arrays(np.float32, array_shapes(min_dims=0), elements=st.floats(-9, 9, 
 @given(st.dictionaries(st.text("ab.", min_size=1), ARRAYS))
 def test_every_array_is_read_as_it_was(state: dict[str, np.ndarray]) -> None:
     with TemporaryDirectory() as scratch:
-        Store(Path(scratch)).write(checkpoint(1, state=state))
-        assert equal(Store(Path(scratch)).read(), checkpoint(1, state=state))
+        CheckpointFolder(Path(scratch)).write(checkpoint(1, state=state))
+        assert equal(CheckpointFolder(Path(scratch)).read(), checkpoint(1, state=state))
 
 
 def test_arrays_that_stay_are_not_written_again(tmp_path: Path) -> None:
-    store, old = Store(tmp_path), np.ones(100_000, np.float32)
+    store, old = CheckpointFolder(tmp_path), np.ones(100_000, np.float32)
     store.write(checkpoint(1, state={"draw.1": old}))
     for n in (2, 3):
         before = {path.name for path in tmp_path.glob("arrays-*")}
         store.write(checkpoint(n, state={"draw.1": old, f"draw.{n}": np.full(100, n, np.float32)}))
         new = [path for path in tmp_path.glob("arrays-*") if path.name not in before]
         assert sum(path.stat().st_size for path in new) < 2000
-    again = Store(tmp_path)
+    again = CheckpointFolder(tmp_path)
     found = again.read()
     assert found.state.keys() == {"draw.1", "draw.3"}
     again.write(checkpoint(4, state={"draw.1": found.state["draw.1"]}))
-    assert np.array_equal(Store(tmp_path).read().state["draw.1"], old)
+    assert np.array_equal(CheckpointFolder(tmp_path).read().state["draw.1"], old)
     again.write(checkpoint(5, state={}))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 10_000, "what nobody names is removed"
 
 
 def test_what_was_read_stays_as_it_is_while_others_write(folder: Path) -> None:
-    found = Store(folder).read()
+    found = CheckpointFolder(folder).read()
     for n in (4, 5, 6):
-        Store(folder).write(checkpoint(n))
+        CheckpointFolder(folder).write(checkpoint(n))
     assert equal(found, checkpoint(3))
 
 
@@ -207,29 +207,29 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
         shutil.copytree(folder, copy)
         damage(copy)
         with pytest.raises(BadArtifact) as caught:
-            Store(copy).read()
+            CheckpointFolder(copy).read()
         assert said in caught.value.message
         assert caught.value.hint
 
 
 def test_numbers_that_are_none_are_not_gone_on_from(tmp_path: Path) -> None:
-    store, sound = Store(tmp_path), checkpoint(1, notes={"run": "first", "at": [1, 2.5]})
+    store, sound = CheckpointFolder(tmp_path), checkpoint(1, notes={"run": "first", "at": [1, 2.5]})
     store.write(sound)
     for part in ("state", "best"):
         with pytest.raises(BadArtifact, match="other than finite numbers in"):
             store.write(checkpoint(2, **{part: {"p": np.array([1, np.nan], np.float32)}}))
-    assert equal(Store(tmp_path).read(), sound)
+    assert equal(CheckpointFolder(tmp_path).read(), sound)
 
 
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
-    Store(folder).prepare()
+    CheckpointFolder(folder).prepare()
     (folder / "notes.txt").write_text("mine")
     (tmp_path / "a file").write_text("mine")
     for place in (folder, tmp_path / "a file"):
         with pytest.raises(BadArtifact) as caught:
-            Store(place).prepare()
+            CheckpointFolder(place).prepare()
         assert "another folder" in caught.value.hint
-    Store(tmp_path / "new" / "folder").prepare()
+    CheckpointFolder(tmp_path / "new" / "folder").prepare()
     assert (tmp_path / "new" / "folder").is_dir()
 
 
@@ -247,16 +247,16 @@ def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) 
 def test_another_training_is_named_by_what_differs(
     change: dict[str, object], error: type[CofactorError], said: str
 ) -> None:
-    check_same(Path("kept"), TRAINING, dict(TRAINING))
+    check_same_training(Path("kept"), TRAINING, dict(TRAINING))
     with pytest.raises(error) as caught:
-        check_same(Path("kept"), TRAINING, TRAINING | change)
+        check_same_training(Path("kept"), TRAINING, TRAINING | change)
     assert caught.value.message.endswith(said)
     assert caught.value.hint
 
 
 def test_the_digest_of_ratings_is_of_all_that_training_sees() -> None:
     one = noise()
-    assert digest([one]) == digest([noise()])
+    assert digest_ratings([one]) == digest_ratings([noise()])
     later, other = one.value.copy(), noise(seed=1)
     later[7] += 0.5
     seen = [
@@ -267,4 +267,4 @@ def test_the_digest_of_ratings_is_of_all_that_training_sees() -> None:
         [one.where(np.argsort(one.user, kind="stable"))],
         [replace(one, time=np.zeros(len(one), np.int64))],
     ]
-    assert len({digest([one]), *map(digest, seen)}) == 7
+    assert len({digest_ratings([one]), *map(digest_ratings, seen)}) == 7

@@ -51,7 +51,7 @@ def test_seen_items_are_left_out_unless_asked_for(saved: Path, movies: Ratings, 
 
 def test_a_list_for_a_new_user_is_folded_in(saved: Path, model: Model, run: Run) -> None:
     done = run("recommend", saved / "baseline", "--rated", "5=5", "--rated", "9=0.5", "-n", "3", "--json")
-    listed = model.recommend_from({"5": 5.0, "9": 0.5}, 3)
+    listed = model.recommend_for_ratings({"5": 5.0, "9": 0.5}, 3)
     assert [one["item"] for one in json.loads(done.stdout)["items"]] == [one.item for one in listed]
 
 
@@ -123,7 +123,7 @@ def test_predictions_are_those_of_the_model_in_the_order_of_the_file(
 ) -> None:
     file = pairs(tmp_path / "pairs.csv", "userId,movieId\n7,5\n3,119\n7,5\n299,1\n")
     rows = list(csv.DictReader(run("predict", saved / "baseline", file).stdout.splitlines()))
-    expected = model.predict(
+    expected = model.predict_rows(
         model.training_data.users.rows(["7", "3", "7", "299"]), model.training_data.items.rows(["5", "119", "5", "1"])
     )
     assert [(row["user"], row["item"]) for row in rows] == [("7", "5"), ("3", "119"), ("7", "5"), ("299", "1")]
@@ -215,7 +215,7 @@ def test_a_model_of_draws_predicts_at_the_time_and_tells_the_deviation(dated: Pa
     duckdb.sql(f"COPY (SELECT 3 AS user, 5 AS item, make_timestamp(unnest([345600000000, NULL])) AS time) TO '{table}'")
     user, item = np.array([3, 3]), np.array([5, 5])
     at_a_time = np.array([4 * 86400, -1])  # the second is no day that the model knows
-    expected, deviation = model.predict(user, item, at_a_time), model.deviation(user, item, at_a_time)
+    expected, deviation = model.predict_rows(user, item, at_a_time), model.deviation(user, item, at_a_time)
     assert abs(expected[0] - expected[1]) > 0.1
     for one, which in ((file, [0, 0, 0, 0, 1]), (table, [0, 1])):
         rows = list(csv.DictReader(run("predict", dated, one).stdout.splitlines()))

@@ -36,7 +36,7 @@ def test_a_trainer_that_says_so_starts_from_its_own_models(name: str) -> None:
     assert [flag for flag in flags if flag != "--from"] == [f"--from-{one}" for one in trainer.starts]
     if trainer.start is not None:
         begun = next(trainer.epochs(train)).model
-        assert len(next(trainer.epochs(train, resume=begun)).model.recommend("0", 3)) == 3
+        assert len(next(trainer.epochs(train, warm_start=begun)).model.recommend("0", 3)) == 3
 
 
 def test_it_goes_on_where_the_model_was(folder: Path, run: Run, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.training.epoch import Epoch
-from cofactor.training.fit import Fitted
+from cofactor.training.fit import Fit
 from tests.conftest import Run
 
 
@@ -128,14 +128,14 @@ class Slow(Baseline):
 
     stop_in: int
 
-    def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+    def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
         for epoch in super().epochs(ratings):
             if epoch.number == self.stop_in:
                 signal.raise_signal(signal.SIGINT)
             yield epoch
 
 
-def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fitted:
+def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fit:
     return fit(Keeper(trainer, parts.train), parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_the_best_epoch(stop_in: int, epochs: int, parts: Split, mo
 
 def test_ctrl_c_twice_before_the_first_epoch_quits(parts: Split) -> None:
     class Never(Baseline):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             yield from super().epochs(ratings)
@@ -178,7 +178,7 @@ import time
 from cofactor.cli import main
 from cofactor.trainers.baseline import Baseline
 fast = Baseline.epochs
-def slow(self, ratings, resume=None):
+def slow(self, ratings, **start):
     for epoch in fast(self, ratings):
         yield epoch
         time.sleep(0.5)
@@ -280,7 +280,7 @@ def test_a_long_curve_is_thinned_and_keeps_the_best_epoch() -> None:
         rows = [
             {"epoch": k, "train_rmse": 1.0, "validation_rmse": 2.0, "validation_ndcg@10": None} for k in range(1, n + 1)
         ]
-        told = Fitted(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
+        told = Fit(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
         numbers = [one["epoch"] for one in told]
         assert len(told) <= 1000
         assert numbers == sorted(numbers)

@@ -15,7 +15,7 @@ from cofactor.models.base import Model
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
-from cofactor.training.checkpoint import Checkpoint, Store
+from cofactor.training.checkpoint import Checkpoint, CheckpointFolder
 from cofactor.training.epoch import Epoch, Snapshot
 from tests.toys import checkerboard, noise
 
@@ -54,7 +54,7 @@ def same(one: Model, other: Model) -> bool:
 @personal
 def test_everybody_is_recommended_what_they_love(name):
     train, _ = board(name)
-    items, scores = on_board(name).top(np.arange(60, dtype=np.int32), 60)
+    items, scores = on_board(name).recommend_rows(np.arange(60, dtype=np.int32), 60)
     for user in range(60):
         left = set(range(60)) - set(train.item[train.user == user].tolist())
         loved = {item for item in left if (item + user) % 2 == 0}
@@ -72,7 +72,7 @@ def test_ratings_never_seen_are_predicted(name):
     model = on_board(name)
     if model.scale is None:
         pytest.skip("only ranks")
-    error = model.predict(held_out.user, held_out.item) - held_out.value
+    error = model.predict_rows(held_out.user, held_out.item) - held_out.value
     assert np.sqrt(np.mean(error**2)) < 0.8, "the mean alone has an error of 2"
 
 
@@ -91,7 +91,7 @@ def test_the_ratings_that_explain_are_of_a_like_kind(name):
 def test_a_users_own_ratings_folded_in_are_scored_as_the_user(name):
     train, _ = board(name)
     model, users = on_board(name), np.arange(60, dtype=np.int32)
-    trained, folded = model.scores(users), model.scores_from(train.by_user())
+    trained, folded = model.scores(users), model.fold_in_scores(train.by_user())
     for user in users:
         assert np.corrcoef(trained[user], folded[user])[0, 1] > 0.95
     if model.scale is not None:
@@ -178,11 +178,11 @@ def test_saved_and_loaded_it_answers_the_same(name, tmp_path):
     assert loaded.training_data.split == "0123abcd"
     history = noise(seed=1).by_user()
     np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
-    np.testing.assert_array_equal(loaded.scores_from(history), model.scores_from(history))
+    np.testing.assert_array_equal(loaded.fold_in_scores(history), model.fold_in_scores(history))
     for user in model.training_data.users.ids:
         assert loaded.recommend(user, 7, why=2) == model.recommend(user, 7, why=2)
     assert loaded.similar_items("4") == model.similar_items("4")
-    assert loaded.recommend_from({"3": 4.5}) == model.recommend_from({"3": 4.5})
+    assert loaded.recommend_for_ratings({"3": 4.5}) == model.recommend_for_ratings({"3": 4.5})
 
 
 @everyone
@@ -210,7 +210,7 @@ def test_unknown_ids_are_errors_that_suggest(name):
         with pytest.raises(UnknownId, match="unknown user '290'") as caught:
             ask()
         assert "29" in caught.value.hint
-    for ask in (lambda: model.similar_items("180"), lambda: model.recommend_from({"180": 3.0})):
+    for ask in (lambda: model.similar_items("180"), lambda: model.recommend_for_ratings({"180": 3.0})):
         with pytest.raises(UnknownId, match="unknown item '180'") as caught:
             ask()
         assert "18" in caught.value.hint
@@ -221,10 +221,10 @@ def test_cold_users_and_items_are_answered(name):
     model = on_noise(name)
     cold_user, cold_item = 29, 19
     assert len(model.recommend("29", 5)) == 5
-    assert [one.item for one in model.recommend("29", 5)] == [one.item for one in model.recommend_from({}, 5)]
+    assert [one.item for one in model.recommend("29", 5)] == [one.item for one in model.recommend_for_ratings({}, 5)]
     assert model.explain("29", "3") == []
     pairs = [(cold_user, 3), (3, cold_item), (cold_user, cold_item)]
-    predicted = model.predict(*np.array(pairs, dtype=np.int32).T)
+    predicted = model.predict_rows(*np.array(pairs, dtype=np.int32).T)
     assert np.isfinite(predicted).all()
     if model.scale is not None:
         train = noise()
@@ -235,7 +235,7 @@ def test_cold_users_and_items_are_answered(name):
 def test_predictions_are_the_clipped_scores(name):
     model, users = on_noise(name), np.arange(30, dtype=np.int32)
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:30, :20])
-    predicted = model.predict(user, item)
+    predicted = model.predict_rows(user, item)
     assert predicted.dtype == np.float32
     if model.scale is not None:
         assert predicted.min() >= 0.5
@@ -253,7 +253,7 @@ def test_half_stars_are_not_cut(name):
         pytest.skip("only ranks")
     assert model.training_data.interactions.data.tolist() == half.by_user().data.tolist()
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:29, :19])
-    difference = model.predict(user, item).mean() - cut.predict(user, item).mean()
+    difference = model.predict_rows(user, item).mean() - cut.predict_rows(user, item).mean()
     assert difference == pytest.approx((half.value - whole.value).mean(), abs=0.1)
 
 
@@ -275,11 +275,11 @@ def test_the_smallest_and_the_flattest_data(name, users, items, values):
     assert all(np.isfinite(array).all() for array in model.arrays().values())
     n_rated = ratings.by_user()[[0]].nnz
     assert len(model.recommend(users[0], 10, why=2)) == len(ratings.items) - n_rated
-    predicted = model.predict(ratings.user, ratings.item)
+    predicted = model.predict_rows(ratings.user, ratings.item)
     assert np.isfinite(predicted).all()
     if model.scale is not None and len(set(values)) == 1:
         np.testing.assert_allclose(predicted, values, atol=1e-4)
-    assert np.isfinite(model.scores_from(ratings.by_user())).all()
+    assert np.isfinite(model.fold_in_scores(ratings.by_user())).all()
     assert len(model.similar_items(items[0])) <= len(ratings.items) - 1
 
 
@@ -332,9 +332,9 @@ def test_wrong_hyperparameters_are_errors(name):
             for value in (float("nan"), float("inf")):
                 with pytest.raises(BadHyperparameter, match=parameter.name):
                     trainer.of(**{parameter.name: value})
-        if parameter.bounds.least > -math.inf:
+        if parameter.bounds.low > -math.inf:
             with pytest.raises(BadHyperparameter, match=parameter.name):
-                trainer.of(**{parameter.name: parameter.type(parameter.bounds.least - 1)})
+                trainer.of(**{parameter.name: parameter.type(parameter.bounds.low - 1)})
 
 
 ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_epochs") or name == "baseline"]
@@ -348,17 +348,17 @@ def some_epochs(name: str, **more: int) -> Trainer:
     return TRAINERS[name].of(**trainer.settings() | {n: v for n, v in few.items() if n in trainer.settings()})
 
 
-def kept(folder: Path, epoch: Epoch, store: Store | None = None) -> Snapshot:
+def kept(folder: Path, epoch: Epoch, store: CheckpointFolder | None = None) -> Snapshot:
     """A snapshot of an epoch, as the next process finds it on the disk."""
     snapshot = epoch.snapshot()
     assert snapshot is not None, "an epoch of an iterative trainer can be gone on from"
-    (store or Store(folder)).write(Checkpoint({}, [{}] * epoch.number, {}, snapshot.arrays, {}))
-    return Snapshot(epoch.number, Store(folder).read().state)
+    (store or CheckpointFolder(folder)).write(Checkpoint({}, [{}] * epoch.number, {}, snapshot.arrays, {}))
+    return Snapshot(epoch.number, CheckpointFolder(folder).read().state)
 
 
 @iterative
 def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path):
-    train, store = noise(), Store(tmp_path)
+    train, store = noise(), CheckpointFolder(tmp_path)
     whole, snapshots = [], []
     for epoch in some_epochs(name).epochs(train):
         whole.append(epoch)
@@ -366,21 +366,21 @@ def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path)
         assert epoch.model.training_data is train.training_data, "what a checkpoint gives back to the best model"
     assert len(whole) == whole[0].of == 9
     for done in (1, 4, 8):
-        rest = list(some_epochs(name, threads=2).epochs(noise(), Snapshot(done, snapshots[done - 1])))
+        rest = list(some_epochs(name, threads=2).epochs(noise(), resume=Snapshot(done, snapshots[done - 1])))
         assert [epoch.number for epoch in rest] == list(range(done + 1, 10))
         for before, after in zip(whole[done:], rest, strict=True):
-            assert (after.train_rmse, after.learning_rate, after.loss) == (
+            assert (after.train_rmse, after.learning_rate, after.objective) == (
                 before.train_rmse, before.learning_rate, before.loss
             )  # fmt: skip
             assert same(before.model, after.model), f"{after.number} gone on from {done}"
-    assert not list(some_epochs(name).epochs(train, Snapshot(9, snapshots[8]))), "nothing is left"
+    assert not list(some_epochs(name).epochs(train, resume=Snapshot(9, snapshots[8]))), "nothing is left"
 
 
 @iterative
 def test_it_may_be_broken_off_after_every_epoch(name, tmp_path):
     train, snapshot = noise(), None
     for _ in range(9):
-        epoch = next(some_epochs(name).epochs(train, snapshot))
+        epoch = next(some_epochs(name).epochs(train, resume=snapshot))
         snapshot = kept(tmp_path, epoch)
     assert same(epoch.model, some_epochs(name).fit(train))
 
@@ -401,8 +401,22 @@ def test_a_snapshot_of_something_else_is_refused(name, tmp_path):
     ]
     for each in wrong:
         with pytest.raises((BadArtifact, BadHyperparameter)) as caught:
-            next(some_epochs(name).epochs(train, Snapshot(1, each)))
+            next(some_epochs(name).epochs(train, resume=Snapshot(1, each)))
         assert caught.value.hint
     larger = noise(n_users=40)
     with pytest.raises((BadArtifact, BadHyperparameter)):
-        next(some_epochs(name).epochs(larger, snapshot))
+        next(some_epochs(name).epochs(larger, resume=snapshot))
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name not in ITERATIVE])
+def test_training_in_one_step_cannot_be_resumed(name):
+    with pytest.raises(BadHyperparameter, match=f"{name} trains in one step"):
+        next(TRAINERS[name]().epochs(noise(), resume=Snapshot(1, {})))
+
+
+@pytest.mark.parametrize("name", [name for name, one in TRAINERS.items() if not (one.start or one.starts)])
+def test_a_trainer_without_a_warm_start_refuses_a_model(name):
+    if name == "autoencoder":
+        pytest.skip("starts from an autoencoder of users, see test_autoencoder")
+    with pytest.raises(BadHyperparameter, match=f"{name} cannot start from a model"):
+        next(TRAINERS[name]().epochs(noise(), warm_start=on_noise(name)))

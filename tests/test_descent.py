@@ -258,11 +258,11 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(shape: str, name: str) -> None:
     for epoch in trainer.epochs(train):
         whole.append(epoch)
         snapshots.append(epoch.snapshot())
-    rest = list(trainer.epochs(train, snapshots[1]))
+    rest = list(trainer.epochs(train, resume=snapshots[1]))
     assert [one.number for one in rest] == [3, 4]
     for before, after in zip(whole[2:], rest, strict=True):
         assert (before.loss, before.train_rmse, before.learning_rate) == (
-            after.loss, after.train_rmse, after.learning_rate
+            after.objective, after.train_rmse, after.learning_rate
         )  # fmt: skip
         assert same(before.model, after.model)
 
@@ -271,9 +271,9 @@ def test_a_snapshot_of_another_training_is_refused() -> None:
     snapshot = next(SHAPES["both"].epochs(noise())).snapshot()
     assert snapshot is not None
     with pytest.raises(BadArtifact, match=r"'users\.rows' is|'layers\.rows' is|is float32"):
-        next(Ensemble(rank=50, **SMALL).epochs(noise(), snapshot))
+        next(Ensemble(rank=50, **SMALL).epochs(noise(), resume=snapshot))
     with pytest.raises(BadArtifact, match="lacks"):
-        next(SHAPES["both"].epochs(noise(), Snapshot(1, {})))
+        next(SHAPES["both"].epochs(noise(), resume=Snapshot(1, {})))
 
 
 def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
@@ -292,7 +292,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
 
 
 def first_predictions(trainer: Trainer, train: Ratings, start: Any) -> np.ndarray:
-    model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, start))).model  # type: ignore[call-arg]
+    model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, warm_start=start))).model  # type: ignore[call-arg]
     return model.pair_scores(train.user, train.item)
 
 
@@ -325,11 +325,11 @@ def test_what_an_ensemble_cannot_start_from() -> None:
         (Deep(**SMALL), factors, "cannot start from a factor model"),
     ):
         with pytest.raises(BadHyperparameter, match=said):
-            next(iter(trainer.epochs(train, start)))  # type: ignore[arg-type]
+            next(iter(trainer.epochs(train, warm_start=start)))  # type: ignore[arg-type]
     other = replace(train, split="another")
     for start in ({"factors": factors}, {"deep": deep}):
         with pytest.raises(SplitMismatch):
-            next(iter(Ensemble(rank=5, **SMALL).epochs(other, start)))
+            next(iter(Ensemble(rank=5, **SMALL).epochs(other, warm_start=start)))
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_a_network_of_any_branches(branches: Any, kind: type, rank: int, deep_ra
 def test_so_many_steps_and_no_more() -> None:
     train = noise()
     epochs = list(LatentFactor(rank=2, batch_size=50, steps=7, schedule="linear", learning_rate=0.07).epochs(train))
-    assert [(one.number, one.of) for one in epochs] == [(1, 2), (2, 2)]
+    assert [(one.number, one.n_epochs) for one in epochs] == [(1, 2), (2, 2)]
     assert [one.learning_rate for one in epochs] == pytest.approx([0.07, 0.02])
     snapshot = epochs[-1].snapshot()
     assert snapshot is not None
@@ -386,7 +386,7 @@ def test_the_loss_is_what_is_minimised() -> None:
     p, q = model.user_vectors[train.user], model.item_vectors[train.item]
     error = train.value - model.pair_scores(train.user, train.item)
     assert one.train_rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
-    assert one.loss == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
+    assert one.objective == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
 
 
 @pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
@@ -397,8 +397,8 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     )
     for trainer in SHAPES.values():
         here, there = (list(islice(trainer.epochs(ratings), 2))[-1] for ratings in (stars, other))
-        wanted = here.model.predict(stars.user, stars.item) * times + plus
-        assert there.model.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
+        wanted = here.model.predict_rows(stars.user, stars.item) * times + plus
+        assert there.model.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-3)
         assert there.train_rmse == pytest.approx((here.train_rmse or 0) * times, rel=1e-3)
 
 

@@ -33,7 +33,7 @@ def by_hand(relevance, alike, d):
 @given(st.floats(0, 1), st.integers(0, 28), st.integers(1, 20))
 def test_a_list_with_variety_is_that_of_the_formula(model, d, user, n):
     scores = model.scores(np.array([user], dtype=np.int32))[0]
-    ranked, best = model.best(scores, 20)
+    ranked, best = model.top_n_of_scores(scores, 20)
     relevance = (best.astype(np.float64) - best.min()) / float(best.max() - best.min())
     alike = np.where(np.isfinite(model.similarities(ranked)), model.similarities(ranked), 0).astype(np.float64)
     expected = by_hand(relevance, alike, d)
@@ -43,7 +43,7 @@ def test_a_list_with_variety_is_that_of_the_formula(model, d, user, n):
 
 def test_no_variety_is_the_plain_list(model):
     answers = Answers(bundle(model))
-    ranked, best = model.best(model.scores(np.array([3], dtype=np.int32))[0], 20)
+    ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 20)
     assert diverse(model, ranked, best, 0.0, 0, 20).tolist() == list(range(len(ranked)))
     assert answers.recommendations("3", ListQuery(diversity=0.0)) == answers.recommendations("3", ListQuery())
 
@@ -62,7 +62,7 @@ def test_the_more_variety_the_less_alike(model):
 
 def test_a_list_is_put_in_another_order_pool_by_pool(model, monkeypatch):
     monkeypatch.setattr(diversity, "POOL", 5)
-    ranked, best = model.best(model.scores(np.array([3], dtype=np.int32))[0], 13)
+    ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 13)
     whole = diverse(model, ranked, best, 0.7, 0, 20)
     assert [sorted(whole[at : at + 5]) for at in (0, 5, 10)] == [
         [0, 1, 2, 3, 4],

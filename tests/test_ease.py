@@ -51,9 +51,9 @@ def test_an_explanation_is_a_sum_of_weights() -> None:
     ratings = noise(60, 35, 900)
     model = EASE(l2=20.0).fit(ratings)
     history, items = ratings.by_user()[[3]], np.arange(35)
-    effects = model.effects(history, items)
+    effects = model.attributions(history, items)
     np.testing.assert_allclose(effects.sum(axis=0), model.scores(np.array([3]))[0], atol=1e-6)
-    np.testing.assert_allclose(effects, Model.effects(model, history, items), atol=1e-6)
+    np.testing.assert_allclose(effects, Model.attributions(model, history, items), atol=1e-6)
 
 
 def test_items_are_as_alike_as_their_partial_correlation() -> None:
@@ -67,7 +67,7 @@ def test_items_are_as_alike_as_their_partial_correlation() -> None:
 
 def test_who_has_nothing_gets_the_most_rated() -> None:
     ratings = noise()
-    scores = EASE().fit(ratings).scores_from(make_histories([{}, {3: 5.0}], 20))
+    scores = EASE().fit(ratings).fold_in_scores(make_histories([{}, {3: 5.0}], 20))
     np.testing.assert_array_equal(scores[0], ratings.training_data.item_counts)
     assert abs(scores[1]).max() < 1
 
@@ -106,7 +106,7 @@ def test_a_saved_model_is_mapped(tmp_path: Path) -> None:
 )
 def test_weights_are_dense_or_sparse(arrays: dict[str, np.ndarray]) -> None:
     with pytest.raises(BadArtifact, match="either dense or sparse"):
-        SimilarityModel.of_arrays(noise().training_data, None, arrays)
+        SimilarityModel.from_arrays(noise().training_data, None, arrays)
 
 
 def test_lists_of_real_ratings(real_data: Path) -> None:

@@ -185,7 +185,7 @@ def test_predictions_are_what_the_model_predicts():
     for k in ((), (10,)):
         report = evaluate(model, test, k)
         held = report.evidence.held
-        np.testing.assert_allclose(report.prediction, model.predict(held.user, held.item), rtol=1e-6)
+        np.testing.assert_allclose(report.prediction, model.predict_rows(held.user, held.item), rtol=1e-6)
         np.testing.assert_array_equal(train.by_user()[held.user, held.item], 0)
 
 

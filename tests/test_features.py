@@ -233,7 +233,7 @@ def test_features_without_a_recipe_are_kept_too(tmp_path: Path) -> None:
 
 
 DAMAGE = {
-    "DELETE FROM t WHERE name = 'job=none'": "no matrix of 30",
+    "DELETE FROM t WHERE name = 'job=none'": "not a matrix of 30",
     "UPDATE t SET name = 'job=nobody' WHERE name = 'job=none'": "not those of their encoding",
     "UPDATE t SET name = NULL WHERE name = 'job=none'": "without a name",
     "UPDATE t SET of = 'users' WHERE of = 'user'": "unknown place",

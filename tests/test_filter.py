@@ -62,9 +62,9 @@ def test_explanations_and_similar_items(either: str) -> None:
     model = Filter(sweeps=30).fit(RATINGS)
     _, K = dense(RATINGS, Filter())
     history, items = RATINGS.by_user()[[3]], np.arange(30)
-    effects = model.effects(history, items)
+    effects = model.attributions(history, items)
     np.testing.assert_allclose(effects.sum(axis=0), model.scores(np.array([3]))[0], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(effects, Model.effects(model, history, items), atol=1e-4 * abs(effects).max())
+    np.testing.assert_allclose(effects, Model.attributions(model, history, items), atol=1e-4 * abs(effects).max())
     wanted = K[4] / np.sqrt(K[4, 4] * np.diag(K).clip(1e-12))
     np.testing.assert_allclose(model.similarity(4)[:29], wanted[:29], atol=1e-3)
     assert model.similarity(4)[29] == -np.inf, "item 29 has no ratings"
@@ -75,15 +75,15 @@ def test_explanations_and_similar_items(either: str) -> None:
 def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
     arrays = Filter().fit(RATINGS).arrays()
     arrays = {name: array for name, array in arrays.items() if name not in ("starts", "columns", "pairs")}
-    model = FilterModel.of_arrays(RATINGS.training_data, None, arrays)
+    model = FilterModel.from_arrays(RATINGS.training_data, None, arrays)
     whole = model.scores(np.arange(50))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "MET_AT_A_TIME", at_a_time)
+        patch.setattr(models, "MOST_EDGES", at_a_time)
         np.testing.assert_array_equal(model.scores(np.arange(50)), whole)
 
 
 def test_who_has_nothing_gets_the_most_rated(either: str) -> None:
-    scores = Filter().fit(RATINGS).scores_from(make_histories([{}, {3: 5.0}], 30))
+    scores = Filter().fit(RATINGS).fold_in_scores(make_histories([{}, {3: 5.0}], 30))
     np.testing.assert_array_equal(scores[0], RATINGS.training_data.item_counts)
     assert scores[1, 29] == 0
 
@@ -113,7 +113,7 @@ def test_what_is_saved_is_mapped_and_checked(tmp_path: Path) -> None:
     arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
     for name in ("starts", "columns", "pairs"):
         with pytest.raises(BadArtifact, match="incomplete"):
-            FilterModel.of_arrays(RATINGS.training_data, None, {n: a for n, a in arrays.items() if n != name})
+            FilterModel.from_arrays(RATINGS.training_data, None, {n: a for n, a in arrays.items() if n != name})
     arrays["columns"] = arrays["columns"][::-1].copy()
-    with pytest.raises(BadArtifact, match="no matrix"):
-        FilterModel.of_arrays(RATINGS.training_data, None, arrays)
+    with pytest.raises(BadArtifact, match="not a matrix"):
+        FilterModel.from_arrays(RATINGS.training_data, None, arrays)

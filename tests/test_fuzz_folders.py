@@ -11,8 +11,8 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, CofactorError
 from cofactor.models.base import Model
-from cofactor.models.regression.linear_solver import solved
-from cofactor.models.top_n.selection import NEVER, highest, highest_of_one
+from cofactor.models.regression.linear_solver import solve_or_nan
+from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
 from cofactor.saved.model_folder import load, load_with_manifest, save
 from cofactor.serving.item_map import catalogue_map
 from cofactor.serving.loaded_model import Bundle
@@ -126,7 +126,7 @@ def test_the_type_of_every_size_and_digest_is_looked_at(folder):
 
 
 def changed(model: Model, **numbers: object) -> Model:
-    return type(model).of_arrays(model.training_data, model.scale, model.arrays() | numbers)
+    return type(model).from_arrays(model.training_data, model.scale, model.arrays() | numbers)
 
 
 def test_numbers_beyond_any_training_are_neither_saved_nor_read(tmp_path, kinds, monkeypatch):
@@ -161,22 +161,22 @@ def test_a_filter_of_absurd_powers_is_none(kinds, name):
 
 def test_equations_without_an_answer_have_none_that_counts(kinds):
     rank_one = np.ones((2, 3, 3))
-    assert np.isnan(solved(rank_one, np.ones((2, 3, 1)))).all()
-    assert solved(rank_one, np.ones((2, 3, 1))).shape == (2, 3, 1)
-    assert np.isnan(solved(rank_one[0], np.ones(3))).all()
+    assert np.isnan(solve_or_nan(rank_one, np.ones((2, 3, 1)))).all()
+    assert solve_or_nan(rank_one, np.ones((2, 3, 1))).shape == (2, 3, 1)
+    assert np.isnan(solve_or_nan(rank_one[0], np.ones(3))).all()
     model = changed(kinds["posterior"], noise=np.full(3, 1e-45, np.float32))
     with np.errstate(all="ignore"):
         assert model.recommend("3", 5, why=2)
-        model.recommend_from({"3": 3.0, "4": 5.0}, 5, why=1)
+        model.recommend_for_ratings({"3": 3.0, "4": 5.0}, 5, why=1)
 
 
 def test_scores_that_are_not_finite_are_listed_nowhere():
     scores = np.array([[1, np.inf, 3, np.nan, -np.inf, 2]], dtype=np.float32)
-    rows, best = highest(scores, 4)
+    rows, best = top_n_per_row(scores, 4)
     assert rows.tolist() == [[2, 5, 0, -1]]
-    assert best[0, 3] == NEVER
+    assert best[0, 3] == EXCLUDED
     for many in (scores[0], np.concatenate([scores[0], np.full(5000, -1, np.float32)])):
-        rows, best = highest_of_one(many, 3)
+        rows, best = top_n(many, 3)
         assert rows.tolist()[:2] == [2, 5]
         assert np.isfinite(best).all()
 

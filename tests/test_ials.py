@@ -100,11 +100,11 @@ def test_effects_are_those_of_leaving_a_rating_out() -> None:
     train = clicks()
     model = fitted(train, rank=12, n_epochs=3)
     history, items = train.by_user()[[3]], np.array([0, 8, 30], dtype=np.int32)
-    np.testing.assert_allclose(model.effects(history, items), Model.effects(model, history, items), atol=1e-5)
+    np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
     one = train.by_user()[[3]]
     one.data, one.indices, one.indptr = one.data[:1], one.indices[:1], np.array([0, 1])
-    alone = model.scores_from(one) - model.scores(np.array([3])) * 0 - model._nobody @ model.item_vectors.T
-    np.testing.assert_allclose(model.effects(one, items)[0], alone[0, items], atol=1e-6)
+    alone = model.fold_in_scores(one) - model.scores(np.array([3])) * 0 - model._nobody @ model.item_vectors.T
+    np.testing.assert_allclose(model.attributions(one, items)[0], alone[0, items], atol=1e-6)
 
 
 def test_who_has_no_ratings_gets_what_people_like_on_average() -> None:
@@ -113,7 +113,7 @@ def test_who_has_no_ratings_gets_what_people_like_on_average() -> None:
     np.testing.assert_allclose(model.user_vectors[29], known.mean(axis=0), atol=1e-6)
     assert model.user_vectors[29].any()
     assert not model.item_vectors[19].any()
-    assert [one.item for one in model.recommend("29", 5)] == [one.item for one in model.recommend_from({}, 5)]
+    assert [one.item for one in model.recommend("29", 5)] == [one.item for one in model.recommend_for_ratings({}, 5)]
 
 
 @pytest.mark.parametrize("solver", ["conjugate", "blocks"])
@@ -134,20 +134,20 @@ def test_the_seed_decides_everything() -> None:
 def test_it_continues_from_an_implicit_model_of_the_same_split_only() -> None:
     train = clicks()
     begun = fitted(train, rank=6, n_epochs=3)
-    further = list(IALS(rank=6, n_epochs=2).epochs(train, resume=begun))[-1].model
+    further = list(IALS(rank=6, n_epochs=2).epochs(train, warm_start=begun))[-1].model
     straight = fitted(train, rank=6, n_epochs=5)
     np.testing.assert_allclose(further.scores(np.arange(120)), straight.scores(np.arange(120)), atol=1e-3)
     with pytest.raises(BadHyperparameter, match="rank is 4"):
-        next(IALS(rank=4).epochs(train, resume=begun))
+        next(IALS(rank=4).epochs(train, warm_start=begun))
     with pytest.raises(BadHyperparameter, match="baseline"):
-        next(IALS(rank=6).epochs(train, resume=Popularity().fit(train)))
+        next(IALS(rank=6).epochs(train, warm_start=Popularity().fit(train)))
     with pytest.raises(SplitMismatch):
-        next(IALS(rank=6).epochs(replace(train, split="another"), resume=begun))
+        next(IALS(rank=6).epochs(replace(train, split="another"), warm_start=begun))
 
 
 def test_without_any_pull_it_still_trains() -> None:
     model = fitted(noise(), rank=8, l2=0.0, unobserved=0.0, n_epochs=3)
-    assert np.isfinite(model.scores_from(noise().by_user())).all()
+    assert np.isfinite(model.fold_in_scores(noise().by_user())).all()
 
 
 def test_ml_1m(real_data: Path) -> None:

@@ -64,7 +64,7 @@ def test_cosine_scores_are_sums_of_cosines() -> None:
     np.testing.assert_allclose(model.scores(users), X[users] @ cosine.T, atol=1e-5)
     assert (model.scale, model.sparse.nnz) == (None, np.count_nonzero(cosine))
     history, items = RATINGS.by_user()[[3]], np.arange(25)
-    np.testing.assert_allclose(model.effects(history, items), Model.effects(model, history, items), atol=1e-5)
+    np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
     found = {int(line.item): line.score for line in model.similar_items("7", 25)}
     assert found == pytest.approx({j: cosine[7, j] for j in np.flatnonzero(cosine[7])}, abs=1e-6)
 
@@ -80,7 +80,7 @@ def test_without_a_neighbour_the_baseline_is_left() -> None:
     model = KNN(min_support=1000).fit(RATINGS)
     np.testing.assert_allclose(model.scores(np.arange(40)), Baseline().fit(RATINGS).scores(np.arange(40)), atol=1e-5)
     assert model.similar_items("3") == []
-    nobody = KNN().fit(RATINGS).scores_from(make_histories([{}], 25))[0]
+    nobody = KNN().fit(RATINGS).fold_in_scores(make_histories([{}], 25))[0]
     np.testing.assert_allclose(nobody, model.mean + model.item_bias, rtol=1e-6)
 
 
@@ -103,24 +103,24 @@ def broken(name: str, at: int, value: float, dtype: type | None = None) -> dict[
 @pytest.mark.parametrize(
     ("arrays", "culprit"),
     [
-        (broken("columns", 3, 25), "no matrix of 25 rows and 25 columns"),
-        (broken("columns", 3, -1), "no matrix"),
-        (broken("columns", 1, 0), "no matrix"),
-        (broken("starts", 0, 1), "no matrix"),
-        (broken("starts", 4, 10_000), "no matrix"),
-        (broken("starts", 25, 3), "no matrix"),
+        (broken("columns", 3, 25), "not a matrix of 25 rows and 25 columns"),
+        (broken("columns", 3, -1), "not a matrix"),
+        (broken("columns", 1, 0), "not a matrix"),
+        (broken("starts", 0, 1), "not a matrix"),
+        (broken("starts", 4, 10_000), "not a matrix"),
+        (broken("starts", 25, 3), "not a matrix"),
         (broken("weights", 3, -1), "negative weight"),
         (broken("weights", 3, np.nan), "'weights' holds NaN"),
         (broken("weights", 3, 1, np.float64), "'weights' is of float64"),
         (broken("columns", 3, 3, np.float32), "'columns' is of float32"),
-        (broken("columns", 3, 3, np.int64), "no matrix"),
+        (broken("columns", 3, 3, np.int64), "not a matrix"),
         (broken("item_bias", 3, 3, np.int32), "'item_bias' is of int32"),
         ({n: a for n, a in KNN().fit(RATINGS).arrays().items() if n != "starts"}, "no array 'starts'"),
     ],
 )
 def test_damaged_tables_are_refused(arrays: dict[str, np.ndarray], culprit: str) -> None:
     with pytest.raises(BadArtifact, match=culprit):
-        NeighbourModel.of_arrays(RATINGS.training_data, (0.5, 5.0), arrays)
+        NeighbourModel.from_arrays(RATINGS.training_data, (0.5, 5.0), arrays)
 
 
 def test_a_word_says_what_it_does() -> None:
@@ -133,5 +133,5 @@ def test_a_word_says_what_it_does() -> None:
 def test_it_predicts_better_than_surprise(real_data: Path) -> None:
     """ML-100K u1; Surprise's KNNBaseline: .9359."""
     parts = movielens_split(real_data / "ml-100k", "u1", validation=0)
-    error = KNN().fit(parts.train).predict(parts.test.user, parts.test.item) - parts.test.value
+    error = KNN().fit(parts.train).predict_rows(parts.test.user, parts.test.item) - parts.test.value
     assert np.sqrt(np.mean(error**2)) < 0.93

@@ -31,18 +31,18 @@ def test_the_same_as_pytorch(activation: str) -> None:
 def test_there_and_back() -> None:
     layers = stack("selu", "sigmoid", "linear")
     arrays = layers.arrays("decoder") | {"other": np.zeros(1)}
-    again = Layers.taken(arrays, "decoder")
+    again = Layers.from_arrays(arrays, "decoder")
     assert list(arrays) == ["other"]
     assert again.activations == ("selu", "sigmoid", "linear")
     x = np.ones((1, 5), dtype=np.float32)
     np.testing.assert_array_equal(again(x), layers(x))
     first = Layers(layers.weights[:1], layers.biases[:1], layers.activations[:1])
-    np.testing.assert_array_equal(again.after(1)(first(x)), layers(x))
-    assert len(again.after(3)) == 0
+    np.testing.assert_array_equal(again.without_first(1)(first(x)), layers(x))
+    assert len(again.without_first(3)) == 0
 
 
 def test_no_layers_at_all() -> None:
-    none = Layers.taken(Layers((), (), ()).arrays("head"), "head")
+    none = Layers.from_arrays(Layers((), (), ()).arrays("head"), "head")
     x = np.ones((2, 3), dtype=np.float32)
     assert none(x) is x
 
@@ -66,4 +66,4 @@ def test_what_a_damaged_file_is_told(name: str, array: np.ndarray | None, said: 
     if array is not None:
         arrays[name] = array
     with pytest.raises(BadArtifact, match=said):
-        Layers.taken(arrays, "d")
+        Layers.from_arrays(arrays, "d")

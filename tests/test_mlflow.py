@@ -63,10 +63,10 @@ def test_a_training_is_a_run(run: Run, store: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_that_goes_on_is_the_same_run(store: Path) -> None:
-    from cofactor.training.tracking.epoch_row import Row
+    from cofactor.training.tracking.epoch_row import EpochRow
 
-    def rows(last: int) -> list[Row]:
-        return [Row(n, None, 1 / n, None, None, None, None, None, True, n, 1e9 + n) for n in range(1, last + 1)]
+    def rows(last: int) -> list[EpochRow]:
+        return [EpochRow(n, None, 1 / n, None, None, None, None, None, True, n, 1e9 + n) for n in range(1, last + 1)]
 
     experiment = Experiment(str(store), "goes on")
     first = experiment.run("svd", {"rank": 3}, {}, training="x")

@@ -29,7 +29,7 @@ def test_factor_fold_in_recovers_planted_taste():
     model = factors(train)
     even = {item: 5.0 if item % 2 == 0 else 1.0 for item in range(0, 12)}
     odd = {item: 5.0 if item % 2 == 1 else 1.0 for item in range(0, 12)}
-    scores = model.scores_from(make_histories([even, odd, {}], 60))
+    scores = model.fold_in_scores(make_histories([even, odd, {}], 60))
     assert scores[0, 12::2].min() > scores[0, 13::2].max() + 2
     assert scores[1, 13::2].min() > scores[1, 12::2].max() + 2
     np.testing.assert_allclose(scores[2], model.mean + model.item_bias, rtol=1e-5)
@@ -37,27 +37,27 @@ def test_factor_fold_in_recovers_planted_taste():
 
 def test_a_fold_in_does_not_depend_on_who_else_is_folded_in(ratings):
     model = factors(ratings)
-    together = model.scores_from(ratings.by_user())
+    together = model.fold_in_scores(ratings.by_user())
     for user in range(30):
         np.testing.assert_allclose(
-            model.scores_from(ratings.by_user()[[user]])[0], together[user], rtol=1e-5, atol=1e-5
+            model.fold_in_scores(ratings.by_user()[[user]])[0], together[user], rtol=1e-5, atol=1e-5
         )
 
 
 def test_fold_in_without_regularisation_is_still_solvable(ratings):
     trained = factors(ratings)
     arrays = {name: np.asarray(array) for name, array in trained.arrays().items()}
-    model = FactorModel.of_arrays(
+    model = FactorModel.from_arrays(
         ratings.training_data, (0.5, 5), arrays | {"bias_l2": np.array(0.0), "vector_l2": np.array(0.0)}
     )
-    assert np.isfinite(model.scores_from(make_histories([{3: 5.0}, {3: 5.0, 4: 1.0}], 20))).all()
-    assert np.isfinite(model.effects(make_histories([{3: 5.0, 4: 1.0}], 20), np.arange(20))).all()
+    assert np.isfinite(model.fold_in_scores(make_histories([{3: 5.0}, {3: 5.0, 4: 1.0}], 20))).all()
+    assert np.isfinite(model.attributions(make_histories([{3: 5.0, 4: 1.0}], 20), np.arange(20))).all()
 
 
 def test_baseline_folds_in_the_bias_it_would_have_learned(ratings):
     item_bias = np.linspace(-1, 1, 20).astype(np.float32)
     model = BaselineModel(ratings.training_data, (0.5, 5), 3.0, np.zeros(30, np.float32), item_bias, 4.0)
-    scores = model.scores_from(make_histories([{0: 5.0, 19: 4.0}, {}], 20))
+    scores = model.fold_in_scores(make_histories([{0: 5.0, 19: 4.0}, {}], 20))
     bias = ((5.0 - 3.0 + 1) + (4.0 - 3.0 - 1)) / (4 + 2)
     np.testing.assert_allclose(scores[0], 3.0 + bias + item_bias, rtol=1e-6)
     np.testing.assert_allclose(scores[1], 3.0 + item_bias, rtol=1e-6)
@@ -65,25 +65,25 @@ def test_baseline_folds_in_the_bias_it_would_have_learned(ratings):
 
 def test_a_baseline_of_no_pull_answers_for_nobody_known(ratings):
     model = BaselineModel(ratings.training_data, (0.5, 5), 3.0, np.zeros(30, np.float32), np.zeros(20, np.float32), 0.0)
-    assert np.isfinite(model.scores_from(make_histories([{}, {2: 4.0}], 20))).all()
+    assert np.isfinite(model.fold_in_scores(make_histories([{}, {2: 4.0}], 20))).all()
 
 
 def test_a_model_that_only_ranks_is_not_clipped(ratings):
     model = BaselineModel(
         ratings.training_data, None, 0.0, np.zeros(30, np.float32), np.arange(20, dtype=np.float32), 0.0
     )
-    assert model.predict(np.array([0]), np.array([18])).tolist() == [18.0]
+    assert model.predict_rows(np.array([0]), np.array([18])).tolist() == [18.0]
     assert model.recommend("29", 2)[0].score == 18.0
 
 
 def test_arrays_are_checked_when_a_model_is_made_of_them(ratings):
     model = factors(ratings)
     arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
-    assert FactorModel.of_arrays(ratings.training_data, (0.5, 5), arrays).recommend("3") == model.recommend("3")
+    assert FactorModel.from_arrays(ratings.training_data, (0.5, 5), arrays).recommend("3") == model.recommend("3")
     for name in arrays:
         with pytest.raises(BadArtifact, match=name):
-            FactorModel.of_arrays(ratings.training_data, None, {n: a for n, a in arrays.items() if n != name})
+            FactorModel.from_arrays(ratings.training_data, None, {n: a for n, a in arrays.items() if n != name})
         with pytest.raises(BadArtifact, match=name):
-            FactorModel.of_arrays(ratings.training_data, None, arrays | {name: np.full_like(arrays[name], np.nan)})
+            FactorModel.from_arrays(ratings.training_data, None, arrays | {name: np.full_like(arrays[name], np.nan)})
         with pytest.raises(BadArtifact, match=name):
-            FactorModel.of_arrays(ratings.training_data, None, arrays | {name: arrays[name][..., None]})
+            FactorModel.from_arrays(ratings.training_data, None, arrays | {name: arrays[name][..., None]})

@@ -150,11 +150,11 @@ def test_tangents_are_the_differences_of_scores(activation: str) -> None:
 def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_them(rank: int) -> None:
     model, train, held_out = planted(rank)
     user, item = held_out.user, held_out.item
-    scores = model.scores_from(train.by_user())
+    scores = model.fold_in_scores(train.by_user())
     enough = model.training_data.user_counts[user] >= 30
     true = rmse(model.pair_scores(user, item)[enough], held_out.value[enough])
     folded = rmse(scores[user, item][enough], held_out.value[enough])
-    alone = rmse(model.scores_from(make_histories([{}], 90))[0][item][enough], held_out.value[enough])
+    alone = rmse(model.fold_in_scores(make_histories([{}], 90))[0][item][enough], held_out.value[enough])
     assert NOISE * 0.95 < true < NOISE * 1.05
     assert folded < 1.25 * true
     assert folded < alone / 2
@@ -172,7 +172,7 @@ def test_no_step_of_a_fold_in_makes_it_less_likely(activation: str, seed: int, n
     with pytest.MonkeyPatch.context() as patch:
         for steps in range(gauss_newton.STEPS + 1):
             patch.setattr(gauss_newton, "STEPS", steps)
-            sums = one.sums(one.most_likely(), which)
+            sums = one.sums(one.posterior_mode(), which)
             assert (sums <= before * (1 + 1e-6)).all(), "float32 apart"
             before = sums
 
@@ -186,7 +186,7 @@ def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
         history = train.by_user()[[user]]
         inside = np.ones((1, history.nnz), dtype=bool)
         one, which = model.regressions(history.indices[None], history.data[None], inside), np.zeros(1, dtype=int)
-        found = one.most_likely()
+        found = one.posterior_mode()
         near = minimize(lambda w, one=one: one.sums(w[None], np.zeros(1, dtype=int))[0], found[0], method="Powell")
         assert one.sums(found, which)[0] < near.fun + 0.3, "a third of what would mean something"
 
@@ -194,23 +194,23 @@ def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
 def test_histories_of_any_length_together_or_alone() -> None:
     model, train, _ = planted()
     some = train.by_user()[np.array([5, 299, 80, 17])]
-    together = model.scores_from(some)
+    together = model.fold_in_scores(some)
     for row in range(4):
-        np.testing.assert_allclose(model.scores_from(some[[row]])[0], together[row], atol=1e-4)
+        np.testing.assert_allclose(model.fold_in_scores(some[[row]])[0], together[row], atol=1e-4)
 
 
 def test_a_user_without_ratings_gets_the_fallback_list() -> None:
     model, _, _ = planted()
     cold = model.scores(np.array([299], dtype=np.int32))[0]
-    np.testing.assert_allclose(model.scores_from(csr_array((1, 90), dtype=np.float32))[0], cold, atol=1e-5)
-    assert [line.item for line in model.recommend("u299")] == [line.item for line in model.recommend_from({})]
+    np.testing.assert_allclose(model.fold_in_scores(csr_array((1, 90), dtype=np.float32))[0], cold, atol=1e-5)
+    assert [line.item for line in model.recommend("u299")] == [line.item for line in model.recommend_for_ratings({})]
 
 
 def test_of_an_unknown_item_the_mean_is_known() -> None:
     model, _, _ = planted()
     everybody = np.arange(300, dtype=np.int32)
     of_cold = model.pair_scores(everybody, np.full(300, 89, dtype=np.int32))
-    np.testing.assert_allclose(model.without_item, np.append(of_cold, of_cold[-1]), atol=1e-5)
+    np.testing.assert_allclose(model.unknown_item_scores, np.append(of_cold, of_cold[-1]), atol=1e-5)
     assert of_cold[-1] == pytest.approx(model.mean, abs=1e-5)
     trained = np.arange(89, dtype=np.int32)
     for name in ("item_bias", "item_vectors", "deep_item_vectors"):
@@ -226,7 +226,7 @@ def test_effects_are_nearly_those_of_leaving_out() -> None:
     items = np.arange(10, dtype=np.int32)
     for user in (3, 200, 7):
         history = train.by_user()[[user]]
-        fast, slow = model.effects(history, items), super(NetworkModel, model).effects(history, items)
+        fast, slow = model.attributions(history, items), super(NetworkModel, model).attributions(history, items)
         assert fast.shape == slow.shape == (history.nnz, 10)
         assert np.corrcoef(fast.ravel(), slow.ravel())[0, 1] > 0.9
 
@@ -234,8 +234,8 @@ def test_effects_are_nearly_those_of_leaving_out() -> None:
 def test_effects_of_a_linear_network_are_those_of_leaving_out() -> None:
     model, train, _ = planted(activation="linear")
     history, items = train.by_user()[[3]], np.arange(10, dtype=np.int32)
-    slow = super(NetworkModel, model).effects(history, items)
-    np.testing.assert_allclose(model.effects(history, items), slow, atol=1e-4)
+    slow = super(NetworkModel, model).attributions(history, items)
+    np.testing.assert_allclose(model.attributions(history, items), slow, atol=1e-4)
 
 
 def test_alike_are_items_whose_scores_go_together() -> None:
@@ -258,7 +258,9 @@ def test_saved_and_loaded(rank: int, tmp_path) -> None:
     assert loaded.user_vectors.shape == (300, rank)
     users = np.arange(20, dtype=np.int32)
     np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
-    np.testing.assert_array_equal(loaded.scores_from(train.by_user()[users]), model.scores_from(train.by_user()[users]))
+    np.testing.assert_array_equal(
+        loaded.fold_in_scores(train.by_user()[users]), model.fold_in_scores(train.by_user()[users])
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,7 @@ def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
     model, _, _ = planted()
     other = replace(model, **changed)
     with pytest.raises(BadArtifact, match=said):
-        NetworkModel.of_arrays(other.training_data, other.scale, other.arrays())
+        NetworkModel.from_arrays(other.training_data, other.scale, other.arrays())
 
 
 def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real_data: Path) -> None:
@@ -286,10 +288,10 @@ def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real
     settings = {"rank": 8, "deep_rank": 8, "layers": "16,8", "n_epochs": 5}
     model = Ensemble(**settings).fit(parts.train)
     user, item, truth = parts.validation.user, parts.validation.item, parts.validation.value
-    folded = model.clip(model.scores_from(parts.train.by_user()))[user, item]
-    assert rmse(folded, truth) < rmse(model.predict(user, item), truth) + 0.01
+    folded = model.clip(model.fold_in_scores(parts.train.by_user()))[user, item]
+    assert rmse(folded, truth) < rmse(model.predict_rows(user, item), truth) + 0.01
     counts = model.training_data.user_counts
     short = int(np.argmin(np.where(counts < 20, counts.max(), counts)))
     history, items = parts.train.by_user()[[short]], np.arange(30, dtype=np.int32)
-    fast, slow = model.effects(history, items), super(NetworkModel, model).effects(history, items)
+    fast, slow = model.attributions(history, items), super(NetworkModel, model).attributions(history, items)
     assert np.corrcoef(fast.ravel(), slow.ravel())[0, 1] > 0.85

@@ -31,7 +31,7 @@ def test_of_factors(trainer: SVD | ALS, times: int) -> None:
     total /= len(train)
     if isinstance(trainer, SVD):
         total += (last.train_rmse or 0) ** 2
-    assert last.loss == pytest.approx(total, rel=1e-4)
+    assert last.objective == pytest.approx(total, rel=1e-4)
 
 
 def test_of_sets() -> None:
@@ -45,12 +45,12 @@ def test_of_sets() -> None:
         rated = history[[u]].indices
         total += trainer.l2 * (p[u] @ p[u] + q[i] @ q[i]) + trainer.bias_l2 * (b[u] ** 2 + c[i] ** 2)
         total += trainer.set_l2 * sum(y[j] @ y[j] for j in rated)
-    assert last.loss == pytest.approx((last.train_rmse or 0) ** 2 + total / len(train), rel=1e-4)
+    assert last.objective == pytest.approx((last.train_rmse or 0) ** 2 + total / len(train), rel=1e-4)
 
 
 def test_of_implicit() -> None:
     train, trainer = noise(), IALS(rank=3, n_epochs=2)
-    losses = [epoch.loss for epoch in trainer.epochs(train)]
+    losses = [epoch.objective for epoch in trainer.epochs(train)]
     model = trainer.fit(train)
     rated = train.by_user().toarray() > 0
     users = model.user_vectors * rated.any(axis=1)[:, None]  # the model has the mean for the others

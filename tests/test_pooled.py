@@ -105,14 +105,14 @@ def test_an_effect_is_what_leaving_a_rating_out_of_history_and_pool_changes(
     model, items = made(kind, most), np.arange(N_ITEMS, dtype=np.int32)
     for rated in ({3: 4.5}, {3: 4.5, 11: 1.0}, {k: 0.5 + k % 5 for k in range(1, 19, 2)}):
         history = make_histories([rated], N_ITEMS)
-        by_scoring = Model.effects(model, history, items)
-        np.testing.assert_allclose(model.effects(history, items), by_scoring, atol=2e-5)
+        by_scoring = Model.attributions(model, history, items)
+        np.testing.assert_allclose(model.attributions(history, items), by_scoring, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_somebody_of_whom_nothing_is_known_has_no_pool(kind: type[PooledFactorModel]) -> None:
     model = made(kind)
-    scores = model.scores_from(make_histories([{}, {2: 4.0}], N_ITEMS))
+    scores = model.fold_in_scores(make_histories([{}, {2: 4.0}], N_ITEMS))
     np.testing.assert_allclose(scores[0], model.mean + model.item_bias, rtol=1e-6)
     assert np.isfinite(scores).all()
 
@@ -125,13 +125,13 @@ def test_the_set_vectors_are_saved_and_must_be_there(kind: type[PooledFactorMode
     assert type(loaded) is kind
     assert loaded.most == 5.0
     assert not loaded.set_vectors.flags.owndata, "mapped, not read"
-    np.testing.assert_array_equal(loaded.scores_from(given), model.scores_from(given))
+    np.testing.assert_array_equal(loaded.fold_in_scores(given), model.fold_in_scores(given))
     arrays = {name: np.asarray(array) for name, array in model.arrays().items()}
     for name in ("set_vectors", "most"):
         with pytest.raises(BadArtifact, match=name):
-            kind.of_arrays(model.training_data, None, {n: a for n, a in arrays.items() if n != name})
+            kind.from_arrays(model.training_data, None, {n: a for n, a in arrays.items() if n != name})
     with pytest.raises(BadArtifact, match="set_vectors"):
-        kind.of_arrays(model.training_data, None, arrays | {"set_vectors": arrays["set_vectors"][:-1]})
+        kind.from_arrays(model.training_data, None, arrays | {"set_vectors": arrays["set_vectors"][:-1]})
 
 
 def test_a_model_of_training_pools_new_users_as_the_trained_ones() -> None:

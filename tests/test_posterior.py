@@ -18,7 +18,7 @@ from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.posterior import PosteriorModel
 from cofactor.saved.model_folder import load, save
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 from cofactor.training.epoch import Epoch
 from tests.toys import noise, posterior
 
@@ -109,7 +109,7 @@ def test_one_draw_is_a_factor_model() -> None:
     plain = FactorModel(one.training_data, one.scale, one.mean, *arrays, bias_l2=0.1, vector_l2=0.1)
     users = np.arange(30, dtype=np.int32)
     np.testing.assert_array_equal(one.scores(users), plain.scores(users))
-    np.testing.assert_array_equal(one.predict(*EVERY_PAIR), plain.predict(*EVERY_PAIR))
+    np.testing.assert_array_equal(one.predict_rows(*EVERY_PAIR), plain.predict_rows(*EVERY_PAIR))
     assert one.recommend("3", 8) == plain.recommend("3", 8)
     assert one.similar_items("5") == plain.similar_items("5")
 
@@ -123,11 +123,11 @@ def test_draws_side_by_side_are_the_mean_of_their_models(n_draws: int, monkeypat
     times = (np.arange(600) % 9 + FIRST_DAY - 2) * DAY
     for ask in (
         lambda one: one.scores(users),
-        lambda one: one.scores_from(history),
+        lambda one: one.fold_in_scores(history),
         lambda one: one.pair_scores(*EVERY_PAIR),
         lambda one: one.time_effects(*EVERY_PAIR, times),
-        lambda one: one.effects(history[[4]], users[:20]),
-        lambda one: one.without_item,
+        lambda one: one.attributions(history[[4]], users[:20]),
+        lambda one: one.unknown_item_scores,
     ):
         np.testing.assert_allclose(ask(model), np.mean([ask(one) for one in alone], axis=0), rtol=1e-4, atol=2e-6)
     drawn = model.draws(*EVERY_PAIR, times)
@@ -144,22 +144,22 @@ def test_a_score_is_the_formula_at_the_day_of_the_rating() -> None:
     by_hand = np.array([[score_by_hand(model, s, *one) for s in range(3)] for one in asked])
     np.testing.assert_allclose(model.draws(users, items, times), by_hand, rtol=1e-5, atol=1e-5)
     expected = np.clip(by_hand.mean(axis=1), 0.5, 5)
-    np.testing.assert_allclose(model.predict(users, items, times), expected, rtol=1e-5, atol=1e-5)
-    without = model.predict(users, items)
+    np.testing.assert_allclose(model.predict_rows(users, items, times), expected, rtol=1e-5, atol=1e-5)
+    without = model.predict_rows(users, items)
     nowhen = (days < 0) | (days >= N_DAYS) | (days == 2)
     np.testing.assert_allclose(without[nowhen], expected[nowhen], rtol=1e-5)
     assert np.abs(without - expected)[~nowhen].max() > 0.2
-    assert (model.predict(users, items, np.full(len(users), np.iinfo(np.int64).min)) == without).all()
+    assert (model.predict_rows(users, items, np.full(len(users), np.iinfo(np.int64).min)) == without).all()
 
 
 def test_each_pair_has_a_time_or_none_has() -> None:
     with pytest.raises(BadData, match="2 times for 600 pairs"):
-        made().predict(*EVERY_PAIR, np.zeros(2, dtype=np.int64))
+        made().predict_rows(*EVERY_PAIR, np.zeros(2, dtype=np.int64))
 
 
 def test_a_model_without_days_passes_times_over() -> None:
     model, times = made(days=False), np.arange(600) * DAY
-    np.testing.assert_array_equal(model.predict(*EVERY_PAIR, times), model.predict(*EVERY_PAIR))
+    np.testing.assert_array_equal(model.predict_rows(*EVERY_PAIR, times), model.predict_rows(*EVERY_PAIR))
     np.testing.assert_array_equal(model.draws(*EVERY_PAIR, times), model.draws(*EVERY_PAIR))
 
 
@@ -203,11 +203,11 @@ def test_whom_it_does_not_know_is_as_the_cold() -> None:
         for ask in (model.draws, model.uncertainty, model.deviation):
             here, there = (ask(*(np.array([row]) for row in pair)) for pair in (known, unknown))
             np.testing.assert_allclose(here, there, rtol=1e-5)
-    cold, nobody = model.recommend("29", 6), model.recommend_from({}, 6)
+    cold, nobody = model.recommend("29", 6), model.recommend_for_ratings({}, 6)
     assert [line.item for line in cold] == [line.item for line in nobody]
     np.testing.assert_allclose([line.score for line in cold], [line.score for line in nobody], rtol=1e-5)
     everybody = np.append(model.pair_scores(np.arange(30), np.full(30, 19)), model.pair_scores([29], [19]))
-    np.testing.assert_allclose(model.without_item, everybody, rtol=1e-5)
+    np.testing.assert_allclose(model.unknown_item_scores, everybody, rtol=1e-5)
     assert model.similar_items("19") == [], "nothing is known of an item nobody rated"
     assert "19" not in [line.item for line in model.similar_items("4", 30)]
 
@@ -219,20 +219,20 @@ rated_items = st.dictionaries(st.integers(0, 19), st.integers(1, 10).map(lambda 
 def test_fold_in_is_the_normal_posterior_of_each_history(rated: list[dict[int, float]], sets: bool) -> None:
     model = made(sets=sets)
     expected = [folded_by_hand(model, one) for one in rated]
-    np.testing.assert_allclose(model.scores_from(make_histories(rated, 20)), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.fold_in_scores(make_histories(rated, 20)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_fold_in_in_blocks_of_like_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    together = made().scores_from(noise().by_user())
+    together = made().fold_in_scores(noise().by_user())
     monkeypatch.setattr("cofactor.models.factor.FOLD_IN_CELLS", 100)
-    np.testing.assert_allclose(made().scores_from(noise().by_user()), together, rtol=1e-5)
+    np.testing.assert_allclose(made().fold_in_scores(noise().by_user()), together, rtol=1e-5)
 
 
 @given(rated_items.filter(bool), st.booleans())
 def test_effects_are_those_of_leaving_each_rating_out(rated: dict[int, float], sets: bool) -> None:
     model, items = made(sets=sets), np.arange(20, dtype=np.int32)
     history = make_histories([rated], 20)
-    short, long = model.effects(history, items), Model.effects(model, history, items)
+    short, long = model.attributions(history, items), Model.attributions(model, history, items)
     assert short.shape == (len(rated), 20)
     np.testing.assert_allclose(short, long, atol=1e-4)
 
@@ -241,11 +241,11 @@ def test_a_folded_in_user_is_drawn_to_the_ratings_as_the_noise_vanishes() -> Non
     model = made(rank=6, n_draws=2)
     exact = replace(model, noise=np.full(2, 1e-6, np.float32))
     rated = {2: 5.0, 7: 0.5, 11: 4.0}
-    found = exact.scores_from(make_histories([rated], 20))[0, list(rated)]
+    found = exact.fold_in_scores(make_histories([rated], 20))[0, list(rated)]
     np.testing.assert_allclose(found, list(rated.values()), atol=1e-3)
     deaf = replace(model, noise=np.full(2, 1e9, np.float32), set_vectors=None)
     np.testing.assert_allclose(
-        deaf.scores_from(make_histories([rated], 20)), deaf.scores_from(make_histories([{}], 20)), atol=1e-5
+        deaf.fold_in_scores(make_histories([rated], 20)), deaf.fold_in_scores(make_histories([{}], 20)), atol=1e-5
     )
 
 
@@ -257,9 +257,10 @@ def test_saved_and_loaded_it_answers_the_same(model: PosteriorModel, tmp_path: P
     assert loaded.arrays().keys() == model.arrays().keys()
     assert loaded.first_day == model.first_day
     times = np.arange(600) % N_DAYS * DAY + FIRST_DAY * DAY
-    np.testing.assert_array_equal(loaded.predict(*EVERY_PAIR, times), model.predict(*EVERY_PAIR, times))
+    np.testing.assert_array_equal(loaded.predict_rows(*EVERY_PAIR, times), model.predict_rows(*EVERY_PAIR, times))
     np.testing.assert_array_equal(loaded.deviation(*EVERY_PAIR, times), model.deviation(*EVERY_PAIR, times))
-    assert loaded.recommend_from({"3": 4.5, "6": 1.0}, why=2) == model.recommend_from({"3": 4.5, "6": 1.0}, why=2)
+    rated = {"3": 4.5, "6": 1.0}
+    assert loaded.recommend_for_ratings(rated, why=2) == model.recommend_for_ratings(rated, why=2)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_arrays_that_do_not_fit(change: dict[str, np.ndarray | None], said: str)
     arrays = {name: array for name, array in (model.arrays() | change).items() if array is not None}
     arrays = {name: array.astype(np.float32) if array.ndim else array for name, array in arrays.items()}
     with pytest.raises(BadArtifact, match=said):
-        PosteriorModel.of_arrays(model.training_data, model.scale, arrays)
+        PosteriorModel.from_arrays(model.training_data, model.scale, arrays)
 
 
 def dated_test() -> Ratings:
@@ -298,7 +299,7 @@ def dated_test() -> Ratings:
 def test_ratings_are_measured_at_their_times_and_lists_at_none(k: tuple[int, ...]) -> None:
     model, test = made(), dated_test()
     report, without = evaluate(model, test, k), evaluate(model, replace(test, time=None), k)
-    error = model.predict(test.user, test.item, test.time) - test.value
+    error = model.predict_rows(test.user, test.item, test.time) - test.value
     assert report.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
     assert report.evidence.score.dtype == np.float32
     assert report.metrics["rmse"] != pytest.approx(without.metrics["rmse"], rel=1e-3)
@@ -321,8 +322,8 @@ def test_an_unknown_item_in_a_test_is_what_the_prior_expects() -> None:
 
 def test_early_stopping_judges_at_the_times() -> None:
     model, test = made(), dated_test()
-    (one,) = judged([Epoch(1, 1, model, None)], test)
-    error = model.predict(test.user, test.item, test.time).astype(float) - test.value
+    (one,) = early_stopping([Epoch(1, 1, model, None)], test)
+    error = model.predict_rows(test.user, test.item, test.time).astype(float) - test.value
     assert one.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
 
 
@@ -356,15 +357,15 @@ def test_a_new_item_is_scored_by_its_features() -> None:
     model, users = featured(), np.arange(30, dtype=np.int32)
     as_the_cold_one = {"genres": GENRES[19], "length": AGES[19]}
     cold = model.scores(users)[:, 19]
-    np.testing.assert_allclose(model.scores_of_new_item(as_the_cold_one), cold, rtol=1e-5)
+    np.testing.assert_allclose(model.new_item_scores(as_the_cold_one), cold, rtol=1e-5)
     as_a_list = {"genres": GENRES[19].split("|"), "length": float(AGES[19])}
-    np.testing.assert_allclose(model.scores_of_new_item(as_a_list), cold, rtol=1e-5)
-    assert np.abs(model.scores_of_new_item({"genres": "Comedy"}) - cold).max() > 0.1
-    np.testing.assert_array_equal(model.scores_of_new_item({}), model.without_item[:-1])
+    np.testing.assert_allclose(model.new_item_scores(as_a_list), cold, rtol=1e-5)
+    assert np.abs(model.new_item_scores({"genres": "Comedy"}) - cold).max() > 0.1
+    np.testing.assert_array_equal(model.new_item_scores({}), model.unknown_item_scores[:-1])
     with pytest.raises(BadData, match="column 'genre'"):
-        model.scores_of_new_item({"genre": "Comedy"})
+        model.new_item_scores({"genre": "Comedy"})
     with pytest.raises(BadData, match="nothing of items beside ratings"):
-        made().scores_of_new_item({"genres": "Comedy"})
+        made().new_item_scores({"genres": "Comedy"})
 
 
 def test_an_item_with_features_and_no_ratings_is_recommended() -> None:
@@ -383,8 +384,8 @@ def test_feature_vectors_are_saved_and_fit_the_features(tmp_path: Path) -> None:
     loaded = load(tmp_path / "model")
     assert isinstance(loaded, PosteriorModel)
     new = {"genres": "Comedy", "length": 21}
-    np.testing.assert_array_equal(loaded.scores_of_new_item(new), model.scores_of_new_item(new))
+    np.testing.assert_array_equal(loaded.new_item_scores(new), model.new_item_scores(new))
     assert loaded.recommend("3", 20) == model.recommend("3", 20)
     for change in ({"item_features": None}, {"user_features": Features.from_table({"age": ["1", "2"] * 15})}):
         with pytest.raises(BadArtifact, match="does not fit the features"):
-            PosteriorModel.of_arrays(replace(model.training_data, **change), model.scale, model.arrays())
+            PosteriorModel.from_arrays(replace(model.training_data, **change), model.scale, model.arrays())

@@ -33,7 +33,7 @@ from cofactor.serving.schemas.requests import RecoQuery
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 from tests.conftest import Run
 
 
@@ -65,7 +65,7 @@ def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(name: str, parts: 
 def test_1_a_warm_start_from_another_split_is_refused(movies: Ratings, model: Model) -> None:
     other = split(movies, seed=6)
     with pytest.raises(SplitMismatch, match="another split"):
-        next(SVD(rank=4).epochs(other.train, resume=model))
+        next(SVD(rank=4).epochs(other.train, warm_start=model))
 
 
 def test_1_a_model_is_not_measured_on_what_it_has_seen(movies: Ratings, parts: Split, model: Model) -> None:
@@ -96,7 +96,7 @@ def test_1_the_test_ratings_choose_no_epoch(parts: Split) -> None:
 
 def test_2_the_error_is_over_every_row_of_the_set_and_the_same_each_time(parts: Split, model: Model) -> None:
     report = evaluate(model, parts.test)
-    error = model.predict(parts.test.user, parts.test.item).astype(np.float64) - parts.test.value
+    error = model.predict_rows(parts.test.user, parts.test.item).astype(np.float64) - parts.test.value
     assert report.counts["ratings"] == len(parts.test)
     assert report.metrics["mse"] == pytest.approx(np.mean(error**2), rel=1e-6)
     assert report.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
@@ -106,8 +106,8 @@ def test_2_the_error_is_over_every_row_of_the_set_and_the_same_each_time(parts: 
 
 def test_2_the_epoch_is_chosen_on_every_validation_row(parts: Split) -> None:
     rows = parts.validation
-    for one in judged(SVD(rank=4, n_epochs=3).epochs(parts.train), rows):
-        error = one.model.predict(rows.user, rows.item).astype(np.float64) - rows.value
+    for one in early_stopping(SVD(rank=4, n_epochs=3).epochs(parts.train), rows):
+        error = one.model.predict_rows(rows.user, rows.item).astype(np.float64) - rows.value
         assert one.rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
 
 
@@ -237,8 +237,8 @@ def test_6_dropout_is_on_in_training_and_off_in_prediction(name: str, parts: Spl
     for dropout in (0.0, 0.6):
         trainer = TRAINERS[name].of(dropout=dropout, **DROPS[name])
         last = list(trainer.epochs(train))[-1]
-        predicted = last.model.predict(train.user, train.item)
-        assert np.array_equal(predicted, last.model.predict(train.user, train.item))
+        predicted = last.model.predict_rows(train.user, train.item)
+        assert np.array_equal(predicted, last.model.predict_rows(train.user, train.item))
         more.append((last.train_rmse or 0) - float(np.sqrt(np.mean((predicted - train.value) ** 2))))
     assert more[1] > more[0] + 0.005
 

@@ -27,7 +27,7 @@ from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Snapshot
-from cofactor.training.fit import Fitted
+from cofactor.training.fit import Fit
 from cofactor.training.tracking.csv_log import csv_log
 from tests.conftest import Run
 
@@ -52,20 +52,20 @@ class Breaks(SVD):
 
     breaks_in: int = 0
 
-    def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-        for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+    def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+        for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
             if epoch.number == self.breaks_in:
                 raise Broken
             yield epoch
 
 
-def fitted(trainer: Trainer, parts: Split, folder: Path | None = None, log: Path | None = None) -> Fitted:
+def fitted(trainer: Trainer, parts: Split, folder: Path | None = None, log: Path | None = None) -> Fit:
     console, sinks = messages(quiet=True), [] if log is None else [csv_log(log)]
     kept = keeper(trainer, parts, console, patience=4, folder=folder, resume=folder is not None)
     return fit(kept, parts, console, *sinks, patience=4, refit=True)
 
 
-def timeless(one: Fitted) -> list[dict[str, Any]]:
+def timeless(one: Fit) -> list[dict[str, Any]]:
     """The figures of the epochs without the seconds, which no two trainings share."""
     return [{name: figure for name, figure in row.items() if name != "seconds"} for row in one.epochs]
 
@@ -107,10 +107,11 @@ def test_a_refit_that_breaks_is_taken_up_too(parts: Split, tmp_path: Path, monke
     asked: list[object] = []
     epochs = Breaks.epochs
 
-    def watched(self: Breaks, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
+    def watched(self: Breaks, ratings: Ratings, **start: object):  # type: ignore[no-untyped-def]
+        resume = start.get("resume")
         asked.append(resume.number if isinstance(resume, Snapshot) else resume)
         self = Breaks(**self.settings())
-        for epoch in epochs(self, ratings, resume):
+        for epoch in epochs(self, ratings, **start):  # type: ignore[arg-type]
             if len(ratings) == both and epoch.number == 4 and len(asked) == 2:
                 raise Broken
             yield epoch
@@ -136,7 +137,7 @@ def test_with_other_threads_it_ends_the_same(trainer: Trainer) -> None:
     taken = next(running).snapshot()
     running.close()
     assert taken is not None
-    rest = list(one.epochs(ratings, taken))
+    rest = list(one.epochs(ratings, resume=taken))
     for name, array in whole.model.arrays().items():
         np.testing.assert_array_equal(rest[-1].model.arrays()[name], array)
 
@@ -148,7 +149,7 @@ def test_a_chain_with_days_goes_on(structure: str, movies: Ratings) -> None:
     running = trainer.epochs(movies)
     snapshots = [next(running).snapshot() for _ in range(5)]
     whole = list(running)[-1].model.arrays()
-    rest = list(trainer.epochs(movies, snapshots[-1]))[-1].model.arrays()
+    rest = list(trainer.epochs(movies, resume=snapshots[-1]))[-1].model.arrays()
     assert "day_vectors" in whole
     for name, array in whole.items():
         np.testing.assert_array_equal(rest[name], array)
@@ -206,8 +207,8 @@ def test_another_trainer_or_other_data_are_refused(folder: Path, movies: Ratings
 
 def test_ctrl_c_can_be_gone_on_from(folder: Path, parts: Split, run: Run, tmp_path: Path) -> None:
     class Stopped(SVD):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-            for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+            for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
                 if epoch.number == 3:
                     signal.raise_signal(signal.SIGINT)
                 yield epoch
@@ -229,10 +230,10 @@ def test_what_trains_at_once_is_kept_when_it_is_done(parts: Split, tmp_path: Pat
 
 def test_a_training_that_diverges_leaves_its_last_sound_epoch(parts: Split, tmp_path: Path) -> None:
     class Diverges(Baseline):
-        def epochs(self, ratings: Ratings, resume: object = None):  # type: ignore[no-untyped-def]
-            for epoch in super().epochs(ratings, resume):  # type: ignore[arg-type]
+        def epochs(self, ratings: Ratings, *, resume: object = None, warm_start: object = None):  # type: ignore[no-untyped-def]
+            for epoch in super().epochs(ratings, resume=resume, warm_start=warm_start):  # type: ignore[arg-type]
                 state = {name: array * (np.nan if epoch.number > 3 else 1) for name, array in epoch.state().items()}
-                yield type(epoch)(epoch.number, epoch.of, epoch.made, 1.0, state=lambda state=state: state)
+                yield type(epoch)(epoch.number, epoch.n_epochs, epoch.model, 1.0, state=lambda state=state: state)
 
     trainer, console = Diverges(sweeps=6), messages(quiet=True)
     for resume in (False, True):

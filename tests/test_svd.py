@@ -29,7 +29,7 @@ def planted(n_users: int = 400, n_items: int = 150, rank: int = 3, noise: float 
 
 
 def rmse(model: FactorModel, test: Ratings) -> float:
-    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value) ** 2)))
+    return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
 def test_it_recovers_planted_factors_down_to_the_noise() -> None:
@@ -86,21 +86,21 @@ def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
 def test_it_continues_from_a_model_of_the_same_split_only() -> None:
     train, test = planted()
     start = SVD(rank=3, n_epochs=5).fit(train)
-    further = list(SVD(rank=3, n_epochs=5).epochs(train, resume=start))[-1].model
+    further = list(SVD(rank=3, n_epochs=5).epochs(train, warm_start=start))[-1].model
     assert rmse(further, test) < rmse(start, test)
     with pytest.raises(BadHyperparameter, match="rank is 4"):
-        next(SVD(rank=4).epochs(train, resume=start))
+        next(SVD(rank=4).epochs(train, warm_start=start))
     from dataclasses import replace
 
     with pytest.raises(SplitMismatch):
-        next(SVD(rank=3).epochs(replace(train, split="another"), resume=start))
+        next(SVD(rank=3).epochs(replace(train, split="another"), warm_start=start))
 
 
 def test_a_folded_in_user_scores_as_the_trained_one() -> None:
     train, _ = planted()
     model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01).fit(train)
     users = np.arange(20)
-    np.testing.assert_allclose(model.scores_from(train.by_user()[:20]), model.scores(users), atol=0.15)
+    np.testing.assert_allclose(model.fold_in_scores(train.by_user()[:20]), model.scores(users), atol=0.15)
 
 
 def test_ml_100k_u1(real_data: Path) -> None:
@@ -118,12 +118,12 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     stars, _ = planted(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (SVD(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
-    wanted = here.predict(stars.user, stars.item) * times + plus
-    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
-    folded = [model.scores_from(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
+    wanted = here.predict_rows(stars.user, stars.item) * times + plus
+    assert there.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
+    folded = [model.fold_in_scores(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
     assert folded[1] == pytest.approx(folded[0] * times + plus, rel=1e-4)
-    resumed = next(SVD(rank=4, n_epochs=1).epochs(other, resume=there))
-    again = next(SVD(rank=4, n_epochs=1).epochs(stars, resume=here))
+    resumed = next(SVD(rank=4, n_epochs=1).epochs(other, warm_start=there))
+    again = next(SVD(rank=4, n_epochs=1).epochs(stars, warm_start=here))
     assert resumed.train_rmse == pytest.approx((again.train_rmse or 0) * times, rel=1e-4)
 
 
@@ -150,7 +150,7 @@ def test_a_first_rating_makes_a_strangers_predictions_better_and_many_better_sti
         known = given.copy()
         known.data = np.where(place < n, given.data, 0)
         known.eliminate_zeros()
-        predicted = model.clip(model.scores_from(known))[user[asked], given.indices[asked]]
+        predicted = model.clip(model.fold_in_scores(known))[user[asked], given.indices[asked]]
         errors.append(float(np.sqrt(np.mean((predicted - given.data[asked]) ** 2))))
     assert errors[0] > errors[1] + 0.01
     assert errors[1] + 0.003 > errors[2] > errors[3] + 0.01 > errors[4] + 0.02

@@ -44,7 +44,7 @@ def planted(n_users: int = 1500, n_items: int = 60, rank: int = 3, noise: float 
 
 
 def rmse(model: Model, test: Ratings) -> float:
-    return float(np.sqrt(np.mean((model.predict(test.user, test.item) - test.value) ** 2)))
+    return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
 def arguments(rank: int, seed: int = 0, n_users: int = 12, n_items: int = 15) -> list[np.ndarray]:
@@ -150,17 +150,17 @@ def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
 def test_it_goes_on_from_what_a_model_of_the_same_split_has_learned(start: type[SVD] | type[SVDPP]) -> None:
     train, test = planted(100, 40)
     before = start(rank=3, n_epochs=4).fit(train)
-    same = next(SVDPP(rank=3, n_epochs=1, learning_rate=0.0).epochs(train, resume=before)).model
+    same = next(SVDPP(rank=3, n_epochs=1, learning_rate=0.0).epochs(train, warm_start=before)).model
     np.testing.assert_allclose(same.user_vectors, before.user_vectors, atol=1e-5)
     assert rmse(same, test) == pytest.approx(rmse(before, test), rel=1e-4)
-    *_, last = SVDPP(rank=3, n_epochs=10).epochs(train, resume=before)
+    *_, last = SVDPP(rank=3, n_epochs=10).epochs(train, warm_start=before)
     assert rmse(last.model, train) < rmse(before, train)
     with pytest.raises(BadHyperparameter, match="svdpp: rank is 4"):
-        next(SVDPP(rank=4).epochs(train, resume=before))
+        next(SVDPP(rank=4).epochs(train, warm_start=before))
     with pytest.raises(SplitMismatch):
-        next(SVDPP(rank=3).epochs(replace(train, split="another"), resume=before))
+        next(SVDPP(rank=3).epochs(replace(train, split="another"), warm_start=before))
     with pytest.raises(BadHyperparameter, match="baseline"):
-        next(SVDPP(rank=3).epochs(train, resume=Baseline().fit(train)))
+        next(SVDPP(rank=3).epochs(train, warm_start=Baseline().fit(train)))
 
 
 @both
@@ -168,7 +168,7 @@ def test_new_users_are_pooled_from_their_own_histories(trainer: type[SVDPP]) -> 
     train, test = planted()
     known, new = train.where(train.user < 1000), test.where(test.user >= 1000)
     model = trainer(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01, set_l2=0.0).fit(known)
-    scores = model.scores_from(train.by_user())[new.user, new.item]
+    scores = model.fold_in_scores(train.by_user())[new.user, new.item]
     assert np.sqrt(np.mean((scores - new.value) ** 2)) < 0.5
     assert rmse(model, new) > 1, "the mean and the items' biases alone"
 
@@ -179,12 +179,12 @@ def test_another_scale_gives_the_same_model_in_its_units(trainer: type[SVDPP], t
     stars, _ = planted(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (trainer(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
-    wanted = here.predict(stars.user, stars.item) * times + plus
-    assert there.predict(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
-    folded = [model.scores_from(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
+    wanted = here.predict_rows(stars.user, stars.item) * times + plus
+    assert there.predict_rows(stars.user, stars.item) == pytest.approx(wanted, rel=1e-4)
+    folded = [model.fold_in_scores(one.by_user()[np.arange(3)]) for model, one in ((here, stars), (there, other))]
     assert folded[1] == pytest.approx(folded[0] * times + plus, rel=1e-4)
-    resumed = next(trainer(rank=4, n_epochs=1).epochs(other, resume=there))
-    again = next(trainer(rank=4, n_epochs=1).epochs(stars, resume=here))
+    resumed = next(trainer(rank=4, n_epochs=1).epochs(other, warm_start=there))
+    again = next(trainer(rank=4, n_epochs=1).epochs(stars, warm_start=here))
     assert resumed.train_rmse == pytest.approx((again.train_rmse or 0) * times, rel=1e-4)
 
 

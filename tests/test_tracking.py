@@ -18,9 +18,9 @@ from cofactor.data.splitting.split import Split, split
 from cofactor.errors import CofactorError
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.trainers import TRAINERS
-from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.tracking.csv_log import csv_log
-from cofactor.training.tracking.epoch_row import COLUMNS, Row, Sink
+from cofactor.training.tracking.epoch_row import COLUMNS, EpochRow, RowWriter
 from cofactor.training.tracking.progress import track
 from tests.toys import noise
 
@@ -32,16 +32,18 @@ def parts(movies: Ratings) -> Split:
     return split(movies, seed=5)
 
 
-def training(parts: Split, name: str = "svd", **settings: object) -> Iterator[Judged]:
+def training(parts: Split, name: str = "svd", **settings: object) -> Iterator[ValidatedEpoch]:
     trainer = TRAINERS[name].of(**settings) if name == "popularity" else TRAINERS[name].of(n_epochs=EPOCHS, **settings)
-    return judged(trainer.epochs(parts.train), parts.validation, patience=EPOCHS)
+    return early_stopping(trainer.epochs(parts.train), parts.validation, patience=EPOCHS)
 
 
 def quiet() -> Console:
     return Console(file=io.StringIO())
 
 
-def shown(epochs: Iterator[Judged], *sinks: Sink, terminal: bool = False, before: Sequence[Row] = ()) -> list[str]:
+def shown(
+    epochs: Iterator[ValidatedEpoch], *sinks: RowWriter, terminal: bool = False, before: Sequence[EpochRow] = ()
+) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, color_system=None, width=100)
     for _ in track(epochs, console, *sinks, before=before):
@@ -49,8 +51,8 @@ def shown(epochs: Iterator[Judged], *sinks: Sink, terminal: bool = False, before
     return out.getvalue().splitlines()
 
 
-def rows_of(epochs: Iterator[Judged]) -> list[Row]:
-    rows: list[Row] = []
+def rows_of(epochs: Iterator[ValidatedEpoch]) -> list[EpochRow]:
+    rows: list[EpochRow] = []
     shown(epochs, nullcontext(rows.append))
     return rows
 
@@ -86,8 +88,8 @@ def test_the_table_has_the_columns_that_there_are_figures_for(name: str, heading
 
 
 def test_a_loss_is_shown_where_there_is_no_error_to_read() -> None:
-    row = Row(1, 0.25, None, None, None, None, 0.5, 0.01, True, 1.0, 0.0)
-    both = Row(1, 0.25, 0.9, 1.0, 0.8, 0.4, None, 0.01, True, 1.0, 0.0)
+    row = EpochRow(1, 0.25, None, None, None, None, 0.5, 0.01, True, 1.0, 0.0)
+    both = EpochRow(1, 0.25, 0.9, 1.0, 0.8, 0.4, None, 0.01, True, 1.0, 0.0)
     assert "train loss  NDCG@10" in shown(iter(()), before=[row])[0]
     assert "loss" not in shown(iter(()), before=[both])[0]
 
@@ -100,12 +102,12 @@ def test_a_terminal_has_the_rows_above_a_bar(parts: Split) -> None:
 
 @pytest.mark.parametrize("name", ["svd", "als", "ials", "popularity"])
 def test_the_log_has_every_figure_of_every_epoch(name: str, parts: Split, tmp_path: Path) -> None:
-    rows: list[Row] = []
+    rows: list[EpochRow] = []
     shown(training(parts, name), nullcontext(rows.append), csv_log(tmp_path / "not" / "there" / "log.csv"))
     logged = read(tmp_path / "not" / "there" / "log.csv")
     assert tuple(logged[0]) == COLUMNS
     for line, row in zip(logged, rows, strict=True):
-        for column, figure in row.figures().items():
+        for column, figure in row.by_column().items():
             if figure is None or isinstance(figure, bool):
                 assert line[column] == ("*" if figure else "")
             else:
@@ -133,7 +135,7 @@ def test_the_log_is_complete_after_every_epoch(parts: Split, tmp_path: Path) -> 
 def test_epochs_pass_through_unchanged_and_as_they_come(parts: Split) -> None:
     asked = []
 
-    def epochs() -> Iterator[Judged]:
+    def epochs() -> Iterator[ValidatedEpoch]:
         for one in training(parts):
             asked.append(one)
             yield one
@@ -147,17 +149,17 @@ def test_epochs_pass_through_unchanged_and_as_they_come(parts: Split) -> None:
 
 def test_a_row_goes_through_json(parts: Split) -> None:
     rows = rows_of(training(parts))
-    assert [Row(**json.loads(json.dumps(asdict(row)))) for row in rows] == rows
+    assert [EpochRow(**json.loads(json.dumps(asdict(row)))) for row in rows] == rows
 
 
 def test_a_training_that_goes_on_has_the_records_of_the_whole(parts: Split, tmp_path: Path) -> None:
     """Rows that an earlier process wrote but did not live to keep are written anew; seconds go on."""
     log = tmp_path / "log.csv"
-    done: list[Row] = []
+    done: list[EpochRow] = []
     shown(islice(training(parts), 3), nullcontext(done.append), csv_log(log))
     kept = done[:2]
     assert len(read(log)) == 3
-    rows: list[Row] = []
+    rows: list[EpochRow] = []
     lines = shown(islice(training(parts), 2, None), nullcontext(rows.append), csv_log(log), before=kept)
     assert [row.epoch for row in rows] == [1, 2, 3, 4]
     assert rows[:2] == kept
@@ -169,7 +171,7 @@ def test_a_training_that_goes_on_has_the_records_of_the_whole(parts: Split, tmp_
 def test_leaving_early_closes_the_training_and_the_log(parts: Split, tmp_path: Path) -> None:
     closed = []
 
-    def epochs() -> Iterator[Judged]:
+    def epochs() -> Iterator[ValidatedEpoch]:
         try:
             yield from training(parts)
         finally:
@@ -196,7 +198,7 @@ def test_a_full_disk_costs_the_record_and_not_the_training(parts: Split, tmp_pat
 
 
 def test_an_error_of_the_training_is_not_taken_for_one_of_a_record(parts: Split, tmp_path: Path) -> None:
-    def epochs() -> Iterator[Judged]:
+    def epochs() -> Iterator[ValidatedEpoch]:
         yield from training(parts)
         raise OSError("the ratings are gone")
 
@@ -213,7 +215,7 @@ def test_accuracy_is_that_of_the_report(half: bool) -> None:
     parts = split(replace(noise(half=half, n=500), step=step), seed=1)
     (*_, last) = training(parts)
     rows = parts.validation
-    nearest = np.floor(last.model.predict(rows.user, rows.item) / step + 0.5) * step
+    nearest = np.floor(last.model.predict_rows(rows.user, rows.item) / step + 0.5) * step
     assert 0 < last.accuracy < 1
     assert last.accuracy == np.mean(nearest == rows.value)
     assert last.accuracy == pytest.approx(evaluate(last.model, rows, ()).metrics["accuracy"])

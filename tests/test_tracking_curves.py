@@ -16,10 +16,10 @@ from rich.console import Console
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, split
 from cofactor.trainers import TRAINERS
-from cofactor.training.early_stopping import Judged, judged
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.tracking import curves as module
 from cofactor.training.tracking.curves import curves, drawn, save
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.epoch_row import EpochRow
 from cofactor.training.tracking.progress import track
 from tests.conftest import Run
 
@@ -29,13 +29,13 @@ def parts(movies: Ratings) -> Split:
     return split(movies, seed=5)
 
 
-def training(parts: Split, name: str = "svd", epochs: int = 5) -> Iterator[Judged]:
+def training(parts: Split, name: str = "svd", epochs: int = 5) -> Iterator[ValidatedEpoch]:
     trainer = TRAINERS[name].of(**({"n_epochs": epochs} if name != "popularity" else {}))
-    return judged(trainer.epochs(parts.train), parts.validation, patience=epochs)
+    return early_stopping(trainer.epochs(parts.train), parts.validation, patience=epochs)
 
 
-def rows_of(epochs: Iterator[Judged]) -> list[Row]:
-    return [Row.of(one, float(one.epoch.number)) for one in epochs]
+def rows_of(epochs: Iterator[ValidatedEpoch]) -> list[EpochRow]:
+    return [EpochRow.of(one, float(one.epoch.number)) for one in epochs]
 
 
 def lines(axis: Axes) -> dict[str, list[tuple[float, float]]]:
@@ -72,20 +72,20 @@ def test_a_model_that_only_ranks_has_its_ndcg_drawn(parts: Split) -> None:
 
 
 def test_a_loss_is_drawn_where_there_is_no_training_error() -> None:
-    rows = [Row(k, 1 / k, None, None, None, None, 0.1 * k, None, True, k, k) for k in (1, 2, 3)]
+    rows = [EpochRow(k, 1 / k, None, None, None, None, 0.1 * k, None, True, k, k) for k in (1, 2, 3)]
     assert [axis.get_ylabel() for axis in drawn(rows, "").axes] == ["NDCG@10", "loss"]
 
 
 def test_high_errors_of_the_first_epochs_do_not_press_down_the_others() -> None:
     errors = [30.0, *np.linspace(1.1, 0.9, 19)]
-    rows = [Row(k, None, e, e + 0.01, None, None, None, None, True, k, k) for k, e in enumerate(errors, 1)]
+    rows = [EpochRow(k, None, e, e + 0.01, None, None, None, None, True, k, k) for k, e in enumerate(errors, 1)]
     low, high = drawn(rows, "").axes[0].get_ylim()
     assert 0.8 < low < 0.9
     assert 1.0 < high < 1.2
 
 
 def test_names_of_lines_that_end_together_stand_apart() -> None:
-    rows = [Row(k, None, 0.9, 0.9001, None, None, None, None, True, k, k) for k in (1, 2)]
+    rows = [EpochRow(k, None, 0.9, 0.9001, None, None, None, None, True, k, k) for k in (1, 2)]
     heights = sorted(text.xy[1] for text in drawn(rows, "").axes[0].texts)  # type: ignore[attr-defined]
     assert heights[1] - heights[0] > 0.05
 
@@ -114,7 +114,7 @@ def test_a_training_that_is_left_has_its_picture(parts: Split, tmp_path: Path) -
         next(shown)
     assert (tmp_path / "c.png").exists()
 
-    def interrupted() -> Iterator[Judged]:
+    def interrupted() -> Iterator[ValidatedEpoch]:
         yield from training(parts, epochs=2)
         raise KeyboardInterrupt
 

@@ -25,8 +25,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, split
 from cofactor.trainers import TRAINERS
-from cofactor.training.early_stopping import Judged, judged
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
+from cofactor.training.tracking.epoch_row import EpochRow
 from cofactor.training.tracking.progress import track
 from cofactor.training.tracking.tensorboard import event_files, run_name, scalars
 from tests.conftest import Run
@@ -40,13 +40,13 @@ def parts(movies: Ratings) -> Split:
     return split(movies, seed=5)
 
 
-def training(parts: Split, name: str = "svd", epochs: int = 4) -> Iterator[Judged]:
+def training(parts: Split, name: str = "svd", epochs: int = 4) -> Iterator[ValidatedEpoch]:
     trainer = TRAINERS[name].of(**({"n_epochs": epochs} if name != "popularity" else {}))
-    return judged(trainer.epochs(parts.train), parts.validation, patience=epochs)
+    return early_stopping(trainer.epochs(parts.train), parts.validation, patience=epochs)
 
 
-def recorded(epochs: Iterator[Judged], folder: Path, before: list[Row] | None = None) -> list[Row]:
-    rows: list[Row] = []
+def recorded(epochs: Iterator[ValidatedEpoch], folder: Path, before: list[EpochRow] | None = None) -> list[EpochRow]:
+    rows: list[EpochRow] = []
     sinks = nullcontext(rows.append), event_files(folder, SETTINGS)
     with closing(track(epochs, Console(file=StringIO()), *sinks, before=before or ())) as shown:
         for _ in shown:
@@ -86,7 +86,7 @@ def test_every_figure_is_a_scalar_at_its_epoch(name: str, parts: Split, tmp_path
 
 
 def test_the_best_until_then_stands_beside_them(parts: Split, tmp_path: Path) -> None:
-    rows = [Row(k, None, None, rmse, rmse, None, None, None, best, k, k) for k, rmse, best in BEST_SECOND]
+    rows = [EpochRow(k, None, None, rmse, rmse, None, None, None, best, k, k) for k, rmse, best in BEST_SECOND]
     recorded(iter(()), tmp_path, rows)
     read = events(tmp_path)
     assert [event.value for event in read.Scalars("best/rmse")] == [2.0, 1.0, 1.0]
@@ -114,7 +114,7 @@ def test_the_hyperparameters_are_text_and_a_session(parts: Split, tmp_path: Path
 
 
 def test_an_error_ends_a_session_as_a_failure(parts: Split, tmp_path: Path) -> None:
-    def epochs() -> Iterator[Judged]:
+    def epochs() -> Iterator[ValidatedEpoch]:
         yield from islice(training(parts), 2)
         raise RuntimeError("diverged")
 

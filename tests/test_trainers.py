@@ -14,10 +14,9 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
-from cofactor.training import early_stopping
-from cofactor.training.early_stopping import best_of, judged
+from cofactor.training.early_stopping import best_of, early_stopping
 from cofactor.training.epoch import Epoch
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.hyperparameter import Bounds, SearchRange
 from tests.toys import noise
 
 FOUR = Ratings.of(["a", "a", "b", "b"], ["x", "y", "x", "z"], [1.0, 5.0, 3.0, 3.0])
@@ -38,18 +37,18 @@ class Constant(Trainer):
 
     name: ClassVar[str] = "constant"
 
-    start: Annotated[float, "first value", Bounds(least=1), Search(1, 5)] = 5.0
-    steps: Annotated[int, "how often it goes down by one", Bounds(least=0, most=10), Search(1, 4)] = 4
+    start: Annotated[float, "first value", Bounds(low=1), SearchRange(1, 5)] = 5.0
+    steps: Annotated[int, "how often it goes down by one", Bounds(low=0, high=10), SearchRange(1, 4)] = 4
     flavour: Annotated[str, "anything"] = "plain"
     loud: Annotated[bool, "whether it shouts"] = False
     pace: Annotated[Literal["walk", "run"], "how fast it goes"] = "walk"
 
-    def epochs(self, ratings, resume=None):
+    def epochs(self, ratings, *, resume=None, warm_start=None):
         yield from epochs(*(self.start - step for step in range(self.steps + 1)))
 
 
 def test_the_lowest_validation_error_wins():
-    seen = list(judged(epochs(5, 4, 3, 2, 1), FOUR, patience=1))
+    seen = list(early_stopping(epochs(5, 4, 3, 2, 1), FOUR, patience=1))
     assert [one.best for one in seen] == [True, True, True, False]
     assert [one.rmse for one in seen] == pytest.approx([6**0.5, 3**0.5, 2**0.5, 3**0.5])
     assert [one.mae for one in seen] == pytest.approx([2, 1.5, 1, 1.5])
@@ -60,9 +59,9 @@ def test_the_lowest_validation_error_wins():
 
 
 def test_without_validation_every_epoch_is_the_best_so_far():
-    assert [(one.rmse, one.best) for one in judged(epochs(5, 4), None)] == [(None, True)] * 2
+    assert [(one.rmse, one.best) for one in early_stopping(epochs(5, 4), None)] == [(None, True)] * 2
     ranked = Epoch(1, 1, Popularity().fit(FOUR), None)
-    assert [one.best for one in judged([ranked], FOUR)] == [True]
+    assert [one.best for one in early_stopping([ranked], FOUR)] == [True]
 
 
 def ranked(train, *scores, of=None):
@@ -77,7 +76,7 @@ def test_a_model_that_only_ranks_is_judged_by_its_lists():
     every = Ratings.of(["a", "b", "b", "b", "b", "a", "a"], ["w", "w", "x", "y", "z", "x", "z"], [1.0] * 7)
     train, wanted = every.where(slice(0, 5)), every.where(slice(5, 7))
     third, half = 1 / np.log2(3), 1 / 2
-    seen = list(judged(ranked(train, [0, 1, 3, 2], [0, 3, 1, 2], [9, 3, 1, 2], [0, 1, 3, 2]), wanted))
+    seen = list(early_stopping(ranked(train, [0, 1, 3, 2], [0, 3, 1, 2], [9, 3, 1, 2], [0, 1, 3, 2]), wanted))
     gains = [third + half, 1 + third, 1 + third, third + half]  # "a" has seen w, so the nine of it is for nobody
     assert [one.ndcg for one in seen] == pytest.approx([gain / (1 + third) for gain in gains])
     assert [(one.rmse, one.mae) for one in seen] == [(None, None)] * 4
@@ -88,7 +87,7 @@ def test_ranking_ends_by_patience_and_the_best_epoch_is_kept():
     train, wanted = halves()
     popular = np.bincount(wanted.item, minlength=20).astype(np.float64)
     epochs = [np.zeros(20), popular, -popular, -popular, popular]
-    assert len(list(judged(ranked(train, *epochs), wanted, patience=2))) == 4
+    assert len(list(early_stopping(ranked(train, *epochs), wanted, patience=2))) == 4
     assert best_of(ranked(train, *epochs), wanted, patience=2).epoch.number == 2
     assert best_of(ranked(train, *epochs), wanted).epoch.number == 2, "of equal ones the first"
 
@@ -98,7 +97,7 @@ def test_the_ndcg_is_that_of_the_evaluation(monkeypatch):
     scores = np.random.default_rng(1).normal(size=20)
     one = best_of(ranked(train, scores, of=2), wanted)
     assert one.ndcg == pytest.approx(evaluate(one.model, wanted).metrics["ndcg@10"])
-    monkeypatch.setattr(early_stopping, "MOST_USERS", 7)
+    monkeypatch.setattr("cofactor.training.early_stopping.MOST_USERS", 7)
     some = np.unique(wanted.user)
     some = some[np.arange(7) * len(some) // 7]
     fewer = wanted.where(np.isin(wanted.user, some))
@@ -122,12 +121,12 @@ def halves():
 
 def test_errors_of_stopping():
     with pytest.raises(BadData, match="no validation ratings"):
-        list(judged(epochs(1), FOUR.where(np.zeros(4, dtype=bool))))
+        list(early_stopping(epochs(1), FOUR.where(np.zeros(4, dtype=bool))))
     with pytest.raises(BadHyperparameter, match="diverged"):
         best_of(epochs(float("nan"), float("nan")), FOUR)
     for patience in (0, -1):
         with pytest.raises(BadHyperparameter, match="patience"):
-            list(judged(epochs(1), FOUR, patience))
+            list(early_stopping(epochs(1), FOUR, patience))
 
 
 def test_fit_takes_the_last_or_the_best():
@@ -138,7 +137,7 @@ def test_fit_takes_the_last_or_the_best():
 def test_hyperparameters_are_read_from_the_fields():
     start, steps, flavour, loud, pace = Constant.hyperparameters()
     assert (start.name, start.type, start.default, start.help) == ("start", float, 5.0, "first value")
-    assert start.search == Search(1, 5)
+    assert start.search == SearchRange(1, 5)
     assert (steps.type, flavour.search, loud.type, pace.type) == (int, None, bool, Literal["walk", "run"])
     assert Constant(start=2).settings() == {"start": 2, "steps": 4, "flavour": "plain", "loud": False, "pace": "walk"}
 
@@ -209,4 +208,4 @@ def test_baseline_is_the_minimum_of_its_objective():
 def test_baseline_without_pull():
     model = Baseline(user_l2=0.0, item_l2=0.0).fit(noise())
     assert np.isfinite(model.scores(np.arange(30))).all()
-    assert np.isfinite(model.scores_from(noise().by_user())).all()
+    assert np.isfinite(model.fold_in_scores(noise().by_user())).all()

@@ -27,6 +27,6 @@ train.training_data  # noqa: B018  # like the peers' own tables of ratings, made
 wall, cpu = time.perf_counter(), time.process_time()
 model = trainer.of(**options).fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-prediction = model.predict(data["test_user"], data["test_item"])
+prediction = model.predict_rows(data["test_user"], data["test_item"])
 rmse = float(np.sqrt(np.mean((prediction.astype(float) - data["test_value"]) ** 2)))
 print(json.dumps({"wall": wall, "cpu": cpu, "rmse": rmse}))

@@ -25,7 +25,7 @@ wall, cpu = time.perf_counter(), time.process_time()
 model = KNN(threads=threads, **options).fit(train)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 asked = time.process_time()
-error = model.predict(data["test_user"], data["test_item"]).astype(float) - data["test_value"]
+error = model.predict_rows(data["test_user"], data["test_item"]).astype(float) - data["test_value"]
 asked = time.process_time() - asked
 rmse = float(np.sqrt(np.mean(error**2)))
 print(json.dumps({"wall": wall, "cpu": cpu, "predict": asked, "rmse": rmse}))

@@ -29,7 +29,7 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     users, items = (
         np.array([row], dtype=np.int32) for row in (training_data.users.row(user), training_data.items.row(item))
     )
-    score = float(loaded.predict(users, items)[0])
+    score = float(loaded.predict_rows(users, items)[0])
     because = loaded.explain(user, item, n)
     title = training_data.title(training_data.items.row(item))
     if as_json:

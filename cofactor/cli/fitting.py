@@ -11,10 +11,10 @@ from rich.console import Console
 
 from cofactor.cli.resuming import Keeper
 from cofactor.data.splitting.split import Split, join_parts
-from cofactor.training.early_stopping import Judged, judged
-from cofactor.training.epoch import Resume
-from cofactor.training.fit import Fitted
-from cofactor.training.tracking.epoch_row import Row, Sink
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
+from cofactor.training.epoch import WarmStart
+from cofactor.training.fit import Fit
+from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import track
 
 
@@ -27,10 +27,10 @@ class Course:
     def __init__(self, keeper: Keeper, console: Console) -> None:
         self.keeper, self.console = keeper, console
         self.best = keeper.best
-        self.rows: list[Row] = []
+        self.rows: list[EpochRow] = []
         self.interrupted = False
 
-    def run(self, epochs: Iterator[Judged], name: str, *sinks: Sink) -> Judged:
+    def run(self, epochs: Iterator[ValidatedEpoch], name: str, *sinks: RowWriter) -> ValidatedEpoch:
         """Passes through the epochs and returns the best."""
         kept = self.keeper
         shown = track(epochs, self.console, nullcontext(self.rows.append), *sinks, before=kept.rows, name=name)
@@ -68,11 +68,11 @@ def fit(
     kept: Keeper,
     split: Split,
     console: Console,
-    *sinks: Sink,
+    *sinks: RowWriter,
     patience: int,
     refit: bool = False,
-    start: Resume | None = None,
-) -> Fitted:
+    start: WarmStart | None = None,
+) -> Fit:
     """Trains on the train part, from `start` on where there is one, and chooses the epoch on the validation part.
 
     kept: what is known of the same training from earlier runs, and what keeps it for later ones.
@@ -83,16 +83,16 @@ def fit(
     started = time.perf_counter()
     validation, name = split.validation if len(split.validation) else None, kept.trainer.name
     course = Course(kept, console)
-    chosen = judged(kept.epochs(start), validation, patience, kept.lowest, kept.waited)
+    chosen = early_stopping(kept.epochs(start), validation, patience, kept.lowest, kept.waited)
     best = course.run(chosen, name, *sinks)
     model, interrupted, refitted, earlier = best.model, course.interrupted, False, kept.seconds
     if refit and validation is not None and not interrupted:
         kept = kept.of_refit(join_parts(split.train, validation), best.epoch.number)
         again = Course(kept, console)
-        both = judged(islice(kept.epochs(start), best.epoch.number - len(kept.rows)), None)
+        both = early_stopping(islice(kept.epochs(start), best.epoch.number - len(kept.rows)), None)
         last = again.run(both, f"{name}, refitting")
         interrupted, earlier = again.interrupted, earlier + kept.seconds
         if not interrupted:
             model, refitted = last.model, True
-    seconds, epochs = earlier + time.perf_counter() - started, [row.figures() for row in course.rows]
-    return Fitted(model, best.epoch.number, epochs, seconds, interrupted, refitted)
+    seconds, epochs = earlier + time.perf_counter() - started, [row.by_column() for row in course.rows]
+    return Fit(model, best.epoch.number, epochs, seconds, interrupted, refitted)

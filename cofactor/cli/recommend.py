@@ -8,7 +8,8 @@ import click
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
 
 if TYPE_CHECKING:
-    from cofactor.models.base import Model, Recommendation
+    from cofactor.models.base import Model
+    from cofactor.models.top_n.recommendations import Recommendation
 
 
 @click.command()
@@ -58,7 +59,7 @@ def recommend(
     if user is not None:
         listed = loaded.recommend(user, n, exclude_seen=not include_seen, why=why)
     else:
-        listed = loaded.recommend_from(_history(rated), n, why=why)
+        listed = loaded.recommend_for_ratings(_history(rated), n, why=why)
     show(loaded, listed, {"user": user} if user is not None else {}, as_json=as_json)
 
 

@@ -18,10 +18,10 @@ from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
 from cofactor.trainers.base import Trainer
-from cofactor.training.checkpoint import HINT, REFIT, Checkpoint, Store, check_same, digest
-from cofactor.training.early_stopping import Judged
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.checkpoint import HINT, REFIT, Checkpoint, CheckpointFolder, check_same_training, digest_ratings
+from cofactor.training.early_stopping import ValidatedEpoch
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.tracking.epoch_row import EpochRow
 
 FREE = "threads", "device"  # hyperparameters that decide how soon a result is there, not which
 
@@ -35,8 +35,8 @@ class Keeper:
 
     def __init__(self, trainer: Trainer, ratings: Ratings) -> None:
         self.trainer, self.ratings = trainer, ratings
-        self.rows: list[Row] = []
-        self.best: Judged | None = None
+        self.rows: list[EpochRow] = []
+        self.best: ValidatedEpoch | None = None
         self.lowest, self.waited = float("inf"), 0
         self.notes: dict[str, Any] = {}
 
@@ -45,11 +45,11 @@ class Keeper:
         """Of training in earlier runs."""
         return self.rows[-1].seconds if self.rows else 0.0
 
-    def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(self, start: WarmStart | None = None) -> Iterator[Epoch]:
         """Those that are left; `start` is what the first run begins with."""
-        return self.trainer.epochs(self.ratings, start)
+        return self.trainer.epochs(self.ratings, warm_start=start)
 
-    def keep(self, one: Judged, rows: Sequence[Row]) -> None:
+    def keep(self, one: ValidatedEpoch, rows: Sequence[EpochRow]) -> None:
         """Called after each epoch of this run, before the next; rows: the figures of all epochs so far."""
 
     def end(self) -> None:
@@ -64,7 +64,7 @@ class FolderKeeper(Keeper):
     """Keeps a checkpoint of the last epoch in a folder.
 
     With `resume` it goes on from what is there; without, it raises BadArtifact where there is something. Raises
-    BadArtifact where that is damaged, and what `check_same` raises where it is of another training.
+    BadArtifact where that is damaged, and what `check_same_training` raises where it is of another training.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class FolderKeeper(Keeper):
     ) -> None:
         super().__init__(trainer, ratings)
         self.folder, self.training = folder, training
-        self.store: Store | None = Store(folder)  # None once a training has diverged
+        self.store: CheckpointFolder | None = CheckpointFolder(folder)  # None once a training has diverged
         self.last: Checkpoint | None = None
         self.store.prepare()
         if resume and self.store.holds_one():
@@ -81,9 +81,9 @@ class FolderKeeper(Keeper):
             message = f"there is a checkpoint in {click.format_filename(folder)}"
             raise BadArtifact(message, "add --resume to go on from it, or remove the folder")
 
-    def _take_up(self, store: Store) -> None:
+    def _take_up(self, store: CheckpointFolder) -> None:
         self.last = found = store.read()
-        check_same(store.folder, found.training, self.training)
+        check_same_training(store.folder, found.training, self.training)
         try:
             self.rows = [_row(number, figures) for number, figures in enumerate(found.epochs, 1)]
             self.best = _best(found, self.ratings)
@@ -93,14 +93,14 @@ class FolderKeeper(Keeper):
         if any(row.best for row in self.rows):
             self.lowest, self.waited = self.best.loss, len(self.rows) - self.best.epoch.number
 
-    def epochs(self, start: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(self, start: WarmStart | None = None) -> Iterator[Epoch]:
         if self.last is None or self.best is None:
             return super().epochs(start)
-        if len(self.rows) >= self.best.epoch.of:
+        if len(self.rows) >= self.best.epoch.n_epochs:
             return iter(())
-        return super().epochs(Snapshot(len(self.rows), self.last.state))
+        return self.trainer.epochs(self.ratings, resume=Snapshot(len(self.rows), self.last.state))
 
-    def keep(self, one: Judged, rows: Sequence[Row]) -> None:
+    def keep(self, one: ValidatedEpoch, rows: Sequence[EpochRow]) -> None:
         """A training that has diverged is no longer kept: its last sound epoch stays."""
         if self.store is None:
             return
@@ -135,13 +135,13 @@ class FolderKeeper(Keeper):
             return f"no checkpoint in {where}: training from the beginning"
         if self.last.complete:
             return f"the training in {where} is complete, with {len(self.rows)} epochs"
-        return f"going on from {where}, after epoch {len(self.rows)} of {self.best.epoch.of}"
+        return f"going on from {where}, after epoch {len(self.rows)} of {self.best.epoch.n_epochs}"
 
     def _state(self, epoch: Epoch) -> Mapping[str, Array]:
         snapshot = epoch.snapshot()
         if snapshot is not None:
             return snapshot.arrays
-        if epoch.of > 1:
+        if epoch.n_epochs > 1:
             raise BadHyperparameter(f"{self.trainer.name} cannot be gone on with", "leave --checkpoint out")
         return {}  # there is no next epoch
 
@@ -188,18 +188,18 @@ def _training(trainer: Trainer, seen: list[Ratings], **more: Any) -> dict[str, A
         "trainer": trainer.name,
         "hyperparameters": settings | more,
         "split": seen[0].split,
-        "ratings": digest(seen),
+        "ratings": digest_ratings(seen),
     }
 
 
-def _described(best: Judged) -> dict[str, Any]:
+def _described(best: ValidatedEpoch) -> dict[str, Any]:
     """What is kept of the best epoch beside its model's arrays."""
     epoch, model = best.epoch, best.model
-    plain = {"number": epoch.number, "of": epoch.of, "rmse": best.rmse, "ndcg": best.ndcg}
+    plain = {"number": epoch.number, "of": epoch.n_epochs, "rmse": best.rmse, "ndcg": best.ndcg}
     return plain | {"kind": model.kind, "scale": model.scale}
 
 
-def _best(found: Checkpoint, ratings: Ratings) -> Judged:
+def _best(found: Checkpoint, ratings: Ratings) -> ValidatedEpoch:
     """The best epoch so far, by what was kept of it."""
     told = found.model
     if told.keys() != {"number", "of", "rmse", "ndcg", "kind", "scale"} or told["kind"] not in KINDS:
@@ -214,15 +214,15 @@ def _best(found: Checkpoint, ratings: Ratings) -> Judged:
     if told["scale"] not in (None, list(ratings.scale)):
         raise BadArtifact("its best model predicts ratings on another scale")
     scale = None if told["scale"] is None else ratings.scale
-    model: Model = KINDS[told["kind"]].of_arrays(ratings.training_data, scale, found.best)
-    return Judged(Epoch(told["number"], told["of"], model, None), told["rmse"], ndcg=told["ndcg"], best=True)
+    model: Model = KINDS[told["kind"]].from_arrays(ratings.training_data, scale, found.best)
+    return ValidatedEpoch(Epoch(told["number"], told["of"], model, None), told["rmse"], ndcg=told["ndcg"], best=True)
 
 
-def _row(number: int, figures: Mapping[str, Any]) -> Row:
+def _row(number: int, figures: Mapping[str, Any]) -> EpochRow:
     """The row of an earlier epoch."""
-    if figures.keys() != {f.name for f in fields(Row)}:
+    if figures.keys() != {f.name for f in fields(EpochRow)}:
         raise BadArtifact(f"epoch {number} has other figures than those of this cofactor")
-    row = Row(**figures)
+    row = EpochRow(**figures)
     rest = [value for name, value in figures.items() if name not in ("epoch", "best")]
     if row.epoch != number or type(row.best) is not bool or row.seconds is None or not _is_figure(*rest):
         raise BadArtifact(f"epoch {number} has impossible figures")

@@ -200,7 +200,7 @@ def _range(parameter: "Hyperparameter") -> str:
     bounds = parameter.bounds
     said = [
         f"{word} {bound:g}"
-        for word, bound in (("at least", bounds.least), ("at most", bounds.most))
+        for word, bound in (("at least", bounds.low), ("at most", bounds.high))
         if math.isfinite(bound)
     ]
     return "; " + ", ".join(said) if said else ""

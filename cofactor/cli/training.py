@@ -19,7 +19,7 @@ from cofactor.data.splitting.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.saved.model_folder import check_place, save
 from cofactor.trainers.base import Trainer
-from cofactor.training.fit import Fitted
+from cofactor.training.fit import Fit
 
 
 def train(
@@ -72,7 +72,7 @@ def train(
 
 def _save(
     trainer: Trainer,
-    fitted: Fitted,
+    fitted: Fit,
     source: Source,
     recipe: SplitRecipe | None,
     split: Split,
@@ -97,7 +97,7 @@ def _save(
     )
 
 
-def document(trainer: Trainer, fitted: Fitted, report: Report, split: Split, out: Path) -> dict[str, Any]:
+def document(trainer: Trainer, fitted: Fit, report: Report, split: Split, out: Path) -> dict[str, Any]:
     """A training as JSON."""
     return {
         "model": str(out),
@@ -115,7 +115,7 @@ def document(trainer: Trainer, fitted: Fitted, report: Report, split: Split, out
     }
 
 
-def _next_steps(console: Any, fitted: Fitted, out: Path, source: Source) -> None:
+def _next_steps(console: Any, fitted: Fit, out: Path, source: Source) -> None:
     if fitted.interrupted:
         console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
     console.print(f"saved as {click.format_filename(out)}; try")

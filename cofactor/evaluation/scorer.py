@@ -17,7 +17,7 @@ class Scorer:
     """Scores over the rows of `held`, in which unknown ids stand behind the model's own.
 
     A user the model does not know is scored as somebody without a rating, an item it does not know by what is left of
-    the score without the item (see `Model.without_item`). The time of a rating counts where both are known.
+    the score without the item (see `Model.unknown_item_scores`). The time of a rating counts where both are known.
     """
 
     model: Model
@@ -73,7 +73,7 @@ class Scorer:
     def _nobody(self) -> Floats:
         """(n_items,) scores of somebody without a rating."""
         empty = csr_array((1, len(self.model.training_data.items)), dtype=np.float32)
-        return _numbers(self.model.scores_from(empty)[0])
+        return _numbers(self.model.fold_in_scores(empty)[0])
 
     def _without_item(self, users: Rows) -> Floats:
         scores: Floats = self._no_item[np.minimum(users, len(self.model.training_data.users))]
@@ -82,7 +82,7 @@ class Scorer:
     @cached_property
     def _no_item(self) -> Floats:
         """(n_users + 1,) scores of an item of which nothing is known."""
-        return _numbers(self.model.without_item)
+        return _numbers(self.model.unknown_item_scores)
 
 
 def _numbers(scores: Floats) -> Floats:

@@ -19,7 +19,7 @@ ASKED, LENGTH = 100, 10  # users whose lists are timed, and how long these are
 
 
 @dataclass
-class Meter:
+class ResourceUsage:
     """What was used between the beginning and the end of `metered`."""
 
     seconds: float = 0.0  # wall
@@ -28,14 +28,14 @@ class Meter:
 
 
 @contextmanager
-def metered() -> Iterator[Meter]:
+def measure_resources() -> Iterator[ResourceUsage]:
     """Measures what is done inside, by this process alone.
 
     On Linux the peak is the highest resident memory since the beginning, whatever the process had used and given back
     before. Elsewhere the system only tells of the highest ever: the peak is by how much that has risen, which is too
     little where more was used before. None on Windows.
     """
-    meter = Meter()
+    meter = ResourceUsage()
     held = _begin()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
@@ -51,7 +51,7 @@ def folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-def list_seconds(model: Model) -> float | None:
+def measure_list_seconds(model: Model) -> float | None:
     """Median time of a list of ten for one user alone, with titles and without reasons, over 100 users at equal
     distances; each is asked for twice and the second time counts. None where there are no users."""
     users = model.training_data.users.ids

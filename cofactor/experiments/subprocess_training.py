@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from cofactor.errors import CofactorError
 from cofactor.trainers.base import Trainer
-from cofactor.training.tracking.epoch_row import Row
+from cofactor.training.tracking.epoch_row import EpochRow
 
 # The places that this process imports from are those of the other: neither the folder it is started in nor an
 # installation elsewhere can put itself in between.
@@ -20,12 +20,12 @@ PROGRAM = (
     "import json, sys; sys.path = json.loads(sys.argv[1]); "
     "from cofactor.experiments.subprocess_worker import main; main()"
 )
-Told = Callable[[Row | None, int], object]
+OnEpoch = Callable[[EpochRow | None, int], object]
 OUT_OF_MEMORY = "the system ended its training, perhaps for want of memory"
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingRequest:
     """One training: of what, how, and where the model goes."""
 
     trainer: Trainer
@@ -35,7 +35,7 @@ class Job:
     refit: bool = False
 
 
-class Crash(CofactorError):
+class SubprocessFailure(CofactorError):
     """A training that ended without a word: a bug, or the system's doing; `details` is what it wrote on stderr."""
 
     exit_code = 1
@@ -45,7 +45,7 @@ class Crash(CofactorError):
         self.details = details
 
 
-def train_apart(job: Job, told: Told = lambda row, of: None) -> dict[str, Any]:
+def train_in_subprocess(job: TrainingRequest, told: OnEpoch = lambda row, of: None) -> dict[str, Any]:
     """Trains in a new process, saves the model as a folder, and returns how that went (see `worker`): best_epoch,
     refitted, curve, curve_metric; seconds, cpu_seconds and peak_bytes of the training alone.
 
@@ -74,7 +74,7 @@ def train_apart(job: Job, told: Told = lambda row, of: None) -> dict[str, Any]:
     return result
 
 
-def _followed(running: "subprocess.Popen[bytes]", asked: str, told: Told) -> dict[str, Any] | None:
+def _followed(running: "subprocess.Popen[bytes]", asked: str, told: OnEpoch) -> dict[str, Any] | None:
     """Its result, or None where it ends without one."""
     assert running.stdin is not None
     assert running.stdout is not None
@@ -90,16 +90,16 @@ def _followed(running: "subprocess.Popen[bytes]", asked: str, told: Told) -> dic
         if "result" in said:
             result: dict[str, Any] = said["result"]
             return result
-        told(Row(**said["row"]) if "row" in said else None, said.get("of", 0))
+        told(EpochRow(**said["row"]) if "row" in said else None, said.get("of", 0))
     return None
 
 
-def _crash(name: str, code: int, noise: IO[bytes]) -> Crash:
+def _crash(name: str, code: int, noise: IO[bytes]) -> SubprocessFailure:
     noise.seek(0)
     written = noise.read().decode(errors="replace").strip()
     if code == -signal.SIGKILL:
-        return Crash(f"{name}: {OUT_OF_MEMORY}", "give it fewer ratings, or a smaller model", written)
+        return SubprocessFailure(f"{name}: {OUT_OF_MEMORY}", "give it fewer ratings, or a smaller model", written)
     last = written.splitlines()[-1] if written else f"exit code {code}"
-    return Crash(
+    return SubprocessFailure(
         f"{name}: a bug in cofactor: {last[:200]}", "`cofactor --debug compare …` shows the traceback", written
     )

@@ -23,11 +23,11 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import join_parts, load_split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
-from cofactor.experiments.resource_usage import metered
+from cofactor.experiments.resource_usage import measure_resources
 from cofactor.saved.model_folder import save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
-from cofactor.training.early_stopping import judged
+from cofactor.training.early_stopping import early_stopping
 from cofactor.training.fit import fitted
 
 FEW = 500  # ratings that are enough to have everything compiled
@@ -56,12 +56,12 @@ def main() -> None:
 def _do(job: dict[str, Any], say: Say) -> None:
     split, trainer = load_split(job["split"]), TRAINERS[job["trainer"]].of(**job["settings"])
     train, validation, refit = split.train, split.validation if len(split.validation) else None, bool(job["refit"])
-    at_once = prepare(trainer, train) == 1 and refit and validation is not None
+    at_once = warm_up(trainer, train) == 1 and refit and validation is not None
     if at_once and validation is not None:  # nothing is chosen by the validation part
         train, validation, refit = join_parts(train, validation), None, False
     train.training_data  # noqa: B018  # what a model remembers of the ratings is part of reading them
     say({"ready": True})
-    with metered() as meter:
+    with measure_resources() as meter:
         made = fitted(
             trainer, train, validation, job["patience"], refit, lambda row, of: say({"row": asdict(row), "of": of})
         )
@@ -70,21 +70,21 @@ def _do(job: dict[str, Any], say: Say) -> None:
     say({"result": told | asdict(meter) | made.curve()})
 
 
-def prepare(trainer: Trainer, ratings: Ratings) -> int:
+def warm_up(trainer: Trainer, ratings: Ratings) -> int:
     """Trains on a few of the ratings and throws the model away: what is compiled and imported for it is then there.
 
     How many epochs were planned: one is that of a closed form, which has none to choose. 0 where it cannot be trained
     on them, which says nothing of all ratings.
     """
-    some, planned = few(ratings), 0
+    some, planned = sample_ratings(ratings), 0
     with suppress(CofactorError):
-        for one in islice(judged(trainer.epochs(some), some), 2):
-            planned = one.epoch.of
-            one.loss, one.epoch.loss  # noqa: B018
+        for one in islice(early_stopping(trainer.epochs(some), some), 2):
+            planned = one.epoch.n_epochs
+            one.loss, one.epoch.objective  # noqa: B018
     return planned
 
 
-def few(ratings: Ratings, n: int = FEW) -> Ratings:
+def sample_ratings(ratings: Ratings, n: int = FEW) -> Ratings:
     """n of the ratings, at equal distances, over no more users and items than they name."""
     rows = np.unique(np.arange(n) * len(ratings) // n) if len(ratings) else np.empty(0, np.int64)
     users, user = np.unique(ratings.user[rows], return_inverse=True)

@@ -10,9 +10,11 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.base import SCORE_CELLS, Model
+from cofactor.models.base import Model
 from cofactor.models.networks.layers import ACTIVATIONS, Layers
-from cofactor.models.vectors import cached, cosine, cosines
+from cofactor.models.scoring import SCORE_CELLS
+from cofactor.models.sparse import with_values
+from cofactor.models.vectors import cache_slices, cosine, cosines
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +53,11 @@ class AutoencoderModel(Model):
             raise BadArtifact("the last layer has an activation", "save the model again")
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         residual, bias = self._centred(histories)
-        codes = codes_of(self.layers, self._entered(residual, np.diff(histories.indptr)))
+        codes = encode(self.layers, self._entered(residual, np.diff(histories.indptr)))
         scores: Floats = codes @ self.layers.weights[-1].T
         scores += self.layers.biases[-1]
         cold = np.diff(histories.indptr) == 0
@@ -71,10 +73,10 @@ class AutoencoderModel(Model):
         """Only the outputs asked for, from the codes of the users asked for."""
         distinct, where = np.unique(users, return_inverse=True)
         counts = self.training_data.user_counts[distinct]
-        codes, bias = self._codes_of(distinct)
+        codes, bias = self._encode_users(distinct)
         codes[counts == 0] = 0
         scores = np.empty(len(users), dtype=np.float32)
-        for here in cached(len(users), codes.shape[1]):
+        for here in cache_slices(len(users), codes.shape[1]):
             np.vecdot(codes[where[here]], self.layers.weights[-1][items[here]], out=scores[here])
         known = counts[where] > 0
         scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
@@ -84,15 +86,15 @@ class AutoencoderModel(Model):
         return scores
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """μ + b_u; -∞ where the model only ranks."""
         if self.scale is None:
-            return super().without_item
+            return super().unknown_item_scores
         bias = self._centred(self.training_data.interactions)[1].astype(np.float32)
         return np.float32(self.mean) + np.append(bias, np.float32(0))
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but the first layer of every left-out history comes from the sums over the whole:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, but the first layer of every left-out history comes from the sums over the whole:
 
             Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
@@ -101,7 +103,7 @@ class AutoencoderModel(Model):
         """
         h = history.nnz
         if h < 2:
-            return super().effects(history, items)
+            return super().attributions(history, items)
         first = self._first[history.indices].astype(np.float64)
         if self.scale is None:
             sums: Doubles = (first.sum(axis=0) - first) / np.sqrt(h - 1)
@@ -110,14 +112,14 @@ class AutoencoderModel(Model):
             d = history.data.astype(np.float64) - self.mean - self.item_bias[history.indices]
             bias = (d.sum() - d) / max(self.user_l2 + h - 1, 1e-12)
             sums = d @ first - d[:, None] * first + (self.presence - bias[:, None]) * (first.sum(axis=0) - first)
-        without = codes_of(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
+        without = encode(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
         without += self.layers.biases[-1][items]
-        score = self.scores_from(history)[0, items].astype(np.float64)
+        score = self.fold_in_scores(history)[0, items].astype(np.float64)
         effects: Doubles = score - without - self._ground(bias, items)
         return effects
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' rows in the last layer; `NEVER` where either is zero."""
+        """(n_items,) cosine of the items' rows in the last layer; `EXCLUDED` where either is zero."""
         outputs = self.layers.weights[-1]
         return cosine(outputs, self._output_lengths, outputs[item])
 
@@ -147,7 +149,7 @@ class AutoencoderModel(Model):
             sums /= np.sqrt(np.maximum(counts, 1)).astype(np.float32)[:, None]
         return sums
 
-    def _codes_of(self, users: Rows) -> tuple[Floats, Floats]:
+    def _encode_users(self, users: Rows) -> tuple[Floats, Floats]:
         """(m, width) codes and (m,) biases of users, in blocks."""
         codes = np.empty((len(users), self.layers.weights[-1].shape[1]), np.float32)
         biases = np.empty(len(users), np.float32)
@@ -155,7 +157,7 @@ class AutoencoderModel(Model):
         for start in range(0, len(users), block):
             history = self.training_data.interactions[users[start : start + block]]
             inputs, biases[start : start + block] = self._centred(history)
-            codes[start : start + block] = codes_of(self.layers, self._entered(inputs, np.diff(history.indptr)))
+            codes[start : start + block] = encode(self.layers, self._entered(inputs, np.diff(history.indptr)))
         return codes, biases
 
     @cached_property
@@ -169,7 +171,7 @@ class AutoencoderModel(Model):
         return lengths
 
 
-def codes_of(layers: Layers, sums: Floats) -> Floats:
+def encode(layers: Layers, sums: Floats) -> Floats:
     """(m, width) what enters the last layer, from (m, first width) products with the first; `sums` is written over."""
     sums += layers.biases[0]
     ACTIVATIONS[layers.activations[0]](sums)
@@ -180,8 +182,3 @@ def codes_of(layers: Layers, sums: Floats) -> Floats:
         sums += bias
         ACTIVATIONS[activation](sums)
     return sums
-
-
-def with_values(ratings: csr_array, values: Floats) -> csr_array:
-    """Other values in the places of the ratings."""
-    return csr_array((values, ratings.indices, ratings.indptr), shape=ratings.shape)

@@ -32,7 +32,7 @@ class BaselineModel(Model):
     def scores(self, users: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users, None] + self.item_bias
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)
         if self.scale is None:  # only ranks: the same list for everybody
             bias = np.zeros(len(counts), dtype=np.float32)
@@ -46,6 +46,6 @@ class BaselineModel(Model):
         return np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """μ + b_u."""
         return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
-from cofactor.models.regression.linear_solver import solved
+from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the designs of the histories that are folded in at a time: 16 MiB
@@ -47,31 +47,31 @@ class FactorModel(VectorModel):
         lengths, rank = np.diff(histories.indptr), self.item_vectors.shape[1]
         centres = self._centres(histories)
         solutions = np.zeros((len(lengths), rank + 1))
-        for rows, items, ratings, inside in of_like_length(histories, rank + 1):
+        for rows, items, ratings, inside in similar_length_blocks(histories, rank + 1):
             design, residual = self._regression(items, ratings)
             design *= inside[:, :, None]
             penalty = self._penalty(lengths[rows])
             gram = design.transpose(0, 2, 1) @ design + np.eye(rank + 1) * penalty[:, None]
             moment = design.transpose(0, 2, 1) @ residual[:, :, None] + (penalty * centres[rows])[:, :, None]
-            solutions[rows] = solved(gram, moment)[:, :, 0]
+            solutions[rows] = solve_or_nan(gram, moment)[:, :, 0]
         narrow = solutions.astype(np.float32)
         return np.ascontiguousarray(narrow[:, rank]), np.ascontiguousarray(narrow[:, :rank])
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank + 1) design X of the whole history and
-        the centre c_j of the ridge without rating j,
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, but by the Sherman-Morrison formula, with the (h, rank + 1) design X of the whole
+        history and the centre c_j of the ridge without rating j,
 
         G = XᵀX + (h - 1) Λ,  w = G⁻¹(Xᵀr + (h - 1) Λ c_j),  w_without_j = w - G⁻¹x_j (r_j - x_j·w) / (1 - x_j·G⁻¹x_j)
         """
         h, n_weights = history.nnz, self.item_vectors.shape[1] + 1
         if h < 2:
-            return super().effects(history, items)
+            return super().attributions(history, items)
         design, residual = self._regression(history.indices, history.data)
         moment, square = design.T @ residual, design.T @ design
         penalty, fewer_penalty = self._penalty(h), self._penalty(h - 1)
-        whole = solved(square + np.diag(penalty), moment + penalty * self._centres(history)[0])
+        whole = solve_or_nan(square + np.diag(penalty), moment + penalty * self._centres(history)[0])
         moments = moment + fewer_penalty * self._centres_without_one(history)
-        both = solved(square + np.diag(fewer_penalty), np.column_stack([design.T, moments.T]))
+        both = solve_or_nan(square + np.diag(fewer_penalty), np.column_stack([design.T, moments.T]))
         pulls, fewer = both[:, :h], both[:, h:]  # G⁻¹Xᵀ, and w in column j (or in the only one)
         leverage = np.einsum("hk,kh->h", design, pulls)
         without = fewer - pulls * ((residual - np.vecdot(design, fewer.T)) / (1 - leverage))
@@ -117,7 +117,7 @@ class FactorModel(VectorModel):
         return 2 * noise / np.maximum(spread, LEAST_SPREAD)
 
 
-def of_like_length(histories: csr_array, width: int) -> Iterator[tuple[Array, Rows, Floats, Mask]]:
+def similar_length_blocks(histories: csr_array, width: int) -> Iterator[tuple[Array, Rows, Floats, Mask]]:
     """The non-empty histories in blocks of similar length, whose designs of `width` columns fit into bounded memory.
 
     Of each block the (b,) row numbers, (b, longest) items and ratings, and which of these are inside a history: the

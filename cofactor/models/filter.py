@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.sparse import matrix
-from cofactor.models.top_n.selection import NEVER
+from cofactor.models.sparse import checked_matrix, select_columns, with_values
+from cofactor.models.top_n.selection import EXCLUDED
 
 LARGEST_POWER = 4  # of a number of ratings: of a million it is a number still
-MET_AT_A_TIME = 1 << 23  # users met in the first step, over the users scored together: 64 MiB
+MOST_EDGES = 1 << 23  # edges of the first step for the users that are scored together: 64 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,44 +64,52 @@ class FilterModel(Model):
         self.table  # noqa: B018  # checks it
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def item_scores(self, users: Rows, items: Rows) -> Floats:
+        return self._item_scores(self.training_data.interactions[users], items)
+
+    def fold_in_scores(self, histories: csr_array) -> Floats:
+        return self._item_scores(histories, None)
+
+    def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
+        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        columns = slice(None) if items is None else items
         d = self._item_degrees[histories.indices]
-        scores = self._two_steps(_with(histories, d ** np.float32(-2 * self.item_power)))
-        leading = _with(histories, d ** np.float32(-self.item_power)) @ self.vectors
-        scores += (leading * self.gains) @ self._raised_vectors.T
-        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
+        scores = self._two_steps(with_values(histories, d ** np.float32(-2 * self.item_power)), items)
+        leading = with_values(histories, d ** np.float32(-self.item_power)) @ self.vectors
+        scores += (leading * self.gains) @ self._raised_vectors[columns].T
+        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts[columns]
         return scores
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
         raised = self._item_degrees.astype(np.float64) ** self.item_power
         return self._between(history.indices, items) * raised[items] / raised[history.indices, None]
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `NEVER` where either has no ratings."""
+        """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
         every = np.arange(len(self.vectors), dtype=np.int32)
         alike = self._between(np.array([item], dtype=np.int32), every)[0]
         norms = self._norms * self._norms[item]
-        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
+        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
 
     def similarities(self, items: Rows) -> Floats:
         norms = self._norms[items][:, None] * self._norms[items]
         alike = self._between(items, items) / np.maximum(norms, 1e-30)
-        return np.where(norms > 0, np.clip(alike, -1, 1), NEVER).astype(np.float32)
+        return np.where(norms > 0, np.clip(alike, -1, 1), EXCLUDED).astype(np.float32)
 
-    def _two_steps(self, signals: csr_array) -> Floats:
-        """(m, n_items) y Xᵀ C^-2a X for (m, n_items) sparse y; a few users at a time, by how many they meet."""
-        scores = np.empty(signals.shape, dtype=np.float32)
+    def _two_steps(self, signals: csr_array, items: Rows | None) -> Floats:
+        """(m, k) columns of y Xᵀ C^-2a X for (m, n_items) sparse y, in blocks of users with few edges."""
         if self.table is not None:
-            (signals @ self.table).toarray(out=scores)
-            return scores
-        met = np.append(0, np.cumsum(self.training_data.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
+            return np.asarray((signals @ select_columns(self.table, items)).toarray(), dtype=np.float32)
+        by_user = select_columns(self._by_user, items)
+        scores = np.empty((signals.shape[0], by_user.shape[1]), dtype=np.float32)
+        edges = np.append(0, np.cumsum(self.training_data.item_counts[signals.indices], dtype=np.int64))[signals.indptr]
         first = 0
         while first < len(scores):
-            last = max(first + 1, int(np.searchsorted(met, met[first] + MET_AT_A_TIME, side="right")) - 1)
-            (signals[first:last] @ self._by_item @ self._by_user).toarray(out=scores[first:last])
+            last = max(first + 1, int(np.searchsorted(edges, edges[first] + MOST_EDGES, side="right")) - 1)
+            scores[first:last] = (signals[first:last] @ self._by_item @ by_user).toarray()
             first = last
         return scores
 
@@ -122,7 +130,7 @@ class FilterModel(Model):
         if self.starts is None or self.columns is None or self.pairs is None:
             return None
         n_items = len(self.training_data.items)
-        return matrix("the table of pairs", self.starts, self.columns, self.pairs, (n_items, n_items))
+        return checked_matrix("the table of pairs", self.starts, self.columns, self.pairs, (n_items, n_items))
 
     @cached_property
     def _item_degrees(self) -> Floats:
@@ -138,16 +146,15 @@ class FilterModel(Model):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X, in the places of the history."""
-        history, counts = self.training_data.interactions, self.training_data.user_counts
+        counts = self.training_data.user_counts
         each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
-        return csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
+        return with_values(self.training_data.interactions, np.repeat(each, counts))
 
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
         history = self.training_data.interactions
-        ones = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        return csr_array(ones.T)
+        return csr_array(with_values(history, np.ones(history.nnz, np.float32)).T)
 
     @cached_property
     def _norms(self) -> Doubles:
@@ -155,8 +162,3 @@ class FilterModel(Model):
         met = np.bincount(self._by_user.indices, self._by_user.data, minlength=len(self.vectors))
         edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
         return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))
-
-
-def _with(histories: csr_array, values: Floats) -> csr_array:
-    """Other values in the places of a history's ratings."""
-    return csr_array((values, histories.indices, histories.indptr), shape=histories.shape)

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.regression.linear_solver import solved
-from cofactor.models.vectors import cached, cosine, cosines
+from cofactor.models.regression.linear_solver import solve_or_nan
+from cofactor.models.vectors import cache_slices, cosine, cosines
 
 LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
 
@@ -50,13 +50,13 @@ class ImplicitModel(Model):
         scores: Floats = self.user_vectors[users] @ self.item_vectors.T
         return scores
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         scores: Floats = self.fold_in(histories) @ self.item_vectors.T
         return scores
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores = np.empty(len(users), dtype=np.float32)
-        for here in cached(len(users), self.item_vectors.shape[1]):
+        for here in cache_slices(len(users), self.item_vectors.shape[1]):
             np.vecdot(self.user_vectors[users[here]], self.item_vectors[items[here]], out=scores[here])
         return scores
 
@@ -66,21 +66,21 @@ class ImplicitModel(Model):
         vectors = np.tile(self._nobody, (len(lengths), 1))
         for row in np.flatnonzero(lengths):
             design = self._design(histories.indices[histories.indptr[row] : histories.indptr[row + 1]])
-            vectors[row] = solved(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
+            vectors[row] = solve_or_nan(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
         return vectors
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, but by Sherman and Morrison, with the (h, rank) vectors X of the whole history,
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, but by Sherman and Morrison, with the (h, rank) vectors X of the whole history,
 
         A = XᵀX + prior of h - 1 ratings,    p = A⁻¹Xᵀ1,    p_without_j = p - A⁻¹x_j (1 - x_j·p) / (1 - x_j·A⁻¹x_j)
         """
         h = history.nnz
         if h < 2:
-            return super().effects(history, items)
+            return super().attributions(history, items)
         design = self._design(history.indices)
         moment, square = design.sum(axis=0), design.T @ design
-        whole = solved(square + self._prior(h), moment)
-        both = solved(square + self._prior(h - 1), np.column_stack([design.T, moment]))
+        whole = solve_or_nan(square + self._prior(h), moment)
+        both = solve_or_nan(square + self._prior(h - 1), np.column_stack([design.T, moment]))
         pulls, fewer = both[:, :h], both[:, h]  # A⁻¹Xᵀ and p
         leverage = np.einsum("hk,kh->h", design, pulls)
         removed = pulls * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
@@ -88,15 +88,15 @@ class ImplicitModel(Model):
         return effects
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
+        """(n_items,) cosine of the items' vectors; `EXCLUDED` where either is zero."""
         return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
 
     def similarities(self, items: Rows) -> Floats:
         return cosines(self.item_vectors[items])
 
     def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """(n_users,) cosine of the users' vectors, of somebody else with what their history folds in to; `NEVER` where
-        either is zero."""
+        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where one
+        of the two is zero."""
         vector = self.fold_in(history)[0] if user is None else self.user_vectors[user]
         return cosine(self.user_vectors, self._user_lengths, vector)
 

@@ -10,12 +10,12 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.factor import of_like_length
+from cofactor.models.factor import similar_length_blocks
 from cofactor.models.networks.layers import Layers
-from cofactor.models.networks.split_input import Halves, one_thread
-from cofactor.models.regression.bayesian_linear import moments
-from cofactor.models.regression.gauss_newton import CurvedRegressions
-from cofactor.models.regression.linear_solver import solved
+from cofactor.models.networks.split_input import SplitInputNetwork, one_thread
+from cofactor.models.regression.bayesian_linear import weighted_moments
+from cofactor.models.regression.gauss_newton import NonlinearRegressions
+from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import VectorModel, cosine, cosines
 
 LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
@@ -82,22 +82,22 @@ class NetworkModel(VectorModel):
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores = super().pair_scores(users, items)
         if len(users) < len(self.user_bias):  # fewer pairs than users
-            scores += self._halves.pairs(self.deep_user_vectors[users], np.arange(len(users)), items)
+            scores += self._split_network.pair_values(self.deep_user_vectors[users], np.arange(len(users)), items)
         else:
-            scores += self._halves.pairs(self.deep_user_vectors, users, items)
+            scores += self._split_network.pair_values(self.deep_user_vectors, users, items)
         return scores
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """The scores of an item without ratings."""
         bias, y = self._unknown_item
         mean_bias, _, mean_x = self._mean_user
         b, x = np.append(self.user_bias, mean_bias), np.vstack((self.deep_user_vectors, mean_x))
-        return np.float32(self.mean) + bias + b + _beside(self.deep, x, y)
+        return np.float32(self.mean) + bias + b + _deep_scores(self.deep, x, y)
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) correlation of the items' scores over users as the prior has them, their biases left out, by the
-        tangents of r̂ at its mean; `NEVER` where a score is the same for all."""
+        tangents of r̂ at its mean; `EXCLUDED` where a score is the same for all."""
         lengths: Floats = np.linalg.norm(self._leanings, axis=1)
         return cosine(self._leanings, lengths, self._leanings[item])
 
@@ -110,20 +110,20 @@ class NetworkModel(VectorModel):
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank + deep_rank) vectors [p; x] of users given by (m, n_items) histories."""
         weights = np.tile(self._prior_mean, (histories.shape[0], 1))
-        for rows, items, ratings, inside in of_like_length(histories, weights.shape[1]):
-            weights[rows] = self.regressions(items, ratings, inside).most_likely()
+        for rows, items, ratings, inside in similar_length_blocks(histories, weights.shape[1]):
+            weights[rows] = self.regressions(items, ratings, inside).posterior_mode()
         solved = weights.astype(np.float32)
         return np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:])
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, to first order: each rating is left out by one step from the weights of the whole
-        history (see `CurvedRegressions.without_each`). Solved afresh, the steps may end on another piece of the curve,
-        and that alone moves a score by more than one rating among a hundred does."""
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, to first order: each rating is left out by one Gauss-Newton step from the weights
+        of the whole history (see `NonlinearRegressions.without_each`). A fit from the start may end in another local
+        optimum, which alone changes a score by more than one rating among a hundred does."""
         if history.nnz < 2:
-            return super().effects(history, items)
+            return super().attributions(history, items)
         inside = np.ones((1, history.nnz), dtype=bool)
         one = self.regressions(history.indices[None], history.data[None], inside)
-        whole = one.most_likely()
+        whole = one.posterior_mode()
         fewer = self.personal(one.without_each(whole), np.tile(items, (history.nnz, 1)))
         return self.personal(whole, items[None]) - fewer
 
@@ -143,7 +143,7 @@ class NetworkModel(VectorModel):
         """(m, n_items) of (m,) biases and (m, rank + deep_rank) vectors [p; x] of users."""
         rank = self.user_vectors.shape[1]
         scores = super()._scores(bias, vectors[:, :rank])
-        self._halves.add_to(scores, vectors[:, rank:])
+        self._split_network.add_scores(scores, vectors[:, rank:])
         return scores
 
     def personal(self, weights: Doubles, items: Rows) -> Doubles:
@@ -152,7 +152,7 @@ class NetworkModel(VectorModel):
         which = np.repeat(np.arange(len(items)), items.shape[1])
         scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
         scores += bias[:, None]
-        scores += self._halves.pairs(x, which, items.ravel()).reshape(items.shape)
+        scores += self._split_network.pair_values(x, which, items.ravel()).reshape(items.shape)
         return scores
 
     def tangents(self, weights: Doubles, items: Rows) -> tuple[Doubles, Doubles]:
@@ -162,7 +162,7 @@ class NetworkModel(VectorModel):
         gradients = np.ones((*items.shape, weights.shape[1]))
         _, of_p, of_x = self._parts(gradients)
         of_p[:] = self.item_vectors[items]
-        deep, slopes = self._halves.slopes(x, which, items.ravel())
+        deep, slopes = self._split_network.values_and_gradients(x, which, items.ravel())
         of_x[:] = slopes.reshape(of_x.shape)
         scores: Doubles = (self.item_vectors[items] @ p[:, :, None])[:, :, 0].astype(np.float64)
         scores += bias[:, None]
@@ -175,14 +175,14 @@ class NetworkModel(VectorModel):
         return weights[..., 0], weights[..., 1 : 1 + rank], weights[..., 1 + rank :]
 
     @cached_property
-    def _halves(self) -> Halves:
-        return Halves(self.deep, self.deep_item_vectors)
+    def _split_network(self) -> SplitInputNetwork:
+        return SplitInputNetwork(self.deep, self.deep_item_vectors)
 
     @cached_property
     def _prior(self) -> tuple[Doubles, Doubles]:
         """(W,) mean and (W, W) covariance of the trained users' [b, p, x]."""
         counts = self.training_data.user_counts
-        return moments((self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + FEW))
+        return weighted_moments((self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + FEW))
 
     @property
     def _prior_mean(self) -> Doubles:
@@ -190,7 +190,7 @@ class NetworkModel(VectorModel):
 
     @cached_property
     def _precision(self) -> Doubles:
-        return solved(self._prior[1], np.eye(len(self._prior_mean)))
+        return solve_or_nan(self._prior[1], np.eye(len(self._prior_mean)))
 
     @property
     def _mean_user(self) -> tuple[Array, Array, Array]:
@@ -203,25 +203,25 @@ class NetworkModel(VectorModel):
         counts = self.training_data.item_counts
         y = (counts @ self.deep_item_vectors / max(1, counts.sum())).astype(np.float32)
         bias, _, x = self._mean_user
-        return -(bias + _beside(self.deep, x[None], y)[0]), y
+        return -(bias + _deep_scores(self.deep, x[None], y)[0]), y
 
     @cached_property
     def _leanings(self) -> Floats:
         """(n_items, W - 1) the gradients of the scores with respect to p and x, in units of their spread."""
         every = np.arange(len(self.item_bias), dtype=np.int32)
-        _, slopes = self._halves.slopes(self._mean_user[2][None], np.zeros_like(every), every)
+        _, slopes = self._split_network.values_and_gradients(self._mean_user[2][None], np.zeros_like(every), every)
         spread = np.linalg.cholesky(self._prior[1][1:, 1:]).astype(np.float32)
         leanings: Floats = np.hstack((self.item_vectors, slopes)) @ spread
         return leanings
 
 
-def _beside(layers: Layers, x: Floats, y: Floats) -> Floats:
+def _deep_scores(layers: Layers, x: Floats, y: Floats) -> Floats:
     """(m,) f of (m, deep_rank) users' vectors beside one item's."""
-    return Halves(layers, y[None]).pairs(x, np.arange(len(x)), np.zeros(len(x), dtype=np.int32))
+    return SplitInputNetwork(layers, y[None]).pair_values(x, np.arange(len(x)), np.zeros(len(x), dtype=np.int32))
 
 
 @dataclass(frozen=True, eq=False)
-class _Histories(CurvedRegressions):
+class _Histories(NonlinearRegressions):
     """Ratings, less what their items explain, by the weights of a user."""
 
     model: NetworkModel

@@ -79,8 +79,8 @@ class PooledModel(PooledFactorModel):
         bias = (unexplained - np.vecdot(vectors, rated)) / self._weight_of_bias(lengths)
         return bias.astype(np.float32), vectors
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, by the sums over the history without each rating."""
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, by the sums over the history without each rating."""
         vector, without = self.pools(history)[0].astype(np.float64), self.pools_without_one(history)
         q, unexplained = self.item_vectors[history.indices].astype(np.float64), self._unexplained(history)
         bias = (unexplained.sum() - vector @ q.sum(axis=0)) / self._weight_of_bias(history.nnz)

@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows, Times
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadArtifact, BadData
-from cofactor.models.factor import of_like_length
-from cofactor.models.regression.bayesian_linear import expected, expected_without_each
-from cofactor.models.regression.posterior_layout import is_cold, one_by_one, prior_variance, side_by_side
-from cofactor.models.top_n.selection import NEVER
-from cofactor.models.vectors import VectorModel, cached
+from cofactor.models.factor import similar_length_blocks
+from cofactor.models.regression.bayesian_linear import leave_one_out_means, posterior_mean
+from cofactor.models.regression.posterior_layout import concatenate_draws, is_cold, prior_variance, split_draws
+from cofactor.models.top_n.selection import EXCLUDED
+from cofactor.models.vectors import VectorModel, cache_slices
 
 SECONDS_A_DAY = 86400
 
@@ -83,10 +83,10 @@ class PosteriorModel(VectorModel):
         }
 
     @classmethod
-    def of_arrays(
+    def from_arrays(
         cls, training_data: TrainingData, scale: tuple[float, float] | None, arrays: Mapping[str, Array]
     ) -> Self:
-        model = super().of_arrays(training_data, scale, arrays)
+        model = super().from_arrays(training_data, scale, arrays)
         draws, width = model.user_prior_mean.shape
         if draws == 0 or model.user_vectors.shape[1] != draws * (width - 1):
             raise _damaged(f"'user_vectors' is {model.user_vectors.shape}, not {draws} draws of {width - 1}")
@@ -109,11 +109,11 @@ class PosteriorModel(VectorModel):
     # Lists
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """What is left of the score of an item of which nothing is known: it is as the prior expects."""
         return self._of_new_item(self.item_prior_mean)
 
-    def scores_of_new_item(self, features: Mapping[str, str | float]) -> Floats:
+    def new_item_scores(self, features: Mapping[str, str | float]) -> Floats:
         """(n_users,) scores of an item that is not in the catalogue, by its features as a table of items has them.
 
         Raises BadData where the model was trained without features of items, or does not know a column.
@@ -133,17 +133,17 @@ class PosteriorModel(VectorModel):
         return known | super().rankable
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' vectors of all draws; `NEVER` where either may not be recommended."""
+        """(n_items,) cosine of the items' vectors of all draws; `EXCLUDED` where either may not be recommended."""
         rankable = self.rankable
-        return np.where(rankable & rankable[item], super().similarity(item), NEVER)
+        return np.where(rankable & rankable[item], super().similarity(item), EXCLUDED)
 
     def similarities(self, items: Rows) -> Floats:
         rankable = self.rankable[items]
-        return np.where(rankable[:, None] & rankable, super().similarities(items), NEVER)
+        return np.where(rankable[:, None] & rankable, super().similarities(items), EXCLUDED)
 
     def _of_new_item(self, item: Floats) -> Floats:
         """(n_users + 1,) scores of an item of (S, W) draws for every user and, last, somebody without a rating."""
-        bias, vectors = side_by_side(np.stack([item, self.user_prior_mean]))
+        bias, vectors = concatenate_draws(np.stack([item, self.user_prior_mean]))
         of_users = np.append(self.user_vectors @ vectors[0] + self.user_bias, vectors[1] @ vectors[0] + bias[1])
         scores: Floats = of_users + (np.float32(self.mean) + bias[0])
         return scores
@@ -157,8 +157,8 @@ class PosteriorModel(VectorModel):
             return effects
         days = self._days(times)
         known = np.flatnonzero(days >= 0)
-        bias, vectors = side_by_side(self.day_vectors)
-        for here in cached(len(known), vectors.shape[1]):
+        bias, vectors = concatenate_draws(self.day_vectors)
+        for here in cache_slices(len(known), vectors.shape[1]):
             at = known[here]
             partners = self.user_vectors.take(users[at], axis=0) + self.item_vectors.take(items[at], axis=0)
             effects[at] = bias[days[at]] + np.vecdot(partners, vectors.take(days[at], axis=0))
@@ -180,7 +180,7 @@ class PosteriorModel(VectorModel):
         no more than what the prior expects of it, of the variance of that prior. A row of -1 is as in `draws`.
         """
         variances = np.empty(len(users), dtype=np.float32)
-        for here in cached(len(users), self.item_vectors.shape[1]):
+        for here in cache_slices(len(users), self.item_vectors.shape[1]):
             pairs = users[here], items[here], None if times is None else times[here]
             variances[here] = self.draws(*pairs).var(axis=1)
         cold_user, cold_item = (
@@ -188,7 +188,7 @@ class PosteriorModel(VectorModel):
             is_cold(items, self.training_data.item_counts),
         )
         cold = np.flatnonzero(cold_user | cold_item)
-        for here in cached(len(cold), self.item_vectors.shape[1]):
+        for here in cache_slices(len(cold), self.item_vectors.shape[1]):
             at = cold[here]
             days = self._day_draws(None if times is None else times[at])
             p, q = self._user_draws(users[at]) + days, self._item_draws(items[at]) + days
@@ -211,30 +211,30 @@ class PosteriorModel(VectorModel):
 
     def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, S·K) vectors, draw by draw; the mean of the users' prior for an empty history."""
-        return side_by_side(self._given(histories))
+        return concatenate_draws(self._given(histories))
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.effects`, exactly, but each draw is solved once for all ratings (see `gaussian`)."""
-        whole, without = self._given(history)[0], self._expected_without_each(history.indices)
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, exactly, but each draw is solved once for all ratings (see `gaussian`)."""
+        whole, without = self._given(history)[0], self._prior_means_without_each(history.indices)
         effects = np.zeros((history.nnz, len(items)))
         for draw, (precision, noise) in enumerate(self._priors):
             residual = self._residual(draw, history.indices, history.data)
             design = self._design(draw, history.indices, self._drawn_items)
-            fewer = expected_without_each(without[:, draw], precision, noise, design, residual)
+            fewer = leave_one_out_means(without[:, draw], precision, noise, design, residual)
             effects += (whole[draw] - fewer) @ self._design(draw, items, self.item_vectors).T
         return effects / len(self.noise)
 
     def _given(self, histories: csr_array) -> Doubles:
         """(m, S, W) what each draw expects of the users of (m, n_items) histories."""
-        users = self._expected(histories)
-        for rows, items, ratings, inside in of_like_length(histories, users.shape[2]):
+        users = self._prior_means(histories)
+        for rows, items, ratings, inside in similar_length_blocks(histories, users.shape[2]):
             for draw, (precision, noise) in enumerate(self._priors):
                 design = self._design(draw, items, self._drawn_items) * inside[:, :, None]
                 residual = self._residual(draw, items, ratings)
-                users[rows, draw] = expected(users[rows, draw], precision, noise, design, residual)
+                users[rows, draw] = posterior_mean(users[rows, draw], precision, noise, design, residual)
         return users
 
-    def _expected(self, histories: csr_array) -> Doubles:
+    def _prior_means(self, histories: csr_array) -> Doubles:
         """(m, S, W) what each draw expects of users by which items they rated, however high."""
         lengths = np.diff(histories.indptr)
         means = np.tile(self.user_prior_mean.astype(np.float64), (len(lengths), 1, 1))
@@ -244,7 +244,7 @@ class PosteriorModel(VectorModel):
             means += (pooling @ self.set_vectors.reshape(len(self.set_vectors), -1)).reshape(means.shape)
         return means
 
-    def _expected_without_each(self, items: Rows) -> Doubles:
+    def _prior_means_without_each(self, items: Rows) -> Doubles:
         """(h, S, W) the same for users who rated all but one of (h,) items."""
         means = np.tile(self.user_prior_mean.astype(np.float64), (len(items), 1, 1))
         if self.set_vectors is not None:
@@ -277,10 +277,10 @@ class PosteriorModel(VectorModel):
         return self.item_vectors if self.drawn_item_vectors is None else self.drawn_item_vectors
 
     def _user_draws(self, rows: Rows) -> Floats:
-        return one_by_one(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
+        return split_draws(rows, self.user_vectors, self.user_bias_draws, self.user_prior_mean)
 
     def _item_draws(self, rows: Rows) -> Floats:
-        return one_by_one(rows, self._drawn_items, self.item_bias_draws, self.item_prior_mean)
+        return split_draws(rows, self._drawn_items, self.item_bias_draws, self.item_prior_mean)
 
     def _day_draws(self, times: Times | None) -> Floats:
         """(m, S, W) [D_t, c_t] of (m,) times, zeros where a day has none; (1, S, W) zeros without times."""

@@ -1,4 +1,4 @@
-"""Scores that are sums over a user's history: what each item they have says for each other item."""
+"""Item-to-item models: a score is a sum, over the items of a user's history, of weights between items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.sparse import matrix
-from cofactor.models.top_n.selection import NEVER
+from cofactor.models.sparse import checked_matrix, select_columns, with_values
+from cofactor.models.top_n.selection import EXCLUDED
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +50,27 @@ class SimilarityModel(Model):
         return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
-        ones = _like(histories, np.ones(histories.nnz, dtype=np.float32))
-        scores: Floats = ones @ self.dense if self.sparse is None else (ones @ self.sparse).toarray()
-        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts
+    def item_scores(self, users: Rows, items: Rows) -> Floats:
+        return self._item_scores(self.training_data.interactions[users], items)
+
+    def fold_in_scores(self, histories: csr_array) -> Floats:
+        return self._item_scores(histories, None)
+
+    def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
+        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        columns = slice(None) if items is None else items
+        ones = with_values(histories, np.ones(histories.nnz, dtype=np.float32))
+        if self.sparse is None:
+            assert self.dense is not None
+            scores: Floats = ones @ np.ascontiguousarray(self.dense[:, columns])
+        else:
+            scores = (ones @ select_columns(self.sparse, items)).toarray()
+        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts[columns]
         return scores
 
-    def effects(self, history: csr_array, items: Rows) -> Doubles:
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m) B_ji: the score is their sum."""
         if self.sparse is None:
             assert self.dense is not None
@@ -67,31 +79,31 @@ class SimilarityModel(Model):
         return effects
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) sparse: B_ji, of the items j that speak for this one; dense: sign(B_ij) √(B_ij B_ji).
+        """(n_items,) B_ji for every item j if B is sparse, sign(B_ij) √(B_ij B_ji) if it is dense.
 
-        Where B is EASE's, I - P diag(1/diag P), the latter is the partial correlation -P_ij / √(P_ii P_jj).
+        For the B of EASE, I - P diag(1/diag P), the latter is the partial correlation -P_ij / √(P_ii P_jj).
         """
         if self.sparse is None:
             assert self.dense is not None
-            return _both_ways(self.dense[item], self.dense[:, item])
-        return _speaking_for(self.sparse, item)
+            return _signed_geometric_mean(self.dense[item], self.dense[:, item])
+        return _column(self.sparse, item)
 
     def similarities(self, items: Rows) -> Floats:
         if self.sparse is None:
             assert self.dense is not None
             block = self.dense[np.ix_(items, items)]
-            return _both_ways(block, block.T)
-        return _speaking_among(self.sparse, items)
+            return _signed_geometric_mean(block, block.T)
+        return _block(self.sparse, items)
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourModel(Model):
     """r̂_ui = b_ui + Σ_{j∈N(i)∩R(u)} s_ij (r_uj - b_uj) / (λ + Σ_{j∈N(i)∩R(u)} s_ij),    b_ui = μ + b_u + b_i
 
-    N(i): the nearest neighbours of item i, s_ij > 0 how alike they are; R(u): the user's history. The user's bias comes
-    from the history, b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|), so a folded-in user is like any other.
-    Cold start: without a history, or an item without neighbours in it, r̂ is the baseline; b_u or b_i is 0 without
-    ratings.
+    N(i): the nearest neighbours of item i; s_ij > 0: their similarity to i; R(u): the user's history. The user's bias
+    is computed from the history, b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|), for trained and folded-in users
+    alike. Cold start: r̂ is the baseline b_ui if the user has no ratings, or has rated none of the item's neighbours;
+    b_u or b_i is 0 without ratings.
     """
 
     kind: ClassVar[str] = "neighbours"
@@ -129,63 +141,66 @@ class NeighbourModel(Model):
         return found
 
     def scores(self, users: Rows) -> Floats:
-        return self.scores_from(self.training_data.interactions[users])
+        return self.fold_in_scores(self.training_data.interactions[users])
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def item_scores(self, users: Rows, items: Rows) -> Floats:
+        return self._item_scores(self.training_data.interactions[users], items)
+
+    def fold_in_scores(self, histories: csr_array) -> Floats:
+        return self._item_scores(histories, None)
+
+    def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
+        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        columns, neighbours = slice(None) if items is None else items, select_columns(self.sparse, items)
         counts = np.diff(histories.indptr)
-        of = np.repeat(np.arange(len(counts)), counts)
+        user = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
-        bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
-        residual = (residual - bias[of]).astype(np.float32)
-        scores: Floats = (_like(histories, residual) @ self.sparse).toarray()
-        scores /= np.maximum(self._alike(histories), np.float32(1e-12))
-        scores += self.item_bias
+        bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
+        residual = (residual - bias[user]).astype(np.float32)
+        scores: Floats = (with_values(histories, residual) @ neighbours).toarray()
+        scores /= np.maximum(self._total_weights(histories, neighbours), np.float32(1e-12))
+        scores += self.item_bias[columns]
         scores += (np.float32(self.mean) + bias.astype(np.float32))[:, None]
         return scores
 
-    def _alike(self, histories: csr_array) -> Floats:
-        """(m, n_items) λ + Σ_{j∈N(i)∩R(u)} s_ij."""
-        sums: Floats = (_like(histories, np.ones(histories.nnz, dtype=np.float32)) @ self.sparse).toarray()
+    def _total_weights(self, histories: csr_array, neighbours: csr_array) -> Floats:
+        """(m, k) λ + Σ_{j∈N(i)∩R(u)} s_ij of the items i whose columns the (n_items, k) neighbours are."""
+        sums: Floats = (with_values(histories, np.ones(histories.nnz, dtype=np.float32)) @ neighbours).toarray()
         sums += np.float32(self.pull)
         return sums
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) s_ij of the item's neighbours j."""
-        return _speaking_for(self.sparse, item)
+        return _column(self.sparse, item)
 
     def similarities(self, items: Rows) -> Floats:
-        return _speaking_among(self.sparse, items)
+        return _block(self.sparse, items)
 
 
 def _matrix(starts: Array | None, columns: Array | None, weights: Floats | None, n: int) -> csr_array | None:
     if starts is None or columns is None or weights is None:
         return None
-    return matrix("the table of weights", starts, columns, weights, (n, n))
+    return checked_matrix("the table of weights", starts, columns, weights, (n, n))
 
 
-def _like(histories: csr_array, values: Floats) -> csr_array:
-    """Other values in the places of a history's ratings."""
-    return csr_array((values, histories.indices, histories.indptr), shape=histories.shape)
-
-
-def _speaking_for(weights: csr_array, item: int) -> Floats:
-    """(n,) column `item` of (n, n) weights, `NEVER` where it has none; one look at every stored column number."""
+def _column(weights: csr_array, item: int) -> Floats:
+    """(n,) column `item` of (n, n) weights; `EXCLUDED` where no weight is stored."""
     at = np.flatnonzero(weights.indices == item)
-    alike = np.full(weights.shape[0], NEVER)
+    alike = np.full(weights.shape[0], EXCLUDED)
     alike[np.searchsorted(weights.indptr, at, side="right") - 1] = weights.data[at]
     return alike
 
 
-def _speaking_among(weights: csr_array, items: Rows) -> Floats:
-    """(k, k) the weights of (k,) items for one another: row a is `_speaking_for` the a-th of them."""
+def _block(weights: csr_array, items: Rows) -> Floats:
+    """(k, k) weights between (k,) items: row a is `_column` of the a-th item, at the places of the k items."""
     block = weights[items][:, items].tocoo()
-    alike = np.full((len(items), len(items)), NEVER)
+    alike = np.full((len(items), len(items)), EXCLUDED)
     row, column = block.coords
     alike[column, row] = block.data
     return alike
 
 
-def _both_ways(there: Floats, back: Floats) -> Floats:
+def _signed_geometric_mean(forward: Floats, backward: Floats) -> Floats:
     """The geometric mean of two weights, with the sign of the first; 0 where their signs differ."""
-    alike: Floats = np.sign(there) * np.sqrt(np.maximum(there * back, 0))
+    alike: Floats = np.sign(forward) * np.sqrt(np.maximum(forward * backward, 0))
     return alike

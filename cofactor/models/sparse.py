@@ -1,26 +1,36 @@
-"""Sparse matrices over saved arrays: row starts, columns and values, each checked before it is used as an index."""
+"""Sparse matrices: checked before saved arrays are used as one, and with other values in the same places."""
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats
+from cofactor.arrays import Array, Floats, Rows
 from cofactor.errors import BadArtifact
 
 
-def matrix(what: str, starts: Array, columns: Array, values: Floats, shape: tuple[int, int]) -> csr_array:
-    """The sparse matrix `what` over the arrays themselves, none copied; raises BadArtifact where they are none.
+def checked_matrix(name: str, starts: Array, columns: Array, values: Floats, shape: tuple[int, int]) -> csr_array:
+    """The sparse matrix over the arrays, none of them copied; raises BadArtifact with the `name` if they are not one.
 
-    starts: (n_rows + 1,) from 0 to nnz, never falling; columns: (nnz,) rising within each row; values: (nnz,) finite
-    float32. Both kinds of index have one type, int32 or int64.
+    starts: (n_rows + 1,) from 0 to nnz, never decreasing; columns: (nnz,) increasing within each row; values: (nnz,)
+    finite float32. Both index arrays are int32, or both int64.
     """
     if not _is_matrix(starts, columns, values, shape):
         size = f"{shape[0]:,} rows and {shape[1]:,} columns"
-        raise BadArtifact(f"{what} is no matrix of {size}", "the folder is damaged: save the model again")
+        raise BadArtifact(f"{name} is not a matrix of {size}", "the folder is damaged: save the model again")
     return csr_array((values, columns, starts), shape=shape)
 
 
+def with_values(matrix: csr_array, values: Floats) -> csr_array:
+    """A matrix with (nnz,) other values in the places of those of `matrix`."""
+    return csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def select_columns(matrix: csr_array, items: Rows | None) -> csr_array:
+    """(n, k) columns of a matrix; the matrix itself for None."""
+    return matrix if items is None else matrix[:, items]
+
+
 def index_type(nnz: int) -> type[np.int32] | type[np.int64]:
-    """The smaller type of index that can count nnz values."""
+    """The smallest index type that can count nnz values."""
     return np.int32 if nnz < 1 << 31 else np.int64
 
 

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats, Rows
 from cofactor.models.base import Model
-from cofactor.models.top_n.selection import NEVER
+from cofactor.models.top_n.selection import EXCLUDED
+from cofactor.row_blocks import batch_slices
 
 CACHED_CELLS = 1 << 17  # numbers in the vectors gathered at a time: they stay in the cache, three times as fast
 
@@ -42,32 +43,32 @@ class VectorModel(Model):
     def scores(self, users: Rows) -> Floats:
         return self._scores(self.user_bias.take(users), self.user_vectors.take(users, axis=0))
 
-    def scores_from(self, histories: csr_array) -> Floats:
+    def fold_in_scores(self, histories: csr_array) -> Floats:
         return self._scores(*self.fold_in(histories))
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores = np.empty(len(users), dtype=np.float32)
-        for here in cached(len(users), self.item_vectors.shape[1]):
+        for here in cache_slices(len(users), self.item_vectors.shape[1]):
             p, q = self.user_vectors.take(users[here], axis=0), self.item_vectors.take(items[here], axis=0)
             np.vecdot(p, q, out=scores[here])
         scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
         return scores
 
     @property
-    def without_item(self) -> Floats:
+    def unknown_item_scores(self) -> Floats:
         """μ + b_u."""
         return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' vectors; `NEVER` where either is zero."""
+        """(n_items,) cosine of the items' vectors; `EXCLUDED` where either is zero."""
         return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
 
     def similarities(self, items: Rows) -> Floats:
         return cosines(self.item_vectors[items])
 
     def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """(n_users,) cosine of the users' vectors, of somebody else with what their history folds in to; `NEVER` where
-        either is zero."""
+        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where one
+        of the two is zero."""
         vector = self.fold_in(history)[1][0] if user is None else self._whole_user_vectors[user]
         return cosine(self._whole_user_vectors, self._user_lengths, vector)
 
@@ -95,22 +96,23 @@ class VectorModel(Model):
 
 
 def cosine(vectors: Floats, lengths: Floats, other: Floats) -> Floats:
-    """(n,) cosine of (n, rank) vectors, whose (n,) lengths are known, with another; `NEVER` where either is zero."""
+    """(n,) cosine of (n, rank) vectors, whose (n,) lengths are known, with another; `EXCLUDED` where either is zero."""
     length = np.linalg.norm(other)
     if length == 0:
-        return np.full(len(vectors), NEVER)
+        return np.full(len(vectors), EXCLUDED)
     alike = (vectors @ other) / np.maximum(lengths * length, 1e-30)
-    return np.where(lengths > 0, np.clip(alike, -1, 1), NEVER).astype(np.float32)
+    return np.where(lengths > 0, np.clip(alike, -1, 1), EXCLUDED).astype(np.float32)
 
 
 def cosines(vectors: Floats) -> Floats:
-    """(k, k) cosines of (k, rank) vectors with one another; `NEVER` where either is zero."""
+    """(k, k) cosines of (k, rank) vectors with one another; `EXCLUDED` where either is zero."""
     lengths = np.linalg.norm(vectors, axis=1)
     norms = lengths[:, None] * lengths
-    return np.where(norms > 0, np.clip(vectors @ vectors.T / np.maximum(norms, 1e-30), -1, 1), NEVER).astype(np.float32)
+    return np.where(norms > 0, np.clip(vectors @ vectors.T / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(
+        np.float32
+    )
 
 
-def cached(n: int, width: int) -> Iterator[slice]:
-    """0 … n in slices of so many rows of `width` numbers as stay in the cache."""
-    block = max(1, CACHED_CELLS // max(1, width))
-    return (slice(start, start + block) for start in range(0, n, block))
+def cache_slices(n: int, width: int) -> Iterator[slice]:
+    """Slices of n rows of `width` numbers, each small enough to stay in the processor's cache."""
+    return batch_slices(n, max(1, CACHED_CELLS // max(1, width)))

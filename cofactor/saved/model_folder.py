@@ -63,7 +63,7 @@ def save(
     """
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known are {', '.join(KINDS)}")
-    model.of_arrays(model.training_data, model.scale, model.arrays())  # the checks of loading
+    model.from_arrays(model.training_data, model.scale, model.arrays())  # the checks of loading
     check_place(path)
     target = Path(os.path.realpath(path))
     working = atomic_folders.temporary_path(target)
@@ -152,7 +152,7 @@ def _load(folder: Path, manifest: Mapping[str, Any]) -> Model:
     try:
         training_data = _catalog(folder, manifest, arrays)
         scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))
-        return KINDS[manifest["kind"]].of_arrays(training_data, scale, arrays)
+        return KINDS[manifest["kind"]].from_arrays(training_data, scale, arrays)
     except CofactorError as error:
         raise BadArtifact(f"{folder}: {error.message}", error.hint) from None
 

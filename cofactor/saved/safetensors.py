@@ -78,7 +78,7 @@ def matrix(arrays: dict[str, Array], name: str, shape: tuple[int, int]) -> csr_a
     if {one for one in arrays if one.startswith(f"{name}.")} != {f"{name}.{part}" for part in SPARSE}:
         raise BadArtifact(f"the {name} is incomplete", "save the model again")
     indptr, indices, data = (arrays.pop(f"{name}.{part}") for part in SPARSE)
-    return sparse.matrix(f"the {name}", indptr, indices, data, shape)
+    return sparse.checked_matrix(f"the {name}", indptr, indices, data, shape)
 
 
 Place = tuple[np.dtype[Any], tuple[int, ...], int, int]  # dtype, shape, first byte, byte after the last

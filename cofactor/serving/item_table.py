@@ -10,7 +10,7 @@ import numpy as np
 from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.data.reading.feature_tables import YEAR
 from cofactor.models.base import Model
-from cofactor.models.top_n.recommendations import Reason
+from cofactor.models.top_n.recommendations import RatingEffect
 
 Line = dict[str, Any]
 NO_YEAR = -1
@@ -61,7 +61,7 @@ class ItemTable:
         count, mean = int(self.model.training_data.item_counts[row]), float(self.means[row])
         return {**self.item(row), "ratings": count, "mean": mean if count else None}
 
-    def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[Reason]] = ()) -> list[Line]:
+    def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[RatingEffect]] = ()) -> list[Line]:
         """The lines of a list of (k,) item rows, best first, with their scores and, for each, its reasons."""
         ids, titles, genres, years = self.ids, self.titles, self.genres, self.years
         made = [
@@ -130,10 +130,10 @@ class ItemTable:
         from scipy.sparse import csr_array
 
         nobody = csr_array((1, len(self.ids)), dtype=np.float32)
-        return self.model.clip(self.model.scores_from(nobody)[0])
+        return self.model.clip(self.model.fold_in_scores(nobody)[0])
 
 
-def reason(one: Reason) -> Line:
+def reason(one: RatingEffect) -> Line:
     return {"item": one.item, "title": one.title, "rating": one.rating, "effect": one.effect}
 
 

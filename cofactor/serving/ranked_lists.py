@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Floats, Mask, Rows
-from cofactor.models.base import Model, Reason
-from cofactor.models.top_n.selection import highest_of_one
+from cofactor.models.base import Model
+from cofactor.models.top_n.recommendations import RatingEffect
+from cofactor.models.top_n.selection import top_n
 from cofactor.serving.diversity import POOL, diverse
 from cofactor.serving.filters import Shelf, filters
 from cofactor.serving.item_table import ItemTable
@@ -39,9 +40,9 @@ class Lists:
         seen = NONE if asked.seen or _candidates(asked) else history.items
         scores, hidden = history.scores(self.model), self.shelf.hidden_by(asked)
         rows, page_scores, more = self._page(scores, seen, hidden, asked, start)
-        because: Sequence[Sequence[Reason]] = ()
+        because: Sequence[Sequence[RatingEffect]] = ()
         if asked.why and len(history.items):
-            because = self.model.reasons(history.sparse(len(self.table.ids)), rows, asked.why)
+            because = self.model.supporting_ratings(history.sparse(len(self.table.ids)), rows, asked.why)
         return {
             "source": history.source,
             "ratings": len(history.items),
@@ -79,23 +80,23 @@ class Lists:
         """The lines of the n items most like one, among those that a choice leaves."""
         alike = self.model.similarity(item)
         itself = np.array([item], dtype=np.int32)
-        rows, scores = self.model.best(alike, n, seen=itself, hidden=self.shelf.hidden_by(asked))
+        rows, scores = self.model.top_n_of_scores(alike, n, seen=itself, hidden=self.shelf.hidden_by(asked))
         return self.table.lines(rows, scores)
 
     def columns(self, history: History, n: int) -> tuple[list[float], list[str]]:
         """The predicted ratings and the titles of the n best items that somebody has not rated."""
         scores = history.scores(self.model)
-        rows, best = self.model.best(scores, n, seen=history.items, hidden=self.shelf.hidden)
+        rows, best = self.model.top_n_of_scores(scores, n, seen=history.items, hidden=self.shelf.hidden)
         return self.model.clip(best).tolist(), [self.table.titles[row] for row in rows.tolist()]
 
     def _page(self, scores: Floats, seen: Rows, hidden: Mask, asked: Listing, start: int) -> tuple[Rows, Floats, bool]:
         """(k,) item rows and unclipped scores of a page, and whether there is more of the list behind it."""
         stop = start + asked.n
         if not asked.diversity:
-            rows, best = self.model.best(scores, stop + 1, seen=seen, hidden=hidden)
+            rows, best = self.model.top_n_of_scores(scores, stop + 1, seen=seen, hidden=hidden)
             return rows[start:stop], best[start:stop], len(rows) > stop
         whole_pools = -(-(stop + 1) // POOL) * POOL
-        rows, best = self.model.best(scores, whole_pools, seen=seen, hidden=hidden)
+        rows, best = self.model.top_n_of_scores(scores, whole_pools, seen=seen, hidden=hidden)
         places = diverse(self.model, rows, best, asked.diversity, start, asked.n)
         return rows[places], best[places], len(rows) > stop
 
@@ -110,7 +111,7 @@ def nearest_users(model: Model, user: str, history: History, n: int) -> list[Ans
     alike[hidden] = -np.inf
     rated = np.zeros(len(training_data.items), dtype=bool)
     rated[history.items] = True
-    rows, scores = highest_of_one(alike, n)
+    rows, scores = top_n(alike, n)
     return [
         {
             "user": str(training_data.users.ids[row]),

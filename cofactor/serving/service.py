@@ -99,10 +99,10 @@ class Answers:
         model, history = self.bundle.model, self._history(user)
         row = model.training_data.items.row(item)
         if history.user is not None:
-            score = model.predict(np.array([history.user], dtype=np.int32), np.array([row], dtype=np.int32))
+            score = model.predict_rows(np.array([history.user], dtype=np.int32), np.array([row], dtype=np.int32))
         else:
             score = model.clip(history.scores(model)[row : row + 1])
-        because = model.moved_by(history.sparse(len(model.training_data.items)), row, asked.n)
+        because = model.explain_rows(history.sparse(len(model.training_data.items)), row, asked.n)
         line = {**self.bundle.items.item(row), "score": float(score[0]), "because": [reason(one) for one in because]}
         return self._of(user=user, **line)
 

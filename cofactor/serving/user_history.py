@@ -11,7 +11,7 @@ from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import Feedback, Store
 from cofactor.models.base import Model
-from cofactor.models.top_n.recommendations import check_rating, one_history
+from cofactor.models.top_n.recommendations import check_rating, single_history
 from cofactor.serving.filters import known_item
 from cofactor.serving.schemas.requests import Rated
 
@@ -32,12 +32,12 @@ class History:
         return "folded-in" if self.user is None else "trained"
 
     def sparse(self, n_items: int) -> csr_array:
-        return one_history(self.items, self.ratings, n_items)
+        return single_history(self.items, self.ratings, n_items)
 
     def scores(self, model: Model) -> Floats:
         """(n_items,) unclipped scores, in a new array: of the trained vector, or of the whole history folded in."""
         if self.user is None:
-            scores = model.scores_from(self.sparse(len(model.training_data.items)))
+            scores = model.fold_in_scores(self.sparse(len(model.training_data.items)))
         else:
             scores = model.scores(np.array([self.user], dtype=np.int32))
         of_one: Floats = scores[0]

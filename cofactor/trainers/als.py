@@ -15,9 +15,9 @@ from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
 from cofactor.training.warm_start import start_of
 
 
@@ -45,33 +45,38 @@ class ALS(Trainer):
     name: ClassVar[str] = "als"
     start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(least=1, most=1024), Search(8, 128, log=True)] = 32
-    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(least=1)] = 15
+    rank: Annotated[int, "width of each vector", Bounds(low=1, high=1024), SearchRange(8, 128, log=True)] = 32
+    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 15
     l2: Annotated[
-        float, "pull of a vector towards zero for each of its ratings", Bounds(least=1e-4), Search(0.01, 0.3, log=True)
+        float,
+        "pull of a vector towards zero for each of its ratings",
+        Bounds(low=1e-4),
+        SearchRange(0.01, 0.3, log=True),
     ] = 0.1
     bias_l2: Annotated[
-        float, "pull of a bias towards zero for each of its ratings", Bounds(least=1e-4), Search(1e-3, 0.1, log=True)
+        float, "pull of a bias towards zero for each of its ratings", Bounds(low=1e-4), SearchRange(1e-3, 0.1, log=True)
     ] = 0.05
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=1e-3), Search(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=1e-3), SearchRange(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
+            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
-                model, state = course.model(), partial(copied, course.arrays())
+                model, state = course.model(), partial(copy_arrays, course.arrays())
                 scores = model.pair_scores(ratings.user, ratings.item)
                 rmse, loss = (
                     _rmse(model.clip(scores), ratings),
                     of_factors(model, course.unit, _rmse(scores, ratings) ** 2),
                 )
-                yield Epoch(number, self.n_epochs, model, rmse, minimised=loss, state=state)
+                yield Epoch(number, self.n_epochs, model, rmse, objective=loss, state=state)
 
 
 class _Alternation:
@@ -91,14 +96,14 @@ class _Alternation:
         self.pull = np.full(self.width, trainer.l2, np.float32)
         self.pull[self.rank] = trainer.bias_l2
 
-    def begin(self, resume: Resume | None) -> int:
+    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if isinstance(resume, Snapshot):
-            done = take_up(resume, self.arrays(), self.trainer.name)
+        if resume is not None:
+            done = restore_arrays(resume, self.arrays(), self.trainer.name)
             self.mean = float(resume.arrays["mean"])
             return done
-        if resume is not None:
-            self._start_from(start_of(resume, FactorModel, self.trainer.name, self.rank, self.ratings))
+        if warm_start is not None:
+            self._start_from(start_of(warm_start, FactorModel, self.trainer.name, self.rank, self.ratings))
         return 0
 
     def _start_from(self, model: FactorModel) -> None:

@@ -12,9 +12,9 @@ from cofactor.machine import cores
 from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
 from cofactor.trainers.autoencoding.training_run import Course
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
-from cofactor.training.hyperparameter import Among, Bounds, Search
-from cofactor.training.torch_device import running
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
+from cofactor.training.torch_device import training_device
 
 WORTH_A_THREAD = 2_000_000  # ratings × width from which a second thread gains more than it costs
 
@@ -53,30 +53,34 @@ class Autoencoder(Trainer):
 
     rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "items"
     loss: Annotated[Literal["squared", "multinomial"], "to predict ratings, or to rank"] = "squared"
-    layers: Annotated[str, "widths of the hidden layers, as 256,128,256", Among(("64", "128", "256", "512"))] = "256"
+    layers: Annotated[str, "widths of the hidden layers, as 256,128,256", Choices(("64", "128", "256", "512"))] = "256"
     activation: Annotated[Literal["sigmoid", "tanh", "selu", "relu", "linear"], "of the hidden layers"] = "sigmoid"
     tied: Annotated[bool, "give the second half of the layers the weights of the first"] = False
-    dropout: Annotated[float, "share of inputs dropped in training", Bounds(least=0, most=0.95), Search(0, 0.8)] = 0.0
+    dropout: Annotated[float, "share of inputs dropped in training", Bounds(low=0, high=0.95), SearchRange(0, 0.8)] = (
+        0.0
+    )
     l2: Annotated[
-        float, "λ, pull of the first and last layers towards zero", Bounds(least=0), Search(0.5, 20, log=True)
+        float, "λ, pull of the first and last layers towards zero", Bounds(low=0), SearchRange(0.5, 20, log=True)
     ] = 4.0
-    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", Search(0, 2)] = 1.0
+    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", SearchRange(0, 2)] = (
+        1.0
+    )
     refeed: Annotated[bool, "feed the dense output back as input and target"] = False
     optimiser: Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "what makes the steps"] = "adam"
-    learning_rate: Annotated[float, "of the first step", Bounds(least=0), Search(2e-4, 1e-2, log=True)] = 0.002
+    learning_rate: Annotated[float, "of the first step", Bounds(low=0), SearchRange(2e-4, 1e-2, log=True)] = 0.002
     schedule: Annotated[Literal["linear", "constant"], "whether the learning rate falls to 0"] = "linear"
     batch_size: Annotated[
-        int, "rows of a batch at most; an epoch has 16 at least", Bounds(least=1), Search(64, 1024, log=True)
+        int, "rows of a batch at most; an epoch has 16 at least", Bounds(low=1), SearchRange(64, 1024, log=True)
     ] = 256
-    n_epochs: Annotated[int, "passes over the rows", Bounds(least=1), Search(5, 60, log=True)] = 20
+    n_epochs: Annotated[int, "passes over the rows", Bounds(low=1), SearchRange(5, 60, log=True)] = 20
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    seed: Annotated[int, "of the first weights, the order of the rows and what is dropped", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    seed: Annotated[int, "of the first weights, the order of the rows and what is dropped", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
     device: Annotated[Literal["cpu", "cuda"], "where to train"] = "cpu"
 
     def __post_init__(self) -> None:
@@ -97,17 +101,19 @@ class Autoencoder(Trainer):
         """Of the hidden layers."""
         return tuple(int(one) for one in self.layers.split(","))
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with ExitStack() as stack:
             # one thread of PyTorch: how it splits a product of matrices among several may change the last bit
-            device = stack.enter_context(running(self.name, self.device, 1))
+            device = stack.enter_context(training_device(self.name, self.device, 1))
             products: Products = DenseProducts(device)
             if self.device == "cpu":
                 n_threads = self.threads or cores()
                 worth = len(ratings) * self.widths[0] >= WORTH_A_THREAD and n_threads > 1
                 products = Kernels(stack.enter_context(ThreadPoolExecutor(n_threads)) if worth else None)
             course = Course(self, ratings, products, device)
-            for number in range(1 + course.start_from(resume), self.n_epochs + 1):
+            for number in range(1 + course.start_from(resume, warm_start), self.n_epochs + 1):
                 yield course.epoch(number)

@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Self, get_args, get_type_hints
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.models.base import Model
-from cofactor.training.epoch import Epoch, Resume
-from cofactor.training.hyperparameter import Among, Bounds, Hyperparameter, Search, check_value
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, SearchRange, check_value
 
 
 @dataclass(frozen=True)
 class Trainer(ABC):
     """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
 
-    A field is `name: Annotated[type, "help text", Bounds(least), Search(low, high)] = default`, without the Search
-    where there is nothing to tune; its type may be a Literal of words, of which Among names those worth trying. Values
-    are checked when a trainer is made: one of the wrong type or out of bounds is a BadHyperparameter.
+    A field is `name: Annotated[type, "help text", Bounds(low), SearchRange(low, high)] = default`. A field that is not
+    tuned has no SearchRange. The type may be a Literal of choices; Choices names those that are tried in a search.
+    Values are checked when a trainer is created: a wrong type or a value out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
@@ -28,11 +28,14 @@ class Trainer(ABC):
     starts: ClassVar[Mapping[str, str]] = {}  # names of parts that it may start from, and what model each takes
 
     @abstractmethod
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         """Yields a usable model after each pass; a closed form yields once.
 
-        resume: a model to start from instead of random numbers; several of them, by the names in `starts`; or the
-        snapshot of an epoch of the same training, after which the epochs are those of the unbroken one, bit for bit.
+        resume: the snapshot of an epoch of the same training, after which the epochs are those of the uninterrupted
+        training, bit for bit. warm_start: a model to start from instead of random numbers, or several models by the
+        names in `starts`. Raises BadHyperparameter for a warm start of a trainer that cannot have one.
 
         Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
         """
@@ -68,8 +71,8 @@ class Trainer(ABC):
             kind, notes = annotated[0], annotated[1:]
             text = next((n for n in notes if isinstance(n, str)), "")
             bounds = next((n for n in notes if isinstance(n, Bounds)), Bounds())
-            search = next((n for n in notes if isinstance(n, Search)), None)
-            words = next((n.words for n in notes if isinstance(n, Among)), ())
+            search = next((n for n in notes if isinstance(n, SearchRange)), None)
+            words = next((n.values for n in notes if isinstance(n, Choices)), ())
             listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, words))
         return listed
 

@@ -11,9 +11,10 @@ from cofactor.arrays import Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
+from cofactor.training.warm_start import refuse
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,29 @@ class Baseline(Trainer):
     personal: ClassVar[bool] = False
 
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    sweeps: Annotated[int, "alternations between items and users", Bounds(least=1)] = 10
+    sweeps: Annotated[int, "alternations between items and users", Bounds(low=1)] = 10
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
         value = ratings.value.astype(np.float64)
         mean = float(value.mean())
         user_bias, item_bias, done = np.zeros(len(ratings.users)), np.zeros(len(ratings.items)), 0
-        if isinstance(resume, Snapshot):
-            done = take_up(resume, {"user_bias": user_bias, "item_bias": item_bias}, self.name)
+        if resume is not None:
+            done = restore_arrays(resume, {"user_bias": user_bias, "item_bias": item_bias}, self.name)
         for sweep in range(done + 1, self.sweeps + 1):
             item_bias = _biases(ratings.item, value - mean - user_bias[ratings.user], self.item_l2, len(ratings.items))
             user_bias = _biases(ratings.user, value - mean - item_bias[ratings.item], self.user_l2, len(ratings.users))
             error = value - mean - user_bias[ratings.user] - item_bias[ratings.item]
             arrays = user_bias.astype(np.float32), item_bias.astype(np.float32)
             model = BaselineModel(ratings.training_data, ratings.scale, mean, *arrays, self.user_l2)
-            state = partial(copied, {"user_bias": user_bias, "item_bias": item_bias})
+            state = partial(copy_arrays, {"user_bias": user_bias, "item_bias": item_bias})
             yield Epoch(sweep, self.sweeps, model, float(np.sqrt(np.mean(error**2))), state=state)
 
 

@@ -14,15 +14,16 @@ from threadpoolctl import threadpool_limits
 from cofactor.arrays import Array, Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
 from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.hyperparameter import Among, Bounds, Search
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
+from cofactor.training.warm_start import refuse
 
 PARTS = "mean", "precision"  # of a prior
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs
@@ -65,27 +66,28 @@ class Bayes(Trainer):
     structure: Annotated[
         Literal["mf", "svdpp", "flip"],
         "what describes a user and an item beside themselves",
-        Among(("mf", "svdpp", "flip")),
+        Choices(("mf", "svdpp", "flip")),
     ] = "flip"
     rank: Annotated[
-        int, "width of each vector; 7, 15, 31 are fast", Bounds(least=1, most=511), Search(4, 64, log=True)
+        int, "width of each vector; 7, 15, 31 are fast", Bounds(low=1, high=511), SearchRange(4, 64, log=True)
     ] = 15
-    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(least=1)] = 60
-    burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(least=0)] = 5
-    n_draws: Annotated[int, "draws to keep, at most", Bounds(least=1, most=4096)] = 64
+    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(low=1)] = 60
+    burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(low=0)] = 5
+    n_draws: Annotated[int, "draws to keep, at most", Bounds(low=1, high=4096)] = 64
     time: Annotated[Literal["none", "day"], "what the time of a rating adds"] = "none"
     features: Annotated[bool, "whether features of users and items are used where there are any"] = True
-    init: Annotated[float, "σ of the first vectors", Bounds(least=1e-3, most=10), Search(0.03, 0.3, log=True)] = 0.1
-    seed: Annotated[int, "of all draws", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors", Bounds(low=1e-3, high=10), SearchRange(0.03, 0.3, log=True)] = 0.1
+    seed: Annotated[int, "of all draws", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         if self.time == "day" and ratings.time is None:
             raise BadData("bayes: time is 'day', but the ratings have no times", "leave --time out")
-        if resume is not None and not isinstance(resume, Snapshot):
-            raise BadHyperparameter("bayes cannot start from a model", "train it anew")
+        refuse(self.name, warm_start)
         n_threads = self.threads or cores()
         if len(ratings) * (self.rank + 1) ** 2 < WORTH_A_THREAD:
             n_threads = 1

@@ -26,7 +26,7 @@ from cofactor.trainers.minibatch.hyperparameters import (
     Steps,
 )
 from cofactor.trainers.minibatch.training_run import Plan, descend, hidden
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,7 @@ class Deep(Trainer):
         super().__post_init__()
         hidden(self.name, self.layers)
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume)
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        return descend(Plan.of(self), ratings, resume, warm_start)

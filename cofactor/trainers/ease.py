@@ -16,8 +16,10 @@ from cofactor.errors import BadData, BadHyperparameter
 from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 ITEMS_A_PIECE = 64  # rows of the Gram matrix that a thread counts at a time
 SINGULAR = 1e5  # P_jj (XᵀX + λI)_jj = 1 / (1 - R²_j): from here on float32 has not two digits left
@@ -44,10 +46,14 @@ class EASE(Trainer):
 
     name: ClassVar[str] = "ease"
 
-    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(least=0), Search(10, 5000, log=True)] = 1000.0
-    threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(low=0), SearchRange(10, 5000, log=True)] = 1000.0
+    threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         n_items = len(ratings.items)

@@ -30,7 +30,7 @@ from cofactor.trainers.minibatch.hyperparameters import (
 )
 from cofactor.trainers.minibatch.training_run import Plan, descend, hidden
 from cofactor.trainers.minibatch.warm_start import STARTS
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 
 
 @dataclass(frozen=True)
@@ -78,5 +78,7 @@ class Ensemble(Trainer):
         super().__post_init__()
         hidden(self.name, self.layers)
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume)
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        return descend(Plan.of(self), ratings, resume, warm_start)

@@ -18,8 +18,10 @@ from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
 NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
@@ -51,18 +53,24 @@ class Filter(Trainer):
 
     name: ClassVar[str] = "filter"
 
-    rank: Annotated[int, "leading eigenvectors", Bounds(least=0, most=4096), Search(32, 512, log=True)] = 64
-    user_power: Annotated[float, "a: how little users with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = 0.3
-    item_power: Annotated[float, "b: how little items with many ratings count", Bounds(least=0), Search(0.1, 0.6)] = (
-        0.35
-    )
-    low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(least=0), Search(0, 0.5)] = 0.05
-    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(least=0), Search(0, 4)] = 2.0
-    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(least=1)] = 4
-    seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    rank: Annotated[int, "leading eigenvectors", Bounds(low=0, high=4096), SearchRange(32, 512, log=True)] = 64
+    user_power: Annotated[
+        float, "a: how little users with many ratings count", Bounds(low=0), SearchRange(0.1, 0.6)
+    ] = 0.3
+    item_power: Annotated[
+        float, "b: how little items with many ratings count", Bounds(low=0), SearchRange(0.1, 0.6)
+    ] = 0.35
+    low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(low=0), SearchRange(0, 0.5)] = 0.05
+    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(low=0), SearchRange(0, 4)] = 2.0
+    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(low=1)] = 4
+    seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         graph = self._normalised(ratings)

@@ -14,9 +14,9 @@ from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
 from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.training_loss import of_implicit
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
 from cofactor.training.warm_start import start_of
 
 STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
@@ -53,34 +53,36 @@ class IALS(Trainer):
     name: ClassVar[str] = "ials"
     start: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(16, 512, log=True)] = 64
-    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(least=1)] = 8
+    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(16, 512, log=True)] = 64
+    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 8
     unobserved: Annotated[
-        float, "α₀, weight of a pair that says nothing", Bounds(least=0), Search(0.003, 1, log=True)
+        float, "α₀, weight of a pair that says nothing", Bounds(low=0), SearchRange(0.003, 1, log=True)
     ] = 0.1
-    l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(least=0), Search(3e-3, 3, log=True)] = 0.2
-    exponent: Annotated[float, "ν, growth of the pull with a row's ratings", Bounds(least=0, most=1), Search(0, 1)] = (
-        0.5
-    )
+    l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(low=0), SearchRange(3e-3, 3, log=True)] = 0.2
+    exponent: Annotated[
+        float, "ν, growth of the pull with a row's ratings", Bounds(low=0, high=1), SearchRange(0, 1)
+    ] = 0.5
     solver: Annotated[Literal["conjugate", "blocks"], "conjugate gradients, or blocks of columns (iALS++)"] = (
         "conjugate"
     )
-    block: Annotated[int, "columns solved together by blocks", Bounds(least=1)] = 32
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=1e-3), Search(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    block: Annotated[int, "columns solved together by blocks", Bounds(low=1)] = 32
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=1e-3), SearchRange(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         with workers(self.threads, len(ratings) * self.rank) as team:
             course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume) + 1, self.n_epochs + 1):
+            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
                 course.solve(1)
                 course.solve(0)
-                state = partial(copied, course.arrays())
+                state = partial(copy_arrays, course.arrays())
                 loss = partial(of_implicit, model := course.model(), ratings.user, ratings.item)
-                yield Epoch(number, self.n_epochs, model, train_rmse=None, minimised=loss, state=state)
+                yield Epoch(number, self.n_epochs, model, train_rmse=None, objective=loss, state=state)
 
 
 class _Alternation:
@@ -100,12 +102,12 @@ class _Alternation:
             vectors[:, : trainer.rank] = drawn * np.float32(trainer.init / np.sqrt(trainer.rank))
         self.positive = np.ones(len(ratings), np.float32)
 
-    def begin(self, resume: Resume | None) -> int:
+    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if isinstance(resume, Snapshot):
-            return take_up(resume, self.arrays(), self.trainer.name)
         if resume is not None:
-            self._start_from(start_of(resume, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
+            return restore_arrays(resume, self.arrays(), self.trainer.name)
+        if warm_start is not None:
+            self._start_from(start_of(warm_start, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
         return 0
 
     def _start_from(self, model: ImplicitModel) -> None:

@@ -17,8 +17,10 @@ from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
-from cofactor.training.epoch import Epoch, Resume
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 PIECES = 64  # ranges of items, of about equal work, that threads take in turn
 
@@ -53,22 +55,28 @@ class KNN(Trainer):
     name: ClassVar[str] = "knn"
 
     similarity: Annotated[Literal["pearson-baseline", "cosine"], "what makes items alike"] = "pearson-baseline"
-    n_neighbours: Annotated[int, "neighbours kept of each item", Bounds(least=1), Search(20, 1000, log=True)] = 200
+    n_neighbours: Annotated[int, "neighbours kept of each item", Bounds(low=1), SearchRange(20, 1000, log=True)] = 200
     shrinkage: Annotated[
-        float, "users' worth of pull of a similarity towards zero", Bounds(least=0), Search(1, 300, log=True)
+        float, "users' worth of pull of a similarity towards zero", Bounds(low=0), SearchRange(1, 300, log=True)
     ] = 100.0
-    sharpness: Annotated[float, "power of the similarities of pearson-baseline", Bounds(least=0), Search(0.5, 4)] = 2.5
-    min_support: Annotated[int, "users two neighbours have in common, at least", Bounds(least=1), Search(1, 10)] = 1
-    pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(least=0), Search(0, 0.2)] = 0.02
+    sharpness: Annotated[float, "power of the similarities of pearson-baseline", Bounds(low=0), SearchRange(0.5, 4)] = (
+        2.5
+    )
+    min_support: Annotated[int, "users two neighbours have in common, at least", Bounds(low=1), SearchRange(1, 10)] = 1
+    pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(low=0), SearchRange(0, 0.2)] = 0.02
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(least=0), Search(1, 30, log=True)
+        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
         training_data = ratings.training_data

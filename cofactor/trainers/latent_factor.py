@@ -23,7 +23,7 @@ from cofactor.trainers.minibatch.hyperparameters import (
     Steps,
 )
 from cofactor.trainers.minibatch.training_run import Plan, descend
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,7 @@ class LatentFactor(Trainer):
     seed: Seed = 0
     device: Device = "cpu"
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume)
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        return descend(Plan.of(self), ratings, resume, warm_start)

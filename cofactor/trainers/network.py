@@ -8,7 +8,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.trainers.ensemble import Ensemble
 from cofactor.trainers.minibatch.hyperparameters import Branches
 from cofactor.trainers.minibatch.training_run import Plan, descend
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Network(Ensemble):
 
     branches: Branches = "both"
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         without = {"product": {"deep_rank": 0}, "deep": {"rank": 0}, "both": {}}[self.branches]
-        return descend(Plan.of(self, **without), ratings, resume)
+        return descend(Plan.of(self, **without), ratings, resume, warm_start)

@@ -7,7 +7,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.models.pooled import PooledFactorModel, PooledModel
 from cofactor.trainers.svdpp import SVDPP
-from cofactor.training.hyperparameter import Bounds, Search
+from cofactor.training.hyperparameter import Bounds, SearchRange
 
 LENGTHS = ("max", "mean", "min")
 
@@ -36,10 +36,13 @@ class NSVD(SVDPP):
     own: ClassVar[float] = 0.0
 
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.001, 0.1, log=True)
+        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.001, 0.1, log=True)
     ] = 0.01
     set_l2: Annotated[
-        float, "pull of all pooled vectors towards zero at each rating", Bounds(least=0), Search(1e-5, 0.01, log=True)
+        float,
+        "pull of all pooled vectors towards zero at each rating",
+        Bounds(low=0),
+        SearchRange(1e-5, 0.01, log=True),
     ] = 0.0007
     history: Annotated[str, "ratings of a user that are pooled: max, mean, min (of the users' numbers) or N"] = "max"
 

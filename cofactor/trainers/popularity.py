@@ -9,7 +9,9 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Resume
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.snapshot import refuse_snapshot
+from cofactor.training.warm_start import refuse
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,11 @@ class Popularity(Trainer):
     name: ClassVar[str] = "popularity"
     personal: ClassVar[bool] = False
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        refuse(self.name, warm_start)
+        refuse_snapshot(self.name, resume)
         counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)
         nobody = np.zeros(len(ratings.users), dtype=np.float32)
         yield Epoch(1, 1, BaselineModel(ratings.training_data, None, 0.0, nobody, counts, 0.0), train_rmse=None)

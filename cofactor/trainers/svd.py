@@ -16,9 +16,9 @@ from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Resume, Snapshot
-from cofactor.training.hyperparameter import Bounds, Search
-from cofactor.training.snapshot import copied, take_up
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.snapshot import copy_arrays, restore_arrays
 from cofactor.training.warm_start import start_of
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
@@ -53,28 +53,30 @@ class SVD(Trainer):
     name: ClassVar[str] = "svd"
     start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(least=1, most=4096), Search(8, 256, log=True)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Bounds(least=1), Search(10, 80, log=True)] = 20
+    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
+    n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 80, log=True)] = 20
     learning_rate: Annotated[
-        float, "step of the first pass; it falls to 0", Bounds(least=0), Search(0.005, 0.1, log=True)
+        float, "step of the first pass; it falls to 0", Bounds(low=0), SearchRange(0.005, 0.1, log=True)
     ] = 0.03
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(least=0), Search(0.01, 0.2, log=True)
+        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.01, 0.2, log=True)
     ] = 0.04
     bias_l2: Annotated[
-        float, "pull of a bias towards zero at each rating", Bounds(least=0), Search(1e-3, 0.1, log=True)
+        float, "pull of a bias towards zero at each rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
     ] = 0.005
     damping: Annotated[
-        float, "of the steps of rows with many ratings", Bounds(least=0), Search(1e-4, 1e-2, log=True)
+        float, "of the steps of rows with many ratings", Bounds(low=0), SearchRange(1e-4, 1e-2, log=True)
     ] = 0.001
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(least=0), Search(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(least=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(least=0)] = 0
+    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
+    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
+    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(self, ratings: Ratings, resume: Resume | None = None) -> Iterator[Epoch]:
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")
-        descent, done = self._begun(ratings, resume)
+        descent, done = self._begun(ratings, resume, warm_start)
         n_threads = min(self.threads or cores(), descent.grid)
         if len(ratings) * self.rank < WORTH_A_THREAD:
             n_threads = 1
@@ -85,14 +87,14 @@ class SVD(Trainer):
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
                     raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
-                model, state = descent.model(), partial(copied, descent.arrays())
+                model, state = descent.model(), partial(copy_arrays, descent.arrays())
                 loss = of_factors(model, descent.unit, rmse**2)
                 yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
 
-    def _begun(self, ratings: Ratings, resume: Resume | None) -> tuple["_Descent", int]:
+    def _begun(self, ratings: Ratings, resume: Snapshot | None, warm_start: WarmStart | None) -> tuple["_Descent", int]:
         """A training, and how many epochs of it are done."""
-        if resume is not None and not isinstance(resume, Snapshot):
-            return _Descent(self, ratings, *self._start(ratings, resume)), 0
+        if resume is None and warm_start is not None:
+            return _Descent(self, ratings, *self._start(ratings, warm_start)), 0
         descent = _Descent(self, ratings, *self._first_vectors(ratings))
         return descent, 0 if resume is None else descent.go_on(resume)
 
@@ -105,8 +107,8 @@ class SVD(Trainer):
         mean = float(ratings.value.mean(dtype=np.float64))
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
-    def _start(self, ratings: Ratings, resume: Resume) -> tuple[float, Floats, Floats, Floats, Floats]:
-        start = start_of(resume, FactorModel, self.name, self.rank, ratings)
+    def _start(self, ratings: Ratings, warm_start: WarmStart) -> tuple[float, Floats, Floats, Floats, Floats]:
+        start = start_of(warm_start, FactorModel, self.name, self.rank, ratings)
         return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
 
@@ -145,7 +147,7 @@ class _Descent:
 
     def go_on(self, snapshot: Snapshot) -> int:
         """As after the epoch whose number is returned."""
-        done = take_up(snapshot, self.arrays(), self.trainer.name)
+        done = restore_arrays(snapshot, self.arrays(), self.trainer.name)
         self.mean = float(snapshot.arrays["mean"])
         return done
 

@@ -59,7 +59,7 @@ class Checkpoint:
 
 
 @dataclass
-class Store:
+class CheckpointFolder:
     """A folder that holds one checkpoint, the latest."""
 
     folder: Path
@@ -166,7 +166,7 @@ class Store:
                 path.unlink(missing_ok=True)
 
 
-def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_same_training(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raises where a checkpoint is of another training than the one wanted, naming what differs.
 
     A training is its `trainer`, `hyperparameters` (by name), and whatever else has to be the same.
@@ -186,7 +186,7 @@ def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
             raise SplitMismatch(f"{folder} is of a training with {name} {was}, not {is_}", hint)
 
 
-def digest(parts: Iterable[Ratings]) -> str:
+def digest_ratings(parts: Iterable[Ratings]) -> str:
     """Hex SHA-256 of all that training sees of ratings: ids, rows in their order, values, times and features."""
     whole = hashlib.sha256()
 

@@ -17,7 +17,7 @@ MOST_USERS = 2000  # whose lists are made
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidatedEpoch:
     """An epoch with what its model scores on validation ratings; None where that is not measured."""
 
     epoch: Epoch
@@ -39,9 +39,9 @@ class Judged:
         return -np.inf if self.rmse is None else self.rmse
 
 
-def judged(
+def early_stopping(
     epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, lowest: float = np.inf, waited: int = 0
-) -> Generator[Judged]:
+) -> Generator[ValidatedEpoch]:
     """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
 
     A model that predicts ratings is judged by its RMSE, one that only ranks by its NDCG@10: every validation row is
@@ -61,8 +61,8 @@ def judged(
     if waited >= patience:
         return
     for epoch in epochs:
-        if wanted is None or (epoch.model.scale is None and epoch.of == 1):
-            yield Judged(epoch, best=True)
+        if wanted is None or (epoch.model.scale is None and epoch.n_epochs == 1):
+            yield ValidatedEpoch(epoch, best=True)
             continue
         one = _measured(epoch, wanted)
         better = one.loss < lowest
@@ -72,10 +72,10 @@ def judged(
             return
 
 
-def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> Judged:
+def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> ValidatedEpoch:
     """The epoch of lowest validation RMSE, or of highest validation NDCG@10 where the models only rank."""
     best = None
-    for one in judged(epochs, validation, patience):
+    for one in early_stopping(epochs, validation, patience):
         if one.best:
             best = one
     if best is None:
@@ -85,12 +85,12 @@ def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> 
     return best
 
 
-def measured(epoch: Epoch, validation: Ratings) -> Judged:
+def validate_epoch(epoch: Epoch, validation: Ratings) -> ValidatedEpoch:
     """An epoch with its figures on validation ratings, whatever its model and though it be the only one."""
     return _measured(epoch, _Wanted(validation))
 
 
-def ndcgs(model: Model, validation: Ratings) -> Doubles:
+def validation_ndcgs(model: Model, validation: Ratings) -> Doubles:
     """(m,) of each user whose list is made, the NDCG@10 that models that only rank are judged by."""
     return _Wanted(validation).ndcgs(model)
 
@@ -127,7 +127,7 @@ class _Wanted:
 
     def ndcgs(self, model: Model) -> Doubles:
         """(m,) Σ_{hits} 1/log₂(1 + rank) / ideal of each user."""
-        items, _ = model.top(self.users, LENGTH)
+        items, _ = model.recommend_rows(self.users, LENGTH)
         asked = self.cell(self.users[:, None], items)
         at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
         hit: Mask = (self.cells[at] == asked) & (items >= 0)
@@ -135,15 +135,15 @@ class _Wanted:
         return found
 
 
-def _measured(epoch: Epoch, wanted: _Wanted) -> Judged:
+def _measured(epoch: Epoch, wanted: _Wanted) -> ValidatedEpoch:
     rows, model = wanted.rows, epoch.model
     if model.scale is None:
-        return Judged(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
-    predicted = model.predict(rows.user, rows.item, rows.time).astype(np.float64)
+        return ValidatedEpoch(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
+    predicted = model.predict_rows(rows.user, rows.item, rows.time).astype(np.float64)
     error = predicted - rows.value
     step = model.training_data.step
     right = None if step is None else float(np.mean(_rounded(predicted, step) == _rounded(rows.value, step)))
-    return Judged(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))), right)
+    return ValidatedEpoch(epoch, float(np.sqrt(np.mean(error**2))), float(np.mean(np.abs(error))), right)
 
 
 def _rounded(ratings: Floats | Doubles, step: float) -> Doubles:

@@ -1,4 +1,4 @@
-"""One pass of a training: the model it leaves, and the state from which training can resume."""
+"""One pass of a training over its ratings: the model it leaves, and the state from which training can resume."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,35 +10,47 @@ from cofactor.models.base import Model
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a training needs to go on, bit for bit, after one of its epochs."""
+    """The complete state of a training after one of its epochs, from which it resumes bit for bit."""
 
     number: int  # of the epoch
-    arrays: Mapping[str, Array]  # float32, float64, int32 or int64; copies, which later epochs leave alone
+    arrays: Mapping[str, Array]  # float32, float64, int32 or int64; copies, which later epochs do not change
 
 
-Resume = Model | Snapshot | Mapping[str, Model]  # what a training may start from, see `Trainer.epochs`
+WarmStart = Model | Mapping[str, Model]  # a model to start training from, or several by the names of the parts
 
 
-@dataclass(frozen=True)
 class Epoch:
-    """A usable model after one pass over the ratings."""
+    """A usable model after one pass over the ratings.
 
-    number: int  # from 1
-    of: int  # how many passes are planned
-    made: Model | Callable[[], Model]  # the model, or what makes it of parts that later passes leave alone
-    train_rmse: float | None  # over the pass, each rating predicted just before it was learned; None where not measured
-    learning_rate: float | None = None
-    minimised: float | Callable[[], float] | None = None  # the objective for each rating, penalties included
-    state: Callable[[], Mapping[str, Array]] | None = None  # what a snapshot holds; None where nothing can be resumed
+    number: from 1; n_epochs: how many are planned.
+    model: the model, or a function that builds it from arrays that later epochs do not change; it is called once, when
+        the model is first used. objective: likewise the value of the objective per rating, penalties included.
+    train_rmse: over the pass, each rating predicted just before it was learned; None where it is not measured.
+    state: a function that returns the arrays of a snapshot; None where training cannot be resumed.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        n_epochs: int,
+        model: Model | Callable[[], Model],
+        train_rmse: float | None = None,
+        learning_rate: float | None = None,
+        objective: float | Callable[[], float] | None = None,
+        state: Callable[[], Mapping[str, Array]] | None = None,
+    ) -> None:
+        self.number, self.n_epochs = number, n_epochs
+        self.train_rmse, self.learning_rate, self.state = train_rmse, learning_rate, state
+        self._model, self._objective = model, objective
 
     @cached_property
     def model(self) -> Model:
-        return self.made if isinstance(self.made, Model) else self.made()
+        return self._model if isinstance(self._model, Model) else self._model()
 
     @cached_property
-    def loss(self) -> float | None:
-        return self.minimised() if callable(self.minimised) else self.minimised
+    def objective(self) -> float | None:
+        return self._objective() if callable(self._objective) else self._objective
 
     def snapshot(self) -> Snapshot | None:
-        """What `epochs(ratings, resume=…)` goes on from; only before the next epoch is asked for."""
+        """The snapshot from which `epochs(ratings, resume=…)` resumes; only before the next epoch is requested."""
         return None if self.state is None else Snapshot(self.number, self.state())

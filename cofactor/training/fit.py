@@ -10,8 +10,8 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import join_parts
 from cofactor.errors import BadData
 from cofactor.models.base import Model
-from cofactor.training.early_stopping import judged
-from cofactor.training.tracking.epoch_row import Figure, Row
+from cofactor.training.early_stopping import early_stopping
+from cofactor.training.tracking.epoch_row import CellValue, EpochRow
 
 if TYPE_CHECKING:
     from cofactor.trainers.base import Trainer
@@ -20,12 +20,12 @@ LONGEST_CURVE = 1_000  # epochs that a saved model tells of
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fit:
     """What a training left, and how it went."""
 
     model: Model
     best_epoch: int
-    epochs: list[dict[str, Figure]]  # the figures of each, by the names of the log
+    epochs: list[dict[str, CellValue]]  # the figures of each, by the names of the log
     seconds: float
     interrupted: bool
     refitted: bool
@@ -47,8 +47,8 @@ def fitted(
     validation: Ratings | None,
     patience: int,
     refit: bool,
-    told: Callable[[Row, int], object],
-) -> Fitted:
+    told: Callable[[EpochRow, int], object],
+) -> Fit:
     """Trains on the train part and chooses the epoch on the validation part, as `cofactor train` does.
 
     refit: then trains once more, on both parts, for as many epochs. told: is given the row of each epoch as it
@@ -57,10 +57,10 @@ def fitted(
     if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
     started, best, rows = time.perf_counter(), None, []
-    for one in judged(trainer.epochs(train), validation, patience):
-        rows.append(Row.of(one, time.perf_counter() - started))
+    for one in early_stopping(trainer.epochs(train), validation, patience):
+        rows.append(EpochRow.of(one, time.perf_counter() - started))
         best = one if one.best or best is None else best
-        told(rows[-1], one.epoch.of)
+        told(rows[-1], one.epoch.n_epochs)
     assert best is not None, f"{trainer.name} yielded no epoch"
     model, number, again = best.model, best.epoch.number, refit and validation is not None
     if again and validation is not None:
@@ -68,4 +68,4 @@ def fitted(
             last = epoch
         model = last.model
     seconds = time.perf_counter() - started
-    return Fitted(model, number, [row.figures() for row in rows], seconds, interrupted=False, refitted=again)
+    return Fit(model, number, [row.by_column() for row in rows], seconds, interrupted=False, refitted=again)

@@ -11,12 +11,12 @@ from cofactor.errors import BadHyperparameter
 class Bounds:
     """What a number may be at all."""
 
-    least: float = -math.inf
-    most: float = math.inf
+    low: float = -math.inf
+    high: float = math.inf
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchRange:
     """Where a tuner looks for a number."""
 
     low: float
@@ -25,10 +25,10 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Among:
+class Choices:
     """Which words a tuner tries."""
 
-    words: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Hyperparameter:
     default: Any
     help: str
     bounds: Bounds
-    search: Search | None
-    words: tuple[str, ...] = ()  # that a tuner tries
+    search: SearchRange | None
+    choices: tuple[str, ...] = ()  # that a tuner tries
 
 
 def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
@@ -58,7 +58,7 @@ def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value}", "it must be a finite number")
     bounds = parameter.bounds
-    if isinstance(value, str) or bounds.least <= value <= bounds.most:
+    if isinstance(value, str) or bounds.low <= value <= bounds.high:
         return
-    most = "" if bounds.most == math.inf else f" and at most {bounds.most:g}"
-    raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {bounds.least:g}{most}")
+    most = "" if bounds.high == math.inf else f" and at most {bounds.high:g}"
+    raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at least {bounds.low:g}{most}")

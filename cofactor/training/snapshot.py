@@ -5,18 +5,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.training.epoch import Snapshot
 
 HINT = "go on with the trainer, hyperparameters and ratings that it was made with"
 
 
-def copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
+def copy_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """What a snapshot holds of arrays that training goes on to change."""
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def take_up(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
+def restore_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
     """Writes a snapshot into the arrays of a training; the number of its epoch.
 
     Raises BadArtifact where it has other arrays, or of other shapes or types.
@@ -25,6 +25,12 @@ def take_up(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> in
     for name, array in arrays.items():
         array[...] = snapshot.arrays[name]
     return snapshot.number
+
+
+def refuse_snapshot(trainer: str, resume: Snapshot | None) -> None:
+    """Raises BadHyperparameter where a trainer that trains in one step is given a snapshot to resume from."""
+    if resume is not None:
+        raise BadHyperparameter(f"{trainer} trains in one step and cannot be resumed", "train it again from the start")
 
 
 def check_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def imported(trainer: str) -> Any:
+def import_torch(trainer: str) -> Any:
     """The module; raises Unavailable where it is not installed."""
     try:
         import torch
@@ -23,12 +23,12 @@ def imported(trainer: str) -> Any:
 
 
 @contextmanager
-def running(trainer: str, device: str, threads: int) -> Iterator["torch.device"]:
+def training_device(trainer: str, device: str, threads: int) -> Iterator["torch.device"]:
     """The device to train on, with results that do not depend on chance, and PyTorch's threads set once and set back.
 
     Raises BadHyperparameter where there is no such device.
     """
-    torch = imported(trainer)
+    torch = import_torch(trainer)
     if device == "cuda" and not torch.cuda.is_available():
         raise BadHyperparameter(f"{trainer}: device is 'cuda', but PyTorch sees none here", "use --device cpu")
     if device == "cuda":  # without it, products of matrices may differ from run to run, and PyTorch refuses them

@@ -13,8 +13,8 @@ from cofactor.evaluation.significance.verdicts import label
 
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.comparison.candidates import ModelResult
-    from cofactor.training.tracking.epoch_row import Row
+    from cofactor.experiments.comparison.candidates import Entry
+    from cofactor.training.tracking.epoch_row import EpochRow
 
 
 class Watching:
@@ -51,7 +51,7 @@ class Watching:
         if self.bar.disable:
             self._say(f"{self._which(name)} …")
 
-    def epoch(self, name: str, row: "Row | None", of: int) -> None:
+    def epoch(self, name: str, row: "EpochRow | None", of: int) -> None:
         if row is None:
             self._bar(self._which(name))
             return
@@ -64,7 +64,7 @@ class Watching:
     def measure(self, name: str) -> None:
         self._bar(f"{self._which(name)} measuring")
 
-    def done(self, entry: "ModelResult") -> None:
+    def done(self, entry: "Entry") -> None:
         self.bar.update(self.task, visible=False)
         self._say(f"{self._which(entry.name)}  {told(entry)}")
 
@@ -87,7 +87,7 @@ class Watching:
         self.console.print(line, style=style, markup=False)
 
 
-def told(entry: "ModelResult") -> str:
+def told(entry: "Entry") -> str:
     """What became of a model, in a line."""
     metrics, cost = entry.report.metrics, entry.cost
     said = []

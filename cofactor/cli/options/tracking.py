@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.trainers.base import Trainer
-    from cofactor.training.tracking.epoch_row import Sink
+    from cofactor.training.tracking.epoch_row import RowWriter
     from cofactor.training.tracking.mlflow import Run
 
 
@@ -66,13 +66,13 @@ class Tracking:
             check_mlflow()
         return asked
 
-    def sinks(self, trainer: "Trainer", data: str, run: str) -> "list[Sink]":
+    def sinks(self, trainer: "Trainer", data: str, run: str) -> "list[RowWriter]":
         """What `track` writes to. TensorBoard's folder is DATA/TRAINER/RUN: the same ones go on with a training."""
         from cofactor.training.tracking.csv_log import csv_log
         from cofactor.training.tracking.curves import curves
         from cofactor.training.tracking.tensorboard import event_files
 
-        sinks: list[Sink] = []
+        sinks: list[RowWriter] = []
         if self.log is not None:
             sinks.append(csv_log(self.log))
         if self.tensorboard is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
-    from cofactor.training.epoch import Resume
+    from cofactor.training.epoch import WarmStart
 
 ALONE = ""  # the name of a model that a training starts from by itself
 
@@ -48,7 +48,7 @@ class Starting:
             )
         return cls(folders)
 
-    def models(self, split: "Split") -> "Resume | None":
+    def models(self, split: "Split") -> "WarmStart | None":
         """What training on a split starts from, checked; None for random numbers.
 
         Raises BadArtifact for a folder that is no model, SplitMismatch for a model of another split, or one that has

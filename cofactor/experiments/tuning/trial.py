@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True)
-class TrialResult:
+class Trial:
     """What was tried, and what it gave."""
 
     number: int  # from 0, in the order they began
@@ -21,13 +21,13 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
-class TrialHistory:
+class Search:
     """The trials of one trainer on one data set."""
 
     trainer: str
     data: str
     metric: str  # "rmse" or "ndcg@10"
-    trials: tuple[TrialResult, ...]
+    trials: tuple[Trial, ...]
     importances: Mapping[str, float]  # of each hyperparameter, adding up to 1; none for a sweep
     command: str  # that trains with the best
     seeds: int = 1  # each figure is the mean of so many trainings, its error over them

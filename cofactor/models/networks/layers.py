@@ -60,7 +60,7 @@ class Layers:
             ACTIVATIONS[activation](x)
         return x
 
-    def of_columns(self, x: Floats) -> Floats:
+    def forward_columns(self, x: Floats) -> Floats:
         """(n_out, m) of the last layer for (n_in, m) numbers: the faster form for many short columns, whose biases are
         added along the longer side."""
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
@@ -84,7 +84,7 @@ class Layers:
             gradient = gradient @ weight
         return values, gradient
 
-    def after(self, n: int) -> "Layers":
+    def without_first(self, n: int) -> "Layers":
         """The layers behind the first n."""
         return Layers(self.weights[n:], self.biases[n:], self.activations[n:])
 
@@ -97,7 +97,7 @@ class Layers:
         return named
 
     @classmethod
-    def taken(cls, arrays: dict[str, Array], name: str) -> "Layers":
+    def from_arrays(cls, arrays: dict[str, Array], name: str) -> "Layers":
         """The layers saved under a name, taken out of the arrays; raises BadArtifact where they are not all there."""
         codes = arrays.pop(f"{name}.activations", None)
         if codes is None or codes.ndim != 1 or codes.dtype not in (np.int32, np.int64):

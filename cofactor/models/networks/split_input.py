@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.models.networks.layers import ACTIVATIONS, SLOPES, Layers
-from cofactor.models.vectors import CACHED_CELLS, cached
+from cofactor.models.vectors import CACHED_CELLS, cache_slices
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def _libraries() -> ThreadpoolController:
 
 
 @dataclass(frozen=True, eq=False)
-class Halves:
+class SplitInputNetwork:
     """f([x; y_i]) of layers f, of which the first is W [x; y] + c = Wᵘ x + (Wⁱ y + c), the last of one number.
 
     Memory, over the arrays: `width`, which is that of the first layer, twice for each item, and blocks of it that stay
@@ -38,7 +38,7 @@ class Halves:
     items: Floats  # (n_items, n) y
 
     @one_thread()
-    def add_to(self, scores: Floats, x: Floats) -> None:
+    def add_scores(self, scores: Floats, x: Floats) -> None:
         """Adds f of (m, k) numbers of users with every item to (m, n_items) scores."""
         users, items = self._users(x).T, self._columns
         width, n_items = items.shape
@@ -52,21 +52,21 @@ class Halves:
                 scores[here, there] += self._behind(hidden.reshape(width, -1)).reshape(hidden.shape[1:])
 
     @one_thread()
-    def pairs(self, x: Floats, which: Array, items: Rows) -> Floats:
+    def pair_values(self, x: Floats, which: Array, items: Rows) -> Floats:
         """(n,) f of (n,) items and, of (m, k) numbers of users, the rows that (n,) `which` says."""
         users, values = self._users(x), np.empty(len(items), dtype=np.float32)
-        for here in cached(len(items), users.shape[1]):
+        for here in cache_slices(len(items), users.shape[1]):
             hidden = self._sums(users, which[here], items[here])
             values[here] = self._behind(np.ascontiguousarray(hidden.T))
         return values
 
     @one_thread()
-    def slopes(self, x: Floats, which: Array, items: Rows) -> tuple[Floats, Floats]:
+    def values_and_gradients(self, x: Floats, which: Array, items: Rows) -> tuple[Floats, Floats]:
         """The same, and (n, k) its gradient with respect to x."""
         users, values = self._users(x), np.empty(len(items), dtype=np.float32)
         gradients = np.empty((len(items), x.shape[1]), dtype=np.float32)
         weight, activation = self.layers.weights[0][:, : x.shape[1]], self.layers.activations[0]
-        for here in cached(len(items), users.shape[1]):
+        for here in cache_slices(len(items), users.shape[1]):
             hidden = self._sums(users, which[here], items[here])
             ACTIVATIONS[activation](hidden)
             values[here], gradient = self._rest.gradient(hidden)
@@ -88,12 +88,12 @@ class Halves:
     def _behind(self, sums: Floats) -> Floats:
         """(n,) f of (width, n) such sums, which are used up."""
         ACTIVATIONS[self.layers.activations[0]](sums)
-        values: Floats = self._rest.of_columns(sums)[0]
+        values: Floats = self._rest.forward_columns(sums)[0]
         return values
 
     @cached_property
     def _rest(self) -> Layers:
-        return self.layers.after(1)
+        return self.layers.without_first(1)
 
     @cached_property
     def _rows(self) -> Floats:

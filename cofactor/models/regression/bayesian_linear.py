@@ -10,23 +10,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats
-from cofactor.models.regression.linear_solver import solved
+from cofactor.models.regression.linear_solver import solve_or_nan
 
 ROWS_AT_A_TIME = 1 << 14  # whose moments are summed together
 LEAST_VARIANCE = 1e-8  # of a weight that is the same in all rows
 
 
-def expected(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
+def posterior_mean(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
     """(b, W) expected weights of b regressions with (b, W) prior means m, one (W, W) prior precision Λ, (b, h, W)
     vectors x and (b, h) values; a vector of zeros says nothing."""
     weighted: Array = design.transpose(0, 2, 1) / noise
     moments = means @ precision + (weighted @ values[:, :, None])[:, :, 0]
-    return solved(precision + weighted @ design, moments[:, :, None])[:, :, 0]
+    return solve_or_nan(precision + weighted @ design, moments[:, :, None])[:, :, 0]
 
 
-def expected_without_each(
-    means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles
-) -> Doubles:
+def leave_one_out_means(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
     """(h, W) expected weights without each of the h values of one regression, for which the prior mean is (h, W) m_j.
 
     By Sherman and Morrison from one solution, with b_j = Λ m_j + α Σ_{i≠j} x_i v_i:
@@ -36,14 +34,14 @@ def expected_without_each(
     pulls = design * values[:, None] / noise
     moments = means @ precision + pulls.sum(axis=0) - pulls
     right: Array = np.concatenate([moments, design]).T
-    both = solved(precision + design.T @ design / noise, right).T
+    both = solve_or_nan(precision + design.T @ design / noise, right).T
     given, leverage = both[: len(design)], both[len(design) :]
     share = np.vecdot(design, given) / (noise - np.vecdot(design, leverage))
     without: Doubles = given + leverage * share[:, None]
     return without
 
 
-def moments(columns: Sequence[Floats], weights: Doubles) -> tuple[Doubles, Doubles]:
+def weighted_moments(columns: Sequence[Floats], weights: Doubles) -> tuple[Doubles, Doubles]:
     """(W,) mean and (W, W) covariance of n rows of (n,) weights, which lie in (n, …) arrays beside each other.
 
     As if W rows more had been seen whose numbers vary as much, but independently: no direction is without variance.

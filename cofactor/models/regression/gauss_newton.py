@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.arrays import Array, Doubles
-from cofactor.models.regression.bayesian_linear import expected, expected_without_each
+from cofactor.models.regression.bayesian_linear import leave_one_out_means, posterior_mean
 
 STEPS = 6  # at most: held-out ratings were predicted as well after two
 SHARES = (1.0, 0.5, 0.25, 0.0625)  # of a step, until one helps
@@ -23,7 +23,7 @@ GAIN = 0.01  # what a step has to lower the sum by so that another follows; a ch
 
 
 @dataclass(frozen=True, eq=False)
-class CurvedRegressions(ABC):
+class NonlinearRegressions(ABC):
     """b regressions with one prior. A history shorter than h is filled up: there values, curve and tangents are 0."""
 
     mean: Doubles  # (W,) m
@@ -39,7 +39,7 @@ class CurvedRegressions(ABC):
     def tangents(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:
         """The same, and (m, h, W) its gradients."""
 
-    def most_likely(self) -> Doubles:
+    def posterior_mode(self) -> Doubles:
         """(b, W) weights, from the prior mean on."""
         going = np.arange(len(self.observed))
         weights = np.tile(self.mean, (len(going), 1))
@@ -47,7 +47,7 @@ class CurvedRegressions(ABC):
         for _ in range(STEPS):
             before = sums[going]
             design, values = self.linear(weights[going], going)
-            goal = expected(self.mean[None], self.precision, self.noise, design, values)
+            goal = posterior_mean(self.mean[None], self.precision, self.noise, design, values)
             self._walk(weights, sums, going, goal - weights[going])
             going = going[before - sums[going] > GAIN]
             if len(going) == 0:
@@ -58,8 +58,8 @@ class CurvedRegressions(ABC):
         """(h, W) weights of a single regression without each of its values, by one step of all from its (1, W) most
         likely ones: what the linear regression of the tangents there loses with a value."""
         design, values = self.linear(weights, np.zeros(1, dtype=np.int64))
-        whole = expected(self.mean[None], self.precision, self.noise, design, values)
-        fewer = expected_without_each(self.mean[None], self.precision, self.noise, design[0], values[0])
+        whole = posterior_mean(self.mean[None], self.precision, self.noise, design, values)
+        fewer = leave_one_out_means(self.mean[None], self.precision, self.noise, design[0], values[0])
         return weights + fewer - whole
 
     def linear(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:

@@ -5,7 +5,7 @@ import numpy as np
 from cofactor.arrays import Array, Doubles
 
 
-def solved(matrices: Doubles, right: Array) -> Doubles:
+def solve_or_nan(matrices: Doubles, right: Array) -> Doubles:
     """As np.linalg.solve; NaN where the equations have no single answer, which those of a trained model always have.
 
     What follows from NaN is listed nowhere and explains nothing (see `ranking`): a request is answered, not failed.

@@ -9,14 +9,14 @@ import numpy as np
 from cofactor.arrays import Doubles, Floats, Mask, Rows
 
 
-def side_by_side(draws: Floats | Doubles) -> tuple[Floats, Floats]:
+def concatenate_draws(draws: Floats | Doubles) -> tuple[Floats, Floats]:
     """(n,) mean biases and (n, S·K) vectors of (n, S, W) draws."""
     n, n_draws, _ = draws.shape
     vectors = draws[:, :, :-1].reshape(n, -1) / np.sqrt(n_draws)
     return draws[:, :, -1].mean(axis=1).astype(np.float32), vectors.astype(np.float32)
 
 
-def one_by_one(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) -> Floats:
+def split_draws(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) -> Floats:
     """(m, S, W) draws of (m,) rows of (n, S·K) vectors and (n, S) biases; those of rows of -1 are (S, W) `unknown`."""
     n_draws, width = unknown.shape
     draws = np.empty((len(rows), n_draws, width), dtype=np.float32)

@@ -35,11 +35,11 @@ def recommend_all(
     exclude_seen: bool = True,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> int:
-    """Writes the top n of every user in order of users and ranks; the number of lines.
+    """Writes the top-n list of every user to a Parquet file, in order of users and ranks; returns the number of rows.
 
-    Columns: user and item (ids), rank (from 1), score (as `Model.top` clips it), and title where titles are known. A
-    user with nothing left has fewer lines or none. Lists wait on disk beside `path`, whose file appears whole or not at
-    all. `on_progress` is called with the users done and the users there are.
+    Columns: user and item (ids), rank (from 1), score (clipped to the model's scale), and title if titles are known. A
+    user for whom fewer than n items are left has fewer rows, or none. The file is written under a temporary name beside
+    `path` and renamed when it is complete. `on_progress` is called with the number of users done and of all users.
 
     Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1.
     """
@@ -96,7 +96,7 @@ def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Row
 
     def block(start: int) -> tuple[Rows, Rows, Floats]:
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
-        return users, *model.top(users, n, exclude_seen=exclude_seen)
+        return users, *model.recommend_rows(users, n, exclude_seen=exclude_seen)
 
     # The workers are as many as the processors: threads that the BLAS started in each would wait for one another.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:

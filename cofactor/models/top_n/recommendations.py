@@ -12,7 +12,7 @@ from cofactor.errors import BadData
 
 
 @dataclass(frozen=True)
-class Reason:
+class RatingEffect:
     """One rating in a user's history and what it does to a recommended item's score."""
 
     item: str
@@ -29,14 +29,14 @@ class Recommendation:
     title: str
     genres: str
     score: float
-    because: tuple[Reason, ...] = ()
+    because: tuple[RatingEffect, ...] = ()
 
 
-Reasons = tuple[Reason, ...]
+RatingEffects = tuple[RatingEffect, ...]
 
 
 def recommendations(
-    training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[Reasons] = ()
+    training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[RatingEffects] = ()
 ) -> list[Recommendation]:
     """The lines of a list of (n,) item rows, best first."""
     lines = []
@@ -51,27 +51,29 @@ def recommendations(
     return lines
 
 
-def strongest(training_data: TrainingData, history: csr_array, effects: Doubles, strength: Doubles, n: int) -> Reasons:
+def strongest(
+    training_data: TrainingData, history: csr_array, effects: Doubles, strength: Doubles, n: int
+) -> RatingEffects:
     """The n ratings of a (1, n_items) history of the highest positive strength; of equal ones the lower row first."""
     order = np.argsort(-strength, kind="stable")[:n]
     order = order[(strength[order] > 0) & (strength[order] < np.inf)]
     return tuple(
-        Reason(training_data.items.ids[item], training_data.title(item), float(rating), float(effect))
+        RatingEffect(training_data.items.ids[item], training_data.title(item), float(rating), float(effect))
         for item, rating, effect in zip(history.indices[order], history.data[order], effects[order], strict=True)
     )
 
 
-def known_history(training_data: TrainingData, user_id: str) -> csr_array:
+def training_history(training_data: TrainingData, user_id: str) -> csr_array:
     """(1, n_items) training ratings of a user; raises UnknownId."""
-    return one_history(*training_data.rated(training_data.users.row(user_id)), len(training_data.items))
+    return single_history(*training_data.rated(training_data.users.row(user_id)), len(training_data.items))
 
 
-def one_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
+def single_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
     """(1, n_items) history of (h,) item rows, ascending, and their ratings."""
     return csr_array((ratings, items, np.array([0, len(items)])), shape=(1, n_items))
 
 
-def given_history(training_data: TrainingData, ratings: Mapping[str, float]) -> csr_array:
+def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, float]) -> csr_array:
     """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
     for item_id, value in ratings.items():
         check_rating(training_data, item_id, value)
@@ -88,7 +90,7 @@ def check_rating(training_data: TrainingData, item_id: str, rating: float) -> No
         raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")
 
 
-def left_out(history: csr_array, places: Array) -> csr_array:
+def leave_one_out(history: csr_array, places: Array) -> csr_array:
     """(m, n_items): a (1, n_items) history of h ratings without the one at each of (m,) places of 0 … h-1."""
     others = np.arange(history.nnz - 1)
     kept = others + (others >= places[:, None])

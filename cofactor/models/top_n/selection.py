@@ -4,54 +4,54 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats, Rows
 
-NEVER = np.float32(-np.inf)  # the score of an item that must not be listed
+EXCLUDED = np.float32(-np.inf)  # the score of an item that must not be listed
 WIDEST, PARTS = 64, 4  # scores in a part, at most; parts for each place of a list, at least
 
 
-def highest(scores: Floats, n: int) -> tuple[Rows, Floats]:
+def top_n_per_row(scores: Floats, n: int) -> tuple[Rows, Floats]:
     """(m, n) columns and values of the n highest scores in each row of (m, n_items), the highest first.
 
     Of equal scores the lower column comes first. A list that ends early, because the rest is not finite, is filled up
-    with column -1 and value `NEVER`.
+    with column -1 and value `EXCLUDED`.
     """
     m, n_items = scores.shape
-    columns, best = np.full((m, n), -1, dtype=np.int32), np.full((m, n), NEVER)
+    columns, best = np.full((m, n), -1, dtype=np.int32), np.full((m, n), EXCLUDED)
     k = min(n, n_items)
     if m == 0 or k == 0:
         return columns, best
     top = np.partition(scores, n_items - k, axis=1)[:, n_items - k :]  # infinity and NaN sort above every number
     if not (top < np.inf).all():
-        return highest(np.where(np.isfinite(scores), scores, NEVER), n)
+        return top_n_per_row(np.where(np.isfinite(scores), scores, EXCLUDED), n)
     kept = _exactly(k, scores, top[:, :1])
     found = np.take_along_axis(scores, kept, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
     best[:, :k] = np.take_along_axis(found, order, axis=1)
-    columns[:, :k] = np.where(best[:, :k] > NEVER, np.take_along_axis(kept, order, axis=1), -1)
+    columns[:, :k] = np.where(best[:, :k] > EXCLUDED, np.take_along_axis(kept, order, axis=1), -1)
     return columns, best
 
 
-def highest_of_one(scores: Floats, n: int) -> tuple[Rows, Floats]:
-    """(k,) columns and values of the k <= n highest of (n_items,) scores: a row of `highest`, without what fills it up.
+def top_n(scores: Floats, n: int) -> tuple[Rows, Floats]:
+    """(k,) columns and values of the k <= n highest of (n_items,) scores: a row of `top_n_per_row` without its padding.
 
     Only what reaches the k-th highest of many maxima of parts is sorted: each of k parts has one as high. For one user
-    that costs a fraction of `highest`, above all where most of the scores are equal, because they are `NEVER`.
+    that costs a fraction of `top_n_per_row`, above all where most of the scores are equal, because they are `EXCLUDED`.
     """
     k = min(n, len(scores))
     if k == 0:
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-    least, width = NEVER, min(WIDEST, len(scores) // (PARTS * k))
+    least, width = EXCLUDED, min(WIDEST, len(scores) // (PARTS * k))
     if width > 1:
         n_parts = len(scores) // width
         maxima = scores[: width * n_parts].reshape(width, n_parts).max(axis=0)
         maxima.partition(n_parts - k)
         least = maxima[n_parts - k]
         if np.isnan(maxima[n_parts - k :].max()):  # NaN sorts above every number
-            return highest_of_one(np.where(np.isnan(scores), NEVER, scores), n)
-    columns = (scores >= least if least > NEVER else scores > NEVER).nonzero()[0]
+            return top_n(np.where(np.isnan(scores), EXCLUDED, scores), n)
+    columns = (scores >= least if least > EXCLUDED else scores > EXCLUDED).nonzero()[0]
     found = scores[columns]
     order = (-found).argsort(kind="stable")[:k]
     if len(order) and found[order[0]] == np.inf:
-        return highest_of_one(np.where(np.isfinite(scores), scores, NEVER), n)
+        return top_n(np.where(np.isfinite(scores), scores, EXCLUDED), n)
     return columns[order].astype(np.int32), found[order]
 
 

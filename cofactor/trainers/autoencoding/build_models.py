@@ -5,7 +5,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
-from cofactor.models.autoencoder import AutoencoderModel, codes_of
+from cofactor.models.autoencoder import AutoencoderModel, encode
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.models.networks.layers import Layers
@@ -55,7 +55,7 @@ def _codes(layers: Layers, inputs: csr_array) -> Floats:
     codes = np.empty((inputs.shape[0], layers.weights[-1].shape[1]), np.float32)
     for start in range(0, len(codes), ROWS_ENCODED):
         here = slice(start, start + ROWS_ENCODED)
-        codes[here] = codes_of(layers, inputs[here] @ first)
+        codes[here] = encode(layers, inputs[here] @ first)
     return codes
 
 

@@ -10,17 +10,18 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadArtifact, BadHyperparameter
-from cofactor.models.autoencoder import AutoencoderModel, with_values
+from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.networks.layers import Layers
+from cofactor.models.sparse import with_values
 from cofactor.trainers.autoencoding.build_models import of_items, of_users, ranking
 from cofactor.trainers.autoencoding.masked_product import Kernels, Products
 from cofactor.trainers.autoencoding.network import Coder
 from cofactor.trainers.autoencoding.optimizers import moments, optimiser_of, restore
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.factorization.rating_unit import unit_of
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import HINT, check_arrays
 from cofactor.training.warm_start import check_split
 
@@ -72,17 +73,17 @@ class Course:
         pulls = (2 * self.trainer.l2 * np.sqrt(self.counts) / self.table.nnz).astype(np.float32)[:, None]
         return torch.from_numpy(pulls).to(self.device)
 
-    def start_from(self, resume: Resume | None) -> int:
+    def start_from(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """The number of the epoch after which training goes on."""
-        if isinstance(resume, Snapshot):
+        if resume is not None:
             check_arrays(resume, self._stepped(), self.trainer.name)
             if not np.array_equal(resume.arrays["sizes"], self._sizes()):
                 raise BadArtifact(f"{self.trainer.name} cannot go on from a snapshot of other ratings", HINT)
             self.coder.put(resume.arrays)
             restore(self.optimiser, self.coder.parameters, resume.arrays)
             return resume.number
-        if resume is not None:
-            self.coder.take(self._layers_to_start_from(resume))
+        if warm_start is not None:
+            self.coder.take(self._layers_to_start_from(warm_start))
         return 0
 
     def epoch(self, number: int) -> Epoch:
@@ -204,15 +205,15 @@ class Course:
         """Rows, columns and cells of the table: no shape of the parameters tells how many rows there were."""
         return np.array([*self.table.shape, self.table.nnz])
 
-    def _layers_to_start_from(self, resume: object) -> Layers:
+    def _layers_to_start_from(self, model: object) -> Layers:
         """Raises BadHyperparameter for anything but a model of the same layers, SplitMismatch for another split."""
         trainer = self.trainer
-        if not isinstance(resume, AutoencoderModel) or trainer.rows != "users" or (resume.scale is None) != self.ranks:
-            what = f"a {resume.kind} model" if isinstance(resume, Model) else "that"
+        if not isinstance(model, AutoencoderModel) or trainer.rows != "users" or (model.scale is None) != self.ranks:
+            what = f"a {model.kind} model" if isinstance(model, Model) else "that"
             hint = "start from an autoencoder of users with the same loss"
             raise BadHyperparameter(f"{trainer.name} of {trainer.rows} cannot start from {what}", hint)
-        check_split(resume, self.ratings)
-        layers, mine = resume.layers, self.coder.layers()
+        check_split(model, self.ratings)
+        layers, mine = model.layers, self.coder.layers()
         if [w.shape for w in layers.weights] != [w.shape for w in mine.weights]:
             there = ",".join(str(len(weight)) for weight in layers.weights[:-1])
             message = f"{trainer.name}: layers are {trainer.layers}, those of the model to start from {there}"

@@ -38,7 +38,7 @@ class Draw:
         return parts
 
     @classmethod
-    def of_arrays(cls, parts: dict[str, Array], noise: float) -> "Draw":
+    def from_arrays(cls, parts: dict[str, Array], noise: float) -> "Draw":
         given: dict[str, Any] = {name: array for name, array in parts.items() if "." not in name}
         for name in ("user_prior", "item_prior"):
             given[name] = Prior(parts[f"{name}.mean"], parts[f"{name}.precision"])
@@ -81,7 +81,7 @@ class Chain:
         check_arrays(snapshot, expected | numbers | more, trainer)
         draws = {}
         for n, noise in zip(held, snapshot.arrays["noise"].tolist(), strict=True):
-            draws[n] = Draw.of_arrays({name: snapshot.arrays[f"draw.{n}.{name}"] for name in like.arrays()}, noise)
+            draws[n] = Draw.from_arrays({name: snapshot.arrays[f"draw.{n}.{name}"] for name in like.arrays()}, noise)
         self.kept, self.stride = {n: draws[n] for n in sweeps}, max(1, int(snapshot.arrays["stride"]))
         return draws[snapshot.number]
 

@@ -20,9 +20,9 @@ from cofactor.trainers.minibatch.parameters import Layout, Parameters
 from cofactor.trainers.minibatch.schedules import SCHEDULES
 from cofactor.trainers.minibatch.torch_tables import DeviceTables
 from cofactor.trainers.minibatch.warm_start import take_over
-from cofactor.training.epoch import Epoch, Resume, Snapshot
+from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import check_arrays
-from cofactor.training.torch_device import running
+from cofactor.training.torch_device import training_device
 
 BATCHES = 1000  # a pass has, where the size of a batch is left to us
 SMALLEST, LARGEST = 32, 1 << 16  # such a batch
@@ -91,7 +91,7 @@ def hidden(trainer: str, layers: str) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
-def descend(plan: Plan, ratings: Ratings, resume: Resume | None) -> Iterator[Epoch]:
+def descend(plan: Plan, ratings: Ratings, resume: Snapshot | None, warm_start: WarmStart | None) -> Iterator[Epoch]:
     """The epochs of a plan.
 
     Raises BadData for no ratings, BadHyperparameter where errors overflow or a model to start from has other widths,
@@ -100,9 +100,9 @@ def descend(plan: Plan, ratings: Ratings, resume: Resume | None) -> Iterator[Epo
     if len(ratings) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
     on_host = plan.device == "cpu" and not plan.deep_rank
-    with nullcontext(None) if on_host else running(plan.name, plan.device, 1) as device:
+    with nullcontext(None) if on_host else training_device(plan.name, plan.device, 1) as device:
         course = _Course(plan, ratings, device)
-        first = course.start(resume)
+        first = course.start(resume, warm_start)
         of = plan.passes(len(ratings))
         for number in range(first + 1, of + 1):
             rate = course.rate((number - 1) * plan.batches(len(ratings)))
@@ -121,12 +121,12 @@ class _Course:
         self.size, n = plan.batch(len(ratings)), len(ratings)
         self.steps = plan.steps or plan.n_epochs * plan.batches(n)
 
-    def start(self, resume: Resume | None) -> int:
+    def start(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
         """Lays out the tables; returns the number of the epoch that was the last."""
         plan, ratings = self.plan, self.ratings
         self.parameters = Parameters.drawn(plan, ratings)
-        if resume is not None and not isinstance(resume, Snapshot):
-            take_over(self.parameters, resume, plan.name, ratings)
+        if resume is None and warm_start is not None:
+            take_over(self.parameters, warm_start, plan.name, ratings)
         how = optimiser(plan.optimiser, plan.momentum)
         about = self.parameters, plan.pulls(), how, plan.dropout, plan.layer_rate
         self.tables: HostTables | DeviceTables
@@ -134,7 +134,7 @@ class _Course:
             self.tables = HostTables(*about, self.size)
         else:
             self.tables = DeviceTables(*about, self.device)
-        return self._go_on(resume) if isinstance(resume, Snapshot) else 0
+        return 0 if resume is None else self._go_on(resume)
 
     def _go_on(self, snapshot: Snapshot) -> int:
         check_arrays(snapshot, self.state(), self.plan.name)

@@ -11,7 +11,7 @@ from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
 from cofactor.trainers.minibatch.layers import parts
 from cofactor.trainers.minibatch.parameters import Layout, Parameters
-from cofactor.training.epoch import Resume
+from cofactor.training.epoch import WarmStart
 from cofactor.training.warm_start import start_of
 
 STARTS = {
@@ -20,22 +20,22 @@ STARTS = {
 }
 
 
-def take_over(parameters: Parameters, resume: Model | Mapping[str, Model], trainer: str, ratings: Ratings) -> None:
+def take_over(parameters: Parameters, warm_start: WarmStart, trainer: str, ratings: Ratings) -> None:
     """Puts models in the place of random numbers.
 
     Raises SplitMismatch for one of another split, BadHyperparameter for one of another kind or other widths.
     """
     layout = parameters.layout
     both = layout.rank > 0 and layout.deep_rank > 0
-    if isinstance(resume, Mapping) and both and resume.keys() <= STARTS.keys():
-        _take_branches(parameters, resume, trainer, ratings)
+    if isinstance(warm_start, Mapping) and both and warm_start.keys() <= STARTS.keys():
+        _take_branches(parameters, warm_start, trainer, ratings)
     elif layout.deep_rank:
-        network = _network(resume, trainer, layout, layout.rank, ratings)
+        network = _network(warm_start, trainer, layout, layout.rank, ratings)
         _take_biases(parameters, [network])
         _take_product(parameters, network, 1)
         _take_layers(parameters, network, 1)
     else:
-        factors = start_of(resume, FactorModel, trainer, layout.rank, ratings)
+        factors = start_of(warm_start, FactorModel, trainer, layout.rank, ratings)
         _take_biases(parameters, [factors])
         _take_product(parameters, factors, 1)
 
@@ -56,8 +56,8 @@ def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer:
         _take_biases(parameters, taken)
 
 
-def _network(resume: Resume, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
-    model = start_of(resume, NetworkModel, trainer, rank, ratings)
+def _network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
+    model = start_of(warm_start, NetworkModel, trainer, rank, ratings)
     for what, ours, theirs in (
         ("deep_rank", str(layout.deep_rank), str(model.deep_item_vectors.shape[1])),
         ("layers", ",".join(map(str, layout.hidden)), ",".join(str(len(w)) for w in model.deep.weights[:-1])),

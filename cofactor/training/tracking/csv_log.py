@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cofactor.training.tracking.epoch_row import COLUMNS, Figure, Row, Write
+from cofactor.training.tracking.epoch_row import COLUMNS, CellValue, EpochRow, WriteRow
 
 
 @contextmanager
-def csv_log(path: Path) -> Iterator[Write]:
+def csv_log(path: Path) -> Iterator[WriteRow]:
     """A CSV file of the figures, six digits of each, complete after every row; its folder is made.
 
     An empty cell is a figure that was not measured; `best` is `*` where the epoch was the best so far.
@@ -19,14 +19,14 @@ def csv_log(path: Path) -> Iterator[Write]:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
 
-        def write(row: Row) -> None:
-            writer.writerow([_cell(figure) for figure in row.figures().values()])
+        def write(row: EpochRow) -> None:
+            writer.writerow([_cell(figure) for figure in row.by_column().values()])
             file.flush()
 
         yield write
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: CellValue) -> str:
     if figure is None or isinstance(figure, bool):
         return "*" if figure else ""
     return str(figure) if isinstance(figure, int) else f"{figure:.6g}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cofactor.errors import BadData, Unavailable
-from cofactor.training.tracking.epoch_row import Row, Write
+from cofactor.training.tracking.epoch_row import EpochRow, WriteRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,16 +36,16 @@ def check_curves(path: Path) -> None:
 
 
 @contextmanager
-def curves(path: Path, title: str) -> Iterator[Write]:
+def curves(path: Path, title: str) -> Iterator[WriteRow]:
     """A picture of the rows, drawn at the end, however that comes; and before, where drawing takes no time to speak of.
 
     Each is written beside its place and renamed, so that there is a whole picture at any moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
+    rows: list[EpochRow] = []
     due = time.monotonic() + FIRST
 
-    def write(row: Row) -> None:
+    def write(row: EpochRow) -> None:
         nonlocal due
         rows.append(row)
         if (began := time.monotonic()) >= due:
@@ -72,7 +72,7 @@ def save(figure: "Figure", path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def drawn(rows: Sequence[Row], title: str) -> "Figure":
+def drawn(rows: Sequence[EpochRow], title: str) -> "Figure":
     """A panel for each thing that was measured (RMSE, NDCG, else the loss), and a low one for the learning rate."""
     from matplotlib.figure import Figure
 
@@ -108,12 +108,12 @@ class Line:
     values: list[float]
 
 
-def _line(label: str, colour: str, rows: Sequence[Row], field: str) -> Line | None:
+def _line(label: str, colour: str, rows: Sequence[EpochRow], field: str) -> Line | None:
     found = {row.epoch: value for row in rows if (value := getattr(row, field)) is not None and isfinite(value)}
     return Line(label, colour, list(found), list(found.values())) if found else None
 
 
-def _panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
+def _panels(rows: Sequence[EpochRow]) -> dict[str, list[Line]]:
     """The lines of each panel by its name; a loss only where there is no training RMSE, which says the same better."""
     learned = _line("training", TRAIN, rows, "train_rmse")
     wanted = {
@@ -125,7 +125,7 @@ def _panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
     return {name: some for name, some in lines.items() if some} or {"": []}
 
 
-def _panel(axis: "Axes", name: str, lines: list[Line], best: Row | None) -> None:
+def _panel(axis: "Axes", name: str, lines: list[Line], best: EpochRow | None) -> None:
     for line in lines:
         few = len(line.epochs) <= FEW
         axis.plot(line.epochs, line.values, color=line.colour, lw=2, marker="o" if few else "", ms=4)
@@ -163,7 +163,7 @@ def _name_lines(axis: "Axes", lines: list[Line]) -> None:
         axis.annotate(line.label, (1.01, place), xycoords="axes fraction", va="center", color=line.colour, fontsize=11)
 
 
-def _learning_rate(axis: "Axes", rows: Sequence[Row]) -> None:
+def _learning_rate(axis: "Axes", rows: Sequence[EpochRow]) -> None:
     line = _line("", TRAIN, rows, "learning_rate")
     if line is not None:
         axis.plot(line.epochs, line.values, color=TRAIN, lw=1.5, marker="." if len(line.epochs) <= FEW else "")

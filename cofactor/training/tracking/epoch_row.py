@@ -19,7 +19,7 @@ COLUMNS = (
     "seconds",
 )
 
-Figure = int | float | bool | None
+CellValue = int | float | bool | None
 
 
 class Epoch(Protocol):
@@ -28,13 +28,13 @@ class Epoch(Protocol):
     @property
     def number(self) -> int: ...
     @property
-    def of(self) -> int: ...
+    def n_epochs(self) -> int: ...
     @property
     def train_rmse(self) -> float | None: ...
     @property
     def learning_rate(self) -> float | None: ...
     @property
-    def loss(self) -> float | None: ...
+    def objective(self) -> float | None: ...
 
 
 class Judged(Protocol):
@@ -55,7 +55,7 @@ class Judged(Protocol):
 
 
 @dataclass(frozen=True)
-class Row:
+class EpochRow:
     """One epoch; None where a figure was not measured.
 
     All plain numbers: what `dataclasses.asdict` makes of a row goes through JSON, and `Row(**…)` makes it a row again.
@@ -74,18 +74,20 @@ class Row:
     at: float  # when the epoch ended, seconds since 1970
 
     @classmethod
-    def of(cls, judged: Judged, seconds: float) -> "Row":
+    def of(cls, judged: Judged, seconds: float) -> "EpochRow":
         """The row of an epoch that has just ended."""
         epoch, measured = judged.epoch, (judged.rmse, judged.mae, judged.accuracy, judged.ndcg)
         best = judged.best and any(figure is not None for figure in measured)
-        figures = epoch.loss, epoch.train_rmse, *measured, epoch.learning_rate
+        figures = epoch.objective, epoch.train_rmse, *measured, epoch.learning_rate
         return cls(epoch.number, *figures, best, seconds, time.time())
 
-    def figures(self) -> dict[str, Figure]:
+    def by_column(self) -> dict[str, CellValue]:
         """By the names that CSV and JSON give them, in their order."""
         *measured, _ = astuple(self)
         return dict(zip(COLUMNS, measured, strict=True))
 
 
-Write = Callable[[Row], object]
-Sink = AbstractContextManager[Write]  # a record of a training: opened before it, given every row, closed after it
+WriteRow = Callable[[EpochRow], object]
+RowWriter = AbstractContextManager[
+    WriteRow
+]  # a record of a training: opened before it, given every row, closed after it

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cofactor.errors import Unavailable
-from cofactor.training.tracking.epoch_row import Row, Write
+from cofactor.training.tracking.epoch_row import EpochRow, WriteRow
 
 HINT = "pip install 'cofactor[mlflow]'"
 DATABASE, FILES = "mlflow.db", "artifacts"
@@ -120,12 +120,12 @@ class Run:
             self.experiment.client.set_terminated(self.id, status)
 
     @contextmanager
-    def epochs(self) -> Iterator[Write]:
+    def epochs(self) -> Iterator[WriteRow]:
         """A record of a training, as `track` takes it: every figure of every epoch. The run ends with it; figures may
         still be added."""
 
-        def write(row: Row) -> None:
-            figures = {name: value for name, value in row.figures().items() if name != "best" and value is not None}
+        def write(row: EpochRow) -> None:
+            figures = {name: value for name, value in row.by_column().items() if name != "best" and value is not None}
             if row.epoch > self.after:
                 with _as_the_disk():
                     self.figures(figures, row.epoch, row.at)

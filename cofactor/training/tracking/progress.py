@@ -2,7 +2,7 @@
 
 `track` passes the epochs through, so a training loop stays a plain loop:
 
-    for one in track(judged(trainer.epochs(train), validation), console, csv_log(path)):
+    for one in track(early_stopping(trainer.epochs(train), validation), console, csv_log(path)):
         ...
 """
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cofactor.training.tracking.epoch_row import Figure, Judged, Row, Sink, Write
+from cofactor.training.tracking.epoch_row import CellValue, EpochRow, Judged, RowWriter, WriteRow
 
 HEADINGS = {
     "epoch": "epoch",
@@ -32,7 +32,7 @@ J = TypeVar("J", bound=Judged)
 
 
 def track(
-    judged: Iterable[J], console: Console, *sinks: Sink, before: Sequence[Row] = (), name: str = "training"
+    judged: Iterable[J], console: Console, *sinks: RowWriter, before: Sequence[EpochRow] = (), name: str = "training"
 ) -> Generator[J]:
     """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
 
@@ -52,12 +52,12 @@ def track(
         for row in before:
             _write(row, writes)
         for one in judged:
-            _write(Row.of(one, time.perf_counter() - started), writes)
-            bar.update(task, completed=one.epoch.number, total=one.epoch.of)
+            _write(EpochRow.of(one, time.perf_counter() - started), writes)
+            bar.update(task, completed=one.epoch.number, total=one.epoch.n_epochs)
             yield one
 
 
-def _write(row: Row, writes: Iterable[Write]) -> None:
+def _write(row: EpochRow, writes: Iterable[WriteRow]) -> None:
     for write in writes:
         write(row)
 
@@ -65,14 +65,14 @@ def _write(row: Row, writes: Iterable[Write]) -> None:
 class _Lasting:
     """A sink that gives up, and says so, where it can be written no more: that must not cost a training its model."""
 
-    def __init__(self, sink: Sink, console: Console) -> None:
+    def __init__(self, sink: RowWriter, console: Console) -> None:
         self.sink, self.console = sink, console
         self.given_up = False
 
-    def __enter__(self) -> Write:
+    def __enter__(self) -> WriteRow:
         write = self.sink.__enter__()
 
-        def spared(row: Row) -> None:
+        def spared(row: EpochRow) -> None:
             if not self.given_up:
                 with self._sparing():
                     write(row)
@@ -97,24 +97,24 @@ class _Lasting:
 
 
 @contextmanager
-def table(console: Console) -> Iterator[Write]:
+def table(console: Console) -> Iterator[WriteRow]:
     """Rows as lines under a heading, in the columns for which the first row has a figure; the best ones in green."""
     columns: list[str] = []
 
-    def write(row: Row) -> None:
+    def write(row: EpochRow) -> None:
         if not columns:
             columns.extend(_columns(row))
             console.print(_line({name: HEADINGS[name] for name in columns}), style="bold")
-        figures = row.figures()
+        figures = row.by_column()
         cells = {name: _cell(figures[name], 2 if name == "seconds" else 4) for name in columns}
         console.print(_line(cells), style="green" if row.best else None)
 
     yield write
 
 
-def _columns(row: Row) -> list[str]:
+def _columns(row: EpochRow) -> list[str]:
     """A loss is read only where there is no error in the units of the ratings to read instead."""
-    idle = {name for name, figure in row.figures().items() if figure is None}
+    idle = {name for name, figure in row.by_column().items() if figure is None}
     if row.train_rmse is not None:
         idle.add("train_loss")
     if row.validation_rmse is None and row.validation_ndcg is None:
@@ -122,7 +122,7 @@ def _columns(row: Row) -> list[str]:
     return [name for name in HEADINGS if name not in idle]
 
 
-def _cell(figure: Figure, digits: int) -> str:
+def _cell(figure: CellValue, digits: int) -> str:
     if figure is None or isinstance(figure, bool):
         return "*" if figure else ""
     return str(figure) if isinstance(figure, int) else f"{figure:.{digits}f}"

@@ -16,7 +16,7 @@ from socket import gethostname
 from typing import Any
 
 from cofactor.errors import Unavailable
-from cofactor.training.tracking.epoch_row import Row, Write
+from cofactor.training.tracking.epoch_row import EpochRow, WriteRow
 
 Setting = bool | int | float | str
 HINT = "pip install 'cofactor[tracking]'"
@@ -43,7 +43,7 @@ def run_name(began: datetime, changed: Mapping[str, Setting]) -> str:
 
 
 @contextmanager
-def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write]:
+def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[WriteRow]:
     """Event files in a run's folder, which is made; complete after every row.
 
     Each figure of a row is a scalar at its epoch, and so are the figures of the best epoch until then, as `best/…`. The
@@ -57,7 +57,7 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
     with closing(_opened(folder)) as writer:
         _add(writer, 0, time.time(), summary=_summary(_started(folder.name, settings), _text(settings)))
 
-        def write(row: Row) -> None:
+        def write(row: EpochRow) -> None:
             nonlocal begun
             if not begun:
                 _add(writer, row.epoch, row.at, session_log=_replacing())
@@ -78,13 +78,13 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
             _add(writer, 0, time.time(), summary=_summary(_ended(status)))
 
 
-def scalars(row: Row) -> dict[str, float]:
+def scalars(row: EpochRow) -> dict[str, float]:
     """What was measured, by tag; `train_rmse` is `train/rmse`, so that a part's figures stand together."""
-    measured = {name: figure for name, figure in row.figures().items() if figure is not None}
+    measured = {name: figure for name, figure in row.by_column().items() if figure is not None}
     return {PART.sub(r"\1/", name): float(figure) for name, figure in measured.items() if name not in ("epoch", "best")}
 
 
-def _of_the_best(row: Row) -> dict[str, float]:
+def _of_the_best(row: EpochRow) -> dict[str, float]:
     """What was measured on validation: only that makes an epoch the best."""
     part, figures = "validation/", scalars(row)
     best = {f"best/{tag.removeprefix(part)}": x for tag, x in figures.items() if tag.startswith(part)}

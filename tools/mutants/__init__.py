@@ -1,0 +1,1 @@
+"""Put small random faults into the code, one at a time, and list those that no test sees."""
