@@ -23,7 +23,7 @@ from typing import Any
 from results import seconds, shown
 
 from cofactor.evaluation.compare import LOWER_IS_BETTER
-from cofactor.experiments.protocols.registry import PROTOCOLS, Protocol
+from cofactor.experiments.protocols.registry import PROTOCOLS, EvaluationProtocol
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- protocols: written by benchmarks/protocols.py -->\n", "<!-- /protocols -->"
@@ -59,7 +59,7 @@ def main() -> None:
         print(text)
 
 
-def section(protocol: Protocol, document: Mapping[str, Any], command: str) -> str:
+def section(protocol: EvaluationProtocol, document: Mapping[str, Any], command: str) -> str:
     """A protocol's heading, its command, and the table of our models and of others."""
     rows = [*_ours(document), *_others(protocol)]
     splits = len(protocol.splits)
@@ -101,7 +101,7 @@ def _ours(document: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _others(protocol: Protocol) -> list[Row]:
+def _others(protocol: EvaluationProtocol) -> list[Row]:
     return [Row(one.system, one.figures, {}, one.cpu_seconds, f"{one.how}: {one.source}") for one in protocol.published]
 
 

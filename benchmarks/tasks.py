@@ -16,8 +16,8 @@ from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, split
 from cofactor.errors import BadData
 from cofactor.evaluation.compare import LOWER_IS_BETTER
 from cofactor.evaluation.sampled_negatives import N_NEGATIVES
-from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.protocols.measures import drawn_negatives
+from cofactor.experiments.evaluation_plan import EvaluationPlan
+from cofactor.experiments.protocols.measures import random_negatives
 from cofactor.experiments.protocols.registry import PROTOCOLS, SEEDS
 from cofactor.models.base import Model
 
@@ -26,7 +26,7 @@ from cofactor.models.base import Model
 class Task:
     """What a protocol asks of a model: to learn `train` and to be measured on `test`."""
 
-    plan: Plan
+    plan: EvaluationPlan
     split: Split
 
     @property
@@ -40,7 +40,7 @@ class Task:
     @property
     def judged_by(self) -> str:
         """The metric by which hyperparameters are chosen."""
-        return self.plan.shown[0]
+        return self.plan.metrics[0]
 
     def inner(self, seed: int = 0) -> "Task":
         """The same task inside train; nothing of the test is left in it.
@@ -48,9 +48,9 @@ class Task:
         A random tenth is held out; where each user's one item is ranked among sampled ones, a random one of each user,
         among as many drawn from those that the user has not in train.
         """
-        sampled = self.plan.measured is not None
+        sampled = self.plan.evaluator is not None
         parts = split(self.train, "one" if sampled else "random", seed=seed, test=0.1, validation=0)
-        measured = drawn_negatives(N_NEGATIVES, seed) if sampled else None
+        measured = random_negatives(N_NEGATIVES, seed) if sampled else None
         return Task(replace(self.plan, measured=measured), parts)
 
     def better(self, one: float, other: float) -> bool:
@@ -59,18 +59,18 @@ class Task:
 
     def figures(self, model: Model) -> dict[str, float]:
         """The metrics of the protocol by name, on the test ratings."""
-        of_ratings = set(self.plan.shown) <= set(LOWER_IS_BETTER)
-        found = replace(self.plan, k=() if of_ratings else self.plan.k).measure(model, self.split).metrics
+        of_ratings = set(self.plan.metrics) <= set(LOWER_IS_BETTER)
+        found = replace(self.plan, k=() if of_ratings else self.plan.k).evaluate(model, self.split).metrics
         if of_ratings and model.scale is None:
             raise BadData(f"a {model.kind} model that only ranks predicts no ratings", "use a protocol of ranking")
-        return {name: found[name] for name in self.plan.shown}
+        return {name: found[name] for name in self.plan.metrics}
 
 
 def load(folder: Path, protocol: str, name: str) -> Task:
     """The split of that name, without a validation part."""
     one = PROTOCOLS[protocol]
     home = folder / one.data
-    ((_, parts),) = one.each(home, (name,), validation=0)
+    ((_, parts),) = one.load_splits(home, (name,), validation=0)
     return Task(one.plan(home), parts)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.saved_split import write_parts
 from cofactor.data.splitting.split import split
-from cofactor.experiments.tuning.worker_pool import Pool
+from cofactor.experiments.tuning.worker_pool import WorkerPool
 from cofactor.machine import cores
 from cofactor.trainers import TRAINERS
 
@@ -27,27 +27,27 @@ def trained(
     settings = {**settings, **({"threads": threads} if threaded else {})}
     cpu = 0.0
 
-    def run(pool: Pool, wanted: int) -> float:
+    def run(pool: WorkerPool, wanted: int) -> float:
         given, done, spent = 0, 0, 0.0
         while done < wanted:
             for worker in pool.idle():
                 if given < wanted:
                     message = {"trainer": trainer, "hyperparameters": {**settings, "seed": given}, "patience": 1000}
-                    pool.give(worker, given, message)
+                    pool.assign(worker, given, message)
                     given += 1
-            for worker, _, message in list(pool.said(1.0)):
+            for worker, _, message in list(pool.messages(1.0)):
                 if "step" in message:
-                    worker.say({"go_on": True})
+                    worker.send({"go_on": True})
                 elif "failed" in message:
                     raise SystemExit(message["failed"])
                 else:
                     done, spent = done + 1, spent + message["judged"]["cpu_seconds"]
         return spent
 
-    with Pool(folder, jobs, threads) as pool:
-        pool.fill()
+    with WorkerPool(folder, jobs, threads) as pool:
+        pool.start_missing()
         while len(pool.idle()) < jobs:
-            list(pool.said(1.0))
+            list(pool.messages(1.0))
         run(pool, jobs)
         started = time.perf_counter()
         cpu = run(pool, n)

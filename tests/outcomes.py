@@ -11,7 +11,7 @@ from cofactor.evaluation.breakdowns.breakdown import Breakdown, Calibration, Gro
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import Report, evaluate
-from cofactor.experiments.comparison.summary import Curve, Outcome, SplitFacts
+from cofactor.experiments.comparison.summary import ComparisonSummary, LearningCurve, SplitFacts
 from cofactor.trainers import TRAINERS
 
 HOSTILE = (
@@ -35,12 +35,12 @@ def reports(ratings: Ratings, names: Sequence[str]) -> dict[str, Report]:
     return {name: evaluate(model, parts.test, (5, 10)) for name, model in models.items()}
 
 
-def outcome(measured: Mapping[str, Report], trainers: Mapping[str, str], name: str = "toy") -> Outcome:
+def outcome(measured: Mapping[str, Report], trainers: Mapping[str, str], name: str = "toy") -> ComparisonSummary:
     """A comparison with something of everything. measured: by model; trainers: of each."""
     costs = {one: Cost(0.01 * 3**n, 0.02 * 3**n, 1 << 20, 1 << 18, 1e-4) for n, one in enumerate(measured)}
     rated = [one for one, report in measured.items() if report.prediction is not None]
     first = rated[:1]
-    return Outcome(
+    return ComparisonSummary(
         name, "a toy & more", "cofactor compare svd 'als --rank 4' --on toy -o report",
         (SplitFacts(name, "random", 0, "0123abcd" * 8, 900, 100, 100),),
         compare_reports({one: [report] for one, report in measured.items()}, costs=costs),
@@ -85,18 +85,18 @@ def spread() -> SpreadCalibration:
     )
 
 
-def curve(number: int) -> Curve:
+def curve(number: int) -> LearningCurve:
     """RMSE of even models, NDCG of odd ones, and one epoch without a figure."""
     epochs = tuple(range(1, 8 + number))
     falling = tuple(1.0 + 0.01 * number - 0.02 * min(epoch, 5) for epoch in epochs)
     if number % 2:
-        return Curve(epochs, (None,) * len(epochs), tuple(1.2 - one for one in falling), "NDCG@10", 5)
-    return Curve(
+        return LearningCurve(epochs, (None,) * len(epochs), tuple(1.2 - one for one in falling), "NDCG@10", 5)
+    return LearningCurve(
         epochs, tuple(one - 0.02 * e for one, e in zip(falling, epochs, strict=True)), (None, *falling[1:]), "RMSE", 5
     )
 
 
-def many(ratings: Ratings) -> Outcome:
+def many(ratings: Ratings) -> ComparisonSummary:
     """As many models as there are trainers, though few are trained: figures of the others are theirs, moved."""
     measured = reports(ratings, ("popularity", "baseline", "svd", "ials"))
     found = {}

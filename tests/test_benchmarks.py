@@ -15,8 +15,8 @@ from cofactor.data.splitting.split import Split, split
 from cofactor.errors import BadData
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.protocols.measures import drawn_negatives
+from cofactor.experiments.evaluation_plan import EvaluationPlan
+from cofactor.experiments.protocols.measures import random_negatives
 from cofactor.experiments.protocols.registry import PROTOCOLS
 from cofactor.trainers import TRAINERS
 from tests.toys import checkerboard, noise
@@ -26,8 +26,10 @@ BENCHMARKS = Path(tasks.__file__).parent
 
 def task(parts: Split, protocol: str) -> tasks.Task:
     one = PROTOCOLS[protocol]
-    measured = drawn_negatives(5, 0) if one.negatives else None
-    return tasks.Task(Plan(one.name, lambda: iter([]), 1, one.k, measured=measured, shown=one.metrics), parts)
+    measured = random_negatives(5, 0) if one.negatives else None
+    return tasks.Task(
+        EvaluationPlan(one.name, lambda: iter([]), 1, one.k, evaluator=measured, metrics=one.metrics), parts
+    )
 
 
 def test_choosing_inside_train_holds_out_a_tenth_of_it() -> None:

@@ -21,7 +21,7 @@ from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.errors import BadHyperparameter, CofactorError
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.experiments.comparison.candidates import Brought, Contestant
+from cofactor.experiments.comparison.candidates import Candidate, SavedModel
 from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.bayes import Bayes
@@ -42,17 +42,17 @@ def folder(parts: Split, tmp_path: Path) -> Path:
     return tmp_path / "parts"
 
 
-def asked(*given: str) -> list[Contestant | Brought]:
-    return [one for one in contestants(given, USUAL) if isinstance(one, Brought) or one.asked]
+def asked(*given: str) -> list[Candidate | SavedModel]:
+    return [one for one in contestants(given, USUAL) if isinstance(one, SavedModel) or one.requested]
 
 
 def test_a_contestant_has_the_options_of_train() -> None:
     plain, wide, bayes = asked(
         "svd", "wide=svd --rank 128 --epochs=3 --seed 1", "bayes --time day --refit --patience 9"
     )
-    assert plain == Contestant("svd", SVD(seed=7), 4, False)
-    assert wide == Contestant("wide", SVD(rank=128, n_epochs=3, seed=1), 4, False)
-    assert bayes == Contestant("bayes --time day --refit --patience 9", Bayes(time="day", seed=7), 9, True)
+    assert plain == Candidate("svd", SVD(seed=7), 4, False)
+    assert wide == Candidate("wide", SVD(rank=128, n_epochs=3, seed=1), 4, False)
+    assert bayes == Candidate("bayes --time day --refit --patience 9", Bayes(time="day", seed=7), 9, True)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_popularity_and_baseline_are_always_there(saved: Path) -> None:
 
 def test_a_word_is_a_trainer_and_a_path_is_a_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(saved)
-    assert isinstance(asked("baseline")[0], Contestant)
-    assert asked("./baseline") == [Brought("baseline", Path("baseline"))]
-    assert asked("here=./baseline") == [Brought("here", Path("baseline"))]
+    assert isinstance(asked("baseline")[0], Candidate)
+    assert asked("./baseline") == [SavedModel("baseline", Path("baseline"))]
+    assert asked("here=./baseline") == [SavedModel("here", Path("baseline"))]
 
 
 def test_models_of_one_name_are_told_apart_by_their_paths(saved: Path, tmp_path: Path) -> None:

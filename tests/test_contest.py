@@ -17,11 +17,11 @@ from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments import subprocess_training
-from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry, folder_of, mean_cost
-from cofactor.experiments.comparison.run import hold
-from cofactor.experiments.comparison.split_results import Contest
-from cofactor.experiments.comparison.summarize import outcome_of
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.comparison.candidates import Candidate, ModelResult, SavedModel, folder_name, mean_cost
+from cofactor.experiments.comparison.run import run_comparison
+from cofactor.experiments.comparison.split_results import ComparisonResult
+from cofactor.experiments.comparison.summarize import summarize
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.resource_usage import folder_bytes, measure_resources
 from cofactor.experiments.subprocess_training import SubprocessFailure, TrainingRequest, train_in_subprocess
 from cofactor.experiments.subprocess_worker import sample_ratings
@@ -65,23 +65,23 @@ class Notes:
     def measure(self, name: str) -> None:
         self.hear(f"measure {name}")
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: ModelResult) -> None:
         self.hear(f"{entry.origin} {entry.name}")
 
     def failed(self, name: str, error: CofactorError) -> None:
         self.hear(f"failed {name}: {error.message}")
 
 
-def plan(*splits: Split) -> Plan:
-    return Plan("toy", lambda: ((f"part {n}", one) for n, one in enumerate(splits, 1)), len(splits))
+def plan(*splits: Split) -> EvaluationPlan:
+    return EvaluationPlan("toy", lambda: ((f"part {n}", one) for n, one in enumerate(splits, 1)), len(splits))
 
 
-def trainer(name: str, of: Trainer = SMALL, **more: Any) -> Contestant:
-    return Contestant(name, of, **more)
+def trainer(name: str, of: Trainer = SMALL, **more: Any) -> Candidate:
+    return Candidate(name, of, **more)
 
 
 @pytest.fixture(scope="module")
-def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contest, Notes, Path]:
+def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[ComparisonResult, Notes, Path]:
     """A contest of three, one of which diverges, and where the models lie."""
     out, watcher = tmp_path_factory.mktemp("contest") / "models", Notes()
     some = [
@@ -89,11 +89,11 @@ def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contes
         trainer("wild", SVD(learning_rate=1e6)),
         trainer("svd -r 4", refit=True),
     ]
-    return hold(plan(parts), some, watcher, out=out, notes=lambda split: {"data": "toy"}), watcher, out
+    return run_comparison(plan(parts), some, watcher, out=out, notes=lambda split: {"data": "toy"}), watcher, out
 
 
 def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
-    held: tuple[Contest, Notes, Path], parts: Split
+    held: tuple[ComparisonResult, Notes, Path], parts: Split
 ) -> None:
     rows: list[EpochRow] = []
     here = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: rows.append(row))
@@ -116,7 +116,7 @@ def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
     assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])
 
 
-def test_a_closed_form_learns_both_parts_at_once(held: tuple[Contest, Notes, Path], parts: Split) -> None:
+def test_a_closed_form_learns_both_parts_at_once(held: tuple[ComparisonResult, Notes, Path], parts: Split) -> None:
     model, notes = load(held[2] / "popularity"), load_manifest(held[2] / "popularity")["notes"]
     expected = Popularity().fit(join_parts(parts.train, parts.validation))
     assert np.array_equal(model.arrays()["item_bias"], expected.arrays()["item_bias"])
@@ -124,7 +124,7 @@ def test_a_closed_form_learns_both_parts_at_once(held: tuple[Contest, Notes, Pat
     assert [word for word in held[1].heard if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]
 
 
-def test_what_fails_is_left_out_and_told(held: tuple[Contest, Notes, Path]) -> None:
+def test_what_fails_is_left_out_and_told(held: tuple[ComparisonResult, Notes, Path]) -> None:
     found, watcher, out = held
     assert found.names == ["popularity", "svd -r 4"]
     assert list(found.failures) == ["wild"]
@@ -141,9 +141,9 @@ def test_what_fails_is_left_out_and_told(held: tuple[Contest, Notes, Path]) -> N
     ]
 
 
-def test_everything_is_in_the_outcome(held: tuple[Contest, Notes, Path], parts: Split) -> None:
+def test_everything_is_in_the_outcome(held: tuple[ComparisonResult, Notes, Path], parts: Split) -> None:
     found, _, out = held
-    outcome = outcome_of(plan(parts), found, command="cofactor compare …")
+    outcome = summarize(plan(parts), found, command="cofactor compare …")
     (facts,) = outcome.splits
     assert (facts.name, facts.fingerprint, facts.test) == ("part 1", parts.fingerprint, len(parts.test))
     assert outcome.trainers == {"popularity": "popularity", "svd -r 4": "svd"}
@@ -163,7 +163,7 @@ def test_everything_is_in_the_outcome(held: tuple[Contest, Notes, Path], parts: 
 
 
 def test_a_comparison_goes_on_where_it_was_broken_off(
-    held: tuple[Contest, Notes, Path], parts: Split, movies: Ratings
+    held: tuple[ComparisonResult, Notes, Path], parts: Split, movies: Ratings
 ) -> None:
     before, _, out = held
     watcher = Notes(stop="wide starts")
@@ -172,13 +172,13 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
         trainer("popularity", Popularity(), refit=True),
         trainer("wide", replace(SMALL, rank=5)),
     ]
-    found = hold(plan(parts), some, watcher, out=out)
+    found = run_comparison(plan(parts), some, watcher, out=out)
     assert [word for word in watcher.heard if word.startswith("kept")] == ["kept svd -r 4", "kept popularity"]
     assert found.interrupted
     assert found.names == ["svd -r 4", "popularity"]
     assert not (out / "wide").exists()
     for name in found.names:
-        one, other = found.rounds[0].entries[name], before.rounds[0].entries[name]
+        one, other = found.splits[0].results[name], before.splits[0].results[name]
         assert one.report.metrics == other.report.metrics
         assert (one.cost.fit_seconds, one.cost.peak_bytes) == (other.cost.fit_seconds, other.cost.peak_bytes)
         assert one.curve == other.curve
@@ -186,13 +186,18 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
 
 @pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "again", "damage", "nothing"])
 def test_what_would_be_another_model_is_trained(
-    change: str, held: tuple[Contest, Notes, Path], parts: Split, movies: Ratings, tmp_path: Path, monkeypatch: Any
+    change: str,
+    held: tuple[ComparisonResult, Notes, Path],
+    parts: Split,
+    movies: Ratings,
+    tmp_path: Path,
+    monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr(subprocess_training, "PROGRAM", "raise SystemExit('untrained')")
     shutil.copytree(held[2] / "svd-r-4", tmp_path / "svd-r-4")
     if change == "damage":
         (tmp_path / "svd-r-4" / "model.safetensors").write_bytes(b"")
-    one = Contestant("svd -r 4", SMALL, refit=True)
+    one = Candidate("svd -r 4", SMALL, refit=True)
     one = {
         "patience": replace(one, patience=1),
         "refit": replace(one, refit=False),
@@ -200,25 +205,25 @@ def test_what_would_be_another_model_is_trained(
     }.get(change, one)
     on = split(movies, seed=6) if change == "split" else parts
     if change == "nothing":
-        assert hold(plan(on), [one], Notes(), out=tmp_path).rounds[0].entries["svd -r 4"].origin == "kept"
+        assert run_comparison(plan(on), [one], Notes(), out=tmp_path).splits[0].results["svd -r 4"].origin == "kept"
         return
     with pytest.raises(SubprocessFailure, match="untrained"):
-        hold(plan(on), [one], Notes(), out=tmp_path, again=change == "again")
+        run_comparison(plan(on), [one], Notes(), out=tmp_path, retrain=change == "again")
 
 
 def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: Ratings, tmp_path: Path) -> None:
     cheap = [trainer("popularity", Popularity()), trainer("baseline", Baseline(sweeps=1))]
     two = plan(*folds(movies, 2, seed=1))
-    whole = hold(two, cheap, Notes(), out=tmp_path)
-    assert [one.name for one in whole.rounds] == ["part 1", "part 2"]
+    whole = run_comparison(two, cheap, Notes(), out=tmp_path)
+    assert [one.name for one in whole.splits] == ["part 1", "part 2"]
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
-    assert load(tmp_path / "part-2" / "baseline").training_data.split == whole.rounds[1].split.fingerprint
-    outcome = outcome_of(two, whole, command="")
+    assert load(tmp_path / "part-2" / "baseline").training_data.split == whole.splits[1].split.fingerprint
+    outcome = summarize(two, whole, command="")
     rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
     assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
     assert outcome.comparison.spreads["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
-    broken = hold(two, cheap, Broken("kept popularity"), out=tmp_path)
-    assert [one.name for one in broken.rounds] == ["part 1"]
+    broken = run_comparison(two, cheap, Broken("kept popularity"), out=tmp_path)
+    assert [one.name for one in broken.splits] == ["part 1"]
     assert broken.names == ["popularity", "baseline"]
 
 
@@ -235,25 +240,25 @@ class Broken(Notes):
 def test_saved_models_are_measured_beside_the_others(saved: Path, movies: Ratings, tmp_path: Path) -> None:
     parts = split(movies, seed=9)
     save(Baseline().fit(parts.train), tmp_path / "mine", trainer="baseline", hyperparameters={"sweeps": 10})
-    found = hold(plan(parts), [Brought("mine", tmp_path / "mine")], Notes())
-    entry = found.rounds[0].entries["mine"]
+    found = run_comparison(plan(parts), [SavedModel("mine", tmp_path / "mine")], Notes())
+    entry = found.splits[0].results["mine"]
     assert (entry.trainer, entry.hyperparameters, entry.curve) == ("baseline", {"sweeps": 10}, None)
     assert entry.cost.fit_seconds is None
     assert entry.cost.model_bytes == folder_bytes(tmp_path / "mine")
     assert entry.cost.list_seconds is not None
     with pytest.raises(SplitMismatch, match="mine was trained on split"):
-        hold(plan(split(movies, seed=1)), [Brought("mine", tmp_path / "mine")], Notes())
+        run_comparison(plan(split(movies, seed=1)), [SavedModel("mine", tmp_path / "mine")], Notes())
     with pytest.raises(SplitMismatch, match="one split, and toy has 2"):
-        hold(plan(parts, parts), [Brought("mine", tmp_path / "mine")], Notes())
+        run_comparison(plan(parts, parts), [SavedModel("mine", tmp_path / "mine")], Notes())
 
 
 def test_two_names_of_one_folder_are_refused_before_anything_is_trained(parts: Split) -> None:
     watcher = Notes()
     with pytest.raises(BadHyperparameter, match="svd-r-4"):
-        hold(plan(parts), [trainer("svd -r 4"), trainer("svd-r-4")], watcher)
+        run_comparison(plan(parts), [trainer("svd -r 4"), trainer("svd-r-4")], watcher)
     assert watcher.heard == []
-    assert folder_of("svd --rank 128") == "svd-rank-128"
-    assert folder_of("../../x y") == "x-y"
+    assert folder_name("svd --rank 128") == "svd-rank-128"
+    assert folder_name("../../x y") == "x-y"
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from cofactor.data.splitting.split import folds, load_split, split
 from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.errors import CofactorError
 from cofactor.evaluation.sampled_evaluation import SampledReport
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.protocols.registry import PROTOCOLS
 from cofactor.trainers import TRAINERS
 from tests.conftest import Run
 
-Planned = Callable[..., Plan]
+Planned = Callable[..., EvaluationPlan]
 
 
 @click.command()
@@ -31,7 +31,7 @@ Planned = Callable[..., Plan]
 @split_options
 @plan_options
 @reading_options
-def planned(data: str, **options: Any) -> Plan:
+def planned(data: str, **options: Any) -> EvaluationPlan:
     recipe = recipe_of(options)
     source = Source.of(data, options)
     plan = plan_of(source, recipe, options, messages(quiet=True))
@@ -61,7 +61,7 @@ def read(path: str = "r.csv") -> Any:
     return read(Path(path))
 
 
-def prints(found: Plan) -> dict[str, str]:
+def prints(found: EvaluationPlan) -> dict[str, str]:
     return {name: one.fingerprint for name, one in found.splits()}
 
 
@@ -121,7 +121,7 @@ def test_sampled_negatives_are_drawn_or_given(plan: Planned, tmp_path: Path) -> 
     found = plan("r.csv", "--kind", "last", "--sampled", 9)
     ((_, parts),) = found.splits()
     model = TRAINERS["popularity"]().fit(parts.train)
-    report = found.measure(model, parts)
+    report = found.evaluate(model, parts)
     assert isinstance(report, SampledReport)
     assert report.counts["negatives"] == 9
     assert set(report.metrics) == {"sampled_hit_rate@10", "sampled_ndcg@10"}
@@ -130,7 +130,7 @@ def test_sampled_negatives_are_drawn_or_given(plan: Planned, tmp_path: Path) -> 
     lines = [f"({user},{item})\t{first[0] if len(first) else 0}" for user, item in zip(users, items, strict=True)]
     (tmp_path / "n.negative").write_text("\n".join(lines))
     found = plan("r.csv", "--kind", "last", "--negatives", "n.negative")
-    assert found.measure(model, parts).counts["negatives"] == 1
+    assert found.evaluate(model, parts).counts["negatives"] == 1
 
 
 def test_a_protocol_finds_its_data(plan: Planned, real_data: Path) -> None:

@@ -10,7 +10,7 @@ from cofactor.data.datasets.published_splits import binarize
 from cofactor.data.reading.read import read
 from cofactor.errors import BadData
 from cofactor.evaluation.sampled_negatives import read_cases
-from cofactor.experiments.protocols.registry import PROTOCOLS, Counts
+from cofactor.experiments.protocols.registry import PROTOCOLS, ExpectedCounts
 from cofactor.trainers import TRAINERS
 
 
@@ -58,35 +58,35 @@ def test_files_that_are_not_those_of_the_protocol_are_an_error(tmp_path: Path) -
         next(protocol.plan(tmp_path).splits())
     assert "LightGCN" in error.value.hint
     for counts, said in (
-        (Counts(2, 12, 11, 3), "11 items, not 12"),
-        (Counts(2, 11, 10, 3), "11 training ratings, not 10"),
-        (Counts(2, 11, 11, 2), "3 test ratings, not 2"),
+        (ExpectedCounts(2, 12, 11, 3), "11 items, not 12"),
+        (ExpectedCounts(2, 11, 10, 3), "11 training ratings, not 10"),
+        (ExpectedCounts(2, 11, 11, 2), "3 test ratings, not 2"),
     ):
         with pytest.raises(BadData, match=said):
-            next(replace(protocol, counts=counts).each(tmp_path))
-    ((name, parts),) = replace(protocol, counts=Counts(2, 11, 11, 3)).each(tmp_path, validation=0)
+            next(replace(protocol, counts=counts).load_splits(tmp_path))
+    ((name, parts),) = replace(protocol, counts=ExpectedCounts(2, 11, 11, 3)).load_splits(tmp_path, validation=0)
     assert (name, len(parts.validation)) == ("lightgcn", 0)
     (tmp_path / "test.txt").unlink()
     with pytest.raises(BadData, match=r"has no test\.txt"):
-        next(protocol.each(tmp_path))
+        next(protocol.load_splits(tmp_path))
 
 
 def test_movielens_100k_keeps_its_folds_and_holds_back_a_tenth_of_train(real_data: Path) -> None:
     plan = PROTOCOLS["ml-100k-u1"].plan(real_data / "ml-100k")
     assert plan.refit
-    assert plan.shown == ("rmse", "mae")
+    assert plan.metrics == ("rmse", "mae")
     ((name, parts),) = plan.splits()
     lines = (real_data / "ml-100k" / "u1.test").read_text().splitlines()
     expected = {tuple(line.split("\t")[:2]) for line in lines}
     found = parts.test
     assert set(zip(found.users.ids[found.user], found.items.ids[found.item], strict=True)) == expected
     assert (name, len(parts.train), len(parts.validation)) == ("u1", 72_000, 8_000)
-    report = plan.measure(TRAINERS["baseline"]().fit(parts.train), parts)
-    assert set(plan.shown) <= set(report.metrics)
+    report = plan.evaluate(TRAINERS["baseline"]().fit(parts.train), parts)
+    assert set(plan.metrics) <= set(report.metrics)
 
 
 def test_ml_1m_is_split_as_published(real_data: Path) -> None:
-    ((name, parts),) = PROTOCOLS["ml-1m-90-10"].each(real_data / "ml-1m", ("seed-1",), validation=0)
+    ((name, parts),) = PROTOCOLS["ml-1m-90-10"].load_splits(real_data / "ml-1m", ("seed-1",), validation=0)
     lines = (real_data / "ml-1m" / "ratings_no_timestamps.csv").read_text().splitlines()[1:]
     expected = {lines[row] for row in np.random.default_rng(1).permutation(len(lines))[-(len(lines) // 10) :].tolist()}
     found = parts.test
@@ -96,7 +96,7 @@ def test_ml_1m_is_split_as_published(real_data: Path) -> None:
 
 
 def test_ml_1m_top_n_holds_out_a_fifth_of_each_user(real_data: Path) -> None:
-    ((_, parts),) = PROTOCOLS["ml-1m-top-n"].each(real_data / "ml-1m", ("seed-0",))
+    ((_, parts),) = PROTOCOLS["ml-1m-top-n"].load_splits(real_data / "ml-1m", ("seed-0",))
     learned = np.bincount(parts.train.user, minlength=6040) + np.bincount(parts.validation.user, minlength=6040)
     held_out = np.bincount(parts.test.user, minlength=6040)
     assert np.abs(held_out - (held_out + learned) / 5).max() <= 0.5
@@ -127,7 +127,7 @@ def test_ncf_by_the_most_popular(real_data: Path) -> None:
             for name in ("user", "item", "value")
         },
     )
-    report = plan.measure(TRAINERS["popularity"]().fit(both), parts)
+    report = plan.evaluate(TRAINERS["popularity"]().fit(both), parts)
     assert report.metrics["sampled_hit_rate@10"] == pytest.approx(0.453, abs=0.001)
     assert report.metrics["sampled_ndcg@10"] == pytest.approx(0.254, abs=0.001)
     own = read_cases(home / "ml-1m.test.negative")

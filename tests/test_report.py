@@ -16,7 +16,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report
-from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report import markdown, tables
 from cofactor.report.findings import sentences
 from cofactor.report.plots import render
@@ -34,7 +34,7 @@ def measured(movies: Ratings) -> dict[str, Report]:
 
 
 @pytest.fixture(scope="module")
-def found(measured: dict[str, Report]) -> Outcome:
+def found(measured: dict[str, Report]) -> ComparisonSummary:
     return outcome(measured, {name: name for name in measured})
 
 
@@ -55,7 +55,7 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(found: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(found: ComparisonSummary, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report where an earlier one stood, beside somebody's own picture."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "pictures").mkdir()
@@ -84,7 +84,7 @@ def test_a_report_is_there_whole(written: Path) -> None:
         assert "<text" not in drawing.read_text(), "letters of a file are outlines"
 
 
-def test_the_same_outcome_gives_the_same_bytes(found: Outcome, written: Path) -> None:
+def test_the_same_outcome_gives_the_same_bytes(found: ComparisonSummary, written: Path) -> None:
     page = (written / "report.html").read_text()
     for one in pictures(found):
         if one.name in ("differences", "predicted"):
@@ -98,7 +98,7 @@ def test_the_same_outcome_gives_the_same_bytes(found: Outcome, written: Path) ->
     assert markdown.tables(found) == (written / "report.md").read_text()
 
 
-def test_the_page_says_what_was_found(found: Outcome, written: Path) -> None:
+def test_the_page_says_what_was_found(found: ComparisonSummary, written: Path) -> None:
     page = Elements((written / "report.html").read_text())
     comparison = found.comparison
     for sentence in sentences(comparison):
@@ -150,7 +150,7 @@ def test_hostile_names_stay_text(measured: dict[str, Report], tmp_path: Path) ->
     assert [row["model"] for row in rows] == list(HOSTILE)
 
 
-def test_figures_are_written_as_they_are(found: Outcome) -> None:
+def test_figures_are_written_as_they_are(found: ComparisonSummary) -> None:
     rows = list(csv.DictReader(StringIO(figures(found))))
     kept = json.loads(document(found))
     for row in rows:
@@ -162,13 +162,13 @@ def test_figures_are_written_as_they_are(found: Outcome) -> None:
     assert kept["splits"][0]["fingerprint"] == found.splits[0].fingerprint
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_of(found: Outcome, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_told_of(found: ComparisonSummary, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadArtifact, match="cannot write"):
         write_report(found, tmp_path / "file")
 
 
-def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(found: Outcome) -> None:
+def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(found: ComparisonSummary) -> None:
     table = tables.accuracy(found)
     assert table.columns[1:3] == ["RMSE", "MAE"]
     exact = {name: some["rmse"] for name, some in found.comparison.metrics.items() if "rmse" in some}
@@ -183,7 +183,7 @@ def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(found: Outco
     }
 
 
-def test_the_answer_is_given_by_errors_and_ndcg(found: Outcome) -> None:
+def test_the_answer_is_given_by_errors_and_ndcg(found: ComparisonSummary) -> None:
     said = sentences(found.comparison)
     assert [one.partition(":")[0] for one in said] == ["RMSE", "NDCG@5"]
     assert set(said) < set(found.comparison.words())

@@ -12,8 +12,8 @@ from matplotlib.text import Text
 
 from cofactor.data.ratings import Ratings
 from cofactor.evaluation.evaluate import Report
-from cofactor.experiments.comparison.summary import Outcome
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.comparison.summary import ComparisonSummary
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report import trials
 from cofactor.report.plots import (
     cost,
@@ -42,7 +42,7 @@ TO_OKLAB = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.42859
 
 
 @pytest.fixture(scope="module")
-def everybody(movies: Ratings) -> Outcome:
+def everybody(movies: Ratings) -> ComparisonSummary:
     return many(movies)
 
 
@@ -125,7 +125,7 @@ def covered(figure: Figure) -> list[tuple[str, str]]:
     return found
 
 
-def test_no_text_covers_another_with_sixteen_models(everybody: Outcome) -> None:
+def test_no_text_covers_another_with_sixteen_models(everybody: ComparisonSummary) -> None:
     crowded = ("differences", "cost", "lists-catalogue", "groups-genre")
     drawn = {one.name: covered(one.draw()) for one in pictures(everybody) if one.name in crowded}
     assert len(drawn) == len(crowded)
@@ -210,7 +210,7 @@ def test_no_real_difference_is_a_grey_ring_and_what_is_real_is_not(measured: dic
     assert points[-0.02].get_color() not in (GREY, FAINT)
 
 
-def test_groups_have_their_counts_and_every_model(everybody: Outcome) -> None:
+def test_groups_have_their_counts_and_every_model(everybody: ComparisonSummary) -> None:
     one = everybody.breakdowns[0]
     drawn = groups.drawn(one, looks(everybody.trainers), best_first(everybody.comparison))
     *panels, counts = drawn.axes
@@ -224,13 +224,13 @@ def test_groups_have_their_counts_and_every_model(everybody: Outcome) -> None:
                 assert any(np.array_equal(figures, line, equal_nan=True) for line in lines), name
 
 
-def trial(number: int, value: float | None, **hyperparameters: object) -> Trial:
+def trial(number: int, value: float | None, **hyperparameters: object) -> TrialResult:
     state = "failed" if value is None else "done"
-    return Trial(number, "svd", hyperparameters, state, value, 0.01, 3, 0.5 + number, 0.4)  # type: ignore[arg-type]
+    return TrialResult(number, "svd", hyperparameters, state, value, 0.01, 3, 0.5 + number, 0.4)  # type: ignore[arg-type]
 
 
-def search(*some: Trial, **importances: float) -> Search:
-    return Search("svd", "toy", "rmse", some, importances, "cofactor train svd toy --rank 8")
+def search(*some: TrialResult, **importances: float) -> TrialHistory:
+    return TrialHistory("svd", "toy", "rmse", some, importances, "cofactor train svd toy --rank 8")
 
 
 def test_one_hyperparameter_is_a_line_with_errors_and_seconds() -> None:

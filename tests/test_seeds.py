@@ -23,9 +23,9 @@ from cofactor.evaluation.significance.paired_differences import table_of
 from cofactor.evaluation.significance.per_user_values import Samples
 from cofactor.evaluation.significance.seed_variance import Training
 from cofactor.evaluation.significance.verdicts import of_seeds
-from cofactor.experiments.comparison.candidates import seeded
-from cofactor.experiments.comparison.run import hold
-from cofactor.experiments.comparison.summarize import outcome_of
+from cofactor.experiments.comparison.candidates import expand_seeds
+from cofactor.experiments.comparison.run import run_comparison
+from cofactor.experiments.comparison.summarize import summarize
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.filter import Filter
 from cofactor.trainers.svd import SVD
@@ -233,23 +233,25 @@ def test_what_are_no_seeds_of_one_split_is_refused(parts) -> None:
 
 def test_every_seed_is_trained_and_kept(movies, tmp_path: Path) -> None:
     one, some, watcher = plan(split(movies, seed=5)), [trainer("small", SMALL)], Notes()
-    found = hold(one, some, Notes(), out=tmp_path, seeds=2)
+    found = run_comparison(one, some, Notes(), out=tmp_path, seeds=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "small-seed-1"]
-    assert [entry.hyperparameters["seed"] for entry in found.rounds[0].seeds("small")] == [0, 1]
-    rmse = [entry.report.metrics["rmse"] for entry in found.rounds[0].seeds("small")]
+    assert [entry.hyperparameters["seed"] for entry in found.splits[0].all_seeds("small")] == [0, 1]
+    rmse = [entry.report.metrics["rmse"] for entry in found.splits[0].all_seeds("small")]
     assert rmse[0] != rmse[1]
-    again = hold(one, some, watcher, out=tmp_path, seeds=2)
+    again = run_comparison(one, some, watcher, out=tmp_path, seeds=2)
     assert [word for word in watcher.heard if word.startswith("kept")] == ["kept small", "kept small seed 1"]
-    comparison = outcome_of(one, again, command="").comparison
+    comparison = summarize(one, again, command="").comparison
     assert comparison.n_seeds == {"small": 2}
     assert comparison.metrics["small"]["rmse"] == pytest.approx(np.mean(rmse))
-    costs = [entry.cost.fit_seconds for entry in again.rounds[0].seeds("small")]
+    costs = [entry.cost.fit_seconds for entry in again.splits[0].all_seeds("small")]
     assert comparison.costs["small"].fit_seconds == pytest.approx(sum(cost or 0 for cost in costs) / 2)
 
 
 def test_what_no_seed_changes_is_trained_once(movies) -> None:
     watcher = Notes()
-    found = hold(plan(split(movies, seed=5)), [trainer("same", Filter(rank=0))], watcher, seeds=3)  # no vectors at all
+    found = run_comparison(
+        plan(split(movies, seed=5)), [trainer("same", Filter(rank=0))], watcher, seeds=3
+    )  # no vectors at all
     assert [len(seeds) for seeds in found.reports["same"]] == [1]
     assert [word for word in watcher.heard if word.startswith("begin")] == ["begin same", "begin same seed 1"]
 
@@ -257,10 +259,12 @@ def test_what_no_seed_changes_is_trained_once(movies) -> None:
 def test_two_folders_of_one_name_are_refused(movies, tmp_path: Path) -> None:
     some = [trainer("a", SMALL), trainer("a seed 1", replace(SMALL, rank=5))]
     with pytest.raises(BadHyperparameter, match="two of them would be called a-seed-1"):
-        hold(plan(split(movies, seed=5)), some, Notes(), out=tmp_path, seeds=2)
+        run_comparison(plan(split(movies, seed=5)), some, Notes(), out=tmp_path, seeds=2)
 
 
 def test_seeds_follow_its_own() -> None:
-    names = [(one.name, one.trainer.settings()["seed"]) for one in seeded(trainer("a", replace(SMALL, seed=7)), 3)]
+    names = [
+        (one.name, one.trainer.settings()["seed"]) for one in expand_seeds(trainer("a", replace(SMALL, seed=7)), 3)
+    ]
     assert names == [("a", 7), ("a seed 8", 8), ("a seed 9", 9)]
-    assert len(seeded(trainer("baseline", Baseline()), 3)) == 1
+    assert len(expand_seeds(trainer("baseline", Baseline()), 3)) == 1

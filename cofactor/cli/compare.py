@@ -20,9 +20,9 @@ from cofactor.cli.train import recipe_of, split_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cofactor.experiments.comparison.candidates import Brought, Contestant
+    from cofactor.experiments.comparison.candidates import Candidate, SavedModel
     from cofactor.experiments.comparison.run import Notes
-    from cofactor.experiments.evaluation_plan import Plan
+    from cofactor.experiments.evaluation_plan import EvaluationPlan
 
 COMMANDLINE = ParameterSource.COMMANDLINE
 
@@ -66,9 +66,9 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.cli.display.comparison_progress import Watching
     from cofactor.cli.display.comparison_tables import document, print_outcome
     from cofactor.cli.recording import record
-    from cofactor.experiments.comparison.candidates import Brought, seeded
-    from cofactor.experiments.comparison.run import hold
-    from cofactor.experiments.comparison.summarize import outcome_of
+    from cofactor.experiments.comparison.candidates import SavedModel, expand_seeds
+    from cofactor.experiments.comparison.run import run_comparison
+    from cofactor.experiments.comparison.summarize import summarize
     from cofactor.report.write import write_report
     from cofactor.training.tracking.mlflow import check_mlflow
 
@@ -82,16 +82,16 @@ def compare(context: click.Context, /, **options: Any) -> None:
     if store is not None:
         check_mlflow()
     plan, notes = _plan(entered, options, console)
-    entered = [one if isinstance(one, Brought) else replace(one, refit=one.refit or plan.refit) for one in entered]
-    each = [[one] if isinstance(one, Brought) else seeded(one, seeds) for one in entered]
+    entered = [one if isinstance(one, SavedModel) else replace(one, refit=one.refit or plan.refit) for one in entered]
+    each = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in entered]
     with Watching(console, [one.name for some in each for one in some]) as watcher:
         models = None if out is None else out / "models"
-        found = hold(plan, entered, watcher, out=models, again=again, seeds=seeds, notes=notes)
+        found = run_comparison(plan, entered, watcher, out=models, retrain=again, seeds=seeds, notes=notes)
     if found.interrupted:
         console.print("interrupted: what was measured until then is compared", style="yellow")
     with waiting(console, "comparing"):
         against = against if against in found.names else None
-        outcome = outcome_of(plan, found, command=as_typed(context), against=against)
+        outcome = summarize(plan, found, command=as_typed(context), against=against)
     if out is not None:
         with drawing(console) as advance:
             write_report(outcome, out, advance)
@@ -106,16 +106,16 @@ def compare(context: click.Context, /, **options: Any) -> None:
 
 
 def _plan(
-    entered: "Sequence[Contestant | Brought]", options: dict[str, Any], console: "Console"
-) -> "tuple[Plan, Notes]":
+    entered: "Sequence[Candidate | SavedModel]", options: dict[str, Any], console: "Console"
+) -> "tuple[EvaluationPlan, Notes]":
     """What is compared on, and what the models that are trained on it say of it. Of saved models, the split that the
     first was trained on is made again."""
-    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.experiments.comparison.candidates import SavedModel
     from cofactor.saved.model_folder import load_manifest
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
     recipe, protocol = recipe_of(options), options["protocol"]
-    brought = [load_manifest(one.folder) for one in entered if isinstance(one, Brought)]
+    brought = [load_manifest(one.folder) for one in entered if isinstance(one, SavedModel)]
     if brought and protocol is None:
         source = Source.of_model(brought[0], data, options)
         recorded = brought[0]["notes"].get("split_recipe")
@@ -123,7 +123,7 @@ def _plan(
     else:
         source = Source.of(data, options)
     plan = plan_of(source, recipe, options, console)
-    if relevant_from is not None and plan.measured is not None:
+    if relevant_from is not None and plan.evaluator is not None:
         raise click.UsageError("--relevant-from has no say where items are ranked among sampled ones")
     if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
         plan = replace(plan, k=k)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.comparison.candidates import Entry
-    from cofactor.experiments.evaluation_plan import Plan
+    from cofactor.experiments.comparison.candidates import ModelResult
+    from cofactor.experiments.evaluation_plan import EvaluationPlan
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
 
@@ -43,9 +43,9 @@ def demo(out: Path) -> None:
     """
     from cofactor.cli.display.comparison_tables import print_outcome
     from cofactor.cli.options.data_argument import MADE, SplitRecipe, made
-    from cofactor.experiments.comparison.split_results import Contest, Round
-    from cofactor.experiments.comparison.summarize import outcome_of
-    from cofactor.experiments.evaluation_plan import Plan
+    from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
+    from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.experiments.evaluation_plan import EvaluationPlan
     from cofactor.report.write import write_report
 
     console = messages()
@@ -54,11 +54,13 @@ def demo(out: Path) -> None:
         parts = SplitRecipe().split(data.ratings)
     users, items = len(data.ratings.users), len(data.ratings.items)
     console.print(f"{len(data.ratings):,} made ratings by {users:,} users on {items:,} movies, with planted taste\n")
-    plan = Plan(MADE, lambda: iter([(parts.kind, parts)]), 1)
+    plan = EvaluationPlan(MADE, lambda: iter([(parts.kind, parts)]), 1)
     models = {name: _trained(name, plan, parts, out / "models", console) for name in SHOWN}
     with waiting(console, "comparing"):
         entries = {name: entry for name, (_, entry) in models.items()}
-        outcome = outcome_of(plan, Contest([Round(parts.kind, parts, entries)], {}, False), command="cofactor demo")
+        outcome = summarize(
+            plan, ComparisonResult([SplitResults(parts.kind, parts, entries)], {}, False), command="cofactor demo"
+        )
     with drawing(console) as advance:
         write_report(outcome, out / "report", advance)
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
@@ -72,12 +74,14 @@ def demo(out: Path) -> None:
     console.print(f"or: cofactor serve {folder}, and look at http://127.0.0.1:8000/", markup=False)
 
 
-def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Console") -> "tuple[Model, Entry]":
+def _trained(
+    name: str, plan: "EvaluationPlan", parts: "Split", place: Path, console: "Console"
+) -> "tuple[Model, ModelResult]":
     """A model that is trained in front of the reader, measured, and saved in its place."""
     from cofactor.cli.fitting import fit
     from cofactor.cli.options.data_argument import MADE, SplitRecipe
     from cofactor.cli.resuming import Keeper
-    from cofactor.experiments.comparison.candidates import entry_of
+    from cofactor.experiments.comparison.candidates import describe_model
     from cofactor.experiments.resource_usage import measure_resources
     from cofactor.experiments.subprocess_worker import warm_up
     from cofactor.saved.model_folder import save
@@ -90,7 +94,7 @@ def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Con
         fitted = fit(Keeper(trainer, parts.train), parts, console, patience=3)
     console.print()
     with waiting(console, "measuring"):
-        report = plan.measure(fitted.model, parts)
+        report = plan.evaluate(fitted.model, parts)
         save(
             fitted.model,
             place / name,
@@ -104,7 +108,7 @@ def _trained(name: str, plan: "Plan", parts: "Split", place: Path, console: "Con
             cost={"cpu_seconds": meter.cpu_seconds, "peak_bytes": meter.peak_bytes},
             **fitted.curve(),
         )
-        return fitted.model, entry_of(name, "trained", place / name, fitted.model, report, parts)
+        return fitted.model, describe_model(name, "trained", place / name, fitted.model, report, parts)
 
 
 def _trainer(name: str) -> "Trainer":

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from cofactor.cli.options.tracking import figures_of, parameters_of
 
 if TYPE_CHECKING:
-    from cofactor.experiments.comparison.summary import Outcome
+    from cofactor.experiments.comparison.summary import ComparisonSummary
 
 
-def record(outcome: "Outcome", store: str) -> None:
+def record(outcome: "ComparisonSummary", store: str) -> None:
     """Writes what was found. Of several splits, the figures are means and the curves are of the first."""
     from cofactor.training.tracking.mlflow import Experiment
 
@@ -29,5 +29,5 @@ def record(outcome: "Outcome", store: str) -> None:
     whole.end()
 
 
-def _versions(outcome: "Outcome") -> dict[str, str]:
+def _versions(outcome: "ComparisonSummary") -> dict[str, str]:
     return {f"version.{name}": version for name, version in outcome.versions.items()}

@@ -20,14 +20,14 @@ from cofactor.cli.tuned import Found
 from cofactor.data.splitting.saved_split import write_parts
 from cofactor.data.splitting.split import Split
 from cofactor.errors import BadHyperparameter
-from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.tuning.objective import check_parts
-from cofactor.experiments.tuning.search import Budget, Tuning, best_of, over_seeds, trial_of
-from cofactor.experiments.tuning.search_space import Space
+from cofactor.experiments.evaluation_plan import EvaluationPlan
+from cofactor.experiments.tuning.objective import check_validation
+from cofactor.experiments.tuning.search import Budget, HyperparameterSearch, average_seeds, best_trial, find_trial
+from cofactor.experiments.tuning.search_space import SearchSpace
 from cofactor.experiments.tuning.study import Study
-from cofactor.experiments.tuning.study_storage import Store
-from cofactor.experiments.tuning.trial import Trial
-from cofactor.experiments.tuning.worker_pool import Pool, shared
+from cofactor.experiments.tuning.study_storage import StudyStorage
+from cofactor.experiments.tuning.trial import TrialResult
+from cofactor.experiments.tuning.worker_pool import WorkerPool, divide_cores
 from cofactor.training.checkpoint import digest_ratings
 
 USUAL_TRIALS, USUAL_MINUTES = 50, 10
@@ -88,14 +88,14 @@ class Searching:
         with ExitStack() as stack:
             self.plan, self.split, source = _first(wanted, self.console)
             self.asked = Asked(source, self.plan.recipe, wanted.protocol, wanted.seed, wanted.patience)
-            check_parts(self.split.validation, self.split.kind, wanted.inner_folds)
+            check_validation(self.split.validation, self.split.kind, wanted.inner_folds)
             self.ratings = digest_ratings([self.split.train, self.split.validation])
-            self.store = Store(wanted.study or self.folder / "study.db", resume=wanted.resume)
+            self.store = StudyStorage(wanted.study or self.folder / "study.db", resume=wanted.resume)
             stack.callback(self.store.close)
             with waiting(self.console, "handing out the ratings"):
                 folder = stack.enter_context(_handed_out(self.split, self.store.path.with_suffix(".ratings")))
-            n_jobs, self.threads = shared(wanted.jobs)
-            self.pool = stack.enter_context(Pool(folder, n_jobs, self.threads, wanted.inner_folds, wanted.seed))
+            n_jobs, self.threads = divide_cores(wanted.jobs)
+            self.pool = stack.enter_context(WorkerPool(folder, n_jobs, self.threads, wanted.inner_folds, wanted.seed))
             self._stack = stack.pop_all()
         return self
 
@@ -107,10 +107,12 @@ class Searching:
         space, patience, started = study.space, self.wanted.patience, time.monotonic()
         with Screen(study, budget, self.console, self.pool.size) as screen, listening(self.console) as stopped:
             after = self._afterwards(space, sweep=sweep)
-            tuning = Tuning(study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped)
+            tuning = HyperparameterSearch(
+                study, self.pool, budget, patience, self.threads, sweep, screen, after, stopped
+            )
             ending = tuning.run()
         trials = sorted(study.trials, key=lambda one: one.number)
-        best = best_of(over_seeds(trials) if sweep else trials, study.metric)
+        best = best_trial(average_seeds(trials) if sweep else trials, study.metric)
         if best is None or study.metric is None:
             raise BadHyperparameter(
                 f"{space.trainer.name}: no trial came to an end", "give it more time; --resume goes on with it"
@@ -122,7 +124,7 @@ class Searching:
             study.metric,
             trials,
             best,
-            trial_of(trials, space.default()),
+            find_trial(trials, space.default()),
             {} if sweep else study.importances(),
             train_command(self.asked, space.trainer.of(**{**space.fixed, **best.hyperparameters})),
             ending,
@@ -130,20 +132,20 @@ class Searching:
             sweep,
         )
 
-    def study(self, space: Space, *, sweep: bool) -> Study:
+    def study(self, space: SearchSpace, *, sweep: bool) -> Study:
         """That of a trainer, begun or taken up again."""
         name, wanted = space.trainer.name, self.wanted
         judged_by = f"{wanted.inner_folds} folds" if wanted.inner_folds else "the validation part"
         same = {
             "trainer": name,
-            "hyperparameters": space.described() | {"patience": wanted.patience},
+            "hyperparameters": space.describe() | {"patience": wanted.patience},
             "split": self.split.fingerprint,
             "ratings": self.ratings,
             "judged by": judged_by,
             "seed": wanted.seed,
             "kind": "sweep" if sweep else "search",
         }
-        study = self.studies[name] = self.store.study(space, wanted.seed, same, sweep=sweep)
+        study = self.studies[name] = self.store.open_study(space, wanted.seed, same, sweep=sweep)
         if n := len(study.trials):
             self.console.print(f"going on with {self.store.path}, after {n} trials", markup=False)
         return study
@@ -153,25 +155,25 @@ class Searching:
         readings = 0
         for one in found:
             study = self.studies[one.space.trainer.name]
-            readings = max(readings, int(study.noted("test_readings") or 0) + 1)
-            study.note("test_readings", readings)
+            readings = max(readings, int(study.get_note("test_readings") or 0) + 1)
+            study.set_note("test_readings", readings)
         return readings
 
-    def _afterwards(self, space: Space, *, sweep: bool) -> Callable[[list[Trial]], float]:
+    def _afterwards(self, space: SearchSpace, *, sweep: bool) -> Callable[[list[TrialResult]], float]:
         """Seconds that training the best and the default once more will take, and measuring them."""
 
-        def seconds(trials: list[Trial]) -> float:
+        def seconds(trials: list[TrialResult]) -> float:
             if sweep or not self.wanted.test:
                 return 0.0
             metric = self.studies[space.trainer.name].metric
-            again = best_of(trials, metric), trial_of(trials, space.default())
+            again = best_trial(trials, metric), find_trial(trials, space.default())
             took = sum(one.seconds for one in again if one is not None)
             return took * (1 + self.plan.refit) / max(1, self.wanted.inner_folds) + MEASURING
 
         return seconds
 
 
-def _first(wanted: Wanted, console: Console) -> tuple[Plan, Split, Source]:
+def _first(wanted: Wanted, console: Console) -> tuple[EvaluationPlan, Split, Source]:
     """The first split, as a plan of it alone, and where it is read from.
 
     Of random splits of the same ratings, rows that are tested in one are validation rows of another: what was chosen

@@ -156,11 +156,13 @@ def _common(command: Any) -> Any:
 
 def _unset(parameter: "Hyperparameter") -> "Hyperparameter":
     """As an option that fixes it; its help says where it is searched."""
-    from cofactor.experiments.tuning.search_space import Range, stated
+    from cofactor.experiments.tuning.search_space import NumericAxis, default_axis
 
-    axis = stated(parameter)
-    where = "" if axis is None else f"searched in {', '.join(axis.words)}" if not isinstance(axis, Range) else ""
-    if isinstance(axis, Range):
+    axis = default_axis(parameter)
+    where = (
+        "" if axis is None else f"searched in {', '.join(axis.choices)}" if not isinstance(axis, NumericAxis) else ""
+    )
+    if isinstance(axis, NumericAxis):
         where = f"searched from {axis.low:g} to {axis.high:g}"
     said = f"{parameter.help} [{where or 'not searched'}]"
     return replace(parameter, default=None, help=said)

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from cofactor.cli.display.terminal import drawing, waiting
 from cofactor.cli.options.train_command import compare_command
-from cofactor.experiments.evaluation_plan import Plan
-from cofactor.experiments.tuning.search import Ending, over_seeds
-from cofactor.experiments.tuning.search_space import Space
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.evaluation_plan import EvaluationPlan
+from cofactor.experiments.tuning.search import Ending, average_seeds
+from cofactor.experiments.tuning.search_space import SearchSpace
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.trainers.base import Trainer
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ TUNED, DEFAULT = "tuned", "default"
 class Found:
     """The end of a search, or of a sweep."""
 
-    space: Space
+    space: SearchSpace
     data: str
     split: str
     metric: str
-    trials: list[Trial]
-    best: Trial
-    default: Trial | None  # None where the defaults failed, and in a sweep that leaves them out
+    trials: list[TrialResult]
+    best: TrialResult
+    default: TrialResult | None  # None where the defaults failed, and in a sweep that leaves them out
     importances: Mapping[str, float]
     command: str
     ending: Ending
@@ -45,13 +45,13 @@ class Found:
     readings: int = 0  # of the test part, in this search
 
     @property
-    def search(self) -> Search:
+    def search(self) -> TrialHistory:
         """As a report draws it."""
         trials, seeds = self.trials, self.seeds if self.sweep else 1
         if seeds > 1:
-            trials = [replace(one, number=number) for number, one in enumerate(over_seeds(trials))]
+            trials = [replace(one, number=number) for number, one in enumerate(average_seeds(trials))]
         name = self.space.trainer.name
-        return Search(name, self.data, self.metric, tuple(trials), self.importances, self.command, seeds)
+        return TrialHistory(name, self.data, self.metric, tuple(trials), self.importances, self.command, seeds)
 
     @property
     def seeds(self) -> int:
@@ -88,7 +88,7 @@ class Found:
         }
 
 
-def finals(plan: Plan, models: Mapping[str, Trainer], patience: int, console: Console) -> "Comparison":
+def finals(plan: EvaluationPlan, models: Mapping[str, Trainer], patience: int, console: Console) -> "Comparison":
     """Trains each once more, as `cofactor train` does or as the protocol wants it, and measures all of them on the test
     part: it is read here, and nowhere else in a search."""
     from cofactor.evaluation.compare import compare_reports
@@ -102,7 +102,7 @@ def finals(plan: Plan, models: Mapping[str, Trainer], patience: int, console: Co
             done = fitted(trainer, split.train, validation, patience, plan.refit, lambda row, of: None)
             trained[name] = done.model
     with waiting(console, "measuring on the test part"):
-        reports = {name: [plan.measure(model, split)] for name, model in trained.items()}
+        reports = {name: [plan.evaluate(model, split)] for name, model in trained.items()}
         return compare_reports(reports)
 
 
@@ -110,19 +110,19 @@ def contest(searching: "Searching", found: Sequence[Found], folder: Path, consol
     """The best of each trainer, trained and measured as `cofactor compare` does: the models in folder/models, and a
     report in the folder. Raises KeyboardInterrupt where Ctrl-C came before anything was measured."""
     from cofactor.cli.display.comparison_progress import Watching
-    from cofactor.experiments.comparison.candidates import Contestant
-    from cofactor.experiments.comparison.run import hold
-    from cofactor.experiments.comparison.summarize import outcome_of
+    from cofactor.experiments.comparison.candidates import Candidate
+    from cofactor.experiments.comparison.run import run_comparison
+    from cofactor.experiments.comparison.summarize import summarize
     from cofactor.report.write import write_report
 
     plan, asked = searching.plan, searching.asked
     best = {one.space.trainer.name: one.trainer for one in found}
-    entered = [Contestant(name, trainer, asked.patience, plan.refit) for name, trainer in best.items()]
+    entered = [Candidate(name, trainer, asked.patience, plan.refit) for name, trainer in best.items()]
     notes = {"data": asked.source.name, "split_recipe": plan.recipe}
     with Watching(console, list(best)) as watcher:
-        held = hold(plan, entered, watcher, out=folder / "models", notes=lambda split: notes)
+        held = run_comparison(plan, entered, watcher, out=folder / "models", notes=lambda split: notes)
     with waiting(console, "comparing"):
-        outcome = outcome_of(plan, held, command=compare_command(asked, best, str(folder / "again")))
+        outcome = summarize(plan, held, command=compare_command(asked, best, str(folder / "again")))
     with drawing(console) as advance:
         write_report(outcome, folder, advance)
     console.print(f"the report: {click.format_filename(folder / 'report.html')}", markup=False)
@@ -151,7 +151,7 @@ def write_found(found: Found, folder: Path) -> None:
         write_search(found.search, folder)
 
 
-def _row(one: Trial, names: Sequence[str]) -> list[Any]:
+def _row(one: TrialResult, names: Sequence[str]) -> list[Any]:
     figures = (
         one.number,
         one.state,

@@ -12,24 +12,24 @@ from cofactor.cli.display.tuning_tables import print_all, print_found, print_swe
 from cofactor.cli.searching import Searching, Wanted
 from cofactor.cli.tuned import Found, contest, contestants, finals, measured, write_found
 from cofactor.errors import BadHyperparameter, CofactorError
-from cofactor.experiments.tuning.search_space import Space, fixed_of, parted
+from cofactor.experiments.tuning.search_space import SearchSpace, parse_fixed, split_options
 from cofactor.trainers.base import Trainer
 
 
-def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, options: Mapping[str, Any]) -> Space:
+def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, options: Mapping[str, Any]) -> SearchSpace:
     """Where to look: the ranges of a trainer as the options change them, or the grid of a sweep."""
     texts = [*options["over"], *options["only"], *options["fix"], *options["sweep"]]
-    if any(name == "seed" for name, _ in parted(texts)):
+    if any(name == "seed" for name, _ in split_options(texts)):
         hint = "--seed is that of split, training and search, and --seeds are those of a sweep"
         raise BadHyperparameter("the seed is nothing to search", hint)
-    fixed = {**_seeded(trainer, seed), **given, **fixed_of(trainer, options["fix"])}
+    fixed = {**_seeded(trainer, seed), **given, **parse_fixed(trainer, options["fix"])}
     if options["sweep"]:
         if options["over"] or options["only"]:
             raise BadHyperparameter("a sweep tries the values that it is given", "leave --over and --only out")
-        return Space.grid(trainer, options["sweep"], fixed, options["seeds"])
+        return SearchSpace.grid(trainer, options["sweep"], fixed, options["seeds"])
     if options["seeds"] > 1:
         raise BadHyperparameter("--seeds are of a sweep", "give the values, as in --sweep rank=8,16,32")
-    space = Space.of(trainer, over=options["over"], only=options["only"], fixed=fixed)
+    space = SearchSpace.for_trainer(trainer, ranges=options["over"], only=options["only"], fixed=fixed)
     if not space.axes:
         raise BadHyperparameter(
             f"{trainer.name}: there is nothing to search", "--over NAME=LOW:HIGH says where to look"
@@ -37,7 +37,7 @@ def space_of(trainer: type[Trainer], given: Mapping[str, Any], seed: int, option
     return space
 
 
-def tune_one(wanted: Wanted, space: Space, *, sweep: bool) -> None:
+def tune_one(wanted: Wanted, space: SearchSpace, *, sweep: bool) -> None:
     """A search, or a sweep, of one trainer, and what it found."""
     console = messages(wanted.quiet)
     folder = wanted.out or Path("tuning") / space.trainer.name
@@ -55,7 +55,7 @@ def tune_one(wanted: Wanted, space: Space, *, sweep: bool) -> None:
     elif sweep:
         print_sweep(found)
     else:
-        print_found(found, searching.plan.shown)
+        print_found(found, searching.plan.metrics)
 
 
 def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
@@ -65,7 +65,7 @@ def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
     with Searching(wanted, folder, console) as searching:
         for n, trainer in enumerate(trainers):
             console.print(f"{trainer.name}, {n + 1} of {len(trainers)}", style="bold")
-            study = searching.study(Space.of(trainer, fixed=_seeded(trainer, wanted.seed)), sweep=False)
+            study = searching.study(SearchSpace.for_trainer(trainer, fixed=_seeded(trainer, wanted.seed)), sweep=False)
             try:
                 one = searching.search(study, wanted.budget(1 / (len(trainers) - n)))
             except CofactorError as error:
@@ -84,7 +84,7 @@ def tune_all(wanted: Wanted, trainers: list[type[Trainer]]) -> None:
     if wanted.as_json:
         print_json([one.as_dict() for one in told])
     else:
-        print_all(told, searching.plan.shown)
+        print_all(told, searching.plan.metrics)
 
 
 def _tested(searching: Searching, found: Found, console: Console) -> Found:

@@ -7,14 +7,14 @@ from typing import Any
 from cofactor.data.splitting.split import Split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.report_protocol import Measured
-from cofactor.experiments.protocols.published_results import Published
+from cofactor.experiments.protocols.published_results import PublishedResult
 from cofactor.models.base import Model
 
-Measure = Callable[[Model, Split, tuple[int, ...]], Measured]  # the last: lengths of list
+Evaluator = Callable[[Model, Split, tuple[int, ...]], Measured]  # the last: lengths of list
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class EvaluationPlan:
     """Splits by name, made one after another, so that only one of them need be in memory.
 
     The epoch, and whatever else is chosen, is chosen on the validation part of each split. Where `refit` is set, a
@@ -27,15 +27,15 @@ class Plan:
     n_splits: int
     k: tuple[int, ...] = (10,)  # lengths of list
     relevant_from: float | None = None
-    measured: Measure | None = None  # what is measured otherwise than `evaluate` does
+    evaluator: Evaluator | None = None  # what is measured otherwise than `evaluate` does
     about: str = ""  # a line or two of what it is and where it comes from
     refit: bool = False
     recipe: Mapping[str, Any] | None = None  # of a split that is made in memory: what it can be made again by
-    shown: tuple[str, ...] = ()  # the figures of a protocol, the first of which puts models in order
-    published: tuple[Published, ...] = ()  # others' figures to set beside
+    metrics: tuple[str, ...] = ()  # the figures of a protocol, the first of which puts models in order
+    published: tuple[PublishedResult, ...] = ()  # others' figures to set beside
 
-    def measure(self, model: Model, split: Split) -> Measured:
+    def evaluate(self, model: Model, split: Split) -> Measured:
         """A model's report on the test part of one of the splits."""
-        if self.measured is not None:
-            return self.measured(model, split, self.k)
+        if self.evaluator is not None:
+            return self.evaluator(model, split, self.k)
         return evaluate(model, split.test, self.k, relevant_from=self.relevant_from)

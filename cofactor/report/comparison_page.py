@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report import html, tables
 from cofactor.report.findings import sentences
 from cofactor.report.html import Section
@@ -11,7 +11,7 @@ from cofactor.report.tables import Table
 KIND = "Comparison of models"
 
 
-def page(outcome: Outcome, drawn: Mapping[str, Sequence[str]]) -> str:
+def page(outcome: ComparisonSummary, drawn: Mapping[str, Sequence[str]]) -> str:
     """The page. `drawn`: the pictures as HTML, by their kind."""
     comparison = outcome.comparison
     sections = [
@@ -44,12 +44,12 @@ def _table(one: Table | None, kind: str = "") -> str:
     return "" if one is None else html.table(one, kind)
 
 
-def _groups(outcome: Outcome, drawn: Sequence[str]) -> tuple[str, ...]:
+def _groups(outcome: ComparisonSummary, drawn: Sequence[str]) -> tuple[str, ...]:
     found = "\n".join(map(html.table, tables.breakdowns(outcome)))
     return _parts(*drawn, html.folded("The same as tables", found) if found else "")
 
 
-def _again(outcome: Outcome) -> tuple[str, ...]:
+def _again(outcome: ComparisonSummary) -> tuple[str, ...]:
     versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
     told = "; ".join(part for part in (versions, outcome.machine) if part)
     return _parts(
@@ -58,7 +58,7 @@ def _again(outcome: Outcome) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _footer(outcome: Outcome) -> str:
+def _footer(outcome: ComparisonSummary) -> str:
     made = f"Made by cofactor {outcome.versions.get('cofactor', '')}".rstrip()
     beside = "Beside this page: the pictures as PNG and SVG, the tables in Markdown, the figures as CSV and JSON."
     return f"{made}. {beside}"

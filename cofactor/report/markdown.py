@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report import tables as made
 from cofactor.report.findings import sentences
 from cofactor.report.formatting import one_line
 from cofactor.report.tables import Cell, Table
 
 
-def tables(outcome: Outcome) -> str:
+def tables(outcome: ComparisonSummary) -> str:
     """All tables, each under its heading; best figures bold."""
     parts = [f"# {escaped(outcome.name)}"]
     parts += [escaped(outcome.about)] if outcome.about else []
@@ -44,7 +44,7 @@ def _means(sign: str, text: str) -> bool:
     return sign != "_" or text.startswith("_") or text.endswith("_") or " _" in text or "_ " in text
 
 
-def _all(outcome: Outcome) -> Iterator[Table]:
+def _all(outcome: ComparisonSummary) -> Iterator[Table]:
     yield made.accuracy(outcome)
     for one in (
         made.of_lists(outcome),
@@ -77,6 +77,6 @@ def fenced(command: str) -> str:
     return f"{fence}console\n$ {plain}\n{fence}"
 
 
-def _facts(outcome: Outcome) -> str:
+def _facts(outcome: ComparisonSummary) -> str:
     known = [f"{name} {version}" for name, version in outcome.versions.items()]
     return escaped(", ".join([*known, *([outcome.machine] if outcome.machine else [])]))

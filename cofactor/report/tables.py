@@ -7,7 +7,7 @@ from typing import Any
 from cofactor.evaluation.breakdowns.breakdown import Breakdown
 from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
 from cofactor.evaluation.cost import Cost
-from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report.formatting import (
     NONE,
     duration,
@@ -61,7 +61,7 @@ class Table:
     words: bool = field(default=False)  # cells are text, not numbers
 
 
-def accuracy(outcome: Outcome) -> Table:
+def accuracy(outcome: ComparisonSummary) -> Table:
     """What the models are worth."""
     comparison = outcome.comparison
     what, errors = comparison.around
@@ -72,7 +72,7 @@ def accuracy(outcome: Outcome) -> Table:
     return Table("Accuracy", ["model", *map(metric_name, metrics)], rows, note)
 
 
-def of_lists(outcome: Outcome) -> Table | None:
+def of_lists(outcome: ComparisonSummary) -> Table | None:
     """What the lists are like, whether they are right or not."""
     comparison = outcome.comparison
     metrics = _at_first_k(comparison, OF_LISTS)
@@ -81,7 +81,7 @@ def of_lists(outcome: Outcome) -> Table | None:
     return Table("Lists", ["model", *map(metric_name, metrics)], rows, note) if metrics else None
 
 
-def costs(outcome: Outcome) -> Table | None:
+def costs(outcome: ComparisonSummary) -> Table | None:
     """What a model costs."""
     comparison, rows = outcome.comparison, []
     for name in comparison.metrics:
@@ -106,14 +106,14 @@ def differences(comparison: Comparison) -> Table | None:
     return Table("Which differences are real", ["model", *measures], rows, note)
 
 
-def breakdowns(outcome: Outcome) -> Iterator[Table]:
+def breakdowns(outcome: ComparisonSummary) -> Iterator[Table]:
     """A table for each metric of each breakdown: models under one another, groups side by side."""
     for one in outcome.breakdowns:
         for metric in _of_groups(one):
             yield _by_group(one, metric, list(outcome.comparison.metrics))
 
 
-def by_split(outcome: Outcome) -> Table | None:
+def by_split(outcome: ComparisonSummary) -> Table | None:
     """The first metric of each split, where there are several."""
     if len(outcome.splits) < 2:
         return None
@@ -126,7 +126,7 @@ def by_split(outcome: Outcome) -> Table | None:
     return Table("Each split", ["model", *(one.name for one in outcome.splits)], rows)
 
 
-def splits(outcome: Outcome) -> Table:
+def splits(outcome: ComparisonSummary) -> Table:
     """What was trained and tested on."""
     rows = [
         (one.name, [Cell.of(cell) for cell in (
@@ -137,7 +137,7 @@ def splits(outcome: Outcome) -> Table:
     return Table("Splits", ["split", "kind", "seed", "train", "validation", "test", "fingerprint"], rows)
 
 
-def hyperparameters(outcome: Outcome) -> Table:
+def hyperparameters(outcome: ComparisonSummary) -> Table:
     """How each model was trained."""
     rows = []
     for name in outcome.comparison.metrics:
@@ -147,7 +147,7 @@ def hyperparameters(outcome: Outcome) -> Table:
     return Table("Models", ["model", "trainer", "hyperparameters"], rows, words=True)
 
 
-def everything(outcome: Outcome) -> Table:
+def everything(outcome: ComparisonSummary) -> Table:
     """All figures: metrics under one another, models side by side."""
     comparison = outcome.comparison
     _, errors = comparison.around

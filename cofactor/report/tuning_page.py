@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report import html, markdown, trials
 from cofactor.report.formatting import error, figure, metric_name, seconds
 from cofactor.report.html import Section
@@ -13,11 +13,11 @@ from cofactor.report.tables import Cell, Table
 KIND = "Search for hyperparameters"
 
 
-def picture(search: Search, name: str) -> Picture:
+def picture(search: TrialHistory, name: str) -> Picture:
     return Picture(name, "search", title(search), trials.told(search), partial(hyperparameter_plots.drawn, search))
 
 
-def page(search: Search, drawn: str) -> str:
+def page(search: TrialHistory, drawn: str) -> str:
     """The page; `drawn`: the picture as HTML."""
     importance = _importances(search)
     sections = [
@@ -29,7 +29,7 @@ def page(search: Search, drawn: str) -> str:
     return html.page(title(search), KIND, about, [trials.told(search)], sections, "Made by cofactor.")
 
 
-def tables(search: Search) -> str:
+def tables(search: TrialHistory) -> str:
     """The same in Markdown."""
     parts = [
         f"# {markdown.escaped(title(search))}",
@@ -43,11 +43,11 @@ def tables(search: Search) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def title(search: Search) -> str:
+def title(search: TrialHistory) -> str:
     return f"{search.trainer} on {search.data}"
 
 
-def _trials(search: Search) -> Table:
+def _trials(search: TrialHistory) -> Table:
     names = trials.hyperparameters(search)
     best = trials.best_of(search)
     rows = [(str(one.number), _cells(one, names, one is best)) for one in search.trials]
@@ -55,7 +55,7 @@ def _trials(search: Search) -> Table:
     return Table("Trials", columns, rows, f"±: {trials.spread(search)}. Bold: the best.")
 
 
-def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
+def _cells(one: TrialResult, names: list[str], best: bool) -> list[Cell]:
     values = [Cell(trials.value_shown(one.hyperparameters.get(name, "–"))) for name in names]
     cost = [
         Cell("–" if one.epochs is None else str(one.epochs)),
@@ -65,7 +65,7 @@ def _cells(one: Trial, names: list[str], best: bool) -> list[Cell]:
     return [Cell(figure(one.value), error(one.error), best), Cell(one.state), *cost, *values]
 
 
-def _importances(search: Search) -> Table | None:
+def _importances(search: TrialHistory) -> Table | None:
     rows = [
         (name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])
     ]

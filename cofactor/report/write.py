@@ -12,8 +12,8 @@ import orjson
 
 from cofactor.atomic_folders import write_file
 from cofactor.errors import BadArtifact
-from cofactor.experiments.comparison.summary import Outcome
-from cofactor.experiments.tuning.trial import Search
+from cofactor.experiments.comparison.summary import ComparisonSummary
+from cofactor.experiments.tuning.trial import TrialHistory
 from cofactor.report import html, markdown, tuning_page
 from cofactor.report.comparison_page import page
 from cofactor.report.plots import render
@@ -25,7 +25,7 @@ JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWL
 Advance = Callable[[str], object]  # told of each picture before it is drawn
 
 
-def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said: None) -> None:
+def write_report(outcome: ComparisonSummary, folder: Path, advance: Advance = lambda said: None) -> None:
     """report.html, report.md, comparison.csv, comparison.json, and pictures/ as PNG and SVG.
 
     Pictures that the comparison.json of an earlier report there names, and that this one does not have, are removed;
@@ -48,7 +48,7 @@ def write_report(outcome: Outcome, folder: Path, advance: Advance = lambda said:
                 (folder / PICTURES / f"{name}{suffix}").unlink(missing_ok=True)
 
 
-def write_search(search: Search, folder: Path) -> None:
+def write_search(search: TrialHistory, folder: Path) -> None:
     """search.html, search.md, and pictures/search-TRAINER as PNG and SVG."""
     name = f"search-{slug(search.trainer) or 'trainer'}"
     one = tuning_page.picture(search, name)
@@ -58,7 +58,7 @@ def write_search(search: Search, folder: Path) -> None:
         write_file(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
 
 
-def figures(outcome: Outcome) -> str:
+def figures(outcome: ComparisonSummary) -> str:
     """comparison.csv: a row for each model with its figures, their standard errors and its cost."""
     comparison, file = outcome.comparison, StringIO()
     errors = comparison.errors
@@ -75,7 +75,7 @@ def figures(outcome: Outcome) -> str:
     return file.getvalue()
 
 
-def document(outcome: Outcome) -> bytes:
+def document(outcome: ComparisonSummary) -> bytes:
     """comparison.json: all that was found, in plain numbers."""
     found = outcome.as_dict() | {
         "breakdowns": [asdict(one) for one in outcome.breakdowns],

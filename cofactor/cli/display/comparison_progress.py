@@ -13,7 +13,7 @@ from cofactor.evaluation.significance.verdicts import label
 
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.comparison.candidates import Entry
+    from cofactor.experiments.comparison.candidates import ModelResult
     from cofactor.training.tracking.epoch_row import EpochRow
 
 
@@ -64,7 +64,7 @@ class Watching:
     def measure(self, name: str) -> None:
         self._bar(f"{self._which(name)} measuring")
 
-    def done(self, entry: "Entry") -> None:
+    def done(self, entry: "ModelResult") -> None:
         self.bar.update(self.task, visible=False)
         self._say(f"{self._which(entry.name)}  {told(entry)}")
 
@@ -87,7 +87,7 @@ class Watching:
         self.console.print(line, style=style, markup=False)
 
 
-def told(entry: "Entry") -> str:
+def told(entry: "ModelResult") -> str:
     """What became of a model, in a line."""
     metrics, cost = entry.report.metrics, entry.cost
     said = []

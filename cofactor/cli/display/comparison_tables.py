@@ -9,11 +9,11 @@ import click
 
 from cofactor.cli.display.terminal import figure, print_table
 from cofactor.evaluation.compare import Comparison
-from cofactor.experiments.comparison.summary import Outcome
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.comparison.summary import ComparisonSummary
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 
 if TYPE_CHECKING:
-    from cofactor.experiments.comparison.split_results import Contest
+    from cofactor.experiments.comparison.split_results import ComparisonResult
 
 MOST = 5  # columns of figures with their errors: more would not fit a terminal
 Better = Callable[[list[float]], float]  # which of several figures is the best
@@ -54,11 +54,11 @@ COSTS = (
 )
 
 
-def print_outcome(outcome: Outcome, plan: Plan) -> None:
+def print_outcome(outcome: ComparisonSummary, plan: EvaluationPlan) -> None:
     """What the models are worth, beside what others have published; what their lists are like and what they cost;
     and in words which differences are real."""
     comparison = outcome.comparison
-    print_table(*worth(comparison, plan.shown))
+    print_table(*worth(comparison, plan.metrics))
     if plan.published:
         click.echo()
         print_table(*_published(plan), left=2)
@@ -92,12 +92,12 @@ def _at(name: str, heading: str) -> str:
     return heading + "".join(name.rpartition("@")[1:]) if "@" in name and "@" not in heading else heading
 
 
-def _published(plan: Plan) -> tuple[list[list[str]], list[str]]:
+def _published(plan: EvaluationPlan) -> tuple[list[list[str]], list[str]]:
     rows = [
-        [other.system, f"{other.how}: {other.source}", *(figure(other.figures.get(name)) for name in plan.shown)]
+        [other.system, f"{other.how}: {other.source}", *(figure(other.figures.get(name)) for name in plan.metrics)]
         for other in plan.published
     ]
-    return rows, ["others", "source", *plan.shown]
+    return rows, ["others", "source", *plan.metrics]
 
 
 def _shown(columns: Sequence[Column], comparison: Comparison) -> list[tuple[str, Column]]:
@@ -139,7 +139,7 @@ def _plain(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def document(outcome: Outcome, found: "Contest") -> dict[str, Any]:
+def document(outcome: ComparisonSummary, found: "ComparisonResult") -> dict[str, Any]:
     """A comparison as JSON: all but breakdowns and what only pictures need."""
     left_out = {name: error.message for name, error in found.failures.items()}
     return outcome.as_dict() | {"left_out": left_out, "interrupted": found.interrupted}

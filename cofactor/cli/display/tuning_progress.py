@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cofactor.experiments.tuning.search import Budget, Watch, best_of
-from cofactor.experiments.tuning.study import Candidate, Study
-from cofactor.experiments.tuning.trial import Trial
+from cofactor.experiments.tuning.search import Budget, SearchCallbacks, best_trial
+from cofactor.experiments.tuning.study import RunningTrial, Study
+from cofactor.experiments.tuning.trial import TrialResult
 
 REFRESH = 4  # times a second
 
@@ -40,14 +40,14 @@ def listening(console: Console) -> Iterator[Callable[[], bool]]:
 
 
 @dataclass
-class Screen(Watch):
+class Screen(SearchCallbacks):
     """What a person sees of a search. On a terminal the trials that are the best so far have a line, elsewhere all."""
 
     study: Study
     budget: Budget
     console: Console
     n_jobs: int
-    running: dict[int, tuple[Candidate, float, float, float | None]] = field(default_factory=dict)
+    running: dict[int, tuple[RunningTrial, float, float, float | None]] = field(default_factory=dict)
     live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -60,14 +60,14 @@ class Screen(Watch):
         if self.live is not None:
             self.live.__exit__(*error)
 
-    def began(self, candidate: Candidate) -> None:
+    def began(self, candidate: RunningTrial) -> None:
         self.running[candidate.number] = candidate, time.monotonic(), 0.0, None
 
-    def reached(self, candidate: Candidate, share: float, value: float) -> None:
+    def reached(self, candidate: RunningTrial, share: float, value: float) -> None:
         began = self.running[candidate.number][1]
         self.running[candidate.number] = candidate, began, share, value
 
-    def ended(self, trial: Trial, best: bool, why: str) -> None:
+    def ended(self, trial: TrialResult, best: bool, why: str) -> None:
         self.running.pop(trial.number, None)
         if self.live is None or best or trial.state == "failed":
             said = self._line(trial, best) + (f"  {why}" if why else "")
@@ -77,7 +77,7 @@ class Screen(Watch):
         if self.live is not None:
             self.live.update(self._standing())
 
-    def _line(self, trial: Trial, best: bool) -> str:
+    def _line(self, trial: TrialResult, best: bool) -> str:
         value = "" if trial.value is None else f"{self._metric()} {trial.value:.4f}{'*' if best else ' '}"
         first = "defaults" if not trial.number and dict(trial.hyperparameters) == self.study.space.default() else ""
         values = first or told(trial.hyperparameters)
@@ -91,7 +91,7 @@ class Screen(Watch):
         )
         of = "" if self.budget.trials == float("inf") else f" of {self.budget.trials:.0f} trials"
         said = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "") + of]
-        best = best_of(self.study.trials, self.study.metric)
+        best = best_trial(self.study.trials, self.study.metric)
         said += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
         said += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]
         table.add_row(Text(self.study.space.trainer.name, style="bold"), Text(" · ".join(said)))

@@ -8,8 +8,8 @@ from cofactor.cli.display.comparison_tables import worth
 from cofactor.cli.display.terminal import figure, print_table
 from cofactor.cli.display.tuning_progress import shown, shown_metric
 from cofactor.cli.tuned import DEFAULT, Found
-from cofactor.experiments.tuning.search import over_seeds
-from cofactor.experiments.tuning.trial import Trial
+from cofactor.experiments.tuning.search import average_seeds
+from cofactor.experiments.tuning.trial import TrialResult
 
 ENDINGS = {
     "trials": "all trials are done",
@@ -93,7 +93,7 @@ def print_sweep(found: Found) -> None:
             figure(one.cpu_seconds, 2),
             str(one.epochs or "–"),
         ]
-        for one in over_seeds(found.trials)
+        for one in average_seeds(found.trials)
     ]
     several = any(name == "seed" for name in found.space.axes)
     error = "± error over seeds" if several else "± error"
@@ -112,7 +112,7 @@ def _ordinal(n: int) -> str:
     return f"{n}{ending}"
 
 
-def _figure(one: Trial | None) -> str:
+def _figure(one: TrialResult | None) -> str:
     return figure(None if one is None else one.value)
 
 

@@ -12,7 +12,7 @@ import click
 from cofactor.errors import CofactorError
 
 if TYPE_CHECKING:
-    from cofactor.experiments.comparison.candidates import Brought, Contestant
+    from cofactor.experiments.comparison.candidates import Candidate, SavedModel
 
 ALL = "all"
 ALWAYS = "popularity", "baseline"  # what every model is measured by
@@ -29,17 +29,17 @@ class Usual:
     refit: bool
 
 
-def contestants(given: Sequence[str], usual: Usual) -> "list[Contestant | Brought]":
+def contestants(given: Sequence[str], usual: Usual) -> "list[Candidate | SavedModel]":
     """Those of the arguments, after popularity and baseline where these are not among them.
 
     A word that names a trainer is that trainer, and a folder of the same name is written ./NAME. Of models in folders
     of one name, each is called by its path. Raises CofactorError for what is neither, UsageError for a wrong option,
     BadHyperparameter for a value out of bounds, and CofactorError where two have one name.
     """
-    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.experiments.comparison.candidates import SavedModel
 
     found = [one for text in given for one in _parsed(text, usual)]
-    folders = [one for one in found if isinstance(one, Brought)]
+    folders = [one for one in found if isinstance(one, SavedModel)]
     if len({one.folder.resolve() for one in folders}) < len(folders):
         raise click.UsageError("a model is given twice")
     known = {trainer_of(one) for one in found}
@@ -51,32 +51,32 @@ def contestants(given: Sequence[str], usual: Usual) -> "list[Contestant | Brough
     return found
 
 
-def trainer_of(one: "Contestant | Brought") -> str:
+def trainer_of(one: "Candidate | SavedModel") -> str:
     """The trainer of a model that is or was trained; raises BadArtifact where the folder is no model."""
-    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.experiments.comparison.candidates import SavedModel
     from cofactor.saved.model_folder import load_manifest
 
-    return str(load_manifest(one.folder)["trainer"]) if isinstance(one, Brought) else one.trainer.name
+    return str(load_manifest(one.folder)["trainer"]) if isinstance(one, SavedModel) else one.trainer.name
 
 
-def told_apart(found: "Sequence[Contestant | Brought]") -> "list[Contestant | Brought]":
+def told_apart(found: "Sequence[Candidate | SavedModel]") -> "list[Candidate | SavedModel]":
     """Saved models that share a name are called by their whole path."""
     from dataclasses import replace
 
-    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.experiments.comparison.candidates import SavedModel
 
     names = [one.name for one in found]
     return [
         replace(one, name=str(one.folder))
-        if isinstance(one, Brought) and names.count(one.name) > 1 and one.name == one.folder.resolve().name
+        if isinstance(one, SavedModel) and names.count(one.name) > 1 and one.name == one.folder.resolve().name
         else one
         for one in found
     ]
 
 
-def _parsed(text: str, usual: Usual) -> "list[Contestant | Brought]":
+def _parsed(text: str, usual: Usual) -> "list[Candidate | SavedModel]":
     """The contestants of one argument; several of `all`."""
-    from cofactor.experiments.comparison.candidates import Brought
+    from cofactor.experiments.comparison.candidates import SavedModel
     from cofactor.trainers import TRAINERS
 
     if text == ALL:
@@ -91,14 +91,14 @@ def _parsed(text: str, usual: Usual) -> "list[Contestant | Brought]":
     if words and words[0] in TRAINERS:
         return [_trainer(name or " ".join(words), words, usual)]
     if there and Path(there).is_dir():
-        return [Brought(name or Path(there).resolve().name, Path(there))]
+        return [SavedModel(name or Path(there).resolve().name, Path(there))]
     raise _unknown(words[0] if words else there, list(TRAINERS))
 
 
-def _trainer(name: str, words: Sequence[str], usual: Usual, *, asked: bool = True) -> "Contestant":
+def _trainer(name: str, words: Sequence[str], usual: Usual, *, asked: bool = True) -> "Candidate":
     """A trainer with options as `cofactor train` takes them, checked by the very same."""
     from cofactor.cli.train import TrainCommand, train
-    from cofactor.experiments.comparison.candidates import Contestant
+    from cofactor.experiments.comparison.candidates import Candidate
     from cofactor.trainers import TRAINERS
 
     kind, theirs = TRAINERS[words[0]], train.get_command(click.Context(train), words[0])
@@ -115,7 +115,7 @@ def _trainer(name: str, words: Sequence[str], usual: Usual, *, asked: bool = Tru
     options = {name: chosen[name] for name in theirs.tuned}
     if any(p.name == "seed" for p in kind.hyperparameters()):
         options["seed"] = rest["seed"]
-    return Contestant(name, kind.of(**options), rest["patience"], rest["refit"], asked)
+    return Candidate(name, kind.of(**options), rest["patience"], rest["refit"], asked)
 
 
 def _unknown(word: str, trainers: list[str]) -> CofactorError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.evaluation_plan import Measure, Plan
+    from cofactor.experiments.evaluation_plan import EvaluationPlan, Evaluator
 
 Splits = Callable[[], "Iterator[Split]"]
 
@@ -68,7 +68,7 @@ def several_options(command: Any) -> Any:
     return command
 
 
-def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], console: "Console") -> "Plan":
+def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], console: "Console") -> "EvaluationPlan":
     """The plan that the plan options ask for; they are taken out of `options`. Ratings are read at once.
 
     A protocol finds its data in the data folder where the source is not named. Raises UsageError where options
@@ -78,15 +78,15 @@ def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], consol
     _check(wanted)
     if wanted["protocol"] is not None:
         return _protocol(wanted["protocol"], source, console)
-    from cofactor.experiments.evaluation_plan import Plan
+    from cofactor.experiments.evaluation_plan import EvaluationPlan
 
     measured = _sampled(wanted["sampled"], wanted["negatives"], recipe.seed)
     if several := _several(source, recipe, wanted, console):
         name, names, splits = several
-        return Plan(name, lambda: zip(names, splits(), strict=True), len(names), measured=measured)
+        return EvaluationPlan(name, lambda: zip(names, splits(), strict=True), len(names), evaluator=measured)
     one, made_with = open_split(source, recipe, console)
     again = None if made_with is None else asdict(made_with)
-    return Plan(source.name, lambda: iter([(one.kind, one)]), 1, measured=measured, recipe=again)
+    return EvaluationPlan(source.name, lambda: iter([(one.kind, one)]), 1, evaluator=measured, recipe=again)
 
 
 def _several(
@@ -122,7 +122,7 @@ def refuse_unread(chosen: str, names: tuple[str, ...]) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} has no say in {chosen}")
 
 
-def _protocol(name: str, source: Source, console: "Console") -> "Plan":
+def _protocol(name: str, source: Source, console: "Console") -> "EvaluationPlan":
     from cofactor.cli import unknown_choice
     from cofactor.errors import Unavailable
     from cofactor.experiments.protocols.registry import PROTOCOLS
@@ -159,12 +159,12 @@ def _windows(source: Source, recipe: SplitRecipe, n: int, console: "Console") ->
     return said, names, lambda: rolling_windows(ratings, n, test=recipe.test, validation=recipe.validation)
 
 
-def _sampled(n: int | None, file: Path | None, seed: int) -> "Measure | None":
-    from cofactor.experiments.protocols.measures import drawn_negatives, negatives_of
+def _sampled(n: int | None, file: Path | None, seed: int) -> "Evaluator | None":
+    from cofactor.experiments.protocols.measures import listed_negatives, random_negatives
 
     if file is not None:
-        return negatives_of(file)
-    return None if n is None else drawn_negatives(n, seed)
+        return listed_negatives(file)
+    return None if n is None else random_negatives(n, seed)
 
 
 def _inside(source: Source) -> list[Path]:

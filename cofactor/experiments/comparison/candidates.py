@@ -12,7 +12,7 @@ from cofactor.evaluation.breakdowns.calibration import spread_calibration
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import Report
 from cofactor.evaluation.report_protocol import Measured
-from cofactor.experiments.comparison.summary import Curve
+from cofactor.experiments.comparison.summary import LearningCurve
 from cofactor.experiments.resource_usage import folder_bytes, measure_list_seconds
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import load_manifest
@@ -22,18 +22,18 @@ Origin = Literal["trained", "kept", "brought"]  # just now, by an earlier compar
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A trainer, and how it is trained; one that nobody `asked` for is there to measure the others by."""
 
     name: str
     trainer: Trainer
     patience: int = 3
     refit: bool = False
-    asked: bool = True
+    requested: bool = True
 
 
 @dataclass(frozen=True)
-class Brought:
+class SavedModel:
     """A model that was trained before."""
 
     name: str
@@ -41,7 +41,7 @@ class Brought:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class ModelResult:
     """A model on one split: what it is, what it is worth, what it cost."""
 
     name: str
@@ -50,11 +50,11 @@ class Entry:
     hyperparameters: Mapping[str, Any]
     report: Measured
     cost: Cost
-    curve: Curve | None
+    curve: LearningCurve | None
     spread: SpreadCalibration | None = None  # of a model that gives deviations
 
 
-def seeded(one: Contestant, n: int) -> list[Contestant]:
+def expand_seeds(one: Candidate, n: int) -> list[Candidate]:
     """The same with n seeds, its own and those that follow it: "svd", "svd seed 1", "svd seed 2". Itself alone where
     its trainer has none."""
     if not any(known.name == "seed" for known in one.trainer.hyperparameters()):
@@ -67,12 +67,12 @@ def seeded(one: Contestant, n: int) -> list[Contestant]:
     return [one, *others]
 
 
-def folder_of(name: str) -> str:
+def folder_name(name: str) -> str:
     """A name as that of a folder: "svd --rank 128" is svd-rank-128."""
     return re.sub(r"[^\w.+=,@]+", "-", name).strip("-.") or "model"
 
 
-def entry_of(
+def describe_model(
     name: str,
     origin: Origin,
     folder: Path,
@@ -80,26 +80,28 @@ def entry_of(
     report: Measured,
     split: Split,
     notes: Mapping[str, Any] | None = None,
-) -> Entry:
+) -> ModelResult:
     """A model of a folder on a split, and what it costs. notes: what the folder will tell; None: what it tells."""
     manifest = load_manifest(folder)
     notes = manifest["notes"] if notes is None else notes
-    cost = cost_of(notes, folder_bytes(folder), measure_list_seconds(model))
+    cost = total_cost(notes, folder_bytes(folder), measure_list_seconds(model))
     spread = spread_calibration(model, report, split.test) if isinstance(report, Report) else None
     told = manifest["trainer"], manifest["hyperparameters"]
-    return Entry(name, origin, *told, report, cost, curve_of(notes), spread)
+    return ModelResult(name, origin, *told, report, cost, learning_curve(notes), spread)
 
 
-def curve_of(notes: Mapping[str, Any]) -> Curve | None:
+def learning_curve(notes: Mapping[str, Any]) -> LearningCurve | None:
     """The learning curve that a saved model tells of; None where it does not."""
     told, best = notes.get("curve"), notes.get("best_epoch")
     if not told or best is None:
         return None
     columns = {name: tuple(one[name] for one in told) for name in ("epoch", "train", "validation")}
-    return Curve(columns["epoch"], columns["train"], columns["validation"], notes.get("curve_metric", "RMSE"), best)
+    return LearningCurve(
+        columns["epoch"], columns["train"], columns["validation"], notes.get("curve_metric", "RMSE"), best
+    )
 
 
-def cost_of(notes: Mapping[str, Any], model_bytes: int, list_seconds: float | None) -> Cost:
+def total_cost(notes: Mapping[str, Any], model_bytes: int, list_seconds: float | None) -> Cost:
     """What a saved model says that its training cost, and what it costs now."""
     told = notes.get("cost", {})
     return Cost(notes.get("fit_seconds"), told.get("cpu_seconds"), told.get("peak_bytes"), model_bytes, list_seconds)

@@ -10,9 +10,17 @@ from typing import Any, Protocol
 from cofactor.data.splitting.split import Split, save_split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.compare import check_splits
-from cofactor.experiments.comparison.candidates import Brought, Contestant, Entry, Origin, entry_of, folder_of, seeded
-from cofactor.experiments.comparison.split_results import Contest, Contestants, Round, comparable
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.comparison.candidates import (
+    Candidate,
+    ModelResult,
+    Origin,
+    SavedModel,
+    describe_model,
+    expand_seeds,
+    folder_name,
+)
+from cofactor.experiments.comparison.split_results import Candidates, ComparisonResult, SplitResults, keep_comparable
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.subprocess_training import TrainingRequest, train_in_subprocess
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
@@ -22,27 +30,27 @@ from cofactor.training.tracking.epoch_row import EpochRow
 Notes = Callable[[Split], Mapping[str, Any]]
 
 
-class Watcher(Protocol):
+class ComparisonCallbacks(Protocol):
     """Who looks on. What was begun is done, has failed, or is neither after Ctrl-C."""
 
     def split(self, name: str, split: Split, number: int, of: int) -> object: ...
     def begin(self, name: str) -> object: ...
     def epoch(self, name: str, row: EpochRow | None, of: int) -> object: ...  # None: the clock starts
     def measure(self, name: str) -> object: ...
-    def done(self, entry: Entry) -> object: ...
+    def done(self, entry: ModelResult) -> object: ...
     def failed(self, name: str, error: CofactorError) -> object: ...
 
 
-def hold(
-    plan: Plan,
-    contestants: Contestants,
-    watcher: Watcher,
+def run_comparison(
+    plan: EvaluationPlan,
+    candidates: Candidates,
+    callbacks: ComparisonCallbacks,
     *,
     out: Path | None = None,
-    again: bool = False,
+    retrain: bool = False,
     seeds: int = 1,
     notes: Notes = lambda split: {},
-) -> Contest:
+) -> ComparisonResult:
     """Trains and measures every contestant on every split of a plan, and measures the models that were brought.
 
     out: where the trained models go, as OUT/NAME, or as OUT/SPLIT/NAME where there are several splits. What lies there
@@ -56,28 +64,28 @@ def hold(
     what was measured until then is returned. Raises what is wrong with the contestants before anything is trained, and
     afterwards what `comparable` raises.
     """
-    entered = [(one.name, [one] if isinstance(one, Brought) else seeded(one, seeds)) for one in contestants]
+    entered = [(one.name, [one] if isinstance(one, SavedModel) else expand_seeds(one, seeds)) for one in candidates]
     _check(plan, [each for _, some in entered for each in some], out)
-    rounds: list[Round] = []
+    rounds: list[SplitResults] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as scratch:
-        holding = _Holding(plan, watcher, Path(scratch), out, again, notes)
+        holding = _Holding(plan, callbacks, Path(scratch), out, retrain, notes)
         try:
             for number, (name, split) in enumerate(plan.splits(), 1):
-                watcher.split(name, split, number, plan.n_splits)
-                rounds.append(Round(name, split))
+                callbacks.split(name, split, number, plan.n_splits)
+                rounds.append(SplitResults(name, split))
                 holding.round(rounds[-1], dict(entered))
         except KeyboardInterrupt:
             interrupted = True
-    return comparable(rounds, contestants, holding.failures, interrupted)
+    return keep_comparable(rounds, candidates, holding.failures, interrupted)
 
 
 @dataclass(frozen=True, eq=False)
 class _Holding:
     """A contest that is going on."""
 
-    plan: Plan
-    watcher: Watcher
+    plan: EvaluationPlan
+    watcher: ComparisonCallbacks
     scratch: Path
     out: Path | None
     again: bool
@@ -85,7 +93,7 @@ class _Holding:
     failures: dict[str, CofactorError] = field(default_factory=dict)
     seeds_of: dict[str, int] = field(default_factory=dict)  # by model: how many matter, once that is known
 
-    def round(self, here: Round, entered: Mapping[str, Contestants]) -> None:
+    def round(self, here: SplitResults, entered: Mapping[str, Candidates]) -> None:
         """Every model that is left, with each of its seeds, on one split."""
         brought = _loaded([one for some in entered.values() for one in some], here.split)
         save_split(here.split, self.scratch / "split")
@@ -98,14 +106,16 @@ class _Holding:
                 self.failures[name] = error
                 self.watcher.failed(name, error)
             else:
-                here.entries[name], here.others[name] = entries[0], entries[1:]
+                here.results[name], here.further_seeds[name] = entries[0], entries[1:]
 
-    def _seeds(self, name: str, some: Contestants, here: Round, brought: Mapping[str, Model]) -> list[Entry]:
+    def _seeds(
+        self, name: str, some: Candidates, here: SplitResults, brought: Mapping[str, Model]
+    ) -> list[ModelResult]:
         """Those of one model: the first alone where the second was no other on the first split."""
-        entries: list[Entry] = []
+        entries: list[ModelResult] = []
         for one in some[: self.seeds_of.get(name)]:
             self.watcher.begin(one.name)
-            if isinstance(one, Brought):
+            if isinstance(one, SavedModel):
                 entry = self._measured(one.name, "brought", one.folder, brought[one.name], here)
             else:
                 entry = self._kept(one, here) or self._trained(one, here)
@@ -118,7 +128,7 @@ class _Holding:
                     return entries[:1]
         return entries
 
-    def _trained(self, one: Contestant, here: Round) -> Entry:
+    def _trained(self, one: Candidate, here: SplitResults) -> ModelResult:
         """Trained in scratch, measured, and only then put in its place, with its figures."""
         fresh, place = self.scratch / "model", self._place(one, here)
         job = TrainingRequest(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
@@ -133,7 +143,7 @@ class _Holding:
             save(model, place, **told, metrics=entry.report.metrics, **notes)
         return entry
 
-    def _kept(self, one: Contestant, here: Round) -> Entry | None:
+    def _kept(self, one: Candidate, here: SplitResults) -> ModelResult | None:
         """What an earlier comparison trained to the same end; None where there is no such model."""
         place = self._place(one, here)
         if place is None or self.again or not place.is_dir():
@@ -154,27 +164,27 @@ class _Holding:
         origin: Origin,
         folder: Path,
         model: Model,
-        here: Round,
+        here: SplitResults,
         notes: Mapping[str, Any] | None = None,
-    ) -> Entry:
+    ) -> ModelResult:
         self.watcher.measure(name)
-        report = self.plan.measure(model, here.split)
-        return entry_of(name, origin, folder, model, report, here.split, notes)
+        report = self.plan.evaluate(model, here.split)
+        return describe_model(name, origin, folder, model, report, here.split, notes)
 
-    def _place(self, one: Contestant, here: Round) -> Path | None:
+    def _place(self, one: Candidate, here: SplitResults) -> Path | None:
         if self.out is None:
             return None
-        return (self.out / folder_of(here.name) if self.plan.n_splits > 1 else self.out) / folder_of(one.name)
+        return (self.out / folder_name(here.name) if self.plan.n_splits > 1 else self.out) / folder_name(one.name)
 
-    def _training(self, one: Contestant, here: Round) -> dict[str, Any]:
+    def _training(self, one: Candidate, here: SplitResults) -> dict[str, Any]:
         """What has to be the same for a model to be the same, its cost included."""
         settings = {"trainer": one.trainer.name, "hyperparameters": one.trainer.settings()}
         told = {"patience": one.patience, "refit": one.refit}
-        return settings | told | {"split": here.split.fingerprint, "ratings": here.seen}
+        return settings | told | {"split": here.split.fingerprint, "ratings": here.training_digest}
 
 
-def _check(plan: Plan, contestants: Contestants, out: Path | None) -> None:
-    brought = [one for one in contestants if isinstance(one, Brought)]
+def _check(plan: EvaluationPlan, contestants: Candidates, out: Path | None) -> None:
+    brought = [one for one in contestants if isinstance(one, SavedModel)]
     if brought and plan.n_splits > 1:
         raise SplitMismatch(
             f"{brought[0].folder} was trained on one split, and {plan.name} has {plan.n_splits}",
@@ -182,16 +192,16 @@ def _check(plan: Plan, contestants: Contestants, out: Path | None) -> None:
         )
     folders: set[str] = set()
     for one in contestants:
-        if folder_of(one.name) in folders:
-            raise BadHyperparameter(f"two of them would be called {folder_of(one.name)}", "name one of them: NAME=…")
-        folders.add(folder_of(one.name))
-        if out is not None and plan.n_splits == 1 and isinstance(one, Contestant):
-            check_place(out / folder_of(one.name))
+        if folder_name(one.name) in folders:
+            raise BadHyperparameter(f"two of them would be called {folder_name(one.name)}", "name one of them: NAME=…")
+        folders.add(folder_name(one.name))
+        if out is not None and plan.n_splits == 1 and isinstance(one, Candidate):
+            check_place(out / folder_name(one.name))
 
 
-def _loaded(contestants: Contestants, split: Split) -> dict[str, Model]:
+def _loaded(contestants: Candidates, split: Split) -> dict[str, Model]:
     """The models that were brought, all of this split."""
-    models = {one.name: load(one.folder) for one in contestants if isinstance(one, Brought)}
+    models = {one.name: load(one.folder) for one in contestants if isinstance(one, SavedModel)}
     check_splits(models)
     for name, model in models.items():
         if model.training_data.split not in (None, split.fingerprint):

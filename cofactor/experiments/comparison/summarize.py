@@ -8,22 +8,24 @@ from cofactor.evaluation.breakdowns.calibration import calibration
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import Report
 from cofactor.experiments.comparison.candidates import mean_cost
-from cofactor.experiments.comparison.split_results import Contest, Round
-from cofactor.experiments.comparison.summary import Outcome, SplitFacts
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
+from cofactor.experiments.comparison.summary import ComparisonSummary, SplitFacts
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.machine import describe_machine, versions
 
 
-def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None = None) -> Outcome:
+def summarize(
+    plan: EvaluationPlan, found: ComparisonResult, *, command: str, against: str | None = None
+) -> ComparisonSummary:
     """All that was found. against: the model that the others are compared with; None: the best by each figure."""
-    first, names = found.rounds[0], found.names
-    costs = {name: mean_cost([entry.cost for one in found.rounds for entry in one.seeds(name)]) for name in names}
-    entries = first.entries
-    return Outcome(
+    first, names = found.splits[0], found.names
+    costs = {name: mean_cost([entry.cost for one in found.splits for entry in one.all_seeds(name)]) for name in names}
+    entries = first.results
+    return ComparisonSummary(
         name=plan.name,
         about=plan.about,
         command=command,
-        splits=tuple(facts(one.name, one.split) for one in found.rounds),
+        splits=tuple(describe_split(one.name, one.split) for one in found.splits),
         comparison=compare_reports(found.reports, against=against, costs=costs),
         trainers={name: one.trainer for name, one in entries.items()},
         hyperparameters={name: one.hyperparameters for name, one in entries.items()},
@@ -35,9 +37,9 @@ def outcome_of(plan: Plan, found: Contest, *, command: str, against: str | None 
     )
 
 
-def _looked_into(first: Round) -> dict[str, Any]:
+def _looked_into(first: SplitResults) -> dict[str, Any]:
     """Where the models are good, and how far their stars are to be believed, of those with a whole report."""
-    reports = {name: one.report for name, one in first.entries.items() if isinstance(one.report, Report)}
+    reports = {name: one.report for name, one in first.results.items() if isinstance(one.report, Report)}
     split = first.split
     return {
         "breakdowns": break_down(reports, split.test, split.train.training_data, split.train),
@@ -45,6 +47,6 @@ def _looked_into(first: Round) -> dict[str, Any]:
     }
 
 
-def facts(name: str, split: Split) -> SplitFacts:
+def describe_split(name: str, split: Split) -> SplitFacts:
     counts = {part: len(rows) for part, rows in split.parts.items()}
     return SplitFacts(name, split.kind, split.seed, split.fingerprint, **counts)

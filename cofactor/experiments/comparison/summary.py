@@ -9,7 +9,7 @@ from cofactor.evaluation.compare import Comparison
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """How a training went: figures by epoch, None where they were not measured."""
 
     epochs: tuple[int, ...]
@@ -33,7 +33,7 @@ class SplitFacts:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class ComparisonSummary:
     """A comparison of models on one or several splits, by the names of the models.
 
     Of several splits, breakdowns, calibrations and curves are of the first.
@@ -49,7 +49,7 @@ class Outcome:
     breakdowns: tuple[Breakdown, ...] = ()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)  # of models that predict ratings
     spreads: Mapping[str, SpreadCalibration] = field(default_factory=dict)  # of models that give deviations
-    curves: Mapping[str, Curve] = field(default_factory=dict)
+    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)  # of cofactor, Python, NumPy, Numba, …
     machine: str = ""  # "2 cores, Linux x86_64"
 

@@ -7,21 +7,21 @@ from pathlib import Path
 from cofactor.data.splitting.split import Split
 from cofactor.evaluation.sampled_evaluation import SampledReport, evaluate_sampled
 from cofactor.evaluation.sampled_negatives import Cases, cases_of, drawn
-from cofactor.experiments.evaluation_plan import Measure
+from cofactor.experiments.evaluation_plan import Evaluator
 from cofactor.models.base import Model
 
 
-def negatives_of(file: Path) -> Measure:
+def listed_negatives(file: Path) -> Evaluator:
     """Among the negatives that a file gives for the pairs that the split holds out."""
     return _among(lambda split: cases_of(file, split))
 
 
-def drawn_negatives(n: int, seed: int) -> Measure:
+def random_negatives(n: int, seed: int) -> Evaluator:
     """Among n items that are drawn of those the user has rated in no part of the split."""
     return _among(lambda split: drawn(split, n, seed))
 
 
-def _among(cases: Callable[[Split], Cases]) -> Measure:
+def _among(cases: Callable[[Split], Cases]) -> Evaluator:
     kept = lru_cache(maxsize=1)(cases)  # of the split at hand, for one model after another
 
     def measured(model: Model, split: Split, k: tuple[int, ...]) -> SampledReport:

@@ -6,7 +6,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """What a system of somebody else's reaches by a protocol."""
 
     system: str  # with its main settings
@@ -23,12 +23,14 @@ LONGER_LISTS = ("recall@20", "ndcg@20")
 SAMPLED = ("sampled_hit_rate@10", "sampled_ndcg@10")
 
 
-def _measured(metrics: Metrics, system: str, source: str, cpu_seconds: float | None, *figures: float) -> Published:
-    return Published(system, dict(zip(metrics, figures, strict=False)), source, "measured here", cpu_seconds)
+def _measured(
+    metrics: Metrics, system: str, source: str, cpu_seconds: float | None, *figures: float
+) -> PublishedResult:
+    return PublishedResult(system, dict(zip(metrics, figures, strict=False)), source, "measured here", cpu_seconds)
 
 
-def _published(metrics: Metrics, system: str, source: str, *figures: float) -> Published:
-    return Published(system, dict(zip(metrics, figures, strict=False)), source)
+def _published(metrics: Metrics, system: str, source: str, *figures: float) -> PublishedResult:
+    return PublishedResult(system, dict(zip(metrics, figures, strict=False)), source)
 
 
 _MYFM = "T. Ohtsuki, myFM"

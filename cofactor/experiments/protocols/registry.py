@@ -17,17 +17,17 @@ from cofactor.data.datasets.fetch import DATASETS
 from cofactor.data.datasets.published_splits import SEED_PREFIX, MakeSplits
 from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split
 from cofactor.errors import BadData
-from cofactor.experiments.evaluation_plan import Plan
+from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.protocols import published_results
-from cofactor.experiments.protocols.measures import negatives_of
-from cofactor.experiments.protocols.published_results import Published
+from cofactor.experiments.protocols.measures import listed_negatives
+from cofactor.experiments.protocols.published_results import PublishedResult
 
 VALIDATION = 0.1
 SEEDS = tuple(f"{SEED_PREFIX}{seed}" for seed in range(3))
 
 
 @dataclass(frozen=True)
-class Counts:
+class ExpectedCounts:
     """Users and items that have a rating, and ratings; the same in each split."""
 
     users: int
@@ -37,7 +37,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """One way of measuring that others have published figures of."""
 
     name: str
@@ -46,33 +46,33 @@ class Protocol:
     data: str  # the data set, and its folder in the data folder
     origin: str  # where it comes from
     splits: tuple[str, ...]  # their names
-    made: MakeSplits
-    counts: Counts
+    make_splits: MakeSplits
+    counts: ExpectedCounts
     metrics: tuple[str, ...]  # that are shown, the first of which puts models in order
     k: tuple[int, ...] = (10,)  # lengths of list
     negatives: str | None = None  # a file in the folder: what each test item is ranked among, in place of everything
-    published: tuple[Published, ...] = ()
+    published: tuple[PublishedResult, ...] = ()
 
-    def each(
+    def load_splits(
         self, folder: Path, names: Sequence[str] = (), validation: float = VALIDATION
     ) -> Iterator[tuple[str, Split]]:
         """The splits by name, all or some of them, with a share of train for validation; each is counted."""
         names = tuple(names) or self.splits
-        for name, one in zip(names, self.made(folder, names, validation), strict=True):
+        for name, one in zip(names, self.make_splits(folder, names, validation), strict=True):
             _check_counts(self, one)
             yield name, one
 
-    def plan(self, folder: Path) -> Plan:
+    def plan(self, folder: Path) -> EvaluationPlan:
         """All of its splits; an epoch is chosen on a tenth of train, and all of train learned with it."""
-        return Plan(
+        return EvaluationPlan(
             self.name,
-            lambda: self.each(folder),
+            lambda: self.load_splits(folder),
             len(self.splits),
             self.k,
-            measured=None if self.negatives is None else negatives_of(folder / self.negatives),
+            evaluator=None if self.negatives is None else listed_negatives(folder / self.negatives),
             about=f"{self.about} Source: {self.source}",
             refit=True,
-            shown=self.metrics,
+            metrics=self.metrics,
             published=self.published,
         )
 
@@ -83,7 +83,7 @@ class Protocol:
         return {name: getattr(self, name) for name in plain} | more | {"published": [*map(asdict, self.published)]}
 
 
-def _check_counts(protocol: Protocol, split: Split) -> None:
+def _check_counts(protocol: EvaluationProtocol, split: Split) -> None:
     parts = split.parts.values()
     rated = {noun: len(np.unique(np.concatenate([getattr(part, noun) for part in parts]))) for noun in ("user", "item")}
     found = {
@@ -102,9 +102,9 @@ def _fetched(name: str) -> str:
     return f"cofactor fetch {name} ({DATASETS[name].address})"
 
 
-_ML_100K = Counts(users=943, items=1682, train=80_000, test=20_000)
+_ML_100K = ExpectedCounts(users=943, items=1682, train=80_000, test=20_000)
 _LISTED = (
-    Protocol(
+    EvaluationProtocol(
         "ml-100k-u1",
         "MovieLens 100K's own split u1, the hardest of its five.",
         "the data set's README; Harper and Konstan 2015",
@@ -116,7 +116,7 @@ _LISTED = (
         ("rmse", "mae"),
         published=published_results.ML_100K_U1,
     ),
-    Protocol(
+    EvaluationProtocol(
         "ml-100k-folds",
         "MovieLens 100K's own five folds, u1 to u5; the mean over them.",
         "the data set's README; Harper and Konstan 2015",
@@ -128,7 +128,7 @@ _LISTED = (
         ("rmse", "mae"),
         published=published_results.ML_100K_FOLDS,
     ),
-    Protocol(
+    EvaluationProtocol(
         "ml-1m-90-10",
         "MovieLens 1M, a random tenth of the ratings tested, three seeds.",
         "a random 90/10 as in Sedhain et al. 2015, AutoRec, and since; the seeds are ours",
@@ -136,11 +136,11 @@ _LISTED = (
         _fetched("ml-1m"),
         SEEDS,
         published_splits.random_splits,
-        Counts(users=6040, items=3706, train=900_189, test=100_020),
+        ExpectedCounts(users=6040, items=3706, train=900_189, test=100_020),
         ("rmse", "mae"),
         published=published_results.ML_1M_90_10,
     ),
-    Protocol(
+    EvaluationProtocol(
         "ml-1m-top-n",
         "MovieLens 1M, every rating a positive: a random fifth of each user's, in the whole catalogue, three seeds.",
         "usual for lists; the seeds are ours",
@@ -148,12 +148,12 @@ _LISTED = (
         _fetched("ml-1m"),
         SEEDS,
         published_splits.per_user_splits,
-        Counts(users=6040, items=3706, train=800_193, test=200_016),
+        ExpectedCounts(users=6040, items=3706, train=800_193, test=200_016),
         ("ndcg@10", "recall@20", "precision@10"),
         (10, 20),
         published=published_results.ML_1M_TOP_N,
     ),
-    Protocol(
+    EvaluationProtocol(
         "gowalla",
         "Gowalla's check-ins as LightGCN split them, the whole catalogue but what the user has in train.",
         "He, Deng, Wang, Li, Zhang, Wang 2020, LightGCN",
@@ -161,12 +161,12 @@ _LISTED = (
         "train.txt and test.txt in Data/gowalla of https://github.com/kuandeng/LightGCN",
         ("lightgcn",),
         published_splits.lightgcn_splits,
-        Counts(users=29_858, items=40_981, train=810_128, test=217_242),
+        ExpectedCounts(users=29_858, items=40_981, train=810_128, test=217_242),
         ("recall@20", "ndcg@20"),
         (20,),
         published=published_results.GOWALLA,
     ),
-    Protocol(
+    EvaluationProtocol(
         "ncf-ml-1m",
         "MovieLens 1M, each user's latest item among 99 sampled ones: figures for that literature alone.",
         "He, Liao, Zhang, Nie, Hu, Chua 2017, Neural Collaborative Filtering",
@@ -174,7 +174,7 @@ _LISTED = (
         "ml-1m.* in Data of https://github.com/hexiangnan/neural_collaborative_filtering",
         ("ncf",),
         published_splits.ncf_splits,
-        Counts(users=6040, items=3706, train=994_169, test=6040),
+        ExpectedCounts(users=6040, items=3706, train=994_169, test=6040),
         ("sampled_ndcg@10", "sampled_hit_rate@10"),
         negatives="ml-1m.test.negative",
         published=published_results.NCF,

@@ -14,15 +14,15 @@ from cofactor.evaluation.metrics.relevance import standard_error
 from cofactor.trainers.base import Trainer
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping, validate_epoch, validation_ndcgs
 
-STEPS = 10  # parts of a training at whose ends it is compared with others
-MIXES_TIMES = ("time", "last", "window")  # kinds of split that hold out what is later
+REPORTS_PER_TRAINING = 10  # parts of a training at whose ends it is compared with others
+CHRONOLOGICAL_KINDS = ("time", "last", "window")  # kinds of split that hold out what is later
 
-Part = tuple[Ratings, Ratings]  # what is trained on, and what it is judged by
-Report = Callable[[int, float], bool]  # a step from 1 and the loss there; whether to go on
+TrainingPair = tuple[Ratings, Ratings]  # what is trained on, and what it is judged by
+ReportLoss = Callable[[int, float], bool]  # a step from 1 and the loss there; whether to go on
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ObjectiveValue:
     """What hyperparameters are worth."""
 
     metric: str  # "rmse" or "ndcg@10"
@@ -38,23 +38,25 @@ class Judgement:
         return self.loss if self.metric == "rmse" else -self.loss
 
 
-def check_parts(validation: Ratings, kind: str, n_folds: int) -> None:
+def check_validation(validation: Ratings, kind: str, n_folds: int) -> None:
     """Raises BadData where there is nothing to judge by, and for folds of a split by time: they tell the future."""
     if not n_folds and len(validation) == 0:
         raise BadData("no validation ratings to judge hyperparameters by", "give a --validation-share above 0")
-    if n_folds and kind.startswith(MIXES_TIMES):
+    if n_folds and kind.startswith(CHRONOLOGICAL_KINDS):
         hint = "leave --inner-folds out: the validation part is the latest before the test part"
         raise BadData(f"inner folds of a split by {kind} would mix what is past with what is to come", hint)
 
 
-def parts_of(train: Ratings, validation: Ratings, n_folds: int, seed: int) -> list[Part]:
+def make_training_pairs(train: Ratings, validation: Ratings, n_folds: int, seed: int) -> list[TrainingPair]:
     """The one pair of a split, or `n_folds` of its train and validation ratings, none of which is a test rating."""
     if not n_folds:
         return [(train, validation)]
     return [(one.train, one.test) for one in folds(join_parts(train, validation), n_folds, seed=seed, validation=0)]
 
 
-def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report) -> Judgement:
+def evaluate_trial(
+    trainer: Trainer, parts: Sequence[TrainingPair], patience: int, report: ReportLoss
+) -> ObjectiveValue:
     """Trains on each of the parts, and takes the best epoch of each.
 
     At every tenth of a training `report` is told the lowest loss so far, and says whether it is worth going on. The
@@ -74,15 +76,17 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
         waited += time.perf_counter() - asked
         return going
 
-    bests: list[_Best] = []
+    bests: list[_BestEpoch] = []
     for fold, (train, validation) in enumerate(parts):
-        course = _Course([one.loss for one in bests], fold * STEPS, len(parts) * STEPS, reported)
+        course = _TrialProgress(
+            [one.loss for one in bests], fold * REPORTS_PER_TRAINING, len(parts) * REPORTS_PER_TRAINING, reported
+        )
         with closing(early_stopping(trainer.epochs(train), validation, patience)) as epochs:
             going = all(
-                course.passed(one if _is_judged(one) else validate_epoch(one.epoch, validation)) for one in epochs
+                course.passed(one if _is_validated(one) else validate_epoch(one.epoch, validation)) for one in epochs
             )
         bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
-        _check_told(trainer.name, bests[-1].metric, train, validation)
+        _check_ratings_vary(trainer.name, bests[-1].metric, train, validation)
         if not going or not course.ended():
             going = False
             break
@@ -90,7 +94,7 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
     error = (
         bests[0].error if len(parts) == 1 else float(np.std(losses, ddof=min(1, len(losses) - 1)) / len(losses) ** 0.5)
     )
-    return Judgement(
+    return ObjectiveValue(
         bests[0].metric,
         float(np.mean(losses)),
         error if going else None,
@@ -102,7 +106,7 @@ def judge(trainer: Trainer, parts: Sequence[Part], patience: int, report: Report
 
 
 @dataclass(frozen=True)
-class _Best:
+class _BestEpoch:
     """What is kept of the best epoch of a training: not its model."""
 
     metric: str
@@ -111,10 +115,10 @@ class _Best:
     error: float | None
 
 
-class _Course:
+class _TrialProgress:
     """One training under way, and what is reported of it."""
 
-    def __init__(self, losses: Sequence[float], step: int, last: int, report: Report) -> None:
+    def __init__(self, losses: Sequence[float], step: int, last: int, report: ReportLoss) -> None:
         self.losses, self.first, self.step, self.last, self.report = losses, step, step, last, report
         self.best: ValidatedEpoch | None = None
 
@@ -124,21 +128,21 @@ class _Course:
             self.best = one
         if one.epoch.number == one.epoch.n_epochs:
             return True
-        return self._reported(self.first + one.epoch.number * STEPS // one.epoch.n_epochs)
+        return self._reported(self.first + one.epoch.number * REPORTS_PER_TRAINING // one.epoch.n_epochs)
 
-    def settled(self, name: str, validation: Ratings | None) -> _Best:
+    def settled(self, name: str, validation: Ratings | None) -> _BestEpoch:
         """Its best epoch, with a standard error over the users of `validation`."""
         if self.best is None:
             message = f"{name}: training diverged: no epoch predicts the validation ratings"
             raise BadHyperparameter(message, "lower the learning rate")
-        error = None if validation is None else _error(self.best, validation)
+        error = None if validation is None else _standard_error(self.best, validation)
         metric = "rmse" if self.best.ndcg is None else "ndcg@10"
-        return _Best(metric, float(self.best.loss), self.best.epoch.number, error)
+        return _BestEpoch(metric, float(self.best.loss), self.best.epoch.number, error)
 
     def ended(self) -> bool:
         """Tells of the tenths that patience left out; whether another fold is worth going on with."""
-        if self.first + STEPS < self.last:
-            return self._reported(self.first + STEPS)
+        if self.first + REPORTS_PER_TRAINING < self.last:
+            return self._reported(self.first + REPORTS_PER_TRAINING)
         if self.step > self.first:
             self._reported(self.last - 1)
         return True
@@ -152,7 +156,7 @@ class _Course:
         return True
 
 
-def _check_told(name: str, metric: str, train: Ratings, validation: Ratings) -> None:
+def _check_ratings_vary(name: str, metric: str, train: Ratings, validation: Ratings) -> None:
     """Raises BadData where the figure cannot tell one model from another."""
     value = train.value[0]
     if metric == "rmse" and bool(np.all(train.value == value)) and bool(np.all(validation.value == value)):
@@ -160,12 +164,12 @@ def _check_told(name: str, metric: str, train: Ratings, validation: Ratings) -> 
         raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be judged by them", hint)
 
 
-def _is_judged(one: ValidatedEpoch) -> bool:
+def _is_validated(one: ValidatedEpoch) -> bool:
     """Whether it was; the only epoch of a model that only ranks is not, where there is no epoch to choose."""
     return one.rmse is not None or one.ndcg is not None
 
 
-def _error(one: ValidatedEpoch, validation: Ratings) -> float | None:
+def _standard_error(one: ValidatedEpoch, validation: Ratings) -> float | None:
     """The standard error of the figure of an epoch, over users; None where there is one user only."""
     if one.rmse is None:
         found = standard_error(validation_ndcgs(one.model, validation))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from cofactor.errors import BadHyperparameter
-from cofactor.experiments.tuning.objective import STEPS, Judgement
-from cofactor.experiments.tuning.study import Candidate, Study
-from cofactor.experiments.tuning.trial import Trial
+from cofactor.experiments.tuning.objective import REPORTS_PER_TRAINING, ObjectiveValue
+from cofactor.experiments.tuning.study import RunningTrial, Study
+from cofactor.experiments.tuning.trial import TrialResult
 from cofactor.experiments.tuning.trial_worker import Message
-from cofactor.experiments.tuning.worker_pool import Pool, Worker
+from cofactor.experiments.tuning.worker_pool import TrialWorker, WorkerPool
 
-A_MOMENT = 0.2  # seconds in which Ctrl-C and the end of the budget are heard
-HOPELESS = 5  # trials that fail, none having come to an end, until the search is given up
+POLL_SECONDS = 0.2  # seconds in which Ctrl-C and the end of the budget are heard
+MAX_FAILED_TRIALS = 5  # trials that fail, none having come to an end, until the search is given up
 
 Ending = Literal["trials", "time", "interrupted", "swept"]
 
@@ -32,24 +32,24 @@ class Budget:
         return self.seconds - (time.monotonic() - self.started)
 
 
-class Watch:
+class SearchCallbacks:
     """What wants to know how a search goes; here nobody."""
 
-    def began(self, candidate: Candidate) -> None:
+    def on_start(self, candidate: RunningTrial) -> None:
         """A training begins."""
 
-    def reached(self, candidate: Candidate, share: float, value: float) -> None:
+    def on_progress(self, candidate: RunningTrial, share: float, value: float) -> None:
         """It has come so far, and to such a figure."""
 
-    def ended(self, trial: Trial, best: bool, why: str) -> None:
+    def on_end(self, trial: TrialResult, best: bool, why: str) -> None:
         """It has come to an end; best: no other was better before; why: what it failed of."""
 
-    def passed(self) -> None:
+    def on_poll(self) -> None:
         """A moment has passed."""
 
 
 @dataclass
-class Tuning:
+class HyperparameterSearch:
     """A search under way.
 
     afterwards: seconds to be left of the budget when the search ends, given its trials so far.
@@ -57,18 +57,18 @@ class Tuning:
     """
 
     study: Study
-    pool: Pool
+    pool: WorkerPool
     budget: Budget
     patience: int
     threads: int
     sweep: bool = False
-    watch: Watch = field(default_factory=Watch)
-    afterwards: Callable[[list[Trial]], float] = lambda trials: 0.0
-    stopped: Callable[[], bool] = lambda: False
-    began: dict[int, float] = field(default_factory=dict)
+    callbacks: SearchCallbacks = field(default_factory=SearchCallbacks)
+    reserved_seconds: Callable[[list[TrialResult]], float] = lambda trials: 0.0
+    is_stopped: Callable[[], bool] = lambda: False
+    start_times: dict[int, float] = field(default_factory=dict)
 
     @property
-    def trials(self) -> list[Trial]:
+    def trials(self) -> list[TrialResult]:
         """Those that have ended."""
         return self.study.trials
 
@@ -80,113 +80,113 @@ class Tuning:
         """
         try:
             while True:
-                if ending := self._over():
+                if ending := self._ending():
                     return ending
-                if not self._nothing_more():
-                    self.pool.fill()
-                    self._give_out()
+                if not self._is_exhausted():
+                    self.pool.start_missing()
+                    self._dispatch()
                 elif not self.pool.busy():
                     return "swept" if self.sweep else "trials"
-                for worker, candidate, message in list(self.pool.said(A_MOMENT)):
-                    self._hear(worker, candidate, message)
-                self.watch.passed()
+                for worker, candidate, message in list(self.pool.messages(POLL_SECONDS)):
+                    self._handle(worker, candidate, message)
+                self.callbacks.on_poll()
         finally:
-            self._break_off()
+            self._abandon()
 
-    def _over(self) -> Ending | None:
-        if self.stopped():
+    def _ending(self) -> Ending | None:
+        if self.is_stopped():
             return "interrupted"
         done = any(one.state == "done" for one in self.trials)
-        if done and self.budget.left <= self.afterwards(self.trials):
+        if done and self.budget.left <= self.reserved_seconds(self.trials):
             return "time"
         return None
 
-    def _nothing_more(self) -> bool:
+    def _is_exhausted(self) -> bool:
         """Whether all has been given out: all there is to try, or all that was asked for."""
         if self.sweep:
-            return not self.study.waiting()
+            return not self.study.n_waiting()
         begun = [*(one.hyperparameters for one in self.trials), *(one.values for one in self.study.running.values())]
         distinct = {tuple(one.values()) for one in begun}
         return len(begun) >= self.budget.trials or len(distinct) >= self.study.space.size
 
-    def _give_out(self) -> None:
+    def _dispatch(self) -> None:
         for worker in self.pool.idle():
-            if not self._nothing_more() and not self._over():
-                self._give(worker, self.study.ask())
+            if not self._is_exhausted() and not self._ending():
+                self._assign(worker, self.study.ask())
 
-    def _give(self, worker: Worker, candidate: Candidate) -> None:
+    def _assign(self, worker: TrialWorker, candidate: RunningTrial) -> None:
         """A candidate to a worker; one that was tried before has its figures already."""
-        self.began[candidate.number] = time.perf_counter()
-        if (known := self.study.tried(candidate.values)) is not None:
-            self._ended(self.study.again(candidate, known))
+        self.start_times[candidate.number] = time.perf_counter()
+        if (known := self.study.find_finished(candidate.values)) is not None:
+            self._notify(self.study.record_repetition(candidate, known))
             return
-        self.watch.began(candidate)
+        self.callbacks.on_start(candidate)
         settings = {**self.study.space.fixed, **candidate.values}
         names = {p.name for p in self.study.space.trainer.hyperparameters()}
         if "threads" in names and "threads" not in settings:
             settings = settings | {"threads": self.threads}
         message = {"trainer": self.study.space.trainer.name, "hyperparameters": settings, "patience": self.patience}
-        self.pool.give(worker, candidate, message)
+        self.pool.assign(worker, candidate, message)
 
-    def _hear(self, worker: Worker, candidate: Candidate, message: Message) -> None:
+    def _handle(self, worker: TrialWorker, candidate: RunningTrial, message: Message) -> None:
         if "step" in message:
             step, loss = message["step"], message["loss"]
-            worker.say({"go_on": self.study.reached(candidate, step, loss) or self.sweep})
-            self.watch.reached(candidate, step / (STEPS * max(1, self.pool.n_folds)), abs(loss))
+            worker.send({"go_on": self.study.report(candidate, step, loss) or self.sweep})
+            self.callbacks.on_progress(candidate, step / (REPORTS_PER_TRAINING * max(1, self.pool.n_folds)), abs(loss))
             return
         if "failed" in message:
-            self._failed(candidate, message["failed"])
+            self._record_failure(candidate, message["failed"])
             return
-        judgement = Judgement(**message["judged"])
+        judgement = ObjectiveValue(**message["judged"])
         if self.study.metric not in (None, judgement.metric):
-            self._failed(candidate, f"it is judged by {judgement.metric}, the others by {self.study.metric}")
+            self._record_failure(candidate, f"it is judged by {judgement.metric}, the others by {self.study.metric}")
             return
-        self._ended(self.study.told(candidate, judgement))
+        self._notify(self.study.record(candidate, judgement))
 
-    def _failed(self, candidate: Candidate, why: str) -> None:
-        seconds = time.perf_counter() - self.began[candidate.number]
-        self._ended(self.study.failed(candidate, why, seconds), why)
-        if len(self.trials) >= HOPELESS and all(one.state == "failed" for one in self.trials):
+    def _record_failure(self, candidate: RunningTrial, why: str) -> None:
+        seconds = time.perf_counter() - self.start_times[candidate.number]
+        self._notify(self.study.record_failure(candidate, why, seconds), why)
+        if len(self.trials) >= MAX_FAILED_TRIALS and all(one.state == "failed" for one in self.trials):
             name = self.study.space.trainer.name
             raise BadHyperparameter(
                 f"{name}: all of {len(self.trials)} trials failed: {why}", "look elsewhere, with --over"
             )
 
-    def _ended(self, trial: Trial, why: str = "") -> None:
-        self.watch.ended(trial, best_of(self.trials, self.study.metric) is trial, why)
+    def _notify(self, trial: TrialResult, why: str = "") -> None:
+        self.callbacks.on_end(trial, best_trial(self.trials, self.study.metric) is trial, why)
 
-    def _break_off(self) -> None:
-        self.pool.drop()
+    def _abandon(self) -> None:
+        self.pool.stop_busy()
         for candidate in list(self.study.running.values()):
-            self.study.give_up(candidate)
+            self.study.discard(candidate)
 
 
-def best_of(trials: list[Trial], metric: str | None) -> Trial | None:
+def best_trial(trials: list[TrialResult], metric: str | None) -> TrialResult | None:
     """The best of those that came to an end, the first of equal ones."""
     done = [one for one in trials if one.state == "done" and one.value is not None]
     sign = 1 if metric == "rmse" else -1
     return min(done, key=lambda one: sign * (one.value or 0.0), default=None)
 
 
-def trial_of(trials: list[Trial], values: Mapping[str, Any]) -> Trial | None:
+def find_trial(trials: list[TrialResult], values: Mapping[str, Any]) -> TrialResult | None:
     """The trial of certain hyperparameters that came to an end."""
     done = (one for one in trials if one.state == "done")
     return next((one for one in done if dict(one.hyperparameters) == dict(values)), None)
 
 
-def over_seeds(trials: list[Trial]) -> list[Trial]:
+def average_seeds(trials: list[TrialResult]) -> list[TrialResult]:
     """Trials that differ in nothing but their seed as one: mean figure, its standard error over the seeds, mean cost.
 
     Of one seed a trial stays what it is, and so does one that failed.
     """
-    groups: dict[str, list[Trial]] = {}
+    groups: dict[str, list[TrialResult]] = {}
     for one in trials:
         rest = {name: value for name, value in one.hyperparameters.items() if name != "seed"}
         groups.setdefault(repr(rest), []).append(replace(one, hyperparameters=rest))
     return [_mean(group) for group in groups.values()]
 
 
-def _mean(group: list[Trial]) -> Trial:
+def _mean(group: list[TrialResult]) -> TrialResult:
     done = [one for one in group if one.value is not None]
     if len(done) < 2:
         return done[0] if done else group[0]

@@ -12,7 +12,7 @@ HINT = "leave --resume out and name another folder with -o"
 
 
 @contextmanager
-def keeping(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Optuna's warnings are for programmers; what goes wrong with the file is a BadArtifact."""
     import optuna
     import sqlalchemy
@@ -27,7 +27,7 @@ def keeping(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def content_errors(path: Path) -> Iterator[None]:
     """What Optuna stumbles over in a file that says what no search can have said."""
     try:
         yield

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cofactor.errors import BadArtifact
-from cofactor.experiments.tuning.search_space import Space, Words
-from cofactor.experiments.tuning.storage_errors import HINT, keeping, reading
+from cofactor.experiments.tuning.search_space import CategoricalAxis, SearchSpace
+from cofactor.experiments.tuning.storage_errors import HINT, content_errors, storage_errors
 from cofactor.experiments.tuning.study import Study
 from cofactor.training.checkpoint import check_same_training
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import optuna
 
 
-class Store:
+class StudyStorage:
     """The file, which one process holds at a time; it may keep the studies of several trainers."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -27,7 +27,7 @@ class Store:
             if not resume:
                 hint = "add --resume to go on with it, or name another folder with -o"
                 raise BadArtifact(f"there is a search in {path}", hint)
-            _check(path)
+            _check_is_study_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=0, isolation_level=None)
         try:
@@ -37,10 +37,10 @@ class Store:
             raise BadArtifact(f"another search is writing to {path}", hint) from None
         except sqlite3.DatabaseError as error:
             raise BadArtifact(f"{path.name}.lock beside {path} is no lock: {error}", "remove it") from None
-        with keeping(path):
+        with storage_errors(path):
             self.storage = self._storage()
 
-    def study(self, space: Space, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> "Study":
+    def open_study(self, space: SearchSpace, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> "Study":
         """The study of a trainer, begun or taken up again.
 
         same: what has to be the same for it to be the same search; raises what `check_same` raises where it is not.
@@ -48,7 +48,7 @@ class Store:
         import optuna
 
         name = space.trainer.name
-        with keeping(self.path), reading(self.path):
+        with storage_errors(self.path), content_errors(self.path):
             kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True)
             there, trials = kept.user_attrs.get("search"), kept.get_trials(deepcopy=False)
             if there is None and not trials:
@@ -58,11 +58,11 @@ class Store:
         if there is not None:
             check_same_training(self.path, there, same)
         study = Study(self.path, space, seed, kept)
-        study.begin(_points(space) if sweep else [space.default()])
+        study.load(_grid_points(space) if sweep else [space.default()])
         return study
 
     def close(self) -> None:
-        with keeping(self.path):
+        with storage_errors(self.path):
             self.storage.engine.dispose()
         self.lock.close()
 
@@ -79,7 +79,7 @@ class Store:
         return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
-def _check(path: Path) -> None:
+def _check_is_study_file(path: Path) -> None:
     """Whether a file holds studies: Optuna would add its tables to anybody's database."""
     try:
         there = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
@@ -93,8 +93,8 @@ def _check(path: Path) -> None:
         raise BadArtifact(f"{path} is no file of searches", HINT)
 
 
-def _points(space: Space) -> Iterator[dict[str, Any]]:
+def _grid_points(space: SearchSpace) -> Iterator[dict[str, Any]]:
     """Every point of a grid, the last axis first."""
-    words = [axis.words for axis in space.axes.values() if isinstance(axis, Words)]
+    words = [axis.choices for axis in space.axes.values() if isinstance(axis, CategoricalAxis)]
     for values in itertools.product(*words):
         yield dict(zip(space.axes, values, strict=True))

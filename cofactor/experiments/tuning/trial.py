@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialResult:
     """What was tried, and what it gave."""
 
     number: int  # from 0, in the order they began
@@ -21,13 +21,13 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Search:
+class TrialHistory:
     """The trials of one trainer on one data set."""
 
     trainer: str
     data: str
     metric: str  # "rmse" or "ndcg@10"
-    trials: tuple[Trial, ...]
+    trials: tuple[TrialResult, ...]
     importances: Mapping[str, float]  # of each hyperparameter, adding up to 1; none for a sweep
     command: str  # that trains with the best
     seeds: int = 1  # each figure is the mean of so many trainings, its error over them

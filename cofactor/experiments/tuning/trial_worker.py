@@ -19,10 +19,10 @@ import orjson
 
 from cofactor.data.splitting.saved_split import read_parts
 from cofactor.errors import BadHyperparameter, CofactorError
-from cofactor.experiments.tuning.objective import Part, judge, parts_of
+from cofactor.experiments.tuning.objective import TrainingPair, evaluate_trial, make_training_pairs
 from cofactor.trainers import TRAINERS
 
-SMALL = 1_000  # ratings on which a trainer is tried before time is taken: its kernels are loaded then
+WARM_UP_RATINGS = 1_000  # ratings on which a trainer is tried before time is taken: its kernels are loaded then
 
 Message = dict[str, Any]
 
@@ -38,14 +38,14 @@ def receive(pipe: Connection) -> Message:
     return message
 
 
-def work(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
+def run_worker(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
     """Judges one trainer after another until the pipe is closed; then it ends at once, in the middle of a training."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that tells
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")  # of a training that diverges it is said that it did
-    said = _listening(pipe)
+    said = _start_listener(pipe)
     try:
-        parts = _read(Path(folder), n_folds, seed)
+        parts = _read_pairs(Path(folder), n_folds, seed)
     except CofactorError as error:
         send(pipe, {"wrong": [error.message, error.hint]})
         return
@@ -56,10 +56,10 @@ def work(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
         if asked["trainer"] not in warm:
             _warm_up(asked, parts[0])
             warm.add(asked["trainer"])
-        send(pipe, _answer(pipe, said, asked, parts))
+        send(pipe, _run_trial(pipe, said, asked, parts))
 
 
-def _listening(pipe: Connection) -> "queue.SimpleQueue[Message]":
+def _start_listener(pipe: Connection) -> "queue.SimpleQueue[Message]":
     """What comes through the pipe, while something else is done; where nothing can come any more, all ends."""
     said: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
@@ -74,14 +74,14 @@ def _listening(pipe: Connection) -> "queue.SimpleQueue[Message]":
     return said
 
 
-def _read(folder: Path, n_folds: int, seed: int) -> list[Part]:
+def _read_pairs(folder: Path, n_folds: int, seed: int) -> list[TrainingPair]:
     parts, _ = read_parts(folder, ("train", "validation"))
-    return parts_of(parts["train"], parts["validation"], n_folds, seed)
+    return make_training_pairs(parts["train"], parts["validation"], n_folds, seed)
 
 
-def _warm_up(asked: Mapping[str, Any], part: Part) -> None:
+def _warm_up(asked: Mapping[str, Any], part: TrainingPair) -> None:
     """A short training loads and compiles what the trainer needs; what is wrong with it, the true one will say."""
-    few = part[0].where(np.arange(min(SMALL, len(part[0]))))
+    few = part[0].where(np.arange(min(WARM_UP_RATINGS, len(part[0]))))
     try:
         trainer = TRAINERS[asked["trainer"]].of(**asked["hyperparameters"])
         next(iter(trainer.epochs(few))).model.predict_rows(part[1].user[:1], part[1].item[:1])
@@ -89,7 +89,9 @@ def _warm_up(asked: Mapping[str, Any], part: Part) -> None:
         return
 
 
-def _answer(pipe: Connection, said: "queue.SimpleQueue[Message]", asked: Message, parts: list[Part]) -> Message:
+def _run_trial(
+    pipe: Connection, said: "queue.SimpleQueue[Message]", asked: Message, parts: list[TrainingPair]
+) -> Message:
     """What the hyperparameters give, or why nothing came of them.
 
     wrong: it is the fault of the data or of this machine, and would be the same with any other hyperparameters.
@@ -101,7 +103,7 @@ def _answer(pipe: Connection, said: "queue.SimpleQueue[Message]", asked: Message
 
     try:
         trainer = TRAINERS[asked["trainer"]].of(**asked["hyperparameters"])
-        found = judge(trainer, parts, asked["patience"], report)
+        found = evaluate_trial(trainer, parts, asked["patience"], report)
     except BadHyperparameter as error:
         return {"failed": error.message}
     except CofactorError as error:

@@ -14,26 +14,26 @@ from types import TracebackType
 from typing import Any, Self
 
 from cofactor.errors import CofactorError
-from cofactor.experiments.tuning.trial_worker import Message, receive, send, work
+from cofactor.experiments.tuning.trial_worker import Message, receive, run_worker, send
 from cofactor.machine import cores
 
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-MOST_JOBS = 8  # unless more are asked for
-STARTS_AT_MOST = 3  # times in a row that a process ends before it is ready
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+DEFAULT_MAX_JOBS = 8  # unless more are asked for
+MAX_FAILED_STARTS = 3  # times in a row that a process ends before it is ready
 
 
-def shared(jobs: int | None) -> tuple[int, int]:
+def divide_cores(jobs: int | None) -> tuple[int, int]:
     """How many processes where so many are asked for, and how many threads each may use: together one a core.
 
     Not asked, one a core and eight at most: two trainings at a time take fewer CPU seconds than one after the other on
     two threads each (benchmarks/tuning.py), but each process holds a copy of the ratings.
     """
-    n_jobs = jobs or min(cores(), MOST_JOBS)
+    n_jobs = jobs or min(cores(), DEFAULT_MAX_JOBS)
     return n_jobs, max(1, cores() // n_jobs)
 
 
 @dataclass(eq=False)
-class Worker:
+class TrialWorker:
     """What is known of a process here."""
 
     process: BaseProcess
@@ -41,13 +41,13 @@ class Worker:
     ready: bool = False
     task: Any = None  # what it was given, None where it waits
 
-    def say(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
         with suppress(BrokenPipeError):  # that it has ended is seen in `said`
             send(self.pipe, dict(message))
 
 
 @dataclass
-class Pool:
+class WorkerPool:
     """As many processes as wanted, from `fill` on; one that dies costs the trial it was at and is replaced.
 
     folder: where the train and validation parts lie. threads: that each may use, in BLAS, OpenMP and Numba; what a
@@ -59,8 +59,8 @@ class Pool:
     threads: int
     n_folds: int = 0
     seed: int = 0
-    workers: list[Worker] = field(default_factory=list)
-    stillborn: int = 0
+    workers: list[TrialWorker] = field(default_factory=list)
+    failed_starts: int = 0
 
     def __enter__(self) -> Self:
         return self
@@ -69,19 +69,19 @@ class Pool:
         for one in self.workers:
             self._end(one)
 
-    def idle(self) -> list[Worker]:
+    def idle(self) -> list[TrialWorker]:
         """Those that can be given something."""
         return [one for one in self.workers if one.ready and one.task is None]
 
-    def busy(self) -> list[Worker]:
+    def busy(self) -> list[TrialWorker]:
         return [one for one in self.workers if one.task is not None]
 
-    def give(self, worker: Worker, task: Any, message: Mapping[str, Any]) -> None:
+    def assign(self, worker: TrialWorker, task: Any, message: Mapping[str, Any]) -> None:
         """Something to train; `task` is what `said` names it by."""
         worker.task = task
-        worker.say(message)
+        worker.send(message)
 
-    def said(self, seconds: float) -> Iterator[tuple[Worker, Any, Message]]:
+    def messages(self, seconds: float) -> Iterator[tuple[TrialWorker, Any, Message]]:
         """What comes within some seconds: the worker, its task, and its message; of one that has died, {"failed": …}.
 
         Raises CofactorError for what is wrong with the data or the machine, or where no process comes up at all.
@@ -92,11 +92,11 @@ class Pool:
             try:
                 message = receive(one.pipe)
             except (EOFError, OSError):
-                message = self._replaced(one)
+                message = self._replace(one)
             if "wrong" in message:
                 raise CofactorError(*message["wrong"])
             if "ready" in message:
-                one.ready, self.stillborn = True, 0
+                one.ready, self.failed_starts = True, 0
                 continue
             task = one.task
             if "step" not in message:
@@ -104,53 +104,55 @@ class Pool:
             if task is not None:
                 yield one, task, message
 
-    def drop(self) -> None:
+    def stop_busy(self) -> None:
         """Ends all that is being trained; the processes are gone then."""
         for one in self.busy():
             self._end(one)
             self.workers.remove(one)
 
-    def fill(self) -> None:
+    def start_missing(self) -> None:
         """Starts as many as are missing: all of them, at first."""
         while len(self.workers) < self.size:
-            self.workers.append(self._started())
+            self.workers.append(self._start())
 
-    def _replaced(self, dead: Worker) -> Message:
+    def _replace(self, dead: TrialWorker) -> Message:
         """Another in its place; why the one ended."""
         dead.process.join()
         code = dead.process.exitcode or 0
-        self.stillborn += not dead.ready
-        if self.stillborn >= STARTS_AT_MOST:
+        self.failed_starts += not dead.ready
+        if self.failed_starts >= MAX_FAILED_STARTS:
             raise CofactorError(
                 f"a process for training ended with {code} before it began", "COFACTOR_DEBUG=1 may tell"
             )
         dead.pipe.close()
-        self.workers[self.workers.index(dead)] = self._started()
+        self.workers[self.workers.index(dead)] = self._start()
         return {
-            "failed": f"its process was ended by {_signal(-code)}" if code < 0 else f"its process ended with {code}"
+            "failed": f"its process was ended by {_signal_name(-code)}"
+            if code < 0
+            else f"its process ended with {code}"
         }
 
-    def _started(self) -> Worker:
+    def _start(self) -> TrialWorker:
         spawn = get_context("spawn")  # no state of this process, and no locks of its threads
         ours, theirs = spawn.Pipe()
         arguments = (theirs, str(self.folder), self.n_folds, self.seed)
-        process = spawn.Process(target=work, args=arguments, daemon=True)
-        with _threads(self.threads), _without_interrupts():
+        process = spawn.Process(target=run_worker, args=arguments, daemon=True)
+        with _thread_variables(self.threads), _without_interrupts():
             process.start()
         theirs.close()
-        return Worker(process, ours)
+        return TrialWorker(process, ours)
 
-    def _end(self, one: Worker) -> None:
+    def _end(self, one: TrialWorker) -> None:
         one.process.kill()
         one.process.join()
         one.pipe.close()
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def _thread_variables(n: int) -> Iterator[None]:
     """What is started meanwhile finds n as the number of threads that libraries may use."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, str(n)))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(n)))
     try:
         yield
     finally:
@@ -174,7 +176,7 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _signal(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cofactor.evaluation.compare import Comparison
-from cofactor.experiments.comparison.summary import Outcome
+from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report.formatting import is_figure, sign
 from cofactor.report.plots import cost, differences, groups, learning_curves, list_length, predictions
 from cofactor.report.plots.style import Look, looks
@@ -33,7 +33,7 @@ class Picture:
     draw: Callable[[], "Figure"]
 
 
-def pictures(outcome: Outcome) -> Iterator[Picture]:
+def pictures(outcome: ComparisonSummary) -> Iterator[Picture]:
     """As many as what was found allows."""
     comparison, look = outcome.comparison, looks(outcome.trainers)
     if comparison.differences:
@@ -72,7 +72,7 @@ def best_first(comparison: Comparison) -> dict[str, list[str]]:
     return found
 
 
-def _learning(outcome: Outcome) -> Iterator[Picture]:
+def _learning(outcome: ComparisonSummary) -> Iterator[Picture]:
     metrics = dict.fromkeys(one.metric for one in outcome.curves.values())
     for metric in metrics:
         some = {
@@ -100,7 +100,7 @@ def _lists(comparison: Comparison, look: Mapping[str, Look]) -> Iterator[Picture
             )  # fmt: skip
 
 
-def _groups(outcome: Outcome, look: Mapping[str, Look]) -> Iterator[Picture]:
+def _groups(outcome: ComparisonSummary, look: Mapping[str, Look]) -> Iterator[Picture]:
     order: dict[str, Sequence[str]] = dict(best_first(outcome.comparison))
     for number, one in enumerate(outcome.breakdowns, start=1):
         if groups.measured(one):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report.formatting import duration, metric_name
 from cofactor.report.formatting import figure as number
 from cofactor.report.plots import hyperparameter_slices
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MOST_CELLS = 12  # along a side of a grid
 
 
-def drawn(search: Search) -> "Figure":
+def drawn(search: TrialHistory) -> "Figure":
     """Figure, standard error and seconds of every trial, by what was varied."""
     varied, done = hyperparameters(search), finished(search)
     if not done or not varied:
@@ -47,14 +47,14 @@ def drawn(search: Search) -> "Figure":
     return made
 
 
-def is_grid(done: Sequence[Trial], across: str, up: str) -> bool:
+def is_grid(done: Sequence[TrialResult], across: str, up: str) -> bool:
     """Whether every value of one was tried with every value of the other, once."""
     pairs = [(repr(one.hyperparameters.get(across)), repr(one.hyperparameters.get(up))) for one in done]
     a, b = ({pair[side] for pair in pairs} for side in (0, 1))
     return len(pairs) == len(set(pairs)) == len(a) * len(b) and max(len(a), len(b)) <= MOST_CELLS
 
 
-def _nothing(search: Search) -> "Figure":
+def _nothing(search: TrialHistory) -> "Figure":
     made = figure(2.0)
     axis = made.subplots()
     axis.axis("off")
@@ -63,7 +63,7 @@ def _nothing(search: Search) -> "Figure":
     return made
 
 
-def _line(search: Search, name: str, done: Sequence[Trial]) -> "Figure":
+def _line(search: TrialHistory, name: str, done: Sequence[TrialResult]) -> "Figure":
     made = figure(4.6)
     upper, lower = made.subplots(2, 1, sharex=True, height_ratios=[3.2, 1.2])
     at = placed(lower, [one.hyperparameters.get(name) for one in done])
@@ -86,7 +86,7 @@ def _line(search: Search, name: str, done: Sequence[Trial]) -> "Figure":
     return made
 
 
-def _grid(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figure":
+def _grid(search: TrialHistory, varied: Sequence[str], done: Sequence[TrialResult]) -> "Figure":
     across, up = varied
     columns, rows = (ordered([one.hyperparameters.get(name) for one in done]) for name in (across, up))
     made = figure(1.6 + 0.5 * len(rows), max(WIDE, min(10.0, 2.0 + 0.85 * len(columns))))

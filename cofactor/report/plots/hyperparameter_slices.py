@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report.formatting import metric_name, short
 from cofactor.report.plots.style import BLUE, SOFT, VERMILLION, WIDE, dressed, figure, headed, subtitled, whole_numbers
 from cofactor.report.plots.trial_points import MANY, edge, errors, limit, mark_best, placed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST = 12  # slices
 
 
-def drawn(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figure":
+def drawn(search: TrialHistory, varied: Sequence[str], done: Sequence[TrialResult]) -> "Figure":
     columns = min(3, len(varied))
     n_rows = -(-len(varied) // columns)
     made = figure(2.9 + 2.0 * n_rows, WIDE if columns > 1 else 5.0)
@@ -41,7 +41,7 @@ def drawn(search: Search, varied: Sequence[str], done: Sequence[Trial]) -> "Figu
     return made
 
 
-def _history(axis: "Axes", seconds: "Axes", search: Search, done: Sequence[Trial]) -> None:
+def _history(axis: "Axes", seconds: "Axes", search: TrialHistory, done: Sequence[TrialResult]) -> None:
     """The figure of each trial in the order they began, and the best so far as stairs."""
     numbers, values = [one.number for one in done], np.array([one.value for one in done], dtype=np.float64)
     so_far = (np.minimum if search.lower_is_better else np.maximum).accumulate(values[np.argsort(numbers)])
@@ -66,7 +66,7 @@ def _history(axis: "Axes", seconds: "Axes", search: Search, done: Sequence[Trial
     seconds.locator_params(axis="y", nbins=3)
 
 
-def _slice(axis: "Axes", search: Search, name: str, done: Sequence[Trial]) -> None:
+def _slice(axis: "Axes", search: TrialHistory, name: str, done: Sequence[TrialResult]) -> None:
     dressed(axis)
     at = placed(axis, [one.hyperparameters.get(name) for one in done])
     where = {one.number: x for one, x in zip(done, at, strict=True)}

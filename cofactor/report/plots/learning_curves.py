@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from cofactor.experiments.comparison.summary import Curve
+from cofactor.experiments.comparison.summary import LearningCurve
 from cofactor.report.formatting import shortened
 from cofactor.report.plots.style import (
     PAPER,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FEW = 30  # epochs, up to which each has its dot
 
 
-def drawn(curves: Mapping[str, Curve], metric: str) -> "Figure":
+def drawn(curves: Mapping[str, LearningCurve], metric: str) -> "Figure":
     """Curves of models judged by the same metric, the best model first."""
     lower, names = metric == "RMSE", shortened(curves)
     best = {name: _best(curve)[1] for name, curve in curves.items()}
@@ -53,13 +53,13 @@ def drawn(curves: Mapping[str, Curve], metric: str) -> "Figure":
     return made
 
 
-def told(curves: Mapping[str, Curve], metric: str) -> str:
+def told(curves: Mapping[str, LearningCurve], metric: str) -> str:
     """The picture in words."""
     some = "; ".join(f"{name} {_best(one)[1]:.4f} in epoch {one.best_epoch}" for name, one in curves.items())
     return f"Best validation {metric} of each model: {some}."
 
 
-def _panel(axis: "Axes", name: str, curve: Curve, lower: bool) -> None:
+def _panel(axis: "Axes", name: str, curve: LearningCurve, lower: bool) -> None:
     dots = len(curve.epochs) <= FEW
     trained = curve.train_rmse if lower else ()
     for values, colour, marker in ((trained, SOFT, "s"), (curve.validation, VERMILLION, "o")):
@@ -78,7 +78,7 @@ def _panel(axis: "Axes", name: str, curve: Curve, lower: bool) -> None:
     axis.tick_params(length=2)
 
 
-def _best(curve: Curve) -> tuple[int, float]:
+def _best(curve: LearningCurve) -> tuple[int, float]:
     """The epoch that was kept and its validation figure; the last where it is not among them."""
     known = {
         epoch: value
@@ -89,7 +89,7 @@ def _best(curve: Curve) -> tuple[int, float]:
     return at, known[at]
 
 
-def _limits(curves: list[Curve], lower: bool) -> tuple[float, float]:
+def _limits(curves: list[LearningCurve], lower: bool) -> tuple[float, float]:
     """From the least to the largest, but for first epochs and diverged ones far above where the others end."""
     parts = [
         one for curve in curves for one in ((curve.train_rmse, curve.validation) if lower else (curve.validation,))
@@ -104,6 +104,6 @@ def _limits(curves: list[Curve], lower: bool) -> tuple[float, float]:
     return low - room, high + room
 
 
-def drawable(curve: Curve) -> bool:
+def drawable(curve: LearningCurve) -> bool:
     """Whether there is a curve: two epochs at least, and one that was judged."""
     return len(curve.epochs) > 1 and any(value is not None and isfinite(value) for value in curve.validation)

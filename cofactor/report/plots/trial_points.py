@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.experiments.tuning.trial import Search, Trial
+from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report.formatting import is_figure, short
 from cofactor.report.plots.style import BLUE, FAINT, SOFT, VERMILLION, plain
 from cofactor.report.trials import best_of, value_shown
@@ -61,26 +61,26 @@ def round_marks(low: float, high: float) -> list[float]:
     return [low, high]
 
 
-def errors(axis: "Axes", xs: Sequence[float], trials: Sequence[Trial]) -> None:
+def errors(axis: "Axes", xs: Sequence[float], trials: Sequence[TrialResult]) -> None:
     for x, one in zip(xs, trials, strict=True):
         if one.value is not None and one.error is not None and isfinite(one.error):
             axis.plot([x, x], [one.value - one.error, one.value + one.error], color=BLUE, lw=1, alpha=0.4, zorder=1)
 
 
-def mark_best(axis: "Axes", search: Search, where: Mapping[int, float]) -> None:
+def mark_best(axis: "Axes", search: TrialHistory, where: Mapping[int, float]) -> None:
     best = best_of(search)
     if best is not None:
         axis.plot(where[best.number], best.value or 0.0, "o", mfc="none", mec=VERMILLION, ms=8, mew=1.6, zorder=4)
 
 
-def limit(axis: "Axes", search: Search, done: Sequence[Trial]) -> None:
+def limit(axis: "Axes", search: TrialHistory, done: Sequence[TrialResult]) -> None:
     """From the best to the worst, or where there are many trials, to well beyond the better three quarters."""
     low, high = span_of(search, done)
     room = 0.08 * (high - low) or 0.01 * abs(high) or 0.01
     axis.set_ylim(low - room, high + room)
 
 
-def span_of(search: Search, done: Sequence[Trial]) -> tuple[float, float]:
+def span_of(search: TrialHistory, done: Sequence[TrialResult]) -> tuple[float, float]:
     values = np.array([one.value for one in done], dtype=np.float64)
     low, high = float(values.min()), float(values.max())
     if len(done) < MANY:
@@ -91,7 +91,7 @@ def span_of(search: Search, done: Sequence[Trial]) -> tuple[float, float]:
     return max(low, high - 2 * float(high - np.quantile(values, 0.25)) or low), high
 
 
-def edge(axis: "Axes", search: Search, where: Mapping[int, float], done: Sequence[Trial]) -> None:
+def edge(axis: "Axes", search: TrialHistory, where: Mapping[int, float], done: Sequence[TrialResult]) -> None:
     """A triangle at the edge for each trial beyond it."""
     low, high = span_of(search, done)
     for one in done:
