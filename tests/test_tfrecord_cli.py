@@ -112,7 +112,8 @@ def test_an_export_that_cannot_be(run: Run, table: str, arguments: list[str], sa
 
 
 def test_what_the_page_says_to_type_works(run: Run) -> None:
-    from tests.test_cli_docs import blocks, type_in
+    from tests.pages import blocks
+    from tests.test_docs import type_in
 
     assert type_in("docs/tfrecord.md", run) == 4
     pytest.importorskip("torch")

@@ -1,5 +1,6 @@
 """What the documentation tells a reader to type works as it stands."""
 
+import importlib.util
 import json
 import re
 import shlex
@@ -11,15 +12,9 @@ from cofactor.data.ratings import Ratings
 from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.http.table import Table
 from tests.conftest import Run
+from tests.pages import PAGES, ROOT, anchors, blocks, read_page, without_blocks
 
-ROOT = Path(__file__).parent.parent
 NEEDS_MORE = ("fetch", "serve")  # a network; a program that does not end
-
-
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
 
 
 def type_in(page: str, run: Run) -> int:
@@ -92,8 +87,24 @@ def test_the_readme_s_figures_are_those_its_command_prints(real_data: Path, run:
                 assert found["metrics"][figure] == pytest.approx(float(shown), abs=0.0015), (name, figure)
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
-def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert ((ROOT / page).parent / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", without_blocks(read_page(page)))
+    for link in links:
+        target, _, anchor = link.partition("#")
+        if not re.match(r"\w+:", link):
+            path = (ROOT / page).parent / target if target else ROOT / page
+            assert path.exists(), link
+            assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), link
+
+
+def test_the_picture_of_the_packages_is_that_of_the_contracts() -> None:
+    spec = importlib.util.spec_from_file_location("draw_layers", ROOT / "docs/draw_layers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    layers, captions = script.layers(), script.captions()
+    assert captions.keys() == {name for layer in layers for name in layer}
+    drawn = script.draw(layers, captions)
+    assert drawn == (ROOT / "docs/layers.svg").read_text(encoding="utf-8"), "run: python docs/draw_layers.py"
