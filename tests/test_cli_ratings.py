@@ -41,7 +41,7 @@ def test_who_rated_while_serving_is_known_after_the_next_training(
     rate(address)
     done = run("train", "baseline", data, "-o", "m", "--ratings-from", address)
     assert done.exit_code == 0, done.stderr
-    assert f"of {name} 21 added, 0 replaced, 1 taken back" in done.stderr
+    assert f"from {name}: 21 added, 0 replaced, 1 deleted" in done.stderr
     assert "pa55word" not in done.stderr
     assert run("recommend", "m", "new user").exit_code == 0
     manifest, model = load_manifest("m"), load("m")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cofactor.cli.display.terminal import messages
-from cofactor.cli.options.data_argument import MADE, Source, reading_options
+from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.splits import plan_of, plan_options
 from cofactor.cli.train import recipe_of, split_options
 from cofactor.data.splitting.split import folds, load_split, split
@@ -26,14 +26,14 @@ Planned = Callable[..., EvaluationPlan]
 
 
 @click.command()
-@click.argument("data", default=MADE)
+@click.argument("data", default="synthetic")
 @click.option("--seed", type=int, default=0)
 @split_options
 @plan_options
 @reading_options
 def planned(data: str, **options: Any) -> EvaluationPlan:
     recipe = recipe_of(options)
-    source = Source.of(data, options)
+    source = source_from_options(data, options)
     plan = plan_of(source, recipe, options, messages(quiet=True))
     assert not options, "every option was taken"
     return plan

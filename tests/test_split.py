@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cofactor.data.origin import Origin
 from cofactor.data.parquet import read_parquet, write_parquet
-from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import share_count
 from cofactor.data.splitting.split import (
     Split,

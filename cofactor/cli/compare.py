@@ -12,7 +12,12 @@ from click.core import ParameterSource
 from cofactor.cli import unknown_choice
 from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
 from cofactor.cli.options.candidates import Usual, contestants
-from cofactor.cli.options.data_argument import Source, SplitRecipe, left_out, reading_options, without_secrets
+from cofactor.cli.options.data_argument import (
+    reading_options,
+    source_from_manifest,
+    source_from_options,
+    without_secrets,
+)
 from cofactor.cli.options.splits import plan_of, plan_options
 from cofactor.cli.options.tracking import mlflow_option
 from cofactor.cli.train import recipe_of, split_options
@@ -111,24 +116,24 @@ def _plan(
     """What is compared on, and what the models that are trained on it say of it. Of saved models, the split that the
     first was trained on is made again."""
     from cofactor.experiments.comparison.candidates import SavedModel
+    from cofactor.experiments.training_split import training_recipe
     from cofactor.saved.model_folder import load_manifest
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
     recipe, protocol = recipe_of(options), options["protocol"]
     brought = [load_manifest(one.folder) for one in entered if isinstance(one, SavedModel)]
     if brought and protocol is None:
-        source = Source.of_model(brought[0], data, options)
-        recorded = brought[0]["notes"].get("split_recipe")
-        recipe = SplitRecipe(**recorded) if recorded else recipe
+        source = source_from_manifest(brought[0], data, options)
+        recipe = training_recipe(brought[0]) if brought[0]["notes"].get("split_recipe") else recipe
     else:
-        source = Source.of(data, options)
+        source = source_from_options(data, options)
     plan = plan_of(source, recipe, options, console)
     if relevant_from is not None and plan.evaluator is not None:
         raise click.UsageError("--relevant-from has no say where items are ranked among sampled ones")
     if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
         plan = replace(plan, k=k)
     told = {"data": source.name, "split_recipe": plan.recipe}
-    return replace(plan, relevant_from=relevant_from), lambda split: told | {"read": left_out(split.train)}
+    return replace(plan, relevant_from=relevant_from), lambda split: told | {"read": split.train.origin_record()}
 
 
 def as_typed(context: click.Context) -> str:

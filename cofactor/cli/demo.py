@@ -1,4 +1,4 @@
-"""`cofactor demo`: the whole way on made movie data, from ratings to recommendations with reasons."""
+"""`cofactor demo`: the whole way on synthetic movie ratings, from ratings to recommendations with reasons."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -37,24 +37,26 @@ LISTED = 5
     help="The folder for the models.",
 )
 def demo(out: Path) -> None:
-    """Train popularity, baseline and SVD on made movie data, compare them and recommend.
+    """Train popularity, baseline and SVD on synthetic movie ratings, compare them and recommend.
 
     Needs no network and nothing but the base install, and ends by itself within a minute and a half.
     """
     from cofactor.cli.display.comparison_tables import print_outcome
-    from cofactor.cli.options.data_argument import MADE, SplitRecipe, made
+    from cofactor.data.data_source import SYNTHETIC
+    from cofactor.data.splitting.recipe import SplitRecipe
+    from cofactor.data.synthetic.demo import demo_ratings
     from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
     from cofactor.experiments.comparison.summarize import summarize
     from cofactor.experiments.evaluation_plan import EvaluationPlan
     from cofactor.report.write import write_report
 
     console = messages()
-    with waiting(console, "making movie ratings"):
-        data = made()
+    with waiting(console, "generating movie ratings"):
+        data = demo_ratings()
         parts = SplitRecipe().split(data.ratings)
     users, items = len(data.ratings.users), len(data.ratings.items)
-    console.print(f"{len(data.ratings):,} made ratings by {users:,} users on {items:,} movies, with planted taste\n")
-    plan = EvaluationPlan(MADE, lambda: iter([(parts.kind, parts)]), 1)
+    console.print(f"{len(data.ratings):,} synthetic ratings of {items:,} movies by {users:,} users\n")
+    plan = EvaluationPlan(SYNTHETIC, lambda: iter([(parts.kind, parts)]), 1)
     models = {name: _trained(name, plan, parts, out / "models", console) for name in SHOWN}
     with waiting(console, "comparing"):
         entries = {name: entry for name, (_, entry) in models.items()}
@@ -79,8 +81,9 @@ def _trained(
 ) -> "tuple[Model, ModelResult]":
     """A model that is trained in front of the reader, measured, and saved in its place."""
     from cofactor.cli.fitting import fit
-    from cofactor.cli.options.data_argument import MADE, SplitRecipe
     from cofactor.cli.resuming import Keeper
+    from cofactor.data.data_source import SYNTHETIC
+    from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.experiments.comparison.candidates import describe_model
     from cofactor.experiments.resource_usage import measure_resources
     from cofactor.experiments.subprocess_worker import warm_up
@@ -101,7 +104,7 @@ def _trained(
             trainer=name,
             hyperparameters=trainer.settings(),
             metrics=report.metrics,
-            data=MADE,
+            data=SYNTHETIC,
             split_recipe=asdict(SplitRecipe()),
             best_epoch=fitted.best_epoch,
             fit_seconds=round(meter.seconds, 3),

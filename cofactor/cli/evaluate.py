@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
-from cofactor.cli.options.data_argument import Source, open_split_of, reading_options
+from cofactor.cli.options.data_argument import open_split, reading_options, source_from_manifest
 
 
 @click.command()
@@ -25,11 +25,13 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     """
     from cofactor.cli.display.evaluation_tables import print_report
     from cofactor.evaluation.evaluate import evaluate
+    from cofactor.experiments.training_split import check_training_split, training_recipe
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     manifest = load_manifest(model)
-    split = open_split_of(manifest, Source.of_model(manifest, data, options), console)
+    split, _ = open_split(source_from_manifest(manifest, data, options), training_recipe(manifest), console)
+    check_training_split(manifest, split)
     loaded = load(model)
     with waiting(console, "measuring"):
         report = evaluate(loaded, split.test, k, relevant_from=relevant_from)

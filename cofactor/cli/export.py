@@ -6,25 +6,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, progress, quietly
-from cofactor.cli.options.data_argument import (
-    MADE,
-    Source,
-    SplitRecipe,
-    is_split,
-    open_split,
-    read_ratings,
-    reading_options,
-)
+from cofactor.cli.options.data_argument import open_split, read_ratings, reading_options, source_from_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cofactor.data.data_source import DataSource
     from cofactor.data.ratings import Ratings
     from cofactor.data.splitting.split import Split
 
 
 @click.command()
-@click.argument("data", required=False, default=MADE)
+@click.argument("data", required=False, default="synthetic")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder [default: export/NAME].")
 @click.option(
     "--format",
@@ -56,7 +49,7 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
     form = ExportOptions(**named, gzipped=options.pop("compress") is not None)
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
-    source = Source.of(data, options)
+    source = source_from_options(data, options)
     out = out or Path("export") / Path(source.name).stem
     opened = _opened(source, console)
     started = time.perf_counter()
@@ -72,8 +65,10 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     console.print(f"{ratings:,} ratings into {len(files):,} files in {seconds:.1f} s", markup=False)
 
 
-def _opened(source: Source, console: "Console") -> "Ratings | Split":
-    if source.data != MADE and is_split(source.path()):
+def _opened(source: "DataSource", console: "Console") -> "Ratings | Split":
+    from cofactor.data.splitting.recipe import SplitRecipe
+
+    if source.is_split():
         return open_split(source, SplitRecipe(), console)[0]
     return read_ratings(source, console)
 

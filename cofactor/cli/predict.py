@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, quietly
-from cofactor.cli.options.data_argument import named_columns
+from cofactor.cli.options.data_argument import parse_columns
 
 if TYPE_CHECKING:
     from cofactor.cli.pairs import Answer
@@ -45,7 +45,7 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
-    answered, names = _begun(answers(loaded, pairs, named_columns(columns))), columns_of(loaded)
+    answered, names = _begun(answers(loaded, pairs, parse_columns(columns))), columns_of(loaded)
     if as_json and out is None:
         print_json({"predictions": [{name: getattr(one, name) for name in names} for one in answered]})
         return

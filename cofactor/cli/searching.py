@@ -12,11 +12,13 @@ from rich.console import Console
 
 from cofactor.cli.display.terminal import waiting
 from cofactor.cli.display.tuning_progress import Screen, listening
-from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe
+from cofactor.cli.options.data_argument import source_from_options
 from cofactor.cli.options.splits import plan_of
 from cofactor.cli.options.train_command import Asked, train_command
 from cofactor.cli.train import recipe_of
 from cofactor.cli.tuned import Found
+from cofactor.data.data_source import DataSource
+from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.saved_split import write_parts
 from cofactor.data.splitting.split import Split
 from cofactor.errors import BadHyperparameter
@@ -39,7 +41,7 @@ UNLIMITED = float("inf")
 class Wanted:
     """What was asked for on the command line, but for the trainer and where to look."""
 
-    source: Source
+    source: DataSource
     recipe: SplitRecipe
     protocol: str | None
     seed: int
@@ -59,7 +61,7 @@ class Wanted:
     @classmethod
     def of(cls, data: str | None, options: dict[str, Any]) -> Self:
         """From the argument and the options of every search, which are taken out of `options`."""
-        source, seed = Source.of(data, options), options["seed"]
+        source, seed = source_from_options(data, options), options["seed"]
         recipe, protocol = recipe_of(options), options.pop("protocol")
         n_folds = options.pop("inner_folds") or 0
         trials, minutes = options.pop("trials"), options.pop("minutes")
@@ -173,7 +175,7 @@ class Searching:
         return seconds
 
 
-def _first(wanted: Wanted, console: Console) -> tuple[EvaluationPlan, Split, Source]:
+def _first(wanted: Wanted, console: Console) -> tuple[EvaluationPlan, Split, DataSource]:
     """The first split, as a plan of it alone, and where it is read from.
 
     Of random splits of the same ratings, rows that are tested in one are validation rows of another: what was chosen
@@ -185,8 +187,8 @@ def _first(wanted: Wanted, console: Console) -> tuple[EvaluationPlan, Split, Sou
     if plan.n_splits > 1:
         console.print(f"searched and tested on {name}, the first of {plan.n_splits} splits", markup=False)
         called = f"{plan.name}, {name}"
-        if wanted.protocol is None and source.data != MADE:
-            source = replace(source, data=str(Path(source.data) / name))
+        if wanted.protocol is None and not source.is_synthetic:
+            source = source.subfolder(name)
     return replace(plan, name=called, splits=lambda: iter([(name, split)]), n_splits=1), split, source
 
 

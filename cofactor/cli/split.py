@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
-from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe, left_out, reading_options, refuse_splits
+from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.splits import READING, SEVERAL, plan_of, refuse_unread, several_options
 from cofactor.cli.train import recipe_of, split_options
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from cofactor.data.data_source import DataSource
+    from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.data.splitting.split import Split
 
 
@@ -22,7 +24,7 @@ COUNTS = "train", "validation", "test"
 
 
 @click.command()
-@click.argument("data", required=False, default=MADE)
+@click.argument("data", required=False, default="synthetic")
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="[default: splits/NAME]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random order.")
 @split_options
@@ -48,7 +50,7 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
         refuse_unread("--published", ("kind", "cut", "test_share", *READING))
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]
-    recipe, source = recipe_of(options), Source.of(data, options)
+    recipe, source = recipe_of(options), source_from_options(data, options)
     made, several = _made(source, recipe, options, published, console)
     out = out or Path("splits") / (protocol or Path(source.name).stem)
     saved = list(_saved(made, out, several, console))
@@ -62,18 +64,18 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
 
 
 def _made(
-    source: Source, recipe: SplitRecipe, options: dict[str, Any], published: bool, console: "Console"
+    source: "DataSource", recipe: "SplitRecipe", options: dict[str, Any], published: bool, console: "Console"
 ) -> "tuple[Iterator[tuple[str, Split]], bool]":
     """The splits by name, and whether they are several."""
     if published:
         return _published(source, recipe), True
-    if options["protocol"] is None and source.data != MADE:
-        refuse_splits(source.path())
+    if options["protocol"] is None:
+        source.check_unsplit()
     plan = plan_of(source, recipe, options, console)
     return plan.splits(), plan.n_splits > 1
 
 
-def _published(source: Source, recipe: SplitRecipe) -> "Iterator[tuple[str, Split]]":
+def _published(source: "DataSource", recipe: "SplitRecipe") -> "Iterator[tuple[str, Split]]":
     from cofactor.data.splitting.split import MOVIELENS_FOLDS, movielens_split
 
     for name in (*MOVIELENS_FOLDS, "ua", "ub"):
@@ -91,5 +93,10 @@ def _saved(
         with waiting(console, f"saving {folder}"):
             save_split(one, folder)
         counts = {part: len(rows) for part, rows in one.parts.items()}
-        made_of = {"kind": one.kind, "seed": one.seed, "fingerprint": one.fingerprint, "read": left_out(one.train)}
+        made_of = {
+            "kind": one.kind,
+            "seed": one.seed,
+            "fingerprint": one.fingerprint,
+            "read": one.train.origin_record(),
+        }
         yield {"folder": str(folder), **made_of, **counts}

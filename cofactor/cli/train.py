@@ -12,9 +12,10 @@ import click
 
 from cofactor.cli import unknown_choice
 from cofactor.cli.display.terminal import as_json, quietly
-from cofactor.cli.options.data_argument import Source, SplitRecipe, reading_options
+from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.tracking import Tracking, tracking_options
 from cofactor.cli.options.warm_start import Starting, start_options
+from cofactor.data.splitting.recipe import SplitRecipe
 
 if TYPE_CHECKING:
     from cofactor.trainers.base import Trainer
@@ -97,7 +98,7 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         chosen = {p.name: options.pop(p.name) for p in tuned}
         if seeded:
             chosen["seed"] = options["seed"]
-        source = Source.of(data, options)
+        source = source_from_options(data, options)
         recipe = recipe_of(options)
         starting = Starting.of(trainer, options)
         train(trainer.of(**chosen), source, recipe, starting=starting, tracking=Tracking.of(options), **options)

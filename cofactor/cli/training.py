@@ -11,10 +11,12 @@ import click
 from cofactor.cli.display.evaluation_tables import print_summary
 from cofactor.cli.display.terminal import messages, print_json, waiting
 from cofactor.cli.fitting import fit
-from cofactor.cli.options.data_argument import Source, SplitRecipe, left_out, open_split
+from cofactor.cli.options.data_argument import open_split, to_shell
 from cofactor.cli.options.tracking import Tracking, figures_of
 from cofactor.cli.options.warm_start import Starting
 from cofactor.cli.resuming import keeper, run_of
+from cofactor.data.data_source import DataSource
+from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.split import Split
 from cofactor.evaluation.evaluate import Report, evaluate
 from cofactor.saved.model_folder import check_place, save
@@ -24,7 +26,7 @@ from cofactor.training.fit import Fit
 
 def train(
     trainer: Trainer,
-    source: Source,
+    source: DataSource,
     recipe: SplitRecipe,
     *,
     out: Path,
@@ -73,7 +75,7 @@ def train(
 def _save(
     trainer: Trainer,
     fitted: Fit,
-    source: Source,
+    source: DataSource,
     recipe: SplitRecipe | None,
     split: Split,
     metrics: Mapping[str, float],
@@ -87,7 +89,7 @@ def _save(
         hyperparameters=trainer.settings(),
         metrics=metrics,
         data=source.name,
-        read=left_out(split.train),
+        read=split.train.origin_record(),
         split_recipe=asdict(recipe) if recipe else None,
         best_epoch=fitted.best_epoch,
         fit_seconds=round(fitted.seconds, 3),
@@ -103,7 +105,7 @@ def document(trainer: Trainer, fitted: Fit, report: Report, split: Split, out: P
         "model": str(out),
         "trainer": trainer.name,
         "hyperparameters": trainer.settings(),
-        "read": left_out(split.train),
+        "read": split.train.origin_record(),
         "split": fitted.model.training_data.split,
         "epochs": fitted.epochs,
         "best_epoch": fitted.best_epoch,
@@ -115,12 +117,12 @@ def document(trainer: Trainer, fitted: Fit, report: Report, split: Split, out: P
     }
 
 
-def _next_steps(console: Any, fitted: Fit, out: Path, source: Source) -> None:
+def _next_steps(console: Any, fitted: Fit, out: Path, source: DataSource) -> None:
     if fitted.interrupted:
         console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
     console.print(f"saved as {click.format_filename(out)}; try")
     user = next(iter(fitted.model.training_data.users.ids), "1")
     model, asked = shlex.quote(str(out)), shlex.quote(user)
     asked = f"-- {asked}" if user.startswith("-") else asked
-    for line in (f"evaluate {model} {source.as_typed()}", f"recommend {model} -n 5 --why 1 {asked}", f"serve {model}"):
+    for line in (f"evaluate {model} {to_shell(source)}", f"recommend {model} -n 5 --why 1 {asked}", f"serve {model}"):
         console.print(f"  cofactor {line}", markup=False)

@@ -1,35 +1,54 @@
-"""Ratings as they were read, amended by what people said since: the newest word on a pair counts."""
+"""Ratings merged with those that users gave while a model was served: the last event on a pair counts."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Times
 from cofactor.data.align_vocabularies import align
-from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
+from cofactor.data.origin import FeedbackCounts, Origin
+from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.feedback.store import existing_store, shown
 
-NEARLY = 1e-3  # of a step: float32 has no tenths
+ROUNDING = 1e-3  # of a step: float32 has no tenths
 
 
-def amended(
+def merge_feedback(ratings: Ratings, address: str) -> Ratings:
+    """`ratings` merged with the events in a feedback store: a file, or a postgresql:// address.
+
+    See `merge_events` for the rules. Raises BadData where there is no store at the address or a rating lies outside the
+    scale, Unavailable where the store cannot be reached.
+    """
+    with closing(existing_store(address)) as store:
+        events = list(store.all())
+    values = np.array([np.nan if event.rating is None else event.rating for event in events], dtype=np.float64)
+    times = np.array([event.time for event in events], dtype=np.int64)
+    users, items = [event.user for event in events], [event.item for event in events]
+    return merge_events(ratings, shown(address), users, items, values, times)
+
+
+def merge_events(
     ratings: Ratings, name: str, users: Sequence[str], items: Sequence[str], values: Floats | Array, times: Times
 ) -> Ratings:
-    """`ratings` with m words of (m,) columns, one on each pair: a value replaces the pair's rating or is added, NaN
-    takes it back.
+    """`ratings` merged with m events in (m,) columns, at most one on each pair of user and item.
 
-    name: what the words are called, for messages and for `origin`, which counts what they changed. Users and items
-    that are new stand in the natural order of ids, without titles, genres and features. A pair that stays keeps its
-    place, new ones follow in the order given. Times are left out where the ratings have none. The scale stays; there
-    is another step, or none, where a value lies between two. Raises BadData for a value outside the scale.
+    A value replaces the rating of its pair, or adds one; NaN deletes it. New users and items take their place in the
+    natural order of ids, without titles, genres or features. Ratings that stay keep their order, and new ones follow
+    in the order given. Times are left out where the ratings have none. The scale stays; the step changes, or is None,
+    where a value lies between two steps.
+
+    name: the name of the store, for messages and for `origin.feedback`, which counts the changes.
+    Raises BadData for a value outside the scale.
     """
     values = np.asarray(values, dtype=np.float32)
     rates = ~np.isnan(values)
     _check_scale(ratings, name, users, items, values, rates)
     known = np.array([u in ratings.users and i in ratings.items for u, i in zip(users, items, strict=True)], dtype=bool)
-    use: list[int] = np.flatnonzero(rates | known).tolist()  # to take back what was never there changes nothing
+    use: list[int] = np.flatnonzero(rates | known).tolist()  # deleting a rating that does not exist changes nothing
     rates = rates[use]
     later = _table(ratings, [users[n] for n in use], [items[n] for n in use], values[use], np.asarray(times)[use])
     before, later = align(ratings, later)
@@ -50,7 +69,7 @@ def amended(
         item=np.concatenate((before.item[keep], later.item[added])),
         value=np.concatenate((value[keep], later.value[added])),
         time=None if time is None or later.time is None else np.concatenate((time[keep], later.time[added])),
-        origin=replace(ratings.origin or Origin("memory", len(ratings)), amended=counts),
+        origin=replace(ratings.origin or Origin("memory", len(ratings)), feedback=counts),
     )
 
 
@@ -63,15 +82,15 @@ def _check_scale(
         n = int(off[0])
         raise BadData(
             f"{name}: user {users[n]!r} rated item {items[n]!r} {values[n]:g}, outside the scale {low:g} to {high:g}",
-            "take it back, or name the ratings that it belongs to",
+            "delete that rating from the store, or give the ratings that it belongs to",
         )
 
 
 def _table(ratings: Ratings, users: list[str], items: list[str], values: Array, times: Array) -> Ratings:
-    """The words as ratings, in the order given; the value of one that takes back is nobody's."""
+    """The events as ratings, in the order given; an event that deletes has the lowest value of the scale."""
     who, what = Vocabulary.of(users, "user"), Vocabulary.of(items, "item")
     scale, step, stars = ratings.scale, ratings.step, values[~np.isnan(values)]
-    on_step = step is not None and np.allclose(stars / step, np.round(stars / step), rtol=0, atol=NEARLY)
+    on_step = step is not None and np.allclose(stars / step, np.round(stars / step), rtol=0, atol=ROUNDING)
     return Ratings(
         who,
         what,

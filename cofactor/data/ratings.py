@@ -4,41 +4,19 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
 from cofactor.data.features import Features
+from cofactor.data.origin import Origin
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps
 ROUNDING = 1e-4  # of the highest value: no step is so small, but rounding may be after several remainders
-
-
-@dataclass(frozen=True)
-class FeedbackCounts:
-    """What people said after the ratings were written down, and what it changed in them."""
-
-    name: str  # of the store it came from
-    added: int
-    replaced: int
-    taken_back: int
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where ratings came from, and what reading them left out."""
-
-    name: str
-    rows: int  # lines or rows read, good and bad
-    duplicates: int = 0  # earlier ratings of a pair that was rated again
-    rejected: int = 0  # lines that could not be used
-    rejected_file: Path | None = None  # where they were written
-    notes: tuple[str, ...] = ()  # what was not used of tables of features
-    amended: FeedbackCounts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +102,20 @@ class Ratings:
 
     def __repr__(self) -> str:
         return f"<{len(self):,} ratings, {len(self.users):,} users, {len(self.items):,} items>"
+
+    def summary(self) -> str:
+        """Counts, scale and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
+        low, high = self.scale
+        users, items = len(self.users), len(self.items)
+        parts = [f"{len(self):,} ratings from {low:g} to {high:g} by {users:,} users on {items:,} items"]
+        for noun, features in (("user", self.user_features), ("item", self.item_features)):
+            if features is not None:
+                parts.append(f"{len(features.names):,} features of {noun}s")
+        return "; ".join(parts)
+
+    def origin_record(self) -> dict[str, Any] | None:
+        """`Origin.as_record` of the origin; None where it is not known."""
+        return None if self.origin is None else self.origin.as_record()
 
     def where(self, mask: Mask | Array) -> "Ratings":
         """The ratings of a mask or of row numbers, over the same vocabularies and the same scale."""

@@ -3,7 +3,6 @@
 Without an option, the split that DATA is, or the one that it is split into; a folder of splits, one after another.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -12,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe, is_split, open_split, read_ratings
+from cofactor.cli.options.data_argument import open_split, read_ratings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cofactor.data.data_source import DataSource
+    from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.data.splitting.split import Split
     from cofactor.experiments.evaluation_plan import EvaluationPlan, Evaluator
 
@@ -68,7 +69,9 @@ def several_options(command: Any) -> Any:
     return command
 
 
-def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], console: "Console") -> "EvaluationPlan":
+def plan_of(
+    source: "DataSource", recipe: "SplitRecipe", options: dict[str, Any], console: "Console"
+) -> "EvaluationPlan":
     """The plan that the plan options ask for; they are taken out of `options`. Ratings are read at once.
 
     A protocol finds its data in the data folder where the source is not named. Raises UsageError where options
@@ -90,14 +93,14 @@ def plan_of(source: Source, recipe: SplitRecipe, options: dict[str, Any], consol
 
 
 def _several(
-    source: Source, recipe: SplitRecipe, wanted: dict[str, Any], console: "Console"
+    source: "DataSource", recipe: "SplitRecipe", wanted: dict[str, Any], console: "Console"
 ) -> "tuple[str, list[str], Splits] | None":
     """What the splits are called together, their names, and how to make them; None where there is one split."""
     if wanted["folds"] is not None:
         return _folds(source, recipe, wanted["folds"], wanted["repeats"] or 1, console)
     if wanted["windows"] is not None:
         return _windows(source, recipe, wanted["windows"], console)
-    inside = _inside(source)
+    inside = source.split_folders()
     return (source.name, [folder.name for folder in inside], partial(_opened, inside)) if inside else None
 
 
@@ -122,7 +125,7 @@ def refuse_unread(chosen: str, names: tuple[str, ...]) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} has no say in {chosen}")
 
 
-def _protocol(name: str, source: Source, console: "Console") -> "EvaluationPlan":
+def _protocol(name: str, source: "DataSource", console: "Console") -> "EvaluationPlan":
     from cofactor.cli import unknown_choice
     from cofactor.errors import Unavailable
     from cofactor.experiments.protocols.registry import PROTOCOLS
@@ -130,7 +133,7 @@ def _protocol(name: str, source: Source, console: "Console") -> "EvaluationPlan"
     if name not in PROTOCOLS:
         raise unknown_choice("protocol", name, PROTOCOLS)
     protocol = PROTOCOLS[name]
-    folder = source.folder / protocol.data if source.data == MADE else source.path()
+    folder = source.folder / protocol.data if source.is_synthetic else source.path()
     if not folder.is_dir():
         raise Unavailable(f"{protocol.data} is not in {folder.parent}", f"{name} needs it: {protocol.origin}")
     console.print(f"{name}: {protocol.about}", markup=False)
@@ -138,7 +141,7 @@ def _protocol(name: str, source: Source, console: "Console") -> "EvaluationPlan"
 
 
 def _folds(
-    source: Source, recipe: SplitRecipe, k: int, repeats: int, console: "Console"
+    source: "DataSource", recipe: "SplitRecipe", k: int, repeats: int, console: "Console"
 ) -> "tuple[str, list[str], Splits]":
     from cofactor.data.splitting.split import repeated_folds
 
@@ -150,7 +153,9 @@ def _folds(
     return said, names, lambda: repeated_folds(ratings, k, repeats, seed=recipe.seed, validation=recipe.validation)
 
 
-def _windows(source: Source, recipe: SplitRecipe, n: int, console: "Console") -> "tuple[str, list[str], Splits]":
+def _windows(
+    source: "DataSource", recipe: "SplitRecipe", n: int, console: "Console"
+) -> "tuple[str, list[str], Splits]":
     from cofactor.data.splitting.time_windows import rolling_windows
 
     ratings = read_ratings(source, console)
@@ -165,21 +170,6 @@ def _sampled(n: int | None, file: Path | None, seed: int) -> "Evaluator | None":
     if file is not None:
         return listed_negatives(file)
     return None if n is None else random_negatives(n, seed)
-
-
-def _inside(source: Source) -> list[Path]:
-    """The splits in a folder of splits, in the order of their names with numbers as such."""
-    from cofactor.data.splitting.saved_split import MANIFEST
-
-    if source.data == MADE or is_split(source.path()):
-        return []
-    found = [file.parent for file in source.path().glob(f"*/{MANIFEST}")] if source.path().is_dir() else []
-    return sorted(found, key=lambda folder: [int(part) if part.isdigit() else part for part in _parts(folder.name)])
-
-
-def _parts(name: str) -> list[str]:
-    """Words and numbers in turn, beginning with a word: fold-10 is fold-, 10, ."""
-    return re.split(r"(\d+)", name)
 
 
 def _opened(folders: list[Path]) -> "Iterator[Split]":

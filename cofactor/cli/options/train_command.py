@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cofactor.cli.options.data_argument import MADE, Source, SplitRecipe, usual_folder
+from cofactor.cli.options.data_argument import to_shell
+from cofactor.data.data_source import DataSource
+from cofactor.data.datasets.locations import default_data_folder
+from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.trainers.base import Trainer
 
 USUAL_PATIENCE = 3
@@ -19,7 +22,7 @@ class Asked:
     recipe: of a split that is made in memory. protocol: its name, in place of a recipe.
     """
 
-    source: Source
+    source: DataSource
     recipe: Mapping[str, Any] | None
     protocol: str | None
     seed: int
@@ -27,7 +30,7 @@ class Asked:
 
     def data(self) -> str:
         """The argument, or nothing where a protocol finds its data by itself."""
-        return "" if self.protocol is not None and self.source.data == MADE else self.source.as_typed()
+        return "" if self.protocol is not None and self.source.is_synthetic else to_shell(self.source)
 
     def options(self) -> list[str]:
         """Of the split, where it is not the usual one, and of the training."""
@@ -36,7 +39,7 @@ class Asked:
         told = [(flag, recipe[name]) for name, flag in SPLITTING.items() if recipe[name] != usual[name]]
         told += [("--seed", self.seed)] if self.seed else []  # of the split as well, so it is one for all trials
         told += [("--patience", self.patience)] if self.patience != USUAL_PATIENCE else []
-        told += [("--data-folder", self.source.folder)] if self.source.folder != usual_folder() else []
+        told += [("--data-folder", self.source.folder)] if self.source.folder != default_data_folder() else []
         return [word for flag, value in told for word in _words(flag, value)]
 
 

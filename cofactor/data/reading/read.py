@@ -15,7 +15,8 @@ import duckdb
 
 from cofactor.data.duckdb_connection import first_line, reading_connection
 from cofactor.data.exporting.manifest import check_records, is_export, with_manifest
-from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.origin import Origin
+from cofactor.data.ratings import Ratings
 from cofactor.data.reading.adjacency_lists import read_adjacency_lists
 from cofactor.data.reading.dataframes import FRAMES
 from cofactor.data.reading.feature_tables import (

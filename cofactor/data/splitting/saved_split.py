@@ -13,7 +13,7 @@ features.parquet     what these mean (see `feature_recipe`)
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from cofactor import atomic_folders
 from cofactor.arrays import Array
 from cofactor.data import feature_encoding_file
 from cofactor.data.features import Features
+from cofactor.data.origin import FeedbackCounts, Origin
 from cofactor.data.parquet import read_parquet, write_parquet
-from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
+from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
@@ -93,7 +94,7 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
         "items": len(whole.items),
         "scale": list(whole.scale),
         "step": whole.step,
-        "origin": _origin(whole),
+        "origin": _write_origin(whole.origin),
         "files": {file.name: atomic_folders.sha256(file) for file in sorted(folder.glob("*.parquet"))},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -161,7 +162,7 @@ def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         return {
             "scale": (float(low), float(high)),
             "step": manifest["step"],
-            "origin": None if manifest["origin"] is None else _origin_of(manifest["origin"]),
+            "origin": _read_origin(manifest["origin"]),
         }
     except (KeyError, TypeError, ValueError) as e:
         raise BadArtifact(f"{file} has no usable scale, step or origin: {e}", "make the split again") from e
@@ -213,15 +214,21 @@ def _texts(column: Sequence[str] | Array) -> Array:
     return np.array(column, dtype=object)
 
 
-def _origin(ratings: Ratings) -> dict[str, Any] | None:
-    """Where the ratings came from, but for the place of a file on this machine."""
-    return None if ratings.origin is None else {**asdict(ratings.origin), "rejected_file": None}
+def _write_origin(origin: Origin | None) -> dict[str, Any] | None:
+    """An origin as JSON, without the place of a file on this machine."""
+    if origin is None:
+        return None
+    fields = asdict(replace(origin, rejected_file=None))
+    return {**{name: fields[name] for name in fields if name != "feedback"}, "amended": fields["feedback"]}
 
 
-def _origin_of(saved: Mapping[str, Any]) -> Origin:
-    amended = saved.get("amended")
-    more = {"notes": tuple(saved.get("notes", ())), "amended": None if amended is None else FeedbackCounts(**amended)}
-    return Origin(**{**saved, **more})
+def _read_origin(saved: Mapping[str, Any] | None) -> Origin | None:
+    if saved is None:
+        return None
+    fields = dict(saved)
+    counts = fields.pop("amended", None)
+    feedback = None if counts is None else FeedbackCounts(**counts)
+    return Origin(**{**fields, "notes": tuple(fields.get("notes", ())), "feedback": feedback})
 
 
 def _is_empty_folder(path: Path) -> bool:

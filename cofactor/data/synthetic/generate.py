@@ -18,8 +18,9 @@ import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
 from cofactor.atomic_folders import temporary_path
+from cofactor.data.origin import Origin
 from cofactor.data.parquet import join_parquet, write_parquet
-from cofactor.data.ratings import Origin, Ratings
+from cofactor.data.ratings import Ratings
 from cofactor.data.synthetic.ground_truth import BIAS_SPREAD, GroundTruth, Pattern, SyntheticRecipe
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData

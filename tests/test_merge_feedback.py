@@ -1,4 +1,4 @@
-"""Ratings amended by what people said since."""
+"""Ratings merged with the events of a feedback store."""
 
 from dataclasses import replace
 
@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cofactor.data.features import ColumnEncoding, Encoding, Features
-from cofactor.data.merge_feedback import amended
-from cofactor.data.ratings import FeedbackCounts, Origin, Ratings
+from cofactor.data.merge_feedback import merge_events
+from cofactor.data.origin import FeedbackCounts, Origin
+from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadData
 
@@ -26,7 +27,7 @@ def table(ratings: Ratings) -> Table:
 
 def amend(ratings: Ratings, *words: tuple[str, str, float, int]) -> Ratings:
     users, items, values, times = zip(*words, strict=True) if words else ((), (), (), ())
-    return amended(ratings, "ratings.db", users, items, np.array(values), np.array(times, dtype=np.int64))
+    return merge_events(ratings, "ratings.db", users, items, np.array(values), np.array(times, dtype=np.int64))
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_a_word_replaces_adds_or_takes_back(known: Ratings) -> None:
     assert table(after) == {
         ("2", "1"): (5, 52), ("2", "20"): (2, 12), ("10", "3"): (5, 14), ("10", "20"): (4, 51)
     }  # fmt: skip
-    assert after.origin == Origin("memory", 4, amended=FeedbackCounts("ratings.db", added=1, replaced=1, taken_back=1))
+    assert after.origin == Origin("memory", 4, feedback=FeedbackCounts("ratings.db", added=1, replaced=1, taken_back=1))
     assert list(after.users.ids) == ["2", "10"]
     assert list(after.items.ids) == ["1", "3", "20"], "nobody rated 9"
 
@@ -111,8 +112,8 @@ def test_it_is_a_dictionary_updated(before: Table, said: dict[tuple[str, str], t
     expected = {pair: one for pair, one in (before | said).items() if one[0] is not None}
     assert table(after) == expected
     assert after.origin is not None
-    assert after.origin.amended is not None
-    counts = after.origin.amended
+    assert after.origin.feedback is not None
+    counts = after.origin.feedback
     assert counts.added == sum(v is not None and pair not in before for pair, (v, _) in said.items())
     assert counts.replaced == sum(v is not None and pair in before for pair, (v, _) in said.items())
     assert counts.taken_back == sum(v is None and pair in before for pair, (v, _) in said.items())

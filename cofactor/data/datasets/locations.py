@@ -1,0 +1,32 @@
+"""The folders in which known data sets are looked for."""
+
+import os
+import shlex
+from pathlib import Path
+
+from cofactor.errors import Unavailable
+
+FOLDER_VARIABLE = "COFACTOR_DATA"
+
+
+def cache_folder() -> Path:
+    """The folder of fetched data sets unless another is configured: `cofactor` in ~/.cache or in XDG_CACHE_HOME."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cofactor"
+
+
+def default_data_folder() -> Path:
+    """The folder that the environment variable COFACTOR_DATA names, or `cache_folder()`."""
+    configured = os.environ.get(FOLDER_VARIABLE)
+    return Path(configured) if configured else cache_folder()
+
+
+def find_dataset(name: str, folder: Path) -> Path:
+    """The folder or zip file of a known data set in `folder`, or else in the current folder.
+
+    Raises Unavailable, with the command that downloads the data set, where it is in neither.
+    """
+    for path in (folder / name, folder / f"{name}.zip", Path(name)):
+        if path.exists():
+            return path
+    option = [] if folder == default_data_folder() else ["--data-folder", str(folder)]
+    raise Unavailable(f"{name} is not in {folder}", shlex.join(["cofactor", "fetch", name, *option]))

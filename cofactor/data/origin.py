@@ -1,0 +1,53 @@
+"""Where ratings came from: what reading them left out, and what feedback changed in them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FeedbackCounts:
+    """How many ratings a feedback store added, replaced and deleted."""
+
+    name: str  # of the store
+    added: int
+    replaced: int
+    taken_back: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where ratings came from, and what reading them left out."""
+
+    name: str
+    rows: int  # lines or rows read, good and bad
+    duplicates: int = 0  # earlier ratings of a pair that was rated again
+    rejected: int = 0  # lines that could not be used
+    rejected_file: Path | None = None  # where they were written
+    notes: tuple[str, ...] = ()  # what was not used of tables of features
+    feedback: FeedbackCounts | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """The counts as JSON, for the manifest of a model and for `--json`."""
+        return {
+            "rows": self.rows,
+            "repeated": self.duplicates,
+            "rejected": self.rejected,
+            "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
+            "notes": list(self.notes),
+            "ratings_from": None if self.feedback is None else asdict(self.feedback),
+        }
+
+    def remarks(self) -> list[str]:
+        """What was left out or changed, in a phrase each; empty where every row was used as it is."""
+        remarks = []
+        if self.duplicates:
+            remarks.append(f"{self.duplicates:,} earlier ratings of a pair rated again left out")
+        if self.rejected:
+            where = f", written to {self.rejected_file}" if self.rejected_file else ""
+            remarks.append(f"{self.rejected:,} bad rows left out{where}")
+        remarks += self.notes
+        if (counts := self.feedback) is not None:
+            changes = f"{counts.added:,} added, {counts.replaced:,} replaced, {counts.taken_back:,} deleted"
+            remarks.append(f"from {counts.name}: {changes}")
+        return remarks
