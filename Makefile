@@ -1,4 +1,4 @@
-# make demo    train, compare and recommend on made movie data (base install, in .venv)
+# make demo    train, compare and recommend on synthetic movie ratings (base install, in .venv)
 # make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
 # make test    linters and all tests (development install, in .venv-test)
 # make test-fast  the quick tests of every part, in a minute and a half

@@ -1,4 +1,4 @@
-"""30 million made ratings from Parquet to a saved model, beside LIBMF on the same rows.
+"""30 million synthetic ratings from Parquet to a saved model, beside LIBMF on the same rows.
 
     python benchmarks/thirty_million.py [--choose] [--users 1e6] [--items 1000] [--per-user 30] [--peers build/peers]
 

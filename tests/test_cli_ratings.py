@@ -65,7 +65,7 @@ def test_a_split_keeps_what_came_in_until_it_was_made(data: Path, run: Run) -> N
     assert load_manifest("m")["notes"]["read"]["ratings_from"] == made["read"]["ratings_from"]
     refused = run("train", "baseline", "parts", "--ratings-from", "kept.db")
     assert refused.exit_code == 2
-    assert "is a split already" in refused.stderr
+    assert "is already split" in refused.stderr
     assert "cofactor split" in refused.stderr
 
 

@@ -20,7 +20,7 @@ def test_a_split_is_saved_with_its_fingerprint(run: Run, tmp_path: Path) -> None
 
 def test_the_default_split_is_the_one_that_train_makes(run: Run) -> None:
     parts = json.loads(run("split", "--json").stdout)["splits"][0]
-    assert parts["folder"] == "splits/made"
+    assert parts["folder"] == "splits/synthetic"
     assert json.loads(run("train", "popularity", "--json").stdout)["split"] == parts["fingerprint"]
 
 
@@ -70,7 +70,7 @@ def test_generated_ratings_are_a_file_that_says_how_good_a_model_can_be(run: Run
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--items", "10", "--per-user", "20"], "20 ratings a user of 10 items"),
+        (["--items", "10", "--per-user", "20"], "20 ratings per user of 10 items"),
         (["-o", "ratings.xlsx"], "cannot write ratings.xlsx"),
     ],
 )

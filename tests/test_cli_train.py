@@ -113,7 +113,7 @@ def test_a_folder_of_splits_says_which_there_are(folder: Path, run: Run, tmp_pat
         assert done.exit_code == 2
         assert "holds 1 splits" in done.stderr
         assert "as in fold-1" in done.stderr
-    assert "is a split already" in run("split", "fold-1").stderr
+    assert "is already split" in run("split", "fold-1").stderr
 
 
 def test_measuring_needs_to_know_the_data(folder: Path, run: Run) -> None:

@@ -62,7 +62,7 @@ def test_the_page_on_tracking(real_data: Path, run: Run, monkeypatch: pytest.Mon
     assert len(list(Path("runs/ml-100k/svd").glob("*,n_epochs=40"))) == 1
     (block,) = blocks("docs/tracking.md", "python")
     exec(compile(block, "docs/tracking.md", "exec"), {})
-    assert all(Path(one).exists() for one in ("svd.csv", "svd.png", "runs/made/svd/first"))
+    assert all(Path(one).exists() for one in ("svd.csv", "svd.png", "runs/synthetic/svd/first"))
 
 
 def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

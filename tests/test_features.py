@@ -480,7 +480,7 @@ def test_commands_take_tables(run: Run, ratings_file: Path, tmp_path: Path) -> N
     assert run("evaluate", "models/popularity", "r.csv", *given).exit_code == 0
     refused = run("train", "popularity", "s", *given)
     assert refused.exit_code == 2
-    assert refused.stderr.startswith("error: s is a split already")
+    assert refused.stderr.startswith("error: s is already split")
     missing = run("split", "r.csv", "--user-features", "none.csv")
     assert missing.exit_code == 2
     assert missing.stderr.startswith("error: none.csv: No such file")

@@ -45,13 +45,13 @@ def test_a_training_is_a_run(run: Run, store: Path, tmp_path: Path) -> None:
     assert "INFO" not in done.stderr
     assert sorted(one.name for one in store.iterdir()) == ["mlflow.db"]
     assert not (tmp_path / "mlruns").exists()
-    (found,) = runs(store, "made")
+    (found,) = runs(store, "synthetic")
     manifest = load_manifest("m")
     assert found.info.run_name == "svd"
     assert found.info.status == "FINISHED"
     assert found.data.params == {
         "trainer": "svd",
-        "data": "made",
+        "data": "synthetic",
         "split": manifest["split"],
         **{name: str(value) for name, value in manifest["hyperparameters"].items()},
     }
@@ -91,7 +91,7 @@ def test_a_comparison_is_a_run_with_one_for_each_model(run: Run, store: Path, sa
         assert run("train", name, "-q").exit_code == 0
     done = run("compare", "models/popularity", "models/baseline", "--mlflow", store)
     assert done.exit_code == 0, done.stderr
-    known = {one.info.run_name: one for one in runs(store, "made")}
+    known = {one.info.run_name: one for one in runs(store, "synthetic")}
     whole, baseline = known["compare popularity, baseline"], known["baseline"]
     assert baseline.data.tags["mlflow.parentRunId"] == whole.info.run_id
     assert baseline.data.tags["command"].startswith("cofactor compare models/popularity models/baseline")

@@ -1,4 +1,4 @@
-"""Made ratings: what was planted is there, and the same call makes the same rows everywhere."""
+"""Synthetic ratings: the ground truth is in them, and the same call gives the same rows everywhere."""
 
 import subprocess
 import sys
@@ -107,19 +107,19 @@ def test_kernels_do_what_their_naive_twins_do(pattern, noise):
     who = np.uint64(11), 5, 9  # n = I: the last pick has one item left
     item, twin_item = np.empty(180, np.int32), np.empty(180, np.int32)
     synthetic.choose(*who, planted.weights, *tastes, item)
-    twins.made_choose(*who, planted.weights, *tastes, twin_item)
+    twins.synthetic_choose(*who, planted.weights, *tastes, twin_item)
     assert item.tolist() == twin_item.tolist()
     value, twin_value = np.empty(180, np.float32), np.empty(180, np.float32)
     biases = 3.5, 0.4, planted.item_bias
     error = synthetic.rate_by_taste(*who, item, *biases, *tastes, noise, value)
-    twin_error = twins.made_rate_by_taste(*who, item, *biases, *tastes, noise, twin_value)
+    twin_error = twins.synthetic_rate_by_taste(*who, item, *biases, *tastes, noise, twin_value)
     assert value.tolist() == twin_value.tolist()
     assert error == pytest.approx(twin_error, rel=1e-5, abs=1e-9)
 
 
 @given(st.floats(-20, 20), st.floats(0.001, 20))
 def test_expected_stars_to_seven_digits(score, noise):
-    assert synthetic.expected_stars(score, noise) == pytest.approx(twins.made_expected(score, noise), abs=5e-7)
+    assert synthetic.expected_stars(score, noise) == pytest.approx(twins.synthetic_expected(score, noise), abs=5e-7)
 
 
 def test_random_bits_are_those_of_the_published_generator():
@@ -202,13 +202,13 @@ def test_titles_stay_distinct_when_words_run_out():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"per_user": 61}, "61 ratings a user of 60 items"),
+        ({"per_user": 61}, "61 ratings per user of 60 items"),
         ({"users": 0}, "0 users"),
         ({"items": 2**31}, "items"),
         ({"noise": -1.0}, "noise of -1"),
         ({"noise": float("nan")}, "noise of nan"),
         ({"seed": -1}, "seed"),
-        ({"pattern": "tast"}, "no pattern 'tast'"),
+        ({"pattern": "tast"}, "unknown pattern 'tast'"),
         ({"rank": 0}, "0 rank"),
     ],
 )

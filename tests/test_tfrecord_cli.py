@@ -57,7 +57,7 @@ def test_an_exported_split_is_the_split(table: str, run: Run, tmp_path: Path) ->
     assert run("evaluate", "model", "again").exit_code == 0
     refused = run("split", "out")
     assert refused.exit_code == 2
-    assert "is a split already" in refused.stderr
+    assert "is already split" in refused.stderr
 
 
 def test_features_of_other_names(run: Run, table: str) -> None:

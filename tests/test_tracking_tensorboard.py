@@ -148,13 +148,13 @@ def test_a_training_that_is_ended_leaves_its_records(how: signal.Signals, tmp_pa
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-        for folder in tmp_path.glob("runs/made/baseline/*"):
+        for folder in tmp_path.glob("runs/synthetic/baseline/*"):
             read = events(folder)
             done = steps(read, "train/rmse") if "train/rmse" in read.Tags()["scalars"] else []
     running.send_signal(how)
     killed = how == signal.SIGKILL
     assert running.wait(60) == (-signal.SIGKILL if killed else 0)
-    (folder,) = tmp_path.glob("runs/made/baseline/*")
+    (folder,) = tmp_path.glob("runs/synthetic/baseline/*")
     after = events(folder)
     assert steps(after, "train/rmse") == list(range(1, len(after.Scalars("train/rmse")) + 1))
     assert len(after.Scalars("train/rmse")) >= len(done)
@@ -174,11 +174,11 @@ def test_a_run_is_named_after_its_time_and_what_is_not_as_usual() -> None:
 def test_two_trainings_from_the_command_line_are_two_runs(run: Run, tmp_path: Path) -> None:
     for _ in range(2):
         assert run("train", "svd", "--rank", "4", "--epochs", "2", "--tensorboard", "runs", "-q").exit_code == 0
-    runs = sorted(tmp_path.glob("runs/made/svd/*"))
+    runs = sorted(tmp_path.glob("runs/synthetic/svd/*"))
     assert len(runs) == 2
     assert all(one.name.endswith(",rank=4,n_epochs=2") for one in runs)
     info = session(events(runs[0]), "start").session_start_info
-    assert info.hparams["data"].string_value == "made"
+    assert info.hparams["data"].string_value == "synthetic"
     assert info.hparams["rank"].number_value == 4
 
 

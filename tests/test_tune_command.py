@@ -140,7 +140,7 @@ def children(process: int) -> list[str]:
 )
 def test_what_cannot_be_tuned_is_one_line(run: Run, arguments: list[str], said: str):
     trainer, *rest = arguments
-    done = run("tune", trainer, *(["made"] if trainer in TRAINERS else []), *rest)
+    done = run("tune", trainer, *(["synthetic"] if trainer in TRAINERS else []), *rest)
     assert done.exit_code == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,63 +9,63 @@ import numpy as np
 WORD = 2**64
 
 
-def made_bits(key, n):
+def synthetic_bits(key, n):
     z = (int(key) + (n + 1) * 0x9E3779B97F4A7C15) % WORD
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % WORD
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB % WORD
     return z ^ (z >> 31)
 
 
-def made_unit(key, n):
-    return (made_bits(key, n) >> 11) / 2**53
+def synthetic_unit(key, n):
+    return (synthetic_bits(key, n) >> 11) / 2**53
 
 
-def made_normal(key, n):
-    return math.sqrt(-2 * math.log(1 - made_unit(key, n))) * math.cos(2 * math.pi * made_unit(key, n + 1))
+def synthetic_normal(key, n):
+    return math.sqrt(-2 * math.log(1 - synthetic_unit(key, n))) * math.cos(2 * math.pi * synthetic_unit(key, n + 1))
 
 
-def made_vector(key, centres, spread):
-    centre = centres[int(made_unit(key, 0) * len(centres))]
-    return np.array([c + spread * made_normal(key, 4 + 2 * d) for d, c in enumerate(centre)])
+def synthetic_vector(key, centres, spread):
+    centre = centres[int(synthetic_unit(key, 0) * len(centres))]
+    return np.array([c + spread * synthetic_normal(key, 4 + 2 * d) for d, c in enumerate(centre)])
 
 
-def made_choose(seed, first, n, weights, vectors, centres, spread, item):
+def synthetic_choose(seed, first, n, weights, vectors, centres, spread, item):
     for u in range(len(item) // n):
-        key = made_bits(seed, first + u)
-        taste = made_vector(key, centres, spread)
-        left = weights[int(made_unit(key, 0) * len(weights))].copy()
+        key = synthetic_bits(seed, first + u)
+        taste = synthetic_vector(key, centres, spread)
+        left = weights[int(synthetic_unit(key, 0) * len(weights))].copy()
         for j in range(n):
             draw = 4 + 2 * len(taste) + 8 * j
-            i = made_at(left, made_unit(key, draw))
-            if taste @ vectors[i] < 0 and made_unit(key, draw + 1) < 0.5:
-                i = made_at(left, made_unit(key, draw + 2))
+            i = synthetic_at(left, synthetic_unit(key, draw))
+            if taste @ vectors[i] < 0 and synthetic_unit(key, draw + 1) < 0.5:
+                i = synthetic_at(left, synthetic_unit(key, draw + 2))
             left[i] = 0
             item[u * n + j] = i
 
 
-def made_at(weights, u):
+def synthetic_at(weights, u):
     return int(np.searchsorted(np.cumsum(weights), u * weights.sum(), side="right"))
 
 
-def made_rate_by_taste(seed, first, n, item, mean, user_spread, item_bias, vectors, centres, spread, noise, value):
+def synthetic_rate_by_taste(seed, first, n, item, mean, user_spread, item_bias, vectors, centres, spread, noise, value):
     error = 0.0
     for r, i in enumerate(item):
-        key, j = made_bits(seed, first + r // n), r % n
-        taste = made_vector(key, centres, spread)
-        score = mean + user_spread * made_normal(key, 2) + item_bias[i] + taste @ vectors[i]
-        value[r] = made_stars(score + noise * made_normal(key, 4 + 2 * len(taste) + 8 * j + 3))
-        error += (value[r] - made_expected(score, noise)) ** 2
+        key, j = synthetic_bits(seed, first + r // n), r % n
+        taste = synthetic_vector(key, centres, spread)
+        score = mean + user_spread * synthetic_normal(key, 2) + item_bias[i] + taste @ vectors[i]
+        value[r] = synthetic_stars(score + noise * synthetic_normal(key, 4 + 2 * len(taste) + 8 * j + 3))
+        error += (value[r] - synthetic_expected(score, noise)) ** 2
     return error
 
 
-def made_stars(score):
+def synthetic_stars(score):
     return min((0.5 + 0.5 * k for k in range(10)), key=lambda star: (abs(star - score), -star))
 
 
-def made_expected(score, noise):
+def synthetic_expected(score, noise):
     """Σ star · P(star), each star's share of the normal between its two bounds."""
     if noise == 0:
-        return made_stars(score)
+        return synthetic_stars(score)
     bounds = [-math.inf, *(0.75 + 0.5 * k for k in range(9)), math.inf]
     below = [0.5 * math.erfc((score - bound) / noise / math.sqrt(2)) for bound in bounds]
     return sum((0.5 + 0.5 * k) * (below[k + 1] - below[k]) for k in range(10))

@@ -16,9 +16,9 @@ from cofactor import __version__
 from cofactor.errors import CofactorError
 
 COMMANDS = {
-    "demo": "Train, compare and recommend on made movie data, in a minute.",
+    "demo": "Train, compare and recommend on synthetic movie ratings, in a minute.",
     "fetch": "Download a known data set, checked, into the data folder.",
-    "generate": "Make ratings of any size with planted taste.",
+    "generate": "Generate synthetic ratings of any size with a known ground truth.",
     "split": "Divide ratings into train, validation and test parts.",
     "protocols": "The published protocols, and what others reach by them.",
     "export": "Ratings or a split as TFRecord shards, CSV or Parquet.",

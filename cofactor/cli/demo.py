@@ -22,7 +22,7 @@ SHOWN: dict[
 ] = {  # what is trained, with which hyperparameters; the last is recommended with and served
     "popularity": {},
     "baseline": {},
-    "svd": {"rank": 16, "n_epochs": 40, "l2": 0.03},  # 54 ratings a user, eight planted directions
+    "svd": {"rank": 16, "n_epochs": 40, "l2": 0.03},  # 54 ratings a user, eight true dimensions
 }
 LISTED = 5
 

@@ -21,7 +21,7 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     """Measure MODEL on the test part of DATA.
 
     DATA is the split it was trained on, or the ratings it was trained on, which are split again as they were then; for
-    a model of the made data it can be left out. Another split is refused: its test rows may be rows the model knows.
+    a model of synthetic ratings it may be left out. Another split is refused: its test rows may have been learned.
     """
     from cofactor.cli.display.evaluation_tables import print_report
     from cofactor.evaluation.evaluate import evaluate

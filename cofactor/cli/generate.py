@@ -1,4 +1,4 @@
-"""`cofactor generate`: made ratings of any size into a file."""
+"""`cofactor generate`: synthetic ratings of any size into a file."""
 
 from pathlib import Path
 
@@ -23,26 +23,28 @@ class Count(click.ParamType[int]):
 
 
 @click.command()
-@click.option("--users", type=Count(), default=2_000, show_default=True, help="Such as 2000 or 1e6.")
-@click.option("--items", type=Count(), default=800, show_default=True, help="Movies.")
-@click.option("--per-user", type=Count(), default=60, show_default=True, help="Ratings of each user.")
+@click.option("--users", type=Count(), default=2_000, show_default=True, help="Number of users, such as 2000 or 1e6.")
+@click.option("--items", type=Count(), default=800, show_default=True, help="Number of items.")
+@click.option("--per-user", type=Count(), default=60, show_default=True, help="Number of ratings per user.")
 @click.option(
     "--pattern",
     type=click.Choice(["taste", "grouped", "uniform"]),
     default="taste",
     show_default=True,
-    help="See above.",
+    help="Ground truth of the ratings, as described above.",
 )
-@click.option("--rank", type=Count(), default=8, show_default=True, help="Width of the planted vectors, or groups.")
-@click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation, in stars.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other ratings.")
+@click.option(
+    "--rank", type=Count(), default=8, show_default=True, help="Width of latent vectors, or number of groups."
+)
+@click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of the noise, in stars.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the ratings.")
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("ratings.parquet"),
     show_default=True,
-    help="The .parquet file to write; titles and genres go into a file beside it.",
+    help="Parquet file to write; titles and genres go to a second file next to it.",
 )
 @as_json
 @quietly
@@ -58,10 +60,10 @@ def generate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make ratings with planted taste, popular items, half stars, times, titles and genres.
+    """Generate synthetic ratings with popular items, half stars, times, titles and genres.
 
-    taste: low-rank taste and noise at a known best-possible RMSE; grouped: users and items in groups; uniform: nothing
-    to learn. The same options make the same ratings.
+    taste: latent vectors of users and items, and noise; grouped: users and items in groups; uniform: nothing to learn.
+    The lowest RMSE that a model can reach is known. The same options give the same ratings.
     """
     import time
 
@@ -73,21 +75,21 @@ def generate(
     console = messages(quiet)
     started = time.perf_counter()
     with progress(console, "generating") as moved:
-        made = generate_parquet(
+        files = generate_parquet(
             out,
             users,
             items,
             per_user,
             seed=seed,
-            pattern=pattern,  # type: ignore[arg-type]  # one of its words, checked by click
+            pattern=pattern,  # type: ignore[arg-type]  # one of the choices, checked by click
             rank=rank,
             noise=noise,
             progress=moved,
         )
     seconds = time.perf_counter() - started
     if as_json:
-        files = {"ratings": str(made.ratings), "items": str(made.items)}
-        print_json({**files, "rows": made.rows, "best_rmse": made.best_rmse, "seconds": seconds})
+        paths = {"ratings": str(files.ratings), "items": str(files.items)}
+        print_json({**paths, "rows": files.rows, "best_rmse": files.best_rmse, "seconds": seconds})
     else:
-        click.echo(made.ratings)
-    console.print(f"{made.rows:,} ratings in {seconds:.1f} s; the best possible RMSE on them is {made.best_rmse:.4f}")
+        click.echo(files.ratings)
+    console.print(f"{files.rows:,} ratings in {seconds:.1f} s; the best possible RMSE on them is {files.best_rmse:.4f}")

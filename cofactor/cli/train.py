@@ -65,7 +65,7 @@ def train() -> None:
     """Train a model, measure it on the test part and save it as a folder.
 
     DATA is a known name (ml-100k), a file, a MovieLens folder or zip, or a folder made by `cofactor split`; without it,
-    made data. Where DATA is not a split, it is split in memory as `cofactor split` does by default.
+    synthetic ratings. DATA that is not split is split in memory, as `cofactor split` does by default.
     Ctrl-C keeps the best epoch so far.
     """
 

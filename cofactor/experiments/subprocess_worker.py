@@ -90,7 +90,7 @@ def sample_ratings(ratings: Ratings, n: int = FEW) -> Ratings:
     users, user = np.unique(ratings.user[rows], return_inverse=True)
     items, item = np.unique(ratings.item[rows], return_inverse=True)
     known = {"user_features": users, "item_features": items}
-    features = {name: one.rows(which) for name, which in known.items() if (one := getattr(ratings, name)) is not None}
+    features = {name: one.take(which) for name, which in known.items() if (one := getattr(ratings, name)) is not None}
     return replace(
         ratings,
         users=Vocabulary(ratings.users.ids[users], "user"),

@@ -1,9 +1,10 @@
-"""Made ratings of any size, with planted taste: what a model could know at best is known beforehand.
+"""Synthetic ratings of any size with a known ground truth, so that the lowest RMSE that a model can reach is known.
 
     r = stars(μ + b_u + b_i + p_u · q_i + ε),   ε ~ N(0, noise²),   stars: the nearest of 0.5, 1, … 5
 
 b_u, b_i ~ N(0, 0.4²), p_u · q_i of variance about 0.7². `best_rmse` is the RMSE of E[r | b, p, q] over all ratings,
-rounding and clipping included: no model can be expected to go below it, and one that must learn b, p and q stays above.
+rounding and clipping included. It is the noise floor: the expected RMSE of a model that was given b, p and q. A model
+that has to learn them stays above it.
 """
 
 import shutil
@@ -26,16 +27,16 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.machine import cores
 
-Progress = Callable[[int, int], object]  # ratings made, ratings planned
+Progress = Callable[[int, int], object]  # ratings generated, ratings in all
 
 MEAN = 3.5
-BEGIN, END = 946_684_800, 1_546_300_800  # first ratings: 2000 to 2018
-CHUNK_RATINGS, BLOCK_CHUNKS = 1 << 17, 32  # made at a time by one thread; held in memory at a time
+BEGIN, END = 946_684_800, 1_546_300_800  # of first ratings: 2000 to 2018, in seconds since 1970
+CHUNK_RATINGS, BLOCK_CHUNKS = 1 << 17, 32  # ratings that a thread generates at a time; chunks held in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
 class SyntheticRatings:
-    """Made ratings, and the lowest RMSE that can be expected of any model on them."""
+    """Synthetic ratings, and the lowest RMSE that a model can be expected to reach on them."""
 
     ratings: Ratings
     best_rmse: float
@@ -43,7 +44,7 @@ class SyntheticRatings:
 
 @dataclass(frozen=True)
 class SyntheticFiles:
-    """Made ratings in files: `ratings` (user, item, rating, timestamp) and `items` (item, title, genres)."""
+    """Synthetic ratings in Parquet files: `ratings` (user, item, rating, timestamp), `items` (item, title, genres)."""
 
     ratings: Path
     items: Path
@@ -62,9 +63,14 @@ def generate(
     noise: float = 0.5,
     threads: int | None = None,
 ) -> Ratings:
-    """Made ratings in memory, user by user in the order of their times; users are "1", "2", …, and so are items.
+    """Synthetic ratings in memory, ordered by user and then time; the ids of users and of items are "1", "2", ….
 
-    `origin.name` states the best possible RMSE; `make` gives it as a number. Raises BadData (see `Recipe`).
+    users, items: how many there are. per_user: ratings of each user.
+    pattern: "taste", "grouped" or "uniform" (see `ground_truth`).
+    rank: width of the latent vectors, or number of groups.
+    noise: standard deviation of the noise, in stars.
+    `origin.name` states the best possible RMSE; `generate_from_recipe` returns it as a number. Raises BadData as
+    `SyntheticRecipe` does.
     """
     return generate_from_recipe(SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise), threads).ratings
 
@@ -90,7 +96,7 @@ def generate_from_recipe(recipe: SyntheticRecipe, threads: int | None = None) ->
         step=0.5,
         titles=recipe.ground_truth.titles,
         genres=recipe.ground_truth.genres,
-        origin=Origin(f"made ratings ({_in_words(recipe)}; best possible RMSE {best:.4f})", len(recipe)),
+        origin=Origin(f"synthetic ratings ({_describe(recipe)}; best possible RMSE {best:.4f})", len(recipe)),
     )
     return SyntheticRatings(ratings, best)
 
@@ -108,11 +114,11 @@ def generate_parquet(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SyntheticFiles:
-    """The rows of `generate`, written to a Parquet file a block of users at a time; memory does not grow with `users`.
+    """Writes the rows of `generate` to a Parquet file, one block of users at a time: memory does not grow with `users`.
 
     `ratings.parquet` gets the columns user, item, rating, timestamp and, under the key `cofactor.best_rmse` of its
-    metadata, the best possible RMSE; `ratings.items.parquet` beside it item, title, genres. Either file is there whole
-    or not at all. Raises BadData (see `Recipe`), and where the file cannot be written.
+    metadata, the best possible RMSE. `ratings.items.parquet` next to it gets the columns item, title, genres. Each file
+    is written whole or not at all. Raises BadData as `SyntheticRecipe` does, and where a file cannot be written.
     """
     recipe, path = SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise), Path(path)
     if path.is_dir():
@@ -138,15 +144,15 @@ class _Block:
     item: Rows
     value: Floats
     time: Times
-    error: float  # Σ (r - E[r | planted])²
+    error: float  # Σ (r - E[r | ground truth])²
 
     def __len__(self) -> int:
         return len(self.item)
 
 
 def _blocks(recipe: SyntheticRecipe, threads: int | None) -> Iterator[_Block]:
-    """The ratings, a block of whole users at a time. What a block holds does not depend on the number of threads."""
-    planted = recipe.ground_truth  # here, lest every thread make its own
+    """The ratings in blocks of whole users. A block does not depend on the number of threads."""
+    truth = recipe.ground_truth  # computed once, before the threads share it
     chunk = max(1, CHUNK_RATINGS // recipe.per_user)
     with ThreadPoolExecutor(threads or cores()) as pool:
         for first in range(0, recipe.users, chunk * BLOCK_CHUNKS):
@@ -154,13 +160,13 @@ def _blocks(recipe: SyntheticRecipe, threads: int | None) -> Iterator[_Block]:
             n = (stop - first) * recipe.per_user
             user = np.repeat(np.arange(first, stop, dtype=np.int32), recipe.per_user)
             item, value, time = np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.int64)
-            one = partial(_make_chunk, recipe, planted, item, value, time, first, chunk)
+            one = partial(_make_chunk, recipe, truth, item, value, time, first, chunk)
             yield _Block(user, item, value, time, sum(pool.map(one, range(first, stop, chunk))))
 
 
 def _make_chunk(
     recipe: SyntheticRecipe,
-    planted: GroundTruth,
+    truth: GroundTruth,
     item: Rows,
     value: Floats,
     time: Times,
@@ -168,20 +174,20 @@ def _make_chunk(
     chunk: int,
     first: int,
 ) -> float:
-    """Makes at most a chunk of users from `first`, in their place in the columns of a block that begins at `origin`."""
-    from cofactor.kernels import synthetic  # compiles: not for those who only read
+    """Fills in at most `chunk` users from `first`, in the columns of a block whose first user is `origin`."""
+    from cofactor.kernels import synthetic  # importing Numba takes time that those who only read files do not need
 
-    n, rank = recipe.per_user, planted.vectors.shape[1]
+    n, rank = recipe.per_user, truth.vectors.shape[1]
     here = slice((first - origin) * n, (first - origin + chunk) * n)
     item, value, time = item[here], value[here], time[here]
     who = np.uint64(recipe.seed), first, n
-    tastes = planted.vectors, planted.centres, planted.spread
-    synthetic.choose(*who, planted.weights, *tastes, item)
+    tastes = truth.vectors, truth.centres, truth.spread
+    synthetic.choose(*who, truth.weights, *tastes, item)
     synthetic.stamp(*who, rank, BEGIN, END, time)
     if recipe.pattern == "uniform":
         return float(synthetic.rate_uniformly(*who, rank, value))
     return float(
-        synthetic.rate_by_taste(*who, item, MEAN, BIAS_SPREAD, planted.item_bias, *tastes, float(recipe.noise), value)
+        synthetic.rate_by_taste(*who, item, MEAN, BIAS_SPREAD, truth.item_bias, *tastes, float(recipe.noise), value)
     )
 
 
@@ -189,12 +195,12 @@ def _numbered(n: int, noun: str) -> Vocabulary:
     return Vocabulary(np.array([str(i) for i in range(1, n + 1)], dtype=object), noun)
 
 
-def _in_words(recipe: SyntheticRecipe) -> str:
+def _describe(recipe: SyntheticRecipe) -> str:
     return f"{recipe.pattern}, {recipe.users:,} × {recipe.items:,} × {recipe.per_user:,}, seed {recipe.seed}"
 
 
 def _write_ratings(recipe: SyntheticRecipe, folder: Path, threads: int | None, progress: Progress | None) -> float:
-    """Each block to a part, then all parts, in order, to one file: so memory is that of a block."""
+    """Writes each block to a file of its own, then joins the files in order: memory is that of one block."""
     error, done, parts = 0.0, 0, []
     for number, block in enumerate(_blocks(recipe, threads)):
         ids = {"user": block.user + 1, "item": block.item + 1}
@@ -204,11 +210,11 @@ def _write_ratings(recipe: SyntheticRecipe, folder: Path, threads: int | None, p
         if progress is not None:
             progress(done, len(recipe))
     best = float(np.sqrt(error / len(recipe)))
-    metadata = {"cofactor.made": _in_words(recipe), "cofactor.best_rmse": repr(best)}
+    metadata = {"cofactor.made": _describe(recipe), "cofactor.best_rmse": repr(best)}
     join_parquet(parts, folder / "ratings.parquet", metadata=metadata)
     return best
 
 
-def _write_items(planted: GroundTruth, path: Path) -> None:
-    numbers = np.arange(1, len(planted.titles) + 1, dtype=np.int32)
-    write_parquet(path, {"item": numbers, "title": planted.titles, "genres": planted.genres})
+def _write_items(truth: GroundTruth, path: Path) -> None:
+    numbers = np.arange(1, len(truth.titles) + 1, dtype=np.int32)
+    write_parquet(path, {"item": numbers, "title": truth.titles, "genres": truth.genres})

@@ -1,8 +1,8 @@
-"""What made ratings follow from: who comes upon what, and who likes what.
+"""The ground truth of synthetic ratings: which items a user meets, and how much the user likes them.
 
-Patterns: `taste`, vectors of normal entries, items drawn by popularity; `grouped`, users and items in `rank` groups, a
-user rates mostly items of the own group and likes them; `uniform`, any item and any rating as likely as any other, so
-that there is nothing to learn.
+taste    latent vectors with normally distributed entries; items are drawn by popularity
+grouped  users and items in `rank` groups; a user rates mostly items of the own group, and likes them
+uniform  every item and every rating is equally likely, so that there is nothing to learn
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from cofactor.errors import BadData
 Pattern = Literal["taste", "uniform", "grouped"]
 
 BIAS_SPREAD, TASTE_SPREAD = 0.4, 0.7
-GENRE_SHARE = 0.64  # of the variance of q_i, that of the item's genres
-OWN_GROUP = 10.0  # how much likelier a user comes upon an item of the own group
+GENRE_SHARE = 0.64  # share of the variance of q_i that the item's genres explain
+OWN_GROUP = 10.0  # how many times more often a user meets an item of the own group
 
 GENRES = (
     "Action",
@@ -46,62 +46,65 @@ GENRES = (
 
 @dataclass(frozen=True)
 class SyntheticRecipe:
-    """What to make. The same recipe gives the same ratings, in memory and in a file, for any number of threads."""
+    """The size and pattern of synthetic ratings.
+
+    The same recipe gives the same ratings, in memory and in a file, for any number of threads.
+    """
 
     users: int
     items: int
     per_user: int  # ratings of each user, of as many distinct items
     seed: int
     pattern: Pattern
-    rank: int  # width of the planted vectors; for `grouped` the number of groups
+    rank: int  # width of the latent vectors; for `grouped` the number of groups
     noise: float  # standard deviation of ε, in stars
 
     def __post_init__(self) -> None:
-        """Raises BadData where such ratings cannot be made."""
+        """Raises BadData for a count, noise, seed or pattern that is out of range."""
         for name in ("users", "items", "per_user", "rank"):
             if not 1 <= getattr(self, name) < 2**31:
-                raise BadData(f"made data of {getattr(self, name):,} {name}", f"{name} is at least 1, at most 2³¹ - 1")
+                raise BadData(f"synthetic data of {getattr(self, name):,} {name}", f"give {name} from 1 to 2³¹ - 1")
         if self.per_user > self.items:
             raise BadData(
-                f"{self.per_user:,} ratings a user of {self.items:,} items",
-                "a user rates an item once: ask for fewer ratings a user, or for more items",
+                f"{self.per_user:,} ratings per user of {self.items:,} items",
+                "a user rates an item once: choose fewer ratings per user, or more items",
             )
         if not 0 <= self.noise < float("inf"):
-            raise BadData(f"noise of {self.noise}", "noise is a standard deviation in stars: 0 or more")
+            raise BadData(f"noise of {self.noise}", "noise is a standard deviation in stars: give 0 or more")
         if not 0 <= self.seed < 2**63:
-            raise BadData(f"a seed of {self.seed}", "a seed is a whole number from 0")
+            raise BadData(f"a seed of {self.seed}", "give a whole number from 0")
         if self.pattern not in get_args(Pattern):
-            raise BadData(f"no pattern {self.pattern!r}", f"there are {', '.join(get_args(Pattern))}")
+            raise BadData(f"unknown pattern {self.pattern!r}", f"the patterns are {', '.join(get_args(Pattern))}")
 
     def __len__(self) -> int:
         return self.users * self.per_user
 
     @cached_property
     def ground_truth(self) -> "GroundTruth":
-        """What the ratings follow from."""
+        """The ground truth that the ratings are drawn from."""
         return {"taste": _taste, "uniform": _uniform, "grouped": _grouped}[self.pattern](self)
 
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What made ratings follow from. A user's own vector and bias are drawn when the user is (`kernels/made.py`)."""
+    """The parameters that ratings are drawn from. `kernels/synthetic.py` draws the vector and the bias of each user."""
 
-    weights: Doubles  # (G, n_items) how likely a user of a group comes upon an item
+    weights: Doubles  # (G, n_items) how often a user of a group meets an item, relative to other items
     item_bias: Doubles  # (n_items,)
     vectors: Doubles  # (n_items, rank)
-    centres: Doubles  # (G, rank) middle of the vectors of a group's users
-    spread: float  # of a user's vector about it
+    centres: Doubles  # (G, rank) mean of the vectors of a group's users
+    spread: float  # standard deviation of a user's vector around that mean
     genres: Strings  # (n_items,) "Comedy|Drama"
     titles: Strings  # (n_items,)
 
 
 def _taste(recipe: SyntheticRecipe) -> GroundTruth:
-    """One group; the vector of an item is that of its genres and something of its own."""
+    """One group; the vector of an item is the mean of its genres' vectors plus a part of its own."""
     random = np.random.default_rng(recipe.seed)
     of_genre = _some_genres(random, recipe.items)
     genre_vectors = random.normal(size=(len(GENRES), recipe.rank))
     vectors = np.zeros((recipe.items, recipe.rank))
-    for g in range(len(GENRES)):  # not a matrix product, whose order of addition is the library's affair
+    for g in range(len(GENRES)):  # a matrix product would add in an order that depends on the library
         vectors += of_genre[:, g, None] * genre_vectors[g]
     vectors *= np.sqrt(GENRE_SHARE / of_genre.sum(axis=1, keepdims=True))
     vectors += np.sqrt(1 - GENRE_SHARE) * random.normal(size=vectors.shape)
@@ -111,7 +114,7 @@ def _taste(recipe: SyntheticRecipe) -> GroundTruth:
 
 
 def _grouped(recipe: SyntheticRecipe) -> GroundTruth:
-    """`rank` groups of users and of items; q_i holds what each group thinks of the item's, p_u points at the own."""
+    """`rank` groups of users and of items; q_i holds how each group likes the item's group, p_u selects the user's."""
     random = np.random.default_rng(recipe.seed)
     groups = min(recipe.rank, recipe.items)
     group = random.permutation(np.arange(recipe.items) % groups)
@@ -124,7 +127,7 @@ def _grouped(recipe: SyntheticRecipe) -> GroundTruth:
 
 
 def _uniform(recipe: SyntheticRecipe) -> GroundTruth:
-    """Every item as likely, and no taste."""
+    """Every item equally likely, and no preferences."""
     random = np.random.default_rng(recipe.seed)
     nothing = np.zeros((recipe.items, 1))
     of_genre = _some_genres(random, recipe.items)
@@ -141,13 +144,13 @@ def _make_ground_truth(
 
 
 def _popularity(random: np.random.Generator, n: int) -> Doubles:
-    """(n,) weights 1 / (rank + n / 50), Zipf's law with Mandelbrot's offset; which item has which rank is drawn."""
+    """(n,) weights 1 / (rank + n / 50): Zipf's law with Mandelbrot's offset. The ranks are a random permutation."""
     place = random.permutation(n).astype(np.float64)
     return 1.0 / (1.0 + place + n / 50)
 
 
 def _some_genres(random: np.random.Generator, n: int) -> Mask:
-    """(n, 18) one to three genres an item, the early ones in a drawn order more often."""
+    """(n, 18) one to three genres per item; some genres, drawn at random, are more frequent."""
     often = 1.0 / (2.0 + random.permutation(len(GENRES)))
     drawn = random.choice(len(GENRES), size=(n, 3), p=often / often.sum())
     drawn[:, 1:] = np.where(random.random((n, 2)) < 0.5, drawn[:, 1:], drawn[:, :1])

@@ -1,4 +1,4 @@
-"""Titles for made films: unique, seeded, and of the kind one has heard before."""
+"""Titles of synthetic films: unique, plausible, and determined by a seed."""
 
 import numpy as np
 
@@ -35,11 +35,11 @@ NOUNS = (
 # fmt: on
 
 FORMS = ("The {0} {1}", "{0} {1}", "Her {0} {1}", "Return of the {0} {1}", "Beyond the {0} {1}", "My {0} {1}")
-FIRST_YEAR, YEARS = 1925, 75  # all before the first made rating
+FIRST_YEAR, YEARS = 1925, 75  # before the first rating
 
 
 def make_titles(n: int, random: np.random.Generator) -> Strings:
-    """(n,) distinct titles with a year: "The Crimson Harbour (1987)"; numbered sequels once every one is taken."""
+    """(n,) distinct titles with a year: "The Crimson Harbour (1987)"; with numbered sequels once all are used."""
     sizes = (len(FORMS), len(ADJECTIVES), len(NOUNS), YEARS)
     known = int(np.prod(sizes))
     codes = random.choice(known, size=min(n, known), replace=False)

@@ -1,6 +1,6 @@
 """Wall and CPU seconds and peak memory of making ratings, and of splitting, saving and loading them.
 
-    python benchmarks/made_data.py --users 1e6 --items 1000 --per-user 30
+    python benchmarks/synthetic_data.py --users 1e6 --items 1000 --per-user 30
 
 Each step runs in a process of its own. A small run before it compiles the kernels; processes after it find them cached.
 """
