@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.schemas import requests as ask
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 
 USERS = 200  # whom a question is asked for in turn
 MOST_SECONDS = 1.0  # of one question, repeated
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, nargs="+")
     asked = parser.parse_args()
     with threadpool_limits(1, "blas"):
-        columns = [measured(Answers(Bundle.open(path))) for path in asked.models]
+        columns = [measured(RecommendationService(LoadedModel.open(path))) for path in asked.models]
     print(f"| question | {' | '.join(path.name for path in asked.models)} |")
     print("|---|" + "---|" * len(columns))
     for name in columns[0]:
@@ -35,20 +35,20 @@ def main() -> None:
         )
 
 
-def measured(answers: Answers) -> dict[str, tuple[float, float]]:
+def measured(answers: RecommendationService) -> dict[str, tuple[float, float]]:
     return {name: microseconds(question) for name, question in questions(answers).items()}
 
 
-def questions(answers: Answers) -> Mapping[str, Callable[[int], object]]:
+def questions(answers: RecommendationService) -> Mapping[str, Callable[[int], object]]:
     """Each kind of question, for the k-th user or item of a few hundred."""
-    training_data, rng = answers.bundle.model.training_data, np.random.default_rng(0)
+    training_data, rng = answers.loaded_model.model.training_data, np.random.default_rng(0)
     users = [str(one) for one in rng.choice(training_data.users.ids, USERS)]
-    items = [answers.bundle.items.ids[row] for row in answers.bundle.items.by_popularity[: 2 * USERS]]
+    items = [answers.loaded_model.items.ids[row] for row in answers.loaded_model.items.by_popularity[: 2 * USERS]]
     rated = rng.choice(items, min(RATED, len(items)), replace=False).tolist()
     stars = rng.choice(np.array(training_data.scale), len(rated)).tolist()
     history = [ask.Rated(item=item, rating=value) for item, value in zip(rated, stars, strict=True)]
-    genre = next(iter(answers.bundle.items.of_genre))
-    right, wrong = words(answers.bundle.items.titles[answers.bundle.items.by_popularity[0]])
+    genre = next(iter(answers.loaded_model.items.genre_masks))
+    right, wrong = words(answers.loaded_model.items.titles[answers.loaded_model.items.by_popularity[0]])
 
     def listed(**asked: object) -> Callable[[int], object]:
         query = ask.ListQuery.model_validate(asked)
@@ -56,7 +56,7 @@ def questions(answers: Answers) -> Mapping[str, Callable[[int], object]]:
 
     def folded(**asked: object) -> Callable[[int], object]:
         body = ask.FoldedBody.model_validate({"ratings": history, **asked})
-        return lambda k: answers.recommendations_from(body)
+        return lambda k: answers.recommendations_for_ratings(body)
 
     candidates = ask.ListBody(candidates=items[:100])
     batch = ask.BatchBody(users=users[:10])

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 from threading import Thread
 
-from cofactor.feedback.store import Feedback, Store, open_store
+from cofactor.feedback.open_store import open_store
+from cofactor.feedback.store import RatingEvent, RatingStore
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -55,7 +56,7 @@ def measure(name: str, address: str, seconds: float) -> int:
     users, asked = [str(n % USERS) for n in range(5_000)], []
     for user in users:
         begun = time.perf_counter()
-        store.of(user)
+        store.events_of(user)
         asked.append(time.perf_counter() - begun)
     words = store.count()
     told = f"{name}, what a user said ({words / USERS:.0f} words) | 1 | | | | {median(asked) * 1e3:.3f}"
@@ -76,7 +77,7 @@ def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float
     return time.perf_counter() - begun, taken
 
 
-def together(store: Store, threads: int, size: int, seconds: float) -> tuple[float, list[float]]:
+def together(store: RatingStore, threads: int, size: int, seconds: float) -> tuple[float, list[float]]:
     """Seconds in all, and of each batch of `size` ratings, from so many threads at once."""
     taken: list[float] = []
     begun = time.perf_counter()
@@ -84,7 +85,7 @@ def together(store: Store, threads: int, size: int, seconds: float) -> tuple[flo
     def put(first: int) -> None:
         number = first
         while (now := time.perf_counter()) - begun < seconds:
-            store.put([rating(number * size + n) for n in range(size)])
+            store.append([rating(number * size + n) for n in range(size)])
             taken.append(time.perf_counter() - now)
             number += threads
 
@@ -96,10 +97,10 @@ def together(store: Store, threads: int, size: int, seconds: float) -> tuple[flo
     return time.perf_counter() - begun, taken
 
 
-def rating(number: int) -> Feedback:
+def rating(number: int) -> RatingEvent:
     """The numbers go through users and items in an order that is nobody's."""
     place = number * 7_368_787 % (USERS * ITEMS)
-    return Feedback(str(place // ITEMS), str(place % ITEMS), 1.0 + place % 5, 1_700_000_000 + number)
+    return RatingEvent(str(place // ITEMS), str(place % ITEMS), 1.0 + place % 5, 1_700_000_000 + number)
 
 
 def row(name: str, threads: int, size: int, measured: tuple[float, list[float]]) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 
 from cofactor.errors import BadArtifact
 from cofactor.saved.model_folder import load_with_manifest
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from soak.crew import Case, done, run
 from soak.damage import Files, damaged
 from soak.places import Place
@@ -62,13 +62,13 @@ def opener(seed: int, scratch: str) -> Case:
     warnings.simplefilter("ignore")  # of overflow: what counts is the answer
     own = Path(tempfile.mkdtemp(dir=scratch))
     known, bombs, place = samples(own), read_bombs(Path(scratch)), Place(own / "model")
-    originals = {name: content_of(Bundle.open(own / name)) for name in known}
+    originals = {name: content_of(LoadedModel.open(own / name)) for name in known}
 
     def case(number: int) -> str:
         one = made(seed, number, known, bombs)
         place.put(one.files)
         try:
-            bundle = Bundle(*load_with_manifest(place.folder))  # Bundle.open tries several times
+            bundle = LoadedModel(*load_with_manifest(place.folder))  # Bundle.open tries several times
         except BadArtifact as error:
             check_error(error, place.folder)
             return "refused, signed" if one.resigned else "refused"
@@ -89,7 +89,7 @@ def check_error(error: BadArtifact, folder: Path) -> None:
         raise Wrong(f"no culprit or no hint: {error.message[:200]!r} hint {error.hint[:100]!r}")
 
 
-def content_of(bundle: Bundle) -> list[Any]:
+def content_of(bundle: LoadedModel) -> list[Any]:
     """All that a model holds, to compare."""
     model, training_data = bundle.model, bundle.model.training_data
     arrays = {name: (array.shape, array.tobytes()) for name, array in model.arrays().items()}

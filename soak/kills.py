@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cofactor.feedback.store import open_store
+from cofactor.feedback.open_store import open_store
 from cofactor.saved.model_folder import save
 from soak.crew import Fault, Tally
 from soak.samples import models
@@ -102,7 +102,7 @@ def _rate_until(one: Served, users: list[Client], seconds: float) -> None:
 def _kept(address: str, users: list[Client]) -> list[tuple[Client, Batch]]:
     store = open_store(address)
     try:
-        return [(user, {one.item: one.rating for one in store.of(user.user) if one.rating}) for user in users]
+        return [(user, {one.item: one.rating for one in store.events_of(user.user) if one.rating}) for user in users]
     finally:
         store.close()
 

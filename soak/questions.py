@@ -11,9 +11,9 @@ from cofactor.errors import UnknownId
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import Recommendation
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.schemas import requests
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 from cofactor.serving.warm_up import warm
 
 SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
@@ -23,7 +23,7 @@ class Wrong(Exception):
     """An answer that no model may give."""
 
 
-def ask_everything(bundle: Bundle) -> None:
+def ask_everything(bundle: LoadedModel) -> None:
     """Raises Wrong, or whatever a question raises."""
     model, rng = bundle.model, np.random.default_rng(0)
     users, items = model.training_data.users.ids.tolist(), model.training_data.items.ids.tolist()
@@ -43,14 +43,14 @@ def ask_everything(bundle: Bundle) -> None:
     _ask_the_service(bundle, _some(users, model.training_data.user_counts)[:2], items[:1], middle)
 
 
-def _ask_the_service(bundle: Bundle, users: list[str], items: list[str], rating: float) -> None:
+def _ask_the_service(bundle: LoadedModel, users: list[str], items: list[str], rating: float) -> None:
     """Every question about a model, its answer as JSON in its documented shape: a number that JSON has none for is
     null there, which no shape allows where a number is due."""
-    answers = warm(Answers(bundle))
+    answers = warm(RecommendationService(bundle))
     short = [item for item in items if len(item) <= requests.LONGEST_ID]  # no request can name others
     folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in short], n=3, why=1)
     asked: list[tuple[str, tuple[Any, ...]]] = [
-        ("recommendations_from", (folded,)),
+        ("recommendations_for_ratings", (folded,)),
         ("popular", (requests.PopularQuery(),)),
         ("items", (requests.ItemsQuery(query="a"),)),
         ("search", (requests.SearchQuery(q="film"),)),

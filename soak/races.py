@@ -19,7 +19,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact
 from cofactor.models.baseline import BaselineModel
 from cofactor.saved.model_folder import save
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from soak.crew import Case, run
 from soak.folders import check_error, content_of, scratch
 from soak.questions import Wrong, ask_everything
@@ -34,13 +34,13 @@ def racer(scratch: str) -> Case:
     own = Path(tempfile.mkdtemp(dir=scratch))
     for name, prefix in (("one", "x"), ("other", "y")):
         save(_model(prefix), own / name)
-    known = [content_of(Bundle.open(own / name)) for name in ("one", "other")]
+    known = [content_of(LoadedModel.open(own / name)) for name in ("one", "other")]
     (own / "one").rename(own / "live")
     threading.Thread(target=_swap, args=(own,), daemon=True).start()
 
     def case(number: int) -> str:
         try:
-            bundle = Bundle.open(own / "live")
+            bundle = LoadedModel.open(own / "live")
         except BadArtifact as error:
             check_error(error, own / "live")
             return "refused"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.saved.model_folder import save
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from soak.crew import Fault, Tally
 from soak.questions import Wrong
 from soak.samples import models
@@ -83,7 +83,7 @@ def swapped(n: int, clients: int, rate: float) -> Tally:
         live = Path(scratch) / "live"
         shutil.copytree(folders["one"], live)
         with served(live, "--workers", 2, "--watch", 0, "--log", "none") as one:
-            versions = {mark: Bundle.open(folder).version for mark, folder in folders.items()}
+            versions = {mark: LoadedModel.open(folder).version for mark, folder in folders.items()}
             asking = Clients(one.port, {version: mark for mark, version in versions.items()}, rate / clients)
             threads = [threading.Thread(target=asking.ask, args=(first,)) for first in range(clients)]
             start = time.perf_counter()

@@ -9,10 +9,10 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.feedback.store import Feedback, Store
+from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.factor import FactorModel
-from cofactor.serving.loaded_model import Bundle
-from cofactor.serving.model_registry import Service
+from cofactor.serving.loaded_model import LoadedModel
+from cofactor.serving.model_registry import ModelRegistry
 
 USERS = ["40", "7", "a/b", "a/explanations/b", "José Ω", "100%", "?x=1#y"]
 TITLES = {
@@ -64,23 +64,23 @@ def model(rated: Ratings | None = None, shift: int = 1, mean: float = 3.0) -> Fa
     )
 
 
-class MemoryStore(Store):
+class MemoryStore(RatingStore):
     """The contract of a store, for tests of what is asked of one: as long as the process lives."""
 
-    brief = True
+    fast_reads = True
 
-    def __init__(self, *words: Feedback) -> None:
-        self._words: dict[tuple[str, str], Feedback] = {}
-        self.put(words)
+    def __init__(self, *words: RatingEvent) -> None:
+        self._words: dict[tuple[str, str], RatingEvent] = {}
+        self.append(words)
 
-    def put(self, words: Sequence[Feedback]) -> None:
-        self._words |= {(word.user, word.item): word for word in words}
+    def append(self, events: Sequence[RatingEvent]) -> None:
+        self._words |= {(word.user, word.item): word for word in events}
 
-    def of(self, user: str) -> list[Feedback]:
+    def events_of(self, user: str) -> list[RatingEvent]:
         own = [word for word in self._words.values() if word.user == user]
         return sorted(own, key=lambda word: (-word.time, word.item))
 
-    def all(self) -> Iterator[Feedback]:
+    def all_events(self) -> Iterator[RatingEvent]:
         return iter([self._words[pair] for pair in sorted(self._words)])
 
     def count(self) -> int:
@@ -90,12 +90,12 @@ class MemoryStore(Store):
         pass
 
 
-def bundle(of: Any = None, **manifest: Any) -> Bundle:
-    return Bundle(of or model(), {"trainer": "by hand", **manifest})
+def bundle(of: Any = None, **manifest: Any) -> LoadedModel:
+    return LoadedModel(of or model(), {"trainer": "by hand", **manifest})
 
 
-def service(of: Any = None) -> Service:
-    ready = Service(bundle(of))
+def service(of: Any = None) -> ModelRegistry:
+    ready = ModelRegistry(bundle(of))
     ready.warm_up()
     return ready
 

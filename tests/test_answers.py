@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.errors import BadData, UnknownId
-from cofactor.feedback.store import Feedback
+from cofactor.feedback.store import RatingEvent
 from cofactor.serving.schemas import requests, responses
 from cofactor.serving.schemas.requests import (
     BatchBody,
@@ -26,7 +26,7 @@ from cofactor.serving.schemas.requests import (
     SimilarQuery,
     SimilarUsersQuery,
 )
-from cofactor.serving.service import Answers, Terms
+from cofactor.serving.service import OperatorRules, RecommendationService
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from tests.serving import NOBODY_RATED, TITLES, USERS, MemoryStore, bundle, ratings
@@ -35,13 +35,13 @@ from tests.toys import factors, noise
 
 @pytest.fixture(scope="module")
 def answers():
-    return Answers(bundle())
+    return RecommendationService(bundle())
 
 
 @pytest.fixture(scope="module")
 def noisy():
     """Thirty users, twenty items, half stars; the last user and the last item have no rating."""
-    return Answers(bundle(factors(noise())))
+    return RecommendationService(bundle(factors(noise())))
 
 
 def body(rated, **more):
@@ -57,7 +57,7 @@ def ids(answer, of="recommendations"):
 QUESTIONS = [
     (responses.UserList, lambda a: a.recommendations("40", ListQuery(n=3, why=2))),
     (responses.UserList, lambda a: a.recommendations("somebody", ListQuery(stranger="popular", n=3, why=2))),
-    (responses.FoldedList, lambda a: a.recommendations_from(body([("50", 5.0)], n=3, why=1, diversity=0.5))),
+    (responses.FoldedList, lambda a: a.recommendations_for_ratings(body([("50", 5.0)], n=3, why=1, diversity=0.5))),
     (responses.BatchLists, lambda a: a.batch(BatchBody(users=["40", "nobody", "7"], n=2))),
     (responses.Popular, lambda a: a.popular(PopularQuery(n=2))),
     (responses.Similar, lambda a: a.similar("50", SimilarQuery(n=2))),
@@ -126,7 +126,7 @@ def test_a_line_has_what_is_known_of_the_item(answers):
 
 @pytest.mark.parametrize("why", [0, 2])
 def test_every_list_is_that_of_the_model(noisy, why):
-    of_model = noisy.bundle.model
+    of_model = noisy.loaded_model.model
     for user in of_model.training_data.users.ids:
         listed = noisy.recommendations(user, ListQuery(n=7, why=why))["recommendations"]
         direct = of_model.recommend(user, 7, why=why)
@@ -148,18 +148,18 @@ def test_the_two_columns_are_the_list(answers):
 
 def test_a_fold_in_ranks_as_the_model_does(answers):
     rated = [("50", 5.0), ("1", 0.5)]
-    direct = answers.bundle.model.recommend_for_ratings(dict(rated), 5, why=2)
-    answer = answers.recommendations_from(body(rated, n=5, why=2))
+    direct = answers.loaded_model.model.recommend_for_ratings(dict(rated), 5, why=2)
+    answer = answers.recommendations_for_ratings(body(rated, n=5, why=2))
     assert ids(answer) == [one.item for one in direct]
     assert not {"50", "1"} & set(ids(answer))
     assert [r["item"] for r in answer["recommendations"][0]["because"]] == [r.item for r in direct[0].because]
     assert (answer["source"], answer["ratings"]) == ("folded-in", 2)
-    assert set(ids(answers.recommendations_from(body(rated, n=100, seen=True)))) == set(TITLES)
+    assert set(ids(answers.recommendations_for_ratings(body(rated, n=100, seen=True)))) == set(TITLES)
 
 
 def test_somebody_of_whom_nothing_is_known_gets_the_models_list_for_nobody(answers):
-    answer = answers.recommendations_from(body([], n=3, why=1))
-    assert ids(answer) == [one.item for one in answers.bundle.model.recommend_for_ratings({}, 3)]
+    answer = answers.recommendations_for_ratings(body([], n=3, why=1))
+    assert ids(answer) == [one.item for one in answers.loaded_model.model.recommend_for_ratings({}, 3)]
     assert answer["ratings"] == 0
 
 
@@ -173,7 +173,7 @@ def test_somebody_of_whom_nothing_is_known_gets_the_models_list_for_nobody(answe
 )
 def test_a_history_that_cannot_be_is_refused(answers, rated, words):
     with pytest.raises(BadData, match=words) as caught:
-        answers.recommendations_from(body(rated))
+        answers.recommendations_for_ratings(body(rated))
     assert caught.value.hint
 
 
@@ -200,17 +200,17 @@ def test_unknown_ids_come_with_near_ones(answers):
 def test_a_user_of_the_vocabulary_without_ratings_has_the_models_list_for_them(noisy):
     answer = noisy.recommendations("29", ListQuery(n=4, why=3))
     assert (answer["source"], answer["ratings"]) == ("trained", 0)
-    assert ids(answer) == [one.item for one in noisy.bundle.model.recommend("29", 4)]
+    assert ids(answer) == [one.item for one in noisy.loaded_model.model.recommend("29", 4)]
 
 
 def test_a_stranger_may_have_the_most_rated_items(noisy):
     with pytest.raises(UnknownId):
         noisy.recommendations("somebody", ListQuery())
     answer = noisy.recommendations("somebody", ListQuery(n=5, why=3, stranger="popular"))
-    counts = noisy.bundle.model.training_data.item_counts
+    counts = noisy.loaded_model.model.training_data.item_counts
     assert ids(answer) == [str(row) for row in np.argsort(-counts, kind="stable")[:5]]
     assert (answer["source"], answer["ratings"]) == ("popular", 0)
-    nobody = {one.item: one.score for one in noisy.bundle.model.recommend_for_ratings({}, 20)}
+    nobody = {one.item: one.score for one in noisy.loaded_model.model.recommend_for_ratings({}, 20)}
     for line in answer["recommendations"]:
         assert line["because"] == []
         assert line["score"] == pytest.approx(nobody[line["item"]])
@@ -233,7 +233,7 @@ def test_what_is_wrong_with_a_batch_is_wrong_with_all_of_it(noisy):
     with pytest.raises(BadData, match="unknown genre 'Comdy'"):
         noisy.batch(BatchBody(users=["3", "7"], genre=["Comdy"]))
     following = noisy.batch(BatchBody(users=["3"], n=4))["lists"][0]["next"]
-    with pytest.raises(BadData, match="one user"):
+    with pytest.raises(BadData, match="a single user"):
         noisy.batch(BatchBody(users=["3", "7"], n=4, cursor=following))
     assert noisy.batch(BatchBody(users=["3"], n=4, cursor=following))["lists"][0]["recommendations"]
 
@@ -241,9 +241,9 @@ def test_what_is_wrong_with_a_batch_is_wrong_with_all_of_it(noisy):
 @pytest.mark.parametrize("trainer", [Popularity(), Baseline()])
 def test_models_without_vectors_serve_every_question(trainer):
     rated = Ratings.of(["a", "a", "b", "c"], ["x", "y", "x", "z"], [1, 2, 3, 4])
-    answers = Answers(bundle(trainer.fit(rated)), store=MemoryStore())
+    answers = RecommendationService(bundle(trainer.fit(rated)), store=MemoryStore())
     assert ids(answers.recommendations("b", ListQuery(n=5, why=2, diversity=0.5))) != []
-    assert answers.recommendations_from(body([("x", 3.0)], n=5, why=2))["recommendations"]
+    assert answers.recommendations_for_ratings(body([("x", 3.0)], n=5, why=2))["recommendations"]
     assert answers.card()["predicts_ratings"] is isinstance(trainer, Baseline)
     assert answers.similar("x", SimilarQuery(n=2))["item"] == "x"
     assert answers.explanation("a", "z", ExplanationQuery(n=2))["user"] == "a"
@@ -255,7 +255,7 @@ def test_models_without_vectors_serve_every_question(trainer):
 
 def test_lists_of_real_users_are_those_of_the_model_and_of_plain_sorting(real_data):
     of_model = factors(read(real_data / "ml-100k"), rank=8, sweeps=1)
-    answers, training_data = Answers(bundle(of_model)), of_model.training_data
+    answers, training_data = RecommendationService(bundle(of_model)), of_model.training_data
     for row, user in enumerate(training_data.users.ids):
         listed = answers.recommendations(user, ListQuery(n=20))["recommendations"]
         direct = of_model.recommend(user, 20)
@@ -279,12 +279,14 @@ def test_an_explanation_has_the_score_and_the_rating_that_moves_it(answers):
 
 
 def test_an_explanation_of_what_was_folded_in_is_that_of_the_list(noisy):
-    answers = Answers(noisy.bundle, store=MemoryStore(Feedback("new", "3", 5.0, 1), Feedback("new", "4", 1.0, 2)))
+    answers = RecommendationService(
+        noisy.loaded_model, store=MemoryStore(RatingEvent("new", "3", 5.0, 1), RatingEvent("new", "4", 1.0, 2))
+    )
     line = answers.recommendations("new", ListQuery(n=1, why=2))["recommendations"][0]
     explained = answers.explanation("new", line["item"], ExplanationQuery())
     assert explained["score"] == line["score"]
     assert [one for one in explained["because"] if one["effect"] > 0] == line["because"]
-    direct = noisy.bundle.model.explain_for_ratings({"3": 5.0, "4": 1.0}, line["item"])
+    direct = noisy.loaded_model.model.explain_for_ratings({"3": 5.0, "4": 1.0}, line["item"])
     assert ids(explained, "because") == [one.item for one in direct]
 
 
@@ -297,7 +299,7 @@ def test_users_are_paged_in_order(answers):
 
 
 def test_users_like_a_user_by_the_cosine_of_their_vectors(noisy):
-    model_, training_data = noisy.bundle.model, noisy.bundle.model.training_data
+    model_, training_data = noisy.loaded_model.model, noisy.loaded_model.model.training_data
     vectors = model_.user_vectors / np.linalg.norm(model_.user_vectors, axis=1, keepdims=True).clip(1e-9)
     cosine = vectors @ vectors[3]
     cosine[[3, 29]] = -np.inf
@@ -311,11 +313,11 @@ def test_users_like_a_user_by_the_cosine_of_their_vectors(noisy):
 
 
 def test_users_like_somebody_whose_history_changed_go_by_the_whole_of_it(noisy):
-    training_data = noisy.bundle.model.training_data
+    training_data = noisy.loaded_model.model.training_data
     items, stars = training_data.rated(7)
-    words = [Feedback("twin", str(i), float(r), 1) for i, r in zip(items, stars, strict=True)]
-    changed = Feedback("7", "19", 4.0, 1)
-    answers = Answers(noisy.bundle, store=MemoryStore(*words, changed))
+    words = [RatingEvent("twin", str(i), float(r), 1) for i, r in zip(items, stars, strict=True)]
+    changed = RatingEvent("7", "19", 4.0, 1)
+    answers = RecommendationService(noisy.loaded_model, store=MemoryStore(*words, changed))
     nearest = answers.similar_users("twin", SimilarUsersQuery(n=1))["similar"][0]
     assert (nearest["user"], nearest["common"]) == ("7", len(items))
     assert nearest["score"] > 0.9
@@ -323,7 +325,7 @@ def test_users_like_somebody_whose_history_changed_go_by_the_whole_of_it(noisy):
 
 
 def test_popular_items_have_their_figures_and_pages(noisy):
-    training_data = noisy.bundle.model.training_data
+    training_data = noisy.loaded_model.model.training_data
     first = noisy.popular(PopularQuery(n=12))
     rest = noisy.popular(PopularQuery(n=12, cursor=first["next"]))
     listed = first["items"] + rest["items"]
@@ -339,7 +341,7 @@ def test_popular_items_have_their_figures_and_pages(noisy):
 
 def test_similar_items_are_the_models_and_may_be_filtered(noisy):
     every = noisy.similar("5", SimilarQuery(n=100))
-    direct = noisy.bundle.model.similar_items("5", 100)
+    direct = noisy.loaded_model.model.similar_items("5", 100)
     assert [(one["item"], one["score"]) for one in every["similar"]] == [(one.item, one.score) for one in direct]
     assert every["item"] == "5"
     comedies = noisy.similar("5", SimilarQuery(n=3, genre=["Comedy"]))
@@ -347,30 +349,30 @@ def test_similar_items_are_the_models_and_may_be_filtered(noisy):
 
 
 def test_the_card_says_what_is_served(answers):
-    assert Answers(bundle(), name="svd").card()["name"] == "svd"
+    assert RecommendationService(bundle(), name="svd").card()["name"] == "svd"
     assert answers.card()["takes_ratings"] is False
-    assert Answers(bundle(), store=MemoryStore()).card()["takes_ratings"] is True
+    assert RecommendationService(bundle(), store=MemoryStore()).card()["takes_ratings"] is True
     assert answers.card()["curve"] == []
 
 
 def test_genres_are_counted_where_they_may_be_recommended(noisy):
     assert noisy.genres()["genres"] == [{"genre": "Comedy", "items": 9}, {"genre": "Drama", "items": 9}]
-    fewer = Answers(noisy.bundle, terms=Terms(deny=frozenset({"1", "3"})))
+    fewer = RecommendationService(noisy.loaded_model, rules=OperatorRules(deny=frozenset({"1", "3"})))
     assert fewer.genres()["genres"][0]["items"] == 7
 
 
 def test_what_the_operator_denies_is_in_no_list(noisy):
-    training_data = noisy.bundle.model.training_data
-    for terms, left in (
-        (Terms(deny=frozenset({"1", "5", "unheard of"})), set(training_data.items.ids) - {"1", "5"}),
-        (Terms(allow=frozenset({"2", "3", "4", "unheard of"}), deny=frozenset({"4"})), {"2", "3"}),
+    training_data = noisy.loaded_model.model.training_data
+    for rules, left in (
+        (OperatorRules(deny=frozenset({"1", "5", "unheard of"})), set(training_data.items.ids) - {"1", "5"}),
+        (OperatorRules(allow=frozenset({"2", "3", "4", "unheard of"}), deny=frozenset({"4"})), {"2", "3"}),
     ):
-        answers = Answers(noisy.bundle, terms=terms)
+        answers = RecommendationService(noisy.loaded_model, rules=rules)
         lists = [
             ids(answers.recommendations("29", ListQuery(n=100))),
             ids(answers.recommendations("29", ListBody(n=100, candidates=["1", "2", "3", "4", "5"]))),
             ids(answers.recommendations("somebody", ListQuery(n=100, stranger="popular"))),
-            ids(answers.recommendations_from(body([("9", 4.0)], n=100, allow=["1", "2", "4", "5"]))),
+            ids(answers.recommendations_for_ratings(body([("9", 4.0)], n=100, allow=["1", "2", "4", "5"]))),
             ids(answers.popular(PopularQuery(n=100)), "items"),
             ids(answers.similar("7", SimilarQuery(n=100)), "similar"),
             ids(answers.items(ItemsQuery(n=100)), "items"),
@@ -392,9 +394,9 @@ def test_what_the_operator_denies_is_in_no_list(noisy):
 )
 def test_a_list_rests_on_the_whole_history_as_it_is_now(noisy, words, user):
     """Beside a dictionary that takes every word in turn."""
-    training_data = noisy.bundle.model.training_data
-    store = MemoryStore(*(Feedback(user, str(item), rating, at) for at, (item, rating) in enumerate(words)))
-    answers = Answers(noisy.bundle, store=store)
+    training_data = noisy.loaded_model.model.training_data
+    store = MemoryStore(*(RatingEvent(user, str(item), rating, at) for at, (item, rating) in enumerate(words)))
+    answers = RecommendationService(noisy.loaded_model, store=store)
     history = {}
     if user in training_data.users:
         items, stars = training_data.rated(training_data.users.row(user))
@@ -411,9 +413,9 @@ def test_a_list_rests_on_the_whole_history_as_it_is_now(noisy, words, user):
     answer = answers.recommendations(user, ListQuery(n=6, why=2))
     same = history == trained and user != "new"
     direct = (
-        noisy.bundle.model.recommend(user, 6, why=2)
+        noisy.loaded_model.model.recommend(user, 6, why=2)
         if same
-        else noisy.bundle.model.recommend_for_ratings(history, 6, why=2)
+        else noisy.loaded_model.model.recommend_for_ratings(history, 6, why=2)
     )
     assert (answer["source"], answer["ratings"]) == ("trained" if same else "folded-in", len(history))
     assert [(one["item"], one["score"]) for one in answer["recommendations"]] == [(o.item, o.score) for o in direct]

@@ -19,10 +19,10 @@ from cofactor.serving import service as answers_module
 from cofactor.serving.http import body
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import FoldedBody
-from cofactor.serving.service import Answers, Pace
+from cofactor.serving.service import Latency, RecommendationService
 from tests.serving import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
 
 ITEMS = list(TITLES)
@@ -30,7 +30,7 @@ ITEMS = list(TITLES)
 
 @pytest.fixture(scope="module")
 def running():
-    ready = Service(bundle(), MemoryStore())
+    ready = ModelRegistry(bundle(), MemoryStore())
     ready.warm_up()
     return ready
 
@@ -83,7 +83,7 @@ def test_an_answer_is_what_the_documentation_says_and_names_its_version(app, run
     response = ask(app, path)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
-    version = running.answers().version
+    version = running.service().version
     assert response.json()["model"] == response.headers["x-model-version"] == version
     schema.model_validate(response.json(), strict=True)
 
@@ -115,7 +115,7 @@ def test_a_slash_in_an_id_need_not_be_encoded_where_it_is_plain_what_is_meant(ap
 def test_any_id_comes_through_an_address(running, app, users):
     if {".", ".."} & set(users):
         return  # clients take these out of an address
-    before = running.answers().bundle
+    before = running.service().loaded_model
     running.replace(bundle(model(ratings(users))))
     try:
         for row, user in enumerate(users):
@@ -145,7 +145,9 @@ def test_a_fold_in_uses_the_ratings_it_is_given(app, running):
     given_ratings = [{"item": "50", "rating": 5}, {"item": "a/b", "rating": 0.5}]
     answer = ask(app, "/recommendations", "POST", json={"ratings": given_ratings, "n": 4, "why": 1})
     responses.FoldedList.model_validate(answer.json(), strict=True)
-    direct = running.answers().recommendations_from(FoldedBody.model_validate({"ratings": given_ratings, "n": 4}))
+    direct = running.service().recommendations_for_ratings(
+        FoldedBody.model_validate({"ratings": given_ratings, "n": 4})
+    )
     listed = [one["item"] for one in answer.json()["recommendations"]]
     assert listed == [one["item"] for one in direct["recommendations"]]
     assert not {"50", "a/b"} & set(listed)
@@ -334,7 +336,7 @@ def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
     faulty = bundle(Broken(rated.training_data, rated.scale, 3.0, *biases, 1.0))
-    broken.put(Answers(faulty))  # past the check that would refuse it
+    broken.put(RecommendationService(faulty))  # past the check that would refuse it
     answer = ask(app, "/users/40/recommendations")
     is_problem(answer, 500)
     assert "secret" not in answer.text
@@ -343,7 +345,7 @@ def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
 
 
 def test_not_ready_before_the_warm_up_but_live():
-    cold = Service(bundle())
+    cold = ModelRegistry(bundle())
     app = create_app(cold)
     assert "warming" in is_problem(ask(app, "/ready"), 503)["detail"]
     assert ask(app, "/live").status_code == 200
@@ -388,13 +390,13 @@ def test_no_address_is_a_fault(app, path, id_, query):
 
 @pytest.mark.parametrize("brief", [0.0, 10.0], ids=["in a thread", "in the loop"])
 def test_answers_do_not_mix_versions_while_bundles_are_swapped(monkeypatch, brief):
-    monkeypatch.setattr(answers_module, "BRIEF", brief)
+    monkeypatch.setattr(answers_module, "FAST", brief)
     kinds = []
     for name in ("old", "new"):
         titles = {item: f"{name} {title}" for item, title in TITLES.items()}
         kinds.append(bundle(model(ratings(titles=titles), shift=1 + len(kinds)), name=name))
     names = {one.version: name for one, name in zip(kinds, ("old", "new"), strict=True)}
-    running = Service(kinds[0])
+    running = ModelRegistry(kinds[0])
     running.warm_up()
     app = create_app(running)
     stop = threading.Event()
@@ -445,8 +447,8 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
 
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    running = Service(bundle(Slow(rated.training_data, rated.scale, 3.0, *biases, 1.0)))
-    running.put(Answers(running.answers().bundle, Pace(1.0, 1.0)))
+    running = ModelRegistry(bundle(Slow(rated.training_data, rated.scale, 3.0, *biases, 1.0)))
+    running.put(RecommendationService(running.service().loaded_model, Latency(1.0, 1.0)))
     app = create_app(running)
 
     async def both():

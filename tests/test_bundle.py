@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from cofactor.errors import BadArtifact
 from cofactor.saved import model_folder
 from cofactor.saved.model_folder import save
-from cofactor.serving.loaded_model import Bundle
-from cofactor.serving.search.title_search import Titles, fold
+from cofactor.serving.loaded_model import LoadedModel
+from cofactor.serving.search.title_search import TitleSearch, fold
 from tests.serving import NOBODY_RATED, TITLES, bundle, model, ratings
 
 
 def test_a_saved_model_opens_with_its_manifest_and_scores_alike(tmp_path):
     save(model(), tmp_path / "m", trainer="svd", hyperparameters={"rank": 9}, metrics={"rmse": 0.9})
-    opened = Bundle.open(tmp_path / "m")
+    opened = LoadedModel.open(tmp_path / "m")
     assert opened.card["trainer"] == "svd"
     assert opened.card["metrics"] == {"rmse": 0.9}
     users = np.arange(3, dtype=np.int32)
@@ -30,7 +30,7 @@ def test_a_version_names_the_content_wherever_it_lies(tmp_path):
     save(model(), tmp_path / "one", trainer="svd")
     shutil.copytree(tmp_path / "one", tmp_path / "copy")
     save(model(mean=3.5), tmp_path / "other", trainer="svd")
-    one, copy, other = (Bundle.open(tmp_path / name).version for name in ("one", "copy", "other"))
+    one, copy, other = (LoadedModel.open(tmp_path / name).version for name in ("one", "copy", "other"))
     assert one == copy != other
     assert len(one) == 12
 
@@ -49,9 +49,9 @@ def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one
     monkeypatch.setattr(model_folder, "_load", load_and_replace)
     if times == 100:  # nothing ever stands still there
         with pytest.raises(BadArtifact, match="replaced"):
-            Bundle.open(tmp_path / "m")
+            LoadedModel.open(tmp_path / "m")
     else:
-        opened = Bundle.open(tmp_path / "m")
+        opened = LoadedModel.open(tmp_path / "m")
         assert opened.model.mean == model_folder.load(tmp_path / "m").mean
 
 
@@ -60,7 +60,7 @@ def test_a_folder_that_is_away_for_a_moment_is_waited_for(tmp_path):
     (tmp_path / "m").rename(tmp_path / "aside")
     back = threading.Timer(0.1, lambda: (tmp_path / "aside").rename(tmp_path / "m"))
     back.start()
-    assert Bundle.open(tmp_path / "m").card["trainer"] == "svd"
+    assert LoadedModel.open(tmp_path / "m").card["trainer"] == "svd"
     back.join()
 
 
@@ -73,7 +73,7 @@ def test_the_card_shows_the_public_part_of_a_manifest():
 
 @pytest.fixture(scope="module")
 def titles():
-    return Titles(ratings().training_data)
+    return TitleSearch(ratings().training_data)
 
 
 def found(titles, query, n=10):
@@ -121,7 +121,7 @@ def test_a_search_finds_what_a_naive_one_finds(query, n):
         for row in range(len(training_data.items))
         if all(word in fold(training_data.title(row)) for word in fold(query).split())
     ]
-    listed = Titles(training_data).search(query, n)
+    listed = TitleSearch(training_data).search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
 

@@ -9,7 +9,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
-from cofactor.serving.service import Answers, Terms
+from cofactor.serving.service import OperatorRules, RecommendationService
 from tests.serving import bundle
 from tests.toys import factors
 
@@ -35,7 +35,7 @@ def answers():
         ),
         genres=np.array([GENRES[row % len(GENRES)] for row in range(N_ITEMS)], dtype=object),
     )
-    return Answers(bundle(factors(rated)))
+    return RecommendationService(bundle(factors(rated)))
 
 
 def ids(answer, of="recommendations"):
@@ -100,7 +100,7 @@ def test_an_unknown_genre_comes_with_near_ones(answers):
 
 
 def test_candidates_are_ranked_rated_before_or_not(answers):
-    model = answers.bundle.model
+    model = answers.loaded_model.model
     row = model.training_data.users.row("u3")
     seen = [str(model.training_data.items.ids[one]) for one in model.training_data.rated(row)[0]]
     candidates = sorted({*seen[:3], "i23", "i00", "i05"}, reverse=True)
@@ -113,7 +113,7 @@ def test_candidates_are_ranked_rated_before_or_not(answers):
     fewer = answers.recommendations("u3", ListBody(n=100, candidates=candidates, deny=["i05"], year_to=1990))
     assert set(ids(fewer)) == {one["item"] for one in listed["recommendations"] if (one["year"] or 9999) <= 1990}
     folded = FoldedBody(ratings=[Rated(item="i00", rating=5.0)], candidates=["i00", "i23"])
-    assert set(ids(answers.recommendations_from(folded))) == {"i00", "i23"}
+    assert set(ids(answers.recommendations_for_ratings(folded))) == {"i00", "i23"}
 
 
 def test_a_candidate_must_be_known(answers):
@@ -122,5 +122,7 @@ def test_a_candidate_must_be_known(answers):
 
 
 def test_the_operator_has_the_last_word_on_candidates(answers):
-    strict = Answers(answers.bundle, terms=Terms(allow=frozenset({"i01", "i02"}), deny=frozenset({"i02"})))
+    strict = RecommendationService(
+        answers.loaded_model, rules=OperatorRules(allow=frozenset({"i01", "i02"}), deny=frozenset({"i02"}))
+    )
     assert ids(strict.recommendations("u3", ListBody(candidates=["i01", "i02", "i04"]))) == ["i01"]

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.feedback.store import Feedback, open_store
+from cofactor.feedback.open_store import open_store
+from cofactor.feedback.store import RatingEvent
 from cofactor.saved.model_folder import load, load_manifest
 from tests.conftest import Run
 from tests.postgres import Server
 
-NEW = [Feedback("new user", str(item), 5.0, 2_000_000_000 + item) for item in range(1, 21)]
-SAID = [*NEW, Feedback("1", "new item", 3.5, 7), Feedback("1", "1", None, 8), Feedback("nobody", "1", None, 9)]
+NEW = [RatingEvent("new user", str(item), 5.0, 2_000_000_000 + item) for item in range(1, 21)]
+SAID = [*NEW, RatingEvent("1", "new item", 3.5, 7), RatingEvent("1", "1", None, 8), RatingEvent("nobody", "1", None, 9)]
 
 
-def rate(address: str, words: list[Feedback] = SAID) -> None:
+def rate(address: str, words: list[RatingEvent] = SAID) -> None:
     store = open_store(address)
-    store.put(words)
+    store.append(words)
     store.close()
 
 
@@ -59,7 +60,7 @@ def test_a_split_keeps_what_came_in_until_it_was_made(data: Path, run: Run) -> N
     rate("kept.db")
     made = json.loads(run("split", data, "--ratings-from", "kept.db", "-o", "parts", "--json").stdout)["splits"][0]
     assert made["read"]["ratings_from"]["added"] == 21
-    rate("kept.db", [Feedback("later", "1", 3.0, 1)])
+    rate("kept.db", [RatingEvent("later", "1", 3.0, 1)])
     trained = json.loads(run("train", "baseline", "parts", "-o", "m", "--json").stdout)
     assert trained["split"] == made["fingerprint"]
     assert load_manifest("m")["notes"]["read"]["ratings_from"] == made["read"]["ratings_from"]
@@ -70,9 +71,11 @@ def test_a_split_keeps_what_came_in_until_it_was_made(data: Path, run: Run) -> N
 
 
 def test_what_cannot_be_merged_is_named(data: Path, run: Run) -> None:
-    assert "no ratings are kept in typo.db" in run("train", "baseline", data, "--ratings-from", "typo.db").stderr
+    assert (
+        "there is no store of ratings in typo.db" in run("train", "baseline", data, "--ratings-from", "typo.db").stderr
+    )
     assert not Path("typo.db").exists()
-    rate("kept.db", [Feedback("1", "2", 9.0, 1)])
+    rate("kept.db", [RatingEvent("1", "2", 9.0, 1)])
     refused = run("train", "baseline", data, "--ratings-from", "kept.db")
     assert refused.exit_code == 2
     assert "kept.db: user '1' rated item '2' 9, outside the scale 1 to 5" in refused.stderr

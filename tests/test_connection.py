@@ -13,7 +13,7 @@ from cofactor.serving.http.app import create_app
 from cofactor.serving.http.connection import OnePiece
 from cofactor.serving.processes.server import Server
 from cofactor.serving.processes.turnstile import AWAY, Turnstile
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.metrics import Metrics
 from tests.serving import service
 
@@ -23,7 +23,7 @@ LONGEST = module.LARGEST_HEAD
 @pytest.fixture(scope="module")
 def address():
     """A server in a thread of this process."""
-    running, settings = service(), Settings(models=(("m", Path()),), hosts=("*",))
+    running, settings = service(), ServerConfig(models=(("m", Path()),), hosts=("*",))
     metrics = Metrics(running)
     server = Server(running, create_app(running, settings, [metrics]), settings, metrics)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.serving import diversity
-from cofactor.serving.diversity import diverse
+from cofactor.serving.diversity import diversify
 from cofactor.serving.schemas.requests import ListQuery
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 from tests.serving import bundle
 from tests.toys import factors, noise
 
@@ -37,20 +37,20 @@ def test_a_list_with_variety_is_that_of_the_formula(model, d, user, n):
     relevance = (best.astype(np.float64) - best.min()) / float(best.max() - best.min())
     alike = np.where(np.isfinite(model.similarities(ranked)), model.similarities(ranked), 0).astype(np.float64)
     expected = by_hand(relevance, alike, d)
-    assert diverse(model, ranked, best, d, 0, n).tolist() == expected[:n]
-    assert diverse(model, ranked, best, d, 3, n).tolist() == expected[3 : 3 + n]
+    assert diversify(model, ranked, best, d, 0, n).tolist() == expected[:n]
+    assert diversify(model, ranked, best, d, 3, n).tolist() == expected[3 : 3 + n]
 
 
 def test_no_variety_is_the_plain_list(model):
-    answers = Answers(bundle(model))
+    answers = RecommendationService(bundle(model))
     ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 20)
-    assert diverse(model, ranked, best, 0.0, 0, 20).tolist() == list(range(len(ranked)))
+    assert diversify(model, ranked, best, 0.0, 0, 20).tolist() == list(range(len(ranked)))
     assert answers.recommendations("3", ListQuery(diversity=0.0)) == answers.recommendations("3", ListQuery())
 
 
 def test_the_more_variety_the_less_alike(model):
     def alike(d):
-        answers, of_users = Answers(bundle(model)), []
+        answers, of_users = RecommendationService(bundle(model)), []
         for user in range(29):
             listed = answers.recommendations(str(user), ListQuery(n=4, diversity=d))["recommendations"]
             block = model.similarities(np.array([int(one["item"]) for one in listed]))
@@ -63,7 +63,7 @@ def test_the_more_variety_the_less_alike(model):
 def test_a_list_is_put_in_another_order_pool_by_pool(model, monkeypatch):
     monkeypatch.setattr(diversity, "POOL", 5)
     ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 13)
-    whole = diverse(model, ranked, best, 0.7, 0, 20)
+    whole = diversify(model, ranked, best, 0.7, 0, 20)
     assert [sorted(whole[at : at + 5]) for at in (0, 5, 10)] == [
         [0, 1, 2, 3, 4],
         [5, 6, 7, 8, 9],
@@ -71,4 +71,4 @@ def test_a_list_is_put_in_another_order_pool_by_pool(model, monkeypatch):
     ]
     for start in range(len(ranked) + 1):
         for n in (1, 4, 9):
-            assert diverse(model, ranked, best, 0.7, start, n).tolist() == whole[start : start + n].tolist()
+            assert diversify(model, ranked, best, 0.7, start, n).tolist() == whole[start : start + n].tolist()

@@ -8,10 +8,11 @@ import pytest
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
 from cofactor.feedback import postgres as feedback_postgres
-from cofactor.feedback.store import Feedback, existing_store, open_store
+from cofactor.feedback.open_store import existing_store, open_store
+from cofactor.feedback.store import RatingEvent
 from tests.postgres import Server
 
-WORD = Feedback("u", "1", 4.0, 100)
+WORD = RatingEvent("u", "1", 4.0, 100)
 SECRET = "pa55word"
 
 
@@ -38,20 +39,20 @@ def test_the_pool_comes_back_after_a_crash_of_the_server(
     store: feedback_postgres.PostgresStore, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ThreadPoolExecutor(4) as threads:  # so that several connections are lost
-        list(threads.map(lambda user: store.put([Feedback(str(user), "1", 3.0, 1)]), range(40)))
+        list(threads.map(lambda user: store.append([RatingEvent(str(user), "1", 3.0, 1)]), range(40)))
     postgres.stop("immediate")
     monkeypatch.setattr(store._pool, "timeout", 0.2)
-    for ask in (lambda: store.put([WORD]), lambda: store.of("u"), store.count, lambda: store.all()):
+    for ask in (lambda: store.append([WORD]), lambda: store.events_of("u"), store.count, lambda: store.all_events()):
         with pytest.raises(Unavailable) as told:
             ask()
         assert SECRET not in f"{told.value.message} {told.value.hint}"
     postgres.start()
     monkeypatch.setattr(store._pool, "timeout", 5)
     assert store.count() == 40, "every acknowledged rating is there"
-    store.put([WORD])
+    store.append([WORD])
     postgres.stop("immediate")  # this time nobody asks while it is away
     postgres.start()
-    assert store.of("u") == [WORD]
+    assert store.events_of("u") == [WORD]
 
 
 def test_a_commit_is_waited_for_whatever_the_server_s_habit(address: str) -> None:
@@ -73,21 +74,21 @@ def test_a_server_that_does_not_sync_is_refused(address: str, postgres: Server) 
 
 
 def test_a_locked_table_is_waited_for_and_then_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_postgres, "PATIENCE", 0.2)
+    monkeypatch.setattr(feedback_postgres, "TIMEOUT", 0.2)
     store = open_store(address)
     with psycopg.connect(address) as other:
         other.execute("LOCK cofactor_feedback")
         with pytest.raises(Unavailable, match=r"took more than 0\.2 s"):
-            store.put([WORD])
-    store.put([WORD])
+            store.append([WORD])
+    store.append([WORD])
     assert store.count() == 1
     store.close()
 
 
 def test_batches_about_the_same_pairs_do_not_wait_for_each_other(store: feedback_postgres.PostgresStore) -> None:
-    said = [Feedback(str(n % 7), str(n), 3.0, 1) for n in range(200)]
+    said = [RatingEvent(str(n % 7), str(n), 3.0, 1) for n in range(200)]
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda turn: store.put(said[:: 1 if turn % 2 else -1]), range(60)))
+        list(threads.map(lambda turn: store.append(said[:: 1 if turn % 2 else -1]), range(60)))
     assert store.count() == 200
 
 
@@ -113,7 +114,7 @@ def test_who_may_make_no_table_is_told_what_to_grant(address: str) -> None:
 
 
 def test_people_read_it_as_text(store: feedback_postgres.PostgresStore, address: str) -> None:
-    store.put([Feedback("José Ω", "a\0b", None, 0), Feedback("José Ω", "攻殻機動隊", 4.5, 1)])
+    store.append([RatingEvent("José Ω", "a\0b", None, 0), RatingEvent("José Ω", "攻殻機動隊", 4.5, 1)])
     with psycopg.connect(address) as connection:
         asked = 'SELECT "user", item, rating, at::text FROM cofactor_ratings ORDER BY time'
         rows = connection.execute(asked).fetchall()

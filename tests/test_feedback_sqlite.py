@@ -17,14 +17,15 @@ import pytest
 from cofactor.errors import BadArtifact, BadData, Unavailable
 from cofactor.feedback import sqlite as feedback_sqlite
 from cofactor.feedback.group_commit import GroupCommit
+from cofactor.feedback.open_store import existing_store, open_store
 from cofactor.feedback.sqlite import APPLICATION, SCHEMA, SqliteStore
-from cofactor.feedback.store import Feedback, existing_store, open_store
+from cofactor.feedback.store import RatingEvent
 
-WORD = Feedback("u", "1", 4.0, 100)
+WORD = RatingEvent("u", "1", 4.0, 100)
 
 
-def words(n: int, user: str = "u") -> list[Feedback]:
-    return [Feedback(user, str(item), 4.0, item) for item in range(n)]
+def words(n: int, user: str = "u") -> list[RatingEvent]:
+    return [RatingEvent(user, str(item), 4.0, item) for item in range(n)]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_commit_is_one_sync_of_a_log(store: SqliteStore, path: Path) -> None:
     for connection in (store._writing, store._reading):
         assert connection.execute("PRAGMA synchronous").get == 2, "FULL"
         assert connection.execute("PRAGMA journal_mode").get == "wal"
-    store.put([WORD])
+    store.append([WORD])
     assert path.with_name("ratings.db-wal").stat().st_size > 0
 
 
@@ -57,21 +58,21 @@ def test_the_file_says_what_it_is(store: SqliteStore, path: Path) -> None:
 
 
 def test_a_backup_made_while_the_store_is_open_is_a_store(store: SqliteStore, path: Path, tmp_path: Path) -> None:
-    store.put(words(50))
+    store.append(words(50))
     other = sqlite3.connect(path)
     other.execute("VACUUM INTO ?", [str(tmp_path / "backup.db")])
     other.close()
     backup = existing_store(str(tmp_path / "backup.db"))
-    assert list(backup.all()) == list(store.all())
+    assert list(backup.all_events()) == list(store.all_events())
     backup.close()
 
 
 def test_a_history_is_read_in_microseconds(store: SqliteStore) -> None:
-    store.put([Feedback(str(user), str(item), 3.0, item) for user in range(2000) for item in range(5)])
+    store.append([RatingEvent(str(user), str(item), 3.0, item) for user in range(2000) for item in range(5)])
     taken = []
     for user in range(2000):
         begun = time.thread_time_ns()
-        store.of(str(user))
+        store.events_of(str(user))
         taken.append(time.thread_time_ns() - begun)
     assert sorted(taken)[len(taken) // 2] < 100_000, "ns; about 15,000 where nothing else runs"
 
@@ -90,7 +91,7 @@ def _other(path: Path, *statements: str) -> None:
 def _damaged(path: Path, at: int, what: bytes) -> None:
     SqliteStore.create(path).close()
     store = SqliteStore(path)
-    store.put(words(2000))
+    store.append(words(2000))
     store.close()
     content = bytearray(path.read_bytes())
     content[at : at + len(what)] = what
@@ -127,24 +128,24 @@ def test_an_empty_file_becomes_a_store_but_not_for_a_reader(path: Path) -> None:
     with pytest.raises(BadArtifact, match="empty"):
         existing_store(str(path))
     store = open_store(str(path))
-    store.put([WORD])
+    store.append([WORD])
     store.close()
 
 
 def test_damage_that_is_met_later_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_sqlite, "CHECKED", 0)
+    monkeypatch.setattr(feedback_sqlite, "CHECKED_BYTES", 0)
     _damaged(path, 3 * 4096, b"\xff" * 200)
     store = SqliteStore(path)
     with pytest.raises(BadArtifact, match=r"ratings\.db is damaged"):
-        list(store.all())
+        list(store.all_events())
     store.close()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="no folder") as refused:
+    with pytest.raises(Unavailable, match=r"folder .* does not exist") as refused:
         open_store(str(tmp_path / "a folder" / "r.db"))
     assert refused.value.hint == f"mkdir -p '{tmp_path}/a folder'"
-    with pytest.raises(BadData, match="no ratings are kept"):
+    with pytest.raises(BadData, match="no store of ratings"):
         existing_store(str(tmp_path / "a folder" / "r.db"))
 
 
@@ -153,40 +154,40 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("gone", ["ratings.db", "ratings.db-wal"])
 def test_nothing_is_acknowledged_once_the_file_is_gone(gone: str, store: SqliteStore, path: Path) -> None:
-    store.put([WORD])
+    store.append([WORD])
     path.with_name(gone).unlink()
     with pytest.raises(Unavailable, match="moved, removed or replaced"):
-        store.put([WORD])
+        store.append([WORD])
 
 
 def test_a_store_that_was_replaced_leaves_the_new_one_alone(store: SqliteStore, path: Path) -> None:
-    store.put(words(10))
+    store.append(words(10))
     for file in path.parent.glob("ratings.db*"):
         file.unlink()
     new = SqliteStore.create(path)
-    new.put([WORD])
+    new.append([WORD])
     with pytest.raises(Unavailable, match="replaced"):
-        store.put(words(5, "other"))
+        store.append(words(5, "other"))
     store.close()
     copied = path.parent / "copy"  # what a power cut would leave: the new file with its log
     copied.mkdir()
     for file in path.parent.glob("ratings.db*"):
         shutil.copy(file, copied)
     again = SqliteStore(copied / path.name)
-    assert list(again.all()) == [WORD]
+    assert list(again.all_events()) == [WORD]
     again.close()
     new.close()
 
 
 def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_room(store: SqliteStore, path: Path) -> None:
-    store.put([WORD])
+    store.append([WORD])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # bytes: of each file that is written
     taken: list[int] = []
 
     def fill() -> None:
         for number in range(1000):
-            store.put(words(20, f"user {number}"))
+            store.append(words(20, f"user {number}"))
             taken.append(number)
 
     try:
@@ -194,9 +195,9 @@ def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_room(store: SqliteS
             fill()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "nothing was taken" in told.value.hint
+    assert "no rating was stored" in told.value.hint
     assert store.count() == 1 + 20 * len(taken), "what was acknowledged, and nothing of the last"
-    store.put(words(20, "last"))
+    store.append(words(20, "last"))
     store.close()
     again = SqliteStore(path)
     assert again.count() == 1 + 20 * (len(taken) + 1)
@@ -204,7 +205,7 @@ def test_a_full_disk_takes_nothing_and_goes_on_when_there_is_room(store: SqliteS
 
 
 def test_who_asks_for_too_much_room_is_alone_to_fail(store: SqliteStore) -> None:
-    store.put([WORD])
+    store.append([WORD])
     store._writing.execute(f"PRAGMA max_page_count = {store._writing.execute('PRAGMA page_count').get + 20}")
     outcome = _at_once(store, {"much": words(20_000, "much"), **{name: words(2, name) for name in "abc"}})
     assert isinstance(outcome.pop("much"), Unavailable)
@@ -212,22 +213,22 @@ def test_who_asks_for_too_much_room_is_alone_to_fail(store: SqliteStore) -> None
     assert store.count() == 1 + 2 * 3
 
 
-def _at_once(store: SqliteStore, given: dict[str, Sequence[Feedback]]) -> dict[str, Exception | None]:
+def _at_once(store: SqliteStore, given: dict[str, Sequence[RatingEvent]]) -> dict[str, Exception | None]:
     """Puts all in one commit: they come while another is under way."""
     outcome: dict[str, Exception | None] = {}
 
     def put(name: str) -> None:
         try:
-            store.put(given[name])
+            store.append(given[name])
             outcome[name] = None
         except Unavailable as error:
             outcome[name] = error
 
     threads = [Thread(target=put, args=(name,)) for name in given]
-    with store._commits.turn:
+    with store._commits.committing:
         for thread in threads:
             thread.start()
-        while store._commits._coming.qsize() < len(given) - 1:  # one has been taken out, and waits for its turn
+        while store._commits._queue.qsize() < len(given) - 1:  # one has been taken out, and waits for its turn
             time.sleep(0.001)
     for thread in threads:
         thread.join()
@@ -235,7 +236,7 @@ def _at_once(store: SqliteStore, given: dict[str, Sequence[Feedback]]) -> dict[s
 
 
 def test_a_locked_database_is_waited_for_and_then_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_sqlite, "PATIENCE", 0.2)
+    monkeypatch.setattr(feedback_sqlite, "BUSY_TIMEOUT", 0.2)
     store = SqliteStore.create(path)
     other = apsw.Connection(str(path))
     other.execute("BEGIN IMMEDIATE")
@@ -243,13 +244,13 @@ def test_a_locked_database_is_waited_for_and_then_told(path: Path, monkeypatch: 
     outcome = _at_once(store, {name: words(2, name) for name in "abcdefgh"})
     assert all(isinstance(error, Unavailable) and "locked" in error.message for error in outcome.values())
     assert time.perf_counter() - begun < 1, "all are told after the first has waited"
-    assert store.of("a") == [], "reading goes on"
-    thread = Thread(target=store.put, args=([WORD],))
+    assert store.events_of("a") == [], "reading goes on"
+    thread = Thread(target=store.append, args=([WORD],))
     thread.start()
     time.sleep(0.05)
     other.execute("COMMIT")
     thread.join()
-    assert store.of("u") == [WORD]
+    assert store.events_of("u") == [WORD]
     other.close()
     store.close()
 
@@ -274,7 +275,7 @@ def test_a_file_that_can_only_be_read_is_refused_at_once() -> None:
     with ordinary_user() as folder:
         open_store(str(folder / "r.db")).close()
         (folder / "r.db").chmod(0o444)
-        with pytest.raises(Unavailable, match=r"r\.db can only be read"):
+        with pytest.raises(Unavailable, match=r"r\.db is read-only"):
             open_store(str(folder / "r.db"))
         open_store(str(folder / "s.db")).close()
         folder.chmod(0o555)
@@ -308,12 +309,12 @@ class Slow:
 def _put_behind(slow: Slow, group: GroupCommit[int], given: Sequence[int]) -> dict[int, Exception | None]:
     """Puts 0, and the rest while that is under way."""
     outcome: dict[int, Exception | None] = {}
-    threads = [Thread(target=lambda one=one: outcome.update({one: group.put(one)})) for one in (0, *given)]
+    threads = [Thread(target=lambda one=one: outcome.update({one: group.submit(one)})) for one in (0, *given)]
     threads[0].start()
     assert slow.begun.wait(10)
     for thread in threads[1:]:
         thread.start()
-    while group._coming.qsize() < len(given):
+    while group._queue.qsize() < len(given):
         time.sleep(0.001)
     slow.go.set()
     group.close()
@@ -347,10 +348,10 @@ def test_an_error_that_trying_again_would_not_mend_is_told_to_all_at_once() -> N
 def test_nothing_is_taken_after_the_end() -> None:
     committed: list[int] = []
     group = GroupCommit[int](committed.extend, TimeoutError)
-    assert group.put(1) is None
+    assert group.submit(1) is None
     group.close()
     group.close()
-    assert isinstance(group.put(2), InterruptedError)
+    assert isinstance(group.submit(2), InterruptedError)
     assert committed == [1]
 
 
@@ -360,7 +361,7 @@ def test_threads_that_put_without_pause_all_get_their_turn() -> None:
 
     def put(first: int) -> None:
         together.wait()
-        assert [group.put(first + n) for n in range(500)] == [None] * 500
+        assert [group.submit(first + n) for n in range(500)] == [None] * 500
 
     threads = [Thread(target=put, args=(500 * number,)) for number in range(8)]
     for thread in threads:

@@ -15,7 +15,7 @@ from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
 from cofactor.saved.model_folder import load, load_with_manifest, save
 from cofactor.serving.item_map import catalogue_map
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from cofactor.trainers.popularity import Popularity
 from soak.crew import Case, Fault, run
 from soak.folders import opener, scratch
@@ -204,7 +204,7 @@ def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(model_folder, "_load", load_while_swapped)
     with pytest.raises(BadArtifact, match="replaced while it was read"):
-        Bundle.open(folder)
+        LoadedModel.open(folder)
     with pytest.raises(BadArtifact, match="replaced while it was read"):
         load_with_manifest(folder)
 

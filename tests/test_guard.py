@@ -14,7 +14,7 @@ from cofactor.serving.http.exchange import Call
 from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.problems import Problem
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from tests.asking import Models
 from tests.serving import ask
 
@@ -27,9 +27,9 @@ class Kept(list):
         self.append(one)
 
 
-def settings(**more) -> Settings:
+def settings(**more) -> ServerConfig:
     keys = read_keys(f"shop: {KEY}\nblog: {OTHER}")
-    return Settings(**{"models": (), "keys": keys, "admin_keys": read_keys(f"boss: {ADMIN}"), **more})
+    return ServerConfig(**{"models": (), "keys": keys, "admin_keys": read_keys(f"boss: {ADMIN}"), **more})
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ def test_admin_takes_an_admin_key_and_without_one_is_shut():
     for path in ("/admin/reload", "/models/first/admin/reload", "/admin/anything"):
         is_problem(ask(app, path, "POST", headers=bearer(KEY)), 403)
         is_problem(ask(app, path, "POST"), 401)
-    for none in (settings(admin_keys=()), Settings(models=())):
+    for none in (settings(admin_keys=()), ServerConfig(models=())):
         problem = is_problem(ask(create_app(Models(), none), "/admin/reload", "POST", headers=bearer(KEY)), 403)
         assert "admin key" in problem["hint"]
 
@@ -145,7 +145,7 @@ def test_a_name_that_is_not_the_services_is_421(host, status):
     if status == 421:
         is_problem(answer, 421)
     assert ask(create_app(Models()), "/live", headers={"host": host}).status_code == 200
-    every = Settings(models=(), hosts=("*",))
+    every = ServerConfig(models=(), hosts=("*",))
     assert ask(create_app(Models(), every), "/genres", headers={"host": host}).status_code == 200
 
 
@@ -198,13 +198,13 @@ def test_each_key_has_its_rate():
 
 
 def test_without_keys_each_address_has_its_rate():
-    app = create_app(Models(), Settings(models=(), rate=0.5))
+    app = create_app(Models(), ServerConfig(models=(), rate=0.5))
     assert [ask(app, "/genres").status_code for _ in range(3)] == [200, 429, 429]
     assert int(ask(app, "/genres").headers["retry-after"]) == 2
 
 
 def test_the_connection_of_who_is_told_to_wait_may_rest():
-    app, rests = create_app(Models(), Settings(models=(), rate=0.5)), []
+    app, rests = create_app(Models(), ServerConfig(models=(), rate=0.5)), []
     scope = {
         "type": "http",
         "method": "GET",

@@ -17,7 +17,7 @@ from cofactor.errors import Unavailable
 from cofactor.serving import item_map as maps
 from cofactor.serving.item_map import (
     SIZES,
-    Maps,
+    ItemMaps,
     affinities,
     catalogue_map,
     gradient,
@@ -26,7 +26,7 @@ from cofactor.serving.item_map import (
     spread,
     tsne,
 )
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
@@ -163,7 +163,7 @@ def test_nothing_at_all_has_an_empty_map():
 def test_a_map_is_made_once_and_a_smaller_one_is_its_beginning(monkeypatch, movies: Ratings):
     made = []
     monkeypatch.setattr(maps, "catalogue_map", lambda model, n: made.append(n) or catalogue_map(model, n))
-    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
     found = {n: kept.of(fitted, n) for n in (10, 40, 100)}
     assert made == [SIZES[0]]
     np.testing.assert_array_equal(found[10][1], found[100][1][:10])
@@ -179,7 +179,7 @@ def test_nobody_waits_for_a_map_that_another_makes(monkeypatch, movies: Ratings)
         return catalogue_map(model, n)
 
     monkeypatch.setattr(maps, "catalogue_map", slow)
-    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
     first = Thread(target=kept.of, args=(fitted, 10))
     first.start()
     assert begun.wait(10)
@@ -191,7 +191,7 @@ def test_nobody_waits_for_a_map_that_another_makes(monkeypatch, movies: Ratings)
 
 
 def test_a_map_that_failed_is_tried_again(monkeypatch, movies: Ratings):
-    fitted, kept = SVD(n_epochs=1).fit(movies), Maps()
+    fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
     monkeypatch.setattr(maps, "catalogue_map", lambda model, n: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         kept.of(fitted, 10)
@@ -201,7 +201,7 @@ def test_a_map_that_failed_is_tried_again(monkeypatch, movies: Ratings):
 
 def test_a_bundle_has_its_own_map(movies: Ratings):
     fitted = SVD(n_epochs=1).fit(movies)
-    one, other = Bundle(fitted, {}), Bundle(SVD(n_epochs=1, seed=1).fit(movies), {})
+    one, other = LoadedModel(fitted, {}), LoadedModel(SVD(n_epochs=1, seed=1).fit(movies), {})
     assert one.map(20)[1] is not other.map(20)[1]
     assert not np.array_equal(one.map(20)[1], other.map(20)[1])
 

@@ -14,15 +14,15 @@ from cofactor.serving.http.document import KEYED, openapi, statuses
 from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.rate import Rate
 from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import requests, responses
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from tests.asking import Models
 from tests.serving import MemoryStore, ask, bundle
 
 KEY, ADMIN = "key-of-the-tests-123", "key-of-the-admin-123"
-ANY_HOST = Settings(models=(), hosts=("*",))
-KEPT = Settings(models=(), hosts=("*",), keys=read_keys(KEY), admin_keys=read_keys(ADMIN))
+ANY_HOST = ServerConfig(models=(), hosts=("*",))
+KEPT = ServerConfig(models=(), hosts=("*",), keys=read_keys(KEY), admin_keys=read_keys(ADMIN))
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_keys_are_asked_for_where_there_are_any():
 # Thousands of requests, good and bad, made from the document itself ---------------------------------------------------
 
 
-def app(of: Settings):
-    service = Service(bundle(), MemoryStore())
+def app(of: ServerConfig):
+    service = ModelRegistry(bundle(), MemoryStore())
     service.warm_up()
     return create_app(service, of, metrics=lambda: b"up 1\n")
 

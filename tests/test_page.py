@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from cofactor.serving.http.app import PAGE, create_app
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note
 from tests.serving import TITLES, MemoryStore, ask, bundle, model, service
@@ -43,7 +43,7 @@ def app():
 
 @pytest.fixture(scope="module")
 def several():
-    two = Service({"model": bundle(), OTHER: bundle(model(shift=2), created="later")}, MemoryStore())
+    two = ModelRegistry({"model": bundle(), OTHER: bundle(model(shift=2), created="later")}, MemoryStore())
     two.warm_up()
     return create_app(two)
 
@@ -173,7 +173,7 @@ def test_the_colours_of_genres_are_as_many_as_the_style_and_the_script_have():
 @pytest.mark.parametrize("metric", ["RMSE", "NDCG@10"])
 def test_a_curve_of_any_length_is_drawn_within_its_frame(n, metric):
     curve = [{"epoch": k, "train": 0.9 - k / 4000, "validation": None if k == 2 else 0.95} for k in range(1, n + 1)]
-    drawn = card(service(None).answers().card() | {"curve": curve, "curve_metric": metric, "best_epoch": n or None})
+    drawn = card(service(None).service().card() | {"curve": curve, "curve_metric": metric, "best_epoch": n or None})
     lines = re.findall(r'<polyline class="(\w+)" points="([^"]*)"', drawn)
     if n < 2:
         assert lines == []

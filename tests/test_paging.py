@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, ListChanged
-from cofactor.feedback.store import Feedback
+from cofactor.feedback.store import RatingEvent
 from cofactor.models.factor import FactorModel
 from cofactor.serving import pagination
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 from tests.serving import MemoryStore, bundle
 from tests.toys import factors, noise
 
@@ -35,7 +35,7 @@ def answers():
     )
     vectors = rng.integers(-1, 2, (N_ITEMS, 3)).astype(np.float32)
     nobody = np.zeros(4, np.float32), np.zeros(N_ITEMS, np.float32)
-    return Answers(
+    return RecommendationService(
         bundle(
             FactorModel(
                 rated.training_data, (1.0, 5.0), 3.0, *nobody, np.eye(4, 3, dtype=np.float32), vectors, 0.1, 0.1
@@ -83,7 +83,7 @@ def test_pages_of_the_most_rated_and_of_a_fold_in(answers):
     rated = [Rated(item="i3", rating=5.0), Rated(item="i9", rating=1.0)]
     for more in ({}, {"diversity": 0.5}):
         short, long = (
-            pages(lambda **page: answers.recommendations_from(FoldedBody(ratings=rated, **more, **page)), sizes)  # noqa: B023
+            pages(lambda **page: answers.recommendations_for_ratings(FoldedBody(ratings=rated, **more, **page)), sizes)  # noqa: B023
             for sizes in ((13, 80), (100,))
         )
         assert short == long
@@ -125,18 +125,18 @@ def test_what_does_not_decide_a_list_may_change_between_pages(answers):
 def test_the_list_of_another_user_or_of_another_model_is_another_list(answers):
     with pytest.raises(ListChanged, match="another one"):
         answers.recommendations("b", ListQuery(cursor=first_cursor(answers)))
-    newer = Answers(bundle(answers.bundle.model, trainer="newer"))
+    newer = RecommendationService(bundle(answers.loaded_model.model, trainer="newer"))
     with pytest.raises(ListChanged, match="model has been replaced"):
         newer.recommendations("a", ListQuery(cursor=first_cursor(answers)))
 
 
 def test_a_rating_in_between_changes_the_list():
-    store = MemoryStore(Feedback("new", "3", 4.0, 1))
-    answers = Answers(bundle(factors(noise())), store=store)
+    store = MemoryStore(RatingEvent("new", "3", 4.0, 1))
+    answers = RecommendationService(bundle(factors(noise())), store=store)
     for user in ("new", "7"):
         cursor = first_cursor(answers, user)
         answers.recommendations(user, ListQuery(cursor=cursor))
-        store.put([Feedback(user, "3", 4.5, 2)])
+        store.append([RatingEvent(user, "3", 4.5, 2)])
         with pytest.raises(ListChanged):
             answers.recommendations(user, ListQuery(cursor=cursor))
 
@@ -153,12 +153,12 @@ def test_a_rating_in_between_changes_the_list():
     ],
 )
 def test_a_cursor_of_another_make_is_refused(answers, cursor):
-    with pytest.raises(BadData, match="not one that was given out"):
+    with pytest.raises(BadData, match="not one that this service returned"):
         answers.recommendations("a", ListQuery(cursor=cursor.format(version=answers.version)))
 
 
 def test_lists_end_where_pages_may_not_begin(answers, monkeypatch):
-    monkeypatch.setattr(pagination, "DEEPEST", 40)
+    monkeypatch.setattr(pagination, "MAX_OFFSET", 40)
     page, offsets = answers.recommendations("a", ListQuery(n=20)), []
     while page["next"]:
         offsets.append(int(page["next"].split("-")[0]))

@@ -27,8 +27,8 @@ from cofactor.errors import SplitMismatch, UnknownId
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import load, save
-from cofactor.serving.loaded_model import Bundle
-from cofactor.serving.model_registry import Answers
+from cofactor.serving.loaded_model import LoadedModel
+from cofactor.serving.model_registry import RecommendationService
 from cofactor.serving.schemas.requests import RecoQuery
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
@@ -118,7 +118,8 @@ def test_3_the_answer_is_for_the_user_of_that_id_in_whatever_order_the_ratings_c
     """Predecessor C answered for whoever stood in row 40 of the shuffled ratings."""
     shuffled = parts.train.where(np.random.default_rng(0).permutation(len(parts.train)))
     lists = [
-        Answers(Bundle(Baseline().fit(one), {})).reco(RecoQuery(UsrID="40", n_recos=5)) | {"model": ""}
+        RecommendationService(LoadedModel(Baseline().fit(one), {})).reco(RecoQuery(UsrID="40", n_recos=5))
+        | {"model": ""}
         for one in (parts.train, shuffled)
     ]
     assert lists[0] == lists[1]
@@ -142,7 +143,9 @@ def test_3_nothing_seen_nothing_unrated_and_no_score_off_the_scale(name: str, pa
 def test_3_titles_in_latin_1_are_read_and_served_as_numbers_and_text(tmp_path: Path) -> None:
     (tmp_path / "ratings.dat").write_text("1::1::5::1\n1::2::1::2\n2::2::4::3\n2::1::3::4\n3::2::2::5\n")
     (tmp_path / "movies.dat").write_bytes("1::Misérables, Les (1995)::Drama\n2::Amélie::Comedy\n".encode("latin-1"))
-    answer = Answers(Bundle(Baseline().fit(read(tmp_path)), {})).reco(RecoQuery(UsrID="3", n_recos=5))
+    answer = RecommendationService(LoadedModel(Baseline().fit(read(tmp_path)), {})).reco(
+        RecoQuery(UsrID="3", n_recos=5)
+    )
     assert answer["labels"] == ["Misérables, Les (1995)"]
     assert all(isinstance(score, float) for score in answer["ratings"])
 
@@ -196,7 +199,7 @@ def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model
         "from cofactor.serving.loaded_model import Bundle\n"
         "from cofactor.serving.schemas.requests import RecoQuery\n"
         "from cofactor.serving.model_registry import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
-        "create_app(service); service.warm_up()\nanswer = service.answers().reco(RecoQuery(UsrID='7', n_recos=5))\n"
+        "create_app(service); service.warm_up()\nanswer = service.service().reco(RecoQuery(UsrID='7', n_recos=5))\n"
         "loaded = [name for name in sys.modules if name.startswith(('cofactor.trainers', 'numba', 'torch'))]\n"
         "print(json.dumps([answer['ratings'], loaded]))"
     )

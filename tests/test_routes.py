@@ -11,8 +11,8 @@ from cofactor.serving.http.document import statuses
 from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.schemas import requests
-from cofactor.serving.service import Answers
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
+from cofactor.serving.service import RecommendationService
 from tests.asking import Asked, Models
 from tests.serving import ask
 
@@ -28,7 +28,7 @@ QUESTIONS = [
     ("GET", "/users/40/similar", "similar_users", ("40", requests.SimilarUsersQuery())),
     ("GET", "/users/40/explanations/50?n=2", "explanation", ("40", "50", requests.ExplanationQuery(n=2))),
     ("GET", "/users/40/ratings?offset=5", "ratings", ("40", requests.Page(offset=5))),
-    ("DELETE", "/users/40/ratings/x%20y", "take_back", ("40", "x y")),
+    ("DELETE", "/users/40/ratings/x%20y", "delete_rating", ("40", "x y")),
     ("GET", "/users", "users", (requests.Page(),)),
     ("GET", "/items/50", "item", ("50",)),
     ("GET", "/items/50/similar?year_from=1990", "similar", ("50", requests.SimilarQuery(year_from=1990))),
@@ -43,7 +43,7 @@ QUESTIONS = [
 ]
 BODIES = [
     ("/users/40/recommendations", "recommendations", ("40",), requests.ListBody),
-    ("/recommendations", "recommendations_from", (), requests.FoldedBody),
+    ("/recommendations", "recommendations_for_ratings", (), requests.FoldedBody),
     ("/batch/recommendations", "batch", (), requests.BatchBody),
     ("/ratings", "rate", (), requests.RatingsBody),
 ]
@@ -54,7 +54,7 @@ def test_an_address_is_the_question_it_says(method, path, question, asked):
     models = Models()
     answer = ask(create_app(models), path, method)
     assert answer.status_code == 200, answer.text
-    assert models.answers().asked == [(question, asked)]
+    assert models.service().asked == [(question, asked)]
 
 
 @pytest.mark.parametrize(("path", "question", "ids", "kind"), BODIES)
@@ -63,7 +63,7 @@ def test_a_body_is_the_question_it_says(path, question, ids, kind):
     (example,) = kind.model_json_schema()["examples"]
     answer = ask(create_app(models), path, "POST", json=example)
     assert answer.status_code == 200, answer.text
-    assert models.answers().asked == [(question, (*ids, kind.model_validate(example)))]
+    assert models.service().asked == [(question, (*ids, kind.model_validate(example)))]
 
 
 def test_every_question_of_the_service_is_asked_by_some_route():
@@ -73,7 +73,7 @@ def test_every_question_of_the_service_is_asked_by_some_route():
 
 @pytest.mark.parametrize("route", [one for one in ROUTES if not one.errand], ids=lambda one: f"{one.method} {one.path}")
 def test_a_question_takes_what_its_route_brings(route):
-    signature = inspect.signature(getattr(Answers, route.ask), eval_str=True)
+    signature = inspect.signature(getattr(RecommendationService, route.ask), eval_str=True)
     _, *parameters = signature.parameters.values()
     brought = [str] * len(route.ids)
     if (kind := route.body or route.query) is not requests.Nothing:
@@ -112,7 +112,7 @@ def test_a_model_that_is_not_there_is_404_or_422(name):
 def test_reloading_answers_for_the_model_that_is_live_then():
     models = Models()
     models.reload = lambda name: (models.by_name.update(first=Asked("new")), Models.reload(models, name))[1]
-    app = create_app(models, Settings(models=(), admin_keys=read_keys(KEY)))
+    app = create_app(models, ServerConfig(models=(), admin_keys=read_keys(KEY)))
     answer = ask(app, "/admin/reload", "POST", headers={"x-api-key": KEY})
     assert answer.json()["model"] == answer.headers["x-model-version"] == "new"
     models.reload = lambda name: Models.reload(models, name)
@@ -125,7 +125,7 @@ def test_reloading_answers_for_the_model_that_is_live_then():
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda one: f"{one.method} {one.path}")
 def test_head_is_get_without_a_body_and_options_says_what_is_taken(route):
-    app = create_app(Models(), Settings(models=(), admin_keys=read_keys(KEY)), metrics=lambda: b"up 1\n")
+    app = create_app(Models(), ServerConfig(models=(), admin_keys=read_keys(KEY)), metrics=lambda: b"up 1\n")
     path = re.sub(r"\{\w+\}", "1", route.path) + "?" * bool(required := _required(route)) + required
     key = {"headers": {"x-api-key": KEY}}
     options = ask(app, path, "OPTIONS", **key)

@@ -12,9 +12,9 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving.schemas.requests import CategsQuery, ItemsQuery, ListQuery, SearchQuery
-from cofactor.serving.search.inverted_index import Words
+from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.item_search import words_of
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 from tests.serving import bundle
 
 TITLES = {
@@ -50,7 +50,7 @@ def over(titles, genres, counts):
         genres=np.array(genres, dtype=object),
     )
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    return Answers(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
+    return RecommendationService(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def few():
 def many(real_data):
     rated = read(real_data / "ml-100k")
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
-    return Answers(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
+    return RecommendationService(bundle(BaselineModel(rated.training_data, (1, 5), 3.0, *biases, 1.0)))
 
 
 def titles(answers, query, n=10):
@@ -162,7 +162,7 @@ words = st.text("abcdeé1", min_size=1, max_size=8)
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(words, max_size=3), max_size=12), words)
 def test_an_index_finds_what_looking_at_every_word_finds(texts, word):
-    index, known = Words(texts), sorted({one for text in texts for one in text})
+    index, known = InvertedIndex(texts), sorted({one for text in texts for one in text})
     assert index.rows(word).tolist() == [row for row, text in enumerate(texts) if word in text]
     begin = {row for row, text in enumerate(texts) if any(one.startswith(word) for one in text)}
     assert set(index.rows_beginning(word).tolist()) == begin
@@ -202,7 +202,7 @@ def test_known_films_are_found_as_people_write_them(many, query, first):
 
 
 def test_every_film_is_found_by_its_title_and_with_an_error_in_it(many):
-    table, rng = many.bundle.items, np.random.default_rng(0)
+    table, rng = many.loaded_model.items, np.random.default_rng(0)
     lost = 0
     for row in rng.choice(len(table.titles), 150, replace=False):
         title = table.titles[row]

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.errors import Unavailable
-from cofactor.feedback.store import Feedback, open_store
+from cofactor.feedback.open_store import open_store
+from cofactor.feedback.store import RatingEvent
 from cofactor.serving.http.boundary import Answered
-from cofactor.serving.model_registry import REFUSED, SWAPPED, Service
+from cofactor.serving.model_registry import REFUSED, SWAPPED, ModelRegistry
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListQuery, Rated
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.counters import BUCKETS, Tally, buckets, total
-from cofactor.serving.telemetry.instrumented_service import ObservedStore
+from cofactor.serving.telemetry.counters import BUCKETS, MetricCounters, buckets, total
+from cofactor.serving.telemetry.instrumented_service import InstrumentedStore
 from cofactor.serving.telemetry.metrics import Metrics
-from cofactor.serving.telemetry.shared_text import Slots
+from cofactor.serving.telemetry.shared_text import SharedText
 from tests.serving import bundle
 
 ROUTE = "/users/{user}/recommendations"
@@ -30,7 +31,7 @@ def answered(status=200, seconds=0.003, route=ROUTE, **more):
 
 @pytest.fixture
 def service():
-    service = Service(bundle(created="2026-01-01T00:00:00+00:00"))
+    service = ModelRegistry(bundle(created="2026-01-01T00:00:00+00:00"))
     yield service
     service.close()
 
@@ -62,28 +63,28 @@ def test_models_and_reloads_are_told(service):
     service.observe(metrics)
     service.warm_up()
     for result in (SWAPPED, REFUSED):
-        service.reported("model", result)
+        service.report_reload("model", result)
     told = samples(metrics)
-    info = ("model", "model"), ("trainer", "by hand"), ("version", service.answers().version)
+    info = ("model", "model"), ("trainer", "by hand"), ("version", service.service().version)
     assert told["cofactor_model_info", *info] == 1
     assert told["cofactor_model_age_seconds", info[0]] > 3600
     assert told["cofactor_candidate_refused", info[0], ("worker", "0")] == 1
     assert told["cofactor_reloads_total", info[0], ("result", "refused")] == 1
     assert told["cofactor_ready",] == 1
-    service.reported("model", SWAPPED)
+    service.report_reload("model", SWAPPED)
     assert samples(metrics)["cofactor_candidate_refused", info[0], ("worker", "0")] == 0
 
 
 def test_lists_are_counted_by_what_they_rest_on_and_the_warm_up_is_not(service, tmp_path):
-    service = Service(bundle(), open_store(str(tmp_path / "ratings.db")))
+    service = ModelRegistry(bundle(), open_store(str(tmp_path / "ratings.db")))
     metrics = Metrics(service)
     service.observe(metrics)
     service.warm_up()
-    answers = service.answers()
-    answers.store.put([Feedback("7", "50", 5.0, 1)])
+    answers = service.service()
+    answers.store.append([RatingEvent("7", "50", 5.0, 1)])
     answers.recommendations("40", ListQuery())
     answers.recommendations("7", ListQuery())
-    answers.recommendations_from(FoldedBody(ratings=[Rated(item="50", rating=4.0)]))
+    answers.recommendations_for_ratings(FoldedBody(ratings=[Rated(item="50", rating=4.0)]))
     answers.batch(BatchBody(users=["40", "nobody"], n=1))
     answers.recommendations("nobody", ListQuery(stranger="popular"))
     told = samples(metrics)
@@ -98,12 +99,12 @@ def test_lists_are_counted_by_what_they_rest_on_and_the_warm_up_is_not(service, 
 def test_a_store_that_fails_is_counted_and_its_error_passed_on(tmp_path):
     store = open_store(str(tmp_path / "ratings.db"))
     told = []
-    observed = ObservedStore(store, lambda *one: told.append(one))
-    observed.put([Feedback("a", "x", 1.0, 1), Feedback("a", "y", None, 2)])
-    assert [one.item for one in observed.of("a")] == ["y", "x"]
-    assert (observed.count(), len(list(observed.all())), observed.brief) == (2, 2, store.brief)
+    observed = InstrumentedStore(store, lambda *one: told.append(one))
+    observed.append([RatingEvent("a", "x", 1.0, 1), RatingEvent("a", "y", None, 2)])
+    assert [one.item for one in observed.events_of("a")] == ["y", "x"]
+    assert (observed.count(), len(list(observed.all_events())), observed.fast_reads) == (2, 2, store.fast_reads)
     observed.close()
-    for failing in (lambda: observed.put([Feedback("a", "x", 1.0, 3)]), lambda: observed.of("a")):
+    for failing in (lambda: observed.append([RatingEvent("a", "x", 1.0, 3)]), lambda: observed.events_of("a")):
         with pytest.raises(Unavailable):
             failing()
     assert [(asked, words, failed) for asked, _, words, failed in told] == [
@@ -112,7 +113,7 @@ def test_a_store_that_fails_is_counted_and_its_error_passed_on(tmp_path):
 
 
 def test_workers_are_added_up_and_one_that_comes_back_goes_on_counting(service):
-    slots = Slots(2)
+    slots = SharedText(2)
     first, second = Metrics(service, slots, 0), Metrics(service, slots, 1)
     for metrics, times in ((first, 3), (second, 4)):
         for _ in range(times):
@@ -130,10 +131,10 @@ def test_workers_are_added_up_and_one_that_comes_back_goes_on_counting(service):
 
 @given(st.lists(st.floats(0, 20), max_size=30))
 def test_buckets_hold_what_a_naive_count_does(times):
-    tally = Tally()
+    tally = MetricCounters()
     for one in times:
         tally.time("t", (), one)
-    whole = total([tally, Tally.loads(tally.dumps())])
+    whole = total([tally, MetricCounters.loads(tally.dumps())])
     values = whole.times.get(("t", ()), [0.0] * (len(BUCKETS) + 2))
     naive = [(str(bound), 2 * sum(one <= bound for one in times)) for bound in BUCKETS]
     assert buckets(values) == [*naive, ("+Inf", 2 * len(times))]
@@ -155,7 +156,7 @@ def test_buckets_hold_what_a_naive_count_does(times):
     ],
 )
 def test_a_line_says_what_happened(capfd, every, one, level):
-    logs.Requests(every).answered(one)
+    logs.RequestLog(every).answered(one)
     lines = capfd.readouterr().err.splitlines()
     if level is None:
         assert lines == []

@@ -10,9 +10,9 @@ import pytest
 from cofactor.models.factor import FactorModel
 from cofactor.saved.model_folder import save
 from cofactor.serving.http.app import create_app
-from cofactor.serving.loaded_model import Bundle
-from cofactor.serving.model_registry import BadCandidate, Service
-from cofactor.serving.settings import Settings
+from cofactor.serving.loaded_model import LoadedModel
+from cofactor.serving.model_registry import BadCandidate, ModelRegistry
+from cofactor.serving.server_config import ServerConfig
 from tests.running import Load, Running, running, until
 from tests.serving import TITLES, ask, model, ratings
 
@@ -50,11 +50,11 @@ class Truth:
     def __init__(self, *folders: Path) -> None:
         self.answers: dict[tuple[str, str], Any] = {}
         for folder in folders:
-            alone = Service(Bundle.open(folder))
+            alone = ModelRegistry(LoadedModel.open(folder))
             alone.warm_up()
             app = create_app(alone)
             for path in PATHS:
-                self.answers[alone.answers().version, path] = ask(app, path).json()
+                self.answers[alone.service().version, path] = ask(app, path).json()
 
     def wrong(self, path: str, status: int, answer: dict[str, Any]) -> str:
         expected = self.answers.get((answer["model"], path))
@@ -83,7 +83,7 @@ def test_swaps_under_load_lose_no_request_and_mix_no_versions(folder, workers):
                 asked = load.answered
                 status, answer = reload(served)
                 assert status == 200, answer
-                live = Bundle.open(others[n % 2]).version
+                live = LoadedModel.open(others[n % 2]).version
                 assert (answer["name"], answer["model"]) == ("m", live)
                 # A worker that has just started looks into the folder by itself, and may be quicker.
                 assert answer["changed"] or n == 0
@@ -117,7 +117,7 @@ def test_a_newer_folder_is_noticed_and_a_damaged_one_reported_once(folder):
         status, problem = reload(served)
         assert status == 409
         assert "model.safetensors" in problem["detail"]
-        assert "goes on serving" in problem["hint"]
+        assert "still served" in problem["hint"]
         save(other(2), good, trainer="2")
         shutil.rmtree(folder)
         good.rename(folder)
@@ -141,9 +141,9 @@ def _damage(folder: Path) -> None:
 
 
 def test_a_service_in_one_process_keeps_what_it_has(folder):
-    service = Service.open(Settings(models=(("m", folder),)))
+    service = ModelRegistry.open(ServerConfig(models=(("m", folder),)))
     service.warm_up()
-    live = service.answers()
+    live = service.service()
     for damaged in ("manifest.json", "model.safetensors", "users.parquet"):
         shutil.rmtree(folder)
         save(other(3), folder, trainer="3")
@@ -151,19 +151,19 @@ def test_a_service_in_one_process_keeps_what_it_has(folder):
         (folder / damaged).write_bytes(kept[: len(kept) // 2])
         with pytest.raises(BadCandidate, match=f"m/{damaged}"):
             service.reload()
-        assert service.answers() is live
+        assert service.service() is live
     shutil.rmtree(folder)
     with pytest.raises(BadCandidate, match="not a saved model"):
         service.reload("m")
     save(other(4), folder, trainer="4")
     assert service.reload("m")["changed"]
-    assert service.answers() is not live
+    assert service.service() is not live
 
 
 def test_a_model_that_fails_at_its_first_request_is_not_served(folder, monkeypatch, caplog):
-    service = Service.open(Settings(models=(("m", folder),)))
+    service = ModelRegistry.open(ServerConfig(models=(("m", folder),)))
     service.warm_up()
-    live = service.answers()
+    live = service.service()
     save(other(1), folder, trainer="1")
 
     def broken(*_: object) -> None:
@@ -172,5 +172,5 @@ def test_a_model_that_fails_at_its_first_request_is_not_served(folder, monkeypat
     monkeypatch.setattr(FactorModel, "scores", broken)
     with pytest.raises(BadCandidate, match="RuntimeError"):
         service.reload()
-    assert service.answers() is live
+    assert service.service() is live
     assert "broken" in caplog.text

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from cofactor.errors import BadData, Unavailable, UnknownId
-from cofactor.feedback.store import Feedback
+from cofactor.feedback.store import RatingEvent
 from cofactor.serving import ratings_writer
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import ListQuery, Page, RatingsBody
-from cofactor.serving.service import Answers, Terms
+from cofactor.serving.service import OperatorRules, RecommendationService
 from tests.serving import MemoryStore, bundle
 
 
@@ -20,7 +20,7 @@ def store():
 
 @pytest.fixture
 def answers(store):
-    return Answers(bundle(), store=store)
+    return RecommendationService(bundle(), store=store)
 
 
 def rate(answers, *rated):
@@ -58,13 +58,13 @@ def test_somebody_new_needs_no_registration(answers):
 
 def test_a_rating_taken_back_is_void_wherever_it_came_from(answers, store):
     rate(answers, ("40", "4", 5.0))
-    back = answers.take_back("40", "4")
+    back = answers.delete_rating("40", "4")
     responses.TakenBack.model_validate(back, strict=True)
     assert back["taken_back"] is True
     assert answers.recommendations("40", ListQuery())["source"] == "trained"
-    assert answers.take_back("40", "4")["taken_back"] is False
-    assert answers.take_back("40", "50")["taken_back"] is True, "one of training"
-    with pytest.raises(UnknownId, match="nothing is known of user '40' any more"):
+    assert answers.delete_rating("40", "4")["taken_back"] is False
+    assert answers.delete_rating("40", "50")["taken_back"] is True, "one of training"
+    with pytest.raises(UnknownId, match="all ratings of user '40' are deleted"):
         answers.recommendations("40", ListQuery())
     assert answers.recommendations("40", ListQuery(stranger="popular"))["source"] == "popular"
     assert shown(answers, "40") == []
@@ -74,13 +74,13 @@ def test_a_rating_taken_back_is_void_wherever_it_came_from(answers, store):
 
 def test_taking_back_what_never_was_leaves_nothing_in_the_store(answers, store):
     for user, item in (("40", "4"), ("nobody", "50"), ("40", "unheard of")):
-        assert answers.take_back(user, item)["taken_back"] is False
+        assert answers.delete_rating(user, item)["taken_back"] is False
     assert store.count() == 0
 
 
 def test_ratings_are_shown_the_latest_first_and_then_those_of_training(answers):
     rate(answers, ("everything", "4", 5.0, 20), ("everything", "1", 0.5, 30), ("everything", "3", 3.0, 10))
-    answers.take_back("everything", "2")
+    answers.delete_rating("everything", "2")
     answer = answers.ratings("everything", Page(n=5))
     responses.UserRatings.model_validate(answer, strict=True)
     assert answer["total"] == 7
@@ -95,12 +95,12 @@ def test_ratings_are_shown_the_latest_first_and_then_those_of_training(answers):
 def test_a_time_is_now_by_default(answers, store):
     before = int(time.time())
     rate(answers, ("40", "4", 5.0))
-    assert before <= store.of("40")[0].time <= time.time()
+    assert before <= store.events_of("40")[0].time <= time.time()
 
 
 def test_of_a_pair_rated_twice_at_once_the_last_counts(answers, store):
     assert rate(answers, ("40", "4", 5.0), ("7", "4", 1.0), ("40", "4", 2.0))["taken"] == 2
-    assert [word.rating for word in store.of("40")] == [2.0]
+    assert [word.rating for word in store.events_of("40")] == [2.0]
 
 
 @pytest.mark.parametrize(
@@ -121,36 +121,36 @@ def test_all_or_none_are_taken(answers, store, bad, words):
 
 
 def test_items_that_no_model_knows_are_taken_where_the_operator_says_so(store):
-    answers = Answers(bundle(), store=store, terms=Terms(new_items=True))
+    answers = RecommendationService(bundle(), store=store, rules=OperatorRules(new_items=True))
     rate(answers, ("new", "not released yet", 4.0))
-    assert [word.item for word in store.of("new")] == ["not released yet"]
+    assert [word.item for word in store.events_of("new")] == ["not released yet"]
     with pytest.raises(UnknownId):
         answers.recommendations("new", ListQuery())
     assert shown(answers, "new") == []
     with pytest.raises(BadData, match="control character"):
         rate(answers, ("new", "tab\there", 4.0))
-    assert answers.take_back("new", "not released yet")["taken_back"] is True
+    assert answers.delete_rating("new", "not released yet")["taken_back"] is True
 
 
 def test_a_store_keeps_a_bounded_number_of_ratings_of_one_user(answers, store, monkeypatch):
-    monkeypatch.setattr(ratings_writer, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(ratings_writer, "MAX_EVENTS", 3)
     rate(answers, ("40", "1", 4.0), ("40", "2", 4.0), ("7", "1", 4.0))
-    with pytest.raises(BadData, match="user '40' has 2 ratings here"):
+    with pytest.raises(BadData, match="user '40' has 2 ratings in the store"):
         rate(answers, ("40", "3", 4.0), ("40", "4", 4.0), ("7", "2", 4.0))
     assert rate(answers, ("40", "3", 4.0), ("40", "1", 2.0))["taken"] == 2
     assert store.count() == 4
 
 
 def test_without_a_store_no_rating_is_taken():
-    answers = Answers(bundle(), store=None)
-    for ask in (lambda: rate(answers, ("40", "4", 5.0)), lambda: answers.take_back("40", "50")):
-        with pytest.raises(Unavailable, match="takes no ratings") as caught:
+    answers = RecommendationService(bundle(), store=None)
+    for ask in (lambda: rate(answers, ("40", "4", 5.0)), lambda: answers.delete_rating("40", "50")):
+        with pytest.raises(Unavailable, match="stores no ratings") as caught:
             ask()
         assert "--store" in caught.value.hint
     assert shown(answers, "40") == [("50", 4.0, None, "training")]
 
 
 def test_a_rating_of_another_scale_counts_as_the_end_of_this_one():
-    answers = Answers(bundle(), store=MemoryStore(Feedback("new", "50", 10.0, 1)))
-    other = Answers(bundle(), store=MemoryStore(Feedback("new", "50", 5.0, 1)))
+    answers = RecommendationService(bundle(), store=MemoryStore(RatingEvent("new", "50", 10.0, 1)))
+    other = RecommendationService(bundle(), store=MemoryStore(RatingEvent("new", "50", 5.0, 1)))
     assert answers.recommendations("new", ListQuery()) == other.recommendations("new", ListQuery())

@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.saved.model_folder import save
-from cofactor.serving.model_registry import SWAPPED, UNCHANGED, Service
+from cofactor.serving.model_registry import SWAPPED, UNCHANGED, ModelRegistry
 from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
-from cofactor.serving.settings import Settings
-from cofactor.serving.telemetry.shared_text import SIZE, Slots
+from cofactor.serving.server_config import ServerConfig
+from cofactor.serving.telemetry.shared_text import SIZE, SharedText
 from tests.running import Load, running, until
 from tests.serving import model
 
@@ -103,7 +103,7 @@ def test_a_hang_up_reloads_every_worker_and_none_outlives_its_parent(folder):
         before = served.ask("/model")[1]["model"]
         save(model(mean=3.25), folder, trainer="newer")
         served.process.send_signal(signal.SIGHUP)
-        until(lambda: len([one for one in served.events() if "is at version" in one["event"]]) == 2)
+        until(lambda: len([one for one in served.events() if "was replaced" in one["event"]]) == 2)
         connections = [served.connect() for _ in range(6)]
         assert before not in {served.ask("/model", by=one)[1]["model"] for one in connections}
         workers = served.workers()
@@ -182,7 +182,7 @@ def test_the_dead_hold_nobody_up():
 
 
 def test_a_slot_is_read_whole_or_as_it_was_before():
-    slots = Slots(2)
+    slots = SharedText(2)
     assert slots.read(0) == b""
     texts = [bytes([letter]) * (1000 + 50 * letter) for letter in range(65, 91)]
     ended, wrong = threading.Event(), Counter()
@@ -208,17 +208,17 @@ def test_a_slot_is_read_whole_or_as_it_was_before():
 
 
 def test_what_lives_when_serving_begins_and_after_each_swap_is_left_out_of_collections(folder):
-    service = Service.open(Settings(models=(("m", folder),)))
+    service = ModelRegistry.open(ServerConfig(models=(("m", folder),)))
     heard: list[tuple[str, str]] = []
     early: list[object] = [[]]
-    service.reported = lambda *what: heard.append(what)
+    service.on_reload(lambda *what: heard.append(what))
     assert looked_at(early)
     with settled(service):
         assert not looked_at(early)
         late: list[object] = [[]]
-        service.reported("m", UNCHANGED)
+        service.report_reload("m", UNCHANGED)
         assert looked_at(late)
-        service.reported("m", SWAPPED)
+        service.report_reload("m", SWAPPED)
         assert not looked_at(late)
     assert looked_at(early)
     assert looked_at(late)

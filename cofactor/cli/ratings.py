@@ -11,7 +11,7 @@ import click
 from cofactor.cli.display.terminal import as_json, print_facts, print_json
 
 if TYPE_CHECKING:
-    from cofactor.feedback.store import Feedback
+    from cofactor.feedback.store import RatingEvent
 
 
 @click.command()
@@ -24,28 +24,28 @@ def ratings(store: str, as_csv: bool, as_json: bool) -> None:
     As CSV an empty rating is one that was taken back, and a time is seconds since 1970. A service may go on writing:
     what is shown is the store as it stood when it was asked.
     """
-    from cofactor.feedback.store import existing_store, shown
+    from cofactor.feedback.open_store import display_name, existing_store
 
     if as_csv and as_json:
         raise click.UsageError("give one of --csv and --json")
     with closing(existing_store(store)) as opened:
         if as_csv:
-            _write(opened.all())
+            _write(opened.all_events())
             return
-        facts = {"store": shown(store), **_counted(opened.all())}
+        facts = {"store": display_name(store), **_counted(opened.all_events())}
     if as_json:
         print_json(facts)
     else:
         print_facts(_in_words(facts))
 
 
-def _write(words: "Iterable[Feedback]") -> None:
+def _write(words: "Iterable[RatingEvent]") -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("user", "item", "rating", "time"))
     writer.writerows((one.user, one.item, "" if one.rating is None else one.rating, one.time) for one in words)
 
 
-def _counted(words: "Iterable[Feedback]") -> dict[str, Any]:
+def _counted(words: "Iterable[RatingEvent]") -> dict[str, Any]:
     """Counts in one pass, and the newest word: of equal times, the last by user and item."""
     newest, counts, users, items = None, {"ratings": 0, "taken_back": 0}, set(), set()
     for one in words:
@@ -59,7 +59,7 @@ def _counted(words: "Iterable[Feedback]") -> dict[str, Any]:
 def _in_words(facts: dict[str, Any]) -> dict[str, str]:
     from datetime import UTC, datetime, timedelta
 
-    newest: Feedback | None = facts.pop("newest")
+    newest: RatingEvent | None = facts.pop("newest")
     told = {key.replace("_", " "): one if isinstance(one, str) else f"{one:,}" for key, one in facts.items()}
     if newest is None:
         return told

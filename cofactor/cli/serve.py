@@ -12,7 +12,7 @@ from cofactor.cli.options.network import address_of, bind, check_reachable, pass
 from cofactor.errors import CofactorError
 
 if TYPE_CHECKING:
-    from cofactor.serving.settings import Settings
+    from cofactor.serving.server_config import ServerConfig
 
 LONGEST_NAME = 100
 
@@ -77,7 +77,7 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
 
     NAME is the folder's own unless it is given.
     """
-    from cofactor.serving.settings import Settings
+    from cofactor.serving.server_config import ServerConfig
 
     models = _named(model)
     opened = passed()
@@ -86,10 +86,10 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
     options["deny"] = options["deny"] or frozenset()
     with opened or bind(address, port) as listening:
-        _run(Settings(models=models, **options), listening)
+        _run(ServerConfig(models=models, **options), listening)
 
 
-def _run(settings: "Settings", listening: socket.socket) -> None:
+def _run(settings: "ServerConfig", listening: socket.socket) -> None:
     def started(versions: dict[str, str]) -> None:
         what = ", ".join(f"{folder} (version {versions[name]})" for name, folder in settings.models)
         url = url_of(listening)

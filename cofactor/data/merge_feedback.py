@@ -12,7 +12,7 @@ from cofactor.data.origin import FeedbackCounts, Origin
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.feedback.store import existing_store, shown
+from cofactor.feedback.open_store import display_name, existing_store
 
 ROUNDING = 1e-3  # of a step: float32 has no tenths
 
@@ -24,11 +24,11 @@ def merge_feedback(ratings: Ratings, address: str) -> Ratings:
     scale, Unavailable where the store cannot be reached.
     """
     with closing(existing_store(address)) as store:
-        events = list(store.all())
+        events = list(store.all_events())
     values = np.array([np.nan if event.rating is None else event.rating for event in events], dtype=np.float64)
     times = np.array([event.time for event in events], dtype=np.int64)
     users, items = [event.user for event in events], [event.item for event in events]
-    return merge_events(ratings, shown(address), users, items, values, times)
+    return merge_events(ratings, display_name(address), users, items, values, times)
 
 
 def merge_events(

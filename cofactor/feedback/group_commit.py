@@ -1,7 +1,7 @@
-"""One sync of the disk for everybody who is waiting for one.
+"""Group commit: one sync of the disk for all callers that wait for one.
 
-A thread commits what all who wait have given; whoever comes meanwhile waits for the next commit. So a disk that syncs
-500 times a second takes far more than 500 batches a second, and a caller who is alone waits for nobody.
+One thread commits the batches of all waiting callers together; batches that arrive meanwhile wait for the next commit.
+So a disk that syncs 500 times a second stores far more than 500 batches a second, and a single caller never waits.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,70 +12,70 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Caller(Generic[T]):
-    """Somebody who waits, and what became of it."""
+class _Submission(Generic[T]):
+    """A batch whose caller waits, and the error of its commit."""
 
-    __slots__ = ("error", "given", "told")
+    __slots__ = ("batch", "done", "error")
 
-    def __init__(self, given: T) -> None:
-        self.given = given
+    def __init__(self, batch: T) -> None:
+        self.batch = batch
         self.error: Exception | None = None
-        self.told = Lock()  # released when it is done
-        self.told.acquire()
+        self.done = Lock()  # released when the batch is committed or has failed
+        self.done.acquire()
 
 
 class GroupCommit(Generic[T]):
-    """Calls `commit` with what was given by all who wait, in the order they came; always from one thread.
+    """Calls `commit` with the batches of all waiting callers, in order of arrival, from a single thread.
 
-    Where a commit of several fails, each is tried alone: nobody's error is another's. But of an error in `shared` all
-    are told at once, since trying again would be of no use and make the last wait for all.
+    If a commit of several batches fails, each is tried alone, so that no caller gets another one's error. An error of
+    type `shared` would fail them all again: it is given to all callers at once, without another attempt.
     """
 
     def __init__(self, commit: Callable[[Sequence[T]], None], shared: type[Exception]) -> None:
-        self.turn = Lock()  # held while it commits
+        self.committing = Lock()  # held during a commit
         self._commit, self._shared = commit, shared
-        self._coming: SimpleQueue[_Caller[T] | None] = SimpleQueue()
-        self._door, self._closed = Lock(), False
+        self._queue: SimpleQueue[_Submission[T] | None] = SimpleQueue()
+        self._submitting, self._closed = Lock(), False
         self._thread = Thread(target=self._run, name="group commit", daemon=True)
         self._thread.start()
 
-    def put(self, given: T) -> Exception | None:
-        """Returns when it is committed, or the error for which it is not; InterruptedError once this is closed."""
-        mine = _Caller(given)
-        with self._door:
+    def submit(self, batch: T) -> Exception | None:
+        """Returns None when the batch is committed, otherwise its error; InterruptedError after `close`."""
+        submission = _Submission(batch)
+        with self._submitting:
             if self._closed:
                 return InterruptedError("closed")
-            self._coming.put(mine)
-        mine.told.acquire()
-        return mine.error
+            self._queue.put(submission)
+        submission.done.acquire()
+        return submission.error
 
     def close(self) -> None:
-        """Commits what was given until now, and ends; calling twice does no harm."""
-        with self._door:
+        """Commits what was submitted, and ends the thread; may be called twice."""
+        with self._submitting:
             if not self._closed:
                 self._closed = True
-                self._coming.put(None)
+                self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         last = False
         while not last:
-            callers = [self._coming.get()]
-            with self.turn:
-                callers += [self._coming.get() for _ in range(self._coming.qsize())]  # nobody else takes any
-                last = callers[-1] is None  # nothing comes after it
-                self._together([one for one in callers if one is not None])
+            waiting = [self._queue.get()]
+            with self.committing:
+                waiting += [self._queue.get() for _ in range(self._queue.qsize())]  # no other thread takes any
+                last = waiting[-1] is None  # nothing comes after it
+                self._commit_together([one for one in waiting if one is not None])
 
-    def _together(self, callers: list[_Caller[T]]) -> None:
-        error = self._attempt(callers) if callers else None
-        alone = error is not None and len(callers) > 1 and not isinstance(error, self._shared)
-        for one in callers:
-            one.error = self._attempt([one]) if alone else error
-            one.told.release()
+    def _commit_together(self, submissions: list[_Submission[T]]) -> None:
+        error = self._try_commit(submissions) if submissions else None
+        alone = error is not None and len(submissions) > 1 and not isinstance(error, self._shared)
+        for one in submissions:
+            one.error = self._try_commit([one]) if alone else error
+            one.done.release()
 
-    def _attempt(self, callers: list[_Caller[T]]) -> Exception | None:
+    def _try_commit(self, submissions: list[_Submission[T]]) -> Exception | None:
         try:
-            self._commit([one.given for one in callers])
+            self._commit([one.batch for one in submissions])
         except Exception as error:
             return error
         return None

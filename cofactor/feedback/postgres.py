@@ -1,8 +1,8 @@
 """Ratings in a PostgreSQL database, for services on several machines.
 
-One statement is one transaction, and returns when the server has synced its log; the server shares a sync between those
-who commit at once. Ids are kept as the bytes of their UTF-8: any text fits into a database of any encoding, and their
-order is that of code points. The view cofactor_ratings shows them as text.
+Each statement is a transaction of its own and returns when the server has synced its log; the server shares one sync
+among transactions that commit at the same time. Ids are stored as UTF-8 bytes: so any text fits into a database of any
+encoding, and ids sort by code point. The view cofactor_ratings shows them as text.
 """
 
 import logging
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
-from cofactor.feedback.store import Feedback, Store, checked, shown
+from cofactor.feedback.store import RatingEvent, RatingStore, latest_events, without_password
 
 try:
     import psycopg
@@ -20,18 +20,18 @@ try:
     from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 except ImportError as missing:
     raise Unavailable(
-        "ratings are kept in PostgreSQL with psycopg, which is not installed", "pip install 'cofactor[postgres]'"
+        "a store of ratings in PostgreSQL needs psycopg, which is not installed", "pip install 'cofactor[postgres]'"
     ) from missing
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")
 
 FORMAT = "cofactor feedback 1"  # the comment on the table
-LOCK = int.from_bytes(b"cofF")  # advisory: held while the table is made
-PATIENCE = 5.0  # seconds, for each of: connecting, waiting for a connection, a statement
-MOST_CONNECTIONS = 8  # of each process
-AWAY = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
-ROWS = 10_000  # fetched at a time
+LOCK = int.from_bytes(b"cofF")  # advisory lock, held while the table is created
+TIMEOUT = 5.0  # seconds for each of: connecting, waiting for a connection, a statement
+MAX_CONNECTIONS = 8  # of each process
+KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+FETCH_ROWS = 10_000  # at a time
 
 SCHEMA = (
     'CREATE TABLE cofactor_feedback ("user" bytea NOT NULL, item bytea NOT NULL, rating float8, '
@@ -46,101 +46,109 @@ SCHEMA = (
         )
     ),
 )
-PUT = (
+UPSERT = (
     "INSERT INTO cofactor_feedback SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::float8[], %s::bigint[]) "
     'ON CONFLICT ("user", item) DO UPDATE SET rating = EXCLUDED.rating, time = EXCLUDED.time'
 )
-OF = 'SELECT item, rating, time FROM cofactor_feedback WHERE "user" = %s ORDER BY time DESC, item'
-ALL = 'SELECT "user", item, rating, time FROM cofactor_feedback ORDER BY "user", item'
-# A commit that is not waited for is never good enough; a stricter setting of the operator's stays.
-WAITED_FOR = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+SELECT_USER = 'SELECT item, rating, time FROM cofactor_feedback WHERE "user" = %s ORDER BY time DESC, item'
+SELECT_ALL = 'SELECT "user", item, rating, time FROM cofactor_feedback ORDER BY "user", item'
+# Asynchronous commits may lose ratings; a stricter setting of the operator is left as it is.
+SYNCHRONOUS_COMMIT = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # for the log of a service, if there is one
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # silent unless the service logs
 
 
-class PostgresStore(Store):
-    """The store in an existing table of a database."""
+class PostgresStore(RatingStore):
+    """A store in an existing table of a database."""
 
-    brief = False
+    fast_reads = False
 
     def __init__(self, address: str) -> None:
-        """Raises BadData for an address that cannot be read or where there is no table, BadArtifact for a table of the
-        name that is not ours, Unavailable where the server does not answer or would lose ratings in a power cut."""
-        self._address, self._name = _parsed(address), shown(address)
-        with _explained(self._name), _connected(self._address) as connection:
-            if not _is_laid_out(connection, self._name):
-                raise BadData(f"no ratings are kept in {self._name}", "the service makes the table: --store ADDRESS")
+        """Raises BadData for an invalid address or if there is no table, BadArtifact if the table of that name has
+        another format, and Unavailable if the server does not answer or would lose ratings in a power failure."""
+        self._address, self._name = _parsed(address), without_password(address)
+        with _translated(self._name), _connected(self._address) as connection:
+            if not _has_table(connection, self._name):
+                raise BadData(f"{self._name} has no table of ratings", "cofactor serve --store ADDRESS creates it")
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             self._address,
             kwargs={"autocommit": True},
             min_size=1,
-            max_size=MOST_CONNECTIONS,
+            max_size=MAX_CONNECTIONS,
             open=True,
             configure=_configure,
-            timeout=PATIENCE,
-            reconnect_timeout=PATIENCE,  # then whoever asks next tries anew
+            timeout=TIMEOUT,
+            reconnect_timeout=TIMEOUT,  # after that the next request tries again
         )
 
     @classmethod
     def create(cls, address: str) -> "PostgresStore":
-        """The same; the table is made where there is none."""
-        with _explained(shown(address)), _connected(_parsed(address)) as connection, connection.transaction():
+        """The store in a database; its table is created if there is none."""
+        with (
+            _translated(without_password(address)),
+            _connected(_parsed(address)) as connection,
+            connection.transaction(),
+        ):
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            if not _is_laid_out(connection, shown(address)):
+            if not _has_table(connection, without_password(address)):
                 for statement in SCHEMA:
                     connection.execute(sql.SQL(statement))
         return cls(address)
 
-    def put(self, words: Sequence[Feedback]) -> None:
-        if not words:
+    def append(self, events: Sequence[RatingEvent]) -> None:
+        if not events:
             return
-        said = sorted((user.encode(), item.encode(), *rest) for (user, item), rest in checked(words).items())
-        columns = [list(column) for column in zip(*said, strict=True)]  # sorted: two batches cannot wait for each other
-        self._ask(lambda connection: connection.execute(PUT, columns))
+        rows = sorted((user.encode(), item.encode(), *rest) for (user, item), rest in latest_events(events).items())
+        columns = [list(column) for column in zip(*rows, strict=True)]  # sorted, so that two batches cannot deadlock
+        self._query(lambda connection: connection.execute(UPSERT, columns))
 
-    def of(self, user: str) -> list[Feedback]:
+    def events_of(self, user: str) -> list[RatingEvent]:
         try:
-            asked = user.encode()
-        except UnicodeEncodeError:  # a lone surrogate: nobody is called so
+            key = user.encode()
+        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
             return []
-        rows = self._ask(lambda connection: connection.execute(OF, [asked], binary=True).fetchall())
-        return [Feedback(user, item.decode(), rating, time) for item, rating, time in rows]
+        rows = self._query(lambda connection: connection.execute(SELECT_USER, [key], binary=True).fetchall())
+        return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
 
-    def all(self) -> Iterator[Feedback]:
-        rows = self._everything()
-        next(rows)  # up to where the snapshot is taken
+    def all_events(self) -> Iterator[RatingEvent]:
+        rows = self._snapshot()
+        next(rows)  # takes the snapshot
         return rows  # type: ignore[return-value]
 
     def count(self) -> int:
-        (found,) = self._ask(lambda c: c.execute("SELECT count(*) FROM cofactor_feedback").fetchone()) or (0,)
+        (found,) = self._query(lambda c: c.execute("SELECT count(*) FROM cofactor_feedback").fetchone()) or (0,)
         return int(found)
 
     def close(self) -> None:
         self._pool.close()
 
-    def _ask(self, question: Callable[[Connection], T]) -> T:
-        """Asks over a connection of the pool. A lost one is replaced and asked again: no question does harm twice."""
-        until = time.monotonic() + PATIENCE
-        with _explained(self._name):
+    def _query(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query over a connection of the pool. A lost connection is replaced and the query repeated: every query
+        may run twice without harm."""
+        deadline = time.monotonic() + TIMEOUT
+        with _translated(self._name):
             while True:
                 connection = None
                 try:
                     with self._pool.connection() as connection:
-                        return question(connection)
+                        return query(connection)
                 except psycopg.OperationalError:
-                    if connection is None or not connection.broken or time.monotonic() > until:
+                    if connection is None or not connection.broken or time.monotonic() > deadline:
                         raise
-                    self._pool.check()  # the others were lost as well
+                    self._pool.check()  # the other connections were lost as well
 
-    def _everything(self) -> Iterator[Feedback | None]:
-        with _explained(self._name), _connected(self._address) as connection, connection.transaction():
-            connection.execute("SET LOCAL statement_timeout = 0")  # a training may read for long
-            with connection.cursor("everything", binary=True) as rows:
-                rows.itersize = ROWS
-                rows.execute(ALL)  # from here on it is one snapshot
+    def _snapshot(self) -> Iterator[RatingEvent | None]:
+        """None once the snapshot is taken, and then every event."""
+        with _translated(self._name), _connected(self._address) as connection, connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")  # reading a large store takes longer
+            with connection.cursor("snapshot", binary=True) as rows:
+                rows.itersize = FETCH_ROWS
+                rows.execute(SELECT_ALL)
                 yield None
-                for user, item, rating, at in rows:
-                    yield Feedback(user.decode(), item.decode(), rating, at)
+                for user, item, rating, seconds in rows:
+                    yield RatingEvent(user.decode(), item.decode(), rating, seconds)
 
 
 def _connected(address: str) -> Connection:
@@ -150,31 +158,33 @@ def _connected(address: str) -> Connection:
 
 
 def _configure(connection: Connection) -> None:
-    connection.execute(WAITED_FOR)
-    connection.execute("SELECT set_config('statement_timeout', %s, false)", [f"{int(PATIENCE * 1000)}ms"])
+    connection.execute(SYNCHRONOUS_COMMIT)
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", [f"{int(TIMEOUT * 1000)}ms"])
 
 
-def _is_laid_out(connection: Connection, name: str) -> bool:
-    """Whether the table is there; raises BadArtifact where it is not of this version, Unavailable where the server
-    does not sync."""
+def _has_table(connection: Connection, name: str) -> bool:
+    """Whether the table exists; raises BadArtifact if it has another format, and Unavailable if the server does not
+    sync its log."""
     found = connection.execute(
         "SELECT current_setting('fsync'), to_regclass('cofactor_feedback') IS NOT NULL, "
         "obj_description(to_regclass('cofactor_feedback'), 'pg_class')"
     ).fetchone()
-    fsync, there, comment = found or ("", False, None)
+    fsync, exists, comment = found or ("", False, None)
     if fsync == "off":
-        raise Unavailable(f"the server of {name} runs with fsync = off", "set it to on: a power cut would lose ratings")
-    if there and comment != FORMAT:
+        raise Unavailable(
+            f"the server of {name} runs with fsync = off", "set it to on: a power failure would lose ratings"
+        )
+    if exists and comment != FORMAT:
         raise BadArtifact(
-            f"the table cofactor_feedback in {name} is not of the format {FORMAT!r} but {comment!r}",
+            f"the table cofactor_feedback in {name} has the format {comment!r}, not {FORMAT!r}",
             "upgrade cofactor, or name another database or schema; nothing was changed",
         )
-    return bool(there)
+    return bool(exists)
 
 
 def _parsed(address: str) -> str:
-    """The address with patience added, as libpq reads it. What libpq misreads may be a part of a password, so that is
-    looked for before anything connects and could tell of it."""
+    """The address with timeouts added. An address that libpq would misread is rejected before anything connects: the
+    part it takes for a host or a port may belong to a password, and its error message would show it."""
     try:
         given = conninfo.conninfo_to_dict(address)
     except psycopg.Error:
@@ -183,31 +193,33 @@ def _parsed(address: str) -> str:
     misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
     if misread or not all(port.isdigit() for port in ports):
         raise BadData(
-            "the address of the PostgreSQL store cannot be read",
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, in which @ : / ? % are written %40 %3A %2F %3F %25",
+            "the address of the PostgreSQL store is invalid",
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / ? % written as %40 %3A %2F %3F %25",
         )
-    patience: dict[str, str | int] = {"connect_timeout": int(PATIENCE), "application_name": "cofactor", **AWAY}
-    return conninfo.make_conninfo(address, **{key: value for key, value in patience.items() if key not in given})
+    timeouts: dict[str, str | int] = {"connect_timeout": int(TIMEOUT), "application_name": "cofactor", **KEEPALIVES}
+    return conninfo.make_conninfo(address, **{key: value for key, value in timeouts.items() if key not in given})
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Errors of PostgreSQL in words for an operator."""
+def _translated(name: str) -> Iterator[None]:
+    """Turns errors of PostgreSQL into messages for an operator."""
     try:
         yield
     except (PoolTimeout, PoolClosed) as error:
         closed = isinstance(error, PoolClosed)
         raise Unavailable(
             f"{name} is closed" if closed else f"{name} does not answer",
-            "the service is stopping" if closed else "is the server running? Nothing was taken",
+            "the service is stopping" if closed else "is the server running? No rating was stored",
         ) from error
     except psycopg.errors.QueryCanceled as error:
-        raise Unavailable(f"{name} took more than {PATIENCE:g} s", "it is locked or busy; nothing was taken") from error
+        raise Unavailable(
+            f"{name} took more than {TIMEOUT:g} s", "it is locked or busy; no rating was stored"
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
-        hint = "GRANT CREATE, USAGE ON SCHEMA … TO the user of the service, who then owns the table"
+        hint = "GRANT CREATE, USAGE ON SCHEMA … TO the database user of the service, which then owns the table"
         raise Unavailable(f"{name}: {_first_line(error)}", hint) from error
     except psycopg.Error as error:
-        raise Unavailable(f"{name}: {_first_line(error)}", "look at the server; nothing was taken") from error
+        raise Unavailable(f"{name}: {_first_line(error)}", "look at the server; no rating was stored") from error
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -1,9 +1,9 @@
-"""Ratings in one SQLite file, with no set-up, for any number of threads and of processes on one machine.
+"""Ratings in one SQLite file, without set-up, for any number of threads and processes on one machine.
 
-A write-ahead log with synchronous=FULL: a commit returns when its frames in FILE-wal are synced. Words of threads that
-wait at the same time share a commit (see `group_commit`); processes take turns.
+The file has a write-ahead log with synchronous=FULL: a commit returns when its frames in FILE-wal are synced. Threads
+that append at the same time share a commit (see `group_commit`); processes take turns.
 
-The file is only ever opened by SQLite: closing another descriptor of it would drop the locks of the whole process.
+Only SQLite opens the file: closing another descriptor of it would release the locks of the whole process.
 """
 
 import os
@@ -21,83 +21,85 @@ import apsw
 
 from cofactor.errors import BadArtifact, BadData, CofactorError, Unavailable
 from cofactor.feedback.group_commit import GroupCommit
-from cofactor.feedback.store import Feedback, Store, Words, checked
+from cofactor.feedback.store import LatestEvents, RatingEvent, RatingStore, latest_events
 
 APPLICATION = int.from_bytes(b"cofF")  # in the header of the file, at byte 68
 VERSION = 1
-PATIENCE = 5.0  # seconds to wait for other processes
-CHECKED = 64 << 20  # bytes of a file that is read through when it is opened, half a second's worth
+BUSY_TIMEOUT = 5.0  # seconds to wait for other processes
+CHECKED_BYTES = 64 << 20  # size up to which a whole file is checked when it is opened: half a second
 
 SCHEMA = (
     "CREATE TABLE feedback (user TEXT NOT NULL, item TEXT NOT NULL, rating REAL, time INTEGER NOT NULL, "
     "PRIMARY KEY (user, item)) STRICT, WITHOUT ROWID"
 )
-PUT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
-OF = "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the key's own order
-ALL = "SELECT user, item, rating, time FROM feedback ORDER BY user, item"
+UPSERT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
+SELECT_USER = (
+    "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the order of the primary key
+)
+SELECT_ALL = "SELECT user, item, rating, time FROM feedback ORDER BY user, item"
 TIME = itemgetter(3)
 
-RESTORE = "nothing was changed in it; put a backup in its place, or name another file"
+RESTORE = "it was not changed; replace it with a backup, or name another file"
 
 
-class SqliteStore(Store):
-    """The store in an existing file."""
+class SqliteStore(RatingStore):
+    """A store in an existing file."""
 
-    brief = True
+    fast_reads = True
 
     def __init__(self, path: Path) -> None:
-        """Raises BadData where there is no file, BadArtifact where it is another application's, of a newer version or
-        damaged, Unavailable where it cannot be opened for writing."""
+        """Raises BadData if there is no file, BadArtifact if it belongs to another application, has a newer version or
+        is damaged, and Unavailable if it cannot be opened for writing."""
         self.path = path.absolute()
         if not self.path.exists():
-            raise BadData(f"no ratings are kept in {path}", "the service makes the file: cofactor serve --store FILE")
+            raise BadData(f"there is no store of ratings in {path}", "cofactor serve --store FILE creates it")
         try:
-            self._writing = _opened(self.path)
-            self._reading = _opened(self.path)
+            self._writing = _open_checked(self.path)
+            self._reading = _open_checked(self.path)
         except apsw.Error as error:
-            raise _explained(self.path, error) from error
+            raise _translate(self.path, error) from error
         self._reader, self._read_lock = self._reading.cursor(), Lock()
         self._files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
-        self._inodes = self._found()
+        self._inodes = self._find_inodes()
         _sync_folder(self.path)
         self._commits = GroupCommit(self._commit, shared=apsw.BusyError)
 
     @classmethod
     def create(cls, path: Path) -> "SqliteStore":
-        """The same; an empty store is made where there is no file."""
+        """The store in a file, created if there is none."""
         whole = path.absolute()
         if not whole.parent.is_dir():
             make = f"mkdir -p {shlex.quote(str(path.parent))}"
-            raise Unavailable(f"there is no folder {path.parent} for a store of ratings", make)
+            raise Unavailable(f"the folder {path.parent} for the store of ratings does not exist", make)
         try:
-            with closing(_connection(whole, apsw.SQLITE_OPEN_CREATE)) as connection:
-                if _is_new(connection):
-                    _lay_out(connection)
+            with closing(_connect(whole, apsw.SQLITE_OPEN_CREATE)) as connection:
+                if _is_empty(connection):
+                    _create_table(connection)
         except apsw.Error as error:
-            raise _explained(whole, error) from error
+            raise _translate(whole, error) from error
         return cls(path)
 
-    def put(self, words: Sequence[Feedback]) -> None:
-        if not words:
+    def append(self, events: Sequence[RatingEvent]) -> None:
+        if not events:
             return
-        error = self._commits.put(checked(words))
+        error = self._commits.submit(latest_events(events))
         if error is not None:
-            raise _explained(self.path, error) from error
+            raise _translate(self.path, error) from error
 
-    def of(self, user: str) -> list[Feedback]:
+    def events_of(self, user: str) -> list[RatingEvent]:
         try:
             with self._read_lock:
-                rows: list[Any] = self._reader.execute(OF, (user,)).fetchall()
-        except UnicodeEncodeError:  # a lone surrogate: nobody is called so
+                rows: list[Any] = self._reader.execute(SELECT_USER, (user,)).fetchall()
+        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
             return []
         except apsw.Error as error:
-            raise _explained(self.path, error) from error
-        rows.sort(key=TIME, reverse=True)  # stable, and many times as fast as SQLite's sorter
-        return [Feedback(*row) for row in rows]
+            raise _translate(self.path, error) from error
+        rows.sort(key=TIME, reverse=True)  # stable, and many times faster than sorting in SQLite
+        return [RatingEvent(*row) for row in rows]
 
-    def all(self) -> Iterator[Feedback]:
-        rows = self._everything()
-        next(rows)  # up to where the snapshot is taken
+    def all_events(self) -> Iterator[RatingEvent]:
+        rows = self._snapshot()
+        next(rows)  # takes the snapshot
         return rows  # type: ignore[return-value]
 
     def count(self) -> int:
@@ -105,77 +107,78 @@ class SqliteStore(Store):
             with self._read_lock:
                 return int(self._reader.execute("SELECT count(*) FROM feedback").get)
         except apsw.Error as error:
-            raise _explained(self.path, error) from error
+            raise _translate(self.path, error) from error
 
     def close(self) -> None:
         self._commits.close()
         with self._read_lock:
             for connection in (self._reading, self._writing):
                 with suppress(apsw.Error):
-                    if self._found() != self._inodes:  # it would remove the log of whatever is there now
+                    if self._find_inodes() != self._inodes:  # closing would remove the log of the file now there
                         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                     connection.close()
 
-    def _commit(self, several: Sequence[Words]) -> None:
-        rows = ((user, item, *said) for words in several for (user, item), said in words.items())
+    def _commit(self, batches: Sequence[LatestEvents]) -> None:
+        rows = ((user, item, *event) for batch in batches for (user, item), event in batch.items())
         self._writing.execute("BEGIN IMMEDIATE")
         try:
-            self._writing.executemany(PUT, rows)
+            self._writing.executemany(UPSERT, rows)
             self._writing.execute("COMMIT")
         finally:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
-        if self._found() != self._inodes:
+        if self._find_inodes() != self._inodes:
             raise Unavailable(
-                f"{self.path} was moved, removed or replaced while it was in use", "put it back, or start again"
+                f"{self.path} was moved, removed or replaced while in use", "put it back, or restart the service"
             )
 
-    def _found(self) -> list[tuple[int, int] | None]:
-        """What stands under the names of the database and its log: SQLite writes on to a file that was removed."""
+    def _find_inodes(self) -> list[tuple[int, int] | None]:
+        """Device and inode of the database and its log: SQLite goes on writing to a file that was removed."""
         found: list[tuple[int, int] | None] = []
         for file in self._files:
             try:
-                now = os.stat(file)  # noqa: PTH116  # a third of the time of Path.stat
-                found.append((now.st_dev, now.st_ino))
+                status = os.stat(file)  # noqa: PTH116  # a third of the time of Path.stat
+                found.append((status.st_dev, status.st_ino))
             except OSError:
                 found.append(None)
         return found
 
-    def _everything(self) -> Iterator[Feedback | None]:
+    def _snapshot(self) -> Iterator[RatingEvent | None]:
+        """None once the snapshot is taken, and then every event."""
         try:
-            with closing(_connection(self.path)) as connection:
-                rows: Any = connection.execute(ALL)
-                first = rows.fetchone()  # from here on it is one snapshot
+            with closing(_connect(self.path)) as connection:
+                rows: Any = connection.execute(SELECT_ALL)
+                first = rows.fetchone()  # the snapshot is that of this moment
                 yield None
                 for row in chain([first] if first else [], rows):
-                    yield Feedback(*row)
+                    yield RatingEvent(*row)
         except apsw.Error as error:
-            raise _explained(self.path, error) from error
+            raise _translate(self.path, error) from error
 
 
-def _opened(path: Path) -> apsw.Connection:
-    """A connection to a store that was checked."""
-    connection = _connection(path)
+def _open_checked(path: Path) -> apsw.Connection:
+    """A connection to a store, which is checked."""
+    connection = _connect(path)
     if connection.readonly("main"):
-        raise Unavailable(f"{path} can only be read", "let the user who runs this write to the file and to its folder")
-    if _is_new(connection):
-        raise BadArtifact(f"{path} is an empty database, no store of ratings", "remove it, or name another file")
+        raise Unavailable(f"{path} is read-only", "let the user of this process write to the file and its folder")
+    if _is_empty(connection):
+        raise BadArtifact(f"{path} is an empty database, not a store of ratings", "remove it, or name another file")
     _switch_to_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
-    if path.stat().st_size <= CHECKED and (found := connection.execute("PRAGMA quick_check(1)").get) != "ok":
+    if path.stat().st_size <= CHECKED_BYTES and (found := connection.execute("PRAGMA quick_check(1)").get) != "ok":
         raise BadArtifact(f"{path} is damaged: {' '.join(str(found).split())[:200]}", RESTORE)
     return connection
 
 
-def _connection(path: Path, more_flags: int = 0) -> apsw.Connection:
+def _connect(path: Path, more_flags: int = 0) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | more_flags)
-    connection.set_busy_timeout(int(PATIENCE * 1000))
+    connection.set_busy_timeout(int(BUSY_TIMEOUT * 1000))
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
-def _is_new(connection: apsw.Connection) -> bool:
-    """Whether a database is still empty; raises BadArtifact where it is neither that nor a store of this version."""
+def _is_empty(connection: apsw.Connection) -> bool:
+    """Whether a database is empty; raises BadArtifact if it is neither empty nor a store of this version."""
     application, version, tables = connection.execute(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
         "(SELECT count(*) FROM sqlite_schema)"
@@ -184,44 +187,44 @@ def _is_new(connection: apsw.Connection) -> bool:
         return True
     path = connection.filename
     if application != APPLICATION:
-        raise BadArtifact(f"{path} is a database of another application", "name another file; it was left as it is")
+        raise BadArtifact(f"{path} is a database of another application", "name another file; it was not changed")
     if version != VERSION:
-        raise BadArtifact(f"{path} is of version {version}, this program knows version {VERSION}", "upgrade cofactor")
+        raise BadArtifact(f"{path} has version {version}; this cofactor reads version {VERSION}", "upgrade cofactor")
     if connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'feedback'").get != SCHEMA:
         raise BadArtifact(f"{path} has no table of ratings of version {VERSION}", RESTORE)
     return False
 
 
-def _lay_out(connection: apsw.Connection) -> None:
-    """Makes a store of an empty database; of several processes that do so at once, the first does it."""
+def _create_table(connection: apsw.Connection) -> None:
+    """Turns an empty database into a store, unless another process has done so in the meantime."""
     _switch_to_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
-    if _is_new(connection):
+    if _is_empty(connection):
         connection.execute(SCHEMA)
         connection.execute(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
 
 def _switch_to_log(connection: apsw.Connection) -> None:
-    """For this SQLite does not wait by itself while another process has the file open."""
-    until = time.monotonic() + PATIENCE
+    """Switches to a write-ahead log. SQLite's busy timeout does not apply here, so this waits for other processes."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             mode = connection.execute("PRAGMA journal_mode = WAL").get
             break
         except apsw.BusyError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
     if mode != "wal":
         raise Unavailable(
-            f"{connection.filename} cannot have a write-ahead log", "keep it on a disk of this machine, not on a share"
+            f"{connection.filename} cannot have a write-ahead log", "put it on a local disk, not on a network share"
         )
 
 
 def _sync_folder(path: Path) -> None:
-    """The names of the file and of its log are on the disk, too: only who makes a file would sync its folder."""
+    """Syncs the folder, so that the names of the file and its log are on disk; SQLite does so only for new files."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -229,23 +232,23 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _explained(path: Path, error: Exception) -> CofactorError:
-    """What went wrong, in words for an operator."""
+def _translate(path: Path, error: Exception) -> CofactorError:
+    """The error, with a message for an operator."""
     if isinstance(error, apsw.NotADBError):
-        return BadArtifact(f"{path} is no database of SQLite, or damaged", RESTORE)
+        return BadArtifact(f"{path} is not an SQLite database, or is damaged", RESTORE)
     if isinstance(error, apsw.CorruptError | apsw.SQLError):
         return BadArtifact(f"{path} is damaged: {error}", RESTORE)
     if isinstance(error, apsw.FullError):
-        return Unavailable(f"no room is left for {path}", "free some space on its disk; nothing was taken")
+        return Unavailable(f"the disk of {path} is full", "free some space on it; no rating was stored")
     if isinstance(error, apsw.BusyError):
         return Unavailable(
-            f"{path} is locked by another program", f"it was waited for {PATIENCE:g} s: end that program"
+            f"{path} is locked by another program", f"it did not release the lock in {BUSY_TIMEOUT:g} s: end it"
         )
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
-        hint = "let the user who runs this write to the file and to its folder"
+        hint = "let the user of this process write to the file and its folder"
         return Unavailable(f"{path} cannot be opened for writing: {error}", hint)
     if isinstance(error, InterruptedError | apsw.ConnectionClosedError | apsw.CursorClosedError):
         return Unavailable(f"{path} is closed", "the service is stopping")
     if isinstance(error, CofactorError):
         return type(error)(error.message, error.hint)
-    return Unavailable(f"{path} is out of reach: {error}", "look at its disk; nothing was taken")
+    return Unavailable(f"{path} cannot be read or written: {error}", "check its disk; no rating was stored")

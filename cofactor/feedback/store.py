@@ -1,7 +1,7 @@
-"""Ratings that come in while serving, kept where a power cut does not reach them: the contract, and `open_store`.
+"""Ratings that are collected while a model is served, stored durably: the interface of a store.
 
-A store keeps the latest word on each (user, item) pair: a rating, or that it was taken back. Ids are those of outside;
-whether a model knows them is not a store's business, so that a newer model finds the ratings of items it learnt since.
+A store keeps the latest event of each (user, item) pair: a rating, or the deletion of one. Ids are those of the data. A
+store does not check whether a model contains them, so a newer model finds the ratings of items that were added since.
 """
 
 import math
@@ -9,21 +9,18 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cofactor.errors import BadData
 
-POSTGRES = ("postgresql://", "postgres://")
-SQLITE = "sqlite:///"
-KINDS = "name a file, or postgresql://USER@HOST/DATABASE"
-TIMES = range(-(1 << 63), 1 << 63)  # what a store can keep
+TIMES = range(-(1 << 63), 1 << 63)  # the times that a store can hold
 
-Words = dict[tuple[str, str], tuple[float | None, int]]  # (user, item) -> rating, time
+LatestEvents = dict[tuple[str, str], tuple[float | None, int]]  # (user, item) -> rating, time
 
 
 @dataclass(frozen=True, slots=True)
-class Feedback:
-    """One word on one pair. `rating` is None where it was taken back: then one of training is void as well."""
+class RatingEvent:
+    """A rating of an item by a user, or its deletion: then `rating` is None, and a rating of the training data is
+    deleted as well."""
 
     user: str
     item: str
@@ -31,95 +28,59 @@ class Feedback:
     time: int  # seconds since 1970
 
 
-class Store(ABC):
-    """Durable ratings. May be called from any thread; raises Unavailable where the store is out of reach."""
+class RatingStore(ABC):
+    """Durable ratings. Methods may be called from any thread; they raise Unavailable if the store cannot be reached."""
 
-    brief: bool  # whether `of` takes microseconds, so that the event loop may wait for it
-
-    @abstractmethod
-    def put(self, words: Sequence[Feedback]) -> None:
-        """Takes all or none; returns when they would survive a power cut. Of a pair the word put last counts."""
+    fast_reads: bool  # whether `events_of` takes microseconds, so that the event loop may wait for it
 
     @abstractmethod
-    def of(self, user: str) -> list[Feedback]:
-        """What a user said, the latest first (by time, then item); empty for somebody unheard of."""
+    def append(self, events: Sequence[RatingEvent]) -> None:
+        """Stores all events or none. When it returns, they survive a power failure. Of several events of one pair, the
+        last one appended counts, whatever their times."""
 
     @abstractmethod
-    def all(self) -> Iterator[Feedback]:
-        """Everything, by user and item, as it stood when asked; for the next training."""
+    def events_of(self, user: str) -> list[RatingEvent]:
+        """The latest event of each of a user's items, in descending order of time, then by item; empty for an unknown
+        user."""
+
+    @abstractmethod
+    def all_events(self) -> Iterator[RatingEvent]:
+        """The latest event of every pair, by user and item: a snapshot taken at the call."""
 
     @abstractmethod
     def count(self) -> int:
-        """How many pairs there is a word on."""
+        """The number of pairs with an event."""
 
     @abstractmethod
     def close(self) -> None:
-        """Lets go of files and connections; calling twice does no harm."""
+        """Closes files and connections; may be called twice."""
 
 
-def open_store(address: str) -> Store:
-    """The store at an address, made where there is none: a file, sqlite:///FILE or postgresql://…
-
-    Raises BadData for an address that is neither, BadArtifact for what is there and is no store of ours, or damaged,
-    Unavailable where the place is out of reach, or the package for it is not installed. No message holds a password.
-    """
-    if not is_file(address):
-        from cofactor.feedback.postgres import PostgresStore
-
-        return PostgresStore.create(address)
-    from cofactor.feedback.sqlite import SqliteStore
-
-    return SqliteStore.create(_file(address))
-
-
-def existing_store(address: str) -> Store:
-    """The same for whoever only reads: raises BadData where there is none, and makes nothing."""
-    if not is_file(address):
-        from cofactor.feedback.postgres import PostgresStore
-
-        return PostgresStore(address)
-    from cofactor.feedback.sqlite import SqliteStore
-
-    return SqliteStore(_file(address))
-
-
-def is_file(address: str) -> bool:
-    """Whether an address is that of a file on this machine."""
-    return not address.startswith(POSTGRES)
-
-
-def shown(address: str) -> str:
-    """An address without user, password and options, to be told and noted; of a file the name."""
-    if not is_file(address):
-        return re.sub(r"//.*@", "//", address).partition("?")[0]
-    return _file(address).name
-
-
-def checked(words: Sequence[Feedback]) -> Words:
-    """The last word on each pair; raises BadData for one that a store cannot keep and give back as it is."""
-    for word in words:
-        for noun, id_ in (("user", word.user), ("item", word.item)):
-            if not id_ or not _is_text(id_):
-                raise BadData(f"the {noun} id {id_!r} cannot be kept", "an id is text of at least one character")
-        if word.rating is not None and not math.isfinite(word.rating):
-            raise BadData(f"user {word.user!r} rates item {word.item!r} {word.rating}", "ratings are finite numbers")
-        if word.time not in TIMES:
-            raise BadData(f"the time {word.time} of a rating of item {word.item!r}", "times are seconds since 1970")
+def latest_events(events: Sequence[RatingEvent]) -> LatestEvents:
+    """The last event of each pair; raises BadData for one that a store could not return unchanged."""
+    for event in events:
+        for noun, id_ in (("user", event.user), ("item", event.item)):
+            if not id_ or not _is_utf8(id_):
+                raise BadData(f"the {noun} id {id_!r} cannot be stored", "an id is text of at least one character")
+        if event.rating is not None and not math.isfinite(event.rating):
+            shown = f"user {event.user!r} rates item {event.item!r} {event.rating}"
+            raise BadData(shown, "ratings are finite numbers")
+        if event.time not in TIMES:
+            shown = f"the time {event.time} of a rating of item {event.item!r} cannot be stored"
+            raise BadData(shown, "times are seconds since 1970")
     return {
-        (word.user, word.item): (None if word.rating is None else float(word.rating), int(word.time)) for word in words
+        (event.user, event.item): (None if event.rating is None else float(event.rating), int(event.time))
+        for event in events
     }
 
 
-def _file(address: str) -> Path:
-    file = address.removeprefix(SQLITE)
-    if not file or "\0" in file or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", file):
-        kind = f"of the kind {file.partition(':')[0]}" if "://" in file else f"{file!r}"
-        raise BadData(f"no store of ratings can be {kind}", KINDS)
-    return Path(file)
+def without_password(address: str) -> str:
+    """The address of a database without user, password and options."""
+    return re.sub(r"//.*@", "//", address).partition("?")[0]
 
 
-def _is_text(id_: str) -> bool:
-    """Whether it can be written as UTF-8: a lone surrogate cannot."""
+def _is_utf8(id_: str) -> bool:
+    """Whether an id can be encoded as UTF-8: a lone surrogate cannot."""
     try:
         id_.encode()
     except UnicodeEncodeError:

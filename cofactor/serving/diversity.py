@@ -1,26 +1,25 @@
-"""Lists with variety: of two items that are alike, the second says little that the first does not."""
+"""Diverse lists: maximal marginal relevance, which penalises items similar to those already listed."""
 
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.models.base import Model
 
-POOL = 200  # items that are put into another order together
+POOL = 200  # items that are reordered together
 
 
-def diverse(model: Model, ranked: Rows, scores: Floats, diversity: float, start: int, n: int) -> Array:
-    """(≤ n,) places in a ranking, from place `start` of the list that maximal marginal relevance makes of it.
+def diversify(model: Model, ranked: Rows, scores: Floats, diversity: float, start: int, n: int) -> Array:
+    """(≤ n,) places in a ranking of the items from place `start` of the diversified list.
 
-    Each place goes to the item i that is left in the pool with the highest
+    Each place is given to the remaining item i of the pool with the highest
 
         (1 - d) · relevance_i - d · max_{j chosen} similarity_ij
 
-    d: the diversity; relevance: the score, moved and stretched so that the pool's lie in [0, 1]; similarity: that of
-    the model (its cosine for vectors), 0 where nothing says that two items are alike. Of equals the better ranked is
-    chosen. d = 0 leaves the ranking as it is.
+    d: the diversity; relevance: the score, scaled to [0, 1] within the pool; similarity: that of the model (the cosine
+    for vectors), 0 without evidence. Ties go to the item ranked higher. d = 0 leaves the ranking unchanged.
 
-    A pool is POOL neighbours in the ranking: the first POOL make the first POOL places, the next the next, so a page is
-    the same whatever came before it, and costs the same.
+    A pool is POOL consecutive items of the ranking: the first POOL fill the first POOL places of the list, and so on.
+    So the content and the cost of a page do not depend on the pages before it.
 
     Source: J. Carbonell, J. Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and
     Producing Summaries", SIGIR 1998.
@@ -30,26 +29,26 @@ def diverse(model: Model, ranked: Rows, scores: Floats, diversity: float, start:
         pool = slice(first, first + POOL)
         alike = model.similarities(ranked[pool]).astype(np.float64)
         alike[~np.isfinite(alike)] = 0
-        order = _in_order(_relevance(scores[pool]), alike, diversity, stop - first)
+        order = _order_by_marginal_relevance(_relevance(scores[pool]), alike, diversity, stop - first)
         places.append(first + order[max(0, start - first) :])
     return np.concatenate(places) if places else np.empty(0, dtype=np.int64)
 
 
-def _in_order(relevance: Doubles, alike: Doubles, diversity: float, n: int) -> Array:
-    """(≤ n,) the places of a pool of (k,) relevance and (k, k) similarity, in the order they are chosen."""
-    worth = (1 - diversity) * relevance
-    nearest = np.zeros(len(worth))  # the similarity to what is chosen, which the first one has none of
-    order = np.empty(min(n, len(worth)), dtype=np.int64)
+def _order_by_marginal_relevance(relevance: Doubles, alike: Doubles, diversity: float, n: int) -> Array:
+    """(≤ n,) the places within a pool of (k,) relevance and (k, k) similarity, in the order of the new list."""
+    value = (1 - diversity) * relevance
+    nearest = np.zeros(len(value))  # highest similarity to a chosen item; the first one is chosen without
+    order = np.empty(min(n, len(value)), dtype=np.int64)
     for place in range(len(order)):
-        best = int(np.argmax(worth - diversity * nearest))
+        best = int(np.argmax(value - diversity * nearest))
         nearest = np.maximum(nearest, alike[best]) if place else alike[best].copy()
         order[place] = best
-        worth[best] = -np.inf
+        value[best] = -np.inf
     return order
 
 
 def _relevance(scores: Floats) -> Doubles:
-    """Scores between 0 and 1; all 1 where they are equal."""
+    """Scores scaled to [0, 1]; all 1 if they are equal."""
     lowest, highest = float(scores.min()), float(scores.max())
     if highest == lowest:
         return np.ones(len(scores))

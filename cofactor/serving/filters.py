@@ -1,4 +1,4 @@
-"""Which items may be listed: what the operator decided, and what a request filters by, as masks over item rows."""
+"""Filters of items: the rules of the operator and the options of a request, as masks over item rows."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -11,116 +11,121 @@ from cofactor.arrays import Mask, Rows
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.serving.item_table import NO_YEAR, ItemTable
-from cofactor.serving.schemas.requests import Choice, LongLists
+from cofactor.serving.schemas.requests import BodyFilterOptions, FilterOptions
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What the operator decided, whatever is asked."""
+class OperatorRules:
+    """The operator's rules, which apply to every request."""
 
-    allow: frozenset[str] | None = None  # items that may be listed; None: all
-    deny: frozenset[str] = frozenset()  # items that are never listed
-    new_items: bool = False  # whether ratings of items that no model knows are taken
+    allow: frozenset[str] | None = None  # the items that may be listed; None: all
+    deny: frozenset[str] = frozenset()  # the items that are never listed
+    new_items: bool = False  # whether ratings of items that are in no model are accepted
 
 
-EVERYTHING = Terms()
+NO_RULES = OperatorRules()
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
-    """The items of a bundle as the operator lets them be seen."""
+class ItemFilter:
+    """The items of a model that a list may contain."""
 
     table: ItemTable
-    terms: Terms = EVERYTHING
+    rules: OperatorRules = NO_RULES
 
     @cached_property
     def denied(self) -> Mask:
-        """(n_items,) true for what the operator never lets be listed."""
+        """(n_items,) true for the items that the operator's rules exclude from every list."""
         ids, denied = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
-        if self.terms.allow is not None:
+        if self.rules.allow is not None:
             denied[:] = True
-            denied[_known(ids, self.terms.allow)] = False
-        denied[_known(ids, self.terms.deny)] = True
+            denied[_known(ids, self.rules.allow)] = False
+        denied[_known(ids, self.rules.deny)] = True
         return denied
 
     @cached_property
     def hidden(self) -> Mask:
-        """(n_items,) true for what is not listed where nothing is filtered: it is denied, or nobody rated it."""
+        """(n_items,) true for the items excluded from a list without filters: denied, or without training ratings."""
         return self.denied | ~self.table.rankable
 
-    def hidden_by(self, choice: Choice) -> Mask:
-        """(n_items,) true for what a request leaves out.
+    def hidden_by(self, options: FilterOptions) -> Mask:
+        """(n_items,) true for the items that a request excludes from its list.
 
-        Candidates are listed though nobody rated them. Raises BadData for a genre or a candidate that is unknown.
+        Candidates may be listed even without training ratings. Raises BadData for an unknown genre or candidate.
         """
-        if not filters(choice):
+        if not has_filters(options):
             return self.hidden
-        candidates = choice.candidates if isinstance(choice, LongLists) else []
-        chosen = self._among(candidates) if candidates else ~self.hidden
-        if choice.genre:
-            chosen &= self._of_any(choice.genre)
-        if choice.without_genre:
-            chosen &= ~self._of_any(choice.without_genre)
-        if choice.year_from is not None:
-            chosen &= self.table.year >= choice.year_from
-        if choice.year_to is not None:
-            chosen &= (self.table.year <= choice.year_to) & (self.table.year != NO_YEAR)
+        candidates = candidates_in(options)
+        chosen = self._candidate_mask(candidates) if candidates else ~self.hidden
+        if options.genre:
+            chosen &= self._genre_mask(options.genre)
+        if options.without_genre:
+            chosen &= ~self._genre_mask(options.without_genre)
+        if options.year_from is not None:
+            chosen &= self.table.year_array >= options.year_from
+        if options.year_to is not None:
+            chosen &= (self.table.year_array <= options.year_to) & (self.table.year_array != NO_YEAR)
         ids = self.table.model.training_data.items
-        if choice.allow:
+        if options.allow:
             allowed = np.zeros(len(chosen), dtype=bool)
-            allowed[_known(ids, choice.allow)] = True
+            allowed[_known(ids, options.allow)] = True
             chosen &= allowed
-        if choice.deny:
-            chosen[_known(ids, choice.deny)] = False
+        if options.deny:
+            chosen[_known(ids, options.deny)] = False
         return ~chosen
 
-    def _among(self, candidates: Iterable[str]) -> Mask:
+    def _candidate_mask(self, candidates: Iterable[str]) -> Mask:
         ids, chosen = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
         for one in candidates:
             chosen[known_item(ids, one)] = True
         return chosen & ~self.denied
 
-    def _of_any(self, genres: Iterable[str]) -> Mask:
-        """(n_items,) of any of these genres, written in whatever case."""
+    def _genre_mask(self, genres: Iterable[str]) -> Mask:
+        """(n_items,) true for the items of any of these genres; case does not matter."""
         found = np.zeros(len(self.table.ids), dtype=bool)
-        for asked in genres:
-            names = self.table.genre_named.get(asked.casefold())
+        for genre in genres:
+            names = self.table.genres_by_casefold.get(genre.casefold())
             if names is None:
-                raise self._unknown_genre(asked)
+                raise self._unknown_genre(genre)
             for name in names:
-                found |= self.table.of_genre[name]
+                found |= self.table.genre_masks[name]
         return found
 
-    def _unknown_genre(self, asked: str) -> BadData:
-        by_fold = self.table.genre_named
-        near = [by_fold[one][0] for one in difflib.get_close_matches(asked.casefold(), by_fold, 3, cutoff=0.5)]
-        some = near or list(self.table.of_genre)[:5]
+    def _unknown_genre(self, genre: str) -> BadData:
+        known = self.table.genres_by_casefold
+        near = [known[one][0] for one in difflib.get_close_matches(genre.casefold(), known, 3, cutoff=0.5)]
+        some = near or list(self.table.genre_masks)[:5]
         hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(some)}"
-        return BadData(f"unknown genre {asked!r}", hint if some else "the items of this model have no genres")
+        return BadData(f"unknown genre {genre!r}", hint if some else "the items of this model have no genres")
 
 
 def known_item(ids: Vocabulary, item: str) -> int:
-    """The row of an item named in a request; BadData where the model does not know it."""
+    """The row of an item in a request; raises BadData for an unknown one."""
     if item not in ids:
         unknown = ids.unknown_id(item)
         raise BadData(unknown.message, unknown.hint)
     return ids.row(item)
 
 
-def filters(choice: Choice) -> bool:
-    """Whether a request leaves anything out."""
+def candidates_in(options: FilterOptions) -> list[str]:
+    """The candidates of a request, which only a body may contain."""
+    return options.candidates if isinstance(options, BodyFilterOptions) else []
+
+
+def has_filters(options: FilterOptions) -> bool:
+    """Whether a request excludes any items."""
     return bool(
-        (isinstance(choice, LongLists) and choice.candidates)
-        or choice.genre
-        or choice.without_genre
-        or choice.allow
-        or choice.deny
-        or choice.year_from is not None
-        or choice.year_to is not None
+        candidates_in(options)
+        or options.genre
+        or options.without_genre
+        or options.allow
+        or options.deny
+        or options.year_from is not None
+        or options.year_to is not None
     )
 
 
 def _known(ids: Vocabulary, named: Collection[str]) -> Rows:
-    """The rows of those ids that the model knows."""
+    """The rows of those ids that are in the vocabulary."""
     rows = ids.rows(list(named))
     return rows[rows >= 0]

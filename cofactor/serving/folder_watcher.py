@@ -1,4 +1,4 @@
-"""Which folders of models have changed since they were last looked at: one `stat` of each manifest tells."""
+"""Folders of models that have changed since the last look, by one `stat` of each manifest."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ Stamp = tuple[int, int, int]  # inode, time of the last change in nanoseconds, b
 
 
 def stamp(folder: Path | str) -> Stamp | None:
-    """What is another number as soon as another model lies in a folder; None where none does."""
+    """Inode, modification time and size of a folder's manifest, which differ for another model; None without one."""
     try:
         found = (Path(folder) / manifests.NAME).stat()
     except OSError:
@@ -19,38 +19,38 @@ def stamp(folder: Path | str) -> Stamp | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-class Watch:
-    """Remembers what each folder looked like."""
+class FolderWatcher:
+    """Reports the folders whose manifests have changed."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = folders
         self._seen: dict[str, Stamp] = {}
 
-    def newer(self) -> list[str]:
-        """The names of those that look otherwise than at the last call, at the first one all.
+    def changed(self) -> list[str]:
+        """The names of the folders that have changed since the last call; at the first call all.
 
-        Each change is told once, so that a damaged model is tried once. A folder without a model is passed over: it
-        is being replaced, and the next look finds it.
+        Each change is reported once, so that a damaged model is tried once. A folder without a manifest is skipped: it
+        is being replaced, and the next call finds it.
         """
         found = []
         for name, folder in self._folders.items():
-            now = stamp(folder)
-            if now is not None and self._seen.get(name) != now:
-                self._seen[name] = now
+            current = stamp(folder)
+            if current is not None and self._seen.get(name) != current:
+                self._seen[name] = current
                 found.append(name)
         return found
 
 
 @contextmanager
-def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
-    """Within it something is done again and again, in a thread of its own; never for 0 seconds."""
+def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Within the context a function is called at regular intervals, in a thread of its own; never for 0 seconds."""
     ended = threading.Event()
 
-    def again() -> None:
+    def repeat() -> None:
         while not ended.wait(seconds):
-            do()
+            call()
 
-    thread = threading.Thread(target=again, name="watch", daemon=True)
+    thread = threading.Thread(target=repeat, name="watch", daemon=True)
     if seconds:
         thread.start()
     try:

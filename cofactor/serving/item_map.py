@@ -34,7 +34,7 @@ MOST_RATERS = 20_000  # whose ratings those are made from
 
 
 @dataclass(frozen=True)
-class Maps:
+class ItemMaps:
     """The maps of one model, each made when first asked for, by whoever asks first.
 
     Nobody else waits for it: the threads that would are those that answer all other requests.

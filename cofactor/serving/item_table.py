@@ -1,4 +1,4 @@
-"""What is shown of items, and what they are chosen by: columns by row, made once for a bundle."""
+"""The items of a model by row: columns that answers show, and arrays that filters compute with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from cofactor.data.reading.feature_tables import YEAR
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
 
-Line = dict[str, Any]
+JsonObject = dict[str, Any]  # to be serialized as a JSON object
 NO_YEAR = -1
 
 
 @dataclass(frozen=True, eq=False)
 class ItemTable:
-    """The items of a model, as lists where answers take single cells from them, and as arrays where they compute."""
+    """The items of a model: lists, from which answers take single cells, and arrays for computations."""
 
     model: Model
 
-    # What is shown
+    # Columns for answers
 
     @cached_property
     def ids(self) -> list[str]:
@@ -30,25 +30,25 @@ class ItemTable:
 
     @cached_property
     def titles(self) -> list[str]:
-        """An item without a title is called by its id."""
+        """The title of each item, or its id if it has none."""
         return [self.model.training_data.title(row) for row in range(len(self.ids))]
 
     @cached_property
     def genres(self) -> list[list[str]]:
-        """Items with the same genres share one list."""
+        """The genres of each item; items with the same genres share one list."""
         column = self.model.training_data.genres
         if column is None:
             return [[]] * len(self.ids)
         known: dict[str, list[str]] = {}
-        return [known.setdefault(one or "", listed(one)) for one in column]
+        return [known.setdefault(one or "", split_genres(one)) for one in column]
 
     @cached_property
     def years(self) -> list[int | None]:
-        """From the end of a title: "Star Wars (1977)"."""
+        """The year at the end of each title, as in "Star Wars (1977)"."""
         found = (YEAR.search(title) for title in self.titles)
         return [int(one[1]) if one else None for one in found]
 
-    def item(self, row: int) -> Line:
+    def item(self, row: int) -> JsonObject:
         return {
             "item": self.ids[row],
             "title": self.titles[row],
@@ -56,15 +56,15 @@ class ItemTable:
             "year": self.years[row],
         }
 
-    def rated(self, row: int) -> Line:
-        """An item with how often it was rated in training, and how high on average."""
+    def item_with_statistics(self, row: int) -> JsonObject:
+        """An item with the number and the mean of its training ratings."""
         count, mean = int(self.model.training_data.item_counts[row]), float(self.means[row])
         return {**self.item(row), "ratings": count, "mean": mean if count else None}
 
-    def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[RatingEffect]] = ()) -> list[Line]:
-        """The lines of a list of (k,) item rows, best first, with their scores and, for each, its reasons."""
+    def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[RatingEffect]] = ()) -> list[JsonObject]:
+        """The lines of a list of (k,) item rows, best first, with their scores and the ratings that explain them."""
         ids, titles, genres, years = self.ids, self.titles, self.genres, self.years
-        made = [
+        lines: list[JsonObject] = [
             {
                 "item": ids[row],
                 "title": titles[row],
@@ -75,20 +75,20 @@ class ItemTable:
             }
             for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
         ]
-        for line, reasons in zip(made, because, strict=False):
-            line["because"] = [reason(one) for one in reasons]
-        return made
+        for line, effects in zip(lines, because, strict=False):
+            line["because"] = [describe_effect(one) for one in effects]
+        return lines
 
-    # What is computed with
+    # Arrays for computations
 
     @cached_property
     def rankable(self) -> Mask:
-        """(n_items,) true for what may be recommended."""
+        """(n_items,) true for the items that may be recommended."""
         return self.model.rankable
 
     @cached_property
     def by_popularity(self) -> Rows:
-        """(n_items,) rows, the most rated first; of equally rated ones the lower row."""
+        """(n_items,) rows by descending number of ratings, then by row."""
         return np.argsort(-self.model.training_data.item_counts, kind="stable").astype(np.int32)
 
     @cached_property
@@ -100,13 +100,13 @@ class ItemTable:
         return means
 
     @cached_property
-    def year(self) -> Rows:
-        """(n_items,) years as numbers, `NO_YEAR` where there is none."""
+    def year_array(self) -> Rows:
+        """(n_items,) years as numbers; `NO_YEAR` for an item without one."""
         return np.array([NO_YEAR if one is None else one for one in self.years], dtype=np.int32)
 
     @cached_property
-    def of_genre(self) -> dict[str, Mask]:
-        """(n_items,) masks by the name of a genre as it is written in the data, in order of names."""
+    def genre_masks(self) -> dict[str, Mask]:
+        """(n_items,) masks by genre, as spelled in the data, in alphabetical order."""
         rows: dict[str, list[int]] = {}
         for row, names in enumerate(self.genres):
             for name in names:
@@ -117,26 +117,26 @@ class ItemTable:
         return masks
 
     @cached_property
-    def genre_named(self) -> dict[str, list[str]]:
-        """The genres by their names without case."""
+    def genres_by_casefold(self) -> dict[str, list[str]]:
+        """The spellings of each genre by its case-folded name."""
         found: dict[str, list[str]] = {}
-        for name in self.of_genre:
+        for name in self.genre_masks:
             found.setdefault(name.casefold(), []).append(name)
         return found
 
     @cached_property
-    def score_for_nobody(self) -> Floats:
-        """(n_items,) clipped scores for somebody of whom nothing is known."""
+    def unknown_user_scores(self) -> Floats:
+        """(n_items,) clipped scores for a user without ratings."""
         from scipy.sparse import csr_array
 
-        nobody = csr_array((1, len(self.ids)), dtype=np.float32)
-        return self.model.clip(self.model.fold_in_scores(nobody)[0])
+        empty = csr_array((1, len(self.ids)), dtype=np.float32)
+        return self.model.clip(self.model.fold_in_scores(empty)[0])
 
 
-def reason(one: RatingEffect) -> Line:
+def describe_effect(one: RatingEffect) -> JsonObject:
     return {"item": one.item, "title": one.title, "rating": one.rating, "effect": one.effect}
 
 
-def listed(genres: str | None) -> list[str]:
-    """ "Comedy|Drama" as its names."""
+def split_genres(genres: str | None) -> list[str]:
+    """The names in a text such as "Comedy|Drama"."""
     return [name for name in (genres or "").split("|") if name]

@@ -1,4 +1,4 @@
-"""What is served, as one thing that never changes: a model, its manifest, and what is derived from them."""
+"""A loaded model for serving: the model, its manifest, and the indexes derived from them."""
 
 import hashlib
 import time
@@ -16,30 +16,30 @@ from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import load_with_manifest
 from cofactor.serving.folder_watcher import stamp
-from cofactor.serving.item_map import Maps
+from cofactor.serving.item_map import ItemMaps
 from cofactor.serving.item_table import ItemTable
-from cofactor.serving.search.item_search import Search
-from cofactor.serving.search.title_search import Titles
+from cofactor.serving.search.item_search import ItemSearch
+from cofactor.serving.search.title_search import TitleSearch
 
-VERSION_DIGITS = 12  # hexadecimal: 48 bits, which no two models anybody keeps will share by chance
-ATTEMPTS = 6  # at opening a folder that is being replaced
+VERSION_DIGITS = 12  # hexadecimal: with 48 bits, two models hardly ever share a version by chance
+ATTEMPTS = 6  # to load a folder that is being replaced
 PAUSE = 0.05  # seconds between them: longer than the two renames that put a model in the place of another
-PUBLIC = ("trainer", "hyperparameters", "metrics", "split", "created")  # of a manifest, for anybody to read
+PUBLIC = ("trainer", "hyperparameters", "metrics", "split", "created")  # fields of a manifest that a card shows
 
 
 @dataclass(frozen=True, eq=False)
-class Bundle:
-    """A model and its manifest. Immutable, so whoever holds one reference sees one version of everything."""
+class LoadedModel:
+    """A model and its manifest. Immutable: one reference always means one version of everything."""
 
     model: Model
     manifest: Mapping[str, Any]
-    _maps: Maps = field(default_factory=Maps, init=False, repr=False)
+    _maps: ItemMaps = field(default_factory=ItemMaps, init=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path | str) -> "Bundle":
-        """The model saved in a folder; raises BadArtifact where it is damaged.
+    def open(cls, path: Path | str) -> "LoadedModel":
+        """The model saved in a folder; raises BadArtifact if it is damaged.
 
-        One that is replaced while it is read is read again: files of two models are never taken for one.
+        A folder that is replaced while it is read is read again, so that files of two models are never mixed.
         """
         for _ in range(ATTEMPTS):
             before = stamp(path)
@@ -54,29 +54,29 @@ class Bundle:
 
     @cached_property
     def version(self) -> str:
-        """A short digest of the manifest, which holds the digests of everything else."""
+        """A short digest of the manifest, which contains the digests of all other files."""
         canonical = orjson.dumps(dict(self.manifest), option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
         return hashlib.sha256(canonical).hexdigest()[:VERSION_DIGITS]
 
     @cached_property
-    def titles(self) -> Titles:
-        return Titles(self.model.training_data)
+    def titles(self) -> TitleSearch:
+        return TitleSearch(self.model.training_data)
 
     @cached_property
     def items(self) -> ItemTable:
         return ItemTable(self.model)
 
     @cached_property
-    def search(self) -> Search:
-        return Search(self.items)
+    def search(self) -> ItemSearch:
+        return ItemSearch(self.items)
 
     def map(self, n: int) -> tuple[Rows, Floats]:
-        """Rows and places within [-1, 1]² of the n most rated items. The first call takes seconds, whoever makes it."""
+        """Rows and positions within [-1, 1]² of the n most rated items. The first call takes seconds."""
         return self._maps.of(self.model, n)
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        """What anybody may know of the model: the public part of its manifest, its sizes and its scale."""
+        """The public description of the model: part of its manifest, its sizes and its scale."""
         training_data = self.model.training_data
         return {
             **{key: self.manifest[key] for key in PUBLIC if key in self.manifest},
@@ -87,17 +87,17 @@ class Bundle:
             "scale": list(training_data.scale),
             "step": training_data.step,
             "predicts_ratings": self.model.scale is not None,
-            **_course(self.manifest.get("notes")),
+            **_learning_curve(self.manifest.get("notes")),
         }
 
 
-def _course(notes: Any) -> dict[str, Any]:
-    """How training went, as far as a manifest tells it in the words of `cofactor train`: notes may hold anything."""
+def _learning_curve(notes: Any) -> dict[str, Any]:
+    """The learning curve in the notes of a manifest, as `cofactor train` writes it; notes may contain anything."""
     notes = notes if isinstance(notes, dict) else {}
     curve, best, metric = notes.get("curve"), notes.get("best_epoch"), notes.get("curve_metric")
-    told = [_epoch(one) for one in curve] if isinstance(curve, list) else []
+    epochs = [_epoch(one) for one in curve] if isinstance(curve, list) else []
     return {
-        "curve": [one for one in told if one is not None],
+        "curve": [one for one in epochs if one is not None],
         "curve_metric": metric if metric in ("RMSE", "NDCG@10") else "",
         "best_epoch": best if type(best) is int else None,
     }
@@ -106,8 +106,8 @@ def _course(notes: Any) -> dict[str, Any]:
 def _epoch(one: Any) -> dict[str, Any] | None:
     if not isinstance(one, dict) or type(one.get("epoch")) is not int:
         return None
-    return {"epoch": one["epoch"], "train": _figure(one.get("train")), "validation": _figure(one.get("validation"))}
+    return {"epoch": one["epoch"], "train": _finite(one.get("train")), "validation": _finite(one.get("validation"))}
 
 
-def _figure(value: Any) -> float | None:
+def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and isfinite(value) else None

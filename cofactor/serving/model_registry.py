@@ -1,4 +1,4 @@
-"""Which bundles are live, by name, and how others take their places. Knows nothing of HTTP."""
+"""The models that are served, by name, and their replacement while requests go on. Independent of HTTP."""
 
 import logging
 import threading
@@ -7,91 +7,114 @@ from pathlib import Path
 from typing import Protocol
 
 from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
-from cofactor.feedback.store import Store, open_store
+from cofactor.feedback.open_store import open_store
+from cofactor.feedback.store import RatingStore
 from cofactor.saved.model_folder import load_manifest
-from cofactor.serving.loaded_model import Bundle
-from cofactor.serving.service import Answer, Answers, Pace, Terms
-from cofactor.serving.settings import Settings
-from cofactor.serving.telemetry.instrumented_service import Ear, ObservedAnswers, ObservedStore, to_nobody
+from cofactor.serving.filters import OperatorRules
+from cofactor.serving.item_table import JsonObject
+from cofactor.serving.loaded_model import LoadedModel
+from cofactor.serving.server_config import ServerConfig
+from cofactor.serving.service import Latency, RecommendationService
+from cofactor.serving.telemetry.instrumented_service import InstrumentedService, InstrumentedStore, ListCounter, ignore
 from cofactor.serving.warm_up import warm
 
-ONLY = "model"  # what a bundle is called that was given without a name
-SWAPPED, UNCHANGED, REFUSED = "swapped", "unchanged", "refused"  # what became of a reload
+DEFAULT_NAME = "model"  # of a model that was given without one
+SWAPPED, UNCHANGED, REFUSED = "swapped", "unchanged", "refused"  # the results of a reload
 
 log = logging.getLogger("cofactor.serving")
 
 
 class BadCandidate(BadArtifact):
-    """What lies in a folder cannot take the live model's place; neither the service nor the request is at fault."""
+    """The model in a folder cannot replace the one that is served; neither the service nor the request is at fault."""
 
     status = 409
 
 
 class Observer(Protocol):
-    """Who wants to know what goes on. May be called from any thread."""
+    """Receives the events of a registry, from any thread."""
 
     def reloaded(self, name: str, result: str) -> None: ...
     def listed(self, source: str) -> None: ...
-    def stored(self, asked: str, seconds: float, words: int, failed: bool) -> None: ...
+    def stored(self, operation: str, seconds: float, events: int, failed: bool) -> None: ...
 
 
-class Service:
-    """The one reference to what is live: a mapping from names to answers, never changed and replaced as a whole.
+class ModelRegistry:
+    """The served models: a mapping from names to services that is never changed, but replaced as a whole.
 
-    A request reads it once, so that it sees one version of everything whatever is put in its place meanwhile.
+    A request reads the mapping once, so that it sees one version of everything even if models are replaced meanwhile.
     """
 
     def __init__(
         self,
-        bundles: Bundle | Mapping[str, Bundle],
-        store: Store | None = None,
-        terms: Terms | None = None,
+        models: LoadedModel | Mapping[str, LoadedModel],
+        store: RatingStore | None = None,
+        rules: OperatorRules | None = None,
         folders: Mapping[str, Path] | None = None,
     ) -> None:
-        """`bundles` by name, the default first; `folders` are where a reload looks for what is to replace them."""
-        named = {ONLY: bundles} if isinstance(bundles, Bundle) else dict(bundles)
+        """models: by name, the default one first. folders: where a reload looks for the next version of each model."""
+        named = {DEFAULT_NAME: models} if isinstance(models, LoadedModel) else dict(models)
         self.default = next(iter(named))
         self.folders = dict(folders or {})
         self.ready = False
-        self.reported: Callable[[str, str], None] = to_nobody  # name and result of each reload
-        self.told: Callable[[str], None] = to_nobody  # after a swap by request: other processes are to follow
-        self._store, self._terms = store, terms or Terms()
-        self._listed: Callable[[str], None] = to_nobody
-        self._live: Mapping[str, Answers] = {name: self._answers_of(one, name) for name, one in named.items()}
-        self._changing = threading.RLock()  # held by whoever changes what is live; requests only read
+        self._store, self._rules = store, rules or OperatorRules()
+        self._on_list: Callable[[str], None] = ignore
+        self._on_reload: list[Callable[[str, str], None]] = []
+        self._on_requested_reload: list[Callable[[str], None]] = []
+        self._live: Mapping[str, RecommendationService] = {
+            name: self._new_service(one, name) for name, one in named.items()
+        }
+        self._changing = threading.RLock()  # held while the mapping is replaced; requests only read it
 
     @classmethod
-    def open(cls, settings: Settings) -> "Service":
-        """The models and the store of the settings, not yet warm; raises BadArtifact, Unavailable."""
-        folders = dict(settings.models)
-        bundles = {name: Bundle.open(folder) for name, folder in folders.items()}
-        store = open_store(settings.store) if settings.store else None
-        terms = Terms(allow=settings.allow, deny=settings.deny, new_items=settings.new_items)
-        return cls(bundles, store, terms, folders)
+    def open(cls, config: ServerConfig) -> "ModelRegistry":
+        """The models and the store of a configuration, not yet warmed up; raises BadArtifact or Unavailable."""
+        folders = dict(config.models)
+        models = {name: LoadedModel.open(folder) for name, folder in folders.items()}
+        store = open_store(config.store) if config.store else None
+        rules = OperatorRules(allow=config.allow, deny=config.deny, new_items=config.new_items)
+        return cls(models, store, rules, folders)
+
+    # Events
 
     def observe(self, observer: Observer) -> None:
-        """Tells somebody what goes on from now on; to be called before the first request."""
-        self.reported, self._listed = observer.reloaded, observer.listed
+        """Reports reloads, lists and operations of the store to an observer; to be called before the first request."""
+        self.on_reload(observer.reloaded)
+        self._on_list = observer.listed
         if self._store is not None:
-            self._store = ObservedStore(self._store, observer.stored)
-        self._live = {name: self._answers_of(one.bundle, name) for name, one in self._live.items()}
+            self._store = InstrumentedStore(self._store, observer.stored)
+        self._live = {name: self._new_service(one.loaded_model, name) for name, one in self._live.items()}
 
-    def answers(self, name: str = "") -> Answers:
-        """What to ask for the length of one request; raises UnknownId where no model is called so."""
+    def on_reload(self, callback: Callable[[str, str], None]) -> Callable[[], None]:
+        """Calls back with the name of a model and the result of each reload; returns a function that ends this."""
+        self._on_reload.append(callback)
+        return lambda: self._on_reload.remove(callback)
+
+    def on_requested_reload(self, callback: Callable[[str], None]) -> None:
+        """Calls back with the name of a model after a reload by request, so that other processes can follow."""
+        self._on_requested_reload.append(callback)
+
+    def report_reload(self, name: str, result: str) -> None:
+        for callback in tuple(self._on_reload):
+            callback(name, result)
+
+    # Queries
+
+    def service(self, name: str = "") -> RecommendationService:
+        """The service of a model, for the length of one request; raises UnknownId for an unknown name."""
         live = self._live
         try:
             return live[name or self.default]
         except KeyError:
-            raise UnknownId(f"no model is called {name!r}", f"known are {', '.join(live)}") from None
+            raise UnknownId(f"no model is called {name!r}", f"the models are {', '.join(live)}") from None
 
-    def models(self) -> Answer:
-        """Every model by its name and version, the default first."""
+    def models(self) -> JsonObject:
+        """Every model with its name and version, the default one first."""
         live = self._live
         listed = [
             {
                 "name": name,
                 "model": one.version,
-                "trainer": str(one.bundle.manifest.get("trainer", "")),
+                "trainer": str(one.loaded_model.manifest.get("trainer", "")),
                 "default": name == self.default,
             }
             for name, one in live.items()
@@ -99,71 +122,74 @@ class Service:
         return {"model": live[self.default].version, "models": listed}
 
     def versions(self) -> dict[str, str]:
-        """The version of each model by its name."""
+        """The version of each model by name."""
         return {name: one.version for name, one in self._live.items()}
 
+    # Changes
+
     def warm_up(self) -> None:
-        """Answers one request of each costly kind by each model, so that no user waits for pages or for an index."""
-        for name, answers in self._live.items():
-            self.replace(answers.bundle, name)
+        """Sends one request of each costly kind to each model, so that no user waits for page faults or an index."""
+        for name, service in self._live.items():
+            self.replace(service.loaded_model, name)
         self.ready = True
 
-    def replace(self, bundle: Bundle, name: str = "") -> None:
-        """Puts another bundle in the place of a live one, warm; the old one stays where the new one cannot answer."""
+    def replace(self, model: LoadedModel, name: str = "") -> None:
+        """Warms up a model and serves it from now on; the former one stays if the new one fails."""
         with self._changing:
-            answers = warm(self._answers_of(bundle, name or self.default))
-            answers.listed.open = True
-            self.put(answers, name)
+            service = warm(self._new_service(model, name or self.default))
+            service.lists.open = True
+            self.put(service, name)
 
-    def put(self, answers: Answers, name: str = "") -> None:
-        """Lets these answers be live, as they are."""
+    def put(self, service: RecommendationService, name: str = "") -> None:
+        """Serves with this service from now on, without warming it up."""
         with self._changing:
-            self._live = {**self._live, (name or self.default): answers}
+            self._live = {**self._live, (name or self.default): service}
 
-    def reload(self, name: str = "") -> Answer:
-        """Looks into a model's folder and swaps, here and then in every other process that serves it.
+    def reload(self, name: str = "") -> JsonObject:
+        """Reloads a model from its folder, here and then in every other process that serves it.
 
-        Raises UnknownId, and BadCandidate where what lies there cannot be served: the live one then stays.
+        Raises UnknownId, or BadCandidate if the model in the folder cannot be served; then the former one stays.
         """
         done = self.reload_here(name)
-        self.told(done["name"])
+        for callback in self._on_requested_reload:
+            callback(done["name"])
         return done
 
-    def reload_here(self, name: str = "") -> Answer:
-        """The same in this process alone. Opening and warming up take this thread's time, not that of requests."""
-        with self._changing:  # two at a time might leave the older one
-            before, name = self.answers(name).version, name or self.default
+    def reload_here(self, name: str = "") -> JsonObject:
+        """Reloads a model in this process only. Loading and warming up happen in the calling thread."""
+        with self._changing:  # two reloads at a time might leave the older version
+            before, name = self.service(name).version, name or self.default
             try:
                 self._reload(name)
             except BadCandidate as error:
-                self.reported(name, REFUSED)
+                self.report_reload(name, REFUSED)
                 log.warning("the model %s stays at version %s: %s", name, before, error.message)
                 raise
-            now = self.answers(name).version
-            self.reported(name, UNCHANGED if now == before else SWAPPED)
+            now = self.service(name).version
+            self.report_reload(name, UNCHANGED if now == before else SWAPPED)
         if now != before:
-            log.info("the model %s is at version %s now, before at %s", name, now, before)
+            log.info("the model %s was replaced: version %s instead of %s", name, now, before)
         return {"model": now, "name": name, "before": before, "changed": now != before}
 
     def close(self) -> None:
-        """Lets go of the store; what is live goes on answering from memory."""
+        """Closes the store; the models can still answer from memory."""
         self.ready = False
         if self._store is not None:
             self._store.close()
 
     def _reload(self, name: str) -> None:
         if name not in self.folders:
-            raise Unavailable(f"the model {name!r} was not read from a folder", "start the service with one")
+            raise Unavailable(f"the model {name!r} was not loaded from a folder", "start the service with a folder")
         folder = self.folders[name]
         try:
-            if load_manifest(folder) != self.answers(name).bundle.manifest:
-                self.replace(Bundle.open(folder), name)
+            if load_manifest(folder) != self.service(name).loaded_model.manifest:
+                self.replace(LoadedModel.open(folder), name)
         except CofactorError as error:
-            raise BadCandidate(error.message, f"the one before goes on serving; {error.hint}") from error
-        except Exception as error:  # whatever a model does that cannot answer; the log has it
-            log.exception("the model in %s cannot answer", folder)
+            raise BadCandidate(error.message, f"the previous version is still served; {error.hint}") from error
+        except Exception as error:  # any failure of the new model during its warm-up
+            log.exception("the model in %s failed its warm-up", folder)
             what = f"the model in {folder} cannot be served: {type(error).__name__}"
-            raise BadCandidate(what, "the one before goes on serving; the log says more") from error
+            raise BadCandidate(what, "the previous version is still served; the log has the details") from error
 
-    def _answers_of(self, bundle: Bundle, name: str) -> ObservedAnswers:
-        return ObservedAnswers(bundle, Pace(), self._store, self._terms, name, Ear(self._listed))
+    def _new_service(self, model: LoadedModel, name: str) -> InstrumentedService:
+        return InstrumentedService(model, Latency(), self._store, self._rules, name, ListCounter(self._on_list))

@@ -1,120 +1,117 @@
-"""Taking ratings, taking them back, and showing what somebody has rated."""
+"""Storing, deleting and listing the ratings of users."""
 
 import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, Unavailable
-from cofactor.feedback.store import Feedback, Store
+from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.top_n.recommendations import check_rating
-from cofactor.serving.filters import Terms, known_item
-from cofactor.serving.item_table import ItemTable
+from cofactor.serving.filters import OperatorRules, known_item
+from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.schemas.requests import GivenRating, Page, RatingsBody
-from cofactor.serving.user_history import stranger
+from cofactor.serving.user_history import unknown_user
 
-Answer = dict[str, Any]
-MOST_OF_ONE = 10_000  # pairs of one user that a store is to keep: each of their lists reads them all
+MAX_EVENTS = 10_000  # of one user in a store: each list of the user reads them all
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and halves of characters
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
-    """Where ratings are handed in, of one bundle."""
+class RatingsWriter:
+    """The ratings that a service collects for one model."""
 
     table: ItemTable
-    terms: Terms
-    store: Store | None
+    rules: OperatorRules
+    store: RatingStore | None
 
     def rate(self, asked: RatingsBody) -> int:
-        """Takes all ratings or none; how many there are, each pair counted once. They are safe when this returns.
+        """Stores all ratings of a request or none, and returns the number of pairs. They are durable on return.
 
-        Raises BadData for one that cannot be taken, Unavailable without a store.
+        Raises BadData for a rating that is not accepted, and Unavailable without a store.
         """
-        store, now = self._open(), int(time.time())
-        words: dict[str, dict[str, Feedback]] = {}
+        store, now = self._require_store(), int(time.time())
+        events: dict[str, dict[str, RatingEvent]] = {}
         for one in asked.ratings:
             self._check(one)
-            word = Feedback(one.user, one.item, one.rating, now if one.time is None else one.time)
-            words.setdefault(one.user, {})[one.item] = word
-        for user, of_items in words.items():
-            _check_room(store, user, of_items.keys())
-        taken = [word for of_items in words.values() for word in of_items.values()]
-        store.put(taken)
-        return len(taken)
+            event = RatingEvent(one.user, one.item, one.rating, now if one.time is None else one.time)
+            events.setdefault(one.user, {})[one.item] = event
+        for user, of_items in events.items():
+            _check_number(store, user, of_items.keys())
+        accepted = [event for of_items in events.values() for event in of_items.values()]
+        store.append(accepted)
+        return len(accepted)
 
-    def take_back(self, user: str, item: str) -> bool:
-        """Whether there was such a rating, of training or since; then it is void when this returns.
+    def delete_rating(self, user: str, item: str) -> bool:
+        """Deletes a rating of the training data or of the store; false if there is none.
 
-        Where there was none nothing is kept, so that asking for anything does not fill a store.
+        Nothing is stored if there is none, so that such requests cannot fill the store.
         """
-        store = self._open()
+        store = self._require_store()
         if not self._is_rated(user, item, store):
             return False
-        store.put([Feedback(user, item, None, int(time.time()))])
+        store.append([RatingEvent(user, item, None, int(time.time()))])
         return True
 
-    def ratings(self, user: str, asked: Page) -> tuple[int, list[Answer]]:
-        """How many ratings of a user there are, and a page of them: those that came in since, the latest first, then
-        those of training; of items that the model does not know, none. Raises UnknownId for somebody unheard of."""
+    def ratings(self, user: str, page: Page) -> tuple[int, list[JsonObject]]:
+        """The number of a user's ratings, and a page of them: first those of the store, the latest first, then those of
+        training. Ratings of items that are not in the model are left out. Raises UnknownId for an unknown user."""
         training_data = self.table.model.training_data
-        words = [] if self.store is None else self.store.of(user)
-        if not words and user not in training_data.users:
-            raise stranger(training_data, user)
+        events = [] if self.store is None else self.store.events_of(user)
+        if not events and user not in training_data.users:
+            raise unknown_user(training_data, user)
         listed: list[tuple[int, float, int | None, str]] = []
-        said = set()
-        for word in words:
-            if word.item not in training_data.items:
+        changed = set()
+        for event in events:
+            if event.item not in training_data.items:
                 continue
-            row = training_data.items.row(word.item)
-            said.add(row)
-            if word.rating is not None:
-                listed.append((row, word.rating, word.time, "service"))
+            row = training_data.items.row(event.item)
+            changed.add(row)
+            if event.rating is not None:
+                listed.append((row, event.rating, event.time, "service"))
         if user in training_data.users:
             items, ratings = training_data.rated(training_data.users.row(user))
             trained = zip(items.tolist(), ratings.tolist(), strict=True)
-            listed += [(row, rating, None, "training") for row, rating in trained if row not in said]
-        page = listed[asked.offset : asked.offset + asked.n]
+            listed += [(row, rating, None, "training") for row, rating in trained if row not in changed]
         return len(listed), [
-            {**self.table.item(row), "rating": rating, "time": when, "source": source}
-            for row, rating, when, source in page
+            {**self.table.item(row), "rating": rating, "time": seconds, "source": source}
+            for row, rating, seconds, source in listed[page.offset : page.offset + page.n]
         ]
 
-    def _open(self) -> Store:
+    def _require_store(self) -> RatingStore:
         if self.store is None:
-            raise Unavailable("this service takes no ratings", "start it with --store FILE")
+            raise Unavailable("this service stores no ratings", "start it with --store FILE")
         return self.store
 
     def _check(self, one: GivenRating) -> None:
         training_data = self.table.model.training_data
         _check_id(training_data.users, one.user)
-        if not self.terms.new_items:
+        if not self.rules.new_items:
             known_item(training_data.items, one.item)
         _check_id(training_data.items, one.item)
         check_rating(training_data, one.item, one.rating)
 
-    def _is_rated(self, user: str, item: str, store: Store) -> bool:
-        for word in store.of(user):
-            if word.item == item:
-                return word.rating is not None
+    def _is_rated(self, user: str, item: str, store: RatingStore) -> bool:
+        for event in store.events_of(user):
+            if event.item == item:
+                return event.rating is not None
         training_data = self.table.model.training_data
         if user not in training_data.users or item not in training_data.items:
             return False
         return training_data.items.row(item) in training_data.rated(training_data.users.row(user))[0]
 
 
-def _check_room(store: Store, user: str, items: Collection[str]) -> None:
-    """Raises BadData where a store would keep more of a user than it is to."""
-    known = {word.item for word in store.of(user)}
-    if len(known.union(items)) > MOST_OF_ONE:
-        said = f"user {user[:60]!r} has {len(known):,} ratings here, and {MOST_OF_ONE:,} is the most"
-        raise BadData(said, "train a model with them, and begin a new store")
+def _check_number(store: RatingStore, user: str, items: Collection[str]) -> None:
+    """Raises BadData if a store would hold too many events of a user."""
+    known = {event.item for event in store.events_of(user)}
+    if len(known.union(items)) > MAX_EVENTS:
+        shown = f"user {user[:60]!r} has {len(known):,} ratings in the store, which holds at most {MAX_EVENTS:,} of one"
+        raise BadData(shown, "train a model with the ratings of the store, and start a new store")
 
 
-def _check_id(known: Vocabulary, one: str) -> None:
-    """Raises BadData for an id that is new and could not be shown."""
-    if one not in known and UNPRINTABLE.search(one):
-        shown = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", one)[:60]
+def _check_id(known: Vocabulary, id_: str) -> None:
+    """Raises BadData for a new id that cannot be displayed."""
+    if id_ not in known and UNPRINTABLE.search(id_):
+        shown = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", id_)[:60]
         raise BadData(f"{known.noun} {shown!r} has a control character in its id", "ids are printable text")

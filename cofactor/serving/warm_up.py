@@ -1,4 +1,4 @@
-"""The first requests of a bundle, asked before anybody waits for them."""
+"""Warming up a model: its first requests, sent before a user waits for them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,34 +7,35 @@ from time import perf_counter
 from typing import TypeVar
 
 from cofactor.serving.schemas.requests import ItemsQuery, ListQuery, SearchQuery, SimilarQuery
-from cofactor.serving.service import Answers, Pace
+from cofactor.serving.service import Latency, RecommendationService
 
-Kind = TypeVar("Kind", bound=Answers)
-
-
-def warm(answers: Kind) -> Kind:
-    """The same answers with everything built that is built on first use, and with the pace of what costs most."""
-    paced = replace(answers, pace=_exercise(answers))
-    _exercise(paced)  # what is built once for answers, not for a bundle
-    return paced
+Service = TypeVar("Service", bound=RecommendationService)
 
 
-def _exercise(answers: Answers) -> Pace:
-    training_data = answers.bundle.model.training_data
-    answers.items(ItemsQuery(query="a", n=1))
-    answers.search(SearchQuery(q="a", n=1))
-    answers.card()
+def warm(service: Service) -> Service:
+    """The service with every index built that is built on first use, and with the latency of its costliest lists."""
+    timed = replace(service, latency=_exercise(service))
+    _exercise(timed)  # builds what belongs to the service, not to the model
+    return timed
+
+
+def _exercise(service: RecommendationService) -> Latency:
+    """Sends one request of each costly kind, and measures a list for the user with the longest history."""
+    training_data = service.loaded_model.model.training_data
+    service.items(ItemsQuery(query="a", n=1))
+    service.search(SearchQuery(q="a", n=1))
+    service.card()
     if len(training_data.items):
-        answers.similar(str(training_data.items.ids[0]), SimilarQuery())
+        service.similar(str(training_data.items.ids[0]), SimilarQuery())
     if not len(training_data.users):
-        return Pace()
-    heaviest = str(training_data.users.ids[int(training_data.user_counts.argmax())])
-    ask = {why: partial(answers.recommendations, heaviest, ListQuery(why=why, stranger="popular")) for why in (1, 0)}
-    ask[1]()
-    return Pace(plain=_seconds(ask[0]), explained=_seconds(ask[1]))
+        return Latency()
+    longest = str(training_data.users.ids[int(training_data.user_counts.argmax())])
+    request = {why: partial(service.recommendations, longest, ListQuery(why=why, stranger="popular")) for why in (1, 0)}
+    request[1]()
+    return Latency(plain=_seconds(request[0]), explained=_seconds(request[1]))
 
 
-def _seconds(ask: Callable[[], object]) -> float:
+def _seconds(request: Callable[[], object]) -> float:
     start = perf_counter()
-    ask()
+    request()
     return perf_counter() - start

@@ -117,9 +117,9 @@ def to_shell(source: "DataSource") -> str:
 
 def without_secrets(address: str) -> str:
     """The address of a store for a screen: without user and password where it is a database."""
-    from cofactor.feedback.store import is_file, shown
+    from cofactor.feedback.open_store import display_name, is_file
 
-    return address if is_file(address) else shown(address)
+    return address if is_file(address) else display_name(address)
 
 
 def read_ratings(source: "DataSource", console: "Console") -> "Ratings":

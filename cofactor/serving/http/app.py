@@ -14,9 +14,9 @@ from cofactor.serving.http.guard import Guard
 from cofactor.serving.http.rate import Times
 from cofactor.serving.http.routes import ROUTES, Route
 from cofactor.serving.http.table import Table
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.handler import Front
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 
 KINDS = {
     ".css": "text/css; charset=utf-8",
@@ -33,8 +33,8 @@ PAGE = {  # address -> name and media type of each file that the page loads
 
 
 def create_app(
-    service: Service,
-    settings: Settings = Settings(models=()),  # noqa: B008  # frozen
+    service: ModelRegistry,
+    settings: ServerConfig = ServerConfig(models=()),  # noqa: B008  # frozen
     recorders: Sequence[Recorder] = (),
     metrics: Callable[[], bytes] | None = None,
     times: Times | None = None,

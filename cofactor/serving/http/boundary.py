@@ -17,7 +17,7 @@ from cofactor.serving.http.guard import Guard
 from cofactor.serving.http.parameters import segment
 from cofactor.serving.http.problems import Problem
 from cofactor.serving.http.table import Table
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 
 # The page needs its own files and its own service, nothing else; nobody may frame it, and nothing sent from here is
 # anything but what it says it is.
@@ -74,7 +74,7 @@ class Boundary:
 
     def __init__(
         self,
-        service: Service,
+        service: ModelRegistry,
         guard: Guard,
         table: Table[Answering],
         recorders: Sequence[Recorder] = (),
@@ -94,7 +94,7 @@ class Boundary:
             return
         start = perf_counter()
         call = Call(scope, receive, self._request_id(scope["headers"]))
-        call.answers = self.service.answers()
+        call.answers = self.service.service()
         call.version = call.answers.version
         try:
             reply = await self._reply(call)
@@ -108,7 +108,7 @@ class Boundary:
     def refusal(self, problem: Problem) -> tuple[int, list[Header], bytes]:
         """The answer to what never became a request: status, headers and body."""
         call = Call({"method": "", "path": "", "query_string": b"", "headers": ()}, None, self._request_id(()))
-        call.version = self.service.answers().version
+        call.version = self.service.service().version
         reply = problem.reply(call.version)
         self._note(call, reply, 0.0)
         return reply.status, self._headers(call, reply), reply.body
@@ -141,7 +141,7 @@ class Boundary:
             raise
         self._guard.admit(call)
         if call.name:
-            call.answers = self.service.answers(segment(call.name, "name"))
+            call.answers = self.service.service(segment(call.name, "name"))
             call.version = call.answers.version
         return await answering(call, ids)
 

@@ -11,7 +11,7 @@ from cofactor.serving.http import problems
 from cofactor.serving.http.boundary import REQUEST_ID
 from cofactor.serving.http.routes import ROUTES, Route
 from cofactor.serving.schemas import requests, responses
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 
 API_VERSION = "2"
 ABOUT = """Recommendations from trained models, that learn from each rating at once.
@@ -70,7 +70,7 @@ IDS = {"user": "196", "item": "50"}
 
 
 @cache
-def openapi(settings: Settings) -> dict[str, Any]:
+def openapi(settings: ServerConfig) -> dict[str, Any]:
     """The document of a service that is run with these settings: keys are asked for where there are any."""
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -111,7 +111,7 @@ def statuses(route: Route) -> list[int]:
     return sorted(found)
 
 
-def _operation(route: Route, settings: Settings) -> dict[str, Any]:
+def _operation(route: Route, settings: ServerConfig) -> dict[str, Any]:
     guarded = route.path.startswith("/admin/") or (settings.keys and route.path not in ("/live", "/ready"))
     operation: dict[str, Any] = {
         "operationId": route.ask if route.body is not requests.ListBody else f"{route.ask}_by_body",

@@ -15,7 +15,7 @@ from cofactor.serving.http.problems import misasked
 from cofactor.serving.http.routes import Route
 from cofactor.serving.http.turns import Threads, Turns
 from cofactor.serving.schemas import requests
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 
 WRITERS = 32  # threads that wait for a disk: what they bring at once is written at once
 
@@ -60,7 +60,7 @@ class Question:
             asked.append(_parsed(await self._lanes.bodies.read(call), route.body))
         return Reply(await self._answer(call.answers, asked))
 
-    async def _answer(self, answers: Answers, asked: list[Any]) -> bytes:
+    async def _answer(self, answers: RecommendationService, asked: list[Any]) -> bytes:
         """The answer, made in the event loop where it is brief and in another thread where it is not.
 
         A list of a few thousand items takes half a millisecond, most of it in Python: a second thread would wait for
@@ -77,7 +77,7 @@ class Question:
         return answer
 
 
-def _written(answers: Answers, ask: str, asked: list[Any]) -> bytes:
+def _written(answers: RecommendationService, ask: str, asked: list[Any]) -> bytes:
     return orjson.dumps(getattr(answers, ask)(*asked))
 
 

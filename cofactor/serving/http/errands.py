@@ -11,7 +11,7 @@ from cofactor.serving.http.endpoint import Lanes
 from cofactor.serving.http.exchange import Call, Reply
 from cofactor.serving.http.parameters import reader
 from cofactor.serving.http.problems import Problem
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas.requests import Nothing
 
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -23,7 +23,7 @@ class Errands:
     """Each method answers the route that names it; none but `reload` waits for its turn."""
 
     def __init__(
-        self, service: Service, lanes: Lanes, document: dict[str, Any], metrics: Callable[[], bytes] | None
+        self, service: ModelRegistry, lanes: Lanes, document: dict[str, Any], metrics: Callable[[], bytes] | None
     ) -> None:
         self._service = service
         self._lanes = lanes

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 
 JSON = b"application/json"
 Header = tuple[bytes, bytes]
@@ -43,5 +43,5 @@ class Call:
         self.name = ""  # of the model that is asked; none: the default one
         self.key = ""  # the name of the key that asks
         self.route = ""  # the template of the route that was found
-        self.answers: Answers
+        self.answers: RecommendationService
         self.version = ""  # of the model that answers

@@ -6,7 +6,7 @@ from cofactor.serving.http import keys
 from cofactor.serving.http.exchange import Call, Header
 from cofactor.serving.http.problems import Problem, later
 from cofactor.serving.http.rate import Rate, Times, neighbourhood
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 
 OPEN = frozenset({"/live", "/ready"})  # for anybody, by any name of this machine: an orchestrator has no key
 ADMIN = "/admin/"
@@ -28,7 +28,7 @@ PREFLIGHT_HOLDS = b"600"  # seconds
 class Guard:
     """The checks of one application, from settings that never change."""
 
-    def __init__(self, settings: Settings, times: Times | None = None) -> None:
+    def __init__(self, settings: ServerConfig, times: Times | None = None) -> None:
         """`times`: shared with the other processes that serve, so that a rate is one for all of them together."""
         self._hosts = None if "*" in settings.hosts else frozenset(name.lower() for name in settings.hosts)
         self._origins = frozenset(settings.origins)

@@ -8,43 +8,45 @@ from typing import Any
 from pydantic import BaseModel
 
 from cofactor.serving.schemas import requests, responses
-from cofactor.serving.service import BRIEF, Answers
+from cofactor.serving.service import FAST, RecommendationService
 
-Place = Callable[[Answers, Any], bool]  # whether an answer is so brief that the event loop makes it itself
+Place = Callable[
+    [RecommendationService, Any], bool
+]  # whether an answer is so brief that the event loop makes it itself
 
 
-def at_once(answers: Answers, asked: Any) -> bool:
+def at_once(answers: RecommendationService, asked: Any) -> bool:
     return True
 
 
-def beside(answers: Answers, asked: Any) -> bool:
+def beside(answers: RecommendationService, asked: Any) -> bool:
     return False
 
 
-def history(answers: Answers, asked: Any) -> bool:
+def history(answers: RecommendationService, asked: Any) -> bool:
     """Ratings that came in while serving may lie on another machine."""
-    return answers.store is None or answers.store.brief
+    return answers.store is None or answers.store.fast_reads
 
 
-def one_list(answers: Answers, asked: requests.Listing) -> bool:
-    return answers.brief(asked.why) and history(answers, asked)
+def one_list(answers: RecommendationService, asked: requests.ListOptions) -> bool:
+    return answers.is_fast(asked.why) and history(answers, asked)
 
 
-def folded_list(answers: Answers, asked: requests.FoldedBody) -> bool:
-    return answers.brief(asked.why)
+def folded_list(answers: RecommendationService, asked: requests.FoldedBody) -> bool:
+    return answers.is_fast(asked.why)
 
 
-def many_lists(answers: Answers, asked: requests.BatchBody) -> bool:
-    each = answers.pace.explained if asked.why else answers.pace.plain
-    return each * len(asked.users) < BRIEF and history(answers, asked)
+def many_lists(answers: RecommendationService, asked: requests.BatchBody) -> bool:
+    each = answers.latency.explained if asked.why else answers.latency.plain
+    return each * len(asked.users) < FAST and history(answers, asked)
 
 
-def reasons(answers: Answers, asked: Any) -> bool:
-    return answers.brief(1) and history(answers, asked)
+def reasons(answers: RecommendationService, asked: Any) -> bool:
+    return answers.is_fast(1) and history(answers, asked)
 
 
-def plain_list(answers: Answers, asked: Any) -> bool:
-    return answers.brief() and history(answers, asked)
+def plain_list(answers: RecommendationService, asked: Any) -> bool:
+    return answers.is_fast() and history(answers, asked)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ ROUTES = [
     ),
     Route(
         "/recommendations",
-        "recommendations_from",
+        "recommendations_for_ratings",
         responses.FoldedList,
         "The same for anybody, from the ratings in the request; nothing is stored",
         "POST",
@@ -172,7 +174,7 @@ ROUTES = [
     ),
     Route(
         f"{OF_USER}/ratings/{{item}}",
-        "take_back",
+        "delete_rating",
         responses.TakenBack,
         "Takes a rating back, one of training too",
         "DELETE",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from cofactor.errors import UnknownId
 from cofactor.serving.page.model_card import card
 from cofactor.serving.schemas.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
-from cofactor.serving.service import Answers
+from cofactor.serving.service import RecommendationService
 
 COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest
 KNOWN = 20  # of a user's ratings at first
@@ -43,7 +43,7 @@ class PageQuery(BaseModel):
     seen: bool = False
 
 
-def render(answers: Answers, asked: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
+def render(answers: RecommendationService, asked: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """The page for a user, by default the first the model knows; with links to the other models that are served."""
     people = [one["user"] for one in answers.users(Page(n=SUGGESTED))["users"]]
     user = asked.user or (people[0] if people else YOU + "1")
@@ -89,13 +89,13 @@ def _below(model: str) -> str:
     return f"models/{quote(model, safe='')}/" if model else ""
 
 
-def _list(answers: Answers, user: str, asked: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
+def _list(answers: RecommendationService, user: str, asked: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
     chosen = asked.model_dump(exclude={"model", "user", "genre"})
     known = [genre for genre in asked.genre if genre in genres]
     return answers.recommendations(user, ListQuery(**chosen, genre=known, stranger="popular", why=REASONS))
 
 
-def _known(answers: Answers, user: str) -> dict[str, Any]:
+def _known(answers: RecommendationService, user: str) -> dict[str, Any]:
     try:
         return answers.ratings(user, Page(n=KNOWN))
     except UnknownId:

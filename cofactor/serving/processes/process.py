@@ -9,23 +9,23 @@ from contextlib import AbstractContextManager, contextmanager
 from threadpoolctl import threadpool_limits
 
 from cofactor.errors import CofactorError
-from cofactor.serving.folder_watcher import Watch, every
+from cofactor.serving.folder_watcher import FolderWatcher, every
 from cofactor.serving.http.app import create_app
 from cofactor.serving.http.boundary import Recorder
 from cofactor.serving.http.rate import Times
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.processes.memory import settled
 from cofactor.serving.processes.server import Server, Share
 from cofactor.serving.processes.signals import handled
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry import logs
 from cofactor.serving.telemetry.metrics import Metrics
-from cofactor.serving.telemetry.shared_text import Slots
+from cofactor.serving.telemetry.shared_text import SharedText
 
 Versions = dict[str, str]  # of each model by its name
 
 
-def run(settings: Settings, listening: Sequence[socket.socket], started: Callable[[Versions], None]) -> None:
+def run(settings: ServerConfig, listening: Sequence[socket.socket], started: Callable[[Versions], None]) -> None:
     """Serves in this process until a signal says to stop. `started` is called once every model has answered."""
     with logs.to_stderr():
         Process(settings).serve(listening, started, lambda service: following(service, settings.watch))
@@ -35,7 +35,7 @@ class Process:
     """A service with its figures and its log, as one process runs it."""
 
     def __init__(
-        self, settings: Settings, slots: Slots | None = None, place: int = 0, times: Times | None = None
+        self, settings: ServerConfig, slots: SharedText | None = None, place: int = 0, times: Times | None = None
     ) -> None:
         """Opens everything; raises BadArtifact, Unavailable.
 
@@ -43,7 +43,7 @@ class Process:
         """
         self.times = times
         self.settings = settings
-        self.service = Service.open(settings)
+        self.service = ModelRegistry.open(settings)
         self.metrics = Metrics(self.service, slots, place)
         self.service.observe(self.metrics)
 
@@ -51,7 +51,7 @@ class Process:
         self,
         listening: Sequence[socket.socket],
         started: Callable[[Versions], None],
-        beside: Callable[[Service], AbstractContextManager[None]],
+        beside: Callable[[ModelRegistry], AbstractContextManager[None]],
         share: Share | None = None,
     ) -> None:
         """Warms up and answers until a signal says to stop; `beside` is entered for what goes on meanwhile.
@@ -63,7 +63,7 @@ class Process:
             self.service.warm_up()
             recorders: list[Recorder] = [self.metrics]
             if self.settings.log != "none":
-                recorders.append(logs.Requests(every=self.settings.log == "all"))
+                recorders.append(logs.RequestLog(every=self.settings.log == "all"))
             app = create_app(self.service, self.settings, recorders, self.metrics.page, self.times)
             server = Server(self.service, app, self.settings, self.metrics, share)
             for one in listening:
@@ -78,18 +78,18 @@ class Process:
 
 
 @contextmanager
-def following(service: Service, seconds: float) -> Iterator[None]:
+def following(service: ModelRegistry, seconds: float) -> Iterator[None]:
     """Reloads what changes in the folders of models, looking every so many seconds, and everything at SIGHUP."""
-    watch = Watch(service.folders)
+    watch = FolderWatcher(service.folders)
 
     def all_of_them() -> None:
         threading.Thread(target=_reload, args=(service, list(service.folders)), name="reload").start()
 
-    with handled(all_of_them, signal.SIGHUP), every(seconds, lambda: _reload(service, watch.newer())):
+    with handled(all_of_them, signal.SIGHUP), every(seconds, lambda: _reload(service, watch.changed())):
         yield
 
 
-def _reload(service: Service, names: Sequence[str]) -> None:
+def _reload(service: ModelRegistry, names: Sequence[str]) -> None:
     for name in names:
         try:
             service.reload_here(name)

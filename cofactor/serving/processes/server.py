@@ -9,9 +9,9 @@ import uvicorn
 
 from cofactor.serving.http.boundary import Boundary
 from cofactor.serving.http.connection import Connection
-from cofactor.serving.model_registry import Service
+from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.processes.turnstile import Turnstile
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.metrics import Metrics
 
 Share = tuple[MutableSequence[int], int]  # of connections: the number in each process, and our place among them
@@ -26,7 +26,12 @@ class Server(uvicorn.Server):
     """uvicorn's own, which ends in steps: not ready, then no new connections, then the open ones say goodbye."""
 
     def __init__(
-        self, service: Service, app: Boundary, settings: Settings, metrics: Metrics, share: Share | None = None
+        self,
+        service: ModelRegistry,
+        app: Boundary,
+        settings: ServerConfig,
+        metrics: Metrics,
+        share: Share | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(

@@ -17,9 +17,9 @@ import orjson
 
 from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.http.rate import Times
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.shared_text import Slots
+from cofactor.serving.telemetry.shared_text import SharedText
 
 FOLLOW_WITHIN = 60  # seconds in which the other workers are to have swapped, too
 
@@ -52,12 +52,12 @@ def receive(pipe: Connection) -> Message:
 
 
 def work(
-    settings: Settings,
+    settings: ServerConfig,
     listening: Sequence[socket.socket],
     pipe: Connection,
     place: int,
     counts: MutableSequence[int],
-    slots: Slots,
+    slots: SharedText,
     times: Times,
 ) -> None:
     """The whole life of a worker. Ctrl-C reaches it as well, but only its parent says when to stop."""
@@ -68,7 +68,7 @@ def work(
 
             process = Process(settings, slots, place, times)
             line = Line(pipe, process.service.reload_here)
-            process.service.told = line.tell_others
+            process.service.on_requested_reload(line.tell_others)
             process.serve(listening, line.ready, line.heard, (counts, place))
         except CofactorError as error:
             send(pipe, {"failed": error.message, "hint": error.hint})

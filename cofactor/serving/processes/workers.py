@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from cofactor.errors import CofactorError
-from cofactor.serving.folder_watcher import Watch
+from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.http.rate import Shared
 from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.signals import caught
 from cofactor.serving.processes.turnstile import AWAY
 from cofactor.serving.processes.worker import Worker, receive, work
-from cofactor.serving.settings import Settings
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.shared_text import Slots
+from cofactor.serving.telemetry.shared_text import SharedText
 
 STOPPED_WITHIN = 15.0  # seconds for a worker to end by itself, which takes up to ten while requests are under way
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a worker that died is started again, doubled each time
@@ -36,18 +36,18 @@ class NotStarted(CofactorError):
 class Workers:
     """Starts them, starts them again where one dies, passes reloads on, and ends them."""
 
-    def __init__(self, settings: Settings, listening: Sequence[socket.socket]) -> None:
+    def __init__(self, settings: ServerConfig, listening: Sequence[socket.socket]) -> None:
         self._settings, self._listening = settings, listening
         self._spawn = multiprocessing.get_context("spawn")
         self._counts = self._spawn.RawArray("i", [AWAY] * settings.workers)  # connections of each worker
-        self._slots = Slots(settings.workers)  # figures of each worker
+        self._slots = SharedText(settings.workers)  # figures of each worker
         self._times = Shared()  # of who may ask again when, of all workers
         self._live: dict[int, Worker] = {}  # by place
         self._again: dict[int, float] = {}  # when to start a worker at a place where one died
         self._pauses = [FIRST_PAUSE] * settings.workers
         self._names = [name for name, _ in settings.models]
         self._rounds = Rounds()
-        self._watch = Watch(dict(settings.models))
+        self._watch = FolderWatcher(dict(settings.models))
         self._next_look = time.monotonic() + settings.watch
 
     def run(self, started: Callable[[dict[str, str]], None]) -> None:
@@ -109,7 +109,7 @@ class Workers:
             self._start(place)
         if self._settings.watch and now >= self._next_look:
             self._next_look = now + self._settings.watch
-            self._reload(self._watch.newer())
+            self._reload(self._watch.changed())
 
     def _patience(self) -> float | None:
         """Seconds until something is to be done without being asked."""

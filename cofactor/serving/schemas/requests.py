@@ -34,7 +34,7 @@ _ALLOWED = "list none but these; ids that the model does not know are passed ove
 _DENIED = "list none of these"
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """Unknown fields are refused, and nothing asked for ever changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,7 +48,7 @@ def _body(example: dict[str, Any]) -> ConfigDict:
 # Which items may be listed, and how ----------------------------------------------------------------------------------
 
 
-class Choice(Asked):
+class FilterOptions(RequestModel):
     """Filters of a list of items. They say which items take part; the list is as long as if only those existed."""
 
     genre: Annotated[list[Genre], Field(max_length=MOST_NAMED_IN_ADDRESS, description="of any of these genres")] = []
@@ -59,7 +59,7 @@ class Choice(Asked):
     deny: Annotated[list[Id], Field(max_length=MOST_NAMED_IN_ADDRESS, description=_DENIED)] = []
 
 
-class Listing(Choice):
+class ListOptions(FilterOptions):
     """A list for one person."""
 
     n: N = 10
@@ -74,7 +74,7 @@ class Listing(Choice):
     ] = 0.0
 
 
-class LongLists(Asked):
+class BodyFilterOptions(RequestModel):
     """The lists of a body may be longer than those of an address."""
 
     allow: Annotated[list[Id], Field(max_length=MOST_NAMED, description=_ALLOWED)] = []
@@ -91,11 +91,11 @@ Stranger = Annotated[
 ]
 
 
-class ListQuery(Listing):
+class ListQuery(ListOptions):
     stranger: Stranger = "refuse"
 
 
-class ListBody(LongLists, Listing):
+class ListBody(BodyFilterOptions, ListOptions):
     model_config = _body({"candidates": ["50", "172", "181"], "n": 3, "why": 1})
     stranger: Stranger = "refuse"
 
@@ -106,23 +106,23 @@ class Rated(BaseModel):
     rating: Stars
 
 
-class FoldedBody(LongLists, Listing):
+class FoldedBody(BodyFilterOptions, ListOptions):
     model_config = _body({"ratings": [{"item": "50", "rating": 4.5}], "n": 5, "why": 1})
     ratings: Annotated[list[Rated], Field(max_length=MOST_RATED, description="each item once; none for a stranger")]
 
 
-class BatchBody(LongLists, Listing):
+class BatchBody(BodyFilterOptions, ListOptions):
     model_config = _body({"users": ["196", "186"], "n": 5})
     users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
     stranger: Stranger = "refuse"
 
 
-class PopularQuery(Choice):
+class PopularQuery(FilterOptions):
     n: N = 10
     cursor: Annotated[str, Field(max_length=LONGEST_CURSOR, description="`next` of the page before")] = ""
 
 
-class SimilarQuery(Choice):
+class SimilarQuery(FilterOptions):
     n: N = 10
 
 
@@ -148,39 +148,39 @@ class RatingsBody(BaseModel):
 # The rest ------------------------------------------------------------------------------------------------------------
 
 
-class Page(Asked):
+class Page(RequestModel):
     offset: Annotated[int, Field(ge=0, le=2**31, description="how many to pass over")] = 0
     n: N = 20
 
 
-class ExplanationQuery(Asked):
+class ExplanationQuery(RequestModel):
     n: Annotated[int, Field(ge=1, le=MOST_LISTED, description="how many reasons, at most")] = 5
 
 
-class SimilarUsersQuery(Asked):
+class SimilarUsersQuery(RequestModel):
     n: N = 10
 
 
-class ItemsQuery(Asked):
+class ItemsQuery(RequestModel):
     query: Annotated[str, Field(max_length=LONGEST_QUERY, description="words of a title, in any order")] = ""
     n: N = 10
 
 
-class SearchQuery(Asked):
+class SearchQuery(RequestModel):
     q: Annotated[str, Field(max_length=LONGEST_QUERY, description="words of a title or genre, typing errors and all")]
     n: N = 10
 
 
-class MapQuery(Asked):
+class MapQuery(RequestModel):
     n: Annotated[int, Field(ge=1, le=MOST_ON_A_MAP, description="how many of the most rated items")] = 1_000
 
 
-class RecoQuery(Asked):
+class RecoQuery(RequestModel):
     user: Annotated[Id, Field(alias="UsrID", description="the user's id")]
     n: Annotated[int, Field(alias="n_recos", ge=1, le=MOST_LISTED, description="how many items, at most")] = 5
 
 
-class CategsQuery(Asked):
+class CategsQuery(RequestModel):
     words: Annotated[
         str,
         Field(alias="input_str", min_length=1, max_length=LONGEST_QUERY, description="a word of a title or genre"),
@@ -188,5 +188,5 @@ class CategsQuery(Asked):
     n: Annotated[int, Field(alias="n_recos", ge=1, le=MOST_LISTED, description="how many items, at most")] = 5
 
 
-class Nothing(Asked):
+class Nothing(RequestModel):
     """A route that takes no parameters refuses them too."""

@@ -12,7 +12,7 @@ LAST = "\U0010ffff"  # sorts behind every letter
 FEW_LETTERS, SOME_LETTERS = 2, 5  # up to these no error is forgiven, and one
 
 
-class Words:
+class InvertedIndex:
     """The distinct words of (n,) texts in alphabetical order, and the rows that each is in.
 
     Words with the same beginning stand side by side, and so do their rows: those of a beginning are one slice.

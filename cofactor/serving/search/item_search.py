@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Rows
 from cofactor.serving.item_table import ItemTable
-from cofactor.serving.search.inverted_index import Words
+from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.title_search import fold
 
 MOST_WORDS = 12  # of a query; what comes behind says hardly more
@@ -26,7 +26,7 @@ def words_of(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class WordMatch:
     """A word of a query, how well it fits each item, and which known words it may stand for."""
 
     word: str
@@ -34,7 +34,7 @@ class Reading:
     instead: tuple[str, ...] = ()  # known words near it, the likeliest first; none where it is one itself
 
 
-class Search:
+class ItemSearch:
     """An index of the words of all titles and genres; immutable."""
 
     def __init__(self, table: ItemTable) -> None:
@@ -43,7 +43,7 @@ class Search:
         named = [words[:-1] if words[-1:] == [year] else words for words, year in zip(split, years, strict=True)]
         about = [words_of(" ".join([*names, year])) for names, year in zip(table.genres, years, strict=True)]
         self._table = table
-        self._titles, self._about = Words(named), Words(about)
+        self._titles, self._about = InvertedIndex(named), InvertedIndex(about)
         self._lengths = np.array([max(1, _length(words)) for words in named], dtype=np.int32)
         self._places = np.empty(len(split), dtype=np.int32)  # in order of popularity
         self._places[table.by_popularity] = np.arange(len(split), dtype=np.int32)
@@ -78,9 +78,9 @@ class Search:
         rows: list[int] = order[fits[order]][:n].tolist()
         return rows
 
-    def _readings(self, words: list[str], loose: bool) -> list[Reading]:
+    def _readings(self, words: list[str], loose: bool) -> list[WordMatch]:
         """A reading of each word; of both parts where a word fits nothing, but is two known ones without a space."""
-        readings: list[Reading] = []
+        readings: list[WordMatch] = []
         for word in words:
             one = self._read(word, loose)
             parts = [] if one.fit.any() else self._parts(word)
@@ -93,10 +93,10 @@ class Search:
         known = [both for both in cuts if all(part in self._titles for part in both)]
         return max(known, key=lambda both: min(map(self._titles.count, both)), default=[])
 
-    def _read(self, word: str, loose: bool) -> Reading:
+    def _read(self, word: str, loose: bool) -> WordMatch:
         exact = self._exactly(word)
         if exact.any() and not loose:
-            return Reading(word, exact)
+            return WordMatch(word, exact)
         near = sorted(
             (-fits, -index.count(known), known, index, fits)
             for index, times in ((self._titles, 1.0), (self._about, ABOUT))
@@ -107,7 +107,7 @@ class Search:
         for *_, known, index, fits in reversed(near):  # the best last, which stays
             fit[index.rows(known)] = fits
         known_word = word in self._titles or word in self._about
-        return Reading(word, np.maximum(fit, exact), () if known_word else tuple(one[2] for one in near))
+        return WordMatch(word, np.maximum(fit, exact), () if known_word else tuple(one[2] for one in near))
 
     def _exactly(self, word: str) -> Floats:
         """(n_items,) how well a word fits, taken for spelt right."""
@@ -118,7 +118,7 @@ class Search:
             fit[index.rows(word)] = EXACT * times
         return fit
 
-    def _fitting(self, readings: list[Reading], n: int, hidden: Mask | None, at_least: int) -> Rows:
+    def _fitting(self, readings: list[WordMatch], n: int, hidden: Mask | None, at_least: int) -> Rows:
         """(≤ n,) rows of the items that most words fit, and at least so many, the best first."""
         total, many = np.zeros(len(self._lengths), dtype=np.float32), np.zeros(len(self._lengths), dtype=np.int32)
         said = np.zeros_like(many)
@@ -137,7 +137,7 @@ class Search:
         order = np.lexsort((self._places[rows], -worth))[:n]
         return rows[order].astype(np.int32)
 
-    def _as_read(self, readings: list[Reading], rows: Rows) -> str:
+    def _as_read(self, readings: list[WordMatch], rows: Rows) -> str:
         """The query with each unknown word as the one that the best item has, or as the likeliest."""
         first: Array = rows[:1]
         words = {one for row in first.tolist() for one in words_of(self._text(row))}
@@ -149,7 +149,7 @@ class Search:
         return " ".join([self._table.titles[row], *self._table.genres[row]])
 
 
-def _likeliest(reading: Reading) -> str:
+def _likeliest(reading: WordMatch) -> str:
     return reading.instead[0] if reading.instead else reading.word
 
 

@@ -10,7 +10,7 @@ from cofactor.arrays import Mask
 from cofactor.data.ratings import TrainingData
 
 
-class Titles:
+class TitleSearch:
     """The titles of a catalogue as one searchable text, most rated items first.
 
     Letters are compared without case and accents ("amelie" finds "Amélie"). The text is scanned only until enough

@@ -14,7 +14,7 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 Labels = tuple[str, ...]
 
 
-class Tally:
+class MetricCounters:
     """Counters and times by name and labels. Counts only rise."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Tally:
         found[0] += seconds
         found[bisect_left(BUCKETS, seconds) + 1] += 1
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "MetricCounters") -> None:
         for (name, labels), value in other.counters.items():
             self.count(name, labels, value)
         self.gauges |= other.gauges
@@ -47,7 +47,7 @@ class Tally:
         return orjson.dumps(parts)
 
     @classmethod
-    def loads(cls, text: bytes) -> "Tally":
+    def loads(cls, text: bytes) -> "MetricCounters":
         tally = cls()
         counters, times, gauges = orjson.loads(text)
         tally.counters = {(name, tuple(labels)): value for name, labels, value in counters}
@@ -56,8 +56,8 @@ class Tally:
         return tally
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    whole = Tally()
+def total(tallies: Iterable[MetricCounters]) -> MetricCounters:
+    whole = MetricCounters()
     for one in tallies:
         whole.add(one)
     return whole

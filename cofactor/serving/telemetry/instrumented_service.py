@@ -1,86 +1,87 @@
-"""Answers and stores that tell what they do, for the figures of operators."""
+"""A recommendation service and a store that report their work, for the metrics of a service."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from cofactor.feedback.store import Feedback, Store
+from cofactor.feedback.store import RatingEvent, RatingStore
+from cofactor.serving.item_table import JsonObject
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListBody, ListQuery
-from cofactor.serving.service import Answer, Answers
+from cofactor.serving.service import RecommendationService
 
-PUT, OF = "put", "of"  # what a store is asked while serving
+APPEND, READ = "put", "of"  # the label of an operation of the store, as dashboards know it
 
 
-def to_nobody(*_: Any) -> None:
-    """Where nobody wants to know."""
+def ignore(*_: Any) -> None:
+    """A callback that does nothing."""
 
 
 @dataclass
-class Ear:
-    """Somebody who is told, once it matters: requests that a service asks itself count for nobody."""
+class ListCounter:
+    """Reports the source of each list once it is `open`: the lists made during the warm-up do not count."""
 
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     open: bool = False
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, source: str) -> None:
         if self.open:
-            self.tell(what)
+            self.report(source)
 
 
 @dataclass(frozen=True)
-class ObservedAnswers(Answers):
-    """Tells what each list rests on: a vector of training, a history folded in, or what most have rated."""
+class InstrumentedService(RecommendationService):
+    """Reports the source of each list: a trained vector, a folded-in history, or the most rated items."""
 
-    listed: Ear = field(default_factory=lambda: Ear(to_nobody))
+    lists: ListCounter = field(default_factory=lambda: ListCounter(ignore))
 
-    def recommendations(self, user: str, asked: ListQuery | ListBody) -> Answer:
+    def recommendations(self, user: str, asked: ListQuery | ListBody) -> JsonObject:
         answer = super().recommendations(user, asked)
-        self.listed(answer["source"])
+        self.lists(answer["source"])
         return answer
 
-    def recommendations_from(self, asked: FoldedBody) -> Answer:
-        answer = super().recommendations_from(asked)
-        self.listed(answer["source"])
+    def recommendations_for_ratings(self, asked: FoldedBody) -> JsonObject:
+        answer = super().recommendations_for_ratings(asked)
+        self.lists(answer["source"])
         return answer
 
-    def batch(self, asked: BatchBody) -> Answer:
+    def batch(self, asked: BatchBody) -> JsonObject:
         answer = super().batch(asked)
         for one in answer["lists"]:
             if "source" in one:
-                self.listed(one["source"])
+                self.lists(one["source"])
         return answer
 
 
-class ObservedStore(Store):
-    """Tells how long each question took, how many words went in, and what failed."""
+class InstrumentedStore(RatingStore):
+    """Reports the time of each operation, the number of events appended, and failures."""
 
-    def __init__(self, store: Store, asked: Callable[[str, float, int, bool], None]) -> None:
-        """`asked` is told what was asked, the seconds, the number of words put, and whether it failed."""
-        self._store, self._asked = store, asked
-        self.brief = store.brief
+    def __init__(self, store: RatingStore, report: Callable[[str, float, int, bool], None]) -> None:
+        """`report` is called with the operation, its seconds, the number of events appended, and whether it failed."""
+        self._store, self._report = store, report
+        self.fast_reads = store.fast_reads
 
-    def put(self, words: Sequence[Feedback]) -> None:
+    def append(self, events: Sequence[RatingEvent]) -> None:
         start = perf_counter()
         try:
-            self._store.put(words)
+            self._store.append(events)
         except Exception:
-            self._asked(PUT, perf_counter() - start, 0, True)
+            self._report(APPEND, perf_counter() - start, 0, True)
             raise
-        self._asked(PUT, perf_counter() - start, len(words), False)
+        self._report(APPEND, perf_counter() - start, len(events), False)
 
-    def of(self, user: str) -> list[Feedback]:
+    def events_of(self, user: str) -> list[RatingEvent]:
         start = perf_counter()
         try:
-            words = self._store.of(user)
+            events = self._store.events_of(user)
         except Exception:
-            self._asked(OF, perf_counter() - start, 0, True)
+            self._report(READ, perf_counter() - start, 0, True)
             raise
-        self._asked(OF, perf_counter() - start, 0, False)
-        return words
+        self._report(READ, perf_counter() - start, 0, False)
+        return events
 
-    def all(self) -> Iterator[Feedback]:
-        return self._store.all()
+    def all_events(self) -> Iterator[RatingEvent]:
+        return self._store.all_events()
 
     def count(self) -> int:
         return self._store.count()

@@ -26,7 +26,7 @@ def write(event: dict[str, Any]) -> None:
     os.write(STDERR, orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE))
 
 
-class Lines(logging.Handler):
+class EventLogHandler(logging.Handler):
     """What happens beside requests; on a terminal for a person to read."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -41,7 +41,7 @@ class Lines(logging.Handler):
         return logging.Formatter().formatException(record.exc_info) + "\n" if record.exc_info else ""
 
 
-class Requests:
+class RequestLog:
     """A line for each request, or for those that went wrong: faults of ours, and what was turned away."""
 
     def __init__(self, every: bool) -> None:
@@ -71,7 +71,7 @@ def to_stderr() -> Iterator[None]:
 
     A handler that is left in place outlives the modules that it belongs to, of which libraries complain at the end.
     """
-    handler = Lines()
+    handler = EventLogHandler()
     loggers = {logging.getLogger("cofactor"): logging.INFO, logging.getLogger("uvicorn"): logging.ERROR}
     before = {one: (one.level, one.propagate) for one in loggers}
     for one, level in loggers.items():

@@ -12,9 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from cofactor.serving.http.boundary import Answered
-from cofactor.serving.model_registry import REFUSED, Service
-from cofactor.serving.telemetry.counters import Tally, buckets, total
-from cofactor.serving.telemetry.shared_text import Slots
+from cofactor.serving.model_registry import REFUSED, ModelRegistry
+from cofactor.serving.telemetry.counters import MetricCounters, buckets, total
+from cofactor.serving.telemetry.shared_text import SharedText
 
 REQUESTS, SECONDS, TURNED_AWAY = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
 LISTS, RELOADS = "cofactor_lists", "cofactor_reloads"
@@ -55,15 +55,15 @@ class Metrics:
     `answered` is called in the event loop alone and takes no lock; whatever comes from other threads is counted apart.
     """
 
-    def __init__(self, service: Service, slots: Slots | None = None, place: int = 0) -> None:
+    def __init__(self, service: ModelRegistry, slots: SharedText | None = None, place: int = 0) -> None:
         self._service, self._slots, self._place = service, slots, place
-        self._tally, self._beside, self._lock = Tally(), Tally(), threading.Lock()
+        self._tally, self._beside, self._lock = MetricCounters(), MetricCounters(), threading.Lock()
         self._refused: set[str] = set()
         self._began = time.time()
         self.in_flight: Callable[[], int] = lambda: 0
         self.connections: Callable[[], int] = lambda: 0
         if slots is not None and (before := slots.read(place)):
-            self._tally = Tally.loads(before)  # of the worker that was here: counts never fall
+            self._tally = MetricCounters.loads(before)  # of the worker that was here: counts never fall
             self._tally.gauges.clear()
             self._cpu_before = self._tally.counters.pop((CPU, (str(place),)), 0.0)
         else:
@@ -96,9 +96,9 @@ class Metrics:
             self._beside.count(RELOADS, (name, result))
             (self._refused.add if result == REFUSED else self._refused.discard)(name)
 
-    def flush(self) -> Tally:
+    def flush(self) -> MetricCounters:
         """This process's figures as they are now, put where the others read them."""
-        own = Tally()
+        own = MetricCounters()
         own.add(self._tally)
         with self._lock:
             own.add(self._beside)
@@ -123,7 +123,7 @@ class Metrics:
     def families(self) -> Iterator[Metric]:
         own = self.flush()
         others = [] if self._slots is None else [self._slots.read(n) for n in range(self._slots.n) if n != self._place]
-        whole = total([own, *(Tally.loads(text) for text in others if text)])
+        whole = total([own, *(MetricCounters.loads(text) for text in others if text)])
         yield from _families(whole)
         yield from self._models()
 
@@ -134,7 +134,7 @@ class Metrics:
         age = GaugeMetricFamily("cofactor_model_age_seconds", "Seconds since a model was made.", labels=("model",))
         for one in self._service.models()["models"]:
             info.add_metric((one["name"], one["model"], one["trainer"]), 1)
-            if (made := _seconds(self._service.answers(one["name"]).bundle.manifest.get("created"))) is not None:
+            if (made := _seconds(self._service.service(one["name"]).loaded_model.manifest.get("created"))) is not None:
                 age.add_metric((one["name"],), time.time() - made)
         ready = GaugeMetricFamily("cofactor_ready", "1 while requests are taken; 0 before, and at the end.")
         ready.add_metric((), float(self._service.ready))
@@ -152,7 +152,7 @@ class _Everything(Collector):
         return []
 
 
-def _families(whole: Tally) -> Iterator[Metric]:
+def _families(whole: MetricCounters) -> Iterator[Metric]:
     counters = {name: CounterMetricFamily(name, text, labels=labels) for name, (text, labels) in COUNTERS.items()}
     gauges = {name: GaugeMetricFamily(name, text, labels=labels) for name, (text, labels) in GAUGES.items()}
     times = {name: HistogramMetricFamily(name, text, labels=labels) for name, (text, labels) in TIMES.items()}

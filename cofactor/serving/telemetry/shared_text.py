@@ -10,7 +10,7 @@ SIZE = 1 << 18  # bytes for each: some two thousand counts
 HEAD = struct.Struct("<II")  # length and CRC-32 of the text
 
 
-class Slots:
+class SharedText:
     """One slot for each process, written by it alone. A reader never waits, whatever happened to the writer.
 
     A text is believed where its checksum is right. One that was read while it was written, or whose writer was killed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerConfig:
     """Everything that is decided before the first request. Picklable: worker processes receive it at their start."""
 
     models: tuple[tuple[str, Path], ...]  # name and folder, the default one first
