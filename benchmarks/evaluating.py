@@ -18,8 +18,9 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.metrics.relevance import AT_K, RATED
+from cofactor.evaluation.report import Report
 from cofactor.models.factor import FactorModel
 
 
@@ -39,7 +40,8 @@ def main() -> None:
     (report, *first), *others = [timed(model, test, k) for _ in range(1 + given.repeats)]
     wall, cpu = np.min([seconds for _, *seconds in others], axis=0)
     at_k = sum(name.endswith(f"@{k[-1]}") for name in report.metrics)
-    print(f"figures         {len(report.metrics):6}, {at_k} at each k, for {len(report.evidence.users):,} users")
+    n_users = len(report.scored_test_set.ranked_users)
+    print(f"metrics         {len(report.metrics):6}, {at_k} at each k, for {n_users:,} users")
     print(f"first call      {first[0]:6.2f} s wall {first[1]:6.2f} s CPU")
     print(f"least of {given.repeats}      {wall:6.2f} s wall {cpu:6.2f} s CPU")
     print(f"ratings alone   {min(timed(model, test, ())[1] for _ in range(3)):6.2f} s wall")

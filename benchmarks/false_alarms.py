@@ -25,9 +25,10 @@ import numpy as np
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, movielens_split, split
 from cofactor.evaluation.compare import compare_reports
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.report import Report
 from cofactor.evaluation.significance.per_user_values import Samples
-from cofactor.evaluation.significance.seed_variance import Training
+from cofactor.evaluation.significance.seed_variance import SeedVariance
 from cofactor.trainers import TRAINERS
 
 ENTRIES: dict[str, dict[str, Any]] = {
@@ -110,14 +111,14 @@ def pair_of(names: tuple[str, str], parts: Split, number: int, n_seeds: int) -> 
 def variances(metric: str, reports: dict[str, list[list[Report]]]) -> tuple[float, float]:
     """Of the difference: by user; and by user and by item at once or, of several seeds, by user and by seed."""
     (a,), (b,) = reports.values()
-    held = a[0].evidence.held
+    held = a[0].scored_test_set.held_out
     influence = np.mean([parts_of(metric, one) for one in a], axis=0) - np.mean(
         [parts_of(metric, one) for one in b], axis=0
     )
-    by_user = float(np.sum(np.bincount(held.number, influence) ** 2))
+    by_user = float(np.sum(np.bincount(held.user_number, influence) ** 2))
     if len(a) > 1:
-        one, other = (Training.of([[known(one.samples(metric)) for one in some]]) for some in (a, b))
-        return by_user, by_user + one.apart(other).beyond
+        one, other = (SeedVariance.from_samples([[known(one.samples(metric)) for one in some]]) for some in (a, b))
+        return by_user, by_user + one.difference_with(other).unexplained
     item = np.unique(held.item, return_inverse=True)[1]
     by_item, by_rating = (float(np.sum(one**2)) for one in (np.bincount(item, influence), influence))
     return by_user, by_user + by_item - by_rating
@@ -133,10 +134,10 @@ def parts_of(metric: str, report: Report) -> np.ndarray:
     found = report.samples_of_ratings(metric)
     if found is not None:
         return found.influence
-    ranked, k = report.evidence.ranked, int(metric.removeprefix("ndcg@"))
+    ranked, k = report.scored_test_set.ranks, int(metric.removeprefix("ndcg@"))
     size = np.bincount(ranked.user)
     ideal = np.cumsum(1 / np.log2(2 + np.arange(k)))[np.minimum(size, k) - 1]
-    gain = np.where(ranked.rank <= k, 1 / np.log2(1 + ranked.rank), 0) / ideal[ranked.user]
+    gain = np.where(ranked.ranks <= k, 1 / np.log2(1 + ranked.ranks), 0) / ideal[ranked.user]
     return np.asarray((gain - report.metrics[metric] / size[ranked.user]) / len(size))
 
 

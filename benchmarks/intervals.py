@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from cofactor.evaluation.significance.bootstrap import Table, resample
-from cofactor.evaluation.significance.p_values import chance_of
-from cofactor.evaluation.significance.paired_differences import against_best, against_one
+from cofactor.evaluation.significance.bootstrap import UserTotals, resample
+from cofactor.evaluation.significance.p_values import bootstrap_difference
+from cofactor.evaluation.significance.paired_differences import compare_with_best, compare_with_named
 from cofactor.evaluation.significance.per_user_values import Samples
 
 DRAWS = 1_000
@@ -58,9 +58,9 @@ def lists(rng: np.random.Generator, n: int) -> list[Samples]:
 
 def covering(made: list[Samples], true: float, seed: int) -> list[bool]:
     """Whether each kind of interval covers."""
-    table = Table.of([[one] for one in made], 0)
+    table = UserTotals.from_samples([[one] for one in made], 0)
     drawn = resample([table], DRAWS, seed)[0]
-    found = chance_of(table, drawn, 0, 1)
+    found = bootstrap_difference(table, drawn, 0, 1)
     draws, influence = drawn[0] - drawn[1], made[0].influence - made[1].influence
     error = np.sqrt(np.sum(influence**2))
     plain = np.quantile(draws, (0.025, 0.975))
@@ -83,12 +83,16 @@ def accelerated(draws: np.ndarray, value: float, influence: np.ndarray) -> np.nd
 def alarming(n_models: int, seed: int) -> list[bool]:
     rng = np.random.default_rng(seed)
     base = rng.random(300)
-    table = Table.of(
+    table = UserTotals.from_samples(
         [[Samples(np.arange(300), base + rng.normal(0, 0.3, 300), np.ones(300))] for _ in range(n_models)], 0
     )
     drawn = resample([table], DRAWS, seed)[0]
-    best = int(np.argmax(table.figures))
-    found = (against_best(table, drawn, best), against_one(table, drawn, best), against_one(table, drawn, 0))
+    best = int(np.argmax(table.values))
+    found = (
+        compare_with_best(table, drawn, best),
+        compare_with_named(table, drawn, best),
+        compare_with_named(table, drawn, 0),
+    )
     return [any(corrected <= 0.05 for _, corrected in one) for one in found]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from results import seconds, shown
 
-from cofactor.evaluation.compare import LOWER_IS_BETTER
+from cofactor.evaluation.metrics.registry import lower_is_better
 from cofactor.experiments.protocols.registry import PROTOCOLS, EvaluationProtocol
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -107,7 +107,7 @@ def _others(protocol: EvaluationProtocol) -> list[Row]:
 
 def _table(metrics: Sequence[str], rows: Sequence[Row]) -> str:
     """In Markdown, the best by the first metric first; who has no figure of it is not in the table."""
-    sign = 1 if metrics[0] in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(metrics[0]) else -1
     ranked = sorted((row for row in rows if metrics[0] in row.figures), key=lambda row: sign * row.figures[metrics[0]])
     lines = [["model", *map(shown, metrics), "CPU s", "figures"], ["---", *["---:"] * (len(metrics) + 1), "---"]]
     for row in ranked:

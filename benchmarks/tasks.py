@@ -14,7 +14,7 @@ from pathlib import Path
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, split
 from cofactor.errors import BadData
-from cofactor.evaluation.compare import LOWER_IS_BETTER
+from cofactor.evaluation.metrics.registry import lower_is_better, needs_ranking
 from cofactor.evaluation.sampled_negatives import N_NEGATIVES
 from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.protocols.measures import random_negatives
@@ -55,11 +55,11 @@ class Task:
 
     def better(self, one: float, other: float) -> bool:
         """Whether one figure of `judged_by` is better than another."""
-        return one < other if self.judged_by in LOWER_IS_BETTER else one > other
+        return one < other if lower_is_better(self.judged_by) else one > other
 
     def figures(self, model: Model) -> dict[str, float]:
         """The metrics of the protocol by name, on the test ratings."""
-        of_ratings = set(self.plan.metrics) <= set(LOWER_IS_BETTER)
+        of_ratings = not any(map(needs_ranking, self.plan.metrics))
         found = replace(self.plan, k=() if of_ratings else self.plan.k).evaluate(model, self.split).metrics
         if of_ratings and model.scale is None:
             raise BadData(f"a {model.kind} model that only ranks predicts no ratings", "use a protocol of ranking")

@@ -10,7 +10,8 @@ from cofactor.data.splitting.split import split
 from cofactor.evaluation.breakdowns.breakdown import Breakdown, Calibration, Group, SpreadCalibration
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.cost import Cost
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.report import Report
 from cofactor.experiments.comparison.summary import ComparisonSummary, LearningCurve, SplitFacts
 from cofactor.trainers import TRAINERS
 
@@ -38,7 +39,7 @@ def reports(ratings: Ratings, names: Sequence[str]) -> dict[str, Report]:
 def outcome(measured: Mapping[str, Report], trainers: Mapping[str, str], name: str = "toy") -> ComparisonSummary:
     """A comparison with something of everything. measured: by model; trainers: of each."""
     costs = {one: Cost(0.01 * 3**n, 0.02 * 3**n, 1 << 20, 1 << 18, 1e-4) for n, one in enumerate(measured)}
-    rated = [one for one, report in measured.items() if report.prediction is not None]
+    rated = [one for one, report in measured.items() if report.predictions is not None]
     first = rated[:1]
     return ComparisonSummary(
         name, "a toy & more", "cofactor compare svd 'als --rank 4' --on toy -o report",
@@ -60,7 +61,7 @@ def broken(by: str, labels: Sequence[str], models: Mapping[str, Report]) -> Brea
         figures = {}
         for place, (name, report) in enumerate(models.items()):
             own = {"ndcg@5": float(rng.uniform(0, 0.3))}
-            if report.prediction is not None:
+            if report.predictions is not None:
                 own |= {"rmse": float(rng.uniform(0.8, 1.1)), "bias": float(rng.normal())}
             figures[name] = {} if place == 0 and number == len(labels) - 1 else own
         errors = {name: dict.fromkeys(some, 0.01) for name, some in figures.items()}
@@ -69,12 +70,12 @@ def broken(by: str, labels: Sequence[str], models: Mapping[str, Report]) -> Brea
 
 
 def calibration(report: Report) -> Calibration:
-    assert report.prediction is not None
-    order = np.argsort(report.prediction, kind="stable")
+    assert report.predictions is not None
+    order = np.argsort(report.predictions, kind="stable")
     bins = np.array_split(order, 5)
     predicted, true = (
         np.array([values[one].mean(dtype=np.float64) for one in bins])
-        for values in (report.prediction, report.evidence.held.value)
+        for values in (report.predictions, report.scored_test_set.held_out.value)
     )
     return Calibration(predicted, true, np.full(5, 0.1), np.array([len(one) for one in bins]), 0.97)
 

@@ -11,7 +11,7 @@ from cofactor.evaluation.breakdowns.breakdown import break_down
 from cofactor.evaluation.breakdowns.groups import FIFTHS, round_edges
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.held_out import hold_out
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.models.base import Model
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import halves, scoring
@@ -115,11 +115,11 @@ def test_groups_part_the_ratings_and_their_figures_recombine_to_those_of_the_rep
         squares = [group.metrics["m"]["rmse"] ** 2 for group in table.groups]
         assert np.average(squares, weights=sizes) == pytest.approx(report.metrics["mse"])
         biases = [group.metrics["m"]["bias"] for group in table.groups]
-        assert np.average(biases, weights=sizes) == pytest.approx(report.error.mean(), abs=1e-9)
+        assert np.average(biases, weights=sizes) == pytest.approx(report.prediction_errors.mean(), abs=1e-9)
         if ranked and relevant_from is None:
             name = "ndcg@10" if table.by == "user activity" else "recall@10"
             weights = [group.users for group in table.groups] if name == "ndcg@10" else sizes
-            whole = report.metrics[name] if name == "ndcg@10" else np.mean(report.evidence.ranked.rank <= 10)
+            whole = report.metrics[name] if name == "ndcg@10" else np.mean(report.scored_test_set.ranks.ranks <= 10)
             values = [group.metrics["m"][name] for group in table.groups]
             assert np.average(values, weights=weights) == pytest.approx(whole)
 
@@ -127,13 +127,13 @@ def test_groups_part_the_ratings_and_their_figures_recombine_to_those_of_the_rep
 def test_every_standard_error_is_the_one_of_the_metrics():
     train, test = parts(1)
     report = evaluate(some_model(train, 1), test, (5,))
-    held = report.evidence.held
+    held = report.scored_test_set.held_out
     for table in break_down({"m": report}, test, train.training_data):
         if table.by != "rating":
             continue
         for group in table.groups:
             mask = held.value == float(group.label)
-            error, user = report.error[mask], held.user[mask]
+            error, user = report.prediction_errors[mask], held.user[mask]
             rmse = np.sqrt(np.mean(error**2))
             assert group.errors["m"]["mae"] == pytest.approx(standard_error(np.abs(error), user))
             assert group.errors["m"]["rmse"] == pytest.approx(standard_error(error**2, user) / (2 * rmse))
@@ -191,7 +191,7 @@ def test_a_report_of_other_ratings_is_refused_and_one_without_evidence_has_no_pa
         break_down({"half": evaluate(model, less, (5,))}, test, train.training_data)
     none = hold_out(test, train.training_data)
     none = replace(none, user=none.user[:0], item=none.item[:0], value=none.value[:0])
-    bare = replace(whole, evidence=replace(whole.evidence, held=none))
+    bare = replace(whole, evidence=replace(whole.scored_test_set, held=none))
     assert break_down({"bare": bare}, test, train.training_data) == ()
     assert break_down({}, test, train.training_data) == ()
     tables = break_down({"bare": bare, "whole": whole}, test, train.training_data)

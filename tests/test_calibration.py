@@ -9,7 +9,8 @@ from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadData, SplitMismatch
 from cofactor.evaluation.breakdowns.calibration import calibration, spread_calibration
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.report import Report
 from cofactor.models.posterior import PosteriorModel
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.bayes import Bayes
@@ -39,7 +40,9 @@ def test_the_slope_is_that_of_how_the_ratings_were_made(slope):
     report = bold(slope)
     found = calibration(report)
     assert found.slope == pytest.approx(slope, abs=0.03)
-    assert found.slope == pytest.approx(scipy.stats.linregress(report.prediction, report.evidence.held.value).slope)
+    assert found.slope == pytest.approx(
+        scipy.stats.linregress(report.predictions, report.scored_test_set.held_out.value).slope
+    )
     assert np.ptp(found.count) <= 1
     assert found.count.sum() == report.counts["ratings"]
     assert (np.diff(found.predicted) > 0).all()

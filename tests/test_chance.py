@@ -6,11 +6,11 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.evaluation.significance import bootstrap
-from cofactor.evaluation.significance.bootstrap import Table, resample
-from cofactor.evaluation.significance.p_values import Chance, chance_of, holm
-from cofactor.evaluation.significance.paired_differences import against_best, against_one
+from cofactor.evaluation.significance.bootstrap import UserTotals, resample
+from cofactor.evaluation.significance.p_values import DifferenceTest, bootstrap_difference, holm
+from cofactor.evaluation.significance.paired_differences import compare_with_best, compare_with_named
 from cofactor.evaluation.significance.per_user_values import Samples, standard_error_of_mean
 
 
@@ -20,9 +20,9 @@ def samples(total, weight=None, root=False, users=None) -> Samples:
     return Samples(users, total, np.ones(len(total)) if weight is None else np.asarray(weight, np.float64), root)
 
 
-def difference(one, other, draws=2_000, seed=0) -> Chance:
-    table = Table.of([one, other], 0)
-    return chance_of(table, resample([table], draws, seed)[0], 0, 1)
+def difference(one, other, draws=2_000, seed=0) -> DifferenceTest:
+    table = UserTotals.from_samples([one, other], 0)
+    return bootstrap_difference(table, resample([table], draws, seed)[0], 0, 1)
 
 
 def made(seed, n_users, models=2, n_splits=1, apart=0.0):
@@ -129,10 +129,10 @@ def test_of_many_equal_models_none_is_worse_than_the_luckiest():
     alarms = [0, 0]
     for seed in range(80):
         rng = np.random.default_rng(seed)
-        table = Table.of([[samples(rng.normal(0, 1, 100))] for _ in range(8)], 0)
+        table = UserTotals.from_samples([[samples(rng.normal(0, 1, 100))] for _ in range(8)], 0)
         drawn = resample([table], 600, seed)[0]
-        best = int(np.argmax(table.figures))
-        for at, found in enumerate((against_best(table, drawn, best), against_one(table, drawn, best))):
+        best = int(np.argmax(table.values))
+        for at, found in enumerate((compare_with_best(table, drawn, best), compare_with_named(table, drawn, best))):
             alarms[at] += any(corrected < 0.05 for _, corrected in found)
     assert alarms[0] <= 0.1 * 80
     assert alarms[1] > 1.5 * alarms[0]
@@ -142,8 +142,8 @@ def test_of_many_equal_models_none_is_worse_than_the_luckiest():
 def test_models_that_differ_in_nobody_do_not_differ(root):
     one = samples(np.random.default_rng(0).random(500), root=root)
     others = [samples(np.random.default_rng(m).random(500), root=root) for m in range(1, 7)]
-    table = Table.of([[one], *([other] for other in others), [one]], 0)
-    assert chance_of(table, resample([table], 500, 0)[0], 0, 7) == Chance(0, 0, 0, 1)
+    table = UserTotals.from_samples([[one], *([other] for other in others), [one]], 0)
+    assert bootstrap_difference(table, resample([table], 500, 0)[0], 0, 7) == DifferenceTest(0, 0, 0, 1)
 
 
 def test_one_user_tells_nothing_and_a_few_that_agree_no_more_than_the_sign_test():
@@ -152,7 +152,7 @@ def test_one_user_tells_nothing_and_a_few_that_agree_no_more_than_the_sign_test(
     assert all(map(math.isnan, alone[1:]))
     for n in (2, 5, 9):
         found = difference([samples(np.full(n, 3.0))], [samples(np.ones(n))])
-        assert found == Chance(2, 2, 2, 2.0 ** (1 - n))
+        assert found == DifferenceTest(2, 2, 2, 2.0 ** (1 - n))
     three = np.zeros(1_000)
     three[[5, 50, 500]] = 1.0  # of a thousand users only three are different
     assert difference([samples(three)], [samples(np.zeros(1_000))]).p >= 0.25
@@ -177,8 +177,8 @@ def test_a_draw_is_the_figures_over_the_users_drawn_with_all_their_splits(monkey
     some = [
         [samples(rng.random(len(u)), rng.integers(1, 5, len(u)), True, u) for u in users] for _ in range(3)
     ]  # another weight in each model
-    table = Table.of(some, 0)
-    monkeypatch.setattr(bootstrap, "COUNTS_HELD", 7 * 4)  # four draws at a time
+    table = UserTotals.from_samples(some, 0)
+    monkeypatch.setattr(bootstrap, "MAX_COUNTS", 7 * 4)  # four draws at a time
     found = resample([table], 30, 3)[0]
     rng = np.random.default_rng(3)
     for b in range(30):
@@ -216,8 +216,8 @@ def test_the_error_of_one_split_is_the_reports():
 def test_very_many_users_are_drawn_in_groups_and_say_the_same(monkeypatch):
     one, other = made(3, 4_000, apart=0.001)
     exact = difference(one, other)
-    monkeypatch.setattr(bootstrap, "GROUPS", 500)
-    table = Table.of([one, other], 0)
+    monkeypatch.setattr(bootstrap, "MAX_UNITS", 500)
+    table = UserTotals.from_samples([one, other], 0)
     assert table.total.shape == (500, 2, 1)
     assert table.total.sum() == pytest.approx(one[0].total.sum() + other[0].total.sum())
     grouped = difference(one, other)
@@ -231,7 +231,7 @@ def test_the_same_seed_draws_the_same_users():
 
 
 def test_tables_of_other_users_are_drawn_by_themselves():
-    table, fewer = Table.of(made(0, 50), 0), Table.of(made(1, 20), 0)
+    table, fewer = UserTotals.from_samples(made(0, 50), 0), UserTotals.from_samples(made(1, 20), 0)
     together = resample([table, fewer, table], 100, 0)
     for found, one in zip(together, (table, fewer, table), strict=True):
         np.testing.assert_allclose(found, resample([one], 100, 0)[0])

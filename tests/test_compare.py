@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from cofactor.data.align_vocabularies import align
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.evaluation.compare import NO_DIFFERENCE, compare, compare_reports
+from cofactor.evaluation.compare import compare, compare_reports
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.metrics.registry import metric_label
+from cofactor.evaluation.significance.difference import NO_DIFFERENCE
 from cofactor.evaluation.significance.p_values import holm
-from cofactor.evaluation.significance.verdicts import label
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import halves, scoring
 
@@ -60,7 +61,7 @@ def test_lists_are_compared_by_ndcg_at_the_first_k_among_all_models(split):
 def test_the_interval_is_that_of_a_bootstrap_over_users(split):
     models = {"a": noisy(split, 0, 0.9), "b": noisy(split, 2, 0.8)}
     comparison = compare(models, split[1])
-    number = comparison.reports["a"][0].evidence.held.number
+    number = comparison.reports["a"][0].scored_test_set.held_out.user_number
     squares = [np.bincount(number, comparison.reports[name][0].error ** 2) for name in models]
     drawn = np.random.default_rng(0).integers(0, len(squares[0]), (5000, len(squares[0])))
     size = np.bincount(number)[drawn].sum(1)
@@ -72,8 +73,8 @@ def test_the_interval_is_that_of_a_bootstrap_over_users(split):
 
 def test_ratings_may_be_drawn_one_by_one_and_lists_are_not(split):
     models = {"a": noisy(split, 0, 0.9), "b": noisy(split, 2, 0.8)}
-    by_user, by_rating = (compare(models, split[1], over=over).differences for over in ("users", "ratings"))
-    a, b = (evaluate(models[name], split[1]).error ** 2 for name in models)
+    by_user, by_rating = (compare(models, split[1], resample_by=over).differences for over in ("users", "ratings"))
+    a, b = (evaluate(models[name], split[1]).prediction_errors ** 2 for name in models)
     drawn = np.random.default_rng(0).integers(0, len(a), (2000, len(a)))
     differences = np.sqrt(a[drawn].mean(1)) - np.sqrt(b[drawn].mean(1))
     found = by_rating["rmse"]["a"]
@@ -111,7 +112,7 @@ def test_p_is_corrected_for_all_pairs_or_for_the_others_of_a_named_one(split):
 def test_any_mean_over_users_may_be_compared_too(split):
     models = {"a": noisy(split, 0, 5.0), "b": noisy(split, 2, 3.0)}
     also = ("mrr", "precision@10", "accuracy", "rmse")
-    comparison = compare(models, split[1], (5, 10), against="b", also=also)
+    comparison = compare(models, split[1], (5, 10), against="b", extra_metrics=also)
     assert list(comparison.differences) == ["rmse", "mae", "ndcg@5", "recall@5", "mrr", "precision@10", "accuracy"]
     found = comparison.differences["precision@10"]["a"]
     a, b = (comparison.reports[name][0].per_user("precision@10")[1] for name in models)
@@ -119,10 +120,10 @@ def test_any_mean_over_users_may_be_compared_too(split):
     a, b = (comparison.reports[name][0].per_user("mrr")[1] for name in models)
     assert (np.count_nonzero(a - b), comparison.differences["mrr"]["a"].p) == (1, 1)  # one user tells nothing
     with pytest.raises(BadHyperparameter, match="no metric 'precison@10'") as caught:
-        compare(models, split[1], also=("precison@10",))
+        compare(models, split[1], extra_metrics=("precison@10",))
     assert caught.value.hint == "did you mean precision@10?"
     with pytest.raises(BadHyperparameter, match="coverage@10 is one figure of all lists together"):
-        compare(models, split[1], also=("coverage@10",))
+        compare(models, split[1], extra_metrics=("coverage@10",))
 
 
 @given(st.permutations(["a", "b", "c", "d"]))
@@ -163,14 +164,14 @@ def test_over_several_splits_a_figure_is_their_mean_and_users_are_pooled():
     for name, some in reports.items():
         values = [one.metrics["ndcg@10"] for one in some]
         assert comparison.metrics[name]["ndcg@10"] == pytest.approx(np.mean(values))
-        assert comparison.spreads[name]["ndcg@10"] == pytest.approx(np.std(values, ddof=1))
+        assert comparison.split_deviations[name]["ndcg@10"] == pytest.approx(np.std(values, ddof=1))
         by_user = np.zeros(N_USERS)  # what each user's lists in all folds add to the mean of the folds
         for one in some:
             users, value = one.per_user("ndcg@10")
             by_user[users] += (value - value.mean()) / len(value) / len(some)
         n = len({user for one in some for user in one.per_user("ndcg@10")[0]})
-        assert comparison.errors[name]["ndcg@10"] == pytest.approx(np.sqrt(np.sum(by_user**2) * n / (n - 1)))
-        assert np.isnan(comparison.errors[name]["coverage@10"])
+        assert comparison.standard_errors[name]["ndcg@10"] == pytest.approx(np.sqrt(np.sum(by_user**2) * n / (n - 1)))
+        assert np.isnan(comparison.standard_errors[name]["coverage@10"])
     found = comparison.differences["rmse"]["b"]
     means = [np.mean([one.metrics["rmse"] for one in some]) for some in reports.values()]
     assert (found.verdict, found.value) == ("worse", pytest.approx(means[1] - means[0]))
@@ -181,10 +182,10 @@ def test_over_several_splits_a_figure_is_their_mean_and_users_are_pooled():
 def test_of_one_split_the_errors_are_the_reports(split):
     comparison = compare({"a": noisy(split, 0, 1.0), "b": noisy(split, 2, 0.5)}, split[1])
     report = comparison.reports["a"][0]
-    assert comparison.errors["a"] == pytest.approx(
-        {m: report.errors.get(m, np.nan) for m in report.metrics}, nan_ok=True
+    assert comparison.standard_errors["a"] == pytest.approx(
+        {m: report.standard_errors.get(m, np.nan) for m in report.metrics}, nan_ok=True
     )
-    assert np.isnan(comparison.spreads["a"]["rmse"])
+    assert np.isnan(comparison.split_deviations["a"]["rmse"])
 
 
 def test_reports_of_different_tests_are_refused():
@@ -210,7 +211,7 @@ def test_the_best_and_all_that_cannot_be_told_from_it_are_named(split):
         "copy": noisy(split, 2, 0.5),
     }
     comparison = compare(models, split[1], (5,))
-    rmse, mae, ndcg, recall = comparison.words()
+    rmse, mae, ndcg, recall = comparison.sentences()
     middle = comparison.differences["rmse"]["middle"]
     assert rmse == (
         "RMSE: no real difference between good and copy (the same for every user); good is better than middle by "
@@ -225,7 +226,7 @@ def test_of_a_named_model_it_is_said_what_is_better_and_what_worse(split):
     models = {name: noisy(split, 2 * at, (0.3, 0.5, 0.9, 1.5)[at]) for at, name in enumerate("abcd")}
     comparison = compare(models, split[1], (), against="c")
     found = comparison.differences["rmse"]
-    assert comparison.words()[0] == (
+    assert comparison.sentences()[0] == (
         f"RMSE: a is better than c by {-found['a'].value:.4f} (95 % interval {-found['a'].high:.4f} to "
         f"{-found['a'].low:.4f}, p < 0.001), and so is b; c is better than d by {found['d'].value:.4f} "
         f"(95 % interval {found['d'].low:.4f} to {found['d'].high:.4f}, p < 0.001)"
@@ -233,7 +234,7 @@ def test_of_a_named_model_it_is_said_what_is_better_and_what_worse(split):
 
 
 def test_metrics_are_written_as_they_are_said():
-    assert [label(one) for one in ("rmse", "ndcg@10", "hit_rate@5", "rated_f1@3", "mrr")] == [
+    assert [metric_label(one) for one in ("rmse", "ndcg@10", "hit_rate@5", "rated_f1@3", "mrr")] == [
         *("RMSE", "NDCG@10", "hit rate@5", "rated F1@3", "MRR")
     ]
 
@@ -257,7 +258,7 @@ def test_one_user_tells_nothing(split):
     comparison = compare(models, split[1].where(split[1].user == 0))
     assert comparison.differences["rmse"]["a"].verdict == NO_DIFFERENCE
     assert comparison.as_dict()["differences"]["rmse"]["a"]["low"] is None
-    assert comparison.words()[0] == "RMSE: of one user alone nothing can be said"
+    assert comparison.sentences()[0] == "RMSE: of one user alone nothing can be said"
 
 
 def test_models_of_different_splits_are_refused(split):
@@ -280,7 +281,7 @@ def test_no_models_is_an_error(split):
 def test_one_model_has_figures_and_nothing_to_be_compared_with(split):
     comparison = compare({"a": noisy(split, 0, 1.0)}, split[1])
     assert comparison.metrics["a"]["rmse"] == pytest.approx(1, abs=0.1)
-    assert (comparison.differences, comparison.words()) == ({}, [])
+    assert (comparison.differences, comparison.sentences()) == ({}, [])
 
 
 def test_the_page_says_what_is_found(real_data, monkeypatch, capsys):

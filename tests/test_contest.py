@@ -221,7 +221,7 @@ def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: 
     outcome = summarize(two, whole, command="")
     rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
     assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
-    assert outcome.comparison.spreads["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
+    assert outcome.comparison.split_deviations["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
     broken = run_comparison(two, cheap, Broken("kept popularity"), out=tmp_path)
     assert [one.name for one in broken.splits] == ["part 1"]
     assert broken.names == ["popularity", "baseline"]

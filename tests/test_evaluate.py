@@ -152,14 +152,14 @@ def test_every_figure_is_its_formula_taken_literally(seed, relevant_from, rated_
     train, test = halves(seed)
     rng = np.random.default_rng(seed)
     model = scoring(train.training_data, rng.integers(0, n_values + 1, (12, 30)) * 6.25 / n_values)
-    report = evaluate(model, test, K, relevant_from=relevant_from, rated_at_least=rated_at_least)
+    report = evaluate(model, test, K, relevant_from=relevant_from, min_test_ratings=rated_at_least)
     expected, values = literal_report(model, train, test, K, relevant_from, rated_at_least)
     assert report.metrics.keys() == expected.keys()
     for name, value in expected.items():
         assert report.metrics[name] == pytest.approx(value, abs=1e-9), name
     for name, each in values.items():
         if len(each) > 1:
-            assert report.errors[name] == pytest.approx(scipy.stats.sem(each), abs=1e-9), name
+            assert report.standard_errors[name] == pytest.approx(scipy.stats.sem(each), abs=1e-9), name
 
 
 @pytest.mark.parametrize("held", [1, 31, 95])
@@ -168,11 +168,11 @@ def test_figures_are_over_the_whole_set_however_it_is_blocked(monkeypatch, held)
     scores = np.random.default_rng(0).normal(3, 2, (12, 30))
     scores[:6] += 40  # a mean of block-wise RMSEs would be far from the RMSE of all
     model = scoring(train.training_data, scores)
-    whole = evaluate(model, test, K, rated_at_least=5)
+    whole = evaluate(model, test, K, min_test_ratings=5)
     monkeypatch.setattr(scored_test_set, "SCORES_HELD", held)
-    blocked = evaluate(model, test, K, rated_at_least=5)
+    blocked = evaluate(model, test, K, min_test_ratings=5)
     assert blocked.metrics == whole.metrics
-    assert blocked.errors == whole.errors
+    assert blocked.standard_errors == whole.standard_errors
     error = np.clip(scores[test.user, test.item].astype(np.float32), 1, 5) - test.value
     assert whole.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=1e-6)
 
@@ -184,8 +184,8 @@ def test_predictions_are_what_the_model_predicts():
     model = FactorModel(train.training_data, (1.0, 5.0), 3.5, *arrays, 0.02, 0.02)
     for k in ((), (10,)):
         report = evaluate(model, test, k)
-        held = report.evidence.held
-        np.testing.assert_allclose(report.prediction, model.predict_rows(held.user, held.item), rtol=1e-6)
+        held = report.scored_test_set.held_out
+        np.testing.assert_allclose(report.predictions, model.predict_rows(held.user, held.item), rtol=1e-6)
         np.testing.assert_array_equal(train.by_user()[held.user, held.item], 0)
 
 
@@ -195,15 +195,15 @@ def test_without_lengths_of_list_only_predicted_ratings_are_measured():
     short, full = evaluate(model, test, ()), evaluate(model, test, (10,))
     assert list(short.metrics) == ["rmse", "mse", "mae", "accuracy"]
     assert short.metrics == {name: full.metrics[name] for name in short.metrics}
-    assert short.errors == {name: full.errors[name] for name in short.errors}
+    assert short.standard_errors == {name: full.standard_errors[name] for name in short.standard_errors}
 
 
 def test_a_model_that_only_ranks_has_no_errors_of_ratings():
     train, test = halves(3)
     report = evaluate(Popularity().fit(train), test, (10,))
     assert not {"rmse", "mse", "mae", "accuracy"} & set(report.metrics)
-    assert report.prediction is None
-    assert report.error is None
+    assert report.predictions is None
+    assert report.prediction_errors is None
     assert report.metrics["ndcg@10"] > 0
 
 
@@ -237,7 +237,7 @@ def test_cold_users_and_items_are_counted_and_measured():
     assert report.counts["cold_users"] == 1
     assert report.counts["cold_items"] == len(set(test.item[test.item < 3]))
     assert report.counts["cold_ratings"] == np.count_nonzero(cold)
-    assert report.counts["ratings"] == len(test) == len(report.prediction)
+    assert report.counts["ratings"] == len(test) == len(report.predictions)
     assert report.counts["ranked_users"] == len(set(test.user))
     assert (report.counts["unknown_users"], report.counts["unknown_items"]) == (0, 0)
 
@@ -291,12 +291,12 @@ def test_a_test_read_from_another_file_is_measured_by_its_ids():
     shuffled = Ratings(
         reread.users, reversed_items, reread.user, len(reversed_items) - 1 - reread.item, reread.value, step=1.0
     )
-    expected = evaluate(model, test, K, rated_at_least=5)
+    expected = evaluate(model, test, K, min_test_ratings=5)
     for other in (reread, shuffled):
-        report = evaluate(model, other, K, rated_at_least=5)
+        report = evaluate(model, other, K, min_test_ratings=5)
         assert report.counts == expected.counts
         assert report.metrics == pytest.approx(expected.metrics, abs=1e-12)
-        assert report.errors == pytest.approx(expected.errors, abs=1e-12)
+        assert report.standard_errors == pytest.approx(expected.standard_errors, abs=1e-12)
 
 
 @pytest.mark.parametrize("k", [(), (1, 5)])
@@ -312,8 +312,12 @@ def test_unknown_ids_are_cold_and_predicted_by_the_biases_that_are_known(k):
         report = evaluate(model, test, k)
         predicted = dict(
             zip(
-                zip(test.users.ids[report.evidence.held.user], test.items.ids[report.evidence.held.item], strict=True),
-                report.prediction,
+                zip(
+                    test.users.ids[report.scored_test_set.held_out.user],
+                    test.items.ids[report.scored_test_set.held_out.item],
+                    strict=True,
+                ),
+                report.predictions,
                 strict=True,
             )
         )

@@ -91,13 +91,13 @@ def test_a_user_without_history_has_no_popularity_to_be_lifted_from():
 def test_samples_are_of_users_and_none_of_all_lists_together():
     train, test = halves(23)
     report = evaluate(
-        scoring(train.training_data, np.random.default_rng(0).random((12, 30))), test, (5,), rated_at_least=3
+        scoring(train.training_data, np.random.default_rng(0).random((12, 30))), test, (5,), min_test_ratings=3
     )
     for name, figure in report.metrics.items():
         samples = report.samples(name)
         if name.partition("@")[0] in OF_ALL_LISTS:
             assert samples is None
-            assert name not in report.errors
+            assert name not in report.standard_errors
         else:
             assert samples.figure == pytest.approx(figure, abs=1e-12), name
     assert {f"{name}@5" for name in (*AT_K, *OF_A_LIST, *RATED, *OF_ALL_LISTS)} <= report.metrics.keys()
@@ -109,8 +109,8 @@ def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
     train, test = halves(24, n_users=40)
     model = scoring(train.training_data, np.random.default_rng(0).normal(3, 1, (40, 30)))
     whole = evaluate(model, test, K)
-    monkeypatch.setattr(intra_list_similarity, "COUNTS_HELD", counts)  # 900 would hold those of all 30 items
-    monkeypatch.setattr(intra_list_similarity, "PLACES_KEPT", places)
+    monkeypatch.setattr(intra_list_similarity, "MAX_COUNTS", counts)  # 900 would hold those of all 30 items
+    monkeypatch.setattr(intra_list_similarity, "LARGE_BATCH", places)
     monkeypatch.setattr(scored_test_set, "SCORES_HELD", 95)
     parted = evaluate(model, test, K)
     assert parted.metrics.keys() == whole.metrics.keys()
@@ -120,9 +120,9 @@ def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
 def test_over_k_is_the_figure_of_each_k(monkeypatch):
     train, test = halves(25)
     model = scoring(train.training_data, np.random.default_rng(0).integers(0, 4, (12, 30)))
-    report = evaluate(model, test, range(1, 41), rated_at_least=8)
-    short = evaluate(model, test, (3,), rated_at_least=8)
-    for held in (scored_test_set.VALUES_HELD, 100):
+    report = evaluate(model, test, range(1, 41), min_test_ratings=8)
+    short = evaluate(model, test, (3,), min_test_ratings=8)
+    for held in (scored_test_set.MAX_VALUES, 100):
         monkeypatch.setattr(scored_test_set, "VALUES_HELD", held)
         for name in (*AT_K, *RATED):
             expected = [report.metrics[f"{name}@{k}"] for k in range(1, 41)]
@@ -133,7 +133,7 @@ def test_over_k_is_the_figure_of_each_k(monkeypatch):
 
 def test_over_k_of_what_cannot_be_had():
     train, test = halves(26)
-    report = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (5,), rated_at_least=10**6)
+    report = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (5,), min_test_ratings=10**6)
     assert np.isnan(report.over_k("rated_f1", (1, 2))).all()
     with pytest.raises(BadHyperparameter, match="'coverage' cannot be had over k"):
         report.over_k("coverage", (1, 2))

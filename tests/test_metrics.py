@@ -19,7 +19,14 @@ from sklearn.metrics import (
 )
 
 from cofactor.evaluation.metrics import relevance
-from cofactor.evaluation.metrics.ranked_items import Cut, Ranked
+from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
+from cofactor.evaluation.metrics.rating_errors import (
+    RATING_METRICS,
+    PredictedRatings,
+    exact_prediction,
+    metric_value,
+)
+from cofactor.evaluation.metrics.standard_error import standard_error
 
 N_CASES, MOST = 10_000, 25
 LENGTHS = np.array([1, 2, 5, 10, 30])  # 30: longer than any of the rankings
@@ -54,7 +61,7 @@ class Cases:
         mine, all_mine = self.scores[user, item], self.scores[user]
         above, equal = (all_mine > mine[:, None]).sum(1), (all_mine == mine[:, None]).sum(1)
         columns = (one[user, item] for one in (self.rating, self.popular))
-        return Ranked(user, self.rank[user, item].astype(np.int32), above + (1 + equal) / 2, self.n, *columns)
+        return RelevantRanks(user, self.rank[user, item].astype(np.int32), above + (1 + equal) / 2, self.n, *columns)
 
     def as_ranked(self, column):
         """Each user's values in the order of the ranking."""
@@ -77,7 +84,7 @@ def ranked(cases):
 
 @pytest.fixture(scope="module")
 def cut(ranked):
-    return Cut(ranked, LENGTHS)
+    return RanksAtK(ranked, LENGTHS)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +141,7 @@ def test_ranking_metrics_are_their_formulas(cases, cut):
     assert relevance.AT_K.keys() == expected[0].keys()
     for name, metric in relevance.AT_K.items():
         values = np.array([one[name] for one in expected], dtype=float)
-        np.testing.assert_allclose(cases.at_k(metric(cut)), values, rtol=0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(cases.at_k(metric.compute(cut)), values, rtol=0, atol=1e-9, err_msg=name)
         assert name.startswith("ndcg_") == np.isnan(values).any()
 
 
@@ -143,7 +150,7 @@ def test_metrics_of_whole_rankings_are_their_formulas(cases, ranked):
     assert relevance.OVER_ALL.keys() == {"auc", *expected[0]}
     for name in expected[0]:
         values = [one[name] for one in expected]
-        np.testing.assert_allclose(relevance.OVER_ALL[name](ranked), values, rtol=0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(relevance.OVER_ALL[name].compute(ranked), values, rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_auc_is_the_share_of_pairs_in_order(cases, ranked):
@@ -168,21 +175,23 @@ def test_ranking_metrics_are_those_of_ranx(cases, ranked, cut, ranx):
             if name == "map":  # ranx divides by R, so that a perfect list of k < R items falls short of 1
                 expected = expected * ranked.relevant[mine] / np.minimum(ranked.relevant[mine], k)
             np.testing.assert_allclose(
-                relevance.AT_K[name](cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name
+                relevance.AT_K[name].compute(cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name
             )
     some = relevant[:3000], runs[:3000]
     for name, theirs in (("mrr", "reciprocal_rank"), ("map", "average_precision"), ("r_precision", "r_precision")):
         expected = getattr(ranx, theirs)(*some)
-        np.testing.assert_allclose(relevance.OVER_ALL[name](ranked)[:3000], expected, rtol=0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            relevance.OVER_ALL[name].compute(ranked)[:3000], expected, rtol=0, atol=1e-9, err_msg=name
+        )
     expected = ranx.rank_biased_precision(*some, relevance.PERSISTENCE)
-    np.testing.assert_allclose(relevance.OVER_ALL["rbp"](ranked)[:3000], expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(relevance.OVER_ALL["rbp"].compute(ranked)[:3000], expected, rtol=0, atol=1e-9)
 
 
 def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
     """It gives the mean over users with equally many candidates, two of them at least: here of 30 users at a time."""
     stars = np.where(cases.relevant, np.maximum(cases.rating, 0), 0)
     gains = {"ndcg": cases.relevant.astype(float), "ndcg_rating": stars, "ndcg_exp": 2**stars - 1}
-    ours = {name: np.nan_to_num(relevance.AT_K[name](cut)) for name in gains}  # without any gain theirs is 0
+    ours = {name: np.nan_to_num(relevance.AT_K[name].compute(cut)) for name in gains}  # without any gain theirs is 0
     for n in range(2, MOST):
         users = np.flatnonzero(cases.n == n)
         for some in np.array_split(users, 1 + len(users) // 30):
@@ -194,7 +203,7 @@ def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
 
 def test_auc_and_average_precision_are_those_of_scikit_learn(cases, ranked):
     """It takes milliseconds for each. Its average precision treats ties as one, so that it gets our ranks."""
-    auc, average_precision = relevance.auc(ranked), relevance.OVER_ALL["map"](ranked)
+    auc, average_precision = relevance.auc(ranked), relevance.OVER_ALL["map"].compute(ranked)
     for user in range(300):
         n = cases.n[user]
         truth, scores, rank = (one[user, :n] for one in (cases.relevant, cases.scores, cases.rank))
@@ -205,24 +214,26 @@ def test_auc_and_average_precision_are_those_of_scikit_learn(cases, ranked):
 
 @pytest.mark.parametrize("first", [0, 1, 4000, N_CASES])
 def test_metrics_of_some_users_are_those_of_these_users(ranked, cut, first):
-    some = ranked.users(first, first + 3000)
+    some = ranked.slice_users(first, first + 3000)
     for metric in relevance.AT_K.values():
-        np.testing.assert_array_equal(metric(Cut(some, LENGTHS)), metric(cut)[first : first + 3000])
+        np.testing.assert_array_equal(
+            metric.compute(RanksAtK(some, LENGTHS)), metric.compute(cut)[first : first + 3000]
+        )
 
 
 def test_gains_of_huge_ratings_do_not_overflow():
     rating = np.array([4000.0, 3999.0])
-    ranked = Ranked(np.array([0, 0]), np.array([2, 1], np.int32), None, np.array([2]), rating)
+    ranked = RelevantRanks(np.array([0, 0]), np.array([2, 1], np.int32), None, np.array([2]), rating)
     swapped = (1 / 2 + 1 / log2(3)) / (1 + 1 / 2 / log2(3))
-    assert relevance.ndcg_exp(Cut.at(ranked, 2))[0, 0] == pytest.approx(swapped, abs=1e-12)
+    assert relevance.ndcg_exp(RanksAtK.at(ranked, 2))[0, 0] == pytest.approx(swapped, abs=1e-12)
 
 
 def test_nobody_ranked_gives_nothing():
-    nobody = Ranked(np.empty(0, int), np.empty(0, np.int32), *(np.empty(0),) * 2, np.empty(0), np.empty(0, int))
-    for measure in relevance.AT_K.values():
-        assert measure(Cut.at(nobody, 10, 20)).shape == (0, 2)
-    for measure in relevance.OVER_ALL.values():
-        assert measure(nobody).shape == (0,)
+    nobody = RelevantRanks(np.empty(0, int), np.empty(0, np.int32), *(np.empty(0),) * 2, np.empty(0), np.empty(0, int))
+    for metric in relevance.AT_K.values():
+        assert metric.compute(RanksAtK.at(nobody, 10, 20)).shape == (0, 2)
+    for metric in relevance.OVER_ALL.values():
+        assert metric.compute(nobody).shape == (0,)
 
 
 pairs = st.integers(1, 60).flatmap(
@@ -234,10 +245,11 @@ pairs = st.integers(1, 60).flatmap(
 @settings(deadline=None)
 def test_errors_of_ratings_are_those_of_scikit_learn(pair):
     predicted, true = pair
-    error = predicted - true
-    assert relevance.mse(error) == pytest.approx(mean_squared_error(true, predicted), abs=1e-9)
-    assert relevance.rmse(error) == pytest.approx(root_mean_squared_error(true, predicted), abs=1e-9)
-    assert relevance.mae(error) == pytest.approx(mean_absolute_error(true, predicted), abs=1e-9)
+    ratings = PredictedRatings(predicted, true, 1.0)
+    ours = {name: metric_value(metric, metric.compute(ratings)) for name, metric in RATING_METRICS.items()}
+    assert ours["mse"] == pytest.approx(mean_squared_error(true, predicted), abs=1e-9)
+    assert ours["rmse"] == pytest.approx(root_mean_squared_error(true, predicted), abs=1e-9)
+    assert ours["mae"] == pytest.approx(mean_absolute_error(true, predicted), abs=1e-9)
 
 
 @pytest.mark.parametrize("step", [1, 0.5, 0.1, 10])
@@ -246,30 +258,30 @@ def test_rounding_accuracy_is_the_accuracy_of_the_nearest_step(step):
     steps = rng.integers(1, 11, 500)
     predicted = (steps + rng.normal(0, 0.6, 500)) * step
     nearest = [min(range(-5, 20), key=lambda s: abs(s * step - p)) for p in predicted]
-    right = relevance.exact(predicted.astype(np.float32), (steps * step).astype(np.float32), step)
+    right = exact_prediction(PredictedRatings(predicted.astype(np.float32), (steps * step).astype(np.float32), step))
     assert right.mean() == pytest.approx(accuracy_score(steps, nearest), abs=1e-9)
 
 
 def test_a_prediction_half_way_rounds_up():
     predicted, true = np.array([2.5, 3.5, 2.5], np.float32), np.array([3, 4, 2], np.float32)
-    assert relevance.exact(predicted, true, 1).tolist() == [1, 1, 0]
+    assert exact_prediction(PredictedRatings(predicted, true, 1)).tolist() == [1, 1, 0]
 
 
 def test_standard_error_of_independent_values_is_the_ordinary_one():
     values = np.random.default_rng(0).normal(size=50)
-    assert relevance.standard_error(values) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
-    assert relevance.standard_error(values, np.arange(50) * 7) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
+    assert standard_error(values) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
+    assert standard_error(values, np.arange(50) * 7) == pytest.approx(scipy.stats.sem(values), abs=1e-12)
 
 
 def test_repeating_what_a_user_said_makes_nothing_surer():
     values = np.random.default_rng(0).normal(size=50)
-    repeated = relevance.standard_error(np.repeat(values, 9), np.repeat(np.arange(50), 9))
+    repeated = standard_error(np.repeat(values, 9), np.repeat(np.arange(50), 9))
     assert repeated == pytest.approx(scipy.stats.sem(values), abs=1e-12)
 
 
 def test_standard_error_of_a_single_user_is_unknown():
-    assert np.isnan(relevance.standard_error(np.array([1.0])))
-    assert np.isnan(relevance.standard_error(np.array([1.0, 2.0]), np.array([3, 3])))
+    assert np.isnan(standard_error(np.array([1.0])))
+    assert np.isnan(standard_error(np.array([1.0, 2.0]), np.array([3, 3])))
 
 
 def test_standard_error_is_the_spread_of_a_bootstrap_over_users():
@@ -279,4 +291,4 @@ def test_standard_error_is_the_spread_of_a_bootstrap_over_users():
     sums, counts = np.bincount(of, values), np.bincount(of)
     drawn = rng.integers(0, 200, (4000, 200))
     spread = (sums[drawn].sum(1) / counts[drawn].sum(1)).std()
-    assert relevance.standard_error(values, of) == pytest.approx(spread, rel=0.05)
+    assert standard_error(values, of) == pytest.approx(spread, rel=0.05)

@@ -301,7 +301,7 @@ def test_ratings_are_measured_at_their_times_and_lists_at_none(k: tuple[int, ...
     report, without = evaluate(model, test, k), evaluate(model, replace(test, time=None), k)
     error = model.predict_rows(test.user, test.item, test.time) - test.value
     assert report.metrics["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
-    assert report.evidence.score.dtype == np.float32
+    assert report.scored_test_set.scores.dtype == np.float32
     assert report.metrics["rmse"] != pytest.approx(without.metrics["rmse"], rel=1e-3)
     for name in report.metrics.keys() - {"rmse", "mse", "mae", "accuracy"}:
         assert report.metrics[name] == without.metrics[name], name
@@ -311,9 +311,13 @@ def test_an_unknown_item_in_a_test_is_what_the_prior_expects() -> None:
     model = made()
     test = Ratings.of(["3", "nobody", "nobody"], ["nothing", "4", "nothing"], [3.0, 4.0, 5.0], [FIRST_DAY * DAY] * 3)
     report = evaluate(model, test, ())
-    held = report.evidence.held
+    held = report.scored_test_set.held_out
     by_pair = dict(
-        zip(zip(test.users.ids[held.user], test.items.ids[held.item], strict=True), report.evidence.score, strict=True)
+        zip(
+            zip(test.users.ids[held.user], test.items.ids[held.item], strict=True),
+            report.scored_test_set.scores,
+            strict=True,
+        )
     )
     assert by_pair["3", "nothing"] == pytest.approx(float(model.pair_scores([3], [19])[0]), rel=1e-5)
     assert by_pair["nobody", "4"] == pytest.approx(float(model.pair_scores([29], [4])[0]), rel=1e-5)

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact
 from cofactor.evaluation.compare import compare_reports
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.report import Report
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report import markdown, tables
 from cofactor.report.findings import sentences
@@ -186,7 +186,7 @@ def test_the_best_is_bold_and_what_cannot_be_told_from_it_is_marked(found: Compa
 def test_the_answer_is_given_by_errors_and_ndcg(found: ComparisonSummary) -> None:
     said = sentences(found.comparison)
     assert [one.partition(":")[0] for one in said] == ["RMSE", "NDCG@5"]
-    assert set(said) < set(found.comparison.words())
+    assert set(said) < set(found.comparison.sentences())
     other = {metric: some for metric, some in found.comparison.differences.items() if metric == "recall@5"}
     assert sentences(replace(found.comparison, differences=other))[0].startswith("recall@5: ")
 
@@ -204,7 +204,7 @@ def test_one_model_has_a_report(alone: str, measured: dict[str, Report], tmp_pat
 def test_one_user_and_no_figure_at_all(measured: dict[str, Report], tmp_path: Path) -> None:
     """Nothing can be said of chance, and NaN is nowhere printed."""
     nothing = {
-        name: replace(one, metrics=dict.fromkeys(one.metrics, nan), errors=dict.fromkeys(one.errors, nan))
+        name: replace(one, metrics=dict.fromkeys(one.metrics, nan), errors=dict.fromkeys(one.standard_errors, nan))
         for name, one in measured.items()
     }
     blank = replace(outcome(nothing, {name: name for name in nothing}), calibrations={}, curves={}, spreads={})

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from cofactor.data.ratings import Ratings
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.report import Report
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report import trials

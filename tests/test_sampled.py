@@ -16,7 +16,7 @@ from cofactor.data.splitting.split import Split, given_split, split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch, UnknownId
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.sampled_evaluation import evaluate_sampled
-from cofactor.evaluation.sampled_negatives import Cases, cases_of, drawn, read_cases
+from cofactor.evaluation.sampled_negatives import Cases, draw_negatives, read_cases, read_split_cases
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity
@@ -39,7 +39,7 @@ def test_the_rank_is_that_among_the_drawn(tmp_path: Path) -> None:
     asked = cases(tmp_path, "(x,a)\tb\tc", "(w,b)\tc", "(v,d)\ta\tb\tc\t?", "(x,?)\td")
     ranks = [4, 2, 2, 1]  # of v's d, w's b, x's ? and a: a tie counts against the item; an unknown one is the last
     report = evaluate_sampled(popular(), asked, (1, 2, 10))
-    assert report.rank.tolist() == ranks
+    assert report.ranks.tolist() == ranks
     for k in (1, 2, 10):
         gains = [(rank <= k) / math.log2(1 + rank) for rank in ranks]
         assert report.metrics[f"sampled_hit_rate@{k}"] == np.mean([rank <= k for rank in ranks])
@@ -57,9 +57,9 @@ def test_figures_are_the_means_of_their_samples(tmp_path: Path) -> None:
         assert found.figure == pytest.approx(value)
         assert found.weight.tolist() == [1, 1, 2]
         assert np.all(np.diff(found.user) > 0)
-        assert report.errors[name] > 0
+        assert report.standard_errors[name] > 0
     assert report.samples("ndcg@10") is None
-    assert report.as_dict()["standard_errors"] == report.errors
+    assert report.as_dict()["standard_errors"] == report.standard_errors
 
 
 def test_sampled_reports_compare_like_others() -> None:
@@ -67,7 +67,7 @@ def test_sampled_reports_compare_like_others() -> None:
     cells = [(user, item) for user in range(40) for item in range(30) if (user + item) % 2 == 0 and (user * item) % 7]
     users, items = zip(*cells, strict=True)
     parts = split(Ratings.of(users, items, [1] * len(cells)), "one", validation=0)
-    asked = drawn(parts, 5)
+    asked = draw_negatives(parts, 5)
     models = {"ease": EASE(l2=1.0).fit(parts.train), "popularity": Popularity().fit(parts.train)}
     found = compare_reports({name: [evaluate_sampled(model, asked)] for name, model in models.items()})
     differences = found.differences["sampled_ndcg@10"]
@@ -97,14 +97,14 @@ def test_negatives_are_what_the_user_rated_nowhere(seed: int, n: int) -> None:
     cells = np.random.default_rng(seed).permutation(12 * 14)[:90]
     ratings = Ratings.of(cells // 14, cells % 14, [1] * 90)
     parts = split(ratings, "one", seed=seed)
-    asked = drawn(parts, n, seed)
+    asked = draw_negatives(parts, n, seed)
     rated = ratings.by_user().toarray() != 0
     for user, row in zip(asked.test.user, asked.negatives, strict=True):
         negatives = row[row >= 0]
         assert len(set(negatives.tolist())) == len(negatives) == min(n, np.count_nonzero(~rated[user] & rated.any(0)))
         assert not rated[user, negatives].any()
-    np.testing.assert_array_equal(asked.negatives, drawn(parts, n, seed).negatives)
-    assert len(asked.test) < 5 or n > 5 or (asked.negatives != drawn(parts, n, seed + 1).negatives).any()
+    np.testing.assert_array_equal(asked.negatives, draw_negatives(parts, n, seed).negatives)
+    assert len(asked.test) < 5 or n > 5 or (asked.negatives != draw_negatives(parts, n, seed + 1).negatives).any()
 
 
 def test_every_free_item_is_drawn_equally_often() -> None:
@@ -114,7 +114,7 @@ def test_every_free_item_is_drawn_equally_often() -> None:
     parts = Split(ratings.where(~held_out), ratings.where([]), ratings.where(held_out), "toy")
     counts = np.zeros(n_items)
     for seed in range(times):
-        counts[drawn(parts, 3, seed).negatives[0]] += 1
+        counts[draw_negatives(parts, 3, seed).negatives[0]] += 1
     assert counts[:2].sum() == 0  # the user's own
     expected = times * 3 / 10
     assert np.sum((counts[2:] - expected) ** 2 / expected) < 28  # χ² of nine degrees of freedom: p about 0.001
@@ -131,12 +131,12 @@ def test_a_file_must_be_of_the_split(tmp_path: Path) -> None:
     ratings = Ratings.of([*"aabbb"], ["1", "2", "1", "2", "3"], [1] * 5)
     parts = Split(ratings.where([0, 2, 4]), ratings.where([]), ratings.where([3, 1]), "toy")
     (tmp_path / "n").write_text("(a,2)\t3\t99\n(b,2)\t7\n")  # 99 and 7 are unknown to the split
-    asked = cases_of(tmp_path / "n", parts)
+    asked = read_split_cases(tmp_path / "n", parts)
     assert asked.test is parts.test
     assert asked.negatives.tolist() == [[-1, -1], [2, -1]]
     (tmp_path / "n").write_text("(a,2)\t3\n(b,3)\t1\n")
     with pytest.raises(BadData, match="not those that the split holds out"):
-        cases_of(tmp_path / "n", parts)
+        read_split_cases(tmp_path / "n", parts)
 
 
 @pytest.mark.parametrize("text", ["", "(0,1)\t2\n0\t1\t2\n", "(0,1)\t2\n(0,1)\n", "(0,1)\t2\n\n"])

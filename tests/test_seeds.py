@@ -18,11 +18,11 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.compare import compare, compare_reports
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.significance.bootstrap import resample
-from cofactor.evaluation.significance.p_values import Chance, chance_of, of_other_trainings
-from cofactor.evaluation.significance.paired_differences import table_of
+from cofactor.evaluation.significance.p_values import DifferenceTest, add_seed_variance, bootstrap_difference
+from cofactor.evaluation.significance.paired_differences import total_by_user
 from cofactor.evaluation.significance.per_user_values import Samples
-from cofactor.evaluation.significance.seed_variance import Training
-from cofactor.evaluation.significance.verdicts import of_seeds
+from cofactor.evaluation.significance.seed_variance import SeedVariance
+from cofactor.evaluation.significance.verdicts import describe_seeds
 from cofactor.experiments.comparison.candidates import expand_seeds
 from cofactor.experiments.comparison.run import run_comparison
 from cofactor.experiments.comparison.summarize import summarize
@@ -43,16 +43,16 @@ def trained(
     return better + rng.normal(0, of_seed, (*shape, 1)) + rng.normal(0, of_both, (*shape, M))
 
 
-def chance(values: tuple[Doubles, ...]) -> Chance:
+def chance(values: tuple[Doubles, ...]) -> DifferenceTest:
     """Of the difference of two models, by (F, S, M) values of each; of the users by Student's t, in which there is no
     luck of draws."""
     apart = values[0].mean((0, 1)) - values[1].mean((0, 1))
     value, error = float(apart.mean()), float(apart.std(ddof=1)) / M**0.5
     half, p = error * stdtrit(M - 1, 0.975), 2 * stdtr(M - 1, -abs(value) / error)
-    by_users = Chance(value, value - half, value + half, p)
-    one, other = (Training.of(samples(some)) for some in values)
-    training = one.apart(other)
-    return of_other_trainings(by_users, M, training) if training.beyond > 0 else by_users
+    by_users = DifferenceTest(value, value - half, value + half, p)
+    one, other = (SeedVariance.from_samples(samples(some)) for some in values)
+    training = one.difference_with(other)
+    return add_seed_variance(by_users, M, training) if training.unexplained > 0 else by_users
 
 
 def samples(values: Doubles) -> list[list[Samples]]:
@@ -96,49 +96,49 @@ def test_a_closed_form_adds_nothing_and_the_other_model_its_own() -> None:
     rng, alarms = np.random.default_rng(2), []
     for _ in range(150):
         some = [samples(trained(rng, 0.3, 1, (1, 3))), samples(trained(rng, 0, 1, (1, 1)))]
-        table = table_of(some, 0)
-        trainings = [Training.of(one) for one in some]
-        assert trainings[1] == Training()
-        alarms.append(chance_of(table, resample([table], 200, 0)[0], 0, 1, trainings).p < 0.05)
+        table = total_by_user(some, 0)
+        trainings = [SeedVariance.from_samples(one) for one in some]
+        assert trainings[1] == SeedVariance()
+        alarms.append(bootstrap_difference(table, resample([table], 200, 0)[0], 0, 1, trainings).p < 0.05)
     assert 0 < share(alarms) < 0.1
 
 
 def test_the_parts_are_those_that_were_put_in() -> None:
     rng = np.random.default_rng(0)
-    found = Training.of(samples(trained(rng, 0.5, 2, (400, 3))))
+    found = SeedVariance.from_samples(samples(trained(rng, 0.5, 2, (400, 3))))
     assert found.variance * 400 * 3 == pytest.approx(0.5**2 + 2**2 / M, rel=0.1)
     assert found.explained * 400 * 3 == pytest.approx(2**2 / M, rel=0.02)
-    assert found.beyond * 400 * 3 == pytest.approx(0.5**2, rel=0.12)
-    assert found.freedom == 800
+    assert found.unexplained * 400 * 3 == pytest.approx(0.5**2, rel=0.12)
+    assert found.degrees_of_freedom == 800
 
 
 def test_for_the_root_of_a_mean_users_explain_what_they_do_to_the_root() -> None:
     rng = np.random.default_rng(0)
     weight = rng.integers(1, 20, M).astype(float)
     some = [[Samples(np.arange(M), weight * rng.chisquare(5, M), weight, True) for _ in range(3)] for _ in range(400)]
-    found = Training.of(some)
+    found = SeedVariance.from_samples(some)
     assert found.explained == pytest.approx(found.variance, rel=0.1)
 
 
 def test_two_trainings_have_the_degrees_of_freedom_of_welch() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 4), rng.normal(0.5, 3, 6)
-    one, other = (Training(float(x.var(ddof=1)) / len(x), 0.0, len(x) - 1) for x in (a, b))
+    one, other = (SeedVariance(float(x.var(ddof=1)) / len(x), 0.0, len(x) - 1) for x in (a, b))
     welch = scipy.stats.ttest_ind(a, b, equal_var=False)
-    apart = one.apart(other)
-    assert apart.freedom == pytest.approx(welch.df)
+    apart = one.difference_with(other)
+    assert apart.degrees_of_freedom == pytest.approx(welch.df)
     value = float(a.mean() - b.mean())
-    found = of_other_trainings(Chance(value, value, value, 0.0), 50, apart)  # users who see no difference at all
+    found = add_seed_variance(DifferenceTest(value, value, value, 0.0), 50, apart)  # users who see no difference at all
     interval = welch.confidence_interval()
     assert (found.low, found.high, found.p) == pytest.approx((interval.low, interval.high, welch.pvalue))
-    assert Training().apart(Training()).beyond == 0
+    assert SeedVariance().difference_with(SeedVariance()).unexplained == 0
 
 
 @given(st.floats(0.01, 2), st.floats(0.001, 5), st.floats(1, 20), st.floats(-2, 2))
 @settings(deadline=None, max_examples=40)
 def test_trainings_only_ever_widen(half: float, variance: float, freedom: float, value: float) -> None:
-    before = Chance(value, value - half, value + half, 0.0)
-    found = of_other_trainings(before, 100, Training(variance, variance / 3, freedom))
+    before = DifferenceTest(value, value - half, value + half, 0.0)
+    found = add_seed_variance(before, 100, SeedVariance(variance, variance / 3, freedom))
     assert found.low < before.low < before.high < found.high
     assert (found.p < 0.05) == (not found.low < 0 < found.high)
 
@@ -159,8 +159,10 @@ def test_one_seed_is_the_comparison_of_these_models(parts) -> None:
     assert (listed.metrics, listed.around[0]) == (plainly.metrics, "standard error")
     found = listed.differences["rmse"]["a"]
     samples = [one.samples("rmse") for (one,) in plainly.reports.values()]
-    table = table_of([[[one]] for one in samples], 0)
-    assert (found.value, found.low, found.high, found.p) == chance_of(table, resample([table], 5_000, 0)[0], 0, 1)
+    table = total_by_user([[[one]] for one in samples], 0)
+    assert (found.value, found.low, found.high, found.p) == bootstrap_difference(
+        table, resample([table], 5_000, 0)[0], 0, 1
+    )
 
 
 def test_equal_seeds_change_nothing(parts) -> None:
@@ -181,16 +183,19 @@ def test_figures_are_means_over_seeds_and_say_so(parts) -> None:
     comparison = compare(models, parts[1])
     values = [evaluate(one, parts[1]).metrics["rmse"] for one in models["a"]]
     assert comparison.metrics["a"]["rmse"] == pytest.approx(np.mean(values))
-    assert comparison.seed_spreads["a"]["rmse"] == pytest.approx(np.std(values, ddof=1))
-    assert np.isnan(comparison.seed_spreads["once"]["rmse"])
+    assert comparison.seed_deviations["a"]["rmse"] == pytest.approx(np.std(values, ddof=1))
+    assert np.isnan(comparison.seed_deviations["once"]["rmse"])
     assert comparison.n_seeds == {"a": 3, "b": 3, "once": 1}
-    assert comparison.around == ("standard deviation over 3 seeds, whose mean is shown", comparison.seed_spreads)
-    low, high = sorted(("a", "b"), key=lambda name: comparison.seed_spreads[name]["rmse"])
-    spread = {name: comparison.seed_spreads[name]["rmse"] for name in "ab"}
+    assert comparison.uncertainty == (
+        "standard deviation over 3 seeds, whose mean is shown",
+        comparison.seed_deviations,
+    )
+    low, high = sorted(("a", "b"), key=lambda name: comparison.seed_deviations[name]["rmse"])
+    spread = {name: comparison.seed_deviations[name]["rmse"] for name in "ab"}
     said = f"; means of 3 seeds, which differ by ±{spread[low]:.4f} ({low}) and ±{spread[high]:.4f} ({high})"
-    assert comparison.words()[0].endswith(said)
+    assert comparison.sentences()[0].endswith(said)
     a = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))["models"]["a"]
-    assert (a["seeds"], a["seed_spreads"]["rmse"]) == (3, comparison.seed_spreads["a"]["rmse"])
+    assert (a["seeds"], a["seed_spreads"]["rmse"]) == (3, comparison.seed_deviations["a"]["rmse"])
     assert [one["metrics"]["rmse"] for one in (*a["splits"], *a["other_seeds"][0])] == values
 
 
@@ -203,18 +208,18 @@ def test_of_several_splits_each_is_the_mean_of_its_seeds() -> None:
     comparison = compare_reports({"a": reports})
     means = [np.mean([one.metrics["rmse"] for one in seeds]) for seeds in reports]
     assert [one["rmse"] for one in comparison.by_split["a"]] == pytest.approx(means)
-    assert comparison.spreads["a"]["rmse"] == pytest.approx(np.std(means, ddof=1))
+    assert comparison.split_deviations["a"]["rmse"] == pytest.approx(np.std(means, ddof=1))
     variances = [np.var([one.metrics["rmse"] for one in seeds], ddof=1) for seeds in reports]
-    assert comparison.seed_spreads["a"]["rmse"] == pytest.approx(np.sqrt(np.mean(variances)))
-    assert comparison.around[0] == "standard deviation over the splits, each the mean of 2 seeds"
+    assert comparison.seed_deviations["a"]["rmse"] == pytest.approx(np.sqrt(np.mean(variances)))
+    assert comparison.uncertainty[0] == "standard deviation over the splits, each the mean of 2 seeds"
 
 
 def test_of_many_models_the_least_and_the_largest_spread_are_said() -> None:
-    assert of_seeds([3, 5], {"a": 0.2, "b": 0.1, "c": 0.3}) == (
+    assert describe_seeds([3, 5], {"a": 0.2, "b": 0.1, "c": 0.3}) == (
         "; means of 3 or 5 seeds, which differ by ±0.1000 (b) to ±0.3000 (c)"
     )
-    assert of_seeds([3], {"a": 0.2}) == "; means of 3 seeds, which differ by ±0.2000 (a)"
-    assert of_seeds([], {}) == ""
+    assert describe_seeds([3], {"a": 0.2}) == "; means of 3 seeds, which differ by ±0.2000 (a)"
+    assert describe_seeds([], {}) == ""
 
 
 def test_what_are_no_seeds_of_one_split_is_refused(parts) -> None:

@@ -12,7 +12,7 @@ from cofactor.data.splitting.saved_split import write_parts
 from cofactor.data.splitting.split import Split, split
 from cofactor.data.synthetic.generate import generate
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, CofactorError, SplitMismatch
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.experiments.tuning.objective import ObjectiveValue, check_validation, evaluate_trial, make_training_pairs
 from cofactor.experiments.tuning.search import Budget, HyperparameterSearch, average_seeds, best_trial, find_trial
 from cofactor.experiments.tuning.search_space import (

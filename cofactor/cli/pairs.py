@@ -88,7 +88,7 @@ def predict(model: Model, user: Rows, item: Rows, time: Times) -> Floats:
     users, items = (
         np.where(rows < 0, len(ids), rows) for rows, ids in ((user, training_data.users), (item, training_data.items))
     )
-    return model.clip(Scorer(model, held).pairs(users, items, time))
+    return model.clip(Scorer(model, held).score_pairs(users, items, time))
 
 
 def read_pairs(path: Path, columns: Mapping[str, str], *, timed: bool) -> Iterator[list[Pair]]:

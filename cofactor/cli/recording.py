@@ -24,7 +24,7 @@ def record(outcome: "ComparisonSummary", store: str) -> None:
             for epoch, train, validation in zip(curve.epochs, curve.train_rmse, curve.validation, strict=True):
                 run.figures({"train_rmse": train, judged_by: validation}, epoch)
         costs = comparison.costs[name].as_dict() if name in comparison.costs else {}
-        run.figures(figures_of(comparison.metrics[name], comparison.errors[name]) | costs)
+        run.figures(figures_of(comparison.metrics[name], comparison.standard_errors[name]) | costs)
         run.end()
     whole.end()
 

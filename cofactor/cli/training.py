@@ -18,7 +18,8 @@ from cofactor.cli.resuming import keeper, run_of
 from cofactor.data.data_source import DataSource
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.split import Split
-from cofactor.evaluation.evaluate import Report, evaluate
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.report import Report
 from cofactor.saved.model_folder import check_place, save
 from cofactor.trainers.base import Trainer
 from cofactor.training.fit import Fit
@@ -63,7 +64,7 @@ def train(
     with waiting(console, "saving"):
         _save(trainer, fitted, source, made_with, split, report.metrics, out, started_from)
     if record is not None:
-        record.figures(figures_of(report.metrics, report.errors))
+        record.figures(figures_of(report.metrics, report.standard_errors))
         record.flush()
     if as_json:
         print_json(document(trainer, fitted, report, split, out) | {"started_from": started_from})
@@ -113,7 +114,7 @@ def document(trainer: Trainer, fitted: Fit, report: Report, split: Split, out: P
         "interrupted": fitted.interrupted,
         "fit_seconds": fitted.seconds,
         "metrics": report.metrics,
-        "errors": report.errors,
+        "errors": report.standard_errors,
     }
 
 

@@ -20,7 +20,7 @@ from cofactor.trainers.base import Trainer
 
 if TYPE_CHECKING:
     from cofactor.cli.searching import Searching
-    from cofactor.evaluation.compare import Comparison
+    from cofactor.evaluation.comparison import Comparison
 
 TUNED, DEFAULT = "tuned", "default"
 

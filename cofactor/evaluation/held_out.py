@@ -42,7 +42,7 @@ class HeldOut:
         return edges.astype(np.int64)
 
     @cached_property
-    def number(self) -> Array:
+    def user_number(self) -> Array:
         """(n,) 0 … n_test_users-1: the number among the test users of each rating's user."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
@@ -94,8 +94,8 @@ def hold_out(test: Ratings, training_data: TrainingData) -> HeldOut:
         )
     order = np.lexsort((test.item, test.user))
     user, item = test.user[order], test.item[order]
-    model_user, unknown_users = _translated(user, test.users, training_data.users)
-    model_item, unknown_items = _translated(item, test.items, training_data.items)
+    model_user, unknown_users = _translate_rows(user, test.users, training_data.users)
+    model_item, unknown_items = _translate_rows(item, test.items, training_data.items)
     time = None if test.time is None else test.time[order]
     held = HeldOut(
         training_data, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items, time
@@ -104,7 +104,7 @@ def hold_out(test: Ratings, training_data: TrainingData) -> HeldOut:
     return held
 
 
-def _translated(rows: Rows, ids: Vocabulary, known: Vocabulary) -> tuple[Rows, int]:
+def _translate_rows(rows: Rows, ids: Vocabulary, known: Vocabulary) -> tuple[Rows, int]:
     """The rows in `known`, those of unknown ids behind its own; and how many ids are unknown."""
     if ids == known:
         return rows, 0
@@ -119,17 +119,17 @@ def _translated(rows: Rows, ids: Vocabulary, known: Vocabulary) -> tuple[Rows, i
 def _check_pairs(held: HeldOut, test: Ratings) -> None:
     again = np.flatnonzero((np.diff(held.user) == 0) & (np.diff(held.item) == 0))
     if len(again):
-        raise BadData(f"{len(again):,} pairs stand twice in the test, {_pair(held, test, again[0])} among them")
-    leaked = np.flatnonzero(_rated(held))
+        raise BadData(f"{len(again):,} pairs stand twice in the test, {_format_pair(held, test, again[0])} among them")
+    leaked = np.flatnonzero(_find_training_pairs(held))
     if len(leaked):
-        pair = _pair(held, test, leaked[0])
+        pair = _format_pair(held, test, leaked[0])
         raise SplitMismatch(
             f"the model was trained on {len(leaked):,} of the {len(test):,} test ratings, {pair} among them",
             "a figure on rows a model has seen says nothing: train on ratings without the test's",
         )
 
 
-def _rated(held: HeldOut) -> Mask:
+def _find_training_pairs(held: HeldOut) -> Mask:
     """(n,) whether the training ratings hold the pair: the two sparse patterns multiplied cell by cell."""
     n_users, n_items = held.training_data.interactions.shape
     known = (held.model_user < n_users) & (held.model_item < n_items)
@@ -143,5 +143,5 @@ def _rated(held: HeldOut) -> Mask:
     return rated
 
 
-def _pair(held: HeldOut, test: Ratings, at: int) -> str:
+def _format_pair(held: HeldOut, test: Ratings, at: int) -> str:
     return f"user {test.users.ids[held.user[at]]!r} and item {test.items.ids[held.item[at]]!r}"

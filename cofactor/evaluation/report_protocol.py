@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from cofactor.evaluation.significance.per_user_values import Samples
 
 
-class Measured(Protocol):
+class ReportLike(Protocol):
     """A report: figures by name, their standard errors, what was counted, and what each figure is the mean of.
 
     `Report` is one, with the evidence that breakdowns are made of; `SampledReport` another, which has none.
@@ -16,7 +16,7 @@ class Measured(Protocol):
     def metrics(self) -> Mapping[str, float]: ...
 
     @property
-    def errors(self) -> Mapping[str, float]: ...
+    def standard_errors(self) -> Mapping[str, float]: ...
 
     @property
     def counts(self) -> Mapping[str, int]: ...

@@ -16,12 +16,13 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.evaluation.held_out import HeldOut, hold_out
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.sampled import SAMPLED
+from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.evaluation.sampled_negatives import Cases
 from cofactor.evaluation.significance.per_user_values import Samples
 from cofactor.models.base import Model
 
-USERS_AT_A_TIME = 256
+BATCH_USERS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,35 +33,34 @@ class SampledReport:
     """
 
     metrics: Mapping[str, float]
-    errors: Mapping[str, float]
+    standard_errors: Mapping[str, float]
     counts: Mapping[str, int]
     k: tuple[int, ...]
-    user: Rows = field(repr=False)  # (n,) the test's own user rows, ascending
-    rank: Array = field(repr=False)  # (n,) of the held-out items, from 1
+    users: Rows = field(repr=False)  # (n,) the test's own user rows, ascending
+    ranks: Array = field(repr=False)  # (n,) of the held-out items, from 1
 
     def samples(self, name: str) -> Samples | None:
         """What a figure is the mean of, by user; None of one that is not there."""
         if name not in self.metrics:
             return None
-        users, number = np.unique(self.user, return_inverse=True)
-        total: Doubles = np.bincount(number, figure(name, self.rank)).astype(np.float64)
+        users, number = np.unique(self.users, return_inverse=True)
+        total: Doubles = np.bincount(number, metric_values(name, self.ranks)).astype(np.float64)
         return Samples(users, total, np.bincount(number).astype(np.float64))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON, None for a standard error that cannot be had."""
         return {
             "metrics": dict(self.metrics),
-            "standard_errors": {name: e if np.isfinite(e) else None for name, e in self.errors.items()},
+            "standard_errors": {name: e if np.isfinite(e) else None for name, e in self.standard_errors.items()},
             "counts": dict(self.counts),
             "k": list(self.k),
         }
 
 
-def figure(name: str, rank: Array) -> Doubles:
-    """(n,) of ranks: sampled_hit_rate@k is 1 for a rank ≤ k, sampled_ndcg@k 1/log₂(1 + rank) for one, else 0."""
-    metric, _, k = name.partition("@")
-    hit: Doubles = (rank <= int(k)).astype(np.float64)
-    return hit if metric == "sampled_hit_rate" else hit / np.log2(1.0 + rank)
+def metric_values(name: str, ranks: Array) -> Doubles:
+    """(n,) values of a metric of SAMPLED at k, as "sampled_ndcg@10", for (n,) ranks."""
+    base, _, k = name.partition("@")
+    return SAMPLED[base].compute(ranks, int(k))
 
 
 def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> SampledReport:
@@ -74,12 +74,12 @@ def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> Sa
         raise BadHyperparameter(f"k is {list(k)}", "lengths of list: whole numbers from 1")
     held, ks = hold_out(cases.test, model.training_data), tuple(sorted({int(one) for one in k}))
     rank = _ranks(model, held, cases)
-    names = [f"{name}@{at}" for at in ks for name in ("sampled_hit_rate", "sampled_ndcg")]
-    values = {name: figure(name, rank) for name in names}
+    names = [f"{name}@{at}" for at in ks for name in SAMPLED]
+    values = {name: metric_values(name, rank) for name in names}
     counts = {name: held.counts()[name] for name in ("ratings", "users", "items")}
     return SampledReport(
         {name: float(value.mean()) for name, value in values.items()},
-        {name: standard_error(value, held.number) for name, value in values.items()},
+        {name: standard_error(value, held.user_number) for name, value in values.items()},
         counts | {"negatives": int((cases.negatives >= 0).sum(axis=1).max())},
         ks,
         held.user,
@@ -98,12 +98,12 @@ def _ranks(model: Model, held: HeldOut, cases: Cases) -> Array:
     negatives = cases.negatives[np.lexsort((test.item, test.user))]
     item, among, drawn = known[held.item], known[negatives], negatives >= 0
     rank = np.empty(len(item), dtype=np.int64)
-    for start in range(0, len(held.start) - 1, USERS_AT_A_TIME):
-        first, *_, last = held.start[start : start + USERS_AT_A_TIME + 1]
+    for start in range(0, len(held.start) - 1, BATCH_USERS):
+        first, *_, last = held.start[start : start + BATCH_USERS + 1]
         here = slice(first, last)
-        users = held.model_user[held.start[start : start + USERS_AT_A_TIME + 1][:-1]]
+        users = held.model_user[held.start[start : start + BATCH_USERS + 1][:-1]]
         scores = _scores(model, users)
-        row = held.number[here] - start
+        row = held.user_number[here] - start
         wanted = scores[row, item[here]][:, None]
         rank[here] = 1 + np.count_nonzero(drawn[here] & (scores[row[:, None], among[here]] >= wanted), axis=1)
     return rank

@@ -24,7 +24,7 @@ class Cases:
     negatives: Rows  # (n, m) item rows; -1 where a case has fewer than m
 
 
-def drawn(split: Split, n: int = N_NEGATIVES, seed: int = 0) -> Cases:
+def draw_negatives(split: Split, n: int = N_NEGATIVES, seed: int = 0) -> Cases:
     """n items for each test pair, by lot, of those that its user has rated in no part of the split.
 
     Candidates are the items that somebody has rated. A user who has left fewer than n unrated gets them all. Raises
@@ -70,10 +70,10 @@ def read_cases(path: Path | str) -> Cases:
     known_items = Vocabulary.of([*items, *(one for some in others for one in some)], "item")
     rows = known_users.rows(users), known_items.rows(items)
     test = Ratings(known_users, known_items, *rows, np.ones(len(users), dtype=np.float32))
-    return Cases(test, _table([known_items.rows(some) for some in others]))
+    return Cases(test, _pad_rows([known_items.rows(some) for some in others]))
 
 
-def cases_of(path: Path | str, split: Split) -> Cases:
+def read_split_cases(path: Path | str, split: Split) -> Cases:
     """The cases of a file over a split's own items; raises BadData where its pairs are not the split's test part."""
     found, test = read_cases(path), split.test
     user = test.users.rows(found.test.users.ids)[found.test.user]
@@ -95,7 +95,7 @@ def _lines(path: Path | str) -> list[str]:
         raise BadData(f"cannot be read: {error}", "it is a file of text, as in ml-1m.test.negative") from error
 
 
-def _table(lists: list[Rows]) -> Rows:
+def _pad_rows(lists: list[Rows]) -> Rows:
     """(n, m) of n lists of rows, filled up with -1."""
     table = np.full((len(lists), max(map(len, lists))), -1, dtype=np.int32)
     for row, some in zip(table, lists, strict=True):

@@ -1,4 +1,4 @@
-"""Score once: each block of users is scored a single time, and every metric is read off what is kept of it here."""
+"""The test set scored by a model. Each block of users is scored once, and every metric is computed from the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,154 +8,159 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.metrics.list_accumulator import Listing
-from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS, Lists
-from cofactor.evaluation.metrics.ranked_items import Cut, Ranked
+from cofactor.evaluation.metrics.list_accumulator import ListAccumulator
+from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS, ListResults
+from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
 from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 
-SCORES_HELD = 1 << 23  # scores of a block of users: 32 MB; smaller blocks change too often between BLAS and Numba
-VALUES_HELD = 1 << 22  # of users and lengths of list, where the lengths are many: 32 MB
-NOBODY = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), None, np.empty(0, dtype=np.int64))
-NO_LISTS = Lists({}, ())
+MAX_SCORES = 1 << 23  # scores of a block of users: 32 MB; smaller blocks switch too often between BLAS and Numba
+MAX_VALUES = 1 << 22  # values of a block of users and many k: 32 MB
+NO_RANKS = RelevantRanks(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), None, np.empty(0, dtype=np.int64))
+NO_LISTS = ListResults({}, ())
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What a model says about the test ratings: enough for every metric, by rating and by user."""
+class ScoredTestSet:
+    """The scores and ranks of the test ratings: enough to compute every metric, by rating and by user."""
 
-    held: HeldOut
+    held_out: HeldOut
     k: tuple[int, ...]
-    score: Floats  # (n,) of each test rating at its time, not clipped
-    users: Rows  # (n_ranked,) the test's own rows of the users who have a relevant item; none without a k
-    ranked: Ranked  # over these users: all their candidates
-    lists: Lists
-    rated_users: Rows  # (n_rated,) the test's own rows of the users who have enough test ratings; none without a k
-    rated: Ranked  # over these users: their test items alone
+    scores: Floats  # (n,) of each test rating at its time, not clipped
+    ranked_users: Rows  # (n_ranked,) the test's rows of the users with a relevant item; empty without a k
+    ranks: RelevantRanks  # of these users, among all their candidates
+    lists: ListResults
+    rated_users: Rows  # (n_rated,) the test's rows of the users with enough test ratings; empty without a k
+    rated_ranks: RelevantRanks  # of these users, among their test items alone
 
     def names(self) -> list[str]:
-        """The metrics with a value per user, in a report's order, as far as there is a user to measure."""
-        over_all, at_k = ([*OVER_ALL], [*AT_K, *self.lists.values]) if len(self.users) else ([], [])
+        """The metrics with a value per user, in the order of a report, as far as a user can be measured."""
+        over_all, at_k = ([*OVER_ALL], [*AT_K, *self.lists.values]) if len(self.ranked_users) else ([], [])
         rated = [*RATED] if len(self.rated_users) else []
         return over_all + [f"{name}@{k}" for k in self.k for name in at_k + rated]
 
     def values(self) -> Iterator[tuple[str, Doubles]]:
-        """Every metric of `names`, in another order, with its value for each user; NaN where it has none."""
-        yield from ((name, OVER_ALL[name](self.ranked)) for name in OVER_ALL if len(self.users))
-        for ranked, metrics in ((self.ranked, AT_K), (self.rated, RATED)):
-            cut = Cut.at(ranked, *self.k)
-            for name in metrics if len(ranked.candidates) else ():
-                yield from ((f"{name}@{k}", one) for k, one in zip(self.k, metrics[name](cut).T, strict=True))
+        """Every metric of `names`, in another order, with its value for each user; NaN where it is undefined."""
+        if len(self.ranked_users):
+            yield from ((name, metric.compute(self.ranks)) for name, metric in OVER_ALL.items())
+        for ranks, metrics in ((self.ranks, AT_K), (self.rated_ranks, RATED)):
+            cut = RanksAtK.at(ranks, *self.k)
+            for name, metric in metrics.items() if len(ranks.n_candidates) else ():
+                yield from ((f"{name}@{k}", column) for k, column in zip(self.k, metric.compute(cut).T, strict=True))
         for name, table in self.lists.values.items():
-            yield from ((f"{name}@{k}", one) for k, one in zip(self.k, table.T, strict=True))
+            yield from ((f"{name}@{k}", column) for k, column in zip(self.k, table.T, strict=True))
 
     def per_user(self, name: str) -> tuple[Rows, Doubles]:
-        """The test's own rows of the users measured, and a metric's value for each; NaN where it has none."""
-        measure, _, at = name.partition("@")
-        if not at:
-            return self.users, OVER_ALL[measure](self.ranked)
-        if measure in RATED:
-            return self.rated_users, RATED[measure](Cut.at(self.rated, int(at)))[:, 0]
-        if measure in AT_K:
-            return self.users, AT_K[measure](Cut.at(self.ranked, int(at)))[:, 0]
-        return self.users, self.lists.values[measure][:, self.k.index(int(at))]
+        """The test's rows of the measured users, and a metric's value for each; NaN where it is undefined."""
+        base, _, k = name.partition("@")
+        if not k:
+            return self.ranked_users, OVER_ALL[base].compute(self.ranks)
+        if base in RATED:
+            return self.rated_users, RATED[base].compute(RanksAtK.at(self.rated_ranks, int(k)))[:, 0]
+        if base in AT_K:
+            return self.ranked_users, AT_K[base].compute(RanksAtK.at(self.ranks, int(k)))[:, 0]
+        return self.ranked_users, self.lists.values[base][:, self.k.index(int(k))]
 
-    def over_k(self, measure: str, k: Sequence[int]) -> Doubles:
-        """(n_k,) the mean over the users of a metric of AT_K or RATED, at each of (n_k,) ascending k; NaN of nobody.
+    def over_k(self, name: str, k: Sequence[int]) -> Doubles:
+        """(n_k,) the mean over the users of a metric of AT_K or RATED at (n_k,) ascending k; NaN without users.
 
-        The relevant items' ranks tell it for any k. Some users are taken at a time, so that memory is bounded.
+        The ranks of the relevant items determine it for any k. Users are taken in blocks, so that memory is bounded.
         """
-        ranked, metric = (self.rated, RATED[measure]) if measure in RATED else (self.ranked, AT_K[measure])
-        lengths, size = np.array(k, dtype=np.int64), max(1, VALUES_HELD // max(1, len(k)))
+        ranks, metric = (self.rated_ranks, RATED[name]) if name in RATED else (self.ranks, AT_K[name])
+        lengths, size = np.array(k, dtype=np.int64), max(1, MAX_VALUES // max(1, len(k)))
         total, n_users = np.zeros((2, len(k)))
-        for first in range(0, len(ranked.candidates), size):
-            value = metric(Cut(ranked.users(first, first + size), lengths))
-            total += np.nansum(value, axis=0)
-            n_users += np.count_nonzero(~np.isnan(value), axis=0)
+        for first in range(0, len(ranks.n_candidates), size):
+            values = metric.compute(RanksAtK(ranks.slice_users(first, first + size), lengths))
+            total += np.nansum(values, axis=0)
+            n_users += np.count_nonzero(~np.isnan(values), axis=0)
         mean: Doubles = np.divide(total, n_users, out=np.full(len(k), np.nan), where=n_users > 0)
         return mean
 
-    def of_all_lists(self) -> dict[str, float]:
-        """The figures that are one property of all lists together, NaN where they have none."""
+    def aggregate_values(self) -> dict[str, float]:
+        """The properties of all lists together, NaN where they are undefined."""
         return {
-            f"{name}@{k}": OF_ALL_LISTS[name](shown)
-            for k, shown in zip(self.k, self.lists.exposures, strict=False)
-            for name in OF_ALL_LISTS
+            f"{name}@{k}": metric.compute(exposure)
+            for k, exposure in zip(self.k, self.lists.exposures, strict=False)
+            for name, metric in OF_ALL_LISTS.items()
         }
 
 
-def gather(model: Model, held: HeldOut, relevant: Mask, k: tuple[int, ...], rated_at_least: int) -> Evidence:
-    """Scores the test ratings and ranks the relevant ones, of which `relevant` is the (n,) mask.
+def score_test_set(
+    model: Model, held_out: HeldOut, relevant: Mask, k: tuple[int, ...], min_test_ratings: int
+) -> ScoredTestSet:
+    """Score the test ratings and rank the relevant ones, given by the (n,) mask `relevant`.
 
     Memory: one block of scores, the lists of some users, and a few numbers per test rating, user and k. Without a k
     nothing is ranked and only the test pairs are scored.
     """
-    scorer = Scorer(model, held)
-    users = held.user[held.start[:-1]]
+    scorer = Scorer(model, held_out)
+    users = held_out.user[held_out.start[:-1]]
     if not k:
-        score = scorer.pairs(held.model_user, held.model_item, held.time)
-        return Evidence(held, k, score, users[:0], NOBODY, NO_LISTS, users[:0], NOBODY)
-    score, ranked, lists = _rank_all(scorer, relevant, k)
-    has_relevant = np.bincount(held.number, relevant) > 0
-    enough = np.diff(held.start) >= rated_at_least
-    rated = _rank_rated(held, score, enough[held.number])
-    if held.time is not None:  # a list is made at no time in particular
-        score = score + scorer.time_effects(held.model_user, held.model_item, held.time)
-    return Evidence(held, k, score, users[has_relevant], ranked, lists, users[enough], rated)
+        scores = scorer.score_pairs(held_out.model_user, held_out.model_item, held_out.time)
+        return ScoredTestSet(held_out, k, scores, users[:0], NO_RANKS, NO_LISTS, users[:0], NO_RANKS)
+    scores, ranks, lists = _rank_all(scorer, relevant, k)
+    has_relevant = np.bincount(held_out.user_number, relevant) > 0
+    enough = np.diff(held_out.start) >= min_test_ratings
+    rated_ranks = _rank_rated(held_out, scores, enough[held_out.user_number])
+    if held_out.time is not None:  # lists have no time: its effect is added after ranking
+        scores = scores + scorer.time_effects(held_out.model_user, held_out.model_item, held_out.time)
+    return ScoredTestSet(held_out, k, scores, users[has_relevant], ranks, lists, users[enough], rated_ranks)
 
 
-def _rank_all(scorer: Scorer, relevant: Mask, k: tuple[int, ...]) -> tuple[Floats, Ranked, Lists]:
-    """The score of every test rating, where the relevant ones stand, and what the lists hold."""
-    held, listing = scorer.held, Listing(scorer.held, k)
-    blocks = _blocks(scorer, relevant, listing, min(max(k), held.n_items))
-    score, rank, mid_rank, popular, candidates = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    user = np.unique(held.number[relevant], return_inverse=True)[1]
-    rating = held.value[relevant].astype(np.float64)
-    return score, Ranked(user, rank, mid_rank, candidates, rating, popular), listing.lists()
+def _rank_all(scorer: Scorer, relevant: Mask, k: tuple[int, ...]) -> tuple[Floats, RelevantRanks, ListResults]:
+    """The score of every test rating, the ranks of the relevant ones, and the properties of the lists."""
+    held_out, lists = scorer.held_out, ListAccumulator(scorer.held_out, k)
+    blocks = _score_blocks(scorer, relevant, lists, min(max(k), held_out.n_items))
+    scores, ranks, mid_ranks, popular, candidates = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    user = np.unique(held_out.user_number[relevant], return_inverse=True)[1]
+    ratings = held_out.value[relevant].astype(np.float64)
+    return scores, RelevantRanks(user, ranks, mid_ranks, candidates, ratings, popular), lists.results()
 
 
-class _Block(NamedTuple):
-    """Some users, scored: their b test ratings, of which q are relevant, and the m' of them who have a relevant one."""
+class _ScoredUsers(NamedTuple):
+    """Scores of a block of users: b test ratings, of which q are relevant, and the m' users with a relevant one."""
 
-    score: Floats  # (b,)
-    rank: Rows  # (q,)
-    mid_rank: Doubles  # (q,)
-    popular: Rows  # (q,) rank by popularity
-    candidates: Array  # (m',)
+    scores: Floats  # (b,)
+    ranks: Rows  # (q,)
+    mid_ranks: Doubles  # (q,)
+    popularity_ranks: Rows  # (q,)
+    n_candidates: Array  # (m',)
 
 
-def _blocks(scorer: Scorer, relevant: Mask, listing: Listing, n_top: int) -> Iterator[_Block]:
-    """Blocks of users in order; their lists are added to `listing`."""
-    from cofactor.kernels.ranks import ranks  # here, because importing Numba takes a while
+def _score_blocks(scorer: Scorer, relevant: Mask, lists: ListAccumulator, n_top: int) -> Iterator[_ScoredUsers]:
+    """Score blocks of users in order and add their top-n lists to `lists`."""
+    from cofactor.kernels.ranks import ranks as compute_ranks  # here, because importing Numba takes a while
 
-    held = scorer.held
-    n_users, size = len(held.start) - 1, max(1, SCORES_HELD // held.n_items)
+    held_out = scorer.held_out
+    n_users, size = len(held_out.start) - 1, max(1, MAX_SCORES // held_out.n_items)
     for first in range(0, n_users, size):
-        start = held.start[first : first + size + 1]
+        start = held_out.start[first : first + size + 1]
         here = slice(start[0], start[-1])
-        users, item, number = held.model_user[start[:-1]], held.model_item[here], held.number[here] - first
-        scores = scorer.block(users)
-        seen_start, seen = scorer.seen(users)
-        n_asked = np.bincount(number[relevant[here]], minlength=len(users))
-        asked_start, asked = np.concatenate(([0], np.cumsum(n_asked))), item[relevant[here]]
-        rank, mid_rank, top = ranks(scores, scorer.rankable, seen_start, seen, asked_start, asked, n_top)
-        listing.add(top, n_asked > 0, seen_start, seen)
-        popular = listing.popularity_ranks(seen_start, seen, asked_start, asked)
-        candidates = held.n_items - np.diff(seen_start)
-        yield _Block(scores[number, item], rank, mid_rank, popular, candidates[n_asked > 0])
+        users, item = held_out.model_user[start[:-1]], held_out.model_item[here]
+        number = held_out.user_number[here] - first
+        scores = scorer.score_users(users)
+        seen_start, seen = scorer.training_items(users)
+        n_relevant = np.bincount(number[relevant[here]], minlength=len(users))
+        query_start, query = np.concatenate(([0], np.cumsum(n_relevant))), item[relevant[here]]
+        ranks, mid_ranks, top = compute_ranks(scores, scorer.rankable, seen_start, seen, query_start, query, n_top)
+        lists.add(top, n_relevant > 0, seen_start, seen)
+        popularity_ranks = lists.popularity_ranks(seen_start, seen, query_start, query)
+        n_candidates = held_out.n_items - np.diff(seen_start)
+        yield _ScoredUsers(scores[number, item], ranks, mid_ranks, popularity_ranks, n_candidates[n_relevant > 0])
 
 
-def _rank_rated(held: HeldOut, score: Floats, taken: Mask) -> Ranked:
-    """The test items of the users `taken` (an (n,) mask), ranked by score among themselves, ties by row.
+def _rank_rated(held_out: HeldOut, scores: Floats, selected: Mask) -> RelevantRanks:
+    """The test items of the selected users ((n,) mask of ratings), ranked by score among themselves, ties by row.
 
-    Relevant is what a user rated no lower than their own mean test rating, so that everybody has a relevant item.
+    An item is relevant if its rating is not below the user's mean test rating, so that every user has a relevant item.
     """
-    user = np.unique(held.number[taken], return_inverse=True)[1]
-    score, item, value = score[taken], held.model_item[taken], held.value[taken].astype(np.float64)
+    user = np.unique(held_out.user_number[selected], return_inverse=True)[1]
+    scores, item = scores[selected], held_out.model_item[selected]
+    value = held_out.value[selected].astype(np.float64)
     n_rated = np.bincount(user)
-    order = np.lexsort((item, -score, user))
-    rank = np.empty(len(user), dtype=np.int32)
-    rank[order] = 1 + np.arange(len(user)) - np.repeat(np.cumsum(n_rated) - n_rated, n_rated)
+    order = np.lexsort((item, -scores, user))
+    ranks = np.empty(len(user), dtype=np.int32)
+    ranks[order] = 1 + np.arange(len(user)) - np.repeat(np.cumsum(n_rated) - n_rated, n_rated)
     relevant = value >= (np.bincount(user, value) / n_rated)[user]
-    return Ranked(user[relevant], rank[relevant], None, n_rated)
+    return RelevantRanks(user[relevant], ranks[relevant], None, n_rated)

@@ -21,46 +21,46 @@ class Scorer:
     """
 
     model: Model
-    held: HeldOut
+    held_out: HeldOut
 
-    def block(self, users: Rows) -> Floats:
+    def score_users(self, users: Rows) -> Floats:
         """(m, held.n_items) float32 scores of (m,) users."""
         known = users < len(self.model.training_data.users)
-        if known.all() and not self.held.unknown_items:
-            return _numbers(self.model.scores(users))
+        if known.all() and not self.held_out.unknown_items:
+            return _check_scores(self.model.scores(users))
         n_known = len(self.model.training_data.items)
-        scores = np.empty((len(users), self.held.n_items), dtype=np.float32)
+        scores = np.empty((len(users), self.held_out.n_items), dtype=np.float32)
         scores[known, :n_known] = self.model.scores(users[known])
-        scores[~known, :n_known] = self._nobody
-        _numbers(scores[:, :n_known])
-        scores[:, n_known:] = self._without_item(users)[:, None]
+        scores[~known, :n_known] = self._unknown_user_scores
+        _check_scores(scores[:, :n_known])
+        scores[:, n_known:] = self._score_unknown_item(users)[:, None]
         return scores
 
-    def pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+    def score_pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(n,) float32 scores of (n,) pairs, at the times of the ratings where they are given."""
         known_user, known_item = (
             users < len(self.model.training_data.users),
             items < len(self.model.training_data.items),
         )
-        scores = self._without_item(users)
-        scores[known_item & ~known_user] = self._nobody[items[known_item & ~known_user]]
+        scores = self._score_unknown_item(users)
+        scores[known_item & ~known_user] = self._unknown_user_scores[items[known_item & ~known_user]]
         both = known_item & known_user
-        scores[both] = _numbers(self.model.pair_scores(users[both], items[both]))
+        scores[both] = _check_scores(self.model.pair_scores(users[both], items[both]))
         return scores if times is None else scores + self.time_effects(users, items, times)
 
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(n,) float32: what the times of ratings add to the scores of (n,) pairs."""
         both = (users < len(self.model.training_data.users)) & (items < len(self.model.training_data.items))
         effects = np.zeros(len(users), dtype=np.float32)
-        effects[both] = _numbers(self.model.time_effects(users[both], items[both], times[both]))
+        effects[both] = _check_scores(self.model.time_effects(users[both], items[both], times[both]))
         return effects
 
     @cached_property
     def rankable(self) -> Mask:
         """(held.n_items,) the items that may be recommended."""
-        return np.append(self.model.rankable, np.zeros(self.held.unknown_items, dtype=bool))
+        return np.append(self.model.rankable, np.zeros(self.held_out.unknown_items, dtype=bool))
 
-    def seen(self, users: Rows) -> tuple[Array, Rows]:
+    def training_items(self, users: Rows) -> tuple[Array, Rows]:
         """(m + 1,) where each user's training items begin, and those items."""
         history = self.model.training_data.interactions
         known = users < history.shape[0]
@@ -70,22 +70,22 @@ class Scorer:
         return np.concatenate(([0], np.cumsum(counts))), rows.indices.astype(np.int32)
 
     @cached_property
-    def _nobody(self) -> Floats:
+    def _unknown_user_scores(self) -> Floats:
         """(n_items,) scores of somebody without a rating."""
         empty = csr_array((1, len(self.model.training_data.items)), dtype=np.float32)
-        return _numbers(self.model.fold_in_scores(empty)[0])
+        return _check_scores(self.model.fold_in_scores(empty)[0])
 
-    def _without_item(self, users: Rows) -> Floats:
-        scores: Floats = self._no_item[np.minimum(users, len(self.model.training_data.users))]
+    def _score_unknown_item(self, users: Rows) -> Floats:
+        scores: Floats = self._unknown_item_scores[np.minimum(users, len(self.model.training_data.users))]
         return scores
 
     @cached_property
-    def _no_item(self) -> Floats:
+    def _unknown_item_scores(self) -> Floats:
         """(n_users + 1,) scores of an item of which nothing is known."""
-        return _numbers(self.model.unknown_item_scores)
+        return _check_scores(self.model.unknown_item_scores)
 
 
-def _numbers(scores: Floats) -> Floats:
+def _check_scores(scores: Floats) -> Floats:
     """The scores; raises BadArtifact where one is not a number, which no ranking could place."""
     if scores.size and np.isnan(scores.min()):
         raise BadArtifact("the model scores NaN", "its arrays are damaged or its training diverged: train it again")

@@ -6,11 +6,11 @@ from typing import Any
 
 from cofactor.data.splitting.split import Split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.experiments.protocols.published_results import PublishedResult
 from cofactor.models.base import Model
 
-Evaluator = Callable[[Model, Split, tuple[int, ...]], Measured]  # the last: lengths of list
+Evaluator = Callable[[Model, Split, tuple[int, ...]], ReportLike]  # the last: lengths of list
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class EvaluationPlan:
     metrics: tuple[str, ...] = ()  # the figures of a protocol, the first of which puts models in order
     published: tuple[PublishedResult, ...] = ()  # others' figures to set beside
 
-    def evaluate(self, model: Model, split: Split) -> Measured:
+    def evaluate(self, model: Model, split: Split) -> ReportLike:
         """A model's report on the test part of one of the splits."""
         if self.evaluator is not None:
             return self.evaluator(model, split, self.k)

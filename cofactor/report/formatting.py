@@ -4,25 +4,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cofactor.evaluation.compare import LOWER_IS_BETTER
-from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
-from cofactor.evaluation.significance.verdicts import label
+from cofactor.evaluation.metrics.registry import metric_label
 
-HIGHER_IS_BETTER = {"accuracy", *AT_K, *RATED, *OVER_ALL}  # the properties of lists only describe
 NONE = "–"
 LONGEST_NAME = 26  # letters of a model's name in a picture
 
 
 def metric_name(metric: str) -> str:
     """ "ndcg@10" as NDCG@10, "rated_f1@10" as Rated F1@10."""
-    name = label(metric)
+    name = metric_label(metric)
     return name[0].upper() + name[1:]
-
-
-def sign(metric: str) -> int:
-    """1 where lower is better, -1 where higher is, 0 where neither is."""
-    name = metric.partition("@")[0].removeprefix("sampled_")
-    return 1 if name in LOWER_IS_BETTER else -1 if name in HIGHER_IS_BETTER else 0
 
 
 def is_figure(value: Any) -> bool:

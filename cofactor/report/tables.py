@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cofactor.evaluation.breakdowns.breakdown import Breakdown
-from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
+from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.metrics.registry import accuracy_columns, direction, headline_metrics, list_columns
+from cofactor.evaluation.significance.difference import NO_DIFFERENCE, Difference
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report.formatting import (
     NONE,
@@ -17,21 +19,9 @@ from cofactor.report.formatting import (
     metric_name,
     probability,
     seconds,
-    sign,
     size,
 )  # fmt: skip
 
-ACCURACY = (
-    "rmse",
-    "mae",
-    "ndcg",
-    "recall",
-    "precision",
-    "hit_rate",
-    "sampled_ndcg",
-    "sampled_hit_rate",
-)  # those of lists at the first k
-OF_LISTS = ("coverage", "novelty", "diversity", "genre_diversity", "popularity_lift", "gini")
 BY_GROUP = ("rmse", "bias", "ndcg", "recall")
 
 
@@ -64,8 +54,8 @@ class Table:
 def accuracy(outcome: ComparisonSummary) -> Table:
     """What the models are worth."""
     comparison = outcome.comparison
-    what, errors = comparison.around
-    metrics = _at_first_k(comparison, ACCURACY)
+    what, errors = comparison.uncertainty
+    metrics = _at_first_k(comparison, accuracy_columns())
     columns = [_figures(comparison, metric, errors) for metric in metrics]
     rows = [(name, [column[name] for column in columns]) for name in comparison.metrics]
     note = f"± {what}. Bold: the best. ≈: no real difference from the best."
@@ -75,9 +65,13 @@ def accuracy(outcome: ComparisonSummary) -> Table:
 def of_lists(outcome: ComparisonSummary) -> Table | None:
     """What the lists are like, whether they are right or not."""
     comparison = outcome.comparison
-    metrics = _at_first_k(comparison, OF_LISTS)
-    rows = [(name, [Cell(figure(some.get(one))) for one in metrics]) for name, some in comparison.metrics.items()]
-    note = "Neither more nor less of these is better."
+    metrics = _at_first_k(comparison, list_columns())
+    best = {one: _best_of([some.get(one) for some in comparison.metrics.values()], one) for one in metrics}
+    rows = [
+        (name, [Cell(text := figure(some.get(one)), best=text == best[one]) for one in metrics])
+        for name, some in comparison.metrics.items()
+    ]
+    note = "Bold: the best, of the properties of which more or less is better."
     return Table("Lists", ["model", *map(metric_name, metrics)], rows, note) if metrics else None
 
 
@@ -117,7 +111,7 @@ def by_split(outcome: ComparisonSummary) -> Table | None:
     """The first metric of each split, where there are several."""
     if len(outcome.splits) < 2:
         return None
-    metrics = _at_first_k(outcome.comparison, ("rmse", "ndcg"))
+    metrics = _at_first_k(outcome.comparison, headline_metrics())
     rows = []
     for name, some in outcome.comparison.by_split.items():
         for metric in metrics:
@@ -150,7 +144,7 @@ def hyperparameters(outcome: ComparisonSummary) -> Table:
 def everything(outcome: ComparisonSummary) -> Table:
     """All figures: metrics under one another, models side by side."""
     comparison = outcome.comparison
-    _, errors = comparison.around
+    _, errors = comparison.uncertainty
     metrics = dict.fromkeys(metric for some in comparison.metrics.values() for metric in some)
     rows = []
     for metric in metrics:
@@ -181,7 +175,7 @@ def _figures(comparison: Comparison, metric: str, errors: Mapping[str, Mapping[s
 def _is_best(comparison: Comparison, one: Difference) -> bool:
     """Whether a difference is from the best, not from another model that was named."""
     some = comparison.differences[one.metric].values()
-    return all(sign(one.metric) * other.value >= 0 for other in some)
+    return all(direction(one.metric) * other.value >= 0 for other in some)
 
 
 def _difference(one: Difference | None) -> Cell:
@@ -225,9 +219,9 @@ def _by_group(breakdown: Breakdown, metric: str, names: Sequence[str]) -> Table:
 def _best_of(values: Sequence[float | None], metric: str) -> str:
     """The best as it is printed; nothing where all are the same, or neither more nor less is better."""
     there = [value for value in values if value is not None and is_figure(value)]
-    if not sign(metric) or len({figure(value) for value in there}) < 2:
+    if not direction(metric) or len({figure(value) for value in there}) < 2:
         return ""
-    return figure(min(there, key=lambda one: sign(metric) * one))
+    return figure(min(there, key=lambda one: direction(metric) * one))
 
 
 def _value(value: Any) -> str:

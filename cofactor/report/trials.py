@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report.formatting import figure, is_figure, metric_name, short
 
@@ -46,7 +47,7 @@ def finished(search: TrialHistory) -> list[TrialResult]:
 
 
 def best_of(search: TrialHistory) -> TrialResult | None:
-    sign = 1 if search.lower_is_better else -1
+    sign = direction(search.metric)
     return min(finished(search), key=lambda one: (sign * (one.value or 0.0), one.number), default=None)
 
 

@@ -61,7 +61,7 @@ def write_search(search: TrialHistory, folder: Path) -> None:
 def figures(outcome: ComparisonSummary) -> str:
     """comparison.csv: a row for each model with its figures, their standard errors and its cost."""
     comparison, file = outcome.comparison, StringIO()
-    errors = comparison.errors
+    errors = comparison.standard_errors
     rows = []
     for name, some in comparison.metrics.items():
         row: dict[str, Any] = {"model": name}

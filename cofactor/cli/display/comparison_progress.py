@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cofactor.cli import debugging
 from cofactor.errors import CofactorError
-from cofactor.evaluation.significance.verdicts import label
+from cofactor.evaluation.metrics.registry import metric_label
 
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
@@ -93,7 +93,7 @@ def told(entry: "ModelResult") -> str:
     said = []
     if "rmse" in metrics:
         said.append(f"RMSE {metrics['rmse']:.4f}")
-    said += [f"{label(name)} {value:.4f}" for name, value in metrics.items() if "ndcg@" in name][:1]
+    said += [f"{metric_label(name)} {value:.4f}" for name, value in metrics.items() if "ndcg@" in name][:1]
     if entry.origin == "trained" and entry.curve is not None and len(entry.curve.epochs) > 1:
         said.append(f"epoch {entry.curve.best_epoch} of {entry.curve.epochs[-1]}")
     if entry.origin == "trained":

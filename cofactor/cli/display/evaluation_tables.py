@@ -3,18 +3,17 @@
 import click
 
 from cofactor.cli.display.terminal import figure, print_table
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.metrics.registry import summary_columns
+from cofactor.evaluation.report import Report
 
 HELD_OUT = "ratings", "users", "items"
-ERRORS = "rmse", "mae", "accuracy"
-RANKING = "ndcg", "recall", "hit_rate", "coverage"
 COLD = ("cold_users", "users without training ratings"), ("cold_items", "items without training ratings")
 
 
 def print_summary(report: Report) -> None:
     """The few figures to look at first."""
-    first = f"@{report.k[0]}" if report.k else "@"
-    _print(report, [name for name in report.metrics if name in ERRORS or name.removesuffix(first) in RANKING])
+    names = set(summary_columns(report.k))
+    _print(report, [name for name in report.metrics if name in names])
 
 
 def print_report(report: Report) -> None:
@@ -23,7 +22,7 @@ def print_report(report: Report) -> None:
 
 
 def _print(report: Report, names: list[str]) -> None:
-    rows = [[name, figure(report.metrics[name]), _error(report.errors.get(name))] for name in names]
+    rows = [[name, figure(report.metrics[name]), _error(report.standard_errors.get(name))] for name in names]
     print_table(rows, ["metric", "value", "± standard error"])
     click.echo(f"\nmeasured on {counted(report)}")
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from cofactor.cli.display.comparison_tables import worth
+from cofactor.cli.display.comparison_tables import accuracy_table
 from cofactor.cli.display.terminal import figure, print_table
 from cofactor.cli.display.tuning_progress import shown, shown_metric
 from cofactor.cli.tuned import DEFAULT, Found
+from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.search import average_seeds
 from cofactor.experiments.tuning.trial import TrialResult
 
@@ -46,7 +47,7 @@ def _print_test(found: Found, first: Sequence[str]) -> None:
         return
     times = "once" if found.readings == 1 else f"for the {_ordinal(found.readings)} time in this search"
     click.echo(f"On the test part, read {times}:\n")
-    print_table(*worth(found.test, first))
+    print_table(*accuracy_table(found.test, first))
     differences = found.test.differences
     name = next((name for name in (*first, found.metric, "ndcg@10") if name in differences), "")
     for one in differences.get(name, {}).values():
@@ -59,8 +60,10 @@ def _print_test(found: Found, first: Sequence[str]) -> None:
 def print_all(found: Sequence[Found], first: Sequence[str] = ()) -> None:
     """The best of each trainer, those judged by one metric together, and the command of each."""
     for metric in dict.fromkeys(one.metric for one in found):
-        sign = 1 if metric == "rmse" else -1
-        of_metric = sorted((one for one in found if one.metric == metric), key=lambda one: sign * (one.best.value or 0))
+        of_metric = sorted(
+            (one for one in found if one.metric == metric),
+            key=lambda one: direction(one.metric) * (one.best.value or 0),
+        )
         rows = [
             [
                 one.space.trainer.name,
@@ -75,7 +78,7 @@ def print_all(found: Sequence[Found], first: Sequence[str] = ()) -> None:
         click.echo()
     if (test := found[0].test) is not None:
         click.echo("The best of each on the test part, read once:\n")
-        print_table(*worth(test, first))
+        print_table(*accuracy_table(test, first))
         click.echo()
     for one in found:
         click.echo(f"  {one.command}")

@@ -9,9 +9,9 @@ from cofactor.arrays import Array, Doubles
 from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.errors import SplitMismatch
 from cofactor.evaluation.breakdowns.groups import Grouping, groupings
-from cofactor.evaluation.breakdowns.subset_metrics import Answers, Part
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.breakdowns.subset_metrics import PerRatingResults, Subset
 from cofactor.evaluation.held_out import HeldOut, hold_out
+from cofactor.evaluation.report import Report
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def break_down(
 ) -> tuple[Breakdown, ...]:
     """What models are worth by group of the test ratings; docs/breakdowns.md says what the groups are.
 
-    reports: of models of this catalogue, on this test; those without evidence by rating have no part.
+    reports: of models of this catalogue, on this test; those without evidence by rating have no subset.
     train: the ratings of the catalogue, whose times tell how long after training the test ratings are.
 
     Of predicted ratings rmse, mae and bias over the ratings of a group. Of lists, for each k of a report: where a
@@ -72,32 +72,33 @@ def break_down(
     test ratings, and what `hold_out` raises.
     """
     held = hold_out(test, training_data)
-    taken = {name: report for name, report in reports.items() if len(report.evidence.held.value)}
+    taken = {name: report for name, report in reports.items() if len(report.scored_test_set.held_out.value)}
     for name, report in taken.items():
         _check_same(name, report, held)
     if not taken:
         return ()
-    answers = {name: Answers.of_report(report) for name, report in taken.items()}
+    answers = {name: PerRatingResults.from_report(report) for name, report in taken.items()}
     return tuple(_breakdown(grouping, held, answers) for grouping in groupings(held, train))
 
 
-def _breakdown(grouping: Grouping, held: HeldOut, answers: Mapping[str, Answers]) -> Breakdown:
+def _breakdown(grouping: Grouping, held: HeldOut, answers: Mapping[str, PerRatingResults]) -> Breakdown:
     groups = []
     for label, rows in zip(grouping.labels, grouping.members, strict=True):
-        part = Part.of_rows(held, rows)
+        subset = Subset.from_rows(held, rows)
         figures = {
-            name: one.of_ratings(part) | (one.of_users(part) if grouping.of_users else one.of_lists(part))
+            name: one.rating_metrics(subset)
+            | (one.user_metrics(subset) if grouping.by_user else one.list_metrics(subset))
             for name, one in answers.items()
         }
         metrics, errors = (
             {name: {metric: pair[at] for metric, pair in some.items()} for name, some in figures.items()}
             for at in (0, 1)
         )
-        groups.append(Group(label, len(rows), len(part.users), metrics, errors))
+        groups.append(Group(label, len(rows), len(subset.users), metrics, errors))
     return Breakdown(grouping.by, grouping.what, tuple(groups))
 
 
 def _check_same(name: str, report: Report, held: HeldOut) -> None:
-    one = report.evidence.held
+    one = report.scored_test_set.held_out
     if not all(np.array_equal(getattr(one, column), getattr(held, column)) for column in ("user", "item", "value")):
         raise SplitMismatch(f"the report of {name} is of other test ratings", "evaluate it on these")

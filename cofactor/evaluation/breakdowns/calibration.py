@@ -8,9 +8,9 @@ from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, SplitMismatch
 from cofactor.evaluation.breakdowns.breakdown import Calibration, SpreadCalibration
-from cofactor.evaluation.evaluate import Report
 from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.standard_error import standard_error
+from cofactor.evaluation.report import Report
 from cofactor.models.base import Model
 from cofactor.models.posterior import PosteriorModel
 
@@ -26,12 +26,14 @@ def calibration(report: Report, bins: int = BINS) -> Calibration:
 
     Raises BadData of a model that only ranks.
     """
-    if report.prediction is None:
+    if report.predictions is None:
         raise BadData("a model that only ranks predicts no stars", "calibrate one that predicts ratings")
-    predicted, true = report.prediction.astype(np.float64), report.evidence.held.value.astype(np.float64)
-    members = _bins(report.prediction, bins)
+    predicted, true = report.predictions.astype(np.float64), report.scored_test_set.held_out.value.astype(np.float64)
+    members = _bins(report.predictions, bins)
     means, truths = (np.array([column[rows].mean() for rows in members]) for column in (predicted, true))
-    errors = np.array([standard_error(true[rows], report.evidence.held.number[rows]) for rows in members])
+    errors = np.array(
+        [standard_error(true[rows], report.scored_test_set.held_out.user_number[rows]) for rows in members]
+    )
     spread = predicted - predicted.mean()
     square = float(spread @ spread)
     slope = float(spread @ true) / square if square > 0 else float("nan")
@@ -47,13 +49,13 @@ def spread_calibration(model: Model, report: Report, test: Ratings, bins: int = 
 
     report: of this model on this test; raises SplitMismatch where it is of another.
     """
-    if not isinstance(model, PosteriorModel) or report.error is None:
+    if not isinstance(model, PosteriorModel) or report.prediction_errors is None:
         return None
-    held = report.evidence.held
+    held = report.scored_test_set.held_out
     if len(held.value) != len(test):
         raise SplitMismatch("the report is of other test ratings", "evaluate the model on these")
     deviation = model.deviation(*_known(held), held.time).astype(np.float64)
-    error = report.error
+    error = report.prediction_errors
     members = _bins(deviation, bins)
     deviations, errors = (
         np.array([np.sqrt(np.mean(column[rows] ** 2)) for rows in members]) for column in (deviation, error)

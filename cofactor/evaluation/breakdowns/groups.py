@@ -15,8 +15,8 @@ from cofactor.evaluation.held_out import HeldOut
 
 RARE_FIRST = (0.05, 0.2, 0.5, 0.8)  # few ratings are of the rare, and of these one wants to know most
 FIFTHS = (0.2, 0.4, 0.6, 0.8)
-MOST_VALUES = 11  # from which on ratings are grouped: ten half stars are told apart, a hundred points are not
-MOST_GENRES = 20
+MAX_VALUES = 11  # from which on ratings are grouped: ten half stars are told apart, a hundred points are not
+MAX_GENRES = 20
 SECONDS_A_DAY = 86400
 
 
@@ -28,18 +28,18 @@ class Grouping:
     what: str
     labels: tuple[str, ...]
     members: tuple[Array, ...]  # of each group, ascending
-    of_users: bool = False  # whether all ratings of a user are in one group
+    by_user: bool = False  # whether all ratings of a user are in one group
 
 
 def groupings(held: HeldOut, train: Ratings | None) -> Iterator[Grouping]:
     """Every grouping that the data allow; times since training only where `train` has them."""
-    yield _by_count("user activity", "ratings of the user in training", _user_counts(held), of_users=True)
-    yield _by_count("item popularity", "ratings of the item in training", _item_counts(held))
-    yield _by_value(held)
+    yield _group_by_count("user activity", "ratings of the user in training", _user_counts(held), by_user=True)
+    yield _group_by_count("item popularity", "ratings of the item in training", _item_counts(held))
+    yield _group_by_value(held)
     if held.training_data.genres is not None:
-        yield _by_genre(held, held.training_data.genres)
+        yield _group_by_genre(held, held.training_data.genres)
     if held.time is not None:
-        yield _by_time(held, held.time, train)
+        yield _group_by_time(held, held.time, train)
 
 
 def round_edges(values: Array, shares: tuple[float, ...]) -> Array:
@@ -68,37 +68,37 @@ def _item_counts(held: HeldOut) -> Array:
     return np.append(held.training_data.item_counts, np.zeros(held.unknown_items, dtype=np.int32))[held.model_item]
 
 
-def _by_count(by: str, what: str, counts: Array, *, of_users: bool = False) -> Grouping:
+def _group_by_count(by: str, what: str, counts: Array, *, by_user: bool = False) -> Grouping:
     """Nothing at all, and groups of counts up to and including a round number."""
     edges = round_edges(counts[counts > 0], RARE_FIRST)
     group = np.where(counts == 0, 0, 1 + np.searchsorted(edges, counts))
     lows = np.concatenate(([1], edges[:-1] + 1))
     labels = [f"{low:,}–{high:,}" if low < high else f"{low:,}" for low, high in zip(lows, edges, strict=False)]
     last = f"over {edges[-1]:,}" if len(edges) else "1 or more"
-    return _grouping(by, what, ["none", *labels, last], group, of_users=of_users)
+    return _make_grouping(by, what, ["none", *labels, last], group, by_user=by_user)
 
 
 # ---- by value -------------------------------------------------------------------------------------------------------
 
 
-def _by_value(held: HeldOut) -> Grouping:
+def _group_by_value(held: HeldOut) -> Grouping:
     """Each value of a scale with few; otherwise fifths, of values up to and including a round number."""
     values, group = np.unique(held.value, return_inverse=True)
-    if len(values) <= MOST_VALUES:
-        return _grouping("rating", "the true rating", [f"{one:g}" for one in values], group)
+    if len(values) <= MAX_VALUES:
+        return _make_grouping("rating", "the true rating", [f"{one:g}" for one in values], group)
     low, high = float(values[0]), float(values[-1])
     step = 10 ** np.floor(np.log10(high - low)) / 10
     quantiles = np.quantile(held.value, FIFTHS, method="inverted_cdf").astype(np.float64)
     edges = np.unique(np.round(np.round(quantiles / step) * step, 9))
     between = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     labels = [f"up to {edges[0]:g}", *between, f"over {edges[-1]:g}"]
-    return _grouping("rating", "the true rating", labels, np.searchsorted(edges, held.value))
+    return _make_grouping("rating", "the true rating", labels, np.searchsorted(edges, held.value))
 
 
 # ---- by genre -------------------------------------------------------------------------------------------------------
 
 
-def _by_genre(held: HeldOut, genres: Strings) -> Grouping:
+def _group_by_genre(held: HeldOut, genres: Strings) -> Grouping:
     """The genres with most test ratings, those of all others together, and those of no genre."""
     tested = np.bincount(held.model_item, minlength=held.n_items)
     items: dict[str, list[int]] = {}
@@ -106,16 +106,16 @@ def _by_genre(held: HeldOut, genres: Strings) -> Grouping:
         for genre in filter(None, str(genres[item] or "").split("|")):
             items.setdefault(genre, []).append(item)
     ordered = sorted(items, key=lambda genre: (-tested[items[genre]].sum(), genre))
-    listed, rest = ordered[:MOST_GENRES], ordered[MOST_GENRES:]
-    in_listed, in_any = (_items_of(held, items, names) for names in (listed, ordered))
-    masks = {genre: _items_of(held, items, [genre]) for genre in listed}
-    masks |= {"other genres": _items_of(held, items, rest) & ~in_listed, "no genre": ~in_any}
+    listed, rest = ordered[:MAX_GENRES], ordered[MAX_GENRES:]
+    in_listed, in_any = (_items_with_genres(held, items, names) for names in (listed, ordered))
+    masks = {genre: _items_with_genres(held, items, [genre]) for genre in listed}
+    masks |= {"other genres": _items_with_genres(held, items, rest) & ~in_listed, "no genre": ~in_any}
     members = {label: np.flatnonzero(mask[held.model_item]) for label, mask in masks.items()}
     there = {label: rows for label, rows in members.items() if len(rows)}
     return Grouping("genre", "genre of the item; one may have several", tuple(there), tuple(there.values()))
 
 
-def _items_of(held: HeldOut, items: dict[str, list[int]], genres: list[str]) -> Array:
+def _items_with_genres(held: HeldOut, items: dict[str, list[int]], genres: list[str]) -> Array:
     """(n_items,) whether an item is in any of the genres."""
     mask = np.zeros(held.n_items, dtype=bool)
     for genre in genres:
@@ -126,7 +126,7 @@ def _items_of(held: HeldOut, items: dict[str, list[int]], genres: list[str]) -> 
 # ---- by time --------------------------------------------------------------------------------------------------------
 
 
-def _by_time(held: HeldOut, time: Times, train: Ratings | None) -> Grouping:
+def _group_by_time(held: HeldOut, time: Times, train: Ratings | None) -> Grouping:
     """How long after training a rating was made where it was made after it, and how old it is where it was not.
 
     After training: no test rating is older than the last training rating (a cut in time), or none is older than the
@@ -136,18 +136,18 @@ def _by_time(held: HeldOut, time: Times, train: Ratings | None) -> Grouping:
     if train is not None and train.time is not None and len(train):
         until = train.time.max()
         if time.min() >= until:
-            return _by_days(since, "days from the last training rating to the rating", time - until)
+            return _group_by_days(since, "days from the last training rating to the rating", time - until)
         known = _user_counts(held) > 0
         gap = np.full(len(time), -1, dtype=np.int64)
-        gap[known] = time[known] - _last_of_users(held, train)[held.model_user[known]]
+        gap[known] = time[known] - _last_training_times(held, train)[held.model_user[known]]
         if known.any() and gap[known].min() >= 0:
             what = "days from the user's last training rating to the rating"
-            return _by_days(since, what, gap, before="no training rating")
+            return _group_by_days(since, what, gap, before="no training rating")
         newest = max(newest, until)
-    return _by_days("age of the rating", "days from the rating to the newest of all", newest - time)
+    return _group_by_days("age of the rating", "days from the rating to the newest of all", newest - time)
 
 
-def _last_of_users(held: HeldOut, train: Ratings) -> Times:
+def _last_training_times(held: HeldOut, train: Ratings) -> Times:
     """(n_users,) when each user of the catalogue rated last in training, for those who did."""
     assert train.time is not None
     rows = (
@@ -160,24 +160,24 @@ def _last_of_users(held: HeldOut, train: Ratings) -> Times:
     return last
 
 
-def _by_days(by: str, what: str, seconds: Times, before: str = "") -> Grouping:
+def _group_by_days(by: str, what: str, seconds: Times, before: str = "") -> Grouping:
     """Fifths, of whole days below a round number; below 0 stands what is `before` all."""
     days = seconds // SECONDS_A_DAY
     edges = round_edges(days[seconds >= 0], FIFTHS)
     group = np.where(seconds < 0, 0, 1 + np.searchsorted(edges, days, side="right"))
     between = [f"{low:,}–{high:,} days" for low, high in pairwise(edges)]
-    labels = [before, f"under {_in_days(edges[0])}", *between, f"{_in_days(edges[-1])} or more"]
-    return _grouping(by, what, labels, group)
+    labels = [before, f"under {_format_days(edges[0])}", *between, f"{_format_days(edges[-1])} or more"]
+    return _make_grouping(by, what, labels, group)
 
 
-def _in_days(n: int) -> str:
+def _format_days(n: int) -> str:
     return f"{n:,} day" if n == 1 else f"{n:,} days"
 
 
-def _grouping(by: str, what: str, labels: list[str], group: Array, *, of_users: bool = False) -> Grouping:
+def _make_grouping(by: str, what: str, labels: list[str], group: Array, *, by_user: bool = False) -> Grouping:
     """Of (n,) numbers of groups; the empty ones are left out."""
     order = np.argsort(group, kind="stable")
     stops = np.cumsum(np.bincount(group, minlength=len(labels)))
     members = np.split(order, stops[:-1])
     there = [number for number, rows in enumerate(members) if len(rows)]
-    return Grouping(by, what, tuple(labels[n] for n in there), tuple(members[n] for n in there), of_users)
+    return Grouping(by, what, tuple(labels[n] for n in there), tuple(members[n] for n in there), by_user)

@@ -9,67 +9,67 @@ from cofactor.arrays import Array, Doubles, Mask, Rows
 from cofactor.data.reading.titles import NO_GENRES
 from cofactor.evaluation.held_out import HeldOut
 
-HEAD = 0.8  # share of the training ratings that the head of the catalogue holds; the others are the long tail's
-GENRES_AT_MOST = 100  # different ones; more are tags, which are not compared
+HEAD_SHARE = 0.8  # share of the training ratings that the head of the catalogue holds; the others are the long tail's
+MAX_GENRES = 100  # different ones; more are tags, which are not compared
 
 
 @dataclass(frozen=True, eq=False)
-class Items:
+class ItemStatistics:
     """All items of `held`, the unknown ones, which nobody rated, behind the model's own."""
 
-    held: HeldOut
+    held_out: HeldOut
 
     @cached_property
-    def ratings(self) -> Rows:
+    def rating_counts(self) -> Rows:
         """(n_items,) training ratings."""
-        return np.append(self.held.training_data.item_counts, np.zeros(self.held.unknown_items, dtype=np.int32))
+        return np.append(self.held_out.training_data.item_counts, np.zeros(self.held_out.unknown_items, dtype=np.int32))
 
     @cached_property
-    def place(self) -> Rows:
+    def popularity_ranks(self) -> Rows:
         """(n_items,) from 0 for the most rated, of equals by row."""
-        place = np.empty(len(self.ratings), dtype=np.int32)
-        place[np.argsort(-self.ratings, kind="stable")] = np.arange(len(place), dtype=np.int32)
+        place = np.empty(len(self.rating_counts), dtype=np.int32)
+        place[np.argsort(-self.rating_counts, kind="stable")] = np.arange(len(place), dtype=np.int32)
         return place
 
     @cached_property
-    def information(self) -> Doubles:
+    def self_information(self) -> Doubles:
         """(n_items,) -log₂ of the share of the training users who rated the item; 0 where nobody did."""
-        n_users = max(1, np.count_nonzero(self.held.training_data.user_counts))
-        information: Doubles = -np.log2(np.maximum(self.ratings, 1) / n_users) * (self.ratings > 0)
+        n_users = max(1, np.count_nonzero(self.held_out.training_data.user_counts))
+        information: Doubles = -np.log2(np.maximum(self.rating_counts, 1) / n_users) * (self.rating_counts > 0)
         return information
 
     @cached_property
-    def tail(self) -> Mask:
+    def long_tail(self) -> Mask:
         """(n_items,) all but the head: the most rated items, as few as hold 80 % of the training ratings."""
-        order = np.argsort(self.place)
-        before = np.cumsum(self.ratings[order]) - self.ratings[order]
-        return np.asarray(before >= HEAD * self.ratings.sum())[self.place]
+        order = np.argsort(self.popularity_ranks)
+        before = np.cumsum(self.rating_counts[order]) - self.rating_counts[order]
+        return np.asarray(before >= HEAD_SHARE * self.rating_counts.sum())[self.popularity_ranks]
 
     @cached_property
     def genres(self) -> Doubles:
         """(n_items, n_genres) each item's genres as a vector of length 1, or 0 without genres; no columns where none
         are known, or too many."""
-        column = self.held.training_data.genres
-        listed = [] if column is None else [set(_genres(one)) for one in column]
+        column = self.held_out.training_data.genres
+        listed = [] if column is None else [set(_split_genres(one)) for one in column]
         names = {name: at for at, name in enumerate(sorted(set().union(*listed)))}
-        if len(names) > GENRES_AT_MOST:
+        if len(names) > MAX_GENRES:
             names = {}
-        vectors = np.zeros((len(self.ratings), len(names)))
+        vectors = np.zeros((len(self.rating_counts), len(names)))
         for row, mine in enumerate(listed if names else []):
             vectors[row, [names[name] for name in mine]] = 1 / np.sqrt(max(1, len(mine)))
         return vectors
 
     @cached_property
-    def inverse(self) -> Doubles:
+    def inverse_norms(self) -> Doubles:
         """(n_items,) |U_i|^-½, 0 where nobody rated the item."""
-        return (self.ratings > 0) / np.sqrt(np.maximum(self.ratings, 1))
+        return (self.rating_counts > 0) / np.sqrt(np.maximum(self.rating_counts, 1))
 
 
-def _genres(text: str | None) -> list[str]:
+def _split_genres(text: str | None) -> list[str]:
     return [name for name in (text or "").split("|") if name and name != NO_GENRES]
 
 
-def usual_ratings(ratings: Rows, start: Array, seen: Rows) -> Doubles:
+def mean_history_popularity(ratings: Rows, start: Array, seen: Rows) -> Doubles:
     """(m,) the mean of (n_items,) training ratings over the items seen of each user; NaN where there are none."""
     total = np.concatenate(([0], np.cumsum(ratings[seen], dtype=np.int64)))[start]
     n_seen = np.diff(start)

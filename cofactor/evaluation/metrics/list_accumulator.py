@@ -6,12 +6,12 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Mask, Rows
 from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.metrics.intra_list_similarity import Alike, side_by_side
-from cofactor.evaluation.metrics.item_statistics import Items, usual_ratings
-from cofactor.evaluation.metrics.list_properties import OF_A_LIST, Exposure, Held, Lists
+from cofactor.evaluation.metrics.intra_list_similarity import IntraListSimilarity, run_in_threads
+from cofactor.evaluation.metrics.item_statistics import ItemStatistics, mean_history_popularity
+from cofactor.evaluation.metrics.list_properties import OF_A_LIST, Exposure, ListResults, ListStatistics
 
 
-class _Waiting(NamedTuple):
+class _PendingLists(NamedTuple):
     """Lists of some users, and all that is known of them but how alike their items are."""
 
     lists: Rows  # (m, n_top)
@@ -22,19 +22,19 @@ class _Waiting(NamedTuple):
     usual: Doubles
 
 
-class Listing:
+class ListAccumulator:
     """The lists so far. Every figure is a sum over a list, so that the lists themselves are not kept for long."""
 
     def __init__(self, held: HeldOut, k: tuple[int, ...]) -> None:
-        self.items, self.k = Items(held), np.array(k, dtype=np.int64)
-        self.alike = Alike(self.items, self.k)
+        self.items, self.k = ItemStatistics(held), np.array(k, dtype=np.int64)
+        self.similarity = IntraListSimilarity(self.items, self.k)
         self.exposure = np.zeros((len(k), held.n_items), dtype=np.int64)
-        self.listed = np.zeros(len(k), dtype=np.int64)  # items in the longest list so far
+        self.longest = np.zeros(len(k), dtype=np.int64)  # items in the longest list so far
         self.n_lists = 0
-        self.waiting: list[_Waiting] = []
+        self.pending: list[_PendingLists] = []
         self.values: list[dict[str, Doubles]] = []
         genres = self.items.genres
-        facts = self.items.information, self.items.ratings, self.items.tail, genres.any(axis=1)
+        facts = self.items.self_information, self.items.rating_counts, self.items.long_tail, genres.any(axis=1)
         self.facts = np.column_stack((*facts, genres)).astype(np.float64)
 
     def popularity_ranks(self, seen_start: Array, seen: Rows, asked_start: Array, asked: Rows) -> Rows:
@@ -45,9 +45,9 @@ class Listing:
 
         def work(first: int, last: int) -> None:
             starts = seen_start[first : last + 1], asked_start[first : last + 1]
-            popularity_ranks(self.items.place, starts[0], seen, starts[1], asked, found)
+            popularity_ranks(self.items.popularity_ranks, starts[0], seen, starts[1], asked, found)
 
-        side_by_side(work, len(seen_start) - 1)
+        run_in_threads(work, len(seen_start) - 1)
         return found
 
     def add(self, lists: Rows, measured: Mask, seen_start: Array, seen: Rows) -> None:
@@ -65,31 +65,32 @@ class Listing:
             mine = slice(first, last)
             tally(lists[mine], popularity[mine], self.facts, self.k, length[mine], popular[mine], sums[mine])
 
-        side_by_side(work, m)
+        run_in_threads(work, m)
         expose(lists, self.k, self.exposure)
         self.n_lists += int(np.count_nonzero(length[:, -1]))
-        self.listed = np.maximum(self.listed, length.max(axis=0, initial=0))
-        usual = usual_ratings(self.items.ratings, seen_start, seen)[measured, None]
+        self.longest = np.maximum(self.longest, length.max(axis=0, initial=0))
+        usual = mean_history_popularity(self.items.rating_counts, seen_start, seen)[measured, None]
         genres = np.sum(sums[:, :, 4:] ** 2, axis=2)
-        self.waiting.append(_Waiting(lists, length, popular, sums[:, :, :4].copy(), genres, usual))
-        if sum(one.lists.size for one in self.waiting) >= self.alike.places:
-            self._measure()
+        self.pending.append(_PendingLists(lists, length, popular, sums[:, :, :4].copy(), genres, usual))
+        if sum(one.lists.size for one in self.pending) >= self.similarity.batch_size:
+            self._flush()
 
-    def lists(self) -> Lists:
+    def results(self) -> ListResults:
         """All that was asked for, once every list was added."""
-        if self.waiting:
-            self._measure()
+        if self.pending:
+            self._flush()
         names = self.values[0] if self.values else {}
         values = {name: np.concatenate([one.pop(name) for one in self.values]) for name in list(names)}
         counts = np.cumsum(self.exposure, axis=0)
-        longest = self.listed.tolist()
-        return Lists(values, tuple(Exposure(c, self.n_lists, n) for c, n in zip(counts, longest, strict=True)))
+        longest = self.longest.tolist()
+        return ListResults(values, tuple(Exposure(c, self.n_lists, n) for c, n in zip(counts, longest, strict=True)))
 
-    def _measure(self) -> None:
+    def _flush(self) -> None:
         """Every property of the lists that wait, which are then let go."""
-        lists, length, popular, sums, genres, usual = (np.concatenate(one) for one in zip(*self.waiting, strict=True))
-        self.waiting.clear()
+        lists, length, popular, sums, genres, usual = (np.concatenate(one) for one in zip(*self.pending, strict=True))
+        self.pending.clear()
         information, ratings, tail, known = np.moveaxis(sums, 2, 0)
-        held = Held(length, popular, information, ratings, tail, known, genres, self.alike.cosines(lists), usual)
-        names = [name for name in OF_A_LIST if name != "genre_diversity" or self.items.genres.size]
-        self.values.append({name: OF_A_LIST[name](held) for name in names})
+        cosines = self.similarity.cosines(lists)
+        statistics = ListStatistics(length, popular, information, ratings, tail, known, genres, cosines, usual)
+        defined = [metric for metric in OF_A_LIST.values() if self.items.genres.size or not metric.needs_genres]
+        self.values.append({metric.name: metric.compute(statistics) for metric in defined})

@@ -1,187 +1,181 @@
-"""One line of algebra per metric of relevant items. docs/metrics.md says the same in words.
+"""Metrics of relevant items: one line of algebra each. docs/metrics.md says the same in words.
 
-Metrics of predicted ratings take (n,) arrays, one entry per test rating. Ranking metrics take `Ranked` and give one
-value per user, or `Cut` and give one per user and k; the figure of a model is their mean over the users, and its
-standard error is `standard_error`. What the lists hold, relevant or not, is measured in lists.py.
+A metric over whole rankings takes `RelevantRanks` and gives one value per user; a metric at k takes `RanksAtK` and
+gives one value per user and k. The metric of a model is the mean over the users.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from cofactor.arrays import Array, Doubles, Floats
-from cofactor.evaluation.metrics.ranked_items import Cut, Ranked
+from cofactor.arrays import Array, Doubles, Mask
+from cofactor.evaluation.metrics.metric import HIGHER, Metric, by_name
+from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
 
-PERSISTENCE = 0.8  # of who reads a list: looks at 1 / (1 - p) = 5 items in the mean
-
-# ---- predicted ratings: e = r̂ - r, over all test ratings ----------------------------------------------------------
-
-
-def mse(error: Doubles) -> float:
-    """Σ e² / n."""
-    return float(np.mean(error**2))
+PERSISTENCE = 0.8  # probability p that a reader continues to the next item: 1 / (1 - p) = 5 items are read on average
 
 
-def rmse(error: Doubles) -> float:
-    """√(Σ e² / n) over the whole set: never a mean of the RMSEs of its parts."""
-    return float(np.sqrt(mse(error)))
+def discounts(k: int) -> Doubles:
+    """(k,) 1/log₂(1 + rank) for the ranks 1 … k."""
+    found: Doubles = 1 / np.log2(2.0 + np.arange(k))
+    return found
 
 
-def mae(error: Doubles) -> float:
-    """Σ |e| / n."""
-    return float(np.mean(np.abs(error)))
+def ndcg_of_hits(hits: Mask, n_relevant: Array) -> Doubles:
+    """(m,) NDCG@k of each user from (m, k) hits by rank and (m,) numbers of relevant items: `ndcg` for top-k lists."""
+    k = hits.shape[1]
+    ideal = np.cumsum(discounts(k))[np.minimum(n_relevant, k) - 1]
+    values: Doubles = (hits @ discounts(k)) / ideal
+    return values
 
 
-def exact(predicted: Floats, value: Floats, step: float) -> Doubles:
-    """(n,) 1 where the prediction rounds to the true rating, else 0; halves of a step round up."""
-    rounded = np.floor(predicted.astype(np.float64) / step + 0.5)
-    return np.isclose(rounded, value.astype(np.float64) / step, rtol=0, atol=1e-4).astype(np.float64)
+# ---- one value per user and k ---------------------------------------------------------------------------------------
 
 
-def standard_error(values: Doubles, of: Array | None = None) -> float:
-    """Standard error of the mean of (n,) values, x̄. `of`: (n,) which user each value belongs to; None: all different.
-
-    √(G/(G-1) Σ_g (Σ_{i in g} (x_i - x̄))²) / n over the G users: ratings of one user are not independent. With one value
-    a user this is the ordinary s/√n. NaN for a single user.
-    """
-    deviation = values - values.mean()
-    if of is not None:
-        deviation = np.bincount(np.unique(of, return_inverse=True)[1], deviation)
-    n_groups = len(deviation)
-    if n_groups < 2:
-        return float("nan")
-    return float(np.sqrt(n_groups / (n_groups - 1) * np.sum(deviation**2)) / len(values))
-
-
-# ---- ranking: one value per user, and for metrics at k one column per k ----------------------------------------------
-
-
-def precision(cut: Cut) -> Doubles:
+def precision(cut: RanksAtK) -> Doubles:
     """hits / k, also where a user has fewer than k candidates."""
     return cut.hits / cut.k
 
 
-def recall(cut: Cut) -> Doubles:
+def recall(cut: RanksAtK) -> Doubles:
     """hits / R."""
-    return cut.hits / cut.relevant
+    return cut.hits / cut.n_relevant
 
 
-def f1(cut: Cut) -> Doubles:
+def f1(cut: RanksAtK) -> Doubles:
     """2 P R / (P + R) of a user's precision and recall = 2 hits / (k + R)."""
-    return np.asarray(2 * cut.hits / (cut.k + cut.relevant))
+    return np.asarray(2 * cut.hits / (cut.k + cut.n_relevant))
 
 
-def ndcg(cut: Cut) -> Doubles:
+def ndcg(cut: RanksAtK) -> Doubles:
     """Σ_{hits} 1/log₂(1 + rank) / Σ_{j=1…min(R, k)} 1/log₂(1 + j): every relevant item gains 1."""
-    return _discounted(cut, 1.0, cut.ranked.rank) / _discounted(cut, 1.0, cut.ranked.found)
+    return _discounted(cut, 1.0, cut.ranks.ranks) / _discounted(cut, 1.0, cut.ranks.n_found)
 
 
-def ndcg_rating(cut: Cut) -> Doubles:
-    """Σ_{hits} r/log₂(1 + rank), over the same of the best order: a relevant item gains its rating, if positive."""
+def ndcg_rating(cut: RanksAtK) -> Doubles:
+    """Σ_{hits} r/log₂(1 + rank), divided by the same sum for the ideal order: the gain of an item is max(r, 0)."""
     return _graded(cut, _gains(cut))
 
 
-def ndcg_exp(cut: Cut) -> Doubles:
-    """The same with gains of 2^r - 1, which make five stars worth twice as much as four; NaN without a gain."""
+def ndcg_exp(cut: RanksAtK) -> Doubles:
+    """`ndcg_rating` with gains of 2^r - 1, so that five stars count about twice as much as four."""
     gains = _gains(cut)
     most = gains.max(initial=0.0)
     return _graded(cut, np.exp2(gains - most) - np.exp2(-most))  # both times 2^-most, which cancels: no overflow
 
 
-def average_precision(cut: Cut) -> Doubles:
+def average_precision(cut: RanksAtK) -> Doubles:
     """Σ_{hits} precision at the hit's rank / min(R, k)."""
-    return cut.sum(cut.ranked.found / cut.ranked.rank, cut.ranked.rank) / np.minimum(cut.relevant, cut.k)
+    return cut.sum(cut.ranks.n_found / cut.ranks.ranks, cut.ranks.ranks) / np.minimum(cut.n_relevant, cut.k)
 
 
-def hit_rate(cut: Cut) -> Doubles:
+def hit_rate(cut: RanksAtK) -> Doubles:
     """1 where hits > 0, else 0."""
     return (cut.hits > 0).astype(np.float64)
 
 
-def reciprocal_rank(cut: Cut) -> Doubles:
+def reciprocal_rank(cut: RanksAtK) -> Doubles:
     """1 / rank of the first relevant item where that is at most k, else 0."""
-    return cut.sum((cut.ranked.found == 1) / cut.ranked.rank, cut.ranked.rank)
+    return cut.sum((cut.ranks.n_found == 1) / cut.ranks.ranks, cut.ranks.ranks)
 
 
-def serendipity(cut: Cut) -> Doubles:
-    """Hits that are not among the first k by popularity / k."""
-    assert cut.ranked.popular is not None, "serendipity needs to know what is popular"
-    return (cut.hits - cut.sum(1.0, np.maximum(cut.ranked.rank, cut.ranked.popular))) / cut.k
+def serendipity(cut: RanksAtK) -> Doubles:
+    """Hits that are not among the k most popular candidates / k."""
+    assert cut.ranks.popularity_ranks is not None, "serendipity needs ranks by popularity"
+    return (cut.hits - cut.sum(1.0, np.maximum(cut.ranks.ranks, cut.ranks.popularity_ranks))) / cut.k
 
 
-def first_reciprocal_rank(ranked: Ranked) -> Doubles:
-    """1 / rank of the first relevant item, wherever in the ranking it stands."""
-    return ranked.sum((ranked.found == 1) / ranked.rank)
+# ---- one value per user ----------------------------------------------------------------------------------------------
 
 
-def auc(ranked: Ranked) -> Doubles:
+def first_reciprocal_rank(ranked: RelevantRanks) -> Doubles:
+    """1 / rank of the first relevant item."""
+    return ranked.sum((ranked.n_found == 1) / ranked.ranks)
+
+
+def auc(ranked: RelevantRanks) -> Doubles:
     """Share of (relevant, other) pairs of candidates in the right order, a tie counted half; NaN without others.
 
-    1 - (Σ mid_rank - R(R+1)/2) / (R (N - R)): what the relevant ranks exceed the best possible ones by is the number
-    of other candidates that stand above them.
+    1 - (Σ mid_rank - R(R+1)/2) / (R (N - R)): the relevant ranks exceed their lowest possible sum by the number of
+    other candidates that are ranked above relevant ones.
     """
-    assert ranked.mid_rank is not None, "AUC needs to know which scores tie"
-    relevant = ranked.relevant
-    pairs = (relevant * (ranked.candidates - relevant)).astype(np.float64)
-    misplaced = ranked.sum(ranked.mid_rank) - relevant * (relevant + 1) / 2
+    assert ranked.mid_ranks is not None, "AUC needs the ranks of tied scores"
+    relevant = ranked.n_relevant
+    pairs = (relevant * (ranked.n_candidates - relevant)).astype(np.float64)
+    misplaced = ranked.sum(ranked.mid_ranks) - relevant * (relevant + 1) / 2
     share: Doubles = np.divide(misplaced, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
     return 1 - share
 
 
-def full_average_precision(ranked: Ranked) -> Doubles:
+def full_average_precision(ranked: RelevantRanks) -> Doubles:
     """Σ_{relevant items} precision at the item's rank / R."""
-    return ranked.sum(ranked.found / ranked.rank) / ranked.relevant
+    return ranked.sum(ranked.n_found / ranked.ranks) / ranked.n_relevant
 
 
-def r_precision(ranked: Ranked) -> Doubles:
+def r_precision(ranked: RelevantRanks) -> Doubles:
     """Relevant items among the first R / R."""
-    return ranked.sum(ranked.rank <= ranked.relevant[ranked.user]) / ranked.relevant
+    return ranked.sum(ranked.ranks <= ranked.n_relevant[ranked.user]) / ranked.n_relevant
 
 
-def rank_biased_precision(ranked: Ranked) -> Doubles:
-    """(1 - p) Σ_{relevant items} p^(rank - 1): the share of relevant items among those that somebody looks at who goes
-    on from each item to the next with probability p."""
-    return (1 - PERSISTENCE) * ranked.sum(np.power(PERSISTENCE, ranked.rank - 1.0))
+def rank_biased_precision(ranked: RelevantRanks) -> Doubles:
+    """(1 - p) Σ_{relevant items} p^(rank - 1): the expected share of relevant items among those read by a reader who
+    continues from each item to the next with probability p."""
+    return (1 - PERSISTENCE) * ranked.sum(np.power(PERSISTENCE, ranked.ranks - 1.0))
 
 
-def _gains(cut: Cut) -> Doubles:
-    assert cut.ranked.rating is not None, "graded gains need to know the ratings"
-    return np.maximum(cut.ranked.rating, 0)
+def _gains(cut: RanksAtK) -> Doubles:
+    assert cut.ranks.ratings is not None, "graded gains need the ratings"
+    return np.maximum(cut.ranks.ratings, 0)
 
 
-def _graded(cut: Cut, gains: Doubles) -> Doubles:
-    best = _discounted(cut, gains, cut.ranked.best_rank)
+def _graded(cut: RanksAtK, gains: Doubles) -> Doubles:
+    best = _discounted(cut, gains, cut.ranks.ideal_ranks)
     share: Doubles = np.full(best.shape, np.nan)
-    np.divide(_discounted(cut, gains, cut.ranked.rank), best, out=share, where=best > 0)
+    np.divide(_discounted(cut, gains, cut.ranks.ranks), best, out=share, where=best > 0)
     return share
 
 
-def _discounted(cut: Cut, gains: Doubles | float, place: Array) -> Doubles:
-    """(n_users, n_k) Σ gain / log₂(1 + place) over the relevant items whose place is at most k."""
-    return cut.sum(gains / np.log2(1.0 + place), place)
+def _discounted(cut: RanksAtK, gains: Doubles | float, positions: Array) -> Doubles:
+    """(n_users, n_k) Σ gain / log₂(1 + position) over the relevant items whose position is at most k."""
+    return cut.sum(gains / np.log2(1.0 + positions), positions)
 
 
-AT_K: dict[str, Callable[[Cut], Doubles]] = {
-    "precision": precision,
-    "recall": recall,
-    "f1": f1,
-    "ndcg": ndcg,
-    "map": average_precision,
-    "hit_rate": hit_rate,
-    "mrr": reciprocal_rank,
-    "ndcg_rating": ndcg_rating,
-    "ndcg_exp": ndcg_exp,
-    "serendipity": serendipity,
-}
-OVER_ALL: dict[str, Callable[[Ranked], Doubles]] = {
-    "mrr": first_reciprocal_rank,
-    "auc": auc,
-    "map": full_average_precision,
-    "r_precision": r_precision,
-    "rbp": rank_biased_precision,
-}
-RATED: dict[str, Callable[[Cut], Doubles]] = {
-    "rated_precision": precision,
-    "rated_recall": recall,
-    "rated_f1": f1,
-}
+AtK = Callable[[RanksAtK], Doubles]
+OverAll = Callable[[RelevantRanks], Doubles]
+
+AT_K: dict[str, Metric[AtK]] = by_name(
+    (
+        Metric("precision", precision, "precision", "Share of the first k items that are relevant.", HIGHER, 3),
+        Metric(
+            "recall", recall, "recall", "Share of the relevant items among the first k.", HIGHER, 2, in_summary=True
+        ),
+        Metric("f1", f1, "F1", "Harmonic mean of precision and recall.", HIGHER),
+        Metric(
+            "ndcg", ndcg, "NDCG", "Normalised discounted cumulative gain, binary gains.", HIGHER, 1, in_summary=True
+        ),
+        Metric("map", average_precision, "MAP", "Mean average precision.", HIGHER),
+        Metric("hit_rate", hit_rate, "hit rate", "Share of users with a hit.", HIGHER, 4, in_summary=True),
+        Metric("mrr", reciprocal_rank, "MRR", "Mean reciprocal rank of the first relevant item.", HIGHER),
+        Metric("ndcg_rating", ndcg_rating, "NDCG rating", "NDCG with ratings as gains.", HIGHER),
+        Metric("ndcg_exp", ndcg_exp, "NDCG exp", "NDCG with gains of 2^rating - 1.", HIGHER),
+        Metric(
+            "serendipity", serendipity, "serendipity", "Share of the first k items that are unexpected hits.", HIGHER
+        ),
+    )
+)
+OVER_ALL: dict[str, Metric[OverAll]] = by_name(
+    (
+        Metric("mrr", first_reciprocal_rank, "MRR", "Mean reciprocal rank over the whole ranking.", HIGHER),
+        Metric("auc", auc, "AUC", "Area under the ROC curve.", HIGHER),
+        Metric("map", full_average_precision, "MAP", "Mean average precision over the whole ranking.", HIGHER),
+        Metric("r_precision", r_precision, "r precision", "Precision among the first R items.", HIGHER),
+        Metric("rbp", rank_biased_precision, "RBP", "Rank-biased precision.", HIGHER),
+    )
+)
+RATED: dict[str, Metric[AtK]] = by_name(
+    (
+        Metric("rated_precision", precision, "rated precision", "Precision among the rated test items.", HIGHER),
+        Metric("rated_recall", recall, "rated recall", "Recall among the rated test items.", HIGHER),
+        Metric("rated_f1", f1, "rated F1", "F1 among the rated test items.", HIGHER),
+    )
+)

@@ -14,12 +14,14 @@ import numpy as np
 from cofactor.arrays import Array, Doubles
 from cofactor.evaluation.significance.per_user_values import Samples
 
-GROUPS = 10_000  # at most so many units are drawn: of more users, groups dealt at random, whose count is what matters
-COUNTS_HELD = 1 << 21  # counts of units at a time: 16 MB
+MAX_UNITS = (
+    10_000  # at most so many units are drawn: of more users, groups dealt at random, whose count is what matters
+)
+MAX_COUNTS = 1 << 21  # counts of units at a time: 16 MB
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class UserTotals:
     """The samples of M models on F splits, summed over each of G units, which are users or groups of them.
 
     A unit that has no rating or list in a split weighs nothing there.
@@ -31,13 +33,13 @@ class Table:
     root: bool
 
     @classmethod
-    def of(cls, samples: Sequence[Sequence[Samples]], seed: int) -> Self:
+    def from_samples(cls, samples: Sequence[Sequence[Samples]], seed: int) -> Self:
         """Of a list for each model with one for each split; `seed`: of the groups, where users are too many."""
         users = _all_users([one.user for some in samples for one in some])
         group = np.arange(len(users))
-        if len(users) > GROUPS:
-            group = np.random.default_rng(seed).permutation(len(users)) % GROUPS
-        n = min(len(users), GROUPS)
+        if len(users) > MAX_UNITS:
+            group = np.random.default_rng(seed).permutation(len(users)) % MAX_UNITS
+        n = min(len(users), MAX_UNITS)
         total, weight = np.empty((2, n, len(samples), len(samples[0])))
         for m, some in enumerate(samples):
             for f, one in enumerate(some):
@@ -49,18 +51,18 @@ class Table:
         return cls(users, total, weight, samples[0][0].root)
 
     @property
-    def figures(self) -> Doubles:
+    def values(self) -> Doubles:
         """(M,) each model's figure, the mean over the splits."""
-        return self.figures_of(self.total.sum(axis=0), self.weight.sum(axis=0))
+        return self.compute_values(self.total.sum(axis=0), self.weight.sum(axis=0))
 
-    def figures_of(self, total: Doubles, weight: Doubles) -> Doubles:
+    def compute_values(self, total: Doubles, weight: Doubles) -> Doubles:
         """(…, M) figures of sums over units, (…, M, F) and (…, 1 or M, F); NaN where a split weighs nothing."""
         shape = np.broadcast_shapes(total.shape, weight.shape)
         mean = np.divide(total, weight, out=np.full(shape, np.nan), where=np.broadcast_to(weight > 0, shape))
         figures: Doubles = np.mean(np.sqrt(mean) if self.root else mean, axis=-1)
         return figures
 
-    def differing(self, one: int, other: int) -> int:
+    def count_differing(self, one: int, other: int) -> int:
         """In how many units two models differ at all."""
         differ = self.total[:, one] != self.total[:, other]
         if self.weight.shape[1] > 1:
@@ -74,7 +76,7 @@ def _all_users(users: Sequence[Array]) -> Array:
     return np.unique(np.concatenate(different))
 
 
-def resample(tables: Sequence[Table], draws: int, seed: int) -> list[Doubles]:
+def resample(tables: Sequence[UserTotals], draws: int, seed: int) -> list[Doubles]:
     """For each table, (M, draws) figures of the models over units drawn with replacement, as many as there are.
 
     Tables of the same users share the draws. How often each unit is drawn is a matrix of counts, and one product with
@@ -90,14 +92,14 @@ def resample(tables: Sequence[Table], draws: int, seed: int) -> list[Doubles]:
     return found
 
 
-def _resample(tables: Sequence[Table], draws: int, seed: int) -> list[Doubles]:
+def _resample(tables: Sequence[UserTotals], draws: int, seed: int) -> list[Doubles]:
     n = len(tables[0].total)
     columns = [part.reshape(n, -1) for table in tables for part in (table.total, table.weight)]
     edges = np.cumsum([column.shape[1] for column in columns])[:-1]
     together = np.concatenate(columns, axis=1)
     found = [np.empty((table.total.shape[1], draws)) for table in tables]
     done = 0
-    for counts in _counts(n, draws, seed):
+    for counts in _draw_counts(n, draws, seed):
         sums = np.split(counts @ together, edges, axis=1)
         here = slice(done, done := done + len(counts))
         for at, table in enumerate(tables):
@@ -105,14 +107,14 @@ def _resample(tables: Sequence[Table], draws: int, seed: int) -> list[Doubles]:
                 part.reshape(len(counts), *of.shape[1:])
                 for part, of in zip(sums[2 * at : 2 * at + 2], (table.total, table.weight), strict=True)
             )
-            found[at][:, here] = table.figures_of(total, weight).T
+            found[at][:, here] = table.compute_values(total, weight).T
     return found
 
 
-def _counts(n: int, draws: int, seed: int) -> Iterator[Doubles]:
+def _draw_counts(n: int, draws: int, seed: int) -> Iterator[Doubles]:
     """(b, n) how often each of n units is among n that are drawn, b draws at a time."""
     rng = np.random.default_rng(seed)
-    size = max(1, COUNTS_HELD // n)
+    size = max(1, MAX_COUNTS // n)
     for first in range(0, draws, size):
         b = min(size, draws - first)
         yield np.array([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(b)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a figure is the mean of, user by user: all that resampling users needs to know of it."""
+"""The values by user whose mean is a metric: all that resampling users needs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,38 +9,38 @@ from cofactor.arrays import Array, Doubles
 
 
 class Samples(NamedTuple):
-    """A figure that is Σ total / Σ weight over users, or the root of that."""
+    """The values of a metric that is Σ total / Σ weight over users, or the root of it."""
 
-    user: Array  # (m,) the test's own rows of the users measured, ascending; or a number for each rating
+    user: Array  # (m,) the test's rows of the measured users, ascending; or a number for each rating
     total: Doubles  # (m,) e² or |e| summed over a user's ratings, or a user's value of a ranking metric
-    weight: Doubles  # (m,) of so many ratings, or 1
-    root: bool = False  # RMSE is the root of a mean, all others are the mean
+    weight: Doubles  # (m,) number of the user's ratings, or 1
+    root: bool = False  # whether the metric is the root of the mean
 
     @property
-    def figure(self) -> float:
-        """The figure over all of them."""
+    def value(self) -> float:
+        """The metric over all users."""
         mean = float(self.total.sum() / self.weight.sum())
         return float(np.sqrt(mean)) if self.root else mean
 
     @property
     def influence(self) -> Doubles:
-        """(m,) how far each user moves the figure: (total - weight · mean) / Σ weight, for a root over 2 · figure.
+        """(m,) influence of each user on the metric: (total - weight · mean) / Σ weight, / (2 · value) for a root.
 
         They add up to 0. For a root this is the delta method, d√x = dx / 2√x.
         """
-        figure, weight = self.figure, self.weight.sum()
-        if self.root and figure == 0:
+        value, weight = self.value, self.weight.sum()
+        if self.root and value == 0:
             return np.zeros(len(self.total))
-        mean = figure**2 if self.root else figure
-        influence: Doubles = (self.total - self.weight * mean) / (weight * 2 * figure if self.root else weight)
+        mean = value**2 if self.root else value
+        influence: Doubles = (self.total - self.weight * mean) / (weight * 2 * value if self.root else weight)
         return influence
 
 
 def standard_error_of_mean(splits: Sequence[Samples]) -> float:
-    """Standard error of the mean over splits of a figure: √(m/(m-1) Σ_u (Σ_f influence_uf)²) / F over the m users.
+    """Standard error of the mean of a metric over splits: √(m/(m-1) Σ_u (Σ_f influence_uf)²) / F over the m users.
 
-    A user's ratings in all splits F go together, so that folds, which share users, and repeats, whose tests overlap,
-    do not pass for so many independent samples. NaN for a single user.
+    The ratings of a user in all F splits are one sample, because folds share users and the test sets of repetitions
+    overlap. NaN for a single user.
     """
     user = np.unique(np.concatenate([one.user for one in splits]), return_inverse=True)[1]
     influence = np.bincount(user, np.concatenate([one.influence for one in splits]))

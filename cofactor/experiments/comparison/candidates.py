@@ -10,8 +10,8 @@ from cofactor.data.splitting.split import Split
 from cofactor.evaluation.breakdowns.breakdown import SpreadCalibration
 from cofactor.evaluation.breakdowns.calibration import spread_calibration
 from cofactor.evaluation.cost import Cost
-from cofactor.evaluation.evaluate import Report
-from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.report import Report
+from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.experiments.comparison.summary import LearningCurve
 from cofactor.experiments.resource_usage import folder_bytes, measure_list_seconds
 from cofactor.models.base import Model
@@ -48,7 +48,7 @@ class ModelResult:
     origin: Origin
     trainer: str
     hyperparameters: Mapping[str, Any]
-    report: Measured
+    report: ReportLike
     cost: Cost
     curve: LearningCurve | None
     spread: SpreadCalibration | None = None  # of a model that gives deviations
@@ -77,7 +77,7 @@ def describe_model(
     origin: Origin,
     folder: Path,
     model: Model,
-    report: Measured,
+    report: ReportLike,
     split: Split,
     notes: Mapping[str, Any] | None = None,
 ) -> ModelResult:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from cofactor.data.splitting.split import Split
 from cofactor.errors import CofactorError
-from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.experiments.comparison.candidates import Candidate, ModelResult, SavedModel
 from cofactor.training.checkpoint import digest_ratings
 
@@ -54,7 +54,7 @@ class ComparisonResult:
         return list(self.splits[0].results)
 
     @property
-    def reports(self) -> dict[str, list[list[Measured]]]:
+    def reports(self) -> dict[str, list[list[ReportLike]]]:
         """By model: for each split one of each seed."""
         return {name: [[entry.report for entry in one.all_seeds(name)] for one in self.splits] for name in self.names}
 

@@ -6,7 +6,7 @@ from cofactor.data.splitting.split import Split
 from cofactor.evaluation.breakdowns.breakdown import break_down
 from cofactor.evaluation.breakdowns.calibration import calibration
 from cofactor.evaluation.compare import compare_reports
-from cofactor.evaluation.evaluate import Report
+from cofactor.evaluation.report import Report
 from cofactor.experiments.comparison.candidates import mean_cost
 from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
 from cofactor.experiments.comparison.summary import ComparisonSummary, SplitFacts
@@ -43,7 +43,7 @@ def _looked_into(first: SplitResults) -> dict[str, Any]:
     split = first.split
     return {
         "breakdowns": break_down(reports, split.test, split.train.training_data, split.train),
-        "calibrations": {name: calibration(one) for name, one in reports.items() if one.prediction is not None},
+        "calibrations": {name: calibration(one) for name, one in reports.items() if one.predictions is not None},
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cofactor.evaluation.breakdowns.breakdown import Breakdown, Calibration, SpreadCalibration
-from cofactor.evaluation.compare import Comparison
+from cofactor.evaluation.comparison import Comparison
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import folds, join_parts
 from cofactor.errors import BadData, BadHyperparameter
-from cofactor.evaluation.metrics.relevance import standard_error
+from cofactor.evaluation.metrics.registry import direction
+from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.trainers.base import Trainer
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping, validate_epoch, validation_ndcgs
 
@@ -35,7 +36,7 @@ class ObjectiveValue:
 
     @property
     def value(self) -> float:
-        return self.loss if self.metric == "rmse" else -self.loss
+        return direction(self.metric) * self.loss
 
 
 def check_validation(validation: Ratings, kind: str, n_folds: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from cofactor.errors import BadHyperparameter
+from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.objective import REPORTS_PER_TRAINING, ObjectiveValue
 from cofactor.experiments.tuning.study import RunningTrial, Study
 from cofactor.experiments.tuning.trial import TrialResult
@@ -164,8 +165,7 @@ class HyperparameterSearch:
 def best_trial(trials: list[TrialResult], metric: str | None) -> TrialResult | None:
     """The best of those that came to an end, the first of equal ones."""
     done = [one for one in trials if one.state == "done" and one.value is not None]
-    sign = 1 if metric == "rmse" else -1
-    return min(done, key=lambda one: sign * (one.value or 0.0), default=None)
+    return min(done, key=lambda one: direction(metric or "") * (one.value or 0.0), default=None)
 
 
 def find_trial(trials: list[TrialResult], values: Mapping[str, Any]) -> TrialResult | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.errors import BadArtifact
+from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.objective import ObjectiveValue
 from cofactor.experiments.tuning.search_space import SearchSpace
 from cofactor.experiments.tuning.storage_errors import HINT, content_errors, storage_errors
@@ -109,7 +110,7 @@ class Study:
 
     def record_repetition(self, candidate: RunningTrial, known: TrialResult) -> TrialResult:
         """Records what the same hyperparameters gave before."""
-        sign = -1 if self.metric == "ndcg@10" else 1
+        sign = direction(self.metric or "")
         figures = (sign * (known.value or 0.0), known.error, known.epochs or 0, known.seconds, known.cpu_seconds)
         return self.record(candidate, ObjectiveValue(self.metric or "", *figures))
 
@@ -174,7 +175,7 @@ class Study:
         """A trial that has ended; raises BadArtifact for one that cofactor did not write."""
         if not _is_result(result) or not isinstance(values, dict) or values.keys() != self.space.axes.keys():
             raise BadArtifact(f"{self.path} holds a trial that cofactor did not make", HINT)
-        loss, sign = result.get("loss"), -1 if result.get("metric") == "ndcg@10" else 1
+        loss, sign = result.get("loss"), direction(result.get("metric") or "rmse")
         figures = result.get("error"), result.get("epochs"), result["seconds"], result["cpu_seconds"]
         value = None if loss is None else sign * loss
         trial = TrialResult(number, self.space.trainer.name, values, result["state"], value, *figures)

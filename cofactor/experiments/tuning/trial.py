@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cofactor.evaluation.metrics.registry import lower_is_better
+
 
 @dataclass(frozen=True)
 class TrialResult:
@@ -34,4 +36,4 @@ class TrialHistory:
 
     @property
     def lower_is_better(self) -> bool:
-        return self.metric in ("rmse", "mae")
+        return lower_is_better(self.metric)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cofactor.evaluation.compare import Comparison
+from cofactor.evaluation.comparison import Comparison
+from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.comparison.summary import ComparisonSummary
-from cofactor.report.formatting import is_figure, sign
+from cofactor.report.formatting import is_figure
 from cofactor.report.plots import cost, differences, groups, learning_curves, list_length, predictions
 from cofactor.report.plots.style import Look, looks
 
@@ -68,7 +69,7 @@ def best_first(comparison: Comparison) -> dict[str, list[str]]:
         name = metric.partition("@")[0]
         if name not in found:
             some = [one for one in figures if is_figure(figures[one].get(metric))]
-            found[name] = sorted(some, key=lambda one, m=metric: sign(m) * figures[one][m])  # type: ignore[misc]
+            found[name] = sorted(some, key=lambda one, m=metric: direction(m) * figures[one][m])  # type: ignore[misc]
     return found
 
 
@@ -87,7 +88,7 @@ def _learning(outcome: ComparisonSummary) -> Iterator[Picture]:
 
 
 def _lists(comparison: Comparison, look: Mapping[str, Look]) -> Iterator[Picture]:
-    every = {name: [one for seeds in some for one in seeds] for name, some in comparison.seeds.items()}
+    every = {name: [one for seeds in some for one in seeds] for name, some in comparison.seed_reports.items()}
     for prefix, name, title, note in (
         ("", "lists-catalogue", "Precision, recall and F1 of lists from the whole catalogue", OF_LISTS),
         ("rated_", "lists-rated", "Precision, recall and F1 among the rated test items", OF_RATED),

@@ -5,8 +5,9 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from cofactor.evaluation.compare import Comparison
-from cofactor.report.formatting import duration, is_figure, listed, metric_name, shortened, sign
+from cofactor.evaluation.comparison import Comparison
+from cofactor.evaluation.metrics.registry import direction, headline_columns
+from cofactor.report.formatting import duration, is_figure, listed, metric_name, shortened
 from cofactor.report.formatting import figure as number
 from cofactor.report.plots.line_labels import Spot, name_points
 from cofactor.report.plots.style import FAINT, SOFT, Look, dressed, figure, headed, settled, subtitled
@@ -16,16 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FAR, MANY = 3.0, 5  # times the median distance from the best; fewer models than these are all drawn
-SHOWN = ("rmse", "ndcg")  # the latter at the first k
 
 
 def panels(comparison: Comparison) -> dict[str, dict[str, tuple[float, float]]]:
     """By metric and model: seconds and the figure, of models whose training was timed."""
     figures, costs = comparison.metrics, comparison.costs
     fit = {name: cost.fit_seconds for name, cost in costs.items() if cost.fit_seconds}
-    k = comparison.k[:1]
     found = {}
-    for metric in [SHOWN[0], *(f"{SHOWN[1]}@{one}" for one in k)]:
+    for metric in headline_columns(comparison.k):
         some = {
             name: (fit[name], all_of[metric]) for name, all_of in figures.items() if name in fit and metric in all_of
         }
@@ -38,7 +37,7 @@ def panels(comparison: Comparison) -> dict[str, dict[str, tuple[float, float]]]:
 def drawn(comparison: Comparison, looks: Mapping[str, Look]) -> "Figure":
     """A panel for each metric; better is higher up, faster further to the left."""
     names, found = shortened(looks), panels(comparison)
-    errors = comparison.errors
+    errors = comparison.standard_errors
     made = figure(0.8 + 3.3 * len(found), 7.8)
     axes = made.subplots(len(found), 1, squeeze=False)[:, 0]
     spots: list[list[Spot]] = []
@@ -77,17 +76,17 @@ def told(comparison: Comparison) -> str:
 def front(metric: str, points: Mapping[str, tuple[float, float]]) -> list[str]:
     """The models that no other is both faster and better than, the fastest first."""
     best, kept = float("inf"), []
-    for name, (_, y) in sorted(points.items(), key=lambda one: (one[1][0], sign(metric) * one[1][1])):
-        if sign(metric) * y < best:
-            best = sign(metric) * y
+    for name, (_, y) in sorted(points.items(), key=lambda one: (one[1][0], direction(metric) * one[1][1])):
+        if direction(metric) * y < best:
+            best = direction(metric) * y
             kept.append(name)
     return kept
 
 
 def _near(metric: str, points: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     """Without the models so far behind that they would press the others into a corner: they are told in words."""
-    best = min(sign(metric) * y for _, y in points.values())
-    behind = {name: sign(metric) * y - best for name, (_, y) in points.items()}
+    best = min(direction(metric) * y for _, y in points.values())
+    behind = {name: direction(metric) * y - best for name, (_, y) in points.items()}
     most = FAR * median(behind.values())
     return {name: point for name, point in points.items() if behind[name] <= most or len(points) < MANY}
 
@@ -105,12 +104,12 @@ def _panel(
         axis.plot(x, y, look.marker, color=look.colour, ms=6.5, zorder=3)
     axis.set_xscale("log")
     axis.margins(x=0.1, y=0.12)
-    if sign(metric) > 0:
+    if direction(metric) > 0:
         axis.invert_yaxis()
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axis.xaxis.set_minor_formatter(lambda value, _: "")
     axis.locator_params(axis="y", nbins=6)
-    lower = "lower is better, and higher up" if sign(metric) > 0 else "higher is better"
+    lower = "lower is better, and higher up" if direction(metric) > 0 else "higher is better"
     subtitled(axis, metric_name(metric), lower)
 
 

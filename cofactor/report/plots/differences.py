@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from cofactor.evaluation.compare import NO_DIFFERENCE, Comparison, Difference
-from cofactor.report.formatting import metric_name, shortened, sign
+from cofactor.evaluation.comparison import Comparison
+from cofactor.evaluation.metrics.registry import direction
+from cofactor.evaluation.significance.difference import NO_DIFFERENCE, Difference
+from cofactor.report.formatting import metric_name, shortened
 from cofactor.report.plots.style import (
     BLUE,
     FAINT,
@@ -65,7 +67,7 @@ def told(comparison: Comparison) -> str:
 
 
 def _panel(axis: "Axes", metric: str, found: Mapping[str, Difference]) -> None:
-    order = sorted(found.values(), key=lambda one: (sign(metric) * one.value, one.model != one.against))
+    order = sorted(found.values(), key=lambda one: (direction(metric) * one.value, one.model != one.against))
     names = shortened([one.model for one in order], 22)
     low, high = _limits(found)
     dressed(axis, "x")
@@ -77,7 +79,7 @@ def _panel(axis: "Axes", metric: str, found: Mapping[str, Difference]) -> None:
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
     axis.locator_params(axis="x", nbins=5)
-    better = "better to the left" if sign(metric) > 0 else "better to the right"
+    better = "better to the left" if direction(metric) > 0 else "better to the right"
     subtitled(axis, f"{metric_name(metric)} from {names[order[0].against]}", better)
 
 

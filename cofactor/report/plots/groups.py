@@ -9,7 +9,8 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles
 from cofactor.evaluation.breakdowns.breakdown import Breakdown
-from cofactor.report.formatting import metric_name, short, shortened, sign
+from cofactor.evaluation.metrics.registry import direction
+from cofactor.report.formatting import metric_name, short, shortened
 from cofactor.report.plots.line_labels import name_ends
 from cofactor.report.plots.style import (
     FAINT,
@@ -66,7 +67,7 @@ def told(breakdown: Breakdown) -> str:
         for group in breakdown.groups:
             some = {name: value for name in group.metrics if isfinite(value := value_of(group.metrics[name], metric))}
             if some:
-                name = min(some, key=lambda one: abs(some[one]) if metric == "bias" else sign(metric) * some[one])
+                name = min(some, key=lambda one: abs(some[one]) if metric == "bias" else direction(metric) * some[one])
                 best.append(f"{group.label}: {name} {some[name]:.4f}")
         parts.append(f"Best {metric_name(metric)} by {breakdown.by}: {'; '.join(best)}.")
     return " ".join(parts)
@@ -149,7 +150,7 @@ def _lines(
     for name in chosen:
         look = looks[name]
         axis.plot(at, lines[name], color=look.colour, ls=look.dash, lw=1.4, marker=look.marker, ms=4.5)
-    better = {1: "lower is better", -1: "higher is better", 0: "mean of predicted minus true rating"}[sign(metric)]
+    better = {1: "lower is better", -1: "higher is better", 0: "mean of predicted minus true rating"}[direction(metric)]
     subtitled(axis, metric_name(metric), better)
     axis.locator_params(axis="y", nbins=6)
 
@@ -179,7 +180,7 @@ def _down(
         chosen = coloured(metric, list(lines), looks, best_first, 5)
         grey |= len(chosen) < len(lines)
         _points(axis, at, lines, chosen, looks)
-        subtitled(axis, metric_name(metric), "lower is better" if sign(metric) > 0 else "higher is better")
+        subtitled(axis, metric_name(metric), "lower is better" if direction(metric) > 0 else "higher is better")
         axis.set_xlim(*_limits(lines, [group.ratings for group in breakdown.groups]))
         axis.legend(
             [plain(names[name]) for name in chosen], loc="upper center", bbox_to_anchor=(0.5, -0.055), ncols=3,

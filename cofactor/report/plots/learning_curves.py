@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from cofactor.evaluation.metrics.metric import LOWER
+from cofactor.evaluation.metrics.registry import direction_of_label
 from cofactor.experiments.comparison.summary import LearningCurve
 from cofactor.report.formatting import shortened
 from cofactor.report.plots.style import (
@@ -29,7 +31,7 @@ FEW = 30  # epochs, up to which each has its dot
 
 def drawn(curves: Mapping[str, LearningCurve], metric: str) -> "Figure":
     """Curves of models judged by the same metric, the best model first."""
-    lower, names = metric == "RMSE", shortened(curves)
+    lower, names = direction_of_label(metric) is LOWER, shortened(curves)
     best = {name: _best(curve)[1] for name, curve in curves.items()}
     order = sorted(curves, key=lambda name: best[name] if lower else -best[name])
     columns = 2 if len(order) in (2, 4) else min(4, len(order))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.arrays import Doubles
-from cofactor.evaluation.evaluate import Report
-from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.report import Report
+from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.report.formatting import shortened
 from cofactor.report.plots.line_labels import name_ends
 from cofactor.report.plots.style import FAINT, Look, dressed, figure, headed, settled, subtitled, together
@@ -24,7 +24,7 @@ TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (len(KS),) values
 
 
-def over_k(reports: Mapping[str, Sequence[Measured]], prefix: str = "") -> Over:
+def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> Over:
     """Each measure over k, the mean over the splits, of the models of which it can be had. `prefix`: "rated_" for the
     measures among the rated test items alone."""
     found: dict[str, dict[str, Doubles]] = {measure: {} for measure in MEASURES}

@@ -8,8 +8,8 @@ import numpy as np
 
 from cofactor.arrays import Doubles
 from cofactor.evaluation.breakdowns.breakdown import Calibration, SpreadCalibration
-from cofactor.evaluation.evaluate import Report
-from cofactor.evaluation.report_protocol import Measured
+from cofactor.evaluation.report import Report
+from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.report.formatting import shortened
 from cofactor.report.plots.line_labels import End, name_ends
 from cofactor.report.plots.style import (
@@ -33,7 +33,7 @@ BINS = 48  # of a distribution
 
 
 def drawn(
-    calibrations: Mapping[str, Calibration], reports: Mapping[str, Sequence[Measured]], looks: Mapping[str, Look]
+    calibrations: Mapping[str, Calibration], reports: Mapping[str, Sequence[ReportLike]], looks: Mapping[str, Look]
 ) -> "Figure":
     """For each model the mean true rating of predictions of about the same size, on a diagonal where all is well; and
     under it how often each size is predicted, over how often each rating is given."""
@@ -139,27 +139,27 @@ def _calibration(axis: "Axes", name: str, one: Calibration, look: Look, ends: tu
 
 
 def _distribution(
-    axis: "Axes", one: Calibration, reports: Sequence[Measured], look: Look, ends: tuple[float, float]
+    axis: "Axes", one: Calibration, reports: Sequence[ReportLike], look: Look, ends: tuple[float, float]
 ) -> None:
     dressed(axis, "")
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
     axis.tick_params(labelbottom=True, length=2)
     first = next((one for one in reports if isinstance(one, Report)), None)
-    if first is not None and first.prediction is not None:
-        value = first.evidence.held.value
+    if first is not None and first.predictions is not None:
+        value = first.scored_test_set.held_out.value
         ratings, counts = np.unique(value, return_counts=True)
         step = float(np.diff(ratings).min(initial=ends[1] - ends[0]))
         axis.bar(ratings, counts / counts.max(), width=0.55 * step, color=FAINT)
-        heights, edges = np.histogram(first.prediction, BINS, ends)
+        heights, edges = np.histogram(first.predictions, BINS, ends)
         axis.stairs(heights / max(1, heights.max()), edges, color=look.colour, lw=1.2)
     axis.set(xlim=ends, ylim=(0, 1.15))
 
 
-def _ends(calibrations: Mapping[str, Calibration], reports: Mapping[str, Sequence[Measured]]) -> tuple[float, float]:
+def _ends(calibrations: Mapping[str, Calibration], reports: Mapping[str, Sequence[ReportLike]]) -> tuple[float, float]:
     """The ratings from the lowest to the highest, with a little room."""
     of_these = [one for name, some in reports.items() if name in calibrations for one in some[:1]]
-    given = [one.evidence.held.value for one in of_these if isinstance(one, Report)]
+    given = [one.scored_test_set.held_out.value for one in of_these if isinstance(one, Report)]
     low, high = _range([one.predicted for one in calibrations.values()], [np.asarray(one, np.float64) for one in given])
     room = 0.05 * (high - low) or 0.5
     return low - room, high + room
