@@ -27,7 +27,7 @@ def main() -> None:
     print(f"{'':6} {'users':>6}   expanded   plain     BCa       normal")
     for name, made in (("RMSE", errors), ("NDCG", lists)):
         one, other = made(np.random.default_rng(0), 1_000_000)
-        true = one.figure - other.figure
+        true = one.value - other.value
         for n in (10, 20, 50, 200, 1_000):
             shares = np.mean(
                 [covering(made(np.random.default_rng(s), n), true, s) for s in range(1, TIMES + 1)], axis=0

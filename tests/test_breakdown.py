@@ -191,7 +191,7 @@ def test_a_report_of_other_ratings_is_refused_and_one_without_evidence_has_no_pa
         break_down({"half": evaluate(model, less, (5,))}, test, train.training_data)
     none = hold_out(test, train.training_data)
     none = replace(none, user=none.user[:0], item=none.item[:0], value=none.value[:0])
-    bare = replace(whole, evidence=replace(whole.scored_test_set, held=none))
+    bare = replace(whole, scored_test_set=replace(whole.scored_test_set, held_out=none))
     assert break_down({"bare": bare}, test, train.training_data) == ()
     assert break_down({}, test, train.training_data) == ()
     tables = break_down({"bare": bare, "whole": whole}, test, train.training_data)

@@ -63,7 +63,7 @@ def test_the_interval_of_rmse_is_that_of_scipy(seed, n):
     ).confidence_interval
     found = difference([a], [b], draws=20_000)
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.03 * (expected.high - expected.low))
-    assert found.value == pytest.approx(a.figure - b.figure)
+    assert found.value == pytest.approx(a.value - b.value)
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.5, 1.5, 2.5, 4.0, 7.0])
@@ -209,7 +209,7 @@ def test_the_error_of_one_split_is_the_reports():
     one = samples(np.bincount(user, square), np.bincount(user))
     assert standard_error_of_mean([one]) == pytest.approx(standard_error(square, user))
     rmse = one._replace(root=True)
-    assert standard_error_of_mean([rmse]) == pytest.approx(standard_error(square, user) / (2 * rmse.figure))
+    assert standard_error_of_mean([rmse]) == pytest.approx(standard_error(square, user) / (2 * rmse.value))
     assert math.isnan(standard_error_of_mean([samples([1.0])]))
 
 

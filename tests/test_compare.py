@@ -62,7 +62,7 @@ def test_the_interval_is_that_of_a_bootstrap_over_users(split):
     models = {"a": noisy(split, 0, 0.9), "b": noisy(split, 2, 0.8)}
     comparison = compare(models, split[1])
     number = comparison.reports["a"][0].scored_test_set.held_out.user_number
-    squares = [np.bincount(number, comparison.reports[name][0].error ** 2) for name in models]
+    squares = [np.bincount(number, comparison.reports[name][0].prediction_errors ** 2) for name in models]
     drawn = np.random.default_rng(0).integers(0, len(squares[0]), (5000, len(squares[0])))
     size = np.bincount(number)[drawn].sum(1)
     differences = np.sqrt(squares[0][drawn].sum(1) / size) - np.sqrt(squares[1][drawn].sum(1) / size)
@@ -258,7 +258,7 @@ def test_one_user_tells_nothing(split):
     comparison = compare(models, split[1].where(split[1].user == 0))
     assert comparison.differences["rmse"]["a"].verdict == NO_DIFFERENCE
     assert comparison.as_dict()["differences"]["rmse"]["a"]["low"] is None
-    assert comparison.sentences()[0] == "RMSE: of one user alone nothing can be said"
+    assert comparison.sentences()[0] == "RMSE: nothing can be concluded from one user"
 
 
 def test_models_of_different_splits_are_refused(split):
@@ -267,7 +267,7 @@ def test_models_of_different_splits_are_refused(split):
         train.users, train.items, train.user, train.item, train.value, scale=(1, 5), split=fingerprint
     )
     models = {name: scoring(of(name).training_data, np.ones((N_USERS, N_ITEMS))) for name in ("x1", "x2")}
-    with pytest.raises(SplitMismatch, match="x1 of x1, x2 of x2"):
+    with pytest.raises(SplitMismatch, match="x1 on x1, x2 on x2"):
         compare(models, test)
 
 

@@ -169,7 +169,7 @@ def test_figures_are_over_the_whole_set_however_it_is_blocked(monkeypatch, held)
     scores[:6] += 40  # a mean of block-wise RMSEs would be far from the RMSE of all
     model = scoring(train.training_data, scores)
     whole = evaluate(model, test, K, min_test_ratings=5)
-    monkeypatch.setattr(scored_test_set, "SCORES_HELD", held)
+    monkeypatch.setattr(scored_test_set, "MAX_SCORES", held)
     blocked = evaluate(model, test, K, min_test_ratings=5)
     assert blocked.metrics == whole.metrics
     assert blocked.standard_errors == whole.standard_errors

@@ -99,7 +99,7 @@ def test_samples_are_of_users_and_none_of_all_lists_together():
             assert samples is None
             assert name not in report.standard_errors
         else:
-            assert samples.figure == pytest.approx(figure, abs=1e-12), name
+            assert samples.value == pytest.approx(figure, abs=1e-12), name
     assert {f"{name}@5" for name in (*AT_K, *OF_A_LIST, *RATED, *OF_ALL_LISTS)} <= report.metrics.keys()
     assert sum(name.endswith("@5") for name in report.metrics) >= 20
 
@@ -111,7 +111,7 @@ def test_however_many_pairs_are_counted_at_a_time(monkeypatch, counts, places):
     whole = evaluate(model, test, K)
     monkeypatch.setattr(intra_list_similarity, "MAX_COUNTS", counts)  # 900 would hold those of all 30 items
     monkeypatch.setattr(intra_list_similarity, "LARGE_BATCH", places)
-    monkeypatch.setattr(scored_test_set, "SCORES_HELD", 95)
+    monkeypatch.setattr(scored_test_set, "MAX_SCORES", 95)
     parted = evaluate(model, test, K)
     assert parted.metrics.keys() == whole.metrics.keys()
     assert parted.metrics == pytest.approx(whole.metrics, abs=1e-12)
@@ -123,7 +123,7 @@ def test_over_k_is_the_figure_of_each_k(monkeypatch):
     report = evaluate(model, test, range(1, 41), min_test_ratings=8)
     short = evaluate(model, test, (3,), min_test_ratings=8)
     for held in (scored_test_set.MAX_VALUES, 100):
-        monkeypatch.setattr(scored_test_set, "VALUES_HELD", held)
+        monkeypatch.setattr(scored_test_set, "MAX_VALUES", held)
         for name in (*AT_K, *RATED):
             expected = [report.metrics[f"{name}@{k}"] for k in range(1, 41)]
             np.testing.assert_allclose(short.over_k(name, range(1, 41)), expected, rtol=0, atol=1e-12)
@@ -135,7 +135,7 @@ def test_over_k_of_what_cannot_be_had():
     train, test = halves(26)
     report = evaluate(scoring(train.training_data, np.ones((12, 30))), test, (5,), min_test_ratings=10**6)
     assert np.isnan(report.over_k("rated_f1", (1, 2))).all()
-    with pytest.raises(BadHyperparameter, match="'coverage' cannot be had over k"):
+    with pytest.raises(BadHyperparameter, match="'coverage' is not defined at every k"):
         report.over_k("coverage", (1, 2))
     with pytest.raises(BadHyperparameter, match="k is 0"):
         report.over_k("recall", (0, 1))

@@ -173,7 +173,7 @@ def test_ranking_metrics_are_those_of_ranx(cases, ranked, cut, ranx):
         for name in ("precision", "recall", "f1", "ndcg", "hit_rate", "map", "mrr"):
             expected = getattr(ranx, {"map": "average_precision", "mrr": "reciprocal_rank"}.get(name, name))(*some, k)
             if name == "map":  # ranx divides by R, so that a perfect list of k < R items falls short of 1
-                expected = expected * ranked.relevant[mine] / np.minimum(ranked.relevant[mine], k)
+                expected = expected * ranked.n_relevant[mine] / np.minimum(ranked.n_relevant[mine], k)
             np.testing.assert_allclose(
                 relevance.AT_K[name].compute(cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name
             )

@@ -54,7 +54,7 @@ def test_figures_are_the_means_of_their_samples(tmp_path: Path) -> None:
     for name, value in report.metrics.items():
         found = report.samples(name)
         assert found is not None
-        assert found.figure == pytest.approx(value)
+        assert found.value == pytest.approx(value)
         assert found.weight.tolist() == [1, 1, 2]
         assert np.all(np.diff(found.user) > 0)
         assert report.standard_errors[name] > 0

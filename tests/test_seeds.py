@@ -155,8 +155,8 @@ def test_one_seed_is_the_comparison_of_these_models(parts) -> None:
     models = {"a": noisy(parts, 0, 0.9), "b": noisy(parts, 2, 0.8), "c": noisy(parts, 4, 1.2)}
     plainly, listed = (compare(one, parts[1]) for one in (models, {name: [one] for name, one in models.items()}))
     assert listed.differences == plainly.differences
-    assert listed.words() == plainly.words()
-    assert (listed.metrics, listed.around[0]) == (plainly.metrics, "standard error")
+    assert listed.sentences() == plainly.sentences()
+    assert (listed.metrics, listed.uncertainty[0]) == (plainly.metrics, "standard error")
     found = listed.differences["rmse"]["a"]
     samples = [one.samples("rmse") for (one,) in plainly.reports.values()]
     table = total_by_user([[[one]] for one in samples], 0)
@@ -226,7 +226,7 @@ def test_what_are_no_seeds_of_one_split_is_refused(parts) -> None:
     one, other = (evaluate(noisy(parts, seed, 1.0), parts[1]) for seed in (0, 2))
     elsewhere = evaluate(noisy(parts, 4, 1.0), parts[1].where(np.arange(len(parts[1])) > 5))
     with pytest.raises(
-        BadHyperparameter, match="a was not trained with equally many seeds on all splits, but with 2, 1"
+        BadHyperparameter, match="a was trained with different numbers of seeds on the splits: 2, 1"
     ):
         compare_reports({"a": [[one, other], one]})
     with pytest.raises(SplitMismatch, match="a and a were measured on different test ratings"):

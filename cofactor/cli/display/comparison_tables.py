@@ -24,7 +24,7 @@ from cofactor.experiments.evaluation_plan import EvaluationPlan
 if TYPE_CHECKING:
     from cofactor.experiments.comparison.split_results import ComparisonResult
 
-LIST_COLUMNS = ("coverage", "novelty", "diversity", "popularity_lift")  # of the table of costs, which is wide
+LIST_HEADINGS = {"coverage": "coverage", "novelty": "novelty", "diversity": "diversity", "popularity_lift": "pop. lift"}
 MAX_COLUMNS = 5  # of metrics with their errors: more do not fit a terminal
 
 
@@ -81,8 +81,8 @@ def cost_table(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
     """Rows and headings of the second table: properties of the lists, and the cost of each model."""
     costs = {name: asdict(one) for name, one in comparison.costs.items()}
     values = {name: {**metrics, **costs.get(name, {})} for name, metrics in comparison.metrics.items()}
-    properties = [name for name in _measured(list_columns(), comparison) if base_name(name) in LIST_COLUMNS]
-    columns = [replace(Column.of_metric(name), heading=metric_label(base_name(name))) for name in properties]
+    properties = [name for name in _measured(list_columns(), comparison) if base_name(name) in LIST_HEADINGS]
+    columns = [replace(Column.of_metric(name), heading=LIST_HEADINGS[base_name(name)]) for name in properties]
     return _table(values, [*columns, *COSTS], {})
 
 
