@@ -204,7 +204,9 @@ def test_one_model_has_a_report(alone: str, measured: dict[str, Report], tmp_pat
 def test_one_user_and_no_figure_at_all(measured: dict[str, Report], tmp_path: Path) -> None:
     """Nothing can be said of chance, and NaN is nowhere printed."""
     nothing = {
-        name: replace(one, metrics=dict.fromkeys(one.metrics, nan), standard_errors=dict.fromkeys(one.standard_errors, nan))
+        name: replace(
+            one, metrics=dict.fromkeys(one.metrics, nan), standard_errors=dict.fromkeys(one.standard_errors, nan)
+        )
         for name, one in measured.items()
     }
     blank = replace(outcome(nothing, {name: name for name in nothing}), calibrations={}, curves={}, spreads={})

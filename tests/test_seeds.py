@@ -225,9 +225,7 @@ def test_of_many_models_the_least_and_the_largest_spread_are_said() -> None:
 def test_what_are_no_seeds_of_one_split_is_refused(parts) -> None:
     one, other = (evaluate(noisy(parts, seed, 1.0), parts[1]) for seed in (0, 2))
     elsewhere = evaluate(noisy(parts, 4, 1.0), parts[1].where(np.arange(len(parts[1])) > 5))
-    with pytest.raises(
-        BadHyperparameter, match="a was trained with different numbers of seeds on the splits: 2, 1"
-    ):
+    with pytest.raises(BadHyperparameter, match="a was trained with different numbers of seeds on the splits: 2, 1"):
         compare_reports({"a": [[one, other], one]})
     with pytest.raises(SplitMismatch, match="a and a were measured on different test ratings"):
         compare_reports({"a": [[one, elsewhere]]})
