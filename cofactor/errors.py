@@ -1,7 +1,7 @@
-"""What can go wrong, in words for the person in front of it.
+"""The errors that users can cause, each with a hint that says what to do next.
 
-Every error a user can cause is a `CofactorError`: one line that names the culprit, and a hint that says what to do
-next. The command line prints both and exits with `exit_code`; the service answers with `status`.
+Every such error is a `CofactorError`. The command line prints message and hint and exits with `exit_code`; the service
+answers with `status`.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,12 @@ from typing import ClassVar
 
 
 class CofactorError(Exception):
-    """The base: `message` is one line that names the culprit, `hint` says what to do next.
+    """The base of all errors that users can cause; `str()` gives the message, and the hint on a second line.
 
-    Both may repeat a name out of a damaged file or of somebody else's: nothing in them can move a terminal's cursor.
+    message: one line that names the culprit.
+    hint: what to do next; may be empty.
+    Both may quote a name from a damaged or foreign file, so characters that are not printable are replaced: a message
+    cannot move the cursor of a terminal.
     """
 
     status: ClassVar[int] = 400
@@ -21,17 +24,14 @@ class CofactorError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         self.message = _printable(message)
         self.hint = _printable(hint)
-        super().__init__(self.message)
+        super().__init__(self.message, self.hint)  # both, so that a pickled error keeps its hint
 
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
 
 class BadData(CofactorError):
-    """The ratings cannot be used as they are."""
+    """Ratings, features or a file of them cannot be used as they are."""
 
     status = 422
 
@@ -43,39 +43,45 @@ class BadHyperparameter(CofactorError):
 
 
 class UnknownId(CofactorError):
-    """No user or item of that id is known."""
+    """No user or item has this id."""
 
     status = 404
 
 
 class BadArtifact(CofactorError):
-    """A saved model or split is damaged, incomplete or not what it says it is."""
+    """A saved model, split or checkpoint is damaged, incomplete or of another format."""
 
     status = 500
 
 
 class SplitMismatch(CofactorError):
-    """Two things that must come from one split do not: a figure made from them would be wrong."""
+    """Two things that must come from the same split do not: a metric computed from them would be wrong."""
 
     status = 409
 
 
 class Unavailable(CofactorError):
-    """Something needed is not here: a download while offline, a package that is not installed."""
+    """Something that is needed cannot be reached: a download while offline, a package that is not installed."""
 
     status = 503
 
 
 class ListChanged(CofactorError):
-    """A list cannot be gone on with: what it was made of is another by now."""
+    """The next page of a list was requested, and the list has changed since the first one."""
 
     status = 409
 
 
 @contextmanager
 def error_context(name: str) -> Iterator[None]:
-    """Puts the name of the file in front of what is said about it."""
+    """Prefixes the message of a CofactorError raised inside with `name`, usually the name of a file."""
     try:
         yield
     except CofactorError as error:
         raise type(error)(f"{name}: {error.message}", error.hint) from error
+
+
+def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)

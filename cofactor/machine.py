@@ -1,4 +1,7 @@
-"""The machine that cofactor runs on: its cores, its free memory, and the versions of what is installed."""
+"""The machine that cofactor runs on: its cores, its free memory, and the versions of installed packages.
+
+Both counts respect the limits of a container, as control groups state them: version 2 of Linux's interface, or 1.
+"""
 
 import math
 import os
@@ -9,15 +12,25 @@ from pathlib import Path
 
 from cofactor.errors import Unavailable
 
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+MEMORY_STATUS = Path("/proc/meminfo")
+CPU_QUOTA = "cpu.max"  # version 2: microseconds of CPU time in a period, and the period
+CPU_QUOTA_V1 = ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
+MEMORY_LIMITS = (  # limit and use in bytes, in version 2 and in version 1
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+UNLIMITED = 1 << 62
+
 
 def describe_machine() -> str:
-    """As "2 cores, Linux x86_64"."""
+    """Cores, operating system and architecture, as in "2 cores, Linux x86_64"."""
     n = cores()
     return f"{n} core{'s' if n > 1 else ''}, {platform.system()} {platform.machine()}"
 
 
 def versions() -> dict[str, str]:
-    """Of cofactor, of Python and of what the figures depend on."""
+    """The versions of cofactor, of Python and of the packages that results depend on."""
     found = package_versions()
     with suppress(PackageNotFoundError):  # only some trainers need it
         found["torch"] = version("torch")
@@ -25,7 +38,7 @@ def versions() -> dict[str, str]:
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of what a model is made with."""
+    """The versions that the manifest of a model records."""
     found = {"python": platform.python_version()}
     for name in ("cofactor", "numpy", "scipy", "numba"):
         try:
@@ -35,44 +48,65 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU time in a period, and the period
-
-
 def cores() -> int:
-    """The cores this process may use: those of its affinity mask, at most the quota of its container."""
+    """The number of cores this process may use: those of its affinity mask, at most the CPU quota of its container.
+
+    A quota of a fraction of a core counts as a whole one.
+    """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = CPU_LIMIT.read_text().partition(" ") if CPU_LIMIT.exists() else ("max", "", "")
-    if quota.isdigit() and period.strip().isdigit():
-        usable = min(usable, math.ceil(int(quota) / int(period)))
-    return max(1, usable)
-
-
-LIMITS = {Path("/sys/fs/cgroup/memory.max"): Path("/sys/fs/cgroup/memory.current")}  # of a container
+    quota = _cpu_quota()
+    return max(1, usable if quota is None else min(usable, math.ceil(quota)))
 
 
 def available_memory() -> int:
-    """Bytes that this process may still take without swapping, as the system says; what it does not say is no limit."""
-    rooms = [_system_memory()]
-    for most, used in LIMITS.items():
-        if most.exists() and used.exists() and most.read_text().strip().isdigit():
-            rooms.append(int(most.read_text()) - int(used.read_text()))
-    return max(0, min(rooms))
+    """Bytes that this process may still allocate without swapping, within the limit of its container."""
+    free = [_system_memory()]
+    for limit, used in MEMORY_LIMITS:
+        most, now = _read_number(limit), _read_number(used)
+        if most is not None and now is not None:
+            free.append(most - now)
+    return max(0, min(free))
 
 
 def check_memory(purpose: str, needed: int, hint: str) -> None:
-    """Raises Unavailable where `what` needs more bytes than there are."""
-    here = available_memory()
-    if needed > here:
-        raise Unavailable(f"{purpose} needs {needed / 2**30:.1f} GiB of memory, {here / 2**30:.1f} are available", hint)
+    """Raises Unavailable, with `hint`, where `purpose` needs more bytes than are available."""
+    available = available_memory()
+    if needed > available:
+        raise Unavailable(
+            f"{purpose} needs {needed / 2**30:.1f} GiB of memory, {available / 2**30:.1f} GiB are available", hint
+        )
+
+
+def _cpu_quota() -> float | None:
+    """Cores that the container may keep busy; None where there is no quota."""
+    quota, _, period = _read(CPU_QUOTA).partition(" ")
+    if not quota:
+        quota, period = map(_read, CPU_QUOTA_V1)
+    if not (quota.isdigit() and period.isdigit()) or int(period) == 0:  # "max" or -1: no quota
+        return None
+    return int(quota) / int(period)
 
 
 def _system_memory() -> int:
-    said = Path("/proc/meminfo")
-    if said.exists():
-        for line in said.read_text().splitlines():
+    """Bytes that the system says are available; a system that says nothing counts as unlimited."""
+    if MEMORY_STATUS.exists():
+        for line in MEMORY_STATUS.read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return 1024 * int(line.split()[1])
     names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
     if "SC_AVPHYS_PAGES" in names:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 1 << 62
+    return UNLIMITED
+
+
+def _read(name: str) -> str:
+    """The content of a file of the control group; empty where there is none."""
+    try:
+        return (CONTROL_GROUPS / name).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _read_number(name: str) -> int | None:
+    text = _read(name)
+    return int(text) if text.isdigit() else None

@@ -185,7 +185,8 @@ def test_an_error_is_one_line_that_moves_no_cursor():
     error = CofactorError("first\nsecond \x1b[2J", "a\tb\u202e")
     assert error.message.isprintable()
     assert error.hint.isprintable()
-    assert str(error) == error.message
+    assert str(error) == f"{error.message}\n  hint: {error.hint}"
+    assert str(CofactorError("no hint")) == "no hint"
 
 
 def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):

@@ -173,8 +173,10 @@ def _vocabularies(users_file: Path, items_file: Path) -> dict[str, Any]:
     texts = {name: _texts(items[column]) for name, column in _TEXTS.items() if column in items}
     try:
         known = {"users": Vocabulary(_texts(users["id"]), "user"), "items": Vocabulary(_texts(items["id"]), "item")}
-    except (KeyError, BadData) as e:
-        raise BadArtifact(f"{users_file.parent}: ids of users or items: {e}", "make the split again") from e
+    except KeyError as e:
+        raise BadArtifact(f"{users_file.parent}: a table of ids has no column {e}", "make the split again") from e
+    except BadData as e:
+        raise BadArtifact(f"{users_file.parent}: {e.message}", "make the split again") from e
     return known | texts
 
 
@@ -186,7 +188,7 @@ def _ratings(file: Path, manifest: dict[str, Any], common: dict[str, Any]) -> Ra
     except KeyError as e:
         raise BadArtifact(f"{file} has no column {e}", "make the split again") from e
     except BadData as e:
-        raise BadArtifact(f"{file}: {e}", "make the split again") from e
+        raise BadArtifact(f"{file}: {e.message}", "make the split again") from e
     if len(part) != manifest["counts"].get(file.stem):
         raise BadArtifact(f"{file} holds {len(part):,} ratings, not what the manifest says", "make the split again")
     return part

@@ -188,8 +188,12 @@ def load_split(path: Path | str) -> Split:
     parts, facts = read_parts(Path(path), PARTS)
     try:
         return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))
-    except (KeyError, TypeError, ValueError, BadData) as e:
-        raise BadArtifact(f"{path}: {e}", "make the split again") from e
+    except BadData as e:
+        raise BadArtifact(f"{path}: {e.message}", "make the split again") from e
+    except (KeyError, TypeError, ValueError) as e:
+        raise BadArtifact(
+            f"{path}: the manifest has no usable kind, seed or fingerprint: {e}", "make the split again"
+        ) from e
 
 
 def make_split(
