@@ -241,6 +241,6 @@ def test_a_time_that_is_none(dated: Path, saved: Path, run: Run, tmp_path: Path)
         file = pairs(tmp_path / "p.csv", f"user,item,date\n3,5,0\n3,6,{time}\n")
         done = run("predict", dated, file)
         assert done.exit_code == 2
-        assert f"p.csv: line 3: {time!r} is no time" in done.stderr
+        assert f"p.csv: line 3: {time!r} is not a time" in done.stderr
         assert "--column time=" in done.stderr
         assert run("predict", saved / "baseline", file).exit_code == 0, "it makes no use of times"

@@ -1,0 +1,116 @@
+"""Files of (user, item) pairs to predict: CSV, TSV or Parquet."""
+
+import csv
+import io
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from cofactor.data.duckdb_connection import first_line, quoted_name, shared_connection
+from cofactor.data.parquet import parquet_table
+from cofactor.data.reading.columns import find_columns
+from cofactor.data.reading.sql_source import TEXT, SqlScan
+from cofactor.data.reading.text_format import open_text
+from cofactor.errors import BadData, error_context
+
+BLOCK_ROWS = 100_000
+PAIR = ("user", "item")
+DELIMITERS = (",", "\t", ";", "|")  # the first of these in the header is the delimiter
+PLAIN_NUMBER = re.compile(r"-?\d{1,15}(\.\d*)?")
+
+
+class Pair(NamedTuple):
+    """A row of the file."""
+
+    user: str
+    item: str
+    seconds: int | None = None  # since 1970, if the row has a time
+
+
+def read_pairs(path: Path, columns: Mapping[str, str], *, with_times: bool) -> Iterator[list[Pair]]:
+    """The pairs in a CSV, TSV or Parquet file with a header, in blocks.
+
+    columns: unusual names of columns, by role. with_times: whether to read the column of times, if there is one. Ids
+    are read as by `read`: surrounding spaces are removed, and whole floats become integers. Raises BadData with the
+    line of a row that lacks an id or has an invalid time.
+    """
+    if not path.is_file():
+        raise BadData(f"no such file: {path}", "name a CSV, TSV or Parquet file with columns user and item")
+    try:
+        rows = (_parquet_rows if path.suffix == ".parquet" else _text_rows)(path, columns, with_times)
+        while pairs := list(islice(rows, BLOCK_ROWS)):
+            yield pairs
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path}: not UTF-8 text", "save it as UTF-8") from error
+    except (csv.Error, duckdb.Error, EOFError, OSError, zlib.error) as error:
+        raise BadData(
+            f"cannot read {path}: {first_line(error)}", "each row of the file is a user id and an item id"
+        ) from error
+
+
+def _text_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[Pair]:
+    with open_text(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as file:
+        before, heading = next(((n, line) for n, line in enumerate(file, 1) if line.strip()), (0, ""))
+        if not heading:
+            raise BadData(f"{path}: the file is empty", "it needs a header such as user,item and a line for each pair")
+        delimiter = next((one for one in DELIMITERS if one in heading), ",")
+        (names,) = csv.reader([heading], delimiter=delimiter)
+        where = _columns(path, [name.strip() for name in names], columns, with_times)
+        reader = csv.reader(file, delimiter=delimiter)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            found = (cells[place].strip() if place < len(cells) else "" for place in where.values())
+            yield _make_pair(*found, where=f"{path}: line {before + reader.line_num:,}")
+
+
+def _parquet_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[Pair]:
+    with shared_connection() as database:
+        table = parquet_table(path)
+        described = database.execute(f"DESCRIBE FROM {table}").fetchall()
+        names = [str(row[0]) for row in described]
+        where = _columns(path, names, columns, with_times)
+        types = {role: str(described[place][1]) for role, place in where.items()}
+        chosen = ", ".join(f'{quoted_name(names[place])} AS "{role}"' for role, place in where.items())
+        source = SqlScan(f"SELECT {chosen} FROM {table}", types, numbered=False)
+        texts = [source.id_text(role) for role in PAIR]
+        if "time" in where:
+            texts.append("time" if types["time"] == TEXT else f"CAST({source.time} AS VARCHAR)")
+        database.execute(f"SELECT {', '.join(texts)} FROM ({source.sql})")
+        number = 0
+        while rows := database.fetchmany(BLOCK_ROWS):
+            for row in rows:
+                number += 1
+                yield _make_pair(*(text or "" for text in row), where=f"{path}: row {number:,}")
+
+
+def _make_pair(user: str, item: str, time: str = "", *, where: str) -> Pair:
+    if not (user and item):
+        raise BadData(f"{where}: no {'item' if user else 'user'} id", "every row needs a user and an item")
+    return Pair(user, item, _seconds(time, where) if time else None)
+
+
+def _seconds(time: str, where: str) -> int:
+    """Seconds since 1970 of a number or a date; a date without a time zone is in UTC."""
+    try:
+        if PLAIN_NUMBER.fullmatch(time):
+            return int(np.int64(float(time)))
+        date = datetime.fromisoformat(time)
+        return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() // 1)
+    except (ValueError, OverflowError):
+        hint = "times are seconds since 1970 or dates; leave the column out with --column time="
+        raise BadData(f"{where}: {time[:40]!r} is not a time", hint) from None
+
+
+def _columns(path: Path, names: list[str], columns: Mapping[str, str], with_times: bool) -> dict[str, int]:
+    """The positions of the columns user, item and, if wanted and present, time: in this order."""
+    with error_context(str(path)):
+        found = find_columns(names, columns, PAIR)
+    return {role: found[role] for role in (*PAIR, "time") if role in found and (with_times or role != "time")}
