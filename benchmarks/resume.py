@@ -18,14 +18,13 @@ import time
 from pathlib import Path
 from statistics import median
 
-from cofactor.cli.display.terminal import messages
-from cofactor.cli.resuming import keeper
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.training.checkpoint import NAME
 from cofactor.training.early_stopping import early_stopping
+from cofactor.training.resume import FolderCheckpointer, describe_training
 from cofactor.training.tracking.epoch_row import EpochRow
 
 COMMAND = [sys.executable, "-c", "from cofactor.cli import main; main()", "train"]
@@ -56,19 +55,20 @@ def main() -> None:
 def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
     """Epochs by default, seconds of each and of its checkpoint, what is kept in the end; and the seconds of all."""
     trainer, folder = TRAINERS[name](), scratch / "cost"
-    kept = keeper(trainer, parts, messages(quiet=True), patience=99, folder=folder)
-    training, writing, rows = [], [], []
+    training = describe_training(trainer, [parts.train, parts.validation], patience=99)
+    checkpointer = FolderCheckpointer(trainer, parts.train, folder, training, resume=False)
+    learning, writing, rows = [], [], []
     before = time.perf_counter()
-    for one in early_stopping(kept.epochs(), parts.validation, 99):
+    for one in early_stopping(checkpointer.epochs(), parts.validation, 99):
         trained = time.perf_counter()
         rows.append(EpochRow.of(one, trained - before))
-        kept.keep(one, rows)
-        training.append(trained - before)
+        checkpointer.save(one, rows)
+        learning.append(trained - before)
         writing.append(time.perf_counter() - trained)
         before = time.perf_counter()
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    told = f"{len(rows)} | {median(training):.3f} | {median(writing):.3f} | {max(writing):.3f} | {size:.0f}"
-    return told, sum(training) + sum(writing)
+    told = f"{len(rows)} | {median(learning):.3f} | {median(writing):.3f} | {max(writing):.3f} | {size:.0f}"
+    return told, sum(learning) + sum(writing)
 
 
 def killed(name: str, scratch: Path, kills: int, longest: float) -> str:

@@ -42,6 +42,10 @@ class BadHyperparameter(CofactorError):
     status = 422
 
 
+class TrainingDiverged(BadHyperparameter):
+    """The numbers of a training grew without bound: an epoch whose loss or model is not finite."""
+
+
 class UnknownId(CofactorError):
     """No user or item has this id."""
 

@@ -99,7 +99,7 @@ KILLED = """
 import json, os, resource, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from cofactor.training.checkpoint import Store
+from cofactor.training.checkpoint import CheckpointFolder
 from tests.test_checkpoint import checkpoint, equal
 
 source, outcomes = Path(sys.argv[1]), []
@@ -109,18 +109,18 @@ def killed(prepare):
     shutil.copytree(source, folder)
     child = os.fork()
     if child == 0:
-        store = Store(folder)
+        store = CheckpointFolder(folder)
         store.read()
         prepare(str(folder))
         store.write(checkpoint(4))
         os._exit(0)
     dead = os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    store = Store(folder)
+    store = CheckpointFolder(folder)
     found = store.read()
     assert equal(found, checkpoint(len(found.epochs)))
     outcomes.append(len(found.epochs))
     store.write(checkpoint(5))
-    assert equal(Store(folder).read(), checkpoint(5))
+    assert equal(CheckpointFolder(folder).read(), checkpoint(5))
     assert len(list(folder.iterdir())) == 3, "of what was begun nothing is left"
     shutil.rmtree(folder)
     return dead

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cofactor.atomic_folders import sha256
-from cofactor.cli.options.warm_start import start_options
+from cofactor.cli.options.warm_start import warm_start_options
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.saved.model_folder import load, load_manifest, save
@@ -31,7 +31,7 @@ def folder(parts: Split, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", TRAINERS)
 def test_a_trainer_that_says_so_starts_from_its_own_models(name: str) -> None:
     trainer, train = TRAINERS[name](), noise()
-    flags = [option.opts[0] for option in start_options(TRAINERS[name])]
+    flags = [option.opts[0] for option in warm_start_options(TRAINERS[name])]
     assert ("--from" in flags) is (trainer.start is not None)
     assert [flag for flag in flags if flag != "--from"] == [f"--from-{one}" for one in trainer.starts]
     if trainer.start is not None:
@@ -71,7 +71,7 @@ def test_what_may_not_be_started_from(folder: Path, run: Run, movies: Ratings, p
     run("train", "baseline", folder, "-o", "baseline")
     for start, said, hint in (
         ("narrow", "svd: rank is 6, the model to start from has 4", "use rank 4"),
-        ("refitted", "refitted was trained on validation ratings of this split", "without --refit"),
+        ("refitted", "refitted was trained on validation ratings of this split", "without refitting"),
         ("other", "other was trained on split", "cofactor split"),
         ("cheat", "cheat was trained on test ratings of this split", "train part"),
         ("baseline", "svd cannot start from a baseline model", "factor"),
@@ -112,4 +112,4 @@ def test_an_ensemble_starts_from_its_branches(folder: Path, run: Run, tmp_path: 
     assert "rank is 5, the model to start from has 4" in done.stderr
     done = run(*arguments, "--rank", "4", "--from", "c", "--from-deep", "b")
     assert done.exit_code == 2
-    assert "--from is given beside --from-deep" in done.stderr
+    assert "--from is given together with --from-deep" in done.stderr

@@ -12,9 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofactor.cli.display.terminal import messages
-from cofactor.cli.fitting import fit
-from cofactor.cli.resuming import Keeper
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts, save_split, split
 from cofactor.evaluation.evaluate import evaluate
@@ -23,7 +20,8 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.training.epoch import Epoch
-from cofactor.training.fit import Fit
+from cofactor.training.fit import Fit, fit
+from cofactor.training.tracking.epoch_row import EpochRow
 from tests.conftest import Run
 
 
@@ -136,7 +134,7 @@ class Slow(Baseline):
 
 
 def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fit:
-    return fit(Keeper(trainer, parts.train), parts, messages(quiet=True), patience=3, **options)  # type: ignore[arg-type]
+    return fit(trainer, parts, handle_interrupts=True, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("stop_in", "epochs"), [(1, 1), (3, 2)])
@@ -145,7 +143,7 @@ def test_ctrl_c_keeps_the_best_epoch(stop_in: int, epochs: int, parts: Split, mo
     left = fitted(Slow(), parts, refit=True)
     assert left.interrupted
     assert not left.refitted
-    assert [one["epoch"] for one in left.epochs] == list(range(1, epochs + 1))
+    assert [row.epoch for row in left.history] == list(range(1, epochs + 1))
     same = list(Baseline().epochs(parts.train))[left.best_epoch - 1].model
     assert np.array_equal(left.model.arrays()["item_bias"], same.arrays()["item_bias"])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -250,10 +248,10 @@ def test_ctrl_c_while_measuring_keeps_the_model(run: Run, tmp_path: Path, monkey
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cofactor.cli.training.evaluate", interrupted)
+    monkeypatch.setattr("cofactor.evaluation.evaluate.evaluate", interrupted)
     done = run("train", "baseline", "-o", "m")
     assert done.exit_code == 0
-    assert "saved without its figures" in done.stderr
+    assert "saved without metrics" in done.stderr
     assert (tmp_path / "m" / "manifest.json").is_file()
 
 
@@ -277,10 +275,8 @@ def test_a_saved_model_tells_of_its_learning_curve(folder: Path, run: Run, tmp_p
 
 def test_a_long_curve_is_thinned_and_keeps_the_best_epoch() -> None:
     for n in (1, 999, 1000, 1001, 54_321):
-        rows = [
-            {"epoch": k, "train_rmse": 1.0, "validation_rmse": 2.0, "validation_ndcg@10": None} for k in range(1, n + 1)
-        ]
-        told = Fit(None, n - n // 7, rows, 1.0, False, False).curve()["curve"]  # type: ignore[arg-type]
+        rows = [EpochRow(k, None, 1.0, 2.0, None, None, None, None, False, 1.0, 0.0) for k in range(1, n + 1)]
+        told = Fit(None, n - n // 7, rows, 1.0).learning_curve()["curve"]  # type: ignore[arg-type]
         numbers = [one["epoch"] for one in told]
         assert len(told) <= 1000
         assert numbers == sorted(numbers)

@@ -30,7 +30,7 @@ from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
-from cofactor.training.fit import fitted
+from cofactor.training.fit import fit
 from cofactor.training.tracking.epoch_row import EpochRow
 
 SMALL = SVD(rank=4, n_epochs=3, seed=2)
@@ -96,13 +96,13 @@ def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
     held: tuple[ComparisonResult, Notes, Path], parts: Split
 ) -> None:
     rows: list[EpochRow] = []
-    here = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: rows.append(row))
+    here = fit(SMALL, parts, refit=True, on_epoch=lambda one, row: rows.append(row))
     model, manifest = load(held[2] / "svd-r-4"), load_manifest(held[2] / "svd-r-4")
     for name, array in here.model.arrays().items():
         assert np.array_equal(array, model.arrays()[name])
     notes = manifest["notes"]
     assert (notes["best_epoch"], notes["refitted"], notes["data"]) == (here.best_epoch, True, "toy")
-    assert {name: notes[name] for name in here.curve()} == here.curve()
+    assert {name: notes[name] for name in here.learning_curve()} == here.learning_curve()
     assert manifest["metrics"] == pytest.approx(dict(evaluate(model, parts.test, (10,)).metrics))
     assert manifest["hyperparameters"] == SMALL.settings()
     assert manifest["trainer"] == "svd"
@@ -110,7 +110,7 @@ def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
 
 
 def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
-    again = fitted(SMALL, parts.train, parts.validation, 3, True, lambda row, of: None)
+    again = fit(SMALL, parts, refit=True)
     both = join_parts(parts.train, parts.validation)
     expected = list(SMALL.epochs(both))[again.best_epoch - 1].model
     assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])

@@ -11,8 +11,8 @@ import pytest
 
 from cofactor.cli.display.terminal import messages
 from cofactor.cli.options.data_argument import reading_options, source_from_options
+from cofactor.cli.options.split import recipe_of, split_options
 from cofactor.cli.options.splits import plan_of, plan_options
-from cofactor.cli.train import recipe_of, split_options
 from cofactor.data.splitting.split import folds, load_split, split
 from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.errors import CofactorError

@@ -16,9 +16,6 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.cli.display.terminal import messages
-from cofactor.cli.fitting import fit
-from cofactor.cli.resuming import Keeper
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import Split, folds, split
@@ -34,6 +31,7 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
 from cofactor.training.early_stopping import early_stopping
+from cofactor.training.fit import fit
 from tests.conftest import Run
 
 
@@ -80,12 +78,9 @@ def test_1_the_test_ratings_choose_no_epoch(parts: Split) -> None:
     """Test ratings turned upside down change the figures and nothing of the model."""
     low, high = parts.test.scale
     turned = replace(parts, test=replace(parts.test, value=low + high - parts.test.value), fingerprint="")
-    here, there = (
-        fit(Keeper(SVD(rank=8, n_epochs=30), one.train), one, messages(quiet=True), patience=2)
-        for one in (parts, turned)
-    )
+    here, there = (fit(SVD(rank=8, n_epochs=30), one, patience=2) for one in (parts, turned))
     assert here.best_epoch == there.best_epoch < 30
-    figures = [[one | {"seconds": 0.0} for one in fitted.epochs] for fitted in (here, there)]
+    figures = [[replace(row, seconds=0.0, at=0.0) for row in fitted.history] for fitted in (here, there)]
     assert figures[0] == figures[1]
     for name, array in here.model.arrays().items():
         assert np.array_equal(array, there.model.arrays()[name]), name

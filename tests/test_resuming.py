@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cofactor.cli.display.terminal import messages
-from cofactor.cli.fitting import fit
-from cofactor.cli.resuming import keeper
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.data.synthetic.generate import generate
@@ -27,8 +24,8 @@ from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Snapshot
-from cofactor.training.fit import Fit
-from cofactor.training.tracking.csv_log import csv_log
+from cofactor.training.fit import Fit, fit
+from cofactor.training.tracking.csv_log import CsvTracker
 from tests.conftest import Run
 
 
@@ -60,14 +57,15 @@ class Breaks(SVD):
 
 
 def fitted(trainer: Trainer, parts: Split, folder: Path | None = None, log: Path | None = None) -> Fit:
-    console, sinks = messages(quiet=True), [] if log is None else [csv_log(log)]
-    kept = keeper(trainer, parts, console, patience=4, folder=folder, resume=folder is not None)
-    return fit(kept, parts, console, *sinks, patience=4, refit=True)
+    trackers = [] if log is None else [CsvTracker(log)]
+    saved = {"checkpoint": folder, "resume": folder is not None}
+    return fit(trainer, parts, patience=4, refit=True, trackers=trackers, handle_interrupts=True, **saved)  # type: ignore[arg-type]
 
 
 def timeless(one: Fit) -> list[dict[str, Any]]:
-    """The figures of the epochs without the seconds, which no two trainings share."""
-    return [{name: figure for name, figure in row.items() if name != "seconds"} for row in one.epochs]
+    """The metrics of the epochs without the seconds, which no two trainings share."""
+    rows = [row.by_column() for row in one.history]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
 def rows(log: Path) -> list[list[str]]:
@@ -80,7 +78,7 @@ def test_wherever_it_breaks_it_ends_the_same(parts: Split, tmp_path: Path, monke
     trainer = Breaks(rank=16, n_epochs=24, learning_rate=0.1, l2=0.0)
     whole = fitted(trainer, parts, log=tmp_path / "whole.csv")
     assert whole.refitted
-    assert 5 < whole.best_epoch == len(whole.epochs) - 4 < 20, "it is ended by waiting"
+    assert 5 < whole.best_epoch == len(whole.history) - 4 < 20, "it is ended by waiting"
     best = whole.best_epoch
     for number, breaks in enumerate([(1, 2), (2, 2, best), (4, best + 1), (best + 2,), (best + 4,)]):
         kept = tmp_path / str(number)
@@ -235,11 +233,9 @@ def test_a_training_that_diverges_leaves_its_last_sound_epoch(parts: Split, tmp_
                 state = {name: array * (np.nan if epoch.number > 3 else 1) for name, array in epoch.state().items()}
                 yield type(epoch)(epoch.number, epoch.n_epochs, epoch.model, 1.0, state=lambda state=state: state)
 
-    trainer, console = Diverges(sweeps=6), messages(quiet=True)
     for resume in (False, True):
-        kept = keeper(trainer, parts, console, patience=9, folder=tmp_path / "kept", resume=resume)
-        again = fit(kept, parts, console, patience=9)
-    assert len(again.epochs) == 6
+        again = fit(Diverges(sweeps=6), parts, patience=9, checkpoint=tmp_path / "kept", resume=resume)
+    assert len(again.history) == 6
 
 
 def test_a_damaged_checkpoint_is_one_line(folder: Path, run: Run, tmp_path: Path) -> None:
@@ -255,7 +251,8 @@ def test_a_damaged_checkpoint_is_one_line(folder: Path, run: Run, tmp_path: Path
 
 KILLER = """
 import json, os, random, signal, sys, time
-from cofactor.cli import main, train, training
+from cofactor.cli import main, train
+from cofactor.evaluation import evaluate
 from cofactor.data.ratings import Ratings
 from cofactor.trainers import TRAINERS
 

@@ -21,7 +21,8 @@ from cofactor.trainers import TRAINERS
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.tracking.csv_log import csv_log
 from cofactor.training.tracking.epoch_row import COLUMNS, EpochRow, RowWriter
-from cofactor.training.tracking.progress import track
+from cofactor.training.tracking.progress import ProgressDisplay
+from cofactor.training.tracking.record import record_epochs
 from tests.toys import noise
 
 EPOCHS = 4
@@ -37,16 +38,16 @@ def training(parts: Split, name: str = "svd", **settings: object) -> Iterator[Va
     return early_stopping(trainer.epochs(parts.train), parts.validation, patience=EPOCHS)
 
 
-def quiet() -> Console:
-    return Console(file=io.StringIO())
+def quiet() -> ProgressDisplay:
+    return ProgressDisplay(Console(file=io.StringIO()))
 
 
 def shown(
-    epochs: Iterator[ValidatedEpoch], *sinks: RowWriter, terminal: bool = False, before: Sequence[EpochRow] = ()
+    epochs: Iterator[ValidatedEpoch], *writers: RowWriter, terminal: bool = False, before: Sequence[EpochRow] = ()
 ) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, color_system=None, width=100)
-    for _ in track(epochs, console, *sinks, before=before):
+    for _ in record_epochs(epochs, ProgressDisplay(console), *writers, before=before):
         pass
     return out.getvalue().splitlines()
 
@@ -128,7 +129,7 @@ def test_the_log_has_every_figure_of_every_epoch(name: str, parts: Split, tmp_pa
 
 def test_the_log_is_complete_after_every_epoch(parts: Split, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
-    for done, _ in enumerate(track(training(parts), quiet(), csv_log(log)), 1):
+    for done, _ in enumerate(record_epochs(training(parts), quiet(), csv_log(log)), 1):
         assert len(read(log)) == done
 
 
@@ -140,7 +141,7 @@ def test_epochs_pass_through_unchanged_and_as_they_come(parts: Split) -> None:
             asked.append(one)
             yield one
 
-    tracked = track(epochs(), quiet())
+    tracked = record_epochs(epochs(), quiet())
     first = next(tracked)
     assert asked == [first]
     assert [first, *tracked] == asked
@@ -177,7 +178,7 @@ def test_leaving_early_closes_the_training_and_the_log(parts: Split, tmp_path: P
         finally:
             closed.append(True)
 
-    tracked = track(epochs(), quiet(), csv_log(tmp_path / "log.csv"))
+    tracked = record_epochs(epochs(), quiet(), csv_log(tmp_path / "log.csv"))
     next(tracked)
     tracked.close()
     assert closed

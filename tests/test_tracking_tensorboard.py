@@ -10,14 +10,12 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -27,8 +25,10 @@ from cofactor.data.splitting.split import Split, split
 from cofactor.trainers import TRAINERS
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.tracking.epoch_row import EpochRow
-from cofactor.training.tracking.progress import track
-from cofactor.training.tracking.tensorboard import event_files, run_name, scalars
+from cofactor.training.tracking.progress import NoProgress
+from cofactor.training.tracking.record import record_epochs
+from cofactor.training.tracking.run_name import run_name
+from cofactor.training.tracking.tensorboard import event_files, scalars
 from tests.conftest import Run
 from tests.test_cli_train import SLOW_PROGRAM
 
@@ -47,8 +47,8 @@ def training(parts: Split, name: str = "svd", epochs: int = 4) -> Iterator[Valid
 
 def recorded(epochs: Iterator[ValidatedEpoch], folder: Path, before: list[EpochRow] | None = None) -> list[EpochRow]:
     rows: list[EpochRow] = []
-    sinks = nullcontext(rows.append), event_files(folder, SETTINGS)
-    with closing(track(epochs, Console(file=StringIO()), *sinks, before=before or ())) as shown:
+    writers = nullcontext(rows.append), event_files(folder, SETTINGS)
+    with closing(record_epochs(epochs, NoProgress(), *writers, before=before or ())) as shown:
         for _ in shown:
             pass
     return rows
@@ -124,7 +124,7 @@ def test_an_error_ends_a_session_as_a_failure(parts: Split, tmp_path: Path) -> N
 
 
 def test_the_files_are_complete_after_every_epoch(parts: Split, tmp_path: Path) -> None:
-    for one in track(training(parts), Console(file=StringIO()), event_files(tmp_path, SETTINGS)):
+    for one in record_epochs(training(parts), NoProgress(), event_files(tmp_path, SETTINGS)):
         assert steps(events(tmp_path), "validation/rmse") == list(range(1, one.epoch.number + 1))
 
 

@@ -14,9 +14,12 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
-from cofactor.training.early_stopping import best_of, early_stopping
+from cofactor.training.early_stopping import early_stopping
 from cofactor.training.epoch import Epoch
 from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.loop import TrainingLoop
+from cofactor.training.resume import NoCheckpoint
+from cofactor.training.tracking.progress import NoProgress
 from tests.toys import noise
 
 FOUR = Ratings.of(["a", "a", "b", "b"], ["x", "y", "x", "z"], [1.0, 5.0, 3.0, 3.0])
@@ -47,15 +50,20 @@ class Constant(Trainer):
         yield from epochs(*(self.start - step for step in range(self.steps + 1)))
 
 
+def best_epoch(epochs, validation, patience=3):
+    loop = TrainingLoop(NoCheckpoint(Constant(), FOUR), NoProgress())
+    return loop.run(early_stopping(epochs, validation, patience), "constant")
+
+
 def test_the_lowest_validation_error_wins():
     seen = list(early_stopping(epochs(5, 4, 3, 2, 1), FOUR, patience=1))
     assert [one.best for one in seen] == [True, True, True, False]
     assert [one.rmse for one in seen] == pytest.approx([6**0.5, 3**0.5, 2**0.5, 3**0.5])
     assert [one.mae for one in seen] == pytest.approx([2, 1.5, 1, 1.5])
-    assert best_of(epochs(5, 4, 3, 2, 1), FOUR).model.mean == 3
-    assert best_of(epochs(4, 5, 3), FOUR, patience=2).model.mean == 3
-    assert best_of(epochs(4, 5, 3), FOUR, patience=1).model.mean == 4
-    assert best_of(epochs(2, 4), FOUR).epoch.number == 1, "of equal ones the first"
+    assert best_epoch(epochs(5, 4, 3, 2, 1), FOUR).model.mean == 3
+    assert best_epoch(epochs(4, 5, 3), FOUR, patience=2).model.mean == 3
+    assert best_epoch(epochs(4, 5, 3), FOUR, patience=1).model.mean == 4
+    assert best_epoch(epochs(2, 4), FOUR).epoch.number == 1, "of equal ones the first"
 
 
 def test_without_validation_every_epoch_is_the_best_so_far():
@@ -88,28 +96,28 @@ def test_ranking_ends_by_patience_and_the_best_epoch_is_kept():
     popular = np.bincount(wanted.item, minlength=20).astype(np.float64)
     epochs = [np.zeros(20), popular, -popular, -popular, popular]
     assert len(list(early_stopping(ranked(train, *epochs), wanted, patience=2))) == 4
-    assert best_of(ranked(train, *epochs), wanted, patience=2).epoch.number == 2
-    assert best_of(ranked(train, *epochs), wanted).epoch.number == 2, "of equal ones the first"
+    assert best_epoch(ranked(train, *epochs), wanted, patience=2).epoch.number == 2
+    assert best_epoch(ranked(train, *epochs), wanted).epoch.number == 2, "of equal ones the first"
 
 
 def test_the_ndcg_is_that_of_the_evaluation(monkeypatch):
     train, wanted = halves()
     scores = np.random.default_rng(1).normal(size=20)
-    one = best_of(ranked(train, scores, of=2), wanted)
+    one = best_epoch(ranked(train, scores, of=2), wanted)
     assert one.ndcg == pytest.approx(evaluate(one.model, wanted).metrics["ndcg@10"])
-    monkeypatch.setattr("cofactor.training.early_stopping.MOST_USERS", 7)
+    monkeypatch.setattr("cofactor.training.early_stopping.MAX_USERS", 7)
     some = np.unique(wanted.user)
     some = some[np.arange(7) * len(some) // 7]
     fewer = wanted.where(np.isin(wanted.user, some))
-    assert best_of(ranked(train, scores, of=2), wanted).ndcg == pytest.approx(
+    assert best_epoch(ranked(train, scores, of=2), wanted).ndcg == pytest.approx(
         evaluate(one.model, fewer).metrics["ndcg@10"]
     )
 
 
 def test_the_only_epoch_of_a_closed_form_is_not_ranked(monkeypatch):
     train, wanted = halves()
-    monkeypatch.setattr(BaselineModel, "top", None)
-    one = best_of(ranked(train, np.zeros(20)), wanted)
+    monkeypatch.setattr(BaselineModel, "recommend_rows", None)
+    one = best_epoch(ranked(train, np.zeros(20)), wanted)
     assert (one.best, one.ndcg) == (True, None)
 
 
@@ -123,7 +131,7 @@ def test_errors_of_stopping():
     with pytest.raises(BadData, match="no validation ratings"):
         list(early_stopping(epochs(1), FOUR.where(np.zeros(4, dtype=bool))))
     with pytest.raises(BadHyperparameter, match="diverged"):
-        best_of(epochs(float("nan"), float("nan")), FOUR)
+        best_epoch(epochs(float("nan"), float("nan")), FOUR)
     for patience in (0, -1):
         with pytest.raises(BadHyperparameter, match="patience"):
             list(early_stopping(epochs(1), FOUR, patience))

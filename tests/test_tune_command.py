@@ -19,7 +19,7 @@ from cofactor.experiments.protocols.registry import PROTOCOLS
 from cofactor.saved.model_folder import load_manifest
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
-from cofactor.training.fit import fitted
+from cofactor.training.fit import fit
 from tests.conftest import Run
 from tests.running import until
 
@@ -202,7 +202,7 @@ def test_a_protocol_is_searched_on_its_first_split_and_measured_as_it_wants_it(r
     assert told["command"].endswith("-o report/baseline-tuned")
     assert "cofactor compare 'tuned=baseline --item-l2 2" in told["command"].replace("2.0", "2")
     best = Baseline(**{**told["fixed"], **told["best"]["hyperparameters"]})
-    model = fitted(best, u1.train, u1.validation, 3, True, lambda row, of: None).model
+    model = fit(best, u1, refit=True).model
     measured = evaluate(model, u1.test).metrics["rmse"]  # of a model that learned the validation ratings as well
     assert next(iter(told["test"]["models"].values()))["metrics"]["rmse"] == pytest.approx(measured, rel=1e-6)
     refused = run("tune", *asked, "--kind", "time")

@@ -18,9 +18,9 @@ from cofactor.cli.options.data_argument import (
     source_from_options,
     without_secrets,
 )
+from cofactor.cli.options.split import recipe_of, split_options
 from cofactor.cli.options.splits import plan_of, plan_options
 from cofactor.cli.options.tracking import mlflow_option
-from cofactor.cli.train import recipe_of, split_options
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -80,21 +80,21 @@ def _trained(
     name: str, plan: "EvaluationPlan", parts: "Split", place: Path, console: "Console"
 ) -> "tuple[Model, ModelResult]":
     """A model that is trained in front of the reader, measured, and saved in its place."""
-    from cofactor.cli.fitting import fit
-    from cofactor.cli.resuming import Keeper
     from cofactor.data.data_source import SYNTHETIC
     from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.experiments.comparison.candidates import describe_model
     from cofactor.experiments.resource_usage import measure_resources
     from cofactor.experiments.subprocess_worker import warm_up
     from cofactor.saved.model_folder import save
+    from cofactor.training.fit import fit
+    from cofactor.training.tracking.progress import ProgressDisplay
 
     trainer = _trainer(name)
     console.print(f"cofactor train {_command(name)}", style="bold")
     with waiting(console, "compiling"):
         warm_up(trainer, parts.train)
-    with measure_resources() as meter:
-        fitted = fit(Keeper(trainer, parts.train), parts, console, patience=3)
+    with measure_resources() as usage:
+        fitted = fit(trainer, parts, progress=ProgressDisplay(console), handle_interrupts=True)
     console.print()
     with waiting(console, "measuring"):
         report = plan.evaluate(fitted.model, parts)
@@ -106,10 +106,8 @@ def _trained(
             metrics=report.metrics,
             data=SYNTHETIC,
             split_recipe=asdict(SplitRecipe()),
-            best_epoch=fitted.best_epoch,
-            fit_seconds=round(meter.seconds, 3),
-            cost={"cpu_seconds": meter.cpu_seconds, "peak_bytes": meter.peak_bytes},
-            **fitted.curve(),
+            cost={"cpu_seconds": usage.cpu_seconds, "peak_bytes": usage.peak_bytes},
+            **fitted.notes(),
         )
         return fitted.model, describe_model(name, "trained", place / name, fitted.model, report, parts)
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from cofactor.cli.display.terminal import waiting
 from cofactor.cli.display.tuning_progress import Screen, listening
 from cofactor.cli.options.data_argument import source_from_options
+from cofactor.cli.options.split import recipe_of
 from cofactor.cli.options.splits import plan_of
 from cofactor.cli.options.train_command import Asked, train_command
-from cofactor.cli.train import recipe_of
 from cofactor.cli.tuned import Found
 from cofactor.data.data_source import DataSource
 from cofactor.data.splitting.recipe import SplitRecipe

@@ -7,8 +7,8 @@ import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
+from cofactor.cli.options.split import recipe_of, split_options
 from cofactor.cli.options.splits import READING, SEVERAL, plan_of, refuse_unread, several_options
-from cofactor.cli.train import recipe_of, split_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

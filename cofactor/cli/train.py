@@ -1,25 +1,35 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
 import inspect
-import math
-import re
+import shlex
 import sys
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.display.terminal import as_json, quietly
-from cofactor.cli.options.data_argument import reading_options, source_from_options
-from cofactor.cli.options.tracking import Tracking, tracking_options
-from cofactor.cli.options.warm_start import Starting, start_options
-from cofactor.data.splitting.recipe import SplitRecipe
+from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
+from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
+from cofactor.cli.options.hyperparameters import TrainCommand, option_of
+from cofactor.cli.options.split import recipe_of, split_options
+from cofactor.cli.options.tracking import take_trackers, tracking_options
+from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from cofactor.data.data_source import DataSource
+    from cofactor.data.splitting.recipe import SplitRecipe
+    from cofactor.data.splitting.split import Split
+    from cofactor.evaluation.report import Report
     from cofactor.trainers.base import Trainer
-    from cofactor.training.hyperparameter import Hyperparameter
+    from cofactor.training.fit import Fit
+    from cofactor.training.tracking.tracker import Tracker
 
 
 class Trainers(click.Group):
@@ -45,28 +55,13 @@ class Trainers(click.Group):
         return super().resolve_command(ctx, args)
 
 
-class TrainCommand(click.Command):
-    """Shows the hyperparameters under a heading of their own."""
-
-    tuned: tuple[str, ...] = ()
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, wanted in (("Hyperparameters", True), ("Options", False)):
-            options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
-            shown = [p for p in options if (p.name in self.tuned) is wanted]
-            records = [record for p in shown if (record := p.get_help_record(ctx))]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
-
-
 @click.group(cls=Trainers, name="train", subcommand_metavar="TRAINER [DATA] …")
 def train() -> None:
-    """Train a model, measure it on the test part and save it as a folder.
+    """Train a model, evaluate it on the test part and save it as a folder.
 
     DATA is a known name (ml-100k), a file, a MovieLens folder or zip, or a folder made by `cofactor split`; without it,
-    synthetic ratings. DATA that is not split is split in memory, as `cofactor split` does by default.
-    Ctrl-C keeps the best epoch so far.
+    synthetic ratings are used. Data that is not a split is split in memory as `cofactor split` does by default.
+    Ctrl-C ends training and keeps the best epoch so far.
     """
 
 
@@ -80,131 +75,160 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         type=click.Path(path_type=Path, file_okay=False),
         default=Path("models") / trainer.name,
         show_default=True,
-        help="The folder to save the model as.",
+        help="Folder to save the model in.",
     )
-    @click.option("--seed", type=int, default=0, show_default=True, help="Of the split and of the training.")
-    @click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
-    @click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
+    @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the split and for training.")
+    @click.option(
+        "--patience",
+        type=click.IntRange(1),
+        default=3,
+        show_default=True,
+        help="Epochs without a new best on the validation part after which training ends.",
+    )
+    @click.option(
+        "--refit",
+        is_flag=True,
+        help="Then train once more on the train and validation parts, for as many epochs as were best.",
+    )
     @tracking_options
-    @click.option("--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="A folder for the last epoch.")
-    @click.option("--resume", is_flag=True, help="Go on from the checkpoint, where there is one.")
+    @click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder in which the state of the training is saved after each epoch.",
+    )
+    @click.option("--resume", is_flag=True, help="Resume from the checkpoint, where there is one.")
     @split_options
     @reading_options
     @as_json
     @quietly
     def run(data: str | None, **options: Any) -> None:
-        from cofactor.cli.training import train
-
         chosen = {p.name: options.pop(p.name) for p in tuned}
         if seeded:
             chosen["seed"] = options["seed"]
         source = source_from_options(data, options)
         recipe = recipe_of(options)
-        starting = Starting.of(trainer, options)
-        train(trainer.of(**chosen), source, recipe, starting=starting, tracking=Tracking.of(options), **options)
+        warm_start, trackers = take_warm_start(trainer, options), take_trackers(options)
+        _train(trainer.of(**chosen), source, recipe, warm_start=warm_start, trackers=trackers, **options)
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
-    made = click.command(cls=TrainCommand, name=trainer.name, help=_described(trainer), short_help=_in_a_line(trainer))(
-        run
-    )
-    made.tuned = tuple(p.name for p in tuned)
-    made.params[:0] = [option_of(p) for p in tuned]
-    made.params += start_options(trainer)
-    return made
-
-
-def split_options(command: Any) -> Any:
-    """How DATA is split where it is not a split yet; the defaults of `cofactor split`."""
-    default = SplitRecipe()
-    share = click.FloatRange(0, 1, max_open=True)
-    for option in (
-        click.option(
-            "--validation-share",
-            type=share,
-            default=default.validation,
-            show_default=True,
-            help="Of the rest, to choose the epoch on.",
-        ),
-        click.option(
-            "--test-share", type=share, default=default.test, show_default=True, help="Of all ratings, to measure on."
-        ),
-        click.option(
-            "--cut",
-            metavar="DATE",
-            callback=_moment,
-            help="Test what was rated from a date on, or from so many seconds since 1970 on; in place of --kind.",
-        ),
-        click.option(
-            "--kind",
-            type=click.Choice(["random", "per-user", "time", "last", "one"]),
-            default=default.kind,
-            show_default=True,
-            help="How to split: at random, a share of each user's, the latest of all, each user's last, or any one.",
-        ),
-    ):
-        command = option(command)
+    texts = {"help": _described(trainer), "short_help": _in_a_line(trainer)}
+    command = click.command(cls=TrainCommand, name=trainer.name, **texts)(run)
+    command.tuned = tuple(p.name for p in tuned)
+    command.params[:0] = [option_of(p) for p in tuned]
+    command.params += warm_start_options(trainer)
     return command
 
 
-def recipe_of(options: dict[str, Any]) -> SplitRecipe:
-    """The recipe in the split options, which are taken out of `options` with the seed."""
-    shares = options.pop("test_share"), options.pop("validation_share")
-    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_cut(options.pop("cut")))
+def _train(
+    trainer: "Trainer",
+    source: "DataSource",
+    recipe: "SplitRecipe",
+    *,
+    out: Path,
+    warm_start: Path | dict[str, Path] | None,
+    trackers: "Sequence[Tracker]",
+    as_json: bool,
+    quiet: bool,
+    **how: Any,
+) -> None:
+    """Trains on a source, evaluates on its test part, and saves the model with its metrics."""
+    from cofactor.evaluation.evaluate import evaluate
+    from cofactor.saved.model_folder import check_place
+    from cofactor.training.fit import fit
+    from cofactor.training.tracking.progress import ProgressDisplay
 
-
-def _moment(context: click.Context, parameter: click.Parameter, written: str | None) -> int | None:
-    """Seconds since 1970, of those or of a date with a time of day or without, in UTC where no zone is given."""
-    if written is None:
-        return None
+    if how["resume"] and how["checkpoint"] is None:
+        raise click.UsageError("--resume needs a checkpoint: name its folder with --checkpoint")
+    console = messages(quiet)
+    split, split_recipe = open_split(source, recipe, console)
+    check_place(out)
+    fitted = fit(
+        trainer,
+        split,
+        warm_start=warm_start,
+        trackers=trackers,
+        progress=ProgressDisplay(console),
+        handle_interrupts=True,
+        data=source.name,
+        **how,
+    )
+    notes: dict[str, Any] = {
+        "trainer": trainer.name,
+        "hyperparameters": trainer.settings(),
+        "data": source.name,
+        "read": split.train.origin_record(),
+        "split_recipe": asdict(split_recipe) if split_recipe else None,
+        **fitted.notes(),
+    }
     try:
-        if re.fullmatch(r"-?\d+", written):
-            return int(written)
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        said = f"{written!r} is neither a date such as 2000-11-01 nor seconds since 1970"
-        raise click.BadParameter(said, context, parameter) from None
-    return math.ceil((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        with waiting(console, "evaluating"):
+            report = evaluate(fitted.model, split.test)
+    except KeyboardInterrupt:
+        _save(fitted, out, {}, notes)
+        console.print("interrupted during evaluation: the model is saved without metrics", style="yellow")
+        _next_steps(console, fitted, out, source)
+        return
+    with waiting(console, "saving"):
+        _save(fitted, out, report.metrics, notes)
+    _log_test_metrics(trackers, report)
+    _print_report(trainer, fitted, report, split, out, as_json)
+    _next_steps(console, fitted, out, source)
 
 
-def _cut(moment: int | None) -> int | None:
-    """A cut, which leaves nothing for the kind and the test share to say."""
-    context = click.get_current_context()
-    for name in ("kind", "test_share") if moment is not None else ():
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} has no say in --cut")
-    return moment
+def _save(fitted: "Fit", out: Path, metrics: Mapping[str, float], notes: Mapping[str, Any]) -> None:
+    from cofactor.saved.model_folder import save
+
+    save(fitted.model, out, metrics=metrics, **notes)
 
 
-def option_of(parameter: "Hyperparameter") -> click.Option:
-    """A hyperparameter as an option of the command line."""
-    plain = parameter.name.replace("_", "-")
-    flags = [f"--{plain}/--no-{plain}"] if parameter.type is bool else [f"--{plain}"]
-    if plain.startswith("n-"):  # a count: also as people say it, --epochs
-        flags.insert(0, f"--{plain[2:]}")
-    return click.Option(
-        [*flags, parameter.name],
-        type=_type(parameter.type),
-        default=parameter.default,
-        show_default=True,
-        help=_sentence(parameter.help + _range(parameter)),
+def _log_test_metrics(trackers: "Sequence[Tracker]", report: "Report") -> None:
+    from cofactor.training.tracking.mlflow import MLflowTracker
+
+    for tracker in trackers:
+        if isinstance(tracker, MLflowTracker):
+            tracker.log_test_metrics(report.metrics, report.standard_errors)
+
+
+def _print_report(
+    trainer: "Trainer", fitted: "Fit", report: "Report", split: "Split", out: Path, as_json: bool
+) -> None:
+    from cofactor.cli.display.evaluation_tables import print_summary
+
+    if not as_json:
+        print_summary(report)
+        return
+    print_json(
+        {
+            "model": str(out),
+            "trainer": trainer.name,
+            "hyperparameters": trainer.settings(),
+            "read": split.train.origin_record(),
+            "split": fitted.model.training_data.split,
+            "epochs": [row.by_column() for row in fitted.history],
+            "best_epoch": fitted.best_epoch,
+            "refitted": fitted.refitted,
+            "interrupted": fitted.interrupted,
+            "fit_seconds": fitted.seconds,
+            "metrics": report.metrics,
+            "errors": report.standard_errors,
+            "started_from": fitted.started_from,
+        }
     )
 
 
-def _type(kind: Any) -> Any:
-    if get_origin(kind) is Literal:
-        return click.Choice(get_args(kind))
-    return kind
-
-
-def _range(parameter: "Hyperparameter") -> str:
-    bounds = parameter.bounds
-    said = [
-        f"{word} {bound:g}"
-        for word, bound in (("at least", bounds.low), ("at most", bounds.high))
-        if math.isfinite(bound)
-    ]
-    return "; " + ", ".join(said) if said else ""
+def _next_steps(console: "Console", fitted: "Fit", out: Path, source: "DataSource") -> None:
+    """Says how training ended, where the model is, and which commands use it."""
+    if fitted.interrupted:
+        console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
+    if fitted.diverged:
+        console.print(f"diverged: epoch {fitted.best_epoch}, the best before that, is kept", style="yellow")
+    console.print(f"saved as {click.format_filename(out)}; try")
+    user = next(iter(fitted.model.training_data.users.ids), "1")
+    model, quoted = shlex.quote(str(out)), shlex.quote(user)
+    quoted = f"-- {quoted}" if user.startswith("-") else quoted
+    for line in (f"evaluate {model} {to_shell(source)}", f"recommend {model} -n 5 --why 1 {quoted}", f"serve {model}"):
+        console.print(f"  cofactor {line}", markup=False)
 
 
 def _in_a_line(trainer: "type[Trainer]") -> str:
@@ -217,8 +241,3 @@ def _described(trainer: "type[Trainer]") -> str:
     """That line, and the trainer's docstring with its lines as they stand."""
     paragraphs = inspect.cleandoc(trainer.__doc__ or "").split("\n\n")
     return "\n\n".join([_in_a_line(trainer), *(f"\b\n{p}" for p in paragraphs)])
-
-
-def _sentence(text: str) -> str:
-    """With a capital, unless it begins with a symbol, and a full stop."""
-    return (text[:1].upper() if text[:1].isascii() else text[:1]) + text[1:] + "."

@@ -8,8 +8,10 @@ import click
 
 from cofactor.cli.display.terminal import as_json, quietly
 from cofactor.cli.options.data_argument import reading_options
+from cofactor.cli.options.hyperparameters import TrainCommand, option_of
+from cofactor.cli.options.split import split_options
 from cofactor.cli.options.splits import protocol_option
-from cofactor.cli.train import TrainCommand, Trainers, option_of, split_options
+from cofactor.cli.train import Trainers
 
 if TYPE_CHECKING:
     from cofactor.trainers.base import Trainer

@@ -92,15 +92,16 @@ def finals(plan: EvaluationPlan, models: Mapping[str, Trainer], patience: int, c
     """Trains each once more, as `cofactor train` does or as the protocol wants it, and measures all of them on the test
     part: it is read here, and nowhere else in a search."""
     from cofactor.evaluation.compare import compare_reports
-    from cofactor.training.fit import fitted
+    from cofactor.training.fit import fit
 
     ((_, split),) = plan.splits()
-    validation = split.validation if len(split.validation) else None
     trained = {}
     for name, trainer in models.items():
         with waiting(console, f"training {name}"):
-            done = fitted(trainer, split.train, validation, patience, plan.refit, lambda row, of: None)
-            trained[name] = done.model
+            fitted = fit(trainer, split, patience=patience, refit=plan.refit)
+            if fitted.interrupted:
+                raise KeyboardInterrupt
+            trained[name] = fitted.model
     with waiting(console, "measuring on the test part"):
         reports = {name: [plan.evaluate(model, split)] for name, model in trained.items()}
         return compare_reports(reports)

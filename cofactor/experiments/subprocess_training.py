@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, so that one's memory and threads are not the next one's."""
+"""Trains in a process of its own, so that memory and threads of one training do not affect the next."""
 
 import json
 import signal
@@ -14,29 +14,28 @@ from cofactor.errors import CofactorError
 from cofactor.trainers.base import Trainer
 from cofactor.training.tracking.epoch_row import EpochRow
 
-# The places that this process imports from are those of the other: neither the folder it is started in nor an
-# installation elsewhere can put itself in between.
+# The new process imports from the same places as this one, whatever its working folder and other installations hold.
 PROGRAM = (
     "import json, sys; sys.path = json.loads(sys.argv[1]); "
     "from cofactor.experiments.subprocess_worker import main; main()"
 )
 OnEpoch = Callable[[EpochRow | None, int], object]
-OUT_OF_MEMORY = "the system ended its training, perhaps for want of memory"
+OUT_OF_MEMORY = "the system ended the training, perhaps because memory ran out"
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """One training: of what, how, and where the model goes."""
+    """A training: what is trained and how, and the folder for the model."""
 
     trainer: Trainer
-    split: Path  # a saved one
+    split: Path  # the folder of a saved split
     out: Path
     patience: int = 3
     refit: bool = False
 
 
 class SubprocessFailure(CofactorError):
-    """A training that ended without a word: a bug, or the system's doing; `details` is what it wrote on stderr."""
+    """A training process that ended without an answer, by a bug or by the system; `details` is its stderr."""
 
     exit_code = 1
 
@@ -45,60 +44,61 @@ class SubprocessFailure(CofactorError):
         self.details = details
 
 
-def train_in_subprocess(job: TrainingRequest, told: OnEpoch = lambda row, of: None) -> dict[str, Any]:
-    """Trains in a new process, saves the model as a folder, and returns how that went (see `worker`): best_epoch,
-    refitted, curve, curve_metric; seconds, cpu_seconds and peak_bytes of the training alone.
+def train_in_subprocess(request: TrainingRequest, on_epoch: OnEpoch = lambda row, n_epochs: None) -> dict[str, Any]:
+    """Trains in a new process, saves the model in a folder, and returns how the training went.
 
-    told: is given None when the training begins, and then each row of it with how many epochs are planned. Raises the
-    error that the training ended with, or Crash. An exception of `told`, or Ctrl-C, ends the process.
+    The result has best_epoch, refitted, curve, curve_metric; and seconds, cpu_seconds and peak_bytes of the training
+    alone. on_epoch: is called with None when the training begins, and then with the row of each epoch; and with the
+    planned number of epochs. Raises the error that the training ended with, or SubprocessFailure. An exception of
+    `on_epoch`, or Ctrl-C, ends the process.
     """
-    asked = {
-        "trainer": job.trainer.name,
-        "settings": job.trainer.settings(),
-        "split": str(job.split.resolve()),
-        "out": str(job.out.resolve()),
-        "patience": job.patience,
-        "refit": job.refit,
+    description = {
+        "trainer": request.trainer.name,
+        "settings": request.trainer.settings(),
+        "split": str(request.split.resolve()),
+        "out": str(request.out.resolve()),
+        "patience": request.patience,
+        "refit": request.refit,
     }
     command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path)]
-    with tempfile.TemporaryFile() as noise:
-        running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise)
+    with tempfile.TemporaryFile() as stderr_file:
+        running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr_file)
         with running:
             try:
-                result = _followed(running, json.dumps(asked), told)
+                result = _read_answers(running, json.dumps(description), on_epoch)
             except BaseException:
                 running.kill()
                 raise
         if result is None:
-            raise _crash(job.trainer.name, running.returncode, noise)
+            raise _failure(request.trainer.name, running.returncode, stderr_file)
     return result
 
 
-def _followed(running: "subprocess.Popen[bytes]", asked: str, told: OnEpoch) -> dict[str, Any] | None:
-    """Its result, or None where it ends without one."""
+def _read_answers(running: "subprocess.Popen[bytes]", request: str, on_epoch: OnEpoch) -> dict[str, Any] | None:
+    """The result of a training process, or None where it ends without one."""
     assert running.stdin is not None
     assert running.stdout is not None
     try:
-        running.stdin.write(asked.encode() + b"\n")
+        running.stdin.write(request.encode() + b"\n")
         running.stdin.close()
-    except BrokenPipeError:  # it is no more, and its end says why
+    except BrokenPipeError:  # the process has ended already; its exit code says why
         return None
     for line in running.stdout:
-        said = json.loads(line)
-        if "error" in said:
-            raise CofactorError(said["error"]["message"], said["error"]["hint"])
-        if "result" in said:
-            result: dict[str, Any] = said["result"]
+        answer = json.loads(line)
+        if "error" in answer:
+            raise CofactorError(answer["error"]["message"], answer["error"]["hint"])
+        if "result" in answer:
+            result: dict[str, Any] = answer["result"]
             return result
-        told(EpochRow(**said["row"]) if "row" in said else None, said.get("of", 0))
+        on_epoch(EpochRow(**answer["row"]) if "row" in answer else None, answer.get("of", 0))
     return None
 
 
-def _crash(name: str, code: int, noise: IO[bytes]) -> SubprocessFailure:
-    noise.seek(0)
-    written = noise.read().decode(errors="replace").strip()
+def _failure(name: str, code: int, stderr_file: IO[bytes]) -> SubprocessFailure:
+    stderr_file.seek(0)
+    written = stderr_file.read().decode(errors="replace").strip()
     if code == -signal.SIGKILL:
-        return SubprocessFailure(f"{name}: {OUT_OF_MEMORY}", "give it fewer ratings, or a smaller model", written)
+        return SubprocessFailure(f"{name}: {OUT_OF_MEMORY}", "use fewer ratings, or a smaller model", written)
     last = written.splitlines()[-1] if written else f"exit code {code}"
     return SubprocessFailure(
         f"{name}: a bug in cofactor: {last[:200]}", "`cofactor --debug compare …` shows the traceback", written

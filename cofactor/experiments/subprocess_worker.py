@@ -1,9 +1,9 @@
-"""One training in a process of its own: told what to do on stdin, it answers in lines of JSON.
+"""The process that `subprocess_training` starts: reads a request from stdin, trains, and answers in lines of JSON.
 
 {"ready": true}                when everything is imported and compiled
-{"row": {…}, "of": 20}         after each epoch, see `tracking.row.Row`, and how many are planned
-{"result": {…}}                when the model lies in its folder
-{"error": {…}}                 instead of the latter: what went wrong, for a person
+{"row": {…}, "of": 20}         after each epoch: its `EpochRow`, and how many epochs are planned
+{"result": {…}}                when the model is saved
+{"error": {…}}                 instead of a result: message and hint of what went wrong
 """
 
 import json
@@ -27,54 +27,57 @@ from cofactor.experiments.resource_usage import measure_resources
 from cofactor.saved.model_folder import save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
-from cofactor.training.early_stopping import early_stopping
-from cofactor.training.fit import fitted
+from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
+from cofactor.training.fit import fit_ratings
+from cofactor.training.tracking.epoch_row import EpochRow
 
-FEW = 500  # ratings that are enough to have everything compiled
-Say = Callable[[dict[str, Any]], None]
+WARM_UP_RATINGS = 500  # enough to compile everything
+Answer = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
-    """Does the one job on stdin. Ctrl-C is for the process that asked, which ends this one."""
+    """Trains as the request on stdin says. Ctrl-C is handled by the parent process, which ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = json.loads(sys.stdin.readline())
+    request = json.loads(sys.stdin.readline())
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        os.dup2(2, 1)  # whatever a library prints is no answer
+        os.dup2(2, 1)  # what a library prints goes to stderr
 
-        def say(what: dict[str, Any]) -> None:
+        def answer(what: dict[str, Any]) -> None:
             answers.write(json.dumps(what) + "\n")
             answers.flush()
 
         try:
-            _do(job, say)
+            _train(request, answer)
         except CofactorError as error:
-            say({"error": {"message": error.message, "hint": error.hint}})
+            answer({"error": {"message": error.message, "hint": error.hint}})
         except MemoryError:
-            say({"error": {"message": "there is too little memory to train it", "hint": ""}})
+            answer({"error": {"message": "there is not enough memory to train it", "hint": ""}})
 
 
-def _do(job: dict[str, Any], say: Say) -> None:
-    split, trainer = load_split(job["split"]), TRAINERS[job["trainer"]].of(**job["settings"])
-    train, validation, refit = split.train, split.validation if len(split.validation) else None, bool(job["refit"])
-    at_once = warm_up(trainer, train) == 1 and refit and validation is not None
-    if at_once and validation is not None:  # nothing is chosen by the validation part
+def _train(request: dict[str, Any], answer: Answer) -> None:
+    split, trainer = load_split(request["split"]), TRAINERS[request["trainer"]].of(**request["settings"])
+    train, validation = split.train, split.validation if len(split.validation) else None
+    refit = bool(request["refit"])
+    joined = warm_up(trainer, train) == 1 and refit and validation is not None
+    if joined and validation is not None:  # a closed form has no epoch to choose: it learns both parts at once
         train, validation, refit = join_parts(train, validation), None, False
-    train.training_data  # noqa: B018  # what a model remembers of the ratings is part of reading them
-    say({"ready": True})
-    with measure_resources() as meter:
-        made = fitted(
-            trainer, train, validation, job["patience"], refit, lambda row, of: say({"row": asdict(row), "of": of})
-        )
-    save(made.model, Path(job["out"]), trainer=trainer.name, hyperparameters=trainer.settings())
-    told = {"best_epoch": made.best_epoch, "refitted": made.refitted or at_once}
-    say({"result": told | asdict(meter) | made.curve()})
+    train.training_data  # noqa: B018  # computed here: it is a part of reading, not of training
+
+    def on_epoch(one: ValidatedEpoch, row: EpochRow) -> None:
+        answer({"row": asdict(row), "of": one.epoch.n_epochs})
+
+    answer({"ready": True})
+    with measure_resources() as usage:
+        fitted = fit_ratings(trainer, train, validation, patience=request["patience"], refit=refit, on_epoch=on_epoch)
+    save(fitted.model, Path(request["out"]), trainer=trainer.name, hyperparameters=trainer.settings())
+    result = {"best_epoch": fitted.best_epoch, "refitted": fitted.refitted or joined}
+    answer({"result": result | asdict(usage) | fitted.learning_curve()})
 
 
 def warm_up(trainer: Trainer, ratings: Ratings) -> int:
-    """Trains on a few of the ratings and throws the model away: what is compiled and imported for it is then there.
+    """Trains on a few of the ratings, so that everything is imported and compiled afterwards.
 
-    How many epochs were planned: one is that of a closed form, which has none to choose. 0 where it cannot be trained
-    on them, which says nothing of all ratings.
+    Returns the planned number of epochs, which is 1 for a closed form, or 0 where the few ratings cannot be trained on.
     """
     some, planned = sample_ratings(ratings), 0
     with suppress(CofactorError):
@@ -84,8 +87,8 @@ def warm_up(trainer: Trainer, ratings: Ratings) -> int:
     return planned
 
 
-def sample_ratings(ratings: Ratings, n: int = FEW) -> Ratings:
-    """n of the ratings, at equal distances, over no more users and items than they name."""
+def sample_ratings(ratings: Ratings, n: int = WARM_UP_RATINGS) -> Ratings:
+    """n ratings at equal distances, with the users and items of these ratings only."""
     rows = np.unique(np.arange(n) * len(ratings) // n) if len(ratings) else np.empty(0, np.int64)
     users, user = np.unique(ratings.user[rows], return_inverse=True)
     items, item = np.unique(ratings.item[rows], return_inverse=True)

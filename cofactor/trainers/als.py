@@ -18,7 +18,7 @@ from cofactor.trainers.factorization.training_loss import of_factors
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import copy_arrays, restore_arrays
-from cofactor.training.warm_start import start_of
+from cofactor.training.warm_start import check_warm_start
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class _Alternation:
             self.mean = float(resume.arrays["mean"])
             return done
         if warm_start is not None:
-            self._start_from(start_of(warm_start, FactorModel, self.trainer.name, self.rank, self.ratings))
+            self._start_from(check_warm_start(warm_start, FactorModel, self.trainer.name, self.rank, self.ratings))
         return 0
 
     def _start_from(self, model: FactorModel) -> None:

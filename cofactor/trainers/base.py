@@ -1,15 +1,17 @@
 """How to get to a model: frozen hyperparameters, and a procedure that yields a model after each pass."""
 
 import difflib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.training.fit import fit_ratings
 from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, SearchRange, check_value
 
 
@@ -40,22 +42,30 @@ class Trainer(ABC):
         Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
         """
 
-    def fit(self, ratings: Ratings, validation: Ratings | None = None, patience: int = 3) -> Model:
-        """The last model, or with validation ratings the one that does best on them (see `best_of`).
+    def fit(
+        self,
+        ratings: Ratings,
+        validation: Ratings | None = None,
+        patience: int = 3,
+        *,
+        warm_start: WarmStart | None = None,
+    ) -> Model:
+        """The model of the last epoch, or with validation ratings of the one that does best on them.
 
-        Raises BadData where there are no ratings.
+        `cofactor.fit` does the same with a split, and also saves checkpoints, resumes, refits and records the epochs.
+        It keeps the best epoch on Ctrl-C, where this method raises KeyboardInterrupt. The model of a training that
+        diverges is that of the best epoch before, with a warning.
+
+        Raises BadData for no ratings, TrainingDiverged where no epoch is finite, and SplitMismatch where `warm_start`
+        has learned other than these ratings.
         """
-        from cofactor.training.early_stopping import best_of
-
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        if validation is not None:
-            return best_of(self.epochs(ratings), validation, patience).model
-        last = None
-        for last in self.epochs(ratings):  # noqa: B007  # the loop is the training
-            pass
-        assert last is not None, f"{self.name} made no model"
-        return last.model
+        fitted = fit_ratings(self, ratings, validation, patience=patience, warm_start=warm_start)
+        if fitted.interrupted:
+            raise KeyboardInterrupt
+        if fitted.diverged:
+            message = f"{self.name} diverged: the model is that of epoch {fitted.best_epoch}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return fitted.model
 
     def __post_init__(self) -> None:
         for parameter in self.hyperparameters():

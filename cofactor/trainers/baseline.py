@@ -14,7 +14,7 @@ from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import copy_arrays, restore_arrays
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Baseline(Trainer):
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
     ) -> Iterator[Epoch]:
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         value = ratings.value.astype(np.float64)
         mean = float(value.mean())
         user_bias, item_bias, done = np.zeros(len(ratings.users)), np.zeros(len(ratings.items)), 0

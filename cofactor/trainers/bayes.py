@@ -23,7 +23,7 @@ from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
 from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 PARTS = "mean", "precision"  # of a prior
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs
@@ -87,7 +87,7 @@ class Bayes(Trainer):
             raise BadData("no ratings to train on", "give the split a larger training part")
         if self.time == "day" and ratings.time is None:
             raise BadData("bayes: time is 'day', but the ratings have no times", "leave --time out")
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         n_threads = self.threads or cores()
         if len(ratings) * (self.rank + 1) ** 2 < WORTH_A_THREAD:
             n_threads = 1

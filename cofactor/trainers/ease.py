@@ -19,7 +19,7 @@ from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 ITEMS_A_PIECE = 64  # rows of the Gram matrix that a thread counts at a time
 SINGULAR = 1e5  # P_jj (XᵀX + λI)_jj = 1 / (1 - R²_j): from here on float32 has not two digits left
@@ -52,7 +52,7 @@ class EASE(Trainer):
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
     ) -> Iterator[Epoch]:
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")

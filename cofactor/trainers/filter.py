@@ -21,7 +21,7 @@ from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 MORE = 32  # vectors carried beside those wanted, which speeds their convergence
 NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
@@ -69,7 +69,7 @@ class Filter(Trainer):
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
     ) -> Iterator[Epoch]:
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")

@@ -17,7 +17,7 @@ from cofactor.trainers.factorization.training_loss import of_implicit
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import copy_arrays, restore_arrays
-from cofactor.training.warm_start import start_of
+from cofactor.training.warm_start import check_warm_start
 
 STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
 
@@ -107,7 +107,9 @@ class _Alternation:
         if resume is not None:
             return restore_arrays(resume, self.arrays(), self.trainer.name)
         if warm_start is not None:
-            self._start_from(start_of(warm_start, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings))
+            self._start_from(
+                check_warm_start(warm_start, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings)
+            )
         return 0
 
     def _start_from(self, model: ImplicitModel) -> None:

@@ -20,7 +20,7 @@ from cofactor.trainers.baseline import Baseline
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 PIECES = 64  # ranges of items, of about equal work, that threads take in turn
 
@@ -75,7 +75,7 @@ class KNN(Trainer):
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
     ) -> Iterator[Epoch]:
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         refuse_snapshot(self.name, resume)
         if len(ratings) == 0:
             raise BadData("no ratings to train on", "give the split a larger training part")

@@ -11,7 +11,7 @@ from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.base import Trainer
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse
+from cofactor.training.warm_start import refuse_warm_start
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Popularity(Trainer):
     def epochs(
         self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
     ) -> Iterator[Epoch]:
-        refuse(self.name, warm_start)
+        refuse_warm_start(self.name, warm_start)
         refuse_snapshot(self.name, resume)
         counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)
         nobody = np.zeros(len(ratings.users), dtype=np.float32)

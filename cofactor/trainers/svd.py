@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData, TrainingDiverged
 from cofactor.machine import cores
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.base import Trainer
@@ -19,7 +19,7 @@ from cofactor.trainers.factorization.training_loss import of_factors
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import copy_arrays, restore_arrays
-from cofactor.training.warm_start import start_of
+from cofactor.training.warm_start import check_warm_start
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
@@ -86,7 +86,7 @@ class SVD(Trainer):
                 rmse = descent.learn(rate, pool, n_threads)
                 if not np.isfinite(rmse):
                     message = f"svd: the errors grew without bound in epoch {number}"
-                    raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
+                    raise TrainingDiverged(message, f"lower the learning rate, now {self.learning_rate:g}")
                 model, state = descent.model(), partial(copy_arrays, descent.arrays())
                 loss = of_factors(model, descent.unit, rmse**2)
                 yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
@@ -108,7 +108,7 @@ class SVD(Trainer):
         return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
 
     def _start(self, ratings: Ratings, warm_start: WarmStart) -> tuple[float, Floats, Floats, Floats, Floats]:
-        start = start_of(warm_start, FactorModel, self.name, self.rank, ratings)
+        start = check_warm_start(warm_start, FactorModel, self.name, self.rank, ratings)
         return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData, TrainingDiverged
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
 from cofactor.trainers.base import Trainer
@@ -18,7 +18,7 @@ from cofactor.trainers.factorization.training_loss import penalty
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.snapshot import copy_arrays, restore_arrays
-from cofactor.training.warm_start import start_of
+from cofactor.training.warm_start import check_warm_start
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class SVDPP(Trainer):
             rmse = descent.learn(rate, order.astype(np.int32))
             if not np.isfinite(rmse):
                 message = f"{self.name}: the errors grew without bound in epoch {number}"
-                raise BadHyperparameter(message, f"lower the learning rate, now {self.learning_rate:g}")
+                raise TrainingDiverged(message, f"lower the learning rate, now {self.learning_rate:g}")
             state = partial(copy_arrays, descent.arrays())
             yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, descent.loss(rmse), state)
 
@@ -147,7 +147,7 @@ class _Descent:
 
     def _start_from(self, warm_start: WarmStart) -> None:
         """The vectors of a model of the same split, and from its users' vectors what is not pooled."""
-        start = start_of(warm_start, FactorModel, self.trainer.name, self.trainer.rank, self.ratings)
+        start = check_warm_start(warm_start, FactorModel, self.trainer.name, self.trainer.rank, self.ratings)
         self.mean = start.mean
         self.biases = [b / self.unit for b in (start.user_bias, start.item_bias)]
         y = start.set_vectors if isinstance(start, PooledFactorModel) else np.zeros_like(start.item_vectors)

@@ -1,4 +1,4 @@
-"""When to stop: the epoch whose model answers best for rows it has not seen."""
+"""Early stopping: validates each epoch, and ends a training when the validation metric does not improve any more."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
@@ -8,17 +8,17 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch
 
-LENGTH = 10  # of the lists by which a model that only ranks is judged
-MOST_USERS = 2000  # whose lists are made
+LIST_LENGTH = 10  # of the top-N lists by which a model that only ranks is validated
+MAX_USERS = 2000  # whose lists are made
 
 
 @dataclass(frozen=True)
 class ValidatedEpoch:
-    """An epoch with what its model scores on validation ratings; None where that is not measured."""
+    """An epoch with the metrics of its model on the validation ratings; None where they are not measured."""
 
     epoch: Epoch
     rmse: float | None = None
@@ -33,71 +33,76 @@ class ValidatedEpoch:
 
     @property
     def loss(self) -> float:
-        """What is to be as low as possible: the RMSE, or the NDCG turned round."""
+        """The validation loss, lower is better: the RMSE or -NDCG; -inf without validation."""
         if self.ndcg is not None:
             return -self.ndcg
         return -np.inf if self.rmse is None else self.rmse
 
+    @property
+    def has_metrics(self) -> bool:
+        """Whether the model was validated."""
+        return self.rmse is not None or self.ndcg is not None
+
 
 def early_stopping(
-    epochs: Iterable[Epoch], validation: Ratings | None, patience: int = 3, lowest: float = np.inf, waited: int = 0
+    epochs: Iterable[Epoch],
+    validation: Ratings | None,
+    patience: int = 3,
+    lowest: float = np.inf,
+    waited: int = 0,
+    validate_single_epoch: bool = False,
 ) -> Generator[ValidatedEpoch]:
-    """Each epoch with its figures on validation ratings; ends after `patience` epochs without a new best.
+    """Yields each epoch with its validation metrics; ends after `patience` epochs without a new best.
 
-    A model that predicts ratings is judged by its RMSE, one that only ranks by its NDCG@10: every validation row is
-    relevant, and the candidates are the items that the user has not rated in training. Of more than 2,000 users with
-    validation ratings, 2,000 at equal distances count, the same in each epoch.
+    The metric is the RMSE of a model that predicts ratings, and the NDCG@10 of one that only ranks: every validation
+    row is relevant, and the candidates are the items that the user has not rated in training. Of more than 2,000 users
+    with validation ratings, 2,000 at equal distances count, the same in each epoch.
 
-    Without validation ratings every epoch is the best so far and none ends it. So is the only epoch of a closed form
-    that only ranks: there is nothing to choose, and no lists are made.
+    Without validation ratings every epoch is the best so far and none ends the training. So is the single epoch of a
+    closed form that only ranks, unless `validate_single_epoch`: there is no epoch to choose, and making lists is slow.
 
-    Of a training that goes on, lowest: the loss of the best of its earlier epochs; waited: how many came after that.
+    Of a resumed training, lowest: the loss of the best of its earlier epochs; waited: the number of epochs after that.
+
+    Raises TrainingDiverged at the first epoch with a metric that is not finite, or whose model would be the best so far
+    and is not finite; BadHyperparameter for a patience below 1; BadData for an empty validation part.
     """
     if patience < 1:
         raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
-    wanted = None if validation is None else _Wanted(validation)
+    targets = None if validation is None else _ValidationTargets(validation)
     if waited >= patience:
         return
     for epoch in epochs:
-        if wanted is None or (epoch.model.scale is None and epoch.n_epochs == 1):
-            yield ValidatedEpoch(epoch, best=True)
-            continue
-        one = _measured(epoch, wanted)
-        better = one.loss < lowest
-        lowest, waited = (one.loss, 0) if better else (lowest, waited + 1)
-        yield replace(one, best=better)
+        _check_finite(epoch.number, epoch.train_rmse, epoch.objective)
+        if targets is None or (epoch.model.scale is None and epoch.n_epochs == 1 and not validate_single_epoch):
+            validated, better = ValidatedEpoch(epoch), True
+        else:
+            validated = _validate(epoch, targets)
+            _check_finite(epoch.number, validated.rmse, validated.ndcg)
+            better = validated.loss < lowest
+            lowest, waited = (validated.loss, 0) if better else (lowest, waited + 1)
+        if better:
+            _check_finite(epoch.number, *epoch.model.arrays().values())
+        yield replace(validated, best=better)
         if waited >= patience:
             return
 
 
-def best_of(epochs: Iterable[Epoch], validation: Ratings, patience: int = 3) -> ValidatedEpoch:
-    """The epoch of lowest validation RMSE, or of highest validation NDCG@10 where the models only rank."""
-    best = None
-    for one in early_stopping(epochs, validation, patience):
-        if one.best:
-            best = one
-    if best is None:
-        raise BadHyperparameter(
-            "training diverged: no epoch predicts the validation ratings", "lower the learning rate"
-        )
-    return best
-
-
-def validate_epoch(epoch: Epoch, validation: Ratings) -> ValidatedEpoch:
-    """An epoch with its figures on validation ratings, whatever its model and though it be the only one."""
-    return _measured(epoch, _Wanted(validation))
+def _check_finite(number: int, *values: float | Array | None) -> None:
+    for value in values:
+        if value is not None and not np.isfinite(value).all():
+            raise TrainingDiverged(f"training diverged in epoch {number}", "lower the learning rate")
 
 
 def validation_ndcgs(model: Model, validation: Ratings) -> Doubles:
-    """(m,) of each user whose list is made, the NDCG@10 that models that only rank are judged by."""
-    return _Wanted(validation).ndcgs(model)
+    """(m,) the NDCG@10 of each user with validation ratings, or of 2,000 of them, as `early_stopping` measures it."""
+    return _ValidationTargets(validation).ndcgs(model)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What the lists should find."""
+class _ValidationTargets:
+    """The validation ratings, and what the top-N lists should contain."""
 
     rows: Ratings
 
@@ -105,9 +110,9 @@ class _Wanted:
     def users(self) -> Rows:
         """(m,) rows of the users whose lists are made."""
         users = np.unique(self.rows.user)
-        if len(users) <= MOST_USERS:
+        if len(users) <= MAX_USERS:
             return users
-        return users[np.arange(MOST_USERS) * len(users) // MOST_USERS]
+        return users[np.arange(MAX_USERS) * len(users) // MAX_USERS]
 
     @cached_property
     def cells(self) -> Array:
@@ -118,7 +123,7 @@ class _Wanted:
     def ideal(self) -> Doubles:
         """(m,) Σ_{j=1…min(R, 10)} 1/log₂(1 + j) of users with R relevant items."""
         relevant = np.bincount(self.rows.user)[self.users]
-        total: Doubles = np.cumsum(_gains())[np.minimum(relevant, LENGTH) - 1]
+        total: Doubles = np.cumsum(_gains())[np.minimum(relevant, LIST_LENGTH) - 1]
         return total
 
     def cell(self, user: Rows, item: Rows) -> Array:
@@ -127,7 +132,7 @@ class _Wanted:
 
     def ndcgs(self, model: Model) -> Doubles:
         """(m,) Σ_{hits} 1/log₂(1 + rank) / ideal of each user."""
-        items, _ = model.recommend_rows(self.users, LENGTH)
+        items, _ = model.recommend_rows(self.users, LIST_LENGTH)
         asked = self.cell(self.users[:, None], items)
         at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
         hit: Mask = (self.cells[at] == asked) & (items >= 0)
@@ -135,10 +140,10 @@ class _Wanted:
         return found
 
 
-def _measured(epoch: Epoch, wanted: _Wanted) -> ValidatedEpoch:
-    rows, model = wanted.rows, epoch.model
+def _validate(epoch: Epoch, targets: _ValidationTargets) -> ValidatedEpoch:
+    rows, model = targets.rows, epoch.model
     if model.scale is None:
-        return ValidatedEpoch(epoch, ndcg=float(np.mean(wanted.ndcgs(model))))
+        return ValidatedEpoch(epoch, ndcg=float(np.mean(targets.ndcgs(model))))
     predicted = model.predict_rows(rows.user, rows.item, rows.time).astype(np.float64)
     error = predicted - rows.value
     step = model.training_data.step
@@ -154,5 +159,5 @@ def _rounded(ratings: Floats | Doubles, step: float) -> Doubles:
 
 def _gains() -> Doubles:
     """(10,) of a hit at each rank."""
-    gains: Doubles = 1 / np.log2(2.0 + np.arange(LENGTH))
+    gains: Doubles = 1 / np.log2(2.0 + np.arange(LIST_LENGTH))
     return gains

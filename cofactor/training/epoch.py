@@ -1,11 +1,14 @@
-"""One pass of a training over its ratings: the model it leaves, and the state from which training can resume."""
+"""An epoch, one pass of a training over its ratings; its snapshot; and the protocol of what yields epochs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 from cofactor.arrays import Array
+from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
+from cofactor.training.hyperparameter import Hyperparameter
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,15 @@ class Epoch:
     def snapshot(self) -> Snapshot | None:
         """The snapshot from which `epochs(ratings, resume=…)` resumes; only before the next epoch is requested."""
         return None if self.state is None else Snapshot(self.number, self.state())
+
+
+class TrainerProtocol(Protocol):
+    """What a training needs of a trainer."""
+
+    @property
+    def name(self) -> str: ...
+    def settings(self) -> dict[str, Any]: ...
+    def hyperparameters(self) -> list[Hyperparameter]: ...
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]: ...

@@ -1,71 +1,182 @@
-"""A training from its first epoch to the model that is kept, with nobody looking on."""
+"""Trains a model: the one function that Python, `cofactor train`, `compare`, `tune` and `demo` call."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import join_parts
-from cofactor.errors import BadData
+from cofactor.data.splitting.split import Split, join_parts
+from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.training.early_stopping import early_stopping
-from cofactor.training.tracking.epoch_row import CellValue, EpochRow
+from cofactor.training.epoch import TrainerProtocol, WarmStart
+from cofactor.training.loop import OnEpoch, TrainingLoop
+from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpoint, describe_training
+from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
+from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
+from cofactor.training.tracking.tracker import RunDescription, Tracker
+from cofactor.training.warm_start import StartingModels, WarmStartSource
 
-if TYPE_CHECKING:
-    from cofactor.trainers.base import Trainer
-
-LONGEST_CURVE = 1_000  # epochs that a saved model tells of
+MAX_CURVE_EPOCHS = 1_000  # in the manifest of a saved model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
-    """What a training left, and how it went."""
+    """A trained model, and how its training went."""
 
     model: Model
-    best_epoch: int
-    epochs: list[dict[str, CellValue]]  # the figures of each, by the names of the log
-    seconds: float
-    interrupted: bool
-    refitted: bool
+    best_epoch: int  # from 1; the model is that of this epoch, or is refitted for as many epochs
+    history: Sequence[EpochRow] = field(repr=False)  # the metrics of each epoch, without those of a refit
+    seconds: float  # of training, refit and earlier runs included
+    interrupted: bool = False  # by Ctrl-C; the model is the best until then
+    diverged: bool = False  # an epoch was not finite; the model is the best before it
+    refitted: bool = False
+    started_from: dict[str, dict[str, str]] = field(default_factory=dict)  # models of a warm start, and their digests
 
-    def curve(self) -> dict[str, Any]:
-        """What a saved model tells of its training: train RMSE and validation figure of each epoch, and what that
-        figure is. Of more than LONGEST_CURVE epochs evenly many are left out, never the best."""
-        ranked = any(row["validation_ndcg@10"] is not None for row in self.epochs)
-        judged_by = "validation_ndcg@10" if ranked else "validation_rmse"
-        every = -(-len(self.epochs) // (LONGEST_CURVE - 1)) or 1  # leaves room for the best
-        kept = [row for i, row in enumerate(self.epochs) if i % every == 0 or row["epoch"] == self.best_epoch]
-        curve = [{"epoch": row["epoch"], "train": row["train_rmse"], "validation": row[judged_by]} for row in kept]
+    def notes(self) -> dict[str, Any]:
+        """What `cofactor train` saves about a training with its model, for `cofactor.save(fit.model, path, **…)`."""
+        return {
+            "best_epoch": self.best_epoch,
+            "fit_seconds": round(self.seconds, 3),
+            "refitted": self.refitted,
+            "started_from": self.started_from,
+            **self.learning_curve(),
+        }
+
+    def learning_curve(self) -> dict[str, Any]:
+        """`curve`: train RMSE and validation metric by epoch; `curve_metric`: which metric that is, RMSE or NDCG@10.
+
+        Of more than 1,000 epochs, about 1,000 at equal distances, and the best one.
+        """
+        ranked = any(row.validation_ndcg is not None for row in self.history)
+        every = -(-len(self.history) // (MAX_CURVE_EPOCHS - 1)) or 1  # leaves room for the best
+        rows = [row for i, row in enumerate(self.history) if i % every == 0 or row.epoch == self.best_epoch]
+        curve = [
+            {
+                "epoch": row.epoch,
+                "train": row.train_rmse,
+                "validation": row.validation_ndcg if ranked else row.validation_rmse,
+            }
+            for row in rows
+        ]
         return {"curve": curve, "curve_metric": "NDCG@10" if ranked else "RMSE"}
 
 
-def fitted(
-    trainer: "Trainer",
+def fit(
+    trainer: TrainerProtocol,
+    split: Split,
+    *,
+    patience: int = 3,
+    refit: bool = False,
+    checkpoint: Path | str | None = None,
+    resume: bool = False,
+    warm_start: WarmStartSource | None = None,
+    trackers: Sequence[Tracker] = (),
+    progress: bool | ProgressDisplay = False,
+    handle_interrupts: bool = False,
+    on_epoch: OnEpoch | None = None,
+    data: str | None = None,
+) -> Fit:
+    """Trains on the train part of a split, and chooses the epoch on its validation part.
+
+    patience: epochs without a new best on the validation part after which training ends.
+    refit: then trains once more, on both parts, for as many epochs as were best.
+    checkpoint: folder in which the state is saved after each epoch. resume: continues from the checkpoint, where there
+        is one; the result is that of a training without interruption, bit for bit.
+    warm_start: a model, or the folder of a saved one, to start from instead of random numbers; a mapping where the
+        trainer starts from several (see its `starts`).
+    trackers: record the epochs (see `cofactor.training.tracking`). progress: shows them on stderr.
+    handle_interrupts: the first Ctrl-C lets the first epoch finish (see `TrainingLoop`).
+    on_epoch: called with each epoch and its metrics. data: name of the data set in the records; by default that of the
+        ratings.
+
+    A KeyboardInterrupt, or an epoch that diverges, ends the training and keeps the best epoch so far; a model that is
+    interrupted or has diverged is not refitted.
+
+    Raises BadData for an empty train part, BadHyperparameter for a patience below 1, TrainingDiverged where no epoch is
+    finite, SplitMismatch for a warm start that has learned validation or test ratings, and BadArtifact for a checkpoint
+    that is damaged, belongs to another training, or exists without `resume`.
+    """
+    if resume and checkpoint is None:
+        raise BadHyperparameter("resume is set without a checkpoint", "name the folder of the checkpoint")
+    starting = StartingModels.of(warm_start)
+    starting.check_split(split)
+    display = progress if isinstance(progress, ProgressDisplay) else ProgressDisplay() if progress else NoProgress()
+    checkpointer: Checkpointer = NoCheckpoint(trainer, split.train)
+    if checkpoint is not None:
+        parts = [part for part in (split.train, split.validation) if len(part)]
+        training = describe_training(trainer, parts, patience=patience, **starting.digests())
+        checkpointer = FolderCheckpointer(trainer, split.train, Path(checkpoint), training, resume)
+    if (status := checkpointer.status()) is not None:
+        display.inform(status)
+    origin = split.train.origin
+    name = data or (origin.name if origin else "data")
+    run = RunDescription(checkpointer.run_name(), trainer.name, trainer.settings(), name, split.fingerprint)
+    fitted = fit_ratings(
+        trainer,
+        split.train,
+        split.validation if len(split.validation) else None,
+        patience=patience,
+        refit=refit,
+        warm_start=starting.warm_start,
+        checkpointer=checkpointer,
+        display=display,
+        writers=[tracker.open(run) for tracker in trackers],
+        handle_interrupts=handle_interrupts,
+        on_epoch=on_epoch,
+    )
+    return replace(fitted, started_from=starting.provenance())
+
+
+def fit_ratings(
+    trainer: TrainerProtocol,
     train: Ratings,
     validation: Ratings | None,
-    patience: int,
-    refit: bool,
-    told: Callable[[EpochRow, int], object],
+    *,
+    patience: int = 3,
+    refit: bool = False,
+    warm_start: WarmStart | None = None,
+    checkpointer: Checkpointer | None = None,
+    display: ProgressDisplay | None = None,
+    writers: Sequence[RowWriter] = (),
+    handle_interrupts: bool = False,
+    on_epoch: OnEpoch | None = None,
+    validate_single_epoch: bool = False,
 ) -> Fit:
-    """Trains on the train part and chooses the epoch on the validation part, as `cofactor train` does.
-
-    refit: then trains once more, on both parts, for as many epochs. told: is given the row of each epoch as it
-    ends, and how many are planned, but not those of the refit. Raises BadData where there are no ratings to train on.
-    """
+    """Trains on ratings that need not be parts of a split, and chooses the epoch on `validation`, see `fit`."""
     if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
-    started, best, rows = time.perf_counter(), None, []
-    for one in early_stopping(trainer.epochs(train), validation, patience):
-        rows.append(EpochRow.of(one, time.perf_counter() - started))
-        best = one if one.best or best is None else best
-        told(rows[-1], one.epoch.n_epochs)
-    assert best is not None, f"{trainer.name} yielded no epoch"
-    model, number, again = best.model, best.epoch.number, refit and validation is not None
-    if again and validation is not None:
-        for epoch in islice(trainer.epochs(join_parts(train, validation)), number):
-            last = epoch
-        model = last.model
-    seconds = time.perf_counter() - started
-    return Fit(model, number, [row.by_column() for row in rows], seconds, interrupted=False, refitted=again)
+    started = time.perf_counter()
+    saved = checkpointer or NoCheckpoint(trainer, train)
+    loop = TrainingLoop(saved, display or NoProgress(), handle_interrupts=handle_interrupts, on_epoch=on_epoch)
+    epochs = early_stopping(
+        saved.epochs(warm_start), validation, patience, saved.lowest, saved.waited, validate_single_epoch
+    )
+    best = loop.run(epochs, trainer.name, *writers)
+    fitted = Fit(best.model, best.epoch.number, loop.rows, 0.0, loop.interrupted, loop.diverged)
+    seconds = saved.seconds
+    if refit and validation is not None and loop.finished:
+        saved = saved.for_refit(join_parts(train, validation), fitted.best_epoch)
+        fitted = _refit(fitted, saved, loop, warm_start)
+        seconds += saved.seconds
+    return replace(fitted, seconds=seconds + time.perf_counter() - started)
+
+
+def _refit(chosen: Fit, checkpointer: Checkpointer, first: TrainingLoop, warm_start: WarmStart | None) -> Fit:
+    """The model of as many epochs on the ratings of the checkpointer, or the chosen one where that fails."""
+    loop = TrainingLoop(checkpointer, first.display, handle_interrupts=first.handle_interrupts)
+    epochs = islice(checkpointer.epochs(warm_start), chosen.best_epoch - len(checkpointer.rows))
+    model = chosen.model
+    with suppress(TrainingDiverged):
+        try:
+            model = loop.run(early_stopping(epochs, None), f"{checkpointer.trainer.name}, refitting").model
+        except KeyboardInterrupt:
+            if loop.handle_interrupts:  # it is the second one
+                raise
+    if not loop.finished:
+        return replace(chosen, interrupted=loop.interrupted, diverged=loop.diverged)
+    return replace(chosen, model=model, refitted=True)

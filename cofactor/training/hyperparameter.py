@@ -9,7 +9,7 @@ from cofactor.errors import BadHyperparameter
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a number may be at all."""
+    """The lowest and the highest value that a hyperparameter may have."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -17,7 +17,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class SearchRange:
-    """Where a tuner looks for a number."""
+    """The range in which a search looks for the value of a number."""
 
     low: float
     high: float
@@ -26,30 +26,30 @@ class SearchRange:
 
 @dataclass(frozen=True)
 class Choices:
-    """Which words a tuner tries."""
+    """The values that a search tries for a categorical hyperparameter."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One field of a trainer, as the command line, the manifest and the tuner see it."""
+    """A field of a trainer, as the command line, the manifest and a search use it."""
 
     name: str
-    type: Any  # bool, int, float, str, or a Literal of the words it may be
+    type: Any  # bool, int, float, str, or a Literal of the values it may have
     default: Any
     help: str
     bounds: Bounds
     search: SearchRange | None
-    choices: tuple[str, ...] = ()  # that a tuner tries
+    choices: tuple[str, ...] = ()  # of a categorical one, that a search tries
 
 
 def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
-    """Raises BadHyperparameter for a value of the wrong type, out of bounds, or none of the words."""
+    """Raises BadHyperparameter for a value of the wrong type, out of bounds, or none of the choices."""
     if get_origin(parameter.type) is Literal:
-        words = get_args(parameter.type)
-        if value not in words:
-            raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it is one of {', '.join(words)}")
+        choices = get_args(parameter.type)
+        if value not in choices:
+            raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it is one of {', '.join(choices)}")
         return
     right = isinstance(value, int | float if parameter.type is float else parameter.type)
     if not right or (isinstance(value, bool) and parameter.type is not bool):

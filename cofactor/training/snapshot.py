@@ -1,4 +1,4 @@
-"""Trainings that stop after an epoch and go on as if they had not."""
+"""Copies the state of a training into a snapshot, and restores it."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from cofactor.arrays import Array
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.training.epoch import Snapshot
 
-HINT = "go on with the trainer, hyperparameters and ratings that it was made with"
+HINT = "resume with the same trainer, hyperparameters and ratings"
 
 
 def copy_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """What a snapshot holds of arrays that training goes on to change."""
+    """Copies of arrays that later epochs change."""
     return {name: array.copy() for name, array in arrays.items()}
 
 
 def restore_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
-    """Writes a snapshot into the arrays of a training; the number of its epoch.
+    """Writes the arrays of a snapshot into those of a training; returns the number of its epoch.
 
-    Raises BadArtifact where it has other arrays, or of other shapes or types.
+    Raises BadArtifact where names, shapes or types differ.
     """
     check_arrays(snapshot, arrays, trainer)
     for name, array in arrays.items():
@@ -34,14 +34,14 @@ def refuse_snapshot(trainer: str, resume: Snapshot | None) -> None:
 
 
 def check_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> None:
-    """Raises BadArtifact where a snapshot's arrays are not of the names, shapes and types of these."""
+    """Raises BadArtifact where the arrays of a snapshot have other names, shapes or types than these."""
     for name in sorted(snapshot.arrays.keys() ^ arrays.keys()):
         what = "lacks" if name in arrays else "has an unknown"
-        raise BadArtifact(f"{trainer} cannot go on from a snapshot that {what} {name[:60]!r}", HINT)
+        raise BadArtifact(f"{trainer} cannot resume from a snapshot that {what} {name[:60]!r}", HINT)
     for name, array in arrays.items():
         found = snapshot.arrays[name]
         if (found.shape, found.dtype) != (array.shape, array.dtype):
-            told = f"{name!r} is {found.dtype} {found.shape}, not {array.dtype} {array.shape}"
-            raise BadArtifact(f"{trainer} cannot go on from a snapshot whose {told}", HINT)
+            difference = f"{name!r} is {found.dtype} {found.shape}, not {array.dtype} {array.shape}"
+            raise BadArtifact(f"{trainer} cannot resume from a snapshot whose {difference}", HINT)
         if found.dtype.kind == "f" and not np.isfinite(found).all():
-            raise BadArtifact(f"{trainer} cannot go on from a snapshot whose {name!r} is not finite", HINT)
+            raise BadArtifact(f"{trainer} cannot resume from a snapshot whose {name!r} is not finite", HINT)

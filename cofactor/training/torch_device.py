@@ -1,4 +1,4 @@
-"""PyTorch, imported only when a training needs it."""
+"""Imports PyTorch when a training needs it, and sets its device and threads."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def import_torch(trainer: str) -> Any:
-    """The module; raises Unavailable where it is not installed."""
+    """The torch module; raises Unavailable where it is not installed."""
     try:
         import torch
     except ImportError as error:
@@ -24,14 +24,14 @@ def import_torch(trainer: str) -> Any:
 
 @contextmanager
 def training_device(trainer: str, device: str, threads: int) -> Iterator["torch.device"]:
-    """The device to train on, with results that do not depend on chance, and PyTorch's threads set once and set back.
+    """The device to train on, with deterministic algorithms and a number of threads; both are set back afterwards.
 
     Raises BadHyperparameter where there is no such device.
     """
     torch = import_torch(trainer)
     if device == "cuda" and not torch.cuda.is_available():
-        raise BadHyperparameter(f"{trainer}: device is 'cuda', but PyTorch sees none here", "use --device cpu")
-    if device == "cuda":  # without it, products of matrices may differ from run to run, and PyTorch refuses them
+        raise BadHyperparameter(f"{trainer}: device is 'cuda', but PyTorch finds no GPU", "use --device cpu")
+    if device == "cuda":  # without it matrix products may differ from run to run, and PyTorch refuses them
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)

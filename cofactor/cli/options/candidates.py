@@ -97,7 +97,8 @@ def _parsed(text: str, usual: Usual) -> "list[Candidate | SavedModel]":
 
 def _trainer(name: str, words: Sequence[str], usual: Usual, *, asked: bool = True) -> "Candidate":
     """A trainer with options as `cofactor train` takes them, checked by the very same."""
-    from cofactor.cli.train import TrainCommand, train
+    from cofactor.cli.options.hyperparameters import TrainCommand
+    from cofactor.cli.train import train
     from cofactor.experiments.comparison.candidates import Candidate
     from cofactor.trainers import TRAINERS
 

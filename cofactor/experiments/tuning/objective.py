@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import folds, join_parts
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData
 from cofactor.evaluation.metrics.registry import direction
 from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.trainers.base import Trainer
-from cofactor.training.early_stopping import ValidatedEpoch, early_stopping, validate_epoch, validation_ndcgs
+from cofactor.training.early_stopping import ValidatedEpoch, validation_ndcgs
+from cofactor.training.fit import fit_ratings
+from cofactor.training.tracking.epoch_row import EpochRow
 
 REPORTS_PER_TRAINING = 10  # parts of a training at whose ends it is compared with others
 CHRONOLOGICAL_KINDS = ("time", "last", "window")  # kinds of split that hold out what is later
@@ -65,7 +66,7 @@ def evaluate_trial(
     alike at equal shares of them and at no equal number. Of the second fold and later, the loss is the mean with the
     earlier ones.
 
-    Raises what the trainer raises, BadHyperparameter where no epoch gives a finite figure, and BadData where every
+    Raises what the trainer raises, TrainingDiverged where no epoch is finite, and BadData where every
     rating is the same and the model predicts ratings: its RMSE says nothing then.
     """
     started, cpu, waited = time.perf_counter(), time.process_time(), 0.0
@@ -82,10 +83,13 @@ def evaluate_trial(
         course = _TrialProgress(
             [one.loss for one in bests], fold * REPORTS_PER_TRAINING, len(parts) * REPORTS_PER_TRAINING, reported
         )
-        with closing(early_stopping(trainer.epochs(train), validation, patience)) as epochs:
-            going = all(
-                course.passed(one if _is_validated(one) else validate_epoch(one.epoch, validation)) for one in epochs
+        going = True
+        try:
+            fit_ratings(
+                trainer, train, validation, patience=patience, on_epoch=course.passed, validate_single_epoch=True
             )
+        except _Pruned:
+            going = False
         bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
         _check_ratings_vary(trainer.name, bests[-1].metric, train, validation)
         if not going or not course.ended():
@@ -106,6 +110,10 @@ def evaluate_trial(
     )
 
 
+class _Pruned(Exception):
+    """Ends a training that the search does not want to continue."""
+
+
 @dataclass(frozen=True)
 class _BestEpoch:
     """What is kept of the best epoch of a training: not its model."""
@@ -123,19 +131,17 @@ class _TrialProgress:
         self.losses, self.first, self.step, self.last, self.report = losses, step, step, last, report
         self.best: ValidatedEpoch | None = None
 
-    def passed(self, one: ValidatedEpoch) -> bool:
-        """Takes an epoch; whether to go on. After the last one there is nothing to be saved by stopping."""
-        if np.isfinite(one.loss) and (self.best is None or one.loss < self.best.loss):
+    def passed(self, one: ValidatedEpoch, row: EpochRow) -> None:
+        """Takes an epoch; raises _Pruned where the training is to end, but not after its last epoch."""
+        if self.best is None or one.loss < self.best.loss:
             self.best = one
-        if one.epoch.number == one.epoch.n_epochs:
-            return True
-        return self._reported(self.first + one.epoch.number * REPORTS_PER_TRAINING // one.epoch.n_epochs)
+        done, planned = one.epoch.number, one.epoch.n_epochs
+        if done < planned and not self._reported(self.first + done * REPORTS_PER_TRAINING // planned):
+            raise _Pruned
 
     def settled(self, name: str, validation: Ratings | None) -> _BestEpoch:
         """Its best epoch, with a standard error over the users of `validation`."""
-        if self.best is None:
-            message = f"{name}: training diverged: no epoch predicts the validation ratings"
-            raise BadHyperparameter(message, "lower the learning rate")
+        assert self.best is not None, f"{name} yielded no epoch"
         error = None if validation is None else _standard_error(self.best, validation)
         metric = "rmse" if self.best.ndcg is None else "ndcg@10"
         return _BestEpoch(metric, float(self.best.loss), self.best.epoch.number, error)
@@ -163,11 +169,6 @@ def _check_ratings_vary(name: str, metric: str, train: Ratings, validation: Rati
     if metric == "rmse" and bool(np.all(train.value == value)) and bool(np.all(validation.value == value)):
         hint = "tune one that only ranks, such as ials or ease: it is judged by its lists"
         raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be judged by them", hint)
-
-
-def _is_validated(one: ValidatedEpoch) -> bool:
-    """Whether it was; the only epoch of a model that only ranks is not, where there is no epoch to choose."""
-    return one.rmse is not None or one.ndcg is not None
 
 
 def _standard_error(one: ValidatedEpoch, validation: Ratings) -> float | None:

@@ -103,7 +103,7 @@ def headed(one: "Figure", title: str, note: str = "") -> None:
 
 def dressed(axis: "Axes", grid: str = "y") -> None:
     """Thin lines and no box, and letters of one size."""
-    curves.dress(axis)
+    curves.style_axis(axis)
     axis.set_facecolor("none")
     axis.grid(visible=False)
     if grid:

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings, make_csr
-from cofactor.errors import BadArtifact, BadHyperparameter
+from cofactor.errors import BadArtifact, BadHyperparameter, TrainingDiverged
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
@@ -23,7 +23,7 @@ from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.factorization.rating_unit import unit_of
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import HINT, check_arrays
-from cofactor.training.warm_start import check_split
+from cofactor.training.warm_start import check_same_split
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +103,7 @@ class Course:
         fit = total / self.table.nnz
         if not np.isfinite(fit):
             message = f"{self.trainer.name}: the errors grew without bound in epoch {number}"
-            raise BadHyperparameter(message, f"lower the learning rate, now {self.trainer.learning_rate:g}")
+            raise TrainingDiverged(message, f"lower the learning rate, now {self.trainer.learning_rate:g}")
         rmse = None if self.ranks else self.unit * float(np.sqrt(fit))
         loss = fit + (before + self._penalty()) / 2
         made = partial(self._model, self.coder.layers())
@@ -212,7 +212,7 @@ class Course:
             what = f"a {model.kind} model" if isinstance(model, Model) else "that"
             hint = "start from an autoencoder of users with the same loss"
             raise BadHyperparameter(f"{trainer.name} of {trainer.rows} cannot start from {what}", hint)
-        check_split(model, self.ratings)
+        check_same_split(model, self.ratings)
         layers, mine = model.layers, self.coder.layers()
         if [w.shape for w in layers.weights] != [w.shape for w in mine.weights]:
             there = ",".join(str(len(weight)) for weight in layers.weights[:-1])

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
+from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.minibatch.cpu_tables import HostTables, Pulls
@@ -109,7 +109,7 @@ def descend(plan: Plan, ratings: Ratings, resume: Snapshot | None, warm_start: W
             error, loss = course.learn(number)
             if not (isfinite(error) and isfinite(loss)):
                 message = f"{plan.name}: the errors grew without bound in epoch {number}"
-                raise BadHyperparameter(message, f"lower the learning rate, now {plan.learning_rate:g}")
+                raise TrainingDiverged(message, f"lower the learning rate, now {plan.learning_rate:g}")
             yield Epoch(number, of, course.model(error), float(np.sqrt(error)), rate, loss, course.state)
 
 

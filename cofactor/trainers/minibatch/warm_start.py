@@ -12,7 +12,7 @@ from cofactor.models.network import NetworkModel
 from cofactor.trainers.minibatch.layers import parts
 from cofactor.trainers.minibatch.parameters import Layout, Parameters
 from cofactor.training.epoch import WarmStart
-from cofactor.training.warm_start import start_of
+from cofactor.training.warm_start import check_warm_start
 
 STARTS = {
     "factors": "the product and the biases: a model of latent-factor, svd or another factorisation",
@@ -35,7 +35,7 @@ def take_over(parameters: Parameters, warm_start: WarmStart, trainer: str, ratin
         _take_product(parameters, network, 1)
         _take_layers(parameters, network, 1)
     else:
-        factors = start_of(warm_start, FactorModel, trainer, layout.rank, ratings)
+        factors = check_warm_start(warm_start, FactorModel, trainer, layout.rank, ratings)
         _take_biases(parameters, [factors])
         _take_product(parameters, factors, 1)
 
@@ -45,7 +45,7 @@ def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer:
     share, layout = 1 / max(1, len(models)), parameters.layout
     taken: list[FactorModel | NetworkModel] = []
     if "factors" in models:
-        factors = start_of(models["factors"], FactorModel, trainer, layout.rank, ratings)
+        factors = check_warm_start(models["factors"], FactorModel, trainer, layout.rank, ratings)
         _take_product(parameters, factors, share)
         taken.append(factors)
     if "deep" in models:
@@ -57,7 +57,7 @@ def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer:
 
 
 def _network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
-    model = start_of(warm_start, NetworkModel, trainer, rank, ratings)
+    model = check_warm_start(warm_start, NetworkModel, trainer, rank, ratings)
     for what, ours, theirs in (
         ("deep_rank", str(layout.deep_rank), str(model.deep_item_vectors.shape[1])),
         ("layers", ",".join(map(str, layout.hidden)), ",".join(str(len(w)) for w in model.deep.weights[:-1])),

@@ -1,18 +1,30 @@
-"""The rows of a training as CSV."""
+"""The epochs of a training as a CSV file."""
 
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from cofactor.training.tracking.epoch_row import COLUMNS, CellValue, EpochRow, WriteRow
+from cofactor.training.tracking.epoch_row import COLUMNS, CellValue, EpochRow, RowWriter, WriteRow
+from cofactor.training.tracking.tracker import RunDescription
+
+
+@dataclass(frozen=True)
+class CsvTracker:
+    """Writes a row for each epoch to a CSV file."""
+
+    path: Path | str
+
+    def open(self, run: RunDescription) -> RowWriter:
+        return csv_log(Path(self.path))
 
 
 @contextmanager
 def csv_log(path: Path) -> Iterator[WriteRow]:
-    """A CSV file of the figures, six digits of each, complete after every row; its folder is made.
+    """A CSV file with six digits of each value, complete after every row; its folder is created.
 
-    An empty cell is a figure that was not measured; `best` is `*` where the epoch was the best so far.
+    A cell is empty where something was not measured; `best` is `*` where the epoch was the best so far.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -20,13 +32,13 @@ def csv_log(path: Path) -> Iterator[WriteRow]:
         writer.writerow(COLUMNS)
 
         def write(row: EpochRow) -> None:
-            writer.writerow([_cell(figure) for figure in row.by_column().values()])
+            writer.writerow([_cell(value) for value in row.by_column().values()])
             file.flush()
 
         yield write
 
 
-def _cell(figure: CellValue) -> str:
-    if figure is None or isinstance(figure, bool):
-        return "*" if figure else ""
-    return str(figure) if isinstance(figure, int) else f"{figure:.6g}"
+def _cell(value: CellValue) -> str:
+    if value is None or isinstance(value, bool):
+        return "*" if value else ""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""The learning curves of a training as a picture. matplotlib is imported only when somebody asks for one."""
+"""The learning curves of a training as a plot. matplotlib is imported on first use."""
 
 import time
 import warnings
@@ -10,22 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cofactor.errors import BadData, Unavailable
-from cofactor.training.tracking.epoch_row import EpochRow, WriteRow
+from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
+from cofactor.training.tracking.tracker import RunDescription
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg")
-FEW = 30  # epochs, up to which each has its dot
-FIRST = 10.0  # seconds before the first picture
-SHARE = 0.02  # of the time of a training that may go into pictures of it before its end
+MAX_MARKERS = 30  # epochs, up to which each is marked by a dot
+FIRST_PLOT_SECONDS = 10.0  # into a training
+MAX_TIME_SHARE = 0.02  # of the time of a training that plots before its end may take
 
 TRAIN, VALIDATION, INK, FAINT = "#5b6b7f", "#c2410c", "#1f2937", "#d5dae1"
 
 
 def check_curves(path: Path) -> None:
-    """Raises Unavailable where matplotlib is not installed, BadData where it cannot be a picture's name."""
+    """Raises Unavailable where matplotlib is not installed, BadData where the file has another suffix."""
     if path.suffix.lower() not in SUFFIXES:
         raise BadData(f"curves are drawn as {' or '.join(SUFFIXES)}, not as {path.name}", f"as in {path.stem}.png")
     try:
@@ -35,45 +36,58 @@ def check_curves(path: Path) -> None:
         raise Unavailable("curves are drawn by matplotlib, which is not installed", hint) from error
 
 
+@dataclass(frozen=True)
+class CurvesTracker:
+    """Draws the learning curves to a file, .png or .svg. Raises what `check_curves` raises."""
+
+    path: Path | str
+
+    def __post_init__(self) -> None:
+        check_curves(Path(self.path))
+
+    def open(self, run: RunDescription) -> RowWriter:
+        return curves(Path(self.path), f"{run.trainer} on {run.data}")
+
+
 @contextmanager
 def curves(path: Path, title: str) -> Iterator[WriteRow]:
-    """A picture of the rows, drawn at the end, however that comes; and before, where drawing takes no time to speak of.
+    """A plot of the rows, drawn when the training ends or is interrupted, and now and then before.
 
-    Each is written beside its place and renamed, so that there is a whole picture at any moment.
+    Each is written to a temporary file and renamed, so that the file is complete at any moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     rows: list[EpochRow] = []
-    due = time.monotonic() + FIRST
+    due = time.monotonic() + FIRST_PLOT_SECONDS
 
     def write(row: EpochRow) -> None:
         nonlocal due
         rows.append(row)
         if (began := time.monotonic()) >= due:
-            save(drawn(rows, title), path)
+            save_plot(draw_curves(rows, title), path)
             now = time.monotonic()
-            due = now + (now - began) / SHARE
+            due = now + (now - began) / MAX_TIME_SHARE
 
     try:
         yield write
     finally:
         if rows:
-            save(drawn(rows, title), path)
+            save_plot(draw_curves(rows, title), path)
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Writes it as its name ends."""
-    beside = path.with_name(f".{path.name}")
+def save_plot(figure: "Figure", path: Path) -> None:
+    """Writes a plot in the format of the file's suffix."""
+    temporary = path.with_name(f".{path.name}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a title in letters that the font does not have
-            figure.savefig(beside, format=path.suffix[1:].lower())
-        beside.replace(path)
+            warnings.simplefilter("ignore", UserWarning)  # about letters of a title that the font lacks
+            figure.savefig(temporary, format=path.suffix[1:].lower())
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def drawn(rows: Sequence[EpochRow], title: str) -> "Figure":
-    """A panel for each thing that was measured (RMSE, NDCG, else the loss), and a low one for the learning rate."""
+def draw_curves(rows: Sequence[EpochRow], title: str) -> "Figure":
+    """A panel for each metric that was measured (RMSE, NDCG, else the loss), and a low one for the learning rate."""
     from matplotlib.figure import Figure
 
     panels = _panels(rows)
@@ -88,7 +102,7 @@ def drawn(rows: Sequence[EpochRow], title: str) -> "Figure":
     if rated:
         _learning_rate(axes[-1], rows)
     for axis in axes:
-        dress(axis)
+        style_axis(axis)
         if best is not None:
             axis.axvline(best.epoch, color=VALIDATION, lw=1, ls=":", zorder=1)  # through all panels
     figure.align_ylabels(axes)
@@ -100,7 +114,7 @@ def drawn(rows: Sequence[EpochRow], title: str) -> "Figure":
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over the epochs in which it was measured."""
+    """One metric over the epochs in which it was measured."""
 
     label: str
     colour: str
@@ -114,7 +128,7 @@ def _line(label: str, colour: str, rows: Sequence[EpochRow], field: str) -> Line
 
 
 def _panels(rows: Sequence[EpochRow]) -> dict[str, list[Line]]:
-    """The lines of each panel by its name; a loss only where there is no training RMSE, which says the same better."""
+    """The lines of each panel by its name; the loss only where there is no training RMSE."""
     learned = _line("training", TRAIN, rows, "train_rmse")
     wanted = {
         "RMSE": [learned, _line("validation", VALIDATION, rows, "validation_rmse")],
@@ -127,7 +141,7 @@ def _panels(rows: Sequence[EpochRow]) -> dict[str, list[Line]]:
 
 def _panel(axis: "Axes", name: str, lines: list[Line], best: EpochRow | None) -> None:
     for line in lines:
-        few = len(line.epochs) <= FEW
+        few = len(line.epochs) <= MAX_MARKERS
         axis.plot(line.epochs, line.values, color=line.colour, lw=2, marker="o" if few else "", ms=4)
         if best is not None and line.label == "validation" and best.epoch in line.epochs:
             value = line.values[line.epochs.index(best.epoch)]
@@ -143,7 +157,7 @@ def _panel(axis: "Axes", name: str, lines: list[Line], best: EpochRow | None) ->
 
 
 def _limits(lines: list[Line]) -> tuple[float, float]:
-    """All values, unless those of the first epochs would press all others into less than a third of the height."""
+    """Limits of the y axis: of all values, or of the later ones where the first epochs would take two thirds of it."""
     values = [value for line in lines for value in line.values]
     later = [value for line in lines for value in line.values[len(line.values) // 10 + 1 :]] or values
     low, high = min(values), max(values)
@@ -154,7 +168,7 @@ def _limits(lines: list[Line]) -> tuple[float, float]:
 
 
 def _name_lines(axis: "Axes", lines: list[Line]) -> None:
-    """Each line's name behind its end, in its colour, a line's height apart."""
+    """Puts the name of each line at its end, in its colour, without overlaps."""
     low, high = axis.get_ylim()
     place = -1.0
     for line in sorted(lines, key=lambda one: one.values[-1]):
@@ -166,15 +180,15 @@ def _name_lines(axis: "Axes", lines: list[Line]) -> None:
 def _learning_rate(axis: "Axes", rows: Sequence[EpochRow]) -> None:
     line = _line("", TRAIN, rows, "learning_rate")
     if line is not None:
-        axis.plot(line.epochs, line.values, color=TRAIN, lw=1.5, marker="." if len(line.epochs) <= FEW else "")
+        axis.plot(line.epochs, line.values, color=TRAIN, lw=1.5, marker="." if len(line.epochs) <= MAX_MARKERS else "")
         highest = max(line.values)
         axis.set_ylim(0, 1.15 * highest or 1)
         axis.set_yticks([0, highest], ["0", f"{highest:.3g}"])
     axis.set_ylabel("learning\nrate")
 
 
-def dress(axis: "Axes") -> None:
-    """Thin lines and no box."""
+def style_axis(axis: "Axes") -> None:
+    """Thin grid lines and no box."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(FAINT)
     axis.tick_params(color=FAINT, labelcolor=INK, labelsize=10)

@@ -1,10 +1,11 @@
-"""The figures of one epoch, as every record of a training has them: terminal, CSV, TensorBoard, curves."""
+"""The metrics of one epoch, as the terminal, CSV, TensorBoard, MLflow and the curves show them."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass
-from typing import Protocol
+
+from cofactor.training.early_stopping import ValidatedEpoch
 
 COLUMNS = (
     "epoch",
@@ -22,47 +23,15 @@ COLUMNS = (
 CellValue = int | float | bool | None
 
 
-class Epoch(Protocol):
-    """What is recorded of a pass over the ratings."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def n_epochs(self) -> int: ...
-    @property
-    def train_rmse(self) -> float | None: ...
-    @property
-    def learning_rate(self) -> float | None: ...
-    @property
-    def objective(self) -> float | None: ...
-
-
-class Judged(Protocol):
-    """An epoch with its figures on validation ratings; None where they were not measured."""
-
-    @property
-    def epoch(self) -> Epoch: ...
-    @property
-    def rmse(self) -> float | None: ...
-    @property
-    def mae(self) -> float | None: ...
-    @property
-    def accuracy(self) -> float | None: ...
-    @property
-    def ndcg(self) -> float | None: ...
-    @property
-    def best(self) -> bool: ...
-
-
 @dataclass(frozen=True)
 class EpochRow:
-    """One epoch; None where a figure was not measured.
+    """One epoch; None where something was not measured.
 
-    All plain numbers: what `dataclasses.asdict` makes of a row goes through JSON, and `Row(**…)` makes it a row again.
+    All values are plain numbers: `dataclasses.asdict` turns a row into JSON, and `EpochRow(**…)` turns it back.
     """
 
     epoch: int
-    train_loss: float | None  # mean over the pass of what was minimised
+    train_loss: float | None  # mean of the objective over the pass
     train_rmse: float | None  # over the pass
     validation_rmse: float | None
     validation_mae: float | None
@@ -74,20 +43,18 @@ class EpochRow:
     at: float  # when the epoch ended, seconds since 1970
 
     @classmethod
-    def of(cls, judged: Judged, seconds: float) -> "EpochRow":
+    def of(cls, validated: ValidatedEpoch, seconds: float) -> "EpochRow":
         """The row of an epoch that has just ended."""
-        epoch, measured = judged.epoch, (judged.rmse, judged.mae, judged.accuracy, judged.ndcg)
-        best = judged.best and any(figure is not None for figure in measured)
-        figures = epoch.objective, epoch.train_rmse, *measured, epoch.learning_rate
-        return cls(epoch.number, *figures, best, seconds, time.time())
+        epoch, one = validated.epoch, validated
+        best = one.best and one.has_metrics
+        values = epoch.objective, epoch.train_rmse, one.rmse, one.mae, one.accuracy, one.ndcg, epoch.learning_rate
+        return cls(epoch.number, *values, best, seconds, time.time())
 
     def by_column(self) -> dict[str, CellValue]:
-        """By the names that CSV and JSON give them, in their order."""
-        *measured, _ = astuple(self)
-        return dict(zip(COLUMNS, measured, strict=True))
+        """The values by the column names of CSV and JSON, in their order."""
+        *values, _ = astuple(self)
+        return dict(zip(COLUMNS, values, strict=True))
 
 
 WriteRow = Callable[[EpochRow], object]
-RowWriter = AbstractContextManager[
-    WriteRow
-]  # a record of a training: opened before it, given every row, closed after it
+RowWriter = AbstractContextManager[WriteRow]  # entered before a training, called with every row, left after it

@@ -1,21 +1,14 @@
-"""Training as it happens: a bar, a row of figures for each epoch, and the same rows for every other record of it.
+"""The progress of a training on a terminal: a row of metrics for each epoch above a bar."""
 
-`track` passes the epochs through, so a training loop stays a plain loop:
-
-    for one in track(early_stopping(trainer.epochs(train), validation), console, csv_log(path)):
-        ...
-"""
-
-import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cofactor.training.tracking.epoch_row import CellValue, EpochRow, Judged, RowWriter, WriteRow
+from cofactor.training.tracking.epoch_row import CellValue, EpochRow, WriteRow
 
 HEADINGS = {
     "epoch": "epoch",
@@ -28,117 +21,82 @@ HEADINGS = {
     "seconds": "seconds",
 }
 
-J = TypeVar("J", bound=Judged)
+Advance = Callable[[int, int], object]  # epochs that are done, and epochs that are planned
 
 
-def track(
-    judged: Iterable[J], console: Console, *sinks: RowWriter, before: Sequence[EpochRow] = (), name: str = "training"
-) -> Generator[J]:
-    """The same epochs, each shown as it passes: a row above a bar on a terminal, a line elsewhere.
+class ProgressDisplay:
+    """Shows a training on a console: rows that stay, a bar that is gone at the end, and messages.
 
-    sinks: what else the rows are written to, each complete after every epoch.
-    before: the rows of a training that goes on. They are shown and written again, so that every record is that of the
-        whole training, whatever became of the first one's; the seconds go on from the last of them.
-
-    The bar is gone at the end, the rows stay. A training that is left early (`break`, Ctrl-C) leaves terminal and
-    files in order. Raises OSError where a sink cannot be opened, before the training begins.
+    On something else than a terminal there is no bar, and each row is a line.
     """
-    started = time.perf_counter() - (before[-1].seconds if before else 0.0)
-    with ExitStack() as stack:
-        bar = stack.enter_context(_bar(console))
-        task = bar.add_task(escape(name), total=None)
-        writes = [stack.enter_context(table(console))]
-        writes += [stack.enter_context(_Lasting(sink, console)) for sink in sinks]
-        for row in before:
-            _write(row, writes)
-        for one in judged:
-            _write(EpochRow.of(one, time.perf_counter() - started), writes)
-            bar.update(task, completed=one.epoch.number, total=one.epoch.n_epochs)
-            yield one
 
-
-def _write(row: EpochRow, writes: Iterable[WriteRow]) -> None:
-    for write in writes:
-        write(row)
-
-
-class _Lasting:
-    """A sink that gives up, and says so, where it can be written no more: that must not cost a training its model."""
-
-    def __init__(self, sink: RowWriter, console: Console) -> None:
-        self.sink, self.console = sink, console
-        self.given_up = False
-
-    def __enter__(self) -> WriteRow:
-        write = self.sink.__enter__()
-
-        def spared(row: EpochRow) -> None:
-            if not self.given_up:
-                with self._sparing():
-                    write(row)
-
-        return spared
-
-    def __exit__(self, *error: Any) -> bool | None:
-        with self._sparing():  # an error of the training is handed on and not raised here
-            return self.sink.__exit__(*error)
-        return False
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
 
     @contextmanager
-    def _sparing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if not self.given_up:
-                about = f": {error.filename}" if error.filename else ""
-                said = f"a record of the training is given up: {error.strerror or error}{about}"
-                self.console.print(said, style="yellow", markup=False)
-            self.given_up = True
+    def show(self, name: str) -> Iterator[tuple[WriteRow, Advance]]:
+        """Shows a run under a name; gives the function that shows a row, and the one that moves the bar."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
+            task = bar.add_task(escape(name), total=None)
+            yield table(self.console), lambda done, planned: bar.update(task, completed=done, total=planned)
+
+    def inform(self, message: str) -> None:
+        """Shows a line."""
+        self.console.print(message, markup=False)
+
+    def warn(self, message: str) -> None:
+        """Shows a line in yellow."""
+        self.console.print(message, style="yellow", markup=False)
 
 
-@contextmanager
-def table(console: Console) -> Iterator[WriteRow]:
-    """Rows as lines under a heading, in the columns for which the first row has a figure; the best ones in green."""
+class NoProgress(ProgressDisplay):
+    """Shows nothing; a warning is one of Python's."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True))
+
+    def warn(self, message: str) -> None:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+def table(console: Console) -> WriteRow:
+    """Prints rows under a heading, in the columns for which the first row has a value; the best ones in green."""
     columns: list[str] = []
 
     def write(row: EpochRow) -> None:
         if not columns:
             columns.extend(_columns(row))
             console.print(_line({name: HEADINGS[name] for name in columns}), style="bold")
-        figures = row.by_column()
-        cells = {name: _cell(figures[name], 2 if name == "seconds" else 4) for name in columns}
+        values = row.by_column()
+        cells = {name: _cell(values[name], 2 if name == "seconds" else 4) for name in columns}
         console.print(_line(cells), style="green" if row.best else None)
 
-    yield write
+    return write
 
 
 def _columns(row: EpochRow) -> list[str]:
-    """A loss is read only where there is no error in the units of the ratings to read instead."""
-    idle = {name for name, figure in row.by_column().items() if figure is None}
+    """The columns to show: a loss only where there is no error in the units of the ratings."""
+    empty = {name for name, value in row.by_column().items() if value is None}
     if row.train_rmse is not None:
-        idle.add("train_loss")
+        empty.add("train_loss")
     if row.validation_rmse is None and row.validation_ndcg is None:
-        idle.add("best")
-    return [name for name in HEADINGS if name not in idle]
+        empty.add("best")
+    return [name for name in HEADINGS if name not in empty]
 
 
-def _cell(figure: CellValue, digits: int) -> str:
-    if figure is None or isinstance(figure, bool):
-        return "*" if figure else ""
-    return str(figure) if isinstance(figure, int) else f"{figure:.{digits}f}"
+def _cell(value: CellValue, digits: int) -> str:
+    if value is None or isinstance(value, bool):
+        return "*" if value else ""
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 def _line(cells: dict[str, str]) -> str:
-    """Cells to the right of columns of a fixed width, so that rows line up as they come."""
+    """Right-aligned cells in columns of fixed widths, so that rows line up as they come."""
     return "".join(f"{cell:>{max(8, len(HEADINGS[name]) + 2)}}" for name, cell in cells.items())
-
-
-def _bar(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

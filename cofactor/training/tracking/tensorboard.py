@@ -1,26 +1,26 @@
-"""Trainings as TensorBoard shows them: figures over epochs, hyperparameters, and how both go together.
+"""Runs in TensorBoard: metrics by epoch, hyperparameters, and the final metrics of each set of hyperparameters.
 
-Written with TensorBoard's own records and messages, which are imported only when somebody asks for them, and
-need neither TensorFlow nor PyTorch. Its EventFileWriter would load TensorFlow where that is installed, and writes in a
-thread whose errors come late and as a traceback: a plain file has neither fault.
+The files are written with TensorBoard's own record writer and messages, which are imported on first use and need
+neither TensorFlow nor PyTorch. Its EventFileWriter is not used: it loads TensorFlow where that is installed, and writes
+in a thread whose errors arrive late and as a traceback.
 """
 
 import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime
+from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
 from cofactor.errors import Unavailable
-from cofactor.training.tracking.epoch_row import EpochRow, WriteRow
+from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
+from cofactor.training.tracking.tracker import RunDescription
 
 Setting = bool | int | float | str
 HINT = "pip install 'cofactor[tracking]'"
-MOST_LETTERS = 100  # of the hyperparameters in a folder's name
 PART = re.compile("^(train|validation)_")
 
 
@@ -32,25 +32,33 @@ def check_tensorboard() -> None:
         raise Unavailable("event files need TensorBoard, which is not installed", HINT) from error
 
 
-def run_name(began: datetime, changed: Mapping[str, Setting]) -> str:
-    """The name of one training among others: when it began, to the millisecond, and what is not as by default.
+@dataclass(frozen=True)
+class TensorBoardTracker:
+    """Writes event files to FOLDER/DATA/TRAINER/RUN; a resumed run continues in its own folder.
 
-    As "20260131-235959.123,rank=64,l2=0.05": names in alphabetical order are trainings in the order of time.
+    Raises Unavailable where TensorBoard is not installed.
     """
-    settings = "".join(f",{name}={value}" for name, value in changed.items())
-    when = began.strftime("%Y%m%d-%H%M%S.%f")[:-3]
-    return when + re.sub(r"[^\w.,=+-]", "-", settings)[:MOST_LETTERS]
+
+    folder: Path | str
+
+    def __post_init__(self) -> None:
+        check_tensorboard()
+
+    def open(self, run: RunDescription) -> RowWriter:
+        settings = {"data": run.data, "trainer": run.trainer, **run.hyperparameters}
+        data = run.data.lstrip(".") or "data"  # the name of the data may be ".."
+        return event_files(Path(self.folder) / data / run.trainer / run.name, settings)
 
 
 @contextmanager
 def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[WriteRow]:
-    """Event files in a run's folder, which is made; complete after every row.
+    """Event files in the folder of a run, which is created; complete after every row.
 
-    Each figure of a row is a scalar at its epoch, and so are the figures of the best epoch until then, as `best/…`. The
-    settings are a table among the texts, and a line in the HParams plugin with the last scalars as its metrics.
+    Each value of a row is a scalar at its epoch, and so are the values of the best epoch until then, as `best/…`. The
+    settings are a table among the texts, and a row in the HParams plugin with the last scalars as its metrics.
 
-    A folder with event files in it is that of a training that goes on: from the first row on, what stands in them is
-    replaced.
+    Event files that are in the folder already belong to the same run, which is resumed: readers replace their contents
+    from the first row on.
     """
     best: dict[str, float] = {}
     begun = False
@@ -63,7 +71,7 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
                 _add(writer, row.epoch, row.at, session_log=_replacing())
                 begun = True
             if row.best:
-                best.update(_of_the_best(row))
+                best.update(_best_scalars(row))
             values = [_scalar(tag, value) for tag, value in (scalars(row) | best).items()]
             _add(writer, row.epoch, row.at, summary=_summary(*values))
 
@@ -71,7 +79,7 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
         try:
             yield write
             status = "STATUS_SUCCESS"
-        except (KeyboardInterrupt, GeneratorExit):  # somebody has seen enough
+        except (KeyboardInterrupt, GeneratorExit):  # the user has stopped it
             status = "STATUS_SUCCESS"
             raise
         finally:
@@ -79,15 +87,15 @@ def event_files(folder: Path, settings: Mapping[str, Setting]) -> Iterator[Write
 
 
 def scalars(row: EpochRow) -> dict[str, float]:
-    """What was measured, by tag; `train_rmse` is `train/rmse`, so that a part's figures stand together."""
-    measured = {name: figure for name, figure in row.by_column().items() if figure is not None}
-    return {PART.sub(r"\1/", name): float(figure) for name, figure in measured.items() if name not in ("epoch", "best")}
+    """The values of a row by tag; `train_rmse` is `train/rmse`, so that TensorBoard groups the metrics of a part."""
+    measured = {name: value for name, value in row.by_column().items() if value is not None}
+    return {PART.sub(r"\1/", name): float(value) for name, value in measured.items() if name not in ("epoch", "best")}
 
 
-def _of_the_best(row: EpochRow) -> dict[str, float]:
-    """What was measured on validation: only that makes an epoch the best."""
-    part, figures = "validation/", scalars(row)
-    best = {f"best/{tag.removeprefix(part)}": x for tag, x in figures.items() if tag.startswith(part)}
+def _best_scalars(row: EpochRow) -> dict[str, float]:
+    """The validation metrics of the best epoch, and its number."""
+    part, values = "validation/", scalars(row)
+    best = {f"best/{tag.removeprefix(part)}": x for tag, x in values.items() if tag.startswith(part)}
     return {"best/epoch": float(row.epoch)} | best
 
 
