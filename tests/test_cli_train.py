@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts, save_split, split
@@ -22,6 +23,7 @@ from cofactor.trainers.baseline import Baseline
 from cofactor.training.epoch import Epoch
 from cofactor.training.fit import Fit, fit
 from cofactor.training.tracking.epoch_row import EpochRow
+from cofactor.training.tracking.progress import ProgressDisplay
 from tests.conftest import Run
 
 
@@ -134,7 +136,8 @@ class Slow(Baseline):
 
 
 def fitted(trainer: Trainer, parts: Split, **options: bool) -> Fit:
-    return fit(trainer, parts, handle_interrupts=True, **options)  # type: ignore[arg-type]
+    quiet = ProgressDisplay(Console(quiet=True))
+    return fit(trainer, parts, progress=quiet, handle_interrupts=True, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("stop_in", "epochs"), [(1, 1), (3, 2)])
