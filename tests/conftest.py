@@ -19,8 +19,21 @@ REQUIRED_VARIABLE = "COFACTOR_REQUIRE_DATA"
 BROWSER_VARIABLE = "COFACTOR_REQUIRE_BROWSER"
 POSTGRES_VARIABLE = "COFACTOR_REQUIRE_POSTGRES"
 
+SLOW_TESTS = frozenset(
+    line
+    for line in (Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started these tests in the background: Ctrl-C is tested
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that tests/slow.txt lists: `make test-fast` leaves them out."""
+    for item in items:
+        if item.nodeid.partition("[")[0] in SLOW_TESTS:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
