@@ -1,1 +1,1 @@
-"""What is done to cofactor until it breaks, or long enough to believe that it does not. `make soak` runs all of it."""
+"""Long tests of robustness: damaged files, hostile requests, kills, swaps and overload. `make soak` runs all."""

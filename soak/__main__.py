@@ -1,8 +1,8 @@
-"""`python -m soak`: everything, one after the other, and the table of it.
+"""`python -m soak`: runs all parts, one after another, and prints a table of the results.
 
     python -m soak [--part folders races requests schemathesis swaps kills overload] [--share 1.0]
 
-`--share` of the full numbers; each part alone, with its own options, is `python -m soak.PART`.
+`--share` runs that share of the full number of cases. `python -m soak.PART` runs one part, with options of its own.
 """
 
 import argparse
@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from soak import bodies, folders, kills, overload, races, schemathesis_run, swaps
-from soak.crew import Tally, run
-from soak.table import printed
-from soak.tables import write_bombs
+from soak import folders, kills, overload, races, requests, schemathesis, swaps
+from soak.parquet_tables import write_bombs
+from soak.result_table import print_result
+from soak.workers import Tally, run
 
-SECONDS = 60.0  # of overload
+OVERLOAD_SECONDS = 60.0
 
 
 def main() -> None:
@@ -25,44 +25,44 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--share", type=float, default=1.0)
     given = parser.parse_args()
-    print("| soak | what came of it | rate | |\n|---|---|---|---|", flush=True)
-    well = [printed(part, PARTS[part](given.share)) for part in given.part]
+    print("| part | result | rate | |\n|---|---|---|---|", flush=True)
+    well = [print_result(part, PARTS[part](given.share)) for part in given.part]
     sys.exit(0 if all(well) else 1)
 
 
 def _folders(share: float) -> Tally:
-    with folders.scratch() as scratch:
+    with folders.temporary_folder() as scratch:
         write_bombs(Path(scratch))
-        return run(folders.opener, (0, scratch), int(60_000 * share))
+        return run(folders.opening_case, (0, scratch), int(60_000 * share))
 
 
 def _races(share: float) -> Tally:
-    with folders.scratch() as scratch:
-        return run(races.racer, (scratch,), int(5_000 * share))
+    with folders.temporary_folder() as scratch:
+        return run(races.racing_case, (scratch,), int(5_000 * share))
 
 
 def _requests(share: float) -> Tally:
     with ExitStack() as stack:
-        return bodies.shaken(bodies.start(stack), 0, int(60_000 * share), 2)
+        return requests.fuzz_server(requests.start(stack), 0, int(60_000 * share), 2)
 
 
 def _schemathesis(share: float) -> Tally:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory()))
-        return schemathesis_run.checked(bodies.start(stack), int(10_000 * share), 0, 2, scratch)
+        return schemathesis.run_schemathesis(requests.start(stack), int(10_000 * share), 0, 2, scratch)
 
 
 def _swaps(share: float) -> Tally:
-    return swaps.swapped(int(1_000 * share), 4, 240.0)
+    return swaps.swap_models(int(1_000 * share), 4, 240.0)
 
 
 def _kills(share: float) -> Tally:
-    return kills.killed(int(200 * share), 4, 0)
+    return kills.kill_servers(int(200 * share), 4, 0)
 
 
 def _overload(share: float) -> Tally:
     with TemporaryDirectory() as scratch:
-        return overload.overloaded(overload.catalogue(Path(scratch) / "m"), SECONDS * share, 1000, 2)
+        return overload.flood_server(overload.catalogue(Path(scratch) / "m"), OVERLOAD_SECONDS * share, 1000, 2)
 
 
 PARTS: dict[str, Callable[[float], Tally]] = {

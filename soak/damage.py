@@ -1,7 +1,7 @@
-"""What a saved model may have become: damaged bytes, lying headers and manifests, odd tables, files that are none.
+"""Damage to saved models: changed bytes, false headers and manifests, unexpected tables, and files of other kinds.
 
-A damage changes the files of one folder in place, by a generator of random numbers and nothing else. What cannot lie
-in a file is a tag of ODD; `soak.places` puts it on the disk.
+A damage changes the files of one folder in place and depends on a random number generator alone. Things that are not
+plain files are tags, listed in ODD; `soak.odd_files` writes them to disk.
 """
 
 import json
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from soak.tables import odd_table
+from soak.parquet_tables import odd_table
 
 Rng = np.random.Generator
 Files = dict[str, Any]  # bytes by name, or a tag of ODD
-Damage = Callable[[Files, Rng], str]  # what was done, in a word
+Damage = Callable[[Files, Rng], str]  # returns a short description
 
 NO_BOMBS: Mapping[str, bytes] = {}
 MANIFEST, ARRAYS = "manifest.json", "model.safetensors"
@@ -41,12 +41,12 @@ WHOLES = [0, 1, -1, 2, 19, 20, 21, 30, 31, 250, 1 << 20, (1 << 31) - 1, -(1 << 3
 
 
 def bytes_of_a_file(files: Files, rng: Rng) -> str:
-    """One to eight changes of bytes in one file, anywhere or near its end, where Parquet keeps its footer."""
-    name = chosen(rng, sorted(files))
+    """Makes one to eight changes to the bytes of a file, anywhere or near its end, where Parquet has its footer."""
+    name = choose(rng, sorted(files))
     data = files[name]
     done = []
     for _ in range(int(rng.choice([1, 1, 1, 2, 4, 8]))):
-        change = chosen(rng, CHANGES)
+        change = choose(rng, CHANGES)
         near_end = name.endswith(".parquet") and rng.random() < 0.7
         at = int(rng.integers(max(0, len(data) - 400) if near_end else 0, len(data) + 1))
         data = change(data, at, rng)
@@ -56,61 +56,61 @@ def bytes_of_a_file(files: Files, rng: Rng) -> str:
 
 
 def header_of_arrays(files: Files, rng: Rng) -> str:
-    """A header of arrays that lies about places, shapes, types, names or its own length."""
+    """Falsifies offsets, shapes, types, names or the length of the header of the arrays."""
     length = int.from_bytes(files[ARRAYS][:8], "little")
     header, body = json.loads(files[ARRAYS][8 : 8 + length]), files[ARRAYS][8 + length :]
-    name = chosen(rng, sorted(header))
-    what = chosen(rng, ["offsets", "shape", "dtype", "name", "twice", "deep", "claim", "any", "more", "swap"])
+    name = choose(rng, sorted(header))
+    what = choose(rng, ["offsets", "shape", "dtype", "name", "twice", "deep", "claim", "any", "more", "swap"])
     entry = header[name]
     if what == "offsets":
-        entry["data_offsets"][int(rng.integers(2))] = chosen(rng, [*NUMBERS, -8, 4, len(body)])
+        entry["data_offsets"][int(rng.integers(2))] = choose(rng, [*NUMBERS, -8, 4, len(body)])
     elif what == "shape":
-        entry["shape"] = chosen(rng, [[], [0], [-1], [1 << 31, 1 << 31], [0, 1 << 59], [1] * 9, entry["shape"][::-1]])
+        entry["shape"] = choose(rng, [[], [0], [-1], [1 << 31, 1 << 31], [0, 1 << 59], [1] * 9, entry["shape"][::-1]])
     elif what == "dtype":
-        entry["dtype"] = chosen(rng, ["F32", "F64", "I32", "I64", "F16", "BOOL", "O", "", None, ["F32"], "f32" * 99])
+        entry["dtype"] = choose(rng, ["F32", "F64", "I32", "I64", "F16", "BOOL", "O", "", None, ["F32"], "f32" * 99])
     elif what == "name":
-        header[chosen(rng, [*TEXTS, "__metadata__", "history.data", "history.more", "layers.0.bias"])] = header.pop(
+        header[choose(rng, [*TEXTS, "__metadata__", "history.data", "history.more", "layers.0.bias"])] = header.pop(
             name
         )
     elif what == "any":
-        header = changed_somewhere(header, rng)
+        header = change_json(header, rng)
     elif what == "more":
-        header[chosen(rng, TEXTS)] = {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]}
+        header[choose(rng, TEXTS)] = {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]}
     elif what == "swap":
-        other = chosen(rng, sorted(header))
+        other = choose(rng, sorted(header))
         header[name], header[other] = header[other], header[name]
     text = json.dumps(header)
     if what == "twice":
         text = text[:-1] + f", {json.dumps(name)}: {json.dumps(entry)}}}"
     elif what == "deep":
-        text = chosen(rng, ["[" * 100_000, '{"a":' * 100_000, f'{{"a": {"[" * 900}{"]" * 900}}}'])
+        text = choose(rng, ["[" * 100_000, '{"a":' * 100_000, f'{{"a": {"[" * 900}{"]" * 900}}}'])
     raw = text.encode(errors="surrogatepass")
-    claim = int(chosen(rng, [n for n in SIZES if n < 1 << 64])) if what == "claim" else len(raw)
+    claim = int(choose(rng, [n for n in SIZES if n < 1 << 64])) if what == "claim" else len(raw)
     files[ARRAYS] = claim.to_bytes(8, "little") + raw + body
     return f"header of arrays: {what}"
 
 
 def numbers_of_an_array(files: Files, rng: Rng) -> str:
-    """Numbers that no training leaves, in an array that is otherwise in order."""
+    """Writes numbers that no training produces into an array that stays valid otherwise."""
     length = int.from_bytes(files[ARRAYS][:8], "little")
     header = json.loads(files[ARRAYS][8 : 8 + length])
-    name = chosen(rng, sorted(one for one in header if one != "__metadata__"))
+    name = choose(rng, sorted(one for one in header if one != "__metadata__"))
     dtype = np.dtype({"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}[header[name]["dtype"]])
     data = bytearray(files[ARRAYS])
     start, stop = (8 + length + one for one in header[name]["data_offsets"])
     array = np.frombuffer(data, dtype, (stop - start) // dtype.itemsize, start)
     if len(array):
-        what = chosen(rng, ["one", "one", "few", "all", "scaled", "shuffled", "bits"])
+        what = choose(rng, ["one", "one", "few", "all", "scaled", "shuffled", "bits"])
         known = WHOLES if dtype.kind == "i" else FLOATS
         with np.errstate(all="ignore"):
             if what in ("one", "few"):
-                array[rng.integers(0, len(array), 1 if what == "one" else 5)] = np.array(chosen(rng, known)).astype(
+                array[rng.integers(0, len(array), 1 if what == "one" else 5)] = np.array(choose(rng, known)).astype(
                     dtype
                 )
             elif what == "all":
-                array[:] = np.array(chosen(rng, known)).astype(dtype)
+                array[:] = np.array(choose(rng, known)).astype(dtype)
             elif what == "scaled":
-                array[:] = (array * np.array(chosen(rng, [-1, 2, 1e6, 1e15, 1e30, 1e-30]))).astype(dtype)
+                array[:] = (array * np.array(choose(rng, [-1, 2, 1e6, 1e15, 1e30, 1e-30]))).astype(dtype)
             elif what == "shuffled":
                 rng.shuffle(array)
             else:
@@ -121,55 +121,55 @@ def numbers_of_an_array(files: Files, rng: Rng) -> str:
 
 
 def manifest(files: Files, rng: Rng) -> str:
-    """A manifest with another value, key, order or depth somewhere."""
+    """Changes a value, a key, the order or the depth of the manifest."""
     content = json.loads(files[MANIFEST])
-    what = chosen(rng, ["value"] * 6 + ["twice", "deep", "long", "text"])
+    what = choose(rng, ["value"] * 6 + ["twice", "deep", "long", "text"])
     if what == "value":
         for _ in range(int(rng.choice([1, 1, 2]))):
-            content = changed_somewhere(content, rng)
+            content = change_json(content, rng)
     files[MANIFEST] = json.dumps(content).encode(errors="surrogatepass")
     if what == "twice":
-        key = chosen(rng, sorted(content)) if isinstance(content, dict) else "kind"
-        files[MANIFEST] = files[MANIFEST].replace(b"{", f'{{"{key}": {json.dumps(chosen(rng, TEXTS))}, '.encode(), 1)
+        key = choose(rng, sorted(content)) if isinstance(content, dict) else "kind"
+        files[MANIFEST] = files[MANIFEST].replace(b"{", f'{{"{key}": {json.dumps(choose(rng, TEXTS))}, '.encode(), 1)
     elif what == "deep":
-        times = int(chosen(rng, [100, 1025, 100_000, 1_000_000]))
+        times = int(choose(rng, [100, 1025, 100_000, 1_000_000]))
         files[MANIFEST] = files[MANIFEST].replace(
             b'"notes": {', b'"notes": {"a":' + b"[" * times + b"]" * times + b",", 1
         )
     elif what == "long":
-        files[MANIFEST] += b" " * int(chosen(rng, [1, 4 << 20, 20 << 20]))
+        files[MANIFEST] += b" " * int(choose(rng, [1, 4 << 20, 20 << 20]))
     elif what == "text":
-        files[MANIFEST] = chosen(rng, [b"", b"null", b"[]", b"\xef\xbb\xbf" + files[MANIFEST], b"[" * 4_000_000])
+        files[MANIFEST] = choose(rng, [b"", b"null", b"[]", b"\xef\xbb\xbf" + files[MANIFEST], b"[" * 4_000_000])
     return f"manifest: {what}"
 
 
 def table(files: Files, rng: Rng, bombs: Mapping[str, bytes] = NO_BOMBS) -> str:
-    """Another table in the place of one of ids or of features: other types, rows, texts, sizes."""
-    name = chosen(rng, [one for one in sorted(files) if one.endswith(".parquet")])
+    """Replaces a table of ids or features with one of other types, rows, texts or sizes."""
+    name = choose(rng, [one for one in sorted(files) if one.endswith(".parquet")])
     what, files[name] = odd_table(rng, bombs)
     return f"{name}: {what}"
 
 
 def kind_of_file(files: Files, rng: Rng) -> str:
-    """Something that is not a plain file in the place of one, or a file too many."""
+    """Replaces a file with something that is not a plain file, or adds a file."""
     if rng.random() < 0.2:
-        name = chosen(
+        name = choose(
             rng, ["model.pkl", ".hidden", "x" * 255, "ä", "new\nline", "features.parquet", "manifest.json.part"]
         )
-        files[name] = chosen(rng, [b"", b"cos\nsystem\n(S'true'\ntR.", *ODD[1:7]])
-        return f"{name!r} beside the model"
-    name, tag = chosen(rng, sorted(files)), chosen(rng, ODD)
+        files[name] = choose(rng, [b"", b"cos\nsystem\n(S'true'\ntR.", *ODD[1:7]])
+        return f"{name!r} added to the model"
+    name, tag = choose(rng, sorted(files)), choose(rng, ODD)
     files[name] = tag
     return f"{name} is {tag}"
 
 
 def mixed(files: Files, rng: Rng) -> str:
-    """Two damages, one after the other."""
-    first = chosen(rng, [numbers_of_an_array, manifest, table])(files, rng)
-    return f"{first}; {chosen(rng, [numbers_of_an_array, table, bytes_of_a_file])(files, rng)}"
+    """Applies two kinds of damage, one after the other."""
+    first = choose(rng, [numbers_of_an_array, manifest, table])(files, rng)
+    return f"{first}; {choose(rng, [numbers_of_an_array, table, bytes_of_a_file])(files, rng)}"
 
 
-DAMAGES: list[tuple[Damage, float]] = [  # and how often, of 1
+DAMAGES: list[tuple[Damage, float]] = [  # with their probabilities
     (bytes_of_a_file, 0.36),
     (numbers_of_an_array, 0.2),
     (manifest, 0.16),
@@ -180,8 +180,8 @@ DAMAGES: list[tuple[Damage, float]] = [  # and how often, of 1
 ]
 
 
-def damaged(files: Files, rng: Rng, bombs: Mapping[str, bytes]) -> str:
-    """One damage, chosen by how often each is to come."""
+def damage_folder(files: Files, rng: Rng, bombs: Mapping[str, bytes]) -> str:
+    """Applies one kind of damage, drawn by the probabilities; returns a description."""
     damage = DAMAGES[int(rng.choice(len(DAMAGES), p=[share for _, share in DAMAGES]))][0]
     return table(files, rng, bombs) if damage is table else damage(files, rng)
 
@@ -195,7 +195,7 @@ def _flip(data: bytes, at: int, rng: Rng) -> bytes:
 
 
 def _overwrite(data: bytes, at: int, rng: Rng) -> bytes:
-    mark = chosen(rng, MARKS)
+    mark = choose(rng, MARKS)
     return data[:at] + mark + data[at + len(mark) :]
 
 
@@ -229,25 +229,25 @@ CHANGES = [_flip, _flip, _any_byte, _any_byte, _overwrite, _insert, _cut_out, _t
 # Trees of JSON -------------------------------------------------------------------------------------------------------
 
 
-def changed_somewhere(tree: Any, rng: Rng) -> Any:
-    """The tree with one node replaced, removed, renamed, doubled or nudged."""
+def change_json(tree: Any, rng: Rng) -> Any:
+    """Replaces, removes, renames, copies or slightly changes one node of a tree."""
     holders = [(holder, key) for holder, key in _places(tree)]
     if not holders:
-        return deepcopy(chosen(rng, VALUES))
-    holder, key = chosen(rng, holders)
-    what = chosen(rng, ["value", "value", "value", "nudge", "remove", "rename", "borrow"])
+        return deepcopy(choose(rng, VALUES))
+    holder, key = choose(rng, holders)
+    what = choose(rng, ["value", "value", "value", "nudge", "remove", "rename", "borrow"])
     old = holder[key]
     if what == "nudge" and isinstance(old, int | float) and abs(old) < 1e300:
-        holder[key] = chosen(rng, [old + 1, old - 1, -old, old * 2, float(old), str(old), [old]])
+        holder[key] = choose(rng, [old + 1, old - 1, -old, old * 2, float(old), str(old), [old]])
     elif what == "remove":
         del holder[key]
     elif what == "rename" and isinstance(holder, dict):
-        holder[chosen(rng, TEXTS)] = holder.pop(key)
+        holder[choose(rng, TEXTS)] = holder.pop(key)
     elif what == "borrow":
-        other, at = chosen(rng, holders)
+        other, at = choose(rng, holders)
         holder[key] = json.loads(json.dumps(other.get(at) if isinstance(other, dict) else other[at]))
     else:
-        holder[key] = deepcopy(chosen(rng, VALUES))  # which may be changed in its turn
+        holder[key] = deepcopy(choose(rng, VALUES))  # a copy, because later changes may modify it
     return tree
 
 
@@ -258,5 +258,5 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(tree[key])
 
 
-def chosen(rng: Rng, among: Any) -> Any:
+def choose(rng: Rng, among: Any) -> Any:
     return among[int(rng.integers(len(among)))]

@@ -1,9 +1,9 @@
-"""Many connections that ask and ask again at once: what a server gets when far more is asked than it can answer.
+"""Send requests over many connections, each as soon as the last response arrives: far more than a server can answer.
 
     python -m soak.flood PORT CONNECTIONS SECONDS
 
-A process of its own, so that what it measures has to share neither a thread nor a lock with it. Prints one line of
-JSON: answers by status, refusals that do not say when to ask again, connections that broke, and seconds.
+It runs in a process of its own so that it shares neither a thread nor a lock with the measuring code. It prints one
+line of JSON: responses by status, refusals without Retry-After, connections closed early, and seconds.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from collections import Counter
 import numpy as np
 import uvloop
 
-RAMP = 5.0  # seconds over which connections are opened: it is requests that are too many, not new connections
+RAMP = 5.0  # seconds over which the connections are opened; the test is about requests, not about new connections
 
 
-class Asker(asyncio.Protocol):
-    """One connection: sends the next request as soon as it has its answer."""
+class FloodConnection(asyncio.Protocol):
+    """A connection that sends the next request as soon as a response is complete."""
 
     def __init__(self, requests: list[bytes], first: int, seen: Counter[str]) -> None:
         self.requests, self.number, self.seen = requests, first, seen
@@ -55,21 +55,21 @@ class Asker(asyncio.Protocol):
 
 
 async def flood(port: int, connections: int, seconds: float) -> dict[str, float]:
-    """Asks for lists of users on so many connections for so long."""
+    """Requests recommendations on a number of connections for some seconds."""
     loop, seen, rng = asyncio.get_running_loop(), Counter[str](), np.random.default_rng(0)
     target = b"GET /users/%d/recommendations?n=10 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     requests = [target % user for user in rng.integers(0, 1000, 500)]
-    askers = []
+    open_connections = []
     for number in range(connections):
-        _, one = await loop.create_connection(lambda n=number: Asker(requests, n, seen), "127.0.0.1", port)  # type: ignore[misc]
-        askers.append(one)
+        _, one = await loop.create_connection(lambda n=number: FloodConnection(requests, n, seen), "127.0.0.1", port)  # type: ignore[misc]
+        open_connections.append(one)
         await asyncio.sleep(RAMP / connections)
     opened, start = Counter(seen), time.perf_counter()
     await asyncio.sleep(seconds)
-    for one in askers:
+    for one in open_connections:
         one.ended = True
-    told: dict[str, float] = {key: count - opened[key] for key, count in seen.items()}
-    return told | {"seconds": time.perf_counter() - start}
+    counts: dict[str, float] = {key: count - opened[key] for key, count in seen.items()}
+    return counts | {"seconds": time.perf_counter() - start}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A server killed while it takes ratings, again and again: what it acknowledged is there, every time.
+"""Kill a server while it accepts ratings, again and again: every acknowledged rating must be in the store.
 
     python -m soak.kills [--kills 200] [--clients 4] [--seed 0] [--store postgresql://…]
 
-Clients post batches; a while drawn by the seed after they began, every process of the server gets SIGKILL. Then the
-store is read: each acknowledged rating must be there, unless a later batch, sent and never acknowledged, overwrote it;
-and of such a batch all or nothing. Without --store the ratings are kept in one file of SQLite.
+Clients post batches. After a random time, all processes of the server get SIGKILL, and the store is read. It must
+contain each acknowledged rating, unless a later batch that was sent and not acknowledged has overwritten it, and either
+all or none of the ratings of such a batch. Without --store, the ratings are stored in an SQLite file.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import numpy as np
 
 from cofactor.feedback.open_store import open_store
 from cofactor.saved.model_folder import save
-from soak.crew import Fault, Tally
-from soak.samples import models
-from soak.served import Served, served
-from soak.table import printed
+from soak.result_table import print_result
+from soak.sample_models import models
+from soak.server_process import ServerProcess, start_server
+from soak.workers import Fault, Tally
 
 BATCH = 5  # ratings in a request
 SPAN = (0.02, 0.5)  # seconds from the first batch to the kill
@@ -34,7 +34,7 @@ Batch = dict[str, float]  # rating by item
 
 @dataclass
 class Client:
-    """One user's own ratings, sent one batch after the other: what is certain, and the last batch where it is not."""
+    """A client that sends one user's ratings in batches, and the ratings that the store must or may contain."""
 
     user: str
     rng: np.random.Generator
@@ -42,7 +42,7 @@ class Client:
     doubtful: Batch = field(default_factory=dict)
     acknowledged: int = 0
 
-    def rate(self, one: Served) -> None:
+    def rate(self, one: ServerProcess) -> None:
         """Sends batches until the server is gone."""
         while True:
             items = self.rng.choice(19, BATCH, replace=False)
@@ -59,8 +59,8 @@ class Client:
             self.doubtful = {}
             self.acknowledged += BATCH
 
-    def judge(self, kept: Batch) -> str:
-        """What is wrong with what was kept; empty for nothing. Afterwards that is what is certain."""
+    def compare(self, kept: Batch) -> str:
+        """Describes how the stored ratings differ from the expected ones, or returns ""; expects the stored ones."""
         before, after = self.certain, self.certain | self.doubtful
         self.certain, self.doubtful = kept, {}
         if kept in (before, after):
@@ -69,8 +69,8 @@ class Client:
         return f"user {self.user}: kept {kept}, acknowledged {before}, in doubt {after}: {lost} is another"
 
 
-def killed(n: int, clients: int, seed: int, store: str = "") -> Tally:
-    """What n kills left of what was acknowledged."""
+def kill_servers(n: int, clients: int, seed: int, store: str = "") -> Tally:
+    """Kills a server n times and checks the store each time."""
     rng, tally, start = np.random.default_rng(seed), Tally(), time.perf_counter()
     users = [Client(f"u{number}", np.random.default_rng([seed, number])) for number in range(clients)]
     with TemporaryDirectory() as scratch:
@@ -78,18 +78,18 @@ def killed(n: int, clients: int, seed: int, store: str = "") -> Tally:
         address = store or str(Path(scratch) / "ratings.db")
         with suppress(KeyboardInterrupt):  # what was done until then is told
             for number in range(n):
-                with served(Path(scratch) / "m", "--store", address, "--log", "none") as one:
+                with start_server(Path(scratch) / "m", "--store", address, "--log", "none") as one:
                     _rate_until(one, users, float(rng.uniform(*SPAN)))
                 tally.faults += [
-                    Fault(number, wrong) for user, kept in _kept(address, users) if (wrong := user.judge(kept))
+                    Fault(number, wrong) for user, kept in _kept(address, users) if (wrong := user.compare(kept))
                 ]
                 tally.outcomes["kills"] += 1
     tally.seconds = time.perf_counter() - start
-    tally.figures["ratings acknowledged"] = f"{sum(user.acknowledged for user in users):,}"
+    tally.measurements["ratings acknowledged"] = f"{sum(user.acknowledged for user in users):,}"
     return tally
 
 
-def _rate_until(one: Served, users: list[Client], seconds: float) -> None:
+def _rate_until(one: ServerProcess, users: list[Client], seconds: float) -> None:
     threads = [threading.Thread(target=user.rate, args=(one,)) for user in users]
     for thread in threads:
         thread.start()
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--store", default="", help="a postgresql:// address of an empty schema")
     given = parser.parse_args()
     name = "kill -9, PostgreSQL" if given.store else "kill -9, SQLite"
-    printed(name, killed(given.kills, given.clients, given.seed, given.store))
+    print_result(name, kill_servers(given.kills, given.clients, given.seed, given.store))
 
 
 if __name__ == "__main__":

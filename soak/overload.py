@@ -1,4 +1,4 @@
-"""Far more asked than can be answered: the server neither falls over nor grows, and says so at once.
+"""Send far more requests than a server can answer: it must refuse the excess at once, stay alive and not grow.
 
     python -m soak.overload [--seconds 60] [--connections 1000] [--workers 2] [--model FOLDER]
 
@@ -23,9 +23,9 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
 from cofactor.saved.model_folder import save
-from soak.crew import Fault, Tally
-from soak.served import Served, served
-from soak.table import printed
+from soak.result_table import print_result
+from soak.server_process import ServerProcess, start_server
+from soak.workers import Fault, Tally
 
 CLOSED, MEASURED = 16, 5.0  # connections and seconds of measuring the capacity
 MOST_GROWTH = 300 << 20  # bytes: a thousand connections and what waits on them
@@ -34,16 +34,16 @@ REFUSED = ("429", "503")
 
 
 @dataclass
-class Watch:
-    """A thread that asks /live and weighs the server."""
+class ServerMonitor:
+    """A thread that requests /live and measures the memory of the server."""
 
-    one: Served
+    one: ServerProcess
     seconds: list[float] = field(default_factory=list)
-    heaviest: int = 0
+    peak_bytes: int = 0
     failed: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def look(self) -> None:
+    def run(self) -> None:
         while not self.ended.is_set():
             start = time.perf_counter()
             try:
@@ -54,49 +54,49 @@ class Watch:
             if status != 200:
                 self.failed.append(str(status))
             self.seconds.append(time.perf_counter() - start)
-            self.heaviest = max(self.heaviest, self.one.weight())
+            self.peak_bytes = max(self.peak_bytes, self.one.resident_bytes())
             time.sleep(max(0.0, 0.1 - (time.perf_counter() - start)))
 
 
-def overloaded(model: Path, seconds: float, connections: int, workers: int) -> Tally:
-    """What came of a flood of requests to a server of a model."""
-    with served(model, "--workers", workers, "--log", "none") as one:
+def flood_server(model: Path, seconds: float, connections: int, workers: int) -> Tally:
+    """Sends requests from many connections to a server of a model and returns the results."""
+    with start_server(model, "--workers", workers, "--log", "none") as one:
         calm = flood_of(one, CLOSED, MEASURED)
         capacity = calm["200"] / calm["seconds"]
-        before, watch = one.weight(), Watch(one)
-        looking = threading.Thread(target=watch.look)
-        looking.start()
+        before, watch = one.resident_bytes(), ServerMonitor(one)
+        monitoring = threading.Thread(target=watch.run)
+        monitoring.start()
         try:
-            told = flood_of(one, connections, seconds)
+            counts = flood_of(one, connections, seconds)
         finally:
             watch.ended.set()
-            looking.join()
-        tally = _told(told, capacity, watch, before)
+            monitoring.join()
+        tally = _result(counts, capacity, watch, before)
         if not one.alive or one.ask("/live")[0] != 200 or one.tracebacks():
-            tally.faults.append(Fault(0, "the server does not live, or its log tells of a fault", one.log.read_text()))
+            tally.faults.append(Fault(0, "the server is not alive, or its log has a traceback", one.log.read_text()))
     return tally
 
 
-def flood_of(one: Served, connections: int, seconds: float) -> dict[str, float]:
+def flood_of(one: ServerProcess, connections: int, seconds: float) -> dict[str, float]:
     command = [sys.executable, "-m", "soak.flood", str(one.port), str(connections), str(seconds)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=seconds + 60)
     return Counter(json.loads(done.stdout))
 
 
-def _told(told: dict[str, float], capacity: float, watch: Watch, before: int) -> Tally:
-    statuses = {key: int(count) for key, count in told.items() if key.isdigit()}
-    tally = Tally(Counter(statuses), seconds=told["seconds"])
-    times, grown = np.array(watch.seconds), watch.heaviest - before
-    tally.figures = {
+def _result(counts: dict[str, float], capacity: float, watch: ServerMonitor, before: int) -> Tally:
+    statuses = {key: int(count) for key, count in counts.items() if key.isdigit()}
+    tally = Tally(Counter(statuses), seconds=counts["seconds"])
+    times, grown = np.array(watch.seconds), watch.peak_bytes - before
+    tally.measurements = {
         "capacity": f"{capacity:,.0f} a second",
-        "asked": f"{sum(statuses.values()) / told['seconds'] / capacity:.1f} × that",
-        "answered meanwhile": f"{statuses.get('200', 0) / told['seconds']:,.0f} a second",
+        "requested": f"{sum(statuses.values()) / counts['seconds'] / capacity:.1f} × capacity",
+        "answered under load": f"{statuses.get('200', 0) / counts['seconds']:,.0f} a second",
         "grew by": f"{grown >> 20} MiB",
         "/live": f"median {np.median(times) * 1e3:.0f}, highest {times.max() * 1e3:.0f} ms of {len(times)}",
     }
     wrong = {
-        f"{told['silent']} refusals without Retry-After": told["silent"],
-        f"{told['broken']} connections broke": told["broken"],
+        f"{counts['silent']} refusals without Retry-After": counts["silent"],
+        f"{counts['broken']} connections were closed early": counts["broken"],
         f"statuses {statuses}": set(statuses) - {"200", *REFUSED},
         f"grew by {grown >> 20} MiB": grown > MOST_GROWTH,
         f"/live took {times.max():.3f} s": times.max() > LONGEST_LIVE,
@@ -107,7 +107,7 @@ def _told(told: dict[str, float], capacity: float, watch: Watch, before: int) ->
 
 
 def catalogue(folder: Path, n_users: int = 1000, n_items: int = 4000, rank: int = 64) -> Path:
-    """A saved model of random vectors as large as MovieLens 1M's."""
+    """Saves a model of random vectors with about as many users and items as MovieLens 1M."""
     rng = np.random.default_rng(0)
     user = np.repeat(np.arange(n_users), 100)
     item = np.concatenate([rng.choice(n_items, 100, replace=False) for _ in range(n_users)])
@@ -124,11 +124,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--model", type=Path, help="a saved model with users 0 … 999; by default made")
+    parser.add_argument("--model", type=Path, help="A saved model with users 0 … 999; by default a synthetic one.")
     given = parser.parse_args()
     with TemporaryDirectory() as scratch:
         model = given.model or catalogue(Path(scratch) / "m")
-        printed("overload", overloaded(model, given.seconds, given.connections, given.workers))
+        print_result("overload", flood_server(model, given.seconds, given.connections, given.workers))
 
 
 if __name__ == "__main__":

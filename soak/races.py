@@ -1,9 +1,9 @@
-"""Opening a model while another is put in its place, again and again: one of the two, or a refusal, never a mixture.
+"""Open a model while another one is moved into its place: the result must be one of the two or an error, no mixture.
 
     python -m soak.races [--cases 5000]
 
-Both have as many users and items, so that the ids of one fit the vectors of the other. A thread renames them to the
-place in turn, as saving does: for a moment no folder is there at all.
+Both have the same number of users and items, so that the ids of one fit the vectors of the other. A thread renames
+them into place in turn, as saving does; between two renames there is no folder at all.
 """
 
 import argparse
@@ -20,21 +20,21 @@ from cofactor.errors import BadArtifact
 from cofactor.models.baseline import BaselineModel
 from cofactor.saved.model_folder import save
 from cofactor.serving.loaded_model import LoadedModel
-from soak.crew import Case, run
-from soak.folders import check_error, content_of, scratch
-from soak.questions import Wrong, ask_everything
-from soak.table import printed
+from soak.folders import check_error, model_content, temporary_folder
+from soak.model_queries import WrongAnswer, query_everything
+from soak.result_table import print_result
+from soak.workers import Case, run
 from tests.toys import noise
 
-MOST_BETWEEN = 0.03  # seconds between two swaps; opening takes about a third of it
+LONGEST_PAUSE = 0.03  # seconds between two swaps; opening takes about a third of that
 
 
-def racer(scratch: str) -> Case:
-    """Opens a folder of its own below `scratch` that is replaced all the time."""
+def racing_case(scratch: str) -> Case:
+    """Returns a case that opens a folder below `scratch` which a thread keeps replacing."""
     own = Path(tempfile.mkdtemp(dir=scratch))
     for name, prefix in (("one", "x"), ("other", "y")):
         save(_model(prefix), own / name)
-    known = [content_of(LoadedModel.open(own / name)) for name in ("one", "other")]
+    known = [model_content(LoadedModel.open(own / name)) for name in ("one", "other")]
     (own / "one").rename(own / "live")
     threading.Thread(target=_swap, args=(own,), daemon=True).start()
 
@@ -44,26 +44,26 @@ def racer(scratch: str) -> Case:
         except BadArtifact as error:
             check_error(error, own / "live")
             return "refused"
-        if content_of(bundle) not in known:
-            raise Wrong("a mixture of two models")
-        ask_everything(bundle)
-        return "one of both"
+        if model_content(bundle) not in known:
+            raise WrongAnswer("a mixture of two models")
+        query_everything(bundle)
+        return "one of the two"
 
     return case
 
 
 def _swap(own: Path) -> None:
-    """Renames one and the other to the place in turn, for as long as the process lives."""
+    """Renames the two models into place in turn until the process ends."""
     rng = np.random.default_rng(0)
     while True:
         (own / "live").rename(own / "aside")
         (own / "other").rename(own / "live")
         (own / "aside").rename(own / "other")
-        time.sleep(rng.uniform(0, MOST_BETWEEN))
+        time.sleep(rng.uniform(0, LONGEST_PAUSE))
 
 
 def _model(prefix: str) -> BaselineModel:
-    """A model whose ids all begin with a prefix, and whose numbers are drawn by it."""
+    """A model whose ids begin with a prefix, which also seeds its numbers."""
     training_data, rng = noise().training_data, np.random.default_rng(ord(prefix))
     users, items = (
         np.array([prefix + one for one in ids.ids], object) for ids in (training_data.users, training_data.items)
@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=5_000)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    with scratch() as folder:
-        printed("folders swapped while read", run(racer, (folder,), given.cases, given.workers))
+    with temporary_folder() as folder:
+        print_result("folders swapped while read", run(racing_case, (folder,), given.cases, given.workers))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Models swapped a thousand times under requests: none fails, and none is answered by two models at once.
+"""Replace a served model a thousand times under load: no request may fail or mix the answers of two models.
 
     python -m soak.swaps [--swaps 1000] [--clients 4] [--rate 240]
 
-Two workers serve a folder in which two models take turns: one is renamed to the place of the other, as saving does,
-and POST /admin/reload asks for it. Every title says which model it is from, so that an answer betrays a mixture.
+Two workers serve a folder that holds one of two models in turn. Each is renamed into place, as saving does, and
+POST /admin/reload loads it. Every title begins with the name of its model, which reveals a mixture.
 """
 
 import argparse
@@ -21,12 +21,12 @@ import numpy as np
 
 from cofactor.saved.model_folder import save
 from cofactor.serving.loaded_model import LoadedModel
-from soak.crew import Fault, Tally
-from soak.questions import Wrong
-from soak.samples import models
-from soak.served import Served, served
-from soak.table import printed
-from soak.wire import Line
+from soak.http_connection import HttpConnection
+from soak.model_queries import WrongAnswer
+from soak.result_table import print_result
+from soak.sample_models import models
+from soak.server_process import ServerProcess, start_server
+from soak.workers import Fault, Tally
 
 MARKS = ("one", "other")
 FOLDED = json.dumps(
@@ -44,45 +44,45 @@ REQUESTS = [
 
 @dataclass
 class Clients:
-    """Threads that ask at a steady rate, and what they saw."""
+    """Threads that send requests at a steady rate, and the results."""
 
     port: int
-    marks: dict[str, str]  # of each version
-    each: float  # requests a second of each
+    marks: dict[str, str]  # by version
+    rate: float  # requests per second of each client
     seen: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, first: int) -> None:
-        line, number, due = Line(self.port), first, time.monotonic()
+        line, number, due = HttpConnection(self.port), first, time.monotonic()
         while not self.ended.is_set():
-            number, due = number + 1, due + 1 / self.each
+            number, due = number + 1, due + 1 / self.rate
             try:
-                self.seen[self._judged(line, REQUESTS[number % len(REQUESTS)])] += 1
+                self.seen[self._check(line, REQUESTS[number % len(REQUESTS)])] += 1
             except Exception as error:
                 self.faults.append(Fault(sum(self.seen.values()), f"{type(error).__name__}: {error}"))
             time.sleep(max(0.0, due - time.monotonic()))
         line.close()
 
-    def _judged(self, line: Line, request: bytes) -> str:
-        """The mark of the model that answered; raises Wrong where it is not that of everything in the answer."""
-        answer = line.whole(request)
+    def _check(self, line: HttpConnection, request: bytes) -> str:
+        """The name of the model that answered; raises WrongAnswer if a part of the response is from another model."""
+        answer = line.send_request(request)
         content = json.loads(answer.body)
         if answer.status != 200 or content["model"] != answer.headers["x-model-version"]:
-            raise Wrong(f"{answer.status} {content}")
+            raise WrongAnswer(f"{answer.status} {content}")
         mark = self.marks[content["model"]]
         if not (titles := set(_titles(content))) or any(not title.startswith(f"{mark} ") for title in titles):
-            raise Wrong(f"version {content['model']} is {mark!r}, but answers {sorted(titles)}")
+            raise WrongAnswer(f"version {content['model']} is {mark!r}, but the response has {sorted(titles)}")
         return mark
 
 
-def swapped(n: int, clients: int, rate: float) -> Tally:
-    """What came of n swaps under `rate` requests a second."""
+def swap_models(n: int, clients: int, rate: float) -> Tally:
+    """Replaces the model n times under `rate` requests per second and returns the results."""
     with TemporaryDirectory() as scratch:
         folders = _saved(Path(scratch))
         live = Path(scratch) / "live"
         shutil.copytree(folders["one"], live)
-        with served(live, "--workers", 2, "--watch", 0, "--log", "none") as one:
+        with start_server(live, "--workers", 2, "--watch", 0, "--log", "none") as one:
             versions = {mark: LoadedModel.open(folder).version for mark, folder in folders.items()}
             asking = Clients(one.port, {version: mark for mark, version in versions.items()}, rate / clients)
             threads = [threading.Thread(target=asking.ask, args=(first,)) for first in range(clients)]
@@ -93,16 +93,18 @@ def swapped(n: int, clients: int, rate: float) -> Tally:
             try:
                 for done in range(1, n + 1):
                     faults += _swap(one, live, folders, versions, done)
-            except KeyboardInterrupt:  # what was done until then is told
+            except KeyboardInterrupt:  # report the swaps until then
                 pass
             finally:
                 asking.ended.set()
                 for thread in threads:
                     thread.join()
-            return _told(asking, faults, done, time.perf_counter() - start)
+            return _result(asking, faults, done, time.perf_counter() - start)
 
 
-def _swap(one: Served, live: Path, folders: dict[str, Path], versions: dict[str, str], number: int) -> list[Fault]:
+def _swap(
+    one: ServerProcess, live: Path, folders: dict[str, Path], versions: dict[str, str], number: int
+) -> list[Fault]:
     mark = MARKS[number % 2]
     beside, aside = live.with_name("next"), live.with_name("aside")
     shutil.copytree(folders[mark], beside)
@@ -114,15 +116,15 @@ def _swap(one: Served, live: Path, folders: dict[str, Path], versions: dict[str,
     return [] if right else [Fault(number, f"reload: {status} {told}, not {versions[mark]}")]
 
 
-def _told(asking: Clients, faults: list[Fault], n: int, seconds: float) -> Tally:
+def _result(asking: Clients, faults: list[Fault], n: int, seconds: float) -> Tally:
     tally = Tally(Counter(asking.seen), asking.faults + faults, seconds)
-    tally.figures["swaps"] = f"{n:,}"
-    tally.figures["mixed or failed"] = str(len(asking.faults))
+    tally.measurements["swaps"] = f"{n:,}"
+    tally.measurements["mixed or failed"] = str(len(asking.faults))
     return tally
 
 
 def _saved(scratch: Path) -> dict[str, Path]:
-    """Two models of the same users and items; a title begins with the mark of its model."""
+    """Saves two models with the same users and items; a title begins with the name of its model."""
     model = dict(models())["factor"]
     for mark in MARKS:
         titles = np.array([f"{mark} film {n}" for n in range(len(model.training_data.items))], dtype=object)
@@ -145,7 +147,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--rate", type=float, default=240.0)
     given = parser.parse_args()
-    printed("swaps", swapped(given.swaps, given.clients, given.rate))
+    print_result("swaps", swap_models(given.swaps, given.clients, given.rate))
 
 
 if __name__ == "__main__":

@@ -17,26 +17,26 @@ from cofactor.saved.model_folder import load, load_with_manifest, save
 from cofactor.serving.item_map import catalogue_map
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.trainers.popularity import Popularity
-from soak.crew import Case, Fault, run
-from soak.folders import opener, scratch
-from soak.races import racer
-from soak.samples import models
-from soak.signing import signed
-from soak.tables import BOMBS, written
+from soak.digests import sign_again
+from soak.folders import opening_case, temporary_folder
+from soak.parquet_tables import BOMBS, written
+from soak.races import racing_case
+from soak.sample_models import models
+from soak.workers import Case, Fault, run
 from tests.toys import factors, noise
 
 
 def test_damaged_folders_are_refused_or_answer():
-    with scratch() as folder:
-        tally = run(opener, (11, folder), 800)
+    with temporary_folder() as folder:
+        tally = run(opening_case, (11, folder), 800)
     assert not tally.faults
     assert tally.outcomes.total() == 800
     assert min(tally.outcomes[one] for one in ("refused", "refused, signed", "valid, signed", "unchanged")) > 10
 
 
 def test_a_folder_that_is_swapped_while_it_is_read_is_one_of_both_or_refused():
-    with scratch() as folder:
-        tally = run(racer, (folder,), 80)
+    with temporary_folder() as folder:
+        tally = run(racing_case, (folder,), 80)
     assert not tally.faults
     assert tally.outcomes["one of both"] > 0
 
@@ -86,7 +86,7 @@ def folder(tmp_path: Path) -> Path:
 def resigned(folder: Path, **changed: bytes) -> None:
     """Puts files into a model's folder, their digests made right."""
     files = {one.name: one.read_bytes() for one in folder.iterdir()}
-    for name, data in signed(files | changed, files, arrays=True).items():
+    for name, data in sign_again(files | changed, files, arrays=True).items():
         (folder / name).write_bytes(data)
 
 

@@ -39,5 +39,7 @@ def test_every_test_file_has_a_quick_test() -> None:
     slow = set(SLOW_TESTS)
     for file in sorted((ROOT / "tests").glob("test_*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        tests = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+        tests = [
+            node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
+        ]
         assert not tests or any(f"tests/{file.name}::{name}" not in slow for name in tests), file.name

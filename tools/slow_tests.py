@@ -22,7 +22,7 @@ HEADER = "# Tests that `make test-fast` leaves out; written by `python -m tools.
 
 
 class Stopwatch:
-    """A pytest plugin that records the processor seconds of each test, with the fixtures that it is the first to use."""
+    """A pytest plugin that records the processor seconds of each test and of the fixtures that it is first to use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,7 +97,9 @@ def main() -> None:
     slow = slow_tests(seconds, options.limit, options.kept)
     LIST.write_text(HEADER + "".join(f"{test}\n" for test in sorted({*others, *slow})))
     quick = sum(one for test, one in seconds.items() if test.partition("[")[0] not in slow)
-    print(f"{len(slow)} slow tests in {LIST}; all take {sum(seconds.values()):.0f} s of a core, the others {quick:.0f} s")
+    print(
+        f"{len(slow)} slow tests in {LIST}; all take {sum(seconds.values()):.0f} s of a core, the others {quick:.0f} s"
+    )
 
 
 if __name__ == "__main__":

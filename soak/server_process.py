@@ -1,4 +1,4 @@
-"""A server of ours in a process of its own, as a user starts it, and what it weighs."""
+"""Start `cofactor serve` in a process of its own, as a user does, and measure its memory."""
 
 import http.client
 import json
@@ -15,33 +15,33 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = [sys.executable, "-c", "from cofactor.cli import main; main()", "serve"]
-LIMIT = 30  # seconds for any answer
+LIMIT = 30  # seconds for any response
 ADMIN_KEY = "soak-admin-key-of-forty-characters-00000"
 
 
 @dataclass
-class Served:
-    """A running server. `log` holds what it said."""
+class ServerProcess:
+    """A running server; `log` is the file with its output."""
 
     process: subprocess.Popen[bytes]
     port: int
     log: Path
 
     def kill(self) -> None:
-        """kill -9 of every process of it at once."""
+        """Sends SIGKILL to all processes of the server at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def weight(self) -> int:
-        """Resident bytes of all its processes that are its own: what they share counts once for each."""
-        return sum(_resident(one) for one in _family(self.process.pid))
+    def resident_bytes(self) -> int:
+        """Resident bytes of all processes of the server; shared pages count once for each process."""
+        return sum(_resident(one) for one in _process_tree(self.process.pid))
 
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and JSON of one request on a connection of its own."""
+        """Status, headers and JSON of the response to one request, sent on a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         try:
             sent = None if body is None else json.dumps(body).encode()
@@ -56,13 +56,13 @@ class Served:
         return self.ask("/admin/reload", "POST", Authorization=f"Bearer {ADMIN_KEY}")
 
     def tracebacks(self) -> int:
-        """How often the log tells of a fault that nobody foresaw."""
+        """Number of tracebacks in the log."""
         return self.log.read_bytes().count(b"Traceback (most recent call last)")
 
 
 @contextmanager
-def served(*arguments: object) -> Iterator[Served]:
-    """Starts `cofactor serve` with these arguments on a free port, and ends it, also where this process is told to."""
+def start_server(*arguments: object) -> Iterator[ServerProcess]:
+    """Starts `cofactor serve` with these arguments on a free port, and stops it, also if this process gets SIGTERM."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def served(*arguments: object) -> Iterator[Served]:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         with log.open("wb") as file:
             process = subprocess.Popen(command, stderr=file, stdout=file, env=environment, start_new_session=True)
-        one = Served(process, 0, log)
+        one = ServerProcess(process, 0, log)
         try:
             one.port = _port(one)
             yield one
@@ -82,8 +82,8 @@ def served(*arguments: object) -> Iterator[Served]:
                 one.kill()
 
 
-def _port(one: Served) -> int:
-    """Waits for the line that says where it serves."""
+def _port(one: ServerProcess) -> int:
+    """Waits until the log names the port."""
     with one.log.open("rb") as log:
         while one.alive:
             for line in log:
@@ -98,8 +98,8 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.wait(0.01)
 
 
-def _family(pid: int) -> list[int]:
-    """A process and all that it started."""
+def _process_tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
     found, known = [pid], []
     while found:
         one = found.pop()

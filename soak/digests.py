@@ -1,4 +1,4 @@
-"""Digests made right again after a damage: whoever can write to a folder can do the same."""
+"""Correct the digests of a damaged folder, as anybody with write access to the folder can do."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ NAMES = {"F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64"}
 assert NAMES.keys() == DTYPES.keys()
 
 
-def signed(files: Mapping[str, Any], original: Mapping[str, bytes], *, arrays: bool) -> dict[str, Any]:
-    """The files with the size and digest of each that is another than in the original, and with the manifest's own.
+def sign_again(files: Mapping[str, Any], original: Mapping[str, bytes], *, arrays: bool) -> dict[str, Any]:
+    """Returns the files with a manifest whose sizes and digests match the changed files, its own digest included.
 
-    arrays: what the manifest says of the arrays too, where their file is another. A manifest that cannot be understood
-    stays as it is.
+    With `arrays`, the manifest's entries for arrays match their file as well. A manifest that cannot be parsed stays
+    as it is.
     """
     try:
         content = json.loads(files[manifests.NAME], object_pairs_hook=_unique)
@@ -27,15 +27,15 @@ def signed(files: Mapping[str, Any], original: Mapping[str, bytes], *, arrays: b
             if isinstance(data := files.get(name), bytes) and data is not original[name]:
                 entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         if arrays and files[ARRAYS] is not original[ARRAYS]:
-            content["arrays"] = described(files[ARRAYS])
+            content["arrays"] = describe_arrays(files[ARRAYS])
         content["sha256"] = manifests.digest(orjson.loads(json.dumps(content)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return dict(files)
     return {**files, manifests.NAME: json.dumps(content).encode(errors="surrogatepass")}
 
 
-def described(data: bytes) -> dict[str, Any]:
-    """What a manifest says of the arrays in a file, as far as its header can be understood."""
+def describe_arrays(data: bytes) -> dict[str, Any]:
+    """The manifest's entries for the arrays in a file, read from the file's header."""
     length = int.from_bytes(data[:8], "little")
     found = {}
     for name, entry in json.loads(data[8 : 8 + length]).items():
@@ -47,5 +47,5 @@ def described(data: bytes) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key twice")
+        raise ValueError("duplicate key")
     return dict(pairs)

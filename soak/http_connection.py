@@ -1,4 +1,4 @@
-"""HTTP over a plain socket: what is sent is sent as it is, and what comes back is read as strictly as a proxy would."""
+"""HTTP over a plain socket: sends bytes unchanged, and parses responses as strictly as a proxy."""
 
 import re
 import socket
@@ -10,8 +10,8 @@ STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [ -~]*")
 HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)")
 
 
-class Garbled(Exception):
-    """An answer that is no HTTP."""
+class MalformedResponse(Exception):
+    """A response that is not valid HTTP."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Answer:
     body: bytes
 
 
-def answers_of(data: bytes, heads: int = 0) -> tuple[list[Answer], bytes]:
-    """The answers that data holds, and what is left of one that is not whole. The first `heads` have no body."""
+def parse_responses(data: bytes, heads: int = 0) -> tuple[list[Answer], bytes]:
+    """Complete responses in data, and the rest of an incomplete one. The first `heads` responses have no body."""
     found: list[Answer] = []
     while (end := data.find(b"\r\n\r\n")) >= 0:
         status, headers = _head(data[:end])
@@ -39,30 +39,30 @@ def _head(data: bytes) -> tuple[int, dict[str, str]]:
     first, *rest = data.split(b"\r\n")
     status = STATUS.fullmatch(first)
     if not status:
-        raise Garbled(f"a status line {first[:80]!r}")
+        raise MalformedResponse(f"a status line {first[:80]!r}")
     headers: dict[str, str] = {}
     for line in rest:
         header = HEADER.fullmatch(line)
         if not header:
-            raise Garbled(f"a header {line[:80]!r}")
+            raise MalformedResponse(f"a header {line[:80]!r}")
         name = header[1].decode().lower()
         if name in headers and name in ("content-length", "content-type", "x-model-version"):
-            raise Garbled(f"two headers {name}")
+            raise MalformedResponse(f"two headers {name}")
         headers[name] = header[2].decode("latin-1")
     if "transfer-encoding" in headers or ("content-length" not in headers and status[1] not in (b"204", b"304")):
-        raise Garbled(f"no length in {sorted(headers)}")
+        raise MalformedResponse(f"no length in {sorted(headers)}")
     return int(status[1]), headers
 
 
-class Line:
-    """A connection that is kept for as long as the server keeps it."""
+class HttpConnection:
+    """A connection that stays open for as long as the server allows."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
 
-    def whole(self, request: bytes, head: bool = False) -> Answer:
-        """The answer to a request that is whole, on the connection of the one before where that is still open."""
+    def send_request(self, request: bytes, head: bool = False) -> Answer:
+        """Sends a well-formed request, on the open connection if there is one; returns the response."""
         for fresh in (self._socket is None, True):
             try:
                 return self._asked(request, head, fresh)
@@ -70,12 +70,12 @@ class Line:
                 if fresh:
                     raise
             except Exception:
-                self.close()  # whatever comes is no answer to what is asked next
+                self.close()  # later bytes do not belong to the next request
                 raise
         raise AssertionError
 
-    def any(self, pieces: list[bytes], pause: float = 0.0) -> list[Answer]:
-        """What comes back for anything at all, on a connection of its own, until it ends or is quiet."""
+    def send_bytes(self, pieces: list[bytes], pause: float = 0.0) -> list[Answer]:
+        """Sends any bytes on a new connection; returns the responses until it is closed or silent."""
         data = b""
         with socket.create_connection(("127.0.0.1", self._port), timeout=5) as one:
             try:
@@ -87,9 +87,9 @@ class Line:
                     data += received
             except (TimeoutError, ConnectionError):
                 pass
-        answers, left = answers_of(data)
+        answers, left = parse_responses(data)
         if left:
-            raise Garbled(f"half an answer: {left[:80]!r}")
+            raise MalformedResponse(f"incomplete response: {left[:80]!r}")
         return answers
 
     def _asked(self, request: bytes, head: bool, fresh: bool) -> Answer:
@@ -101,14 +101,16 @@ class Line:
         while True:
             received = self._socket.recv(1 << 16)
             if not received:
-                raise ConnectionResetError("closed before an answer")
+                raise ConnectionResetError("closed before a response")
             data += received
-            answers, left = answers_of(data, int(head))
+            answers, left = parse_responses(data, int(head))
             if answers:
                 last = answers[0].headers.get("connection") == "close"
-                # Of what is no request nobody can say that it asked for an answer without a body.
+                # A server cannot tell that a malformed request was a HEAD request, so its response may have a body.
                 if (left or len(answers) > 1) and not (head and last and answers[0].status in (400, 431)):
-                    raise Garbled(f"more than one answer: {[one.status for one in answers]}, {data[-200:]!r}")
+                    raise MalformedResponse(
+                        f"more than one response: {[one.status for one in answers]}, {data[-200:]!r}"
+                    )
                 if last:
                     self.close()
                 return answers[0]

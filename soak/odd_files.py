@@ -1,4 +1,4 @@
-"""Files put on the disk, plain ones and odd ones, and taken away again."""
+"""Write plain files, and devices, links and folders in their place, and remove them again."""
 
 import os
 import shutil
@@ -8,27 +8,27 @@ from pathlib import Path
 from typing import Any
 
 
-class Place:
-    """One folder that holds sample after sample; only what differs from the last is written."""
+class SampleFolder:
+    """A folder that holds one sample after another; only files that differ from the last sample are written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._there: dict[str, Any] = {}
         folder.mkdir()
 
-    def put(self, files: Mapping[str, Any]) -> None:
-        """Makes the folder hold these files: bytes, or what a tag says."""
+    def write(self, files: Mapping[str, Any]) -> None:
+        """Makes the folder hold these files, each given as bytes or as a tag."""
         for name in self._there.keys() - {name for name, what in files.items() if self._there.get(name) is what}:
             _remove(self.folder / name)
             del self._there[name]
         for name, what in files.items():
             if name not in self._there:
-                put(self.folder / name, what, aside=self.folder.parent)
+                write_file(self.folder / name, what, aside=self.folder.parent)
                 self._there[name] = what
 
 
-def put(path: Path, what: Any, aside: Path) -> None:
-    """One file, or in its place what a tag says; `aside`: where something may lie that it leads to."""
+def write_file(path: Path, what: Any, aside: Path) -> None:
+    """Writes a file, or what a tag stands for in its place; targets of links are written to the folder `aside`."""
     if isinstance(what, bytes):
         path.write_bytes(what)
     elif what == "fifo":

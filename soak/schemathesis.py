@@ -1,8 +1,8 @@
-"""Schemathesis' checks of a running server against its own document of the API, all of them.
+"""Run all checks of Schemathesis on a running server, against the server's own OpenAPI document.
 
-    python -m soak.schemathesis_run [--cases 10000] [--seed 0] [--workers 2]
+    python -m soak.schemathesis [--cases 10000] [--seed 0] [--workers 2]
 
-`--cases` is what is wanted at least: the examples of each operation are that many over the number of operations.
+`--cases` is the least number of requests; each operation gets an equal share of them as examples.
 """
 
 import argparse
@@ -16,25 +16,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cofactor.serving.http.routes import ROUTES
-from soak.bodies import start
-from soak.crew import Fault, Tally
-from soak.served import Served
-from soak.table import printed
+from soak.requests import start
+from soak.result_table import print_result
+from soak.server_process import ServerProcess
+from soak.workers import Fault, Tally
 
 PHASES = "examples,coverage,fuzzing"
-# A user or an item is not made by a request here, so that none has to be there or be gone after one.
+# Requests neither create nor delete users and items here, so checks of resources do not apply.
 EXCLUDED = "use_after_free,ensure_resource_availability,object_level_authorization"
 
-# A body may be of the documented shape and yet name an item that the model does not know (422), or go on with a list
-# that has changed (409), or be one of many with a wrong key (429): what a schema cannot say.
+# A body that matches the schema may still name an unknown item (422) or continue a list that has changed (409), and one
+# request of many with a wrong key is refused (429). A schema cannot express this.
 CONFIG = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429]
 """
 
 
-def checked(one: Served, cases: int, seed: int, workers: int, scratch: Path) -> Tally:
-    """What schemathesis made of a server."""
+def run_schemathesis(one: ServerProcess, cases: int, seed: int, workers: int, scratch: Path) -> Tally:
+    """Runs Schemathesis on a server and returns the result."""
     began, report = time.perf_counter(), scratch / "events.ndjson"
     (scratch / "schemathesis.toml").write_text(CONFIG)
     command = [
@@ -61,7 +61,7 @@ def checked(one: Served, cases: int, seed: int, workers: int, scratch: Path) -> 
 
 
 def _statuses(report: Path) -> Counter[str]:
-    """How many answers there were of each status."""
+    """Number of responses by status."""
     found: Counter[str] = Counter()
     for line in report.read_text().splitlines():
         _count(json.loads(line), found)
@@ -87,7 +87,7 @@ def main() -> None:
     given = parser.parse_args()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory()))
-        printed("schemathesis", checked(start(stack), given.cases, given.seed, given.workers, scratch))
+        print_result("schemathesis", run_schemathesis(start(stack), given.cases, given.seed, given.workers, scratch))
 
 
 if __name__ == "__main__":

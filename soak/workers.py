@@ -1,6 +1,6 @@
-"""Many small cases in worker processes, so that a crash, a hang or a flood of memory ends a worker and not the run.
+"""Run many small cases in worker processes, so that a crash, a hang or excessive memory ends a worker, not the run.
 
-A case is a number. What it does follows from the seed and the number alone, so that one that failed can be done again.
+A case is identified by a number. The seed and the number determine what it does, so a failed case can be repeated.
 """
 
 import multiprocessing
@@ -16,52 +16,54 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-LONGEST = 5.0  # seconds a case may take
-STARTING = 60.0  # seconds the first case of a worker may take: it imports
-MOST_MEMORY = 500 << 20  # bytes that a case may add
-MEASURED_FROM = 200 << 20  # bytes that are said to be too many before the limit is reached, which not all survive
+CASE_SECONDS = 5.0  # that a case may take
+FIRST_CASE_SECONDS = 60.0  # that the first case of a worker may take, with its imports
+MEMORY_LIMIT = 500 << 20  # bytes that a case may allocate
+REPORTED_MEMORY = 200 << 20  # bytes that are reported as a fault; a worker may not survive the limit
 
-Case = Callable[[int], str]  # does the case of a number and names what came of it; raises for a fault
-Maker = Callable[..., Case]  # makes the case in its worker, of plain arguments
+Case = Callable[[int], str]  # runs the case with a number and returns its outcome; raises for a fault
+CaseFactory = Callable[..., Case]  # makes the case in its worker, from picklable arguments
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What should not have happened, in which case."""
+    """An unexpected result and the number of its case."""
 
     number: int
     what: str
     detail: str = ""
-    spoils: bool = False  # the process that did it: what it does next says nothing
+    ends_worker: bool = False  # the worker cannot be used any further
 
 
 @dataclass
 class Tally:
-    """What came of the cases."""
+    """Outcomes and faults of a number of cases."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
     seconds: float = 0.0
-    figures: dict[str, str] = field(default_factory=dict)  # what else is to be told
+    measurements: dict[str, str] = field(default_factory=dict)  # further results, by name
 
     @property
     def cases(self) -> int:
         return self.outcomes.total() + len(self.faults)
 
 
-def run(maker: Maker, arguments: tuple[Any, ...], n: int, workers: int = 2, longest: float = LONGEST) -> Tally:
-    """Does the cases 0 … n - 1 in worker processes; a fault ends the worker where it has to, never the run."""
+def run(
+    maker: CaseFactory, arguments: tuple[Any, ...], n: int, workers: int = 2, longest: float = CASE_SECONDS
+) -> Tally:
+    """Runs the cases 0 … n - 1 in worker processes. A fault may end a worker but never the run."""
     tally, start = Tally(), time.perf_counter()
-    shares = [_Share(maker, arguments, range(first, n, workers)) for first in range(min(workers, n))]
+    shares = [_Worker(maker, arguments, range(first, n, workers)) for first in range(min(workers, n))]
     try:
         while going := [share for share in shares if share.process]:
             for ready in wait([share.inbox for share in going], 0.2):
                 share = next(share for share in going if share.inbox is ready)
-                share.take(tally)
+                share.receive(tally)
             for share in going:
                 share.check(tally, longest)
     except KeyboardInterrupt:
-        tally.figures["stopped"] = f"after {tally.cases:,} of {n:,}"
+        tally.measurements["stopped"] = f"after {tally.cases:,} of {n:,}"
     finally:
         for share in shares:
             share.stop()
@@ -69,10 +71,10 @@ def run(maker: Maker, arguments: tuple[Any, ...], n: int, workers: int = 2, long
     return tally
 
 
-class _Share:
-    """The cases of one worker, and the worker."""
+class _Worker:
+    """A worker process and the cases that are left for it."""
 
-    def __init__(self, maker: Maker, arguments: tuple[Any, ...], numbers: range) -> None:
+    def __init__(self, maker: CaseFactory, arguments: tuple[Any, ...], numbers: range) -> None:
         self.maker, self.arguments, self.left = maker, arguments, numbers
         self.process: SpawnProcess | None = None
         self._start()
@@ -85,8 +87,8 @@ class _Share:
         outbox.close()
         self.since, self.first = time.monotonic(), True
 
-    def take(self, tally: Tally) -> None:
-        """Everything the worker has said since."""
+    def receive(self, tally: Tally) -> None:
+        """Receives all results that the worker has sent."""
         try:
             while self.inbox.poll():
                 outcome, fault = self.inbox.recv()
@@ -96,19 +98,19 @@ class _Share:
                     tally.outcomes[outcome] += 1
                     continue
                 tally.faults.append(fault)
-                if fault.spoils:
+                if fault.ends_worker:
                     self.stop()
-                    self._go_on()
+                    self._restart()
                     return
         except EOFError:
             self._ended(tally)
 
     def check(self, tally: Tally, longest: float) -> None:
-        """Ends a worker that has been at one case too long, and goes on behind it."""
-        limit = STARTING if self.first else longest
+        """Kills a worker whose case takes too long, and starts another one at the next case."""
+        limit = FIRST_CASE_SECONDS if self.first else longest
         if self.process and self.left and time.monotonic() - self.since > limit and not self.inbox.poll():
             self.stop()
-            self._went_wrong(tally, f"took more than {limit:g} s")
+            self._record_fault(tally, f"took more than {limit:g} s")
 
     def stop(self) -> None:
         if self.process:
@@ -123,52 +125,52 @@ class _Share:
         code = self.process.exitcode
         self.stop()
         if self.left:
-            self._went_wrong(tally, f"the process ended with {code}")
+            self._record_fault(tally, f"the process ended with {code}")
 
-    def _went_wrong(self, tally: Tally, what: str) -> None:
+    def _record_fault(self, tally: Tally, what: str) -> None:
         tally.faults.append(Fault(self.left[0], what))
         self.left = self.left[1:]
-        self._go_on()
+        self._restart()
 
-    def _go_on(self) -> None:
+    def _restart(self) -> None:
         if self.left:
             self._start()
 
 
-def _work(outbox: Connection, maker: Maker, arguments: tuple[Any, ...], numbers: range) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, which ends its workers
+def _work(outbox: Connection, maker: CaseFactory, arguments: tuple[Any, ...], numbers: range) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     case = maker(*arguments)
     for place, number in enumerate(numbers):
-        outbox.send(done(case, number))
-        if place == 0:  # the first brings in what is imported late and kept; from now on memory is limited
+        outbox.send(run_case(case, number))
+        if place == 0:  # the first case loads modules lazily; memory is limited from here on
             _limit_memory()
 
 
-def done(case: Case, number: int) -> tuple[str, Fault | None]:
-    """What came of one case: an outcome, or a fault."""
-    before = _peak_from_now_on()
+def run_case(case: Case, number: int) -> tuple[str, Fault | None]:
+    """Runs one case; returns its outcome, or a fault."""
+    before = _reset_peak()
     try:
         outcome = case(number)
     except Exception as error:
         shown = f"{type(error).__name__}: {error}"[:300]
-        return "", Fault(number, shown, traceback.format_exc(limit=-6), _is_flooded(before))
-    if _is_flooded(before):
+        return "", Fault(number, shown, traceback.format_exc(limit=-6), _has_excessive_memory(before))
+    if _has_excessive_memory(before):
         return "", Fault(number, f"memory grew by {_bytes('VmHWM') - before >> 20} MiB", outcome, True)
     return outcome, None
 
 
-def _peak_from_now_on() -> int:
-    """Bytes that are resident; the highest number of them is counted anew from here."""
+def _reset_peak() -> int:
+    """Resets the peak of resident memory; returns the bytes that are resident now."""
     Path("/proc/self/clear_refs").write_text("5")
     return _bytes("VmRSS")
 
 
-def _is_flooded(before: int) -> bool:
-    return _bytes("VmHWM") - before > MEASURED_FROM
+def _has_excessive_memory(before: int) -> bool:
+    return _bytes("VmHWM") - before > REPORTED_MEMORY
 
 
 def _limit_memory() -> None:
-    limit = _bytes("VmData") + MOST_MEMORY
+    limit = _bytes("VmData") + MEMORY_LIMIT
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 

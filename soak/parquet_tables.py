@@ -1,4 +1,4 @@
-"""Parquet tables as no model writes them: written by DuckDB, so that only what they say is odd."""
+"""Valid Parquet tables with contents that no model writes; DuckDB writes them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -105,7 +105,7 @@ CODECS = ("zstd", "snappy", "gzip", "uncompressed", "lz4_raw", "brotli")
 
 
 def odd_table(rng: np.random.Generator, bombs: Mapping[str, bytes]) -> tuple[str, bytes]:
-    """What it is, and the bytes of a table that may take the place of one."""
+    """A description and the bytes of a table that replaces one of a model."""
     if rng.random() < BOMBS_SHARE and bombs:
         name = sorted(bombs)[int(rng.integers(len(bombs)))]
         return name, bombs[name]
@@ -115,20 +115,20 @@ def odd_table(rng: np.random.Generator, bombs: Mapping[str, bytes]) -> tuple[str
 
 
 def write_bombs(scratch: Path) -> None:
-    """Writes every bomb below a folder: it takes seconds, and more memory than a case may."""
+    """Writes all decompression bombs to a folder, which takes seconds and more memory than a case may use."""
     (scratch / "bombs").mkdir()
     for name, query in BOMBS.items():
         (scratch / "bombs" / name).write_bytes(written(query, "zstd"))
 
 
 def read_bombs(scratch: Path) -> dict[str, bytes]:
-    """Those that were written there, by name; none where they were not."""
+    """Bombs in a folder by name; empty if none were written."""
     return {one.name: one.read_bytes() for one in sorted(scratch.glob("bombs/*"))}
 
 
 @cache
 def written(query: str, codec: str) -> bytes:
-    """The Parquet file of a query's rows."""
+    """The rows of a query as a Parquet file."""
     with TemporaryDirectory() as folder, shared_connection() as database:
         path = Path(folder) / "t.parquet"
         database.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION {codec})")

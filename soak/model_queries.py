@@ -1,4 +1,4 @@
-"""What a model that loads must be able to answer, whatever its numbers are."""
+"""Queries that every model that loads must answer, whatever its numbers are."""
 
 import math
 from typing import Any
@@ -19,12 +19,12 @@ from cofactor.serving.warm_up import warm
 SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
 
 
-class Wrong(Exception):
+class WrongAnswer(Exception):
     """An answer that no model may give."""
 
 
-def ask_everything(bundle: LoadedModel) -> None:
-    """Raises Wrong, or whatever a question raises."""
+def query_everything(bundle: LoadedModel) -> None:
+    """Sends all queries to a model; raises WrongAnswer, or what a query raises."""
     model, rng = bundle.model, np.random.default_rng(0)
     users, items = model.training_data.users.ids.tolist(), model.training_data.items.ids.tolist()
     for user in _some(users, model.training_data.user_counts):
@@ -32,22 +32,22 @@ def ask_everything(bundle: LoadedModel) -> None:
         _check(model, model.recommend(user, len(items) + 3, exclude_seen=False), len(items))
         for item in items[:1]:
             for reason in model.explain(user, item):
-                _check_number(reason.effect, "the effect of a reason")
+                _check_number(reason.effect, "the effect in an explanation")
     for item in _some(items, model.training_data.item_counts):
         _check(model, model.similar_items(item, 5), 5, clipped=False)
     _check(model, model.recommend_for_ratings({}, 5), 5)
     middle = sum(model.training_data.scale) / 2
     for chosen in (items[:1], items[-4:]):
         _check(model, model.recommend_for_ratings(dict.fromkeys(chosen, middle), 5, why=1), 5)
-    _ask_rows(model, rng)
-    _ask_the_service(bundle, _some(users, model.training_data.user_counts)[:2], items[:1], middle)
+    _query_rows(model, rng)
+    _query_service(bundle, _some(users, model.training_data.user_counts)[:2], items[:1], middle)
 
 
-def _ask_the_service(bundle: LoadedModel, users: list[str], items: list[str], rating: float) -> None:
-    """Every question about a model, its answer as JSON in its documented shape: a number that JSON has none for is
-    null there, which no shape allows where a number is due."""
+def _query_service(bundle: LoadedModel, users: list[str], items: list[str], rating: float) -> None:
+    """Sends all queries of the service and validates the answers, as JSON, against their schemas. JSON turns NaN and
+    infinity into null, which no schema allows in the place of a number."""
     answers = warm(RecommendationService(bundle))
-    short = [item for item in items if len(item) <= requests.LONGEST_ID]  # no request can name others
+    short = [item for item in items if len(item) <= requests.LONGEST_ID]  # longer ids cannot be part of a request
     folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in short], n=3, why=1)
     asked: list[tuple[str, tuple[Any, ...]]] = [
         ("recommendations_for_ratings", (folded,)),
@@ -69,19 +69,19 @@ def _ask_the_service(bundle: LoadedModel, users: list[str], items: list[str], ra
     for question, arguments in asked:
         try:
             answer = getattr(answers, question)(*arguments)
-        except UnknownId:  # a user without a rating has nothing that explains
+        except UnknownId:  # a user without ratings has no explanations
             continue
         SHAPES[question].model_validate_json(orjson.dumps(answer))
 
 
-def _ask_rows(model: Model, rng: np.random.Generator) -> None:
+def _query_rows(model: Model, rng: np.random.Generator) -> None:
     n_users, n_items = len(model.training_data.users), len(model.training_data.items)
     every = np.arange(n_users, dtype=np.int32)
     if model.scores(every).shape != (n_users, n_items) or model.unknown_item_scores.shape != (n_users + 1,):
-        raise Wrong("scores of another shape")
+        raise WrongAnswer("scores of another shape")
     dense = rng.choice([0, 0, 1, 3], (3, n_items)).astype(np.float32)
     if model.fold_in_scores(csr_array(dense)).shape != (3, n_items):
-        raise Wrong("scores of histories of another shape")
+        raise WrongAnswer("scores of histories of another shape")
     if n_users and n_items:
         pairs = rng.integers(0, n_users, 7).astype(np.int32), rng.integers(0, n_items, 7).astype(np.int32)
         for times in (None, np.array([0, 1, 86400 * 3, 86400 * 5, -1, 1 << 40, 86400 * 4])):
@@ -90,24 +90,24 @@ def _ask_rows(model: Model, rng: np.random.Generator) -> None:
 
 def _check(model: Model, listed: list[Recommendation], n: int, *, clipped: bool = True) -> None:
     if len(listed) > n or len({line.item for line in listed}) < len(listed):
-        raise Wrong(f"a list of {len(listed)} for {n}, or something in it twice")
+        raise WrongAnswer(f"a list of {len(listed)} for {n}, or something in it twice")
     for line in listed:
         _check_number(line.score, "a score")
         if clipped and model.scale and not model.scale[0] - 1e-3 <= line.score <= model.scale[1] + 1e-3:
-            raise Wrong(f"a score of {line.score} outside {model.scale}")
+            raise WrongAnswer(f"a score of {line.score} outside {model.scale}")
         for reason in line.because:
-            _check_number(reason.effect, "the effect of a reason")
+            _check_number(reason.effect, "the effect in an explanation")
             _check_number(reason.rating, "a rating")
     orjson.dumps([(line.item, line.title, line.genres) for line in listed])
     if [line.score for line in listed] != sorted((line.score for line in listed), reverse=True):
-        raise Wrong("a list that is not in order")
+        raise WrongAnswer("a list that is not in order")
 
 
 def _check_number(value: Any, what: str) -> None:
     if not isinstance(value, float) or not math.isfinite(value):
-        raise Wrong(f"{what} is {value!r}, which JSON cannot hold")
+        raise WrongAnswer(f"{what} is {value!r}, which JSON cannot hold")
 
 
 def _some(ids: list[str], counts: Any) -> list[str]:
-    """The first, the last and the one with most ratings."""
+    """The first id, the last id, and the id with the most ratings."""
     return list(dict.fromkeys([ids[0], ids[-1], ids[int(counts.argmax())]])) if ids else []

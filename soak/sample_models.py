@@ -1,4 +1,4 @@
-"""A small saved model of every kind, with all that a kind may have, made without a training: the folders to damage."""
+"""Small saved models of every kind with all optional parts, made without training, to be damaged."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ Folder = dict[str, bytes]  # a folder's files by name
 
 
 def samples(scratch: Path) -> dict[str, Folder]:
-    """The folders of all samples by name, written to `scratch` on the way."""
+    """Saves all samples to `scratch`; returns their files by name of the sample."""
     found = {}
     for name, model in models():
         save(
@@ -33,7 +33,7 @@ def samples(scratch: Path) -> dict[str, Folder]:
 
 
 def models() -> Iterator[tuple[str, Model]]:
-    """Names and models: each kind as it predicts ratings or only ranks, with and without what it may leave out."""
+    """Names and models: each kind with ratings or ranking only, with and without its optional parts."""
     ratings = noise()
     ranks = ("implicit", "similarity", "filter")
     for kind, cls in KINDS.items():
@@ -50,7 +50,7 @@ def models() -> Iterator[tuple[str, Model]]:
 
 
 def _of(cls: type[Model], ratings: Ratings, scale: tuple[float, float] | None, dense: bool = False) -> Model:
-    """A model of random numbers; `dense`: without its table of items by items, where that may be left out."""
+    """A model of random numbers; with `dense`, without the optional item-by-item table."""
     rng = np.random.default_rng(len(cls.kind))
     arrays = {}
     for name, shape in cls.shapes(len(ratings.users), len(ratings.items)).items():
@@ -79,7 +79,7 @@ def _table(rng: np.random.Generator, n: int, values: str) -> Mapping[str, np.nda
 
 
 def _layers(rng: np.random.Generator, name: str, n_items: int) -> Mapping[str, np.ndarray]:
-    """A relu, a sigmoid and a linear layer: of an autoencoder, or of a network over two vectors."""
+    """A ReLU, a sigmoid and a linear layer of an autoencoder or of a network over two vectors."""
     widths = (n_items, 4, 5, n_items) if name == "layers" else (2 * RANK, 4, 5, 1)
     arrays = {f"{name}.activations": np.array([1, 3, 0], dtype=np.int32)}
     for number in range(3):
@@ -89,7 +89,7 @@ def _layers(rng: np.random.Generator, name: str, n_items: int) -> Mapping[str, n
 
 
 def _featured() -> PosteriorModel:
-    """One that knows features of users and items: a category, numbers and a set."""
+    """A model with features of users and items: a category, numbers and a set."""
     bare, rng = posterior(), np.random.default_rng(0)
     people = {
         "user_id": [str(n) for n in range(30)],
