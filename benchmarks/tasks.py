@@ -17,8 +17,8 @@ from cofactor.errors import BadData
 from cofactor.evaluation.metrics.registry import lower_is_better, needs_ranking
 from cofactor.evaluation.sampled_negatives import N_NEGATIVES
 from cofactor.experiments.evaluation_plan import EvaluationPlan
-from cofactor.experiments.protocols.measures import random_negatives
 from cofactor.experiments.protocols.registry import PROTOCOLS, SEEDS
+from cofactor.experiments.protocols.sampled_evaluators import random_negatives
 from cofactor.models.base import Model
 
 

@@ -16,8 +16,8 @@ from cofactor.errors import BadData
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments.evaluation_plan import EvaluationPlan
-from cofactor.experiments.protocols.measures import random_negatives
 from cofactor.experiments.protocols.registry import PROTOCOLS
+from cofactor.experiments.protocols.sampled_evaluators import random_negatives
 from cofactor.trainers import TRAINERS
 from tests.toys import checkerboard, noise
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cofactor.cli.options.candidates import Usual, contestants
+from cofactor.cli.options.candidates import TrainingDefaults, parse_candidates
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, save_split, split
 from cofactor.errors import BadHyperparameter, CofactorError
@@ -28,7 +28,7 @@ from cofactor.trainers.bayes import Bayes
 from cofactor.trainers.svd import SVD
 from tests.conftest import Run
 
-USUAL = Usual(seed=7, patience=4, refit=False)
+DEFAULTS = TrainingDefaults(seed=7, patience=4, refit=False)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def folder(parts: Split, tmp_path: Path) -> Path:
 
 
 def asked(*given: str) -> list[Candidate | SavedModel]:
-    return [one for one in contestants(given, USUAL) if isinstance(one, SavedModel) or one.requested]
+    return [one for one in parse_candidates(given, DEFAULTS) if isinstance(one, SavedModel) or one.requested]
 
 
 def test_a_contestant_has_the_options_of_train() -> None:
@@ -79,12 +79,12 @@ def test_what_is_no_contestant_is_named(given: str, culprit: str) -> None:
 
 
 def test_popularity_and_baseline_are_always_there(saved: Path) -> None:
-    assert [one.name for one in contestants(("svd",), USUAL)] == ["popularity", "baseline", "svd"]
-    assert [one.name for one in contestants((f"bias={saved / 'baseline'}", "popularity"), USUAL)] == [
+    assert [one.name for one in parse_candidates(("svd",), DEFAULTS)] == ["popularity", "baseline", "svd"]
+    assert [one.name for one in parse_candidates((f"bias={saved / 'baseline'}", "popularity"), DEFAULTS)] == [
         "bias",
         "popularity",
     ]
-    assert [one.name for one in contestants(("all",), USUAL)] == list(TRAINERS)
+    assert [one.name for one in parse_candidates(("all",), DEFAULTS)] == list(TRAINERS)
 
 
 def test_a_word_is_a_trainer_and_a_path_is_a_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +104,8 @@ def test_models_of_one_name_are_told_apart_by_their_paths(saved: Path, tmp_path:
 
 @pytest.mark.parametrize("given", [("svd", "svd"), ("a=svd", "a=ials"), ("baseline=svd",)])
 def test_two_of_one_name_are_refused(given: tuple[str, ...]) -> None:
-    with pytest.raises(CofactorError, match="two of them are called"):
-        contestants(given, USUAL)
+    with pytest.raises(CofactorError, match="two candidates are called"):
+        parse_candidates(given, DEFAULTS)
 
 
 def test_a_model_given_twice_is_not_compared_with_itself(saved: Path, run: Run) -> None:
@@ -211,7 +211,7 @@ def test_the_best_of_each_column_is_marked_and_errors_stand_beside(
     ("given", "said"),
     [
         (("svd", "--on", "nowhere"), "no such data: nowhere"),
-        (("svd", "--against", "svdpp"), "unknown contestant 'svdpp'"),
+        (("svd", "--against", "svdpp"), "unknown candidate 'svdpp'"),
         ((), "Missing argument"),
         (("./parts", "--on", "parts"), "is not a saved model"),
     ],
@@ -264,7 +264,7 @@ def test_ctrl_c_compares_what_is_there(folder: Path, tmp_path: Path) -> None:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
     assert running.returncode == 0, rest
-    assert "interrupted: what was measured until then is compared" in rest
+    assert "interrupted: the results until then are compared" in rest
     assert "Traceback" not in rest
     assert [line.split()[0] for line in said.splitlines()[:2]] == ["model", "popularity"]
     assert "slow" not in said

@@ -42,9 +42,9 @@ def test_folds_share_out_every_rating(run: Run, tmp_path: Path) -> None:
         (["--kind", "best"], "'best' is not one of"),
         (["--seed", "-1"], "a seed of -1"),
         (["--folds", "3", "--seed", "-1"], "a seed of -1"),
-        (["--folds", "3", "--kind", "time"], "--kind has no say in --folds"),
-        (["--folds", "3", "--test-share", ".2"], "--test-share has no say in --folds"),
-        ([".", "--published", "--bad-rows", "skip"], "--bad-rows has no say in --published"),
+        (["--folds", "3", "--kind", "time"], "--kind has no effect with --folds"),
+        (["--folds", "3", "--test-share", ".2"], "--test-share has no effect with --folds"),
+        ([".", "--published", "--bad-rows", "skip"], "--bad-rows has no effect with --published"),
         ([".", "--published"], "has no u1.base"),
     ],
 )

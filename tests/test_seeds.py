@@ -30,7 +30,7 @@ from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.filter import Filter
 from cofactor.trainers.svd import SVD
 from tests.test_compare import halves, noisy
-from tests.test_contest import Notes, plan, trainer
+from tests.test_run_comparison import EventLog, plan, trainer
 
 SMALL = SVD(rank=4, n_epochs=3)
 M = 60  # users
@@ -231,18 +231,18 @@ def test_what_are_no_seeds_of_one_split_is_refused(parts) -> None:
         compare_reports({"a": [[one, elsewhere]]})
 
 
-# ---- a contest -------------------------------------------------------------------------------------------------------
+# ---- a comparison ----------------------------------------------------------------------------------------------------
 
 
 def test_every_seed_is_trained_and_kept(movies, tmp_path: Path) -> None:
-    one, some, watcher = plan(split(movies, seed=5)), [trainer("small", SMALL)], Notes()
-    found = run_comparison(one, some, Notes(), out=tmp_path, seeds=2)
+    one, some, watcher = plan(split(movies, seed=5)), [trainer("small", SMALL)], EventLog()
+    found = run_comparison(one, some, EventLog(), out=tmp_path, seeds=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "small-seed-1"]
     assert [entry.hyperparameters["seed"] for entry in found.splits[0].all_seeds("small")] == [0, 1]
     rmse = [entry.report.metrics["rmse"] for entry in found.splits[0].all_seeds("small")]
     assert rmse[0] != rmse[1]
     again = run_comparison(one, some, watcher, out=tmp_path, seeds=2)
-    assert [word for word in watcher.heard if word.startswith("kept")] == ["kept small", "kept small seed 1"]
+    assert [word for word in watcher.events if word.startswith("reused")] == ["reused small", "reused small seed 1"]
     comparison = summarize(one, again, command="").comparison
     assert comparison.n_seeds == {"small": 2}
     assert comparison.metrics["small"]["rmse"] == pytest.approx(np.mean(rmse))
@@ -251,18 +251,18 @@ def test_every_seed_is_trained_and_kept(movies, tmp_path: Path) -> None:
 
 
 def test_what_no_seed_changes_is_trained_once(movies) -> None:
-    watcher = Notes()
+    watcher = EventLog()
     found = run_comparison(
         plan(split(movies, seed=5)), [trainer("same", Filter(rank=0))], watcher, seeds=3
     )  # no vectors at all
     assert [len(seeds) for seeds in found.reports["same"]] == [1]
-    assert [word for word in watcher.heard if word.startswith("begin")] == ["begin same", "begin same seed 1"]
+    assert [word for word in watcher.events if word.startswith("start")] == ["start same", "start same seed 1"]
 
 
 def test_two_folders_of_one_name_are_refused(movies, tmp_path: Path) -> None:
     some = [trainer("a", SMALL), trainer("a seed 1", replace(SMALL, rank=5))]
-    with pytest.raises(BadHyperparameter, match="two of them would be called a-seed-1"):
-        run_comparison(plan(split(movies, seed=5)), some, Notes(), out=tmp_path, seeds=2)
+    with pytest.raises(BadHyperparameter, match="two candidates would share the folder a-seed-1"):
+        run_comparison(plan(split(movies, seed=5)), some, EventLog(), out=tmp_path, seeds=2)
 
 
 def test_seeds_follow_its_own() -> None:

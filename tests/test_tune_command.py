@@ -206,4 +206,4 @@ def test_a_protocol_is_searched_on_its_first_split_and_measured_as_it_wants_it(r
     measured = evaluate(model, u1.test).metrics["rmse"]  # of a model that learned the validation ratings as well
     assert next(iter(told["test"]["models"].values()))["metrics"]["rmse"] == pytest.approx(measured, rel=1e-6)
     refused = run("tune", *asked, "--kind", "time")
-    assert (refused.exit_code, "--kind has no say in --protocol" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "--kind has no effect with --protocol" in refused.stderr) == (2, True)

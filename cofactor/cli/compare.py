@@ -1,4 +1,4 @@
-"""`cofactor compare CONTESTANTS --on DATA`: trained here or before, measured on the same test rows."""
+"""`cofactor compare CANDIDATES --on DATA`: trains and evaluates models on the same split, and compares them."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,47 +11,74 @@ from click.core import ParameterSource
 
 from cofactor.cli import unknown_choice
 from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
-from cofactor.cli.options.candidates import Usual, contestants
+from cofactor.cli.options.candidates import TrainingDefaults, parse_candidates
 from cofactor.cli.options.data_argument import (
     reading_options,
     source_from_manifest,
     source_from_options,
     without_secrets,
 )
+from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import recipe_of, split_options
-from cofactor.cli.options.splits import plan_of, plan_options
+from cofactor.cli.options.splits import make_plan, plan_options
 from cofactor.cli.options.tracking import mlflow_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.experiments.comparison.candidates import Candidate, SavedModel
-    from cofactor.experiments.comparison.run import Notes
+    from cofactor.experiments.comparison.run import SplitNotes
     from cofactor.experiments.evaluation_plan import EvaluationPlan
 
 COMMANDLINE = ParameterSource.COMMANDLINE
+NOT_REPEATED = ("as_json", "quiet", "retrain", "mlflow")  # options that do not change the result
 
 
 @click.command()
-@click.argument("contestants", nargs=-1, required=True, metavar="CONTESTANT…")
-@click.option("--on", "data", help="The split, or the ratings, that all are measured on.")
-@click.option("-k", multiple=True, type=click.IntRange(1), default=(10,), show_default=True, help="Lengths of list.")
-@click.option("--relevant-from", type=float, help="The lowest test rating a list should find [default: any].")
-@click.option("--against", metavar="NAME", help="Whom the others are compared with [default: the best of each figure].")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split and of the trainings.")
+@click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE…")
+@click.option("--on", "data", help="The split, or the ratings, on which all models are evaluated.")
 @click.option(
-    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each, from --seed on."
+    "-k",
+    multiple=True,
+    type=click.IntRange(1),
+    default=(10,),
+    show_default=True,
+    help="Length of the top-N lists. Repeatable.",
 )
-@click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="Epochs to wait for a best.")
-@click.option("--refit", is_flag=True, help="Then train again on train and validation part, as many epochs.")
+@click.option("--relevant-from", type=float, help="The lowest test rating that counts as relevant [default: any].")
+@click.option(
+    "--against",
+    metavar="NAME",
+    help="The model with which the others are compared [default: the best model of each metric].",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the split and for training.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of seeds to train each model with, starting at --seed.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Number of epochs without improvement after which training stops.",
+)
+@click.option(
+    "--refit", is_flag=True, help="Train again on the train and validation parts, for the best number of epochs."
+)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for the report, and for the models in models/NAME.",
+    help="Folder for the report, and for the models in models/NAME.",
 )
 @mlflow_option
-@click.option("--again", is_flag=True, help="Train anew what an earlier comparison left in that folder.")
+@renamed(
+    "--retrain", "--again", is_flag=True, help="Train every model, even where OUT holds it from an earlier comparison."
+)
 @plan_options
 @split_options
 @reading_options
@@ -59,18 +86,17 @@ COMMANDLINE = ParameterSource.COMMANDLINE
 @quietly
 @click.pass_context
 def compare(context: click.Context, /, **options: Any) -> None:
-    """Train and measure models on the same ratings, and say which differences are more than chance.
+    """Train and evaluate models on the same ratings, and test which differences are statistically significant.
 
-    A CONTESTANT is a trainer with its options in one argument, a saved model's folder, or `all` for every trainer.
-    NAME= before it gives it a name. Popularity and baseline are always there to measure the others by.
+    A CANDIDATE is a trainer with its options in one argument, the folder of a saved model, or `all` for every trainer.
+    NAME= before it sets its name. Popularity and baseline are added to every comparison.
 
     \b
     cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/
     cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
-    from cofactor.cli.display.comparison_progress import Watching
+    from cofactor.cli.display.comparison_progress import ComparisonDisplay
     from cofactor.cli.display.comparison_tables import document, print_outcome
-    from cofactor.cli.recording import record
     from cofactor.experiments.comparison.candidates import SavedModel, expand_seeds
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
@@ -78,66 +104,73 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.training.tracking.mlflow import check_mlflow
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
-    usual = Usual(options["seed"], options.pop("patience"), options.pop("refit"))
-    entered = contestants(options.pop("contestants"), usual)
-    against, out, again, store, seeds = (options.pop(name) for name in ("against", "out", "again", "mlflow", "seeds"))
-    names = [one.name for one in entered]
+    defaults = TrainingDefaults(options["seed"], options.pop("patience"), options.pop("refit"))
+    candidates = parse_candidates(options.pop("candidates"), defaults)
+    against, out, retrain, store, seeds = (
+        options.pop(name) for name in ("against", "out", "retrain", "mlflow", "seeds")
+    )
+    names = [one.name for one in candidates]
     if against is not None and against not in names:
-        raise unknown_choice("contestant", against, names)
+        raise unknown_choice("candidate", against, names)
     if store is not None:
         check_mlflow()
-    plan, notes = _plan(entered, options, console)
-    entered = [one if isinstance(one, SavedModel) else replace(one, refit=one.refit or plan.refit) for one in entered]
-    each = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in entered]
-    with Watching(console, [one.name for some in each for one in some]) as watcher:
+    plan, notes = _make_plan(candidates, options, console)
+    candidates = [
+        one if isinstance(one, SavedModel) else replace(one, refit=one.refit or plan.refit) for one in candidates
+    ]
+    expanded = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in candidates]
+    with ComparisonDisplay(console, [one.name for some in expanded for one in some]) as display:
         models = None if out is None else out / "models"
-        found = run_comparison(plan, entered, watcher, out=models, retrain=again, seeds=seeds, notes=notes)
-    if found.interrupted:
-        console.print("interrupted: what was measured until then is compared", style="yellow")
+        result = run_comparison(plan, candidates, display, out=models, retrain=retrain, seeds=seeds, notes=notes)
+    if result.interrupted:
+        console.print("interrupted: the results until then are compared", style="yellow")
     with waiting(console, "comparing"):
-        against = against if against in found.names else None
-        outcome = summarize(plan, found, command=as_typed(context), against=against)
+        summary = summarize(plan, result, command=repeat_command(context), against=against)
     if out is not None:
         with drawing(console) as advance:
-            write_report(outcome, out, advance)
+            write_report(summary, out, advance)
         console.print(f"the report: {click.format_filename(out / 'report.html')}", markup=False)
     if store is not None:
+        from cofactor.cli.recording import record
+
         with waiting(console, "recording"):
-            record(outcome, store)
+            record(summary, store)
     if as_json:
-        print_json(document(outcome, found))
+        print_json(document(summary, result))
     else:
-        print_outcome(outcome, plan)
+        print_outcome(summary, plan)
 
 
-def _plan(
-    entered: "Sequence[Candidate | SavedModel]", options: dict[str, Any], console: "Console"
-) -> "tuple[EvaluationPlan, Notes]":
-    """What is compared on, and what the models that are trained on it say of it. Of saved models, the split that the
-    first was trained on is made again."""
+def _make_plan(
+    candidates: "Sequence[Candidate | SavedModel]", options: dict[str, Any], console: "Console"
+) -> "tuple[EvaluationPlan, SplitNotes]":
+    """The plan, and the notes for the manifests of the models that are trained on its splits.
+
+    With saved models, the split of the first one is made again.
+    """
     from cofactor.experiments.comparison.candidates import SavedModel
     from cofactor.experiments.training_split import training_recipe
     from cofactor.saved.model_folder import load_manifest
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
     recipe, protocol = recipe_of(options), options["protocol"]
-    brought = [load_manifest(one.folder) for one in entered if isinstance(one, SavedModel)]
-    if brought and protocol is None:
-        source = source_from_manifest(brought[0], data, options)
-        recipe = training_recipe(brought[0]) if brought[0]["notes"].get("split_recipe") else recipe
+    manifests = [load_manifest(one.folder) for one in candidates if isinstance(one, SavedModel)]
+    if manifests and protocol is None:
+        source = source_from_manifest(manifests[0], data, options)
+        recipe = training_recipe(manifests[0]) if manifests[0]["notes"].get("split_recipe") else recipe
     else:
         source = source_from_options(data, options)
-    plan = plan_of(source, recipe, options, console)
+    plan = make_plan(source, recipe, options, console)
     if relevant_from is not None and plan.evaluator is not None:
-        raise click.UsageError("--relevant-from has no say where items are ranked among sampled ones")
+        raise click.UsageError("--relevant-from has no effect where items are ranked among sampled negatives")
     if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
         plan = replace(plan, k=k)
-    told = {"data": source.name, "split_recipe": plan.recipe}
-    return replace(plan, relevant_from=relevant_from), lambda split: told | {"read": split.train.origin_record()}
+    notes = {"data": source.name, "split_recipe": plan.recipe}
+    return replace(plan, relevant_from=relevant_from), lambda split: notes | {"read": split.train.origin_record()}
 
 
-def as_typed(context: click.Context) -> str:
-    """The command line again, without what only says how its result is shown."""
+def repeat_command(context: click.Context) -> str:
+    """The command line that gives the same result, without the options that only change its output."""
     words = ["cofactor", "compare"]
     for parameter in context.command.params:
         if context.get_parameter_source(parameter.name or "") is not COMMANDLINE:
@@ -147,8 +180,8 @@ def as_typed(context: click.Context) -> str:
             words += map(str, value)
         elif parameter.name == "ratings_from":
             words += [parameter.opts[0], without_secrets(value)]
-        elif parameter.name not in ("as_json", "quiet", "again", "mlflow"):
+        elif parameter.name not in NOT_REPEATED:
             flag = parameter.opts[-1] if value is not False else parameter.secondary_opts[-1]
-            some = value if parameter.multiple else (value,)
-            words += [flag] if isinstance(value, bool) else [word for one in some for word in (flag, str(one))]
+            values = value if parameter.multiple else (value,)
+            words += [flag] if isinstance(value, bool) else [word for one in values for word in (flag, str(one))]
     return shlex.join(words)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.comparison.candidates import ModelResult
+    from cofactor.experiments.comparison.model_result import ModelResult
     from cofactor.experiments.evaluation_plan import EvaluationPlan
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
@@ -82,7 +82,7 @@ def _trained(
     """A model that is trained in front of the reader, measured, and saved in its place."""
     from cofactor.data.data_source import SYNTHETIC
     from cofactor.data.splitting.recipe import SplitRecipe
-    from cofactor.experiments.comparison.candidates import describe_model
+    from cofactor.experiments.comparison.model_result import make_result
     from cofactor.experiments.resource_usage import measure_resources
     from cofactor.experiments.subprocess_worker import warm_up
     from cofactor.saved.model_folder import save
@@ -109,7 +109,7 @@ def _trained(
             cost={"cpu_seconds": usage.cpu_seconds, "peak_bytes": usage.peak_bytes},
             **fitted.notes(),
         )
-        return fitted.model, describe_model(name, "trained", place / name, fitted.model, report, parts)
+        return fitted.model, make_result(name, "trained", place / name, fitted.model, report, parts)
 
 
 def _trainer(name: str) -> "Trainer":

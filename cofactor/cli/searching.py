@@ -14,7 +14,7 @@ from cofactor.cli.display.terminal import waiting
 from cofactor.cli.display.tuning_progress import Screen, listening
 from cofactor.cli.options.data_argument import source_from_options
 from cofactor.cli.options.split import recipe_of
-from cofactor.cli.options.splits import plan_of
+from cofactor.cli.options.splits import make_plan
 from cofactor.cli.options.train_command import Asked, train_command
 from cofactor.cli.tuned import Found
 from cofactor.data.data_source import DataSource
@@ -181,7 +181,7 @@ def _first(wanted: Wanted, console: Console) -> tuple[EvaluationPlan, Split, Dat
     Of random splits of the same ratings, rows that are tested in one are validation rows of another: what was chosen
     on the first can be tested on the first alone.
     """
-    source, plan = wanted.source, plan_of(wanted.source, wanted.recipe, {"protocol": wanted.protocol}, console)
+    source, plan = wanted.source, make_plan(wanted.source, wanted.recipe, {"protocol": wanted.protocol}, console)
     name, split = next(iter(plan.splits()))
     called = plan.name
     if plan.n_splits > 1:

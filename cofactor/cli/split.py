@@ -8,7 +8,7 @@ import click
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.split import recipe_of, split_options
-from cofactor.cli.options.splits import READING, SEVERAL, plan_of, refuse_unread, several_options
+from cofactor.cli.options.splits import READING, SEVERAL, make_plan, refuse_ignored, several_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     if published:
         if other := next((name for name in SEVERAL if options[name] is not None), None):
             raise click.UsageError(f"give one of --{other} and --published")
-        refuse_unread("--published", ("kind", "cut", "test_share", *READING))
+        refuse_ignored("--published", ("kind", "cut", "test_share", *READING))
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]
     recipe, source = recipe_of(options), source_from_options(data, options)
@@ -71,7 +71,7 @@ def _made(
         return _published(source, recipe), True
     if options["protocol"] is None:
         source.check_unsplit()
-    plan = plan_of(source, recipe, options, console)
+    plan = make_plan(source, recipe, options, console)
     return plan.splits(), plan.n_splits > 1
 
 

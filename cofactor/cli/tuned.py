@@ -110,7 +110,7 @@ def finals(plan: EvaluationPlan, models: Mapping[str, Trainer], patience: int, c
 def contest(searching: "Searching", found: Sequence[Found], folder: Path, console: Console) -> "Comparison":
     """The best of each trainer, trained and measured as `cofactor compare` does: the models in folder/models, and a
     report in the folder. Raises KeyboardInterrupt where Ctrl-C came before anything was measured."""
-    from cofactor.cli.display.comparison_progress import Watching
+    from cofactor.cli.display.comparison_progress import ComparisonDisplay
     from cofactor.experiments.comparison.candidates import Candidate
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
@@ -120,7 +120,7 @@ def contest(searching: "Searching", found: Sequence[Found], folder: Path, consol
     best = {one.space.trainer.name: one.trainer for one in found}
     entered = [Candidate(name, trainer, asked.patience, plan.refit) for name, trainer in best.items()]
     notes = {"data": asked.source.name, "split_recipe": plan.recipe}
-    with Watching(console, list(best)) as watcher:
+    with ComparisonDisplay(console, list(best)) as watcher:
         held = run_comparison(plan, entered, watcher, out=folder / "models", notes=lambda split: notes)
     with waiting(console, "comparing"):
         outcome = summarize(plan, held, command=compare_command(asked, best, str(folder / "again")))

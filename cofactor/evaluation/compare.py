@@ -48,7 +48,7 @@ def compare(
     """
     if not models:
         raise BadHyperparameter("no models to compare", "name at least one")
-    _check_named(against, models)
+    check_named(against, models)
     seeds = {name: [some] if isinstance(some, Model) else list(some) for name, some in models.items()}
     check_splits({name: one for name, some in seeds.items() for one in some})
     reports = {
@@ -88,7 +88,7 @@ def compare_reports(
     """
     seed_reports = group_by_seed(reports)
     check_same_tests(seed_reports)
-    _check_named(against, seed_reports)
+    check_named(against, seed_reports)
     comparison = Comparison(seed_reports, {}, dict(costs or {}))
     names = _metrics_to_compare(comparison, extra_metrics)
     samples = [
@@ -114,7 +114,7 @@ def check_splits(models: Mapping[str, Model]) -> None:
         raise SplitMismatch(message, "compare models that were trained on the same rows")
 
 
-def _check_named(against: str | None, models: Mapping[str, object]) -> None:
+def check_named(against: str | None, models: Mapping[str, object]) -> None:
     if against is not None and against not in models:
         hint = _suggest_name(against, list(models), "the models")
         raise BadHyperparameter(f"no model {against!r} to compare with", hint)

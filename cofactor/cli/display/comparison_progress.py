@@ -1,4 +1,4 @@
-"""A comparison while it goes on: a line for each model that is done, and a bar for the one that is being trained."""
+"""The progress of a comparison: one line for each finished model, and a bar for the current training."""
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -10,15 +10,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from cofactor.cli import debugging
 from cofactor.errors import CofactorError
 from cofactor.evaluation.metrics.registry import metric_label
+from cofactor.experiments.comparison.run import ComparisonCallbacks
 
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
-    from cofactor.experiments.comparison.candidates import ModelResult
+    from cofactor.experiments.comparison.model_result import ModelResult
     from cofactor.training.tracking.epoch_row import EpochRow
 
+ORIGINS = {"trained": [], "reused": ["was trained before"], "loaded": ["saved model"]}
 
-class Watching:
-    """On a terminal the bar moves with every epoch; elsewhere a line says what begins, so that nothing seems stuck."""
+
+class ComparisonDisplay(ComparisonCallbacks):
+    """On a terminal the bar moves with every epoch; elsewhere a line announces each training."""
 
     def __init__(self, console: Console, names: list[str]) -> None:
         self.console, self.names = console, names
@@ -28,11 +31,11 @@ class Watching:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figure]}"),
+            TextColumn("{task.fields[metric]}"),
             TimeElapsedColumn(),
         )
         self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal or console.quiet)
-        self.task = self.bar.add_task("", total=None, figure="", visible=False)
+        self.task = self.bar.add_task("", total=None, metric="", visible=False)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -42,61 +45,58 @@ class Watching:
     def __exit__(self, *error: Any) -> None:
         self._open.close()
 
-    def split(self, name: str, split: "Split", number: int, of: int) -> None:
-        if of > 1:
-            self._say(f"\n{name} ({number} of {of}): {split!r}", "bold")
+    def on_split(self, name: str, split: "Split", number: int, n_splits: int) -> None:
+        if n_splits > 1:
+            self._print(f"\n{name} ({number} of {n_splits}): {split!r}", "bold")
 
-    def begin(self, name: str) -> None:
-        self._bar(f"{self._which(name)} getting ready")
+    def on_start(self, name: str) -> None:
+        self._start_bar(f"{self._numbered(name)} getting ready")
         if self.bar.disable:
-            self._say(f"{self._which(name)} …")
+            self._print(f"{self._numbered(name)} …")
 
-    def epoch(self, name: str, row: "EpochRow | None", of: int) -> None:
+    def on_epoch(self, name: str, row: "EpochRow | None", n_epochs: int) -> None:
         if row is None:
-            self._bar(self._which(name))
+            self._start_bar(self._numbered(name))
             return
-        figure, metric = row.validation_rmse, "RMSE"
-        if figure is None:
-            figure, metric = row.validation_ndcg, "NDCG@10"
-        shown = "" if figure is None else f"validation {metric} {figure:.4f}"
-        self.bar.update(self.task, completed=row.epoch, total=of, figure=shown)
+        value, metric = row.validation_rmse, "RMSE"
+        if value is None:
+            value, metric = row.validation_ndcg, "NDCG@10"
+        shown = "" if value is None else f"validation {metric} {value:.4f}"
+        self.bar.update(self.task, completed=row.epoch, total=n_epochs, metric=shown)
 
-    def measure(self, name: str) -> None:
-        self._bar(f"{self._which(name)} measuring")
+    def on_evaluate(self, name: str) -> None:
+        self._start_bar(f"{self._numbered(name)} measuring")
 
-    def done(self, entry: "ModelResult") -> None:
+    def on_result(self, result: "ModelResult") -> None:
         self.bar.update(self.task, visible=False)
-        self._say(f"{self._which(entry.name)}  {told(entry)}")
+        self._print(f"{self._numbered(result.name)}  {describe_result(result)}")
 
-    def failed(self, name: str, error: CofactorError) -> None:
+    def on_failure(self, name: str, error: CofactorError) -> None:
         self.bar.update(self.task, visible=False)
-        self._say(f"{self._which(name)}  left out: {error.message}", "yellow")
+        self._print(f"{self._numbered(name)}  left out: {error.message}", "yellow")
         details = getattr(error, "details", "")
         if details and debugging():
-            self._say(details)
+            self._print(details)
 
-    def _which(self, name: str) -> str:
+    def _numbered(self, name: str) -> str:
         number = self.names.index(name) + 1
         return f"{number:>{len(str(len(self.names)))}}/{len(self.names)} {name:<{self.width}}"
 
-    def _bar(self, what: str) -> None:
-        self.bar.remove_task(self.task)  # a bar keeps its total, whatever it is told
-        self.task = self.bar.add_task(escape(what), total=None, figure="")
+    def _start_bar(self, description: str) -> None:
+        self.bar.remove_task(self.task)  # the total of a task cannot be taken back
+        self.task = self.bar.add_task(escape(description), total=None, metric="")
 
-    def _say(self, line: str, style: str | None = None) -> None:
+    def _print(self, line: str, style: str | None = None) -> None:
         self.console.print(line, style=style, markup=False)
 
 
-def told(entry: "ModelResult") -> str:
-    """What became of a model, in a line."""
-    metrics, cost = entry.report.metrics, entry.cost
-    said = []
-    if "rmse" in metrics:
-        said.append(f"RMSE {metrics['rmse']:.4f}")
-    said += [f"{metric_label(name)} {value:.4f}" for name, value in metrics.items() if "ndcg@" in name][:1]
-    if entry.origin == "trained" and entry.curve is not None and len(entry.curve.epochs) > 1:
-        said.append(f"epoch {entry.curve.best_epoch} of {entry.curve.epochs[-1]}")
-    if entry.origin == "trained":
-        said.append(f"{cost.fit_seconds:.1f} s")
-    said += {"kept": ["was trained before"], "brought": ["saved model"], "trained": []}[entry.origin]
-    return ", ".join(said)
+def describe_result(result: "ModelResult") -> str:
+    """The main metrics, the best epoch and the training time of a model, in one line."""
+    metrics, curve = result.report.metrics, result.curve
+    parts = [f"RMSE {metrics['rmse']:.4f}"] if "rmse" in metrics else []
+    parts += [f"{metric_label(name)} {value:.4f}" for name, value in metrics.items() if "ndcg@" in name][:1]
+    if result.origin == "trained":
+        if curve is not None and len(curve.epochs) > 1:
+            parts.append(f"epoch {curve.best_epoch} of {curve.epochs[-1]}")
+        parts.append(f"{result.cost.fit_seconds:.1f} s")
+    return ", ".join([*parts, *ORIGINS[result.origin]])

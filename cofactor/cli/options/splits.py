@@ -1,11 +1,9 @@
-"""Which splits an experiment is done on: what `compare`, `tune` and `split` have in common.
+"""The options of `compare`, `tune` and `split` that say on which splits an experiment is run.
 
-Without an option, the split that DATA is, or the one that it is split into; a folder of splits, one after another.
+Without such an option it is the split that DATA is or is split into, or each split in a folder of splits.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,39 +16,36 @@ if TYPE_CHECKING:
 
     from cofactor.data.data_source import DataSource
     from cofactor.data.splitting.recipe import SplitRecipe
-    from cofactor.data.splitting.split import Split
     from cofactor.experiments.evaluation_plan import EvaluationPlan, Evaluator
 
-Splits = Callable[[], "Iterator[Split]"]
-
 SEVERAL = ("protocol", "folds", "repeats", "windows")
-MEASURED = ("sampled", "negatives")
-OF_SPLITS = ("kind", "cut", "test_share", "validation_share")
+NEGATIVES = ("sampled", "negatives")
+SPLITTING = ("kind", "cut", "test_share", "validation_share")
 READING = ("columns", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
-UNREAD = {  # by what was chosen, the options that would have no say
-    "protocol": (*OF_SPLITS, *MEASURED, *READING),
+IGNORED = {  # the options that an option leaves without effect
+    "protocol": (*SPLITTING, *NEGATIVES, *READING),
     "folds": ("kind", "cut", "test_share"),
     "windows": ("kind", "cut"),
 }
 
 
 protocol_option = click.option(
-    "--protocol", metavar="NAME", help="A published protocol: `cofactor protocols` lists them."
+    "--protocol", metavar="NAME", help="A published evaluation protocol; `cofactor protocols` lists them."
 )
 
 
 def plan_options(command: Any) -> Any:
-    """Several splits in place of one, and what is measured on them; beside `split_options` and `--seed`."""
+    """Options for several splits and for sampled negatives, in addition to `split_options` and `--seed`."""
     for option in (
         click.option(
             "--negatives",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Rank each test item among those that a file names for it, as NCF's test.negative does.",
+            help="Rank each test item among the negative items that this file lists for it, as test.negative of NCF.",
         ),
         click.option(
             "--sampled",
             type=click.IntRange(1),
-            help="Rank each test item among so many that are drawn of those its user has not rated.",
+            help="Rank each test item among this many random items that its user has not rated.",
         ),
     ):
         command = option(command)
@@ -58,74 +53,77 @@ def plan_options(command: Any) -> Any:
 
 
 def several_options(command: Any) -> Any:
-    """The options of `plan_options` that say which splits there are."""
+    """The options for several splits."""
     for option in (
-        click.option("--windows", type=click.IntRange(2), help="Windows that roll along time, tested one by one."),
-        click.option("--repeats", type=click.IntRange(1), help="Folds anew with so many seeds."),
-        click.option("--folds", type=click.IntRange(2), help="Cross-validation: so many folds, tested one by one."),
+        click.option("--windows", type=click.IntRange(2), help="Number of rolling time windows to test one by one."),
+        click.option(
+            "--repeats", type=click.IntRange(1), help="Number of times to repeat the folds, with other seeds."
+        ),
+        click.option("--folds", type=click.IntRange(2), help="Number of cross-validation folds."),
         protocol_option,
     ):
         command = option(command)
     return command
 
 
-def plan_of(
+def make_plan(
     source: "DataSource", recipe: "SplitRecipe", options: dict[str, Any], console: "Console"
 ) -> "EvaluationPlan":
-    """The plan that the plan options ask for; they are taken out of `options`. Ratings are read at once.
+    """The plan of the plan options, which are taken out of `options`. Ratings are read at once.
 
-    A protocol finds its data in the data folder where the source is not named. Raises UsageError where options
-    contradict one another, Unavailable where data is not there.
+    A protocol reads its data from the data folder unless DATA is given. Raises UsageError for options that contradict
+    one another, Unavailable for data that is missing.
     """
-    wanted = {name: options.pop(name, None) for name in (*SEVERAL, *MEASURED)}
-    _check(wanted)
-    if wanted["protocol"] is not None:
-        return _protocol(wanted["protocol"], source, console)
-    from cofactor.experiments.evaluation_plan import EvaluationPlan
+    chosen = {name: options.pop(name, None) for name in (*SEVERAL, *NEGATIVES)}
+    _check(chosen)
+    if chosen["protocol"] is not None:
+        return _protocol_plan(chosen["protocol"], source, console)
+    from dataclasses import replace
 
-    measured = _sampled(wanted["sampled"], wanted["negatives"], recipe.seed)
-    if several := _several(source, recipe, wanted, console):
-        name, names, splits = several
-        return EvaluationPlan(name, lambda: zip(names, splits(), strict=True), len(names), evaluator=measured)
-    one, made_with = open_split(source, recipe, console)
-    again = None if made_with is None else asdict(made_with)
-    return EvaluationPlan(source.name, lambda: iter([(one.kind, one)]), 1, evaluator=measured, recipe=again)
+    plan = _split_plan(source, recipe, chosen, console)
+    return replace(plan, evaluator=_evaluator(chosen["sampled"], chosen["negatives"], recipe.seed))
 
 
-def _several(
-    source: "DataSource", recipe: "SplitRecipe", wanted: dict[str, Any], console: "Console"
-) -> "tuple[str, list[str], Splits] | None":
-    """What the splits are called together, their names, and how to make them; None where there is one split."""
-    if wanted["folds"] is not None:
-        return _folds(source, recipe, wanted["folds"], wanted["repeats"] or 1, console)
-    if wanted["windows"] is not None:
-        return _windows(source, recipe, wanted["windows"], console)
-    inside = source.split_folders()
-    return (source.name, [folder.name for folder in inside], partial(_opened, inside)) if inside else None
+def _split_plan(
+    source: "DataSource", recipe: "SplitRecipe", chosen: dict[str, Any], console: "Console"
+) -> "EvaluationPlan":
+    from cofactor.experiments import evaluation_plan as plans
+
+    name, shares = source.name, {"validation": recipe.validation}
+    if chosen["folds"] is not None:
+        ratings, n_repeats = read_ratings(source, console), chosen["repeats"] or 1
+        return plans.cross_validation_plan(ratings, chosen["folds"], n_repeats, name=name, seed=recipe.seed, **shares)
+    if chosen["windows"] is not None:
+        ratings = read_ratings(source, console)
+        return plans.rolling_window_plan(ratings, chosen["windows"], name=name, test=recipe.test, **shares)
+    if folders := source.split_folders():
+        return plans.saved_splits_plan(folders, name)
+    split, made_with = open_split(source, recipe, console)
+    return plans.single_split_plan(split, name, recipe=None if made_with is None else asdict(made_with))
 
 
-def _check(wanted: dict[str, Any]) -> None:
-    """Raises UsageError for options that exclude one another, or have no say beside another."""
-    chosen = [name for name in ("protocol", "folds", "windows") if wanted[name] is not None]
-    if len(chosen) > 1:
-        raise click.UsageError(f"give one of --{' and --'.join(chosen)}")
-    if wanted["repeats"] is not None and chosen != ["folds"]:
-        raise click.UsageError("--repeats is of --folds: give the number of folds too")
-    if wanted["sampled"] is not None and wanted["negatives"] is not None:
+def _check(chosen: dict[str, Any]) -> None:
+    """Raises UsageError for options that exclude one another, or that have no effect together."""
+    given = [name for name in ("protocol", "folds", "windows") if chosen[name] is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"give one of --{' and --'.join(given)}")
+    if chosen["repeats"] is not None and given != ["folds"]:
+        raise click.UsageError("--repeats needs --folds, the number of folds")
+    if chosen["sampled"] is not None and chosen["negatives"] is not None:
         raise click.UsageError("give one of --sampled and --negatives")
-    if chosen:
-        refuse_unread(f"--{chosen[0]}", UNREAD[chosen[0]])
+    if given:
+        refuse_ignored(f"--{given[0]}", IGNORED[given[0]])
 
 
-def refuse_unread(chosen: str, names: tuple[str, ...]) -> None:
-    """An option that has no say here was meant to have one."""
+def refuse_ignored(chosen: str, names: tuple[str, ...]) -> None:
+    """Raises UsageError for an option on the command line that has no effect with another."""
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} has no say in {chosen}")
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect with {chosen}")
 
 
-def _protocol(name: str, source: "DataSource", console: "Console") -> "EvaluationPlan":
+def _protocol_plan(name: str, source: "DataSource", console: "Console") -> "EvaluationPlan":
     from cofactor.cli import unknown_choice
     from cofactor.errors import Unavailable
     from cofactor.experiments.protocols.registry import PROTOCOLS
@@ -140,39 +138,9 @@ def _protocol(name: str, source: "DataSource", console: "Console") -> "Evaluatio
     return protocol.plan(folder)
 
 
-def _folds(
-    source: "DataSource", recipe: "SplitRecipe", k: int, repeats: int, console: "Console"
-) -> "tuple[str, list[str], Splits]":
-    from cofactor.data.splitting.split import repeated_folds
-
-    ratings = read_ratings(source, console)
-    names = [f"fold-{fold}" for fold in range(1, k + 1)]
-    if repeats > 1:
-        names = [f"repeat-{repeat}-{name}" for repeat in range(1, repeats + 1) for name in names]
-    said = f"{source.name}, {k} folds" + (f", {repeats} repeats" if repeats > 1 else "")
-    return said, names, lambda: repeated_folds(ratings, k, repeats, seed=recipe.seed, validation=recipe.validation)
-
-
-def _windows(
-    source: "DataSource", recipe: "SplitRecipe", n: int, console: "Console"
-) -> "tuple[str, list[str], Splits]":
-    from cofactor.data.splitting.time_windows import rolling_windows
-
-    ratings = read_ratings(source, console)
-    names = [f"window-{number}" for number in range(1, n + 1)]
-    said = f"{source.name}, {n} windows"
-    return said, names, lambda: rolling_windows(ratings, n, test=recipe.test, validation=recipe.validation)
-
-
-def _sampled(n: int | None, file: Path | None, seed: int) -> "Evaluator | None":
-    from cofactor.experiments.protocols.measures import listed_negatives, random_negatives
+def _evaluator(n: int | None, file: Path | None, seed: int) -> "Evaluator | None":
+    from cofactor.experiments.protocols.sampled_evaluators import listed_negatives, random_negatives
 
     if file is not None:
         return listed_negatives(file)
     return None if n is None else random_negatives(n, seed)
-
-
-def _opened(folders: list[Path]) -> "Iterator[Split]":
-    from cofactor.data.splitting.split import load_split
-
-    return map(load_split, folders)

@@ -1,25 +1,18 @@
-"""Models trained and measured on the same splits, one after another, each training in a process of its own."""
+"""Trains and evaluates candidates on the same splits, one after another, each training in a process of its own."""
 
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cofactor.data.splitting.split import Split, save_split
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.compare import check_splits
-from cofactor.experiments.comparison.candidates import (
-    Candidate,
-    ModelResult,
-    Origin,
-    SavedModel,
-    describe_model,
-    expand_seeds,
-    folder_name,
-)
-from cofactor.experiments.comparison.split_results import Candidates, ComparisonResult, SplitResults, keep_comparable
+from cofactor.experiments.comparison.candidates import Candidate, Candidates, SavedModel, expand_seeds, folder_name
+from cofactor.experiments.comparison.model_result import ModelResult, Origin, make_result
+from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults, keep_comparable
 from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.subprocess_training import TrainingRequest, train_in_subprocess
 from cofactor.machine import package_versions
@@ -27,138 +20,156 @@ from cofactor.models.base import Model
 from cofactor.saved.model_folder import check_place, load, load_manifest, save
 from cofactor.training.tracking.epoch_row import EpochRow
 
-Notes = Callable[[Split], Mapping[str, Any]]
+SplitNotes = Callable[[Split], Mapping[str, Any]]
 
 
-class ComparisonCallbacks(Protocol):
-    """Who looks on. What was begun is done, has failed, or is neither after Ctrl-C."""
+class ComparisonCallbacks:
+    """Called by a running comparison; the methods of this class do nothing.
 
-    def split(self, name: str, split: Split, number: int, of: int) -> object: ...
-    def begin(self, name: str) -> object: ...
-    def epoch(self, name: str, row: EpochRow | None, of: int) -> object: ...  # None: the clock starts
-    def measure(self, name: str) -> object: ...
-    def done(self, entry: ModelResult) -> object: ...
-    def failed(self, name: str, error: CofactorError) -> object: ...
+    A candidate that started ends with `on_result` or `on_failure`, or with neither after an interruption.
+    """
+
+    def on_split(self, name: str, split: Split, number: int, n_splits: int) -> None:
+        """A split was loaded. number: from 1."""
+
+    def on_start(self, name: str) -> None:
+        """A candidate starts on the current split."""
+
+    def on_epoch(self, name: str, row: EpochRow | None, n_epochs: int) -> None:
+        """An epoch ended, or the training starts (row is None)."""
+
+    def on_evaluate(self, name: str) -> None:
+        """The evaluation of a model starts."""
+
+    def on_result(self, result: ModelResult) -> None:
+        """A model was evaluated."""
+
+    def on_failure(self, name: str, error: CofactorError) -> None:
+        """A candidate failed and is left out."""
 
 
 def run_comparison(
     plan: EvaluationPlan,
     candidates: Candidates,
-    callbacks: ComparisonCallbacks,
+    callbacks: ComparisonCallbacks | None = None,
     *,
     out: Path | None = None,
     retrain: bool = False,
     seeds: int = 1,
-    notes: Notes = lambda split: {},
+    notes: SplitNotes = lambda split: {},
 ) -> ComparisonResult:
-    """Trains and measures every contestant on every split of a plan, and measures the models that were brought.
+    """Trains and evaluates every candidate on every split of a plan, and evaluates the saved models.
 
-    out: where the trained models go, as OUT/NAME, or as OUT/SPLIT/NAME where there are several splits. What lies there
-        of the same ratings, hyperparameters and cofactor is taken, unless everything is to be trained `again`.
-    seeds: with how many each trainer is trained on each split: its own and those that follow. One without a seed is
-        trained once, and one whose second seed changes nothing on the first split is not trained with more. Of NAME the
-        further models are "NAME seed SEED", to the watcher and in `out`.
-    notes: what each model of a split is saved with, beside what is known here.
+    out: folder for the trained models, as OUT/NAME, or OUT/SPLIT/NAME for several splits. A model that is there already
+        is reused where training ratings, hyperparameters, training options and the version of cofactor are the same.
+    retrain: trains every candidate, whatever `out` holds.
+    seeds: how many seeds each trainer is trained with on each split: its own and the following ones. A trainer without
+        a seed is trained once, and so is one whose second seed gives the same metrics as the first on the first split.
+        The additional models of NAME are called "NAME seed SEED".
+    notes: what is written into the manifests of the models that are trained on a split.
 
-    A model that cannot be trained or measured is left out of all splits. Ctrl-C ends the training that is going on;
-    what was measured until then is returned. Raises what is wrong with the contestants before anything is trained, and
-    afterwards what `comparable` raises.
+    A candidate that fails on one split is left out of all. Ctrl-C ends the current training, and the results until then
+    are returned. Raises the errors of the candidates before the first training, and those of `keep_comparable` after
+    the last.
     """
-    entered = [(one.name, [one] if isinstance(one, SavedModel) else expand_seeds(one, seeds)) for one in candidates]
-    _check(plan, [each for _, some in entered for each in some], out)
-    rounds: list[SplitResults] = []
+    expanded = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in candidates]
+    _check(plan, [one for some in expanded for one in some], out)
+    by_seed: dict[str, Candidates] = {some[0].name: some for some in expanded}
+    results: list[SplitResults] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as scratch:
-        holding = _Holding(plan, callbacks, Path(scratch), out, retrain, notes)
+        run = _ComparisonRun(plan, callbacks or ComparisonCallbacks(), Path(scratch), out, retrain, notes)
         try:
             for number, (name, split) in enumerate(plan.splits(), 1):
-                callbacks.split(name, split, number, plan.n_splits)
-                rounds.append(SplitResults(name, split))
-                holding.round(rounds[-1], dict(entered))
+                run.callbacks.on_split(name, split, number, plan.n_splits)
+                results.append(SplitResults(name, split))
+                run.run_split(results[-1], by_seed)
         except KeyboardInterrupt:
             interrupted = True
-    return keep_comparable(rounds, candidates, holding.failures, interrupted)
+    return keep_comparable(results, candidates, run.failures, interrupted)
 
 
 @dataclass(frozen=True, eq=False)
-class _Holding:
-    """A contest that is going on."""
+class _ComparisonRun:
+    """The state of a running comparison."""
 
     plan: EvaluationPlan
-    watcher: ComparisonCallbacks
+    callbacks: ComparisonCallbacks
     scratch: Path
     out: Path | None
-    again: bool
-    notes: Notes
+    retrain: bool
+    notes: SplitNotes
     failures: dict[str, CofactorError] = field(default_factory=dict)
-    seeds_of: dict[str, int] = field(default_factory=dict)  # by model: how many matter, once that is known
+    n_seeds: dict[str, int] = field(
+        default_factory=dict
+    )  # by candidate, known after its second seed on the first split
 
-    def round(self, here: SplitResults, entered: Mapping[str, Candidates]) -> None:
-        """Every model that is left, with each of its seeds, on one split."""
-        brought = _loaded([one for some in entered.values() for one in some], here.split)
+    def run_split(self, here: SplitResults, by_seed: Mapping[str, Candidates]) -> None:
+        """Runs every candidate that has not failed yet, with each of its seeds, on one split."""
+        models = _load_models([one for some in by_seed.values() for one in some], here.split)
         save_split(here.split, self.scratch / "split")
-        for name, some in entered.items():
+        for name, some in by_seed.items():
             if name in self.failures:
                 continue
             try:
-                entries = self._seeds(name, some, here, brought)
+                results = self._run_seeds(name, some, here, models)
             except CofactorError as error:
                 self.failures[name] = error
-                self.watcher.failed(name, error)
+                self.callbacks.on_failure(name, error)
             else:
-                here.results[name], here.further_seeds[name] = entries[0], entries[1:]
+                here.results[name], here.further_seeds[name] = results[0], results[1:]
 
-    def _seeds(
-        self, name: str, some: Candidates, here: SplitResults, brought: Mapping[str, Model]
+    def _run_seeds(
+        self, name: str, some: Candidates, here: SplitResults, models: Mapping[str, Model]
     ) -> list[ModelResult]:
-        """Those of one model: the first alone where the second was no other on the first split."""
-        entries: list[ModelResult] = []
-        for one in some[: self.seeds_of.get(name)]:
-            self.watcher.begin(one.name)
+        """The results of one candidate; the first alone where its second seed had the same metrics."""
+        results: list[ModelResult] = []
+        for one in some[: self.n_seeds.get(name)]:
+            self.callbacks.on_start(one.name)
             if isinstance(one, SavedModel):
-                entry = self._measured(one.name, "brought", one.folder, brought[one.name], here)
+                result = self._evaluate(one.name, "loaded", one.folder, models[one.name], here)
             else:
-                entry = self._kept(one, here) or self._trained(one, here)
-            self.watcher.done(entry)
-            entries.append(entry)
-            if len(entries) == 2 and name not in self.seeds_of:
-                same = entry.report.metrics == entries[0].report.metrics
-                self.seeds_of[name] = 1 if same else len(some)
+                result = self._reuse(one, here) or self._train(one, here)
+            self.callbacks.on_result(result)
+            results.append(result)
+            if len(results) == 2 and name not in self.n_seeds:
+                same = result.report.metrics == results[0].report.metrics
+                self.n_seeds[name] = 1 if same else len(some)
                 if same:
-                    return entries[:1]
-        return entries
+                    return results[:1]
+        return results
 
-    def _trained(self, one: Candidate, here: SplitResults) -> ModelResult:
-        """Trained in scratch, measured, and only then put in its place, with its figures."""
-        fresh, place = self.scratch / "model", self._place(one, here)
+    def _train(self, one: Candidate, here: SplitResults) -> ModelResult:
+        """Trains and evaluates in the scratch folder, and only then saves the model in its place, with its metrics."""
+        fresh, place = self.scratch / "model", self._model_folder(one, here)
         job = TrainingRequest(one.trainer, self.scratch / "split", fresh, one.patience, one.refit)
-        result = train_in_subprocess(job, partial(self.watcher.epoch, one.name))
-        cost = {name: result.pop(name) for name in ("cpu_seconds", "peak_bytes")}
-        known = {"fit_seconds": round(result.pop("seconds"), 3), "cost": cost, "started_from": {}}
-        notes = {**self.notes(here.split), **result, **known, "training": self._training(one, here)}
+        outcome = train_in_subprocess(job, partial(self.callbacks.on_epoch, one.name))
+        cost = {name: outcome.pop(name) for name in ("cpu_seconds", "peak_bytes")}
+        measured = {"fit_seconds": round(outcome.pop("seconds"), 3), "cost": cost, "started_from": {}}
+        notes = {**self.notes(here.split), **outcome, **measured, "training": self._training_key(one, here)}
         model = load(fresh)
-        entry = self._measured(one.name, "trained", fresh, model, here, notes)
+        result = self._evaluate(one.name, "trained", fresh, model, here, notes)
         if place is not None:
-            told: dict[str, Any] = {"trainer": entry.trainer, "hyperparameters": entry.hyperparameters}
-            save(model, place, **told, metrics=entry.report.metrics, **notes)
-        return entry
+            recipe: dict[str, Any] = {"trainer": result.trainer, "hyperparameters": result.hyperparameters}
+            save(model, place, **recipe, metrics=result.report.metrics, **notes)
+        return result
 
-    def _kept(self, one: Candidate, here: SplitResults) -> ModelResult | None:
-        """What an earlier comparison trained to the same end; None where there is no such model."""
-        place = self._place(one, here)
-        if place is None or self.again or not place.is_dir():
+    def _reuse(self, one: Candidate, here: SplitResults) -> ModelResult | None:
+        """The result of the same training in an earlier comparison; None where there is no such model."""
+        place = self._model_folder(one, here)
+        if place is None or self.retrain or not place.is_dir():
             return None
         try:
             manifest = load_manifest(place)
-            same = manifest["notes"].get("training") == self._training(one, here)
+            same = manifest["notes"].get("training") == self._training_key(one, here)
             if not same or manifest["packages"].get("cofactor") != package_versions()["cofactor"]:
                 return None
             model = load(place)
-        except BadArtifact:  # damaged, or not a model: it is trained anew
+        except BadArtifact:  # the folder is damaged or holds no model, so the candidate is trained
             return None
-        return self._measured(one.name, "kept", place, model, here)
+        return self._evaluate(one.name, "reused", place, model, here)
 
-    def _measured(
+    def _evaluate(
         self,
         name: str,
         origin: Origin,
@@ -167,46 +178,55 @@ class _Holding:
         here: SplitResults,
         notes: Mapping[str, Any] | None = None,
     ) -> ModelResult:
-        self.watcher.measure(name)
+        self.callbacks.on_evaluate(name)
         report = self.plan.evaluate(model, here.split)
-        return describe_model(name, origin, folder, model, report, here.split, notes)
+        return make_result(name, origin, folder, model, report, here.split, notes)
 
-    def _place(self, one: Candidate, here: SplitResults) -> Path | None:
+    def _model_folder(self, one: Candidate, here: SplitResults) -> Path | None:
         if self.out is None:
             return None
         return (self.out / folder_name(here.name) if self.plan.n_splits > 1 else self.out) / folder_name(one.name)
 
-    def _training(self, one: Candidate, here: SplitResults) -> dict[str, Any]:
-        """What has to be the same for a model to be the same, its cost included."""
-        settings = {"trainer": one.trainer.name, "hyperparameters": one.trainer.settings()}
-        told = {"patience": one.patience, "refit": one.refit}
-        return settings | told | {"split": here.split.fingerprint, "ratings": here.training_digest}
+    def _training_key(self, one: Candidate, here: SplitResults) -> dict[str, Any]:
+        """Everything that decides about the model and the cost of its training."""
+        return {
+            "trainer": one.trainer.name,
+            "hyperparameters": one.trainer.settings(),
+            "patience": one.patience,
+            "refit": one.refit,
+            "split": here.split.fingerprint,
+            "ratings": here.training_digest,
+        }
 
 
-def _check(plan: EvaluationPlan, contestants: Candidates, out: Path | None) -> None:
-    brought = [one for one in contestants if isinstance(one, SavedModel)]
-    if brought and plan.n_splits > 1:
+def _check(plan: EvaluationPlan, candidates: Candidates, out: Path | None) -> None:
+    """Raises the errors that can be found before the first training."""
+    if not candidates:
+        raise BadHyperparameter("no candidates to compare", "name at least one trainer or saved model")
+    saved = [one for one in candidates if isinstance(one, SavedModel)]
+    if saved and plan.n_splits > 1:
         raise SplitMismatch(
-            f"{brought[0].folder} was trained on one split, and {plan.name} has {plan.n_splits}",
-            "name trainers instead of saved models: they are trained on each of them",
+            f"{saved[0].folder} was trained on one split, and {plan.name} has {plan.n_splits}",
+            "name trainers instead of saved models: they are trained on every split",
         )
     folders: set[str] = set()
-    for one in contestants:
-        if folder_name(one.name) in folders:
-            raise BadHyperparameter(f"two of them would be called {folder_name(one.name)}", "name one of them: NAME=…")
-        folders.add(folder_name(one.name))
+    for one in candidates:
+        folder = folder_name(one.name)
+        if folder in folders:
+            raise BadHyperparameter(f"two candidates would share the folder {folder}", "name one of them: NAME=…")
+        folders.add(folder)
         if out is not None and plan.n_splits == 1 and isinstance(one, Candidate):
-            check_place(out / folder_name(one.name))
+            check_place(out / folder)
 
 
-def _loaded(contestants: Candidates, split: Split) -> dict[str, Model]:
-    """The models that were brought, all of this split."""
-    models = {one.name: load(one.folder) for one in contestants if isinstance(one, SavedModel)}
+def _load_models(candidates: Candidates, split: Split) -> dict[str, Model]:
+    """The saved models by name; raises SplitMismatch for one that was trained on another split."""
+    models = {one.name: load(one.folder) for one in candidates if isinstance(one, SavedModel)}
     check_splits(models)
     for name, model in models.items():
         if model.training_data.split not in (None, split.fingerprint):
             raise SplitMismatch(
                 f"{name} was trained on split {str(model.training_data.split)[:12]}, not on {split.fingerprint[:12]}",
-                "compare it on the split it was trained on: other test rows may be rows it has learned",
+                "compare it on its own split: it may have learned test ratings of another one",
             )
     return models

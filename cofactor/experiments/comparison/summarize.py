@@ -1,4 +1,4 @@
-"""From what a contest measured to what its tables say and its pictures draw."""
+"""Turns the results of a comparison into its summary: statistics, breakdowns, calibrations and learning curves."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from cofactor.evaluation.breakdowns.breakdown import break_down
 from cofactor.evaluation.breakdowns.calibration import calibration
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.report import Report
-from cofactor.experiments.comparison.candidates import mean_cost
+from cofactor.experiments.comparison.model_result import mean_cost
 from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
 from cofactor.experiments.comparison.summary import ComparisonSummary, SplitFacts
 from cofactor.experiments.evaluation_plan import EvaluationPlan
@@ -15,32 +15,38 @@ from cofactor.machine import describe_machine, versions
 
 
 def summarize(
-    plan: EvaluationPlan, found: ComparisonResult, *, command: str, against: str | None = None
+    plan: EvaluationPlan, result: ComparisonResult, *, command: str = "", against: str | None = None
 ) -> ComparisonSummary:
-    """All that was found. against: the model that the others are compared with; None: the best by each figure."""
-    first, names = found.splits[0], found.names
-    costs = {name: mean_cost([entry.cost for one in found.splits for entry in one.all_seeds(name)]) for name in names}
-    entries = first.results
+    """The summary of a comparison.
+
+    against: the model with which the others are compared; None: the best model of each metric. A model that was left
+        out is replaced by the best as well.
+    """
+    first, names = result.splits[0], result.names
+    costs = {name: mean_cost([one.cost for split in result.splits for one in split.all_seeds(name)]) for name in names}
+    against = against if against in names else None
     return ComparisonSummary(
         name=plan.name,
         about=plan.about,
         command=command,
-        splits=tuple(describe_split(one.name, one.split) for one in found.splits),
-        comparison=compare_reports(found.reports, against=against, costs=costs),
-        trainers={name: one.trainer for name, one in entries.items()},
-        hyperparameters={name: one.hyperparameters for name, one in entries.items()},
-        curves={name: one.curve for name, one in entries.items() if one.curve is not None},
-        spreads={name: one.spread for name, one in entries.items() if one.spread is not None},
+        splits=tuple(describe_split(one.name, one.split) for one in result.splits),
+        comparison=compare_reports(result.reports, against=against, costs=costs),
+        trainers={name: one.trainer for name, one in first.results.items()},
+        hyperparameters={name: one.hyperparameters for name, one in first.results.items()},
+        curves={name: one.curve for name, one in first.results.items() if one.curve is not None},
+        spreads={name: one.spread for name, one in first.results.items() if one.spread is not None},
         versions=versions(),
         machine=describe_machine(),
-        **_looked_into(first),
+        failures=result.failures,
+        interrupted=result.interrupted,
+        **_break_down(first),
     )
 
 
-def _looked_into(first: SplitResults) -> dict[str, Any]:
-    """Where the models are good, and how far their stars are to be believed, of those with a whole report."""
-    reports = {name: one.report for name, one in first.results.items() if isinstance(one.report, Report)}
-    split = first.split
+def _break_down(here: SplitResults) -> dict[str, Any]:
+    """Breakdowns by groups and calibrations of the models that have a full report."""
+    reports = {name: one.report for name, one in here.results.items() if isinstance(one.report, Report)}
+    split = here.split
     return {
         "breakdowns": break_down(reports, split.test, split.train.training_data, split.train),
         "calibrations": {name: calibration(one) for name, one in reports.items() if one.predictions is not None},

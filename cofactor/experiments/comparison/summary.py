@@ -1,60 +1,64 @@
-"""All that a comparison found: what its tables say and its pictures draw."""
+"""Everything a comparison found: the content of its tables, plots and JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cofactor.errors import CofactorError
 from cofactor.evaluation.breakdowns.breakdown import Breakdown, Calibration, SpreadCalibration
 from cofactor.evaluation.comparison import Comparison
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """How a training went: figures by epoch, None where they were not measured."""
+    """Training and validation metrics by epoch; None where a metric was not computed."""
 
     epochs: tuple[int, ...]
     train_rmse: tuple[float | None, ...]
     validation: tuple[float | None, ...]
-    metric: str  # of `validation`: "RMSE" or "NDCG@10"
+    metric: str  # the metric in `validation`: "RMSE" or "NDCG@10"
     best_epoch: int
 
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """One of the splits that models were compared on."""
+    """A split on which models were compared."""
 
     name: str
     kind: str
     seed: int
     fingerprint: str
-    train: int  # ratings
+    train: int  # number of ratings
     validation: int
     test: int
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonSummary:
-    """A comparison of models on one or several splits, by the names of the models.
+    """A comparison of models on one or several splits.
 
-    Of several splits, breakdowns, calibrations and curves are of the first.
+    All mappings are by the names of the models. Breakdowns, calibrations and learning curves are those of the first
+    split.
     """
 
     name: str  # of the plan
     about: str
-    command: str  # that does it again
+    command: str  # the command line that repeats the comparison; empty for a comparison in Python
     splits: tuple[SplitFacts, ...]
     comparison: Comparison
-    trainers: Mapping[str, str]  # the trainer of each model
+    trainers: Mapping[str, str]
     hyperparameters: Mapping[str, Mapping[str, Any]]
     breakdowns: tuple[Breakdown, ...] = ()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)  # of models that predict ratings
-    spreads: Mapping[str, SpreadCalibration] = field(default_factory=dict)  # of models that give deviations
+    spreads: Mapping[str, SpreadCalibration] = field(default_factory=dict)  # of models that predict deviations
     curves: Mapping[str, LearningCurve] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)  # of cofactor, Python, NumPy, Numba, …
     machine: str = ""  # "2 cores, Linux x86_64"
+    failures: Mapping[str, CofactorError] = field(default_factory=dict)  # of candidates that were left out
+    interrupted: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON: all but breakdowns and calibrations."""
+        """Plain values for JSON, without breakdowns, calibrations and failures."""
         return {
             "name": self.name,
             "about": self.about,

@@ -19,8 +19,8 @@ from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split
 from cofactor.errors import BadData
 from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.protocols import published_results
-from cofactor.experiments.protocols.measures import listed_negatives
 from cofactor.experiments.protocols.published_results import PublishedResult
+from cofactor.experiments.protocols.sampled_evaluators import listed_negatives
 
 VALIDATION = 0.1
 SEEDS = tuple(f"{SEED_PREFIX}{seed}" for seed in range(3))

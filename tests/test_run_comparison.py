@@ -17,8 +17,9 @@ from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments import subprocess_training
-from cofactor.experiments.comparison.candidates import Candidate, ModelResult, SavedModel, folder_name, mean_cost
-from cofactor.experiments.comparison.run import run_comparison
+from cofactor.experiments.comparison.candidates import Candidate, SavedModel, folder_name
+from cofactor.experiments.comparison.model_result import ModelResult, mean_cost
+from cofactor.experiments.comparison.run import ComparisonCallbacks, run_comparison
 from cofactor.experiments.comparison.split_results import ComparisonResult
 from cofactor.experiments.comparison.summarize import summarize
 from cofactor.experiments.evaluation_plan import EvaluationPlan
@@ -41,35 +42,35 @@ def parts(movies: Ratings) -> Split:
     return split(movies, seed=5)
 
 
-class Notes:
-    """A watcher that remembers, and that stops everything when it has heard a certain word."""
+class EventLog(ComparisonCallbacks):
+    """Records the events of a comparison, and interrupts it at a certain one."""
 
-    def __init__(self, stop: str = "") -> None:
-        self.heard: list[str] = []
-        self.stop = stop
+    def __init__(self, interrupt_at: str = "") -> None:
+        self.events: list[str] = []
+        self.interrupt_at = interrupt_at
 
-    def hear(self, word: str) -> None:
-        self.heard.append(word)
-        if word == self.stop:
+    def log(self, event: str) -> None:
+        self.events.append(event)
+        if event == self.interrupt_at:
             raise KeyboardInterrupt
 
-    def split(self, name: str, split: Split, number: int, of: int) -> None:
-        self.hear(f"split {name} {number}/{of}")
+    def on_split(self, name: str, split: Split, number: int, n_splits: int) -> None:
+        self.log(f"split {name} {number}/{n_splits}")
 
-    def begin(self, name: str) -> None:
-        self.hear(f"begin {name}")
+    def on_start(self, name: str) -> None:
+        self.log(f"start {name}")
 
-    def epoch(self, name: str, row: EpochRow | None, of: int) -> None:
-        self.hear(f"{name} starts" if row is None else f"{name} epoch {row.epoch}/{of}")
+    def on_epoch(self, name: str, row: EpochRow | None, n_epochs: int) -> None:
+        self.log(f"{name} trains" if row is None else f"{name} epoch {row.epoch}/{n_epochs}")
 
-    def measure(self, name: str) -> None:
-        self.hear(f"measure {name}")
+    def on_evaluate(self, name: str) -> None:
+        self.log(f"evaluate {name}")
 
-    def done(self, entry: ModelResult) -> None:
-        self.hear(f"{entry.origin} {entry.name}")
+    def on_result(self, result: ModelResult) -> None:
+        self.log(f"{result.origin} {result.name}")
 
-    def failed(self, name: str, error: CofactorError) -> None:
-        self.hear(f"failed {name}: {error.message}")
+    def on_failure(self, name: str, error: CofactorError) -> None:
+        self.log(f"failed {name}: {error.message}")
 
 
 def plan(*splits: Split) -> EvaluationPlan:
@@ -81,9 +82,9 @@ def trainer(name: str, of: Trainer = SMALL, **more: Any) -> Candidate:
 
 
 @pytest.fixture(scope="module")
-def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[ComparisonResult, Notes, Path]:
+def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[ComparisonResult, EventLog, Path]:
     """A contest of three, one of which diverges, and where the models lie."""
-    out, watcher = tmp_path_factory.mktemp("contest") / "models", Notes()
+    out, watcher = tmp_path_factory.mktemp("contest") / "models", EventLog()
     some = [
         trainer("popularity", Popularity(), refit=True),
         trainer("wild", SVD(learning_rate=1e6)),
@@ -93,7 +94,7 @@ def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[Compar
 
 
 def test_a_model_that_was_trained_apart_is_the_one_that_is_trained_here(
-    held: tuple[ComparisonResult, Notes, Path], parts: Split
+    held: tuple[ComparisonResult, EventLog, Path], parts: Split
 ) -> None:
     rows: list[EpochRow] = []
     here = fit(SMALL, parts, refit=True, on_epoch=lambda one, row: rows.append(row))
@@ -116,32 +117,32 @@ def test_the_last_of_a_refit_is_trained_on_both_parts(parts: Split) -> None:
     assert np.array_equal(again.model.arrays()["item_vectors"], expected.arrays()["item_vectors"])
 
 
-def test_a_closed_form_learns_both_parts_at_once(held: tuple[ComparisonResult, Notes, Path], parts: Split) -> None:
+def test_a_closed_form_learns_both_parts_at_once(held: tuple[ComparisonResult, EventLog, Path], parts: Split) -> None:
     model, notes = load(held[2] / "popularity"), load_manifest(held[2] / "popularity")["notes"]
     expected = Popularity().fit(join_parts(parts.train, parts.validation))
     assert np.array_equal(model.arrays()["item_bias"], expected.arrays()["item_bias"])
     assert notes["refitted"]
-    assert [word for word in held[1].heard if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]
+    assert [word for word in held[1].events if word.startswith("popularity epoch")] == ["popularity epoch 1/1"]
 
 
-def test_what_fails_is_left_out_and_told(held: tuple[ComparisonResult, Notes, Path]) -> None:
+def test_what_fails_is_left_out_and_told(held: tuple[ComparisonResult, EventLog, Path]) -> None:
     found, watcher, out = held
     assert found.names == ["popularity", "svd -r 4"]
     assert list(found.failures) == ["wild"]
     assert "learning rate" in found.failures["wild"].message + found.failures["wild"].hint
-    assert any(word.startswith("failed wild: ") for word in watcher.heard)
+    assert any(word.startswith("failed wild: ") for word in watcher.events)
     assert sorted(one.name for one in out.iterdir()) == ["popularity", "svd-r-4"]
-    steps = [word for word in watcher.heard if "svd -r 4" in word]
+    steps = [word for word in watcher.events if "svd -r 4" in word]
     assert steps == [
-        "begin svd -r 4",
-        "svd -r 4 starts",
+        "start svd -r 4",
+        "svd -r 4 trains",
         *(f"svd -r 4 epoch {n}/3" for n in (1, 2, 3)),
-        "measure svd -r 4",
+        "evaluate svd -r 4",
         "trained svd -r 4",
     ]
 
 
-def test_everything_is_in_the_outcome(held: tuple[ComparisonResult, Notes, Path], parts: Split) -> None:
+def test_everything_is_in_the_outcome(held: tuple[ComparisonResult, EventLog, Path], parts: Split) -> None:
     found, _, out = held
     outcome = summarize(plan(parts), found, command="cofactor compare …")
     (facts,) = outcome.splits
@@ -163,17 +164,17 @@ def test_everything_is_in_the_outcome(held: tuple[ComparisonResult, Notes, Path]
 
 
 def test_a_comparison_goes_on_where_it_was_broken_off(
-    held: tuple[ComparisonResult, Notes, Path], parts: Split, movies: Ratings
+    held: tuple[ComparisonResult, EventLog, Path], parts: Split, movies: Ratings
 ) -> None:
     before, _, out = held
-    watcher = Notes(stop="wide starts")
+    watcher = EventLog("wide trains")
     some = [
         trainer("svd -r 4", refit=True),
         trainer("popularity", Popularity(), refit=True),
         trainer("wide", replace(SMALL, rank=5)),
     ]
     found = run_comparison(plan(parts), some, watcher, out=out)
-    assert [word for word in watcher.heard if word.startswith("kept")] == ["kept svd -r 4", "kept popularity"]
+    assert [word for word in watcher.events if word.startswith("reused")] == ["reused svd -r 4", "reused popularity"]
     assert found.interrupted
     assert found.names == ["svd -r 4", "popularity"]
     assert not (out / "wide").exists()
@@ -184,10 +185,10 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
         assert one.curve == other.curve
 
 
-@pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "again", "damage", "nothing"])
+@pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "retrain", "damage", "nothing"])
 def test_what_would_be_another_model_is_trained(
     change: str,
-    held: tuple[ComparisonResult, Notes, Path],
+    held: tuple[ComparisonResult, EventLog, Path],
     parts: Split,
     movies: Ratings,
     tmp_path: Path,
@@ -205,16 +206,18 @@ def test_what_would_be_another_model_is_trained(
     }.get(change, one)
     on = split(movies, seed=6) if change == "split" else parts
     if change == "nothing":
-        assert run_comparison(plan(on), [one], Notes(), out=tmp_path).splits[0].results["svd -r 4"].origin == "kept"
+        assert (
+            run_comparison(plan(on), [one], EventLog(), out=tmp_path).splits[0].results["svd -r 4"].origin == "reused"
+        )
         return
     with pytest.raises(SubprocessFailure, match="untrained"):
-        run_comparison(plan(on), [one], Notes(), out=tmp_path, retrain=change == "again")
+        run_comparison(plan(on), [one], EventLog(), out=tmp_path, retrain=change == "retrain")
 
 
 def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: Ratings, tmp_path: Path) -> None:
     cheap = [trainer("popularity", Popularity()), trainer("baseline", Baseline(sweeps=1))]
     two = plan(*folds(movies, 2, seed=1))
-    whole = run_comparison(two, cheap, Notes(), out=tmp_path)
+    whole = run_comparison(two, cheap, EventLog(), out=tmp_path)
     assert [one.name for one in whole.splits] == ["part 1", "part 2"]
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
     assert load(tmp_path / "part-2" / "baseline").training_data.split == whole.splits[1].split.fingerprint
@@ -222,41 +225,41 @@ def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: 
     rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
     assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
     assert outcome.comparison.split_deviations["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
-    broken = run_comparison(two, cheap, Broken("kept popularity"), out=tmp_path)
+    broken = run_comparison(two, cheap, Broken("reused popularity"), out=tmp_path)
     assert [one.name for one in broken.splits] == ["part 1"]
     assert broken.names == ["popularity", "baseline"]
 
 
-class Broken(Notes):
+class Broken(EventLog):
     """Stops when it hears a word for the second time."""
 
-    def hear(self, word: str) -> None:
-        again = word in self.heard
-        self.heard.append(word)
-        if again and word == self.stop:
+    def log(self, word: str) -> None:
+        again = word in self.events
+        self.events.append(word)
+        if again and word == self.interrupt_at:
             raise KeyboardInterrupt
 
 
 def test_saved_models_are_measured_beside_the_others(saved: Path, movies: Ratings, tmp_path: Path) -> None:
     parts = split(movies, seed=9)
     save(Baseline().fit(parts.train), tmp_path / "mine", trainer="baseline", hyperparameters={"sweeps": 10})
-    found = run_comparison(plan(parts), [SavedModel("mine", tmp_path / "mine")], Notes())
+    found = run_comparison(plan(parts), [SavedModel("mine", tmp_path / "mine")], EventLog())
     entry = found.splits[0].results["mine"]
     assert (entry.trainer, entry.hyperparameters, entry.curve) == ("baseline", {"sweeps": 10}, None)
     assert entry.cost.fit_seconds is None
     assert entry.cost.model_bytes == folder_bytes(tmp_path / "mine")
     assert entry.cost.list_seconds is not None
     with pytest.raises(SplitMismatch, match="mine was trained on split"):
-        run_comparison(plan(split(movies, seed=1)), [SavedModel("mine", tmp_path / "mine")], Notes())
+        run_comparison(plan(split(movies, seed=1)), [SavedModel("mine", tmp_path / "mine")], EventLog())
     with pytest.raises(SplitMismatch, match="one split, and toy has 2"):
-        run_comparison(plan(parts, parts), [SavedModel("mine", tmp_path / "mine")], Notes())
+        run_comparison(plan(parts, parts), [SavedModel("mine", tmp_path / "mine")], EventLog())
 
 
 def test_two_names_of_one_folder_are_refused_before_anything_is_trained(parts: Split) -> None:
-    watcher = Notes()
+    watcher = EventLog()
     with pytest.raises(BadHyperparameter, match="svd-r-4"):
         run_comparison(plan(parts), [trainer("svd -r 4"), trainer("svd-r-4")], watcher)
-    assert watcher.heard == []
+    assert watcher.events == []
     assert folder_name("svd --rank 128") == "svd-rank-128"
     assert folder_name("../../x y") == "x-y"
 

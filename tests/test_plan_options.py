@@ -12,7 +12,7 @@ import pytest
 from cofactor.cli.display.terminal import messages
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.split import recipe_of, split_options
-from cofactor.cli.options.splits import plan_of, plan_options
+from cofactor.cli.options.splits import make_plan, plan_options
 from cofactor.data.splitting.split import folds, load_split, split
 from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.errors import CofactorError
@@ -34,7 +34,7 @@ Planned = Callable[..., EvaluationPlan]
 def planned(data: str, **options: Any) -> EvaluationPlan:
     recipe = recipe_of(options)
     source = source_from_options(data, options)
-    plan = plan_of(source, recipe, options, messages(quiet=True))
+    plan = make_plan(source, recipe, options, messages(quiet=True))
     assert not options, "every option was taken"
     return plan
 
@@ -146,11 +146,11 @@ def test_a_protocol_finds_its_data(plan: Planned, real_data: Path) -> None:
     [
         (["--folds", 3, "--windows", 2], "one of --folds and --windows"),
         (["--protocol", "gowalla", "--folds", 3], "one of --protocol and --folds"),
-        (["--repeats", 2], "--repeats is of --folds"),
+        (["--repeats", 2], "--repeats needs --folds"),
         (["--sampled", 5, "--negatives", "x"], "one of --sampled and --negatives"),
-        (["--folds", 3, "--kind", "time"], "--kind has no say in --folds"),
-        (["--windows", 3, "--cut", 5], "--cut has no say in --windows"),
-        (["--protocol", "gowalla", "--sampled", 5], "--sampled has no say in --protocol"),
+        (["--folds", 3, "--kind", "time"], "--kind has no effect with --folds"),
+        (["--windows", 3, "--cut", 5], "--cut has no effect with --windows"),
+        (["--protocol", "gowalla", "--sampled", 5], "--sampled has no effect with --protocol"),
         (["--cut", "2001-09-01", "--kind", "time"], "--kind has no say in --cut"),
         (["--cut", "tomorrow"], "'tomorrow' is neither a date"),
         (["--protocol", "gowala"], "unknown protocol 'gowala'"),

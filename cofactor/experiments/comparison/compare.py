@@ -1,0 +1,134 @@
+"""`cofactor.compare` and `cofactor.cross_validate`: which model or trainer is better, and whether it may be chance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
+
+from cofactor.data.ratings import Ratings
+from cofactor.data.splitting.split import Split
+from cofactor.evaluation.compare import check_named
+from cofactor.evaluation.compare import compare as compare_models
+from cofactor.evaluation.comparison import Comparison
+from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.significance.paired_differences import Units
+from cofactor.experiments.comparison.candidates import Candidate, Candidates, SavedModel
+from cofactor.experiments.comparison.run import ComparisonCallbacks, run_comparison
+from cofactor.experiments.comparison.summarize import summarize
+from cofactor.experiments.comparison.summary import ComparisonSummary
+from cofactor.experiments.evaluation_plan import EvaluationPlan, cross_validation_plan, single_split_plan
+from cofactor.models.base import Model
+from cofactor.trainers.base import Trainer
+
+
+@overload
+def compare(
+    candidates: Mapping[str, Model | Sequence[Model]],
+    on: Ratings,
+    k: Sequence[int] = (10,),
+    *,
+    relevant_from: float | None = None,
+    against: str | None = None,
+    costs: Mapping[str, Cost] | None = None,
+    extra_metrics: Sequence[str] = (),
+    resample_by: Units = "users",
+    seed: int = 0,
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    candidates: Mapping[str, Trainer | Path],
+    on: Split | EvaluationPlan,
+    k: Sequence[int] | None = None,
+    *,
+    relevant_from: float | None = None,
+    against: str | None = None,
+    patience: int = 3,
+    refit: bool = False,
+    seeds: int = 1,
+    out: Path | None = None,
+    retrain: bool = False,
+    callbacks: ComparisonCallbacks | None = None,
+) -> ComparisonSummary: ...
+
+
+def compare(
+    candidates: Mapping[str, Any], on: Ratings | Split | EvaluationPlan, *arguments: Any, **options: Any
+) -> Comparison | ComparisonSummary:
+    """Compares models on test ratings, or trains and compares trainers on a split.
+
+    With models and the test ratings (`on`), evaluates every model on them and returns a `Comparison`: see
+    `cofactor.evaluation.compare.compare`. With trainers, or folders of saved models, and a split or an evaluation plan,
+    trains each trainer in a process of its own on each split, evaluates all models on the test parts and returns a
+    `ComparisonSummary`: see `compare_trainers`.
+
+        parts = cofactor.split(cofactor.read("ml-100k"), "random", seed=0)
+        summary = cofactor.compare({"svd": SVD(), "wide": SVD(rank=128)}, parts, seeds=3, out=Path("models"))
+        print("\\n".join(summary.comparison.words()))
+    """
+    if isinstance(on, Ratings):
+        return compare_models(candidates, on, *arguments, **options)
+    return compare_trainers(candidates, on, *arguments, **options)
+
+
+def compare_trainers(
+    candidates: Mapping[str, Trainer | Path],
+    on: Split | EvaluationPlan,
+    k: Sequence[int] | None = None,
+    *,
+    relevant_from: float | None = None,
+    against: str | None = None,
+    patience: int = 3,
+    refit: bool = False,
+    seeds: int = 1,
+    out: Path | None = None,
+    retrain: bool = False,
+    callbacks: ComparisonCallbacks | None = None,
+) -> ComparisonSummary:
+    """Trains and evaluates trainers, and evaluates saved models, on every split of a plan.
+
+    candidates: by name, a trainer or the folder of a saved model that was trained on this split.
+    k, relevant_from: as in `cofactor.evaluate`; None: those of the plan.
+    against: the model with which the others are compared; None: the best model of each metric.
+    patience, refit: as in `cofactor.fit`; a plan may ask for a refit as well.
+    seeds, out, retrain, callbacks: as in `run_comparison`.
+
+    A trainer whose training fails is left out; `failures` of the summary has the errors. Ctrl-C ends the comparison
+    early. Raises BadHyperparameter for an unknown `against` and where there are no candidates, SplitMismatch for a
+    saved model of another split, and the first failure where every training fails.
+    """
+    plan = on if isinstance(on, EvaluationPlan) else single_split_plan(on)
+    plan = plan if k is None else replace(plan, k=tuple(k))
+    plan = plan if relevant_from is None else replace(plan, relevant_from=relevant_from)
+    check_named(against, candidates)
+    listed: Candidates = [
+        Candidate(name, one, patience, refit or plan.refit) if isinstance(one, Trainer) else SavedModel(name, Path(one))
+        for name, one in candidates.items()
+    ]
+    notes = {"data": plan.name, "split_recipe": plan.recipe}
+    result = run_comparison(plan, listed, callbacks, out=out, retrain=retrain, seeds=seeds, notes=lambda split: notes)
+    return summarize(plan, result, against=against)
+
+
+def cross_validate(
+    candidates: Trainer | Mapping[str, Trainer],
+    ratings: Ratings,
+    n_folds: int = 5,
+    n_repeats: int = 1,
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    **options: Any,
+) -> ComparisonSummary:
+    """k-fold cross-validation of one or several trainers: every rating is tested once in each repeat.
+
+    validation: share of each training part on which the epoch is chosen. seed: of the folds; each repeat adds 1.
+    options: those of `compare_trainers`, such as k, refit or callbacks.
+
+        summary = cofactor.cross_validate(SVD(rank=32), cofactor.read("ml-100k"), n_folds=5)
+        print(summary.comparison.metrics["svd"]["rmse"], summary.comparison.split_deviations["svd"]["rmse"])
+    """
+    named = {candidates.name: candidates} if isinstance(candidates, Trainer) else candidates
+    plan = cross_validation_plan(ratings, n_folds, n_repeats, seed=seed, validation=validation)
+    return compare_trainers(named, plan, **options)
