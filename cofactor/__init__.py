@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from cofactor.data.reading.read import read as read
     from cofactor.data.splitting.split import split as split
     from cofactor.data.synthetic.generate import generate as generate
-    from cofactor.evaluation.compare import compare as compare
     from cofactor.evaluation.evaluate import evaluate as evaluate
+    from cofactor.experiments.comparison.compare import compare as compare
+    from cofactor.experiments.comparison.compare import cross_validate as cross_validate
     from cofactor.saved.model_folder import load as load
     from cofactor.saved.model_folder import save as save
     from cofactor.trainers.baseline import Baseline as Baseline
@@ -41,7 +42,8 @@ _HOME = {
     "Baseline": "cofactor.trainers.baseline",
     "SVD": "cofactor.trainers.svd",
     "evaluate": "cofactor.evaluation.evaluate",
-    "compare": "cofactor.evaluation.compare",
+    "compare": "cofactor.experiments.comparison.compare",
+    "cross_validate": "cofactor.experiments.comparison.compare",
     "save": "cofactor.saved.model_folder",
     "load": "cofactor.saved.model_folder",
 }
