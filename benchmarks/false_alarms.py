@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cofactor.data.datasets.published_splits import MOVIELENS_FOLDS, movielens_split
 from cofactor.data.reading.read import read
-from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, movielens_split, split
+from cofactor.data.splitting.split import Split, split
 from cofactor.evaluation.compare import compare_reports
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.report import Report

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from cofactor.data.datasets.published_splits import MOVIELENS_FOLDS
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split, split
+from cofactor.data.splitting.split import Split, split
 from cofactor.errors import BadData
 from cofactor.evaluation.metrics.registry import lower_is_better, needs_ranking
 from cofactor.evaluation.sampled_negatives import N_NEGATIVES

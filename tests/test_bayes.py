@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cofactor.data.datasets.published_splits import movielens_split
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import movielens_split, split
+from cofactor.data.splitting.split import split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.evaluate import evaluate

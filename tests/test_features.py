@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from cofactor.data.datasets.published_splits import movielens_split
 from cofactor.data.feature_encoding_file import FILE, read_encodings, write_encodings
 from cofactor.data.features import ColumnEncoding, Features, infer_encoding
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read, with_features
-from cofactor.data.splitting.split import folds, given_split, load_split, movielens_split, save_split, split
+from cofactor.data.splitting.split import folds, given_split, load_split, save_split, split
 from cofactor.errors import BadArtifact, BadData
 from cofactor.saved.model_folder import load, save
 from tests.conftest import Run

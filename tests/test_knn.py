@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cofactor.data.datasets.published_splits import movielens_split
 from cofactor.data.ratings import Ratings, make_histories
-from cofactor.data.splitting.split import movielens_split
 from cofactor.errors import BadArtifact, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel

@@ -281,7 +281,7 @@ def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
 
 
 def test_on_movielens_folded_in_users_are_predicted_as_well_as_trained_ones(real_data: Path) -> None:
-    from cofactor.data.splitting.split import movielens_split
+    from cofactor.data.datasets.published_splits import movielens_split
     from cofactor.trainers.ensemble import Ensemble
 
     parts = movielens_split(real_data / "ml-100k", "u1")

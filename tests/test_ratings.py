@@ -1,6 +1,7 @@
 """Ratings: checked when made, and the same rows whichever way they are taken."""
 
 import math
+import sys
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings, find_step, latest_row_of_each_pair, make_histories
-from cofactor.errors import BadData
+from cofactor.data.reading.read import read
+from cofactor.errors import BadData, Unavailable
 from tests.toys import noise
 
 pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 10), st.integers(0, 3)), max_size=40)
@@ -148,3 +150,22 @@ def test_histories_keep_a_row_for_everybody():
     assert matrix.indices.tolist() == [1, 3, 0]
     assert matrix.data.tolist() == [4.5, 2.0, 0.0]
     assert make_histories([{}], 5).shape == (1, 5)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("times", [None, [30, 10, 20]])
+def test_ratings_become_a_table_and_are_read_back(library, times):
+    pytest.importorskip(library)
+    ratings = Ratings.of(["10", "9", "10"], ["x", "x", "ü"], [4.0, 0.5, 3.0], times)
+    table = getattr(ratings, {"pyarrow": "to_arrow"}.get(library, f"to_{library}"))()
+    back = read(table)
+    assert back.users == ratings.users
+    assert back.items == ratings.items
+    for name in ("user", "item", "value", "time"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(ratings, name))
+
+
+def test_a_table_of_a_package_that_is_missing_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(Unavailable, match="polars is not installed"):
+        Ratings.of(["1"], ["a"], [1]).to_polars()

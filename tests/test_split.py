@@ -12,26 +12,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cofactor.data.datasets.published_splits import movielens_folds, movielens_split
 from cofactor.data.origin import Origin
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import share_count
-from cofactor.data.splitting.split import (
-    Split,
-    folds,
-    given_split,
-    load_split,
-    movielens_folds,
-    movielens_split,
-    repeated_folds,
-    save_split,
-    split,
-)
+from cofactor.data.splitting.split import Split, folds, given_split, load_split, repeated_folds, save_split, split
 from cofactor.data.synthetic.generate import generate
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
 COLUMNS = ("user", "item", "value", "time")
+RATINGS = Ratings.of(["1", "2"], ["a", "a"], [1, 5])
 
 
 @st.composite
@@ -298,6 +290,41 @@ def read_tabs(path):
     columns = [line.split("\t") for line in Path(path).read_text().splitlines()]
     user, item, value, time = zip(*columns, strict=True)
     return Ratings.of(user, item, [float(v) for v in value], [int(t) for t in time])
+
+
+def test_parts_of_somebody_else_become_a_split():
+    train = Ratings.of(["2", "1"], ["a", "b"], [5, 4])
+    held_back, test = Ratings.of(["3"], ["a"], [1]), Ratings.of(["1", "4"], ["c", "a"], [2, 3])
+    made = split(train=train, test=test, validation=held_back)
+    assert [len(part) for part in made.parts.values()] == [2, 1, 2]
+    for part in made.parts.values():
+        assert part.users.ids.tolist() == ["1", "2", "3", "4"]
+        assert part.items.ids.tolist() == ["a", "b", "c"]
+        assert part.scale == (1, 5)
+    assert pairs(made.train) == pairs(train)
+    assert pairs(made.validation) == pairs(held_back)
+    assert pairs(made.test) == pairs(test)
+    whole = split(train=train, test=test)
+    assert [len(part) for part in whole.parts.values()] == [2, 0, 2]
+    share = split(train=train, test=test, validation=0.5, seed=1)
+    assert share.fingerprint == given_split(train, test, validation=0.5, seed=1).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "nothing to split"),
+        ({"train": RATINGS}, "nothing to split"),
+        ({"test": RATINGS}, "nothing to split"),
+        ({"ratings": RATINGS, "train": RATINGS}, "both ratings to split and parts"),
+        ({"ratings": RATINGS, "test": RATINGS}, "both ratings to split and parts"),
+        ({"ratings": RATINGS, "validation": RATINGS}, "both ratings to split and parts"),
+        ({"train": RATINGS, "test": RATINGS}, "two ratings of item"),
+    ],
+)
+def test_what_is_neither_ratings_nor_parts_is_refused(arguments, message):
+    with pytest.raises(BadData, match=message):
+        split(**arguments)
 
 
 def test_movielens_own_folds_are_given_splits(real_data):

@@ -76,9 +76,9 @@ def _made(
 
 
 def _published(source: "DataSource", recipe: "SplitRecipe") -> "Iterator[tuple[str, Split]]":
-    from cofactor.data.splitting.split import MOVIELENS_FOLDS, movielens_split
+    from cofactor.data.datasets.published_splits import MOVIELENS_SPLITS, movielens_split
 
-    for name in (*MOVIELENS_FOLDS, "ua", "ub"):
+    for name in MOVIELENS_SPLITS:
         yield name, movielens_split(source.path(), name, validation=recipe.validation, seed=recipe.seed)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data import frame_conversion
 from cofactor.data.features import Features
 from cofactor.data.origin import Origin
 from cofactor.data.vocabulary import Vocabulary
@@ -134,6 +135,26 @@ class Ratings:
     def by_item(self) -> csr_array:
         """(n_items, n_users) float32."""
         return make_csr(self.item, self.user, self.value, (len(self.items), len(self.users)))
+
+    def columns(self) -> dict[str, Array]:
+        """(n,) columns user and item (ids), rating, and time (seconds since 1970) where there are times."""
+        columns: dict[str, Array] = {"user": self.users.ids[self.user], "item": self.items.ids[self.item]}
+        columns["rating"] = self.value
+        if self.time is not None:
+            columns["time"] = self.time
+        return columns
+
+    def to_pandas(self) -> Any:
+        """`columns` as a pandas.DataFrame, which `cofactor.read` reads back."""
+        return frame_conversion.to_pandas(self.columns())
+
+    def to_polars(self) -> Any:
+        """`columns` as a polars.DataFrame, which `cofactor.read` reads back."""
+        return frame_conversion.to_polars(self.columns())
+
+    def to_arrow(self) -> Any:
+        """`columns` as a pyarrow.Table, which `cofactor.read` reads back."""
+        return frame_conversion.to_arrow(self.columns())
 
     @cached_property
     def training_data(self) -> "TrainingData":

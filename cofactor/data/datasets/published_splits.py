@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cofactor.data.align_vocabularies import align
+from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.assign_parts import TRAIN, VALIDATION, one_per_user
-from cofactor.data.splitting.split import Split, given_split, movielens_split, split
+from cofactor.data.splitting.split import Split, given_split, split
 from cofactor.errors import BadData
 
 MakeSplits = Callable[[Path, Sequence[str], float], Iterator[Split]]
+MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
+MOVIELENS_SPLITS = (*MOVIELENS_FOLDS, "ua", "ub")
 SEED_PREFIX = "seed-"  # and the seed: the name of a split that is drawn
 
 
@@ -74,3 +76,23 @@ def _existing(file: Path) -> Path:
     if not file.is_file():
         raise BadData(f"{file.parent} has no {file.name}", "the protocol needs the files as they were published")
     return file
+
+
+def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub).
+
+    Raises BadData where the folder lacks one of them.
+    """
+    halves = [Path(folder) / f"{name}.{half}" for half in ("base", "test")]
+    for half in halves:
+        if not half.is_file():
+            raise BadData(f"{folder} has no {half.name}", "only MovieLens 100K, unpacked, comes with splits of its own")
+    whole = read(folder)
+    base, test = (reindex(whole, read(half)) for half in halves)
+    return given_split(base, test, validation=validation, seed=seed, kind=name)
+
+
+def movielens_folds(folder: Path | str, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
+    """MovieLens 100K's five folds, u1 … u5."""
+    for name in MOVIELENS_FOLDS:
+        yield movielens_split(folder, name, validation=validation, seed=seed)

@@ -7,7 +7,7 @@ with every model trained on them.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 
@@ -32,7 +32,6 @@ from cofactor.errors import BadArtifact, BadData
 SplitKind = Literal["random", "per-user", "time", "last", "one"]
 UNSEEDED_KINDS = ("time", "last")
 PARTS = ("train", "validation", "test")
-MOVIELENS_FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,25 +70,57 @@ class Split:
         return f"<{self.kind} split {self.fingerprint[:12]}: {counts}>"
 
 
+@overload
 def split(
     ratings: Ratings, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+) -> Split: ...
+
+
+@overload
+def split(*, train: Ratings, test: Ratings, validation: Ratings | float | None = None, seed: int = 0) -> Split: ...
+
+
+def split(
+    ratings: Ratings | None = None,
+    kind: SplitKind = "random",
+    *,
+    train: Ratings | None = None,
+    test: Ratings | float = 0.1,
+    validation: Ratings | float | None = None,
+    seed: int = 0,
 ) -> Split:
-    """Parts of `ratings`: at random, by time, or of each user a share, the last or any one.
+    """Splits `ratings`, or makes a split of the parts `train`, `test` and `validation` that exist already.
 
-    random: rows in the order `numpy.random.default_rng(seed).permutation(n)`; the last ⌊n · test⌋ are the test part,
-        the ⌊rest · validation⌋ before them validation, the others train.
-    per-user: of each user's ratings in that order, the first n · test to the nearest whole are the test part, and as
-        many of the rest as `validation` says validation.
-    time: the latest ⌊n · test⌋ ratings, the latest ⌊rest · validation⌋ before them, and the others: one cut for all
-        users. Of equal times, the higher user and then item row is the later.
-    last: each user's latest rating, the latest before it, and the others; users with fewer than three ratings are in
-        train alone. Of equal times, the higher item row; without times, the later row.
-    one: the same with each user's first and second in the order of the permutation.
+    `split(ratings, kind, seed=…, test=0.1, validation=0.1)` assigns each rating to a part:
 
-    A share of 0 leaves its part empty (for `last` and `one` the sizes of shares have no other meaning). Raises
-    BadData for a share outside [0, 1), where nothing is held out, where a part would be empty that should not be, and
-    for `time` without times.
+    random: in the order `numpy.random.default_rng(seed).permutation(n)`, the last ⌊n · test⌋ ratings are the test part,
+        the ⌊rest · validation⌋ before them are the validation part, and the others the training part.
+    per-user: a random share `test` of each user's ratings, rounded to a whole number, is the test part, and a share
+        `validation` of the rest the validation part.
+    time: the latest ⌊n · test⌋ ratings of all users are the test part, the latest ⌊rest · validation⌋ before them the
+        validation part. Of equal times, the one with the higher user row, then item row, is the later.
+    last: each user's latest rating is in the test part, the one before it in the validation part. Users with fewer
+        than three ratings are in the training part only. Of equal times, the one with the higher item row is the
+        later; without times, the later row.
+    one: the same with two ratings of each user that are drawn at random.
+
+    A share of 0 leaves its part empty; for `last` and `one`, any other share selects one rating. Raises BadData for a
+    share outside [0, 1), where nothing is held out, where a part whose share is above 0 would be empty, and for `time`
+    without times.
+
+    `split(train=…, test=…, validation=None)` keeps parts that somebody else made; see `given_split`, but without
+    `validation` there is no validation part.
     """
+    if ratings is None:
+        if train is None or not isinstance(test, Ratings):
+            raise BadData("nothing to split", "give ratings, or train=… and test=… that were split before")
+        return given_split(train, test, validation=0.0 if validation is None else validation, seed=seed)
+    if train is not None or isinstance(test, Ratings) or isinstance(validation, Ratings):
+        raise BadData("both ratings to split and parts of a split", "give ratings with shares, or train=… and test=…")
+    return _split_ratings(ratings, kind, seed, test, 0.1 if validation is None else validation)
+
+
+def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, validation: float) -> Split:
     _check_shares(test, validation)
     _check_seed(seed)
     held_out = (TEST,) * (test > 0) + (VALIDATION,) * (validation > 0)
@@ -138,41 +169,28 @@ def repeated_folds(
         yield from folds(ratings, k, seed=seed + repeat, validation=validation)
 
 
-def given_split(train: Ratings, test: Ratings, *, validation: float = 0.1, seed: int = 0, kind: str = "given") -> Split:
-    """A split that somebody else made: two tables of ratings, a share of the first becoming validation.
+def given_split(
+    train: Ratings, test: Ratings, *, validation: Ratings | float = 0.1, seed: int = 0, kind: str = "given"
+) -> Split:
+    """A split of tables that were split before: train, test, and validation or the share of train to use for it.
 
-    The parts name the users and items of both tables; titles and genres come from `train` where it knows them, else
-    from `test`. Raises BadData where a pair is in both, or train is empty.
+    The parts share the users and items of all tables. Titles and genres come from `train` where it has them, otherwise
+    from the other tables. A share of validation ratings is drawn at random with `seed`. Raises BadData where a pair of
+    user and item occurs twice, or where train or the validation part is empty.
     """
-    check_share("validation", validation)
     _check_seed(seed)
+    if isinstance(validation, Ratings):
+        train, validation = align(train, validation)
+        train, test = align(train, test)
+        result = Split(train, reindex(train, validation), test, kind)
+        _check_sizes(result, 0, 0)
+        return result
+    check_share("validation", validation)
     train, test = align(train, test)
     part = at_random(len(train), seed, 0.0, validation)
-    one = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
-    _check_sizes(one, 0, validation)
-    return one
-
-
-def movielens_split(folder: Path | str, name: str, *, validation: float = 0.1, seed: int = 0) -> Split:
-    """One of MovieLens 100K's own splits: `name`.base and `name`.test in its folder (u1 … u5, ua, ub).
-
-    Raises BadData where the folder lacks one of them.
-    """
-    from cofactor.data.reading.read import read
-
-    halves = [Path(folder) / f"{name}.{half}" for half in ("base", "test")]
-    for half in halves:
-        if not half.is_file():
-            raise BadData(f"{folder} has no {half.name}", "only MovieLens 100K, unpacked, comes with splits of its own")
-    whole = read(folder)
-    base, test = (reindex(whole, read(half)) for half in halves)
-    return given_split(base, test, validation=validation, seed=seed, kind=name)
-
-
-def movielens_folds(folder: Path | str, *, validation: float = 0.1, seed: int = 0) -> Iterator[Split]:
-    """MovieLens 100K's five folds, u1 … u5."""
-    for name in MOVIELENS_FOLDS:
-        yield movielens_split(folder, name, validation=validation, seed=seed)
+    result = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
+    _check_sizes(result, 0, validation)
+    return result
 
 
 def save_split(split: Split, path: Path | str) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from cofactor.data.datasets import published_splits
 from cofactor.data.datasets.fetch import DATASETS
-from cofactor.data.datasets.published_splits import SEED_PREFIX, MakeSplits
-from cofactor.data.splitting.split import MOVIELENS_FOLDS, Split
+from cofactor.data.datasets.published_splits import MOVIELENS_FOLDS, SEED_PREFIX, MakeSplits
+from cofactor.data.splitting.split import Split
 from cofactor.errors import BadData
 from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.experiments.protocols import published_results

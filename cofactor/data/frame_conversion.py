@@ -1,0 +1,32 @@
+"""Columns in memory as a table of pandas, polars or Arrow, each imported only when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from cofactor.arrays import Array
+from cofactor.errors import Unavailable
+
+
+def to_pandas(columns: Mapping[str, Array]) -> Any:
+    """A pandas.DataFrame; raises Unavailable where pandas is not installed."""
+    return _import("pandas").DataFrame(dict(columns))
+
+
+def to_polars(columns: Mapping[str, Array]) -> Any:
+    """A polars.DataFrame; raises Unavailable where polars is not installed."""
+    return _import("polars").DataFrame(
+        {name: column.tolist() if column.dtype == object else column for name, column in columns.items()}
+    )
+
+
+def to_arrow(columns: Mapping[str, Array]) -> Any:
+    """A pyarrow.Table; raises Unavailable where pyarrow is not installed."""
+    return _import("pyarrow").table(dict(columns))
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Unavailable(f"{name} is not installed", f"pip install {name}") from error
