@@ -1,4 +1,4 @@
-"""Train, compare and serve model-based recommenders from a table of ratings.
+"""Train, compare and serve recommenders from a table of ratings.
 
     import cofactor
 
@@ -9,7 +9,8 @@
     print(model.recommend("196", n=5))
     cofactor.save(model, "models/svd")
 
-The names below are imported when they are first used, so that a program which only serves loads no trainer.
+The other trainers are in `cofactor.trainers`. Each name is imported when it is first used, so that a program that only
+serves loads no trainer.
 """
 
 from importlib import import_module
@@ -17,14 +18,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cofactor.data.datasets.fetch import fetch as fetch
+    from cofactor.data.features import Features as Features
     from cofactor.data.ratings import Ratings as Ratings
     from cofactor.data.reading.read import read as read
+    from cofactor.data.reading.read import with_features as with_features
+    from cofactor.data.splitting.split import Split as Split
+    from cofactor.data.splitting.split import folds as folds
+    from cofactor.data.splitting.split import load_split as load_split
+    from cofactor.data.splitting.split import repeated_folds as repeated_folds
+    from cofactor.data.splitting.split import save_split as save_split
     from cofactor.data.splitting.split import split as split
+    from cofactor.data.splitting.time_windows import rolling_windows as rolling_windows
+    from cofactor.data.splitting.time_windows import split_at_time as split_at_time
     from cofactor.data.synthetic.generate import generate as generate
+    from cofactor.errors import CofactorError as CofactorError
+    from cofactor.evaluation.breakdowns.breakdown import break_down as break_down
+    from cofactor.evaluation.breakdowns.calibration import calibration as calibration
+    from cofactor.evaluation.breakdowns.calibration import spread_calibration as spread_calibration
+    from cofactor.evaluation.compare import compare_reports as compare_reports
+    from cofactor.evaluation.comparison import Comparison as Comparison
     from cofactor.evaluation.evaluate import evaluate as evaluate
+    from cofactor.evaluation.report import Report as Report
     from cofactor.experiments.comparison.compare import compare as compare
     from cofactor.experiments.comparison.compare import cross_validate as cross_validate
+    from cofactor.models.base import Model as Model
+    from cofactor.models.top_n.recommend_all import recommend_all as recommend_all
     from cofactor.saved.model_folder import load as load
+    from cofactor.saved.model_folder import load_manifest as load_manifest
     from cofactor.saved.model_folder import save as save
     from cofactor.trainers.baseline import Baseline as Baseline
     from cofactor.trainers.popularity import Popularity as Popularity
@@ -34,21 +54,40 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Ratings": "cofactor.data.ratings",
+    "Features": "cofactor.data.features",
     "read": "cofactor.data.reading.read",
+    "with_features": "cofactor.data.reading.read",
     "fetch": "cofactor.data.datasets.fetch",
     "generate": "cofactor.data.synthetic.generate",
+    "Split": "cofactor.data.splitting.split",
     "split": "cofactor.data.splitting.split",
+    "folds": "cofactor.data.splitting.split",
+    "repeated_folds": "cofactor.data.splitting.split",
+    "save_split": "cofactor.data.splitting.split",
+    "load_split": "cofactor.data.splitting.split",
+    "rolling_windows": "cofactor.data.splitting.time_windows",
+    "split_at_time": "cofactor.data.splitting.time_windows",
+    "Model": "cofactor.models.base",
+    "recommend_all": "cofactor.models.top_n.recommend_all",
     "Popularity": "cofactor.trainers.popularity",
     "Baseline": "cofactor.trainers.baseline",
     "SVD": "cofactor.trainers.svd",
+    "Report": "cofactor.evaluation.report",
     "evaluate": "cofactor.evaluation.evaluate",
+    "Comparison": "cofactor.evaluation.comparison",
     "compare": "cofactor.experiments.comparison.compare",
     "cross_validate": "cofactor.experiments.comparison.compare",
+    "compare_reports": "cofactor.evaluation.compare",
+    "break_down": "cofactor.evaluation.breakdowns.breakdown",
+    "calibration": "cofactor.evaluation.breakdowns.calibration",
+    "spread_calibration": "cofactor.evaluation.breakdowns.calibration",
     "save": "cofactor.saved.model_folder",
     "load": "cofactor.saved.model_folder",
+    "load_manifest": "cofactor.saved.model_folder",
+    "CofactorError": "cofactor.errors",
 }
 
-__all__ = [*_HOME]  # the names themselves stand in _HOME
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+__all__ = [
+    "BadArtifact",
+    "BadData",
+    "BadHyperparameter",
+    "CofactorError",
+    "ListChanged",
+    "SplitMismatch",
+    "Unavailable",
+    "UnknownId",
+]
+
 
 class CofactorError(Exception):
     """The base of all errors that users can cause; `str()` gives the message, and the hint on a second line.

@@ -14,6 +14,10 @@ import cofactor
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "reference"
+MEMBER_OPTIONS = {
+    "class": "\n   :members:\n   :inherited-members: Exception, tuple, str",
+    "data": "\n   :no-value:",
+}
 
 project = "cofactor"
 version = release = cofactor.__version__
@@ -61,7 +65,9 @@ def reference_page(module_name: str) -> str:
     for name in module.__all__:
         value = getattr(module, name)
         kind = "class" if isinstance(value, type) else "function" if callable(value) else "data"
-        options = "\n   :members:\n   :inherited-members: Exception, tuple, str" if kind == "class" else ""
+        options = MEMBER_OPTIONS.get(kind, "")
+        if module is not cofactor and name in cofactor.__all__:
+            options += "\n   :no-index:"  # links lead to the page of `cofactor`
         blocks.append(f"```{{eval-rst}}\n.. auto{kind}:: {module_name}.{name}{options}\n```")
     return "\n\n".join(blocks) + "\n"
 
@@ -85,6 +91,8 @@ def toctree(pages: list[str], options: str = "") -> str:
 
 def render_markdown(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
     """Turns a docstring in Markdown into reStructuredText: code spans, indented examples, and no other markup."""
+    if what == "data" and value.__doc__ == type(value).__doc__ and lines[0] in str(value.__doc__):
+        lines.clear()  # the docstring of the type
     result: list[str] = []
     was_code = False
     for line in lines:

@@ -1,5 +1,6 @@
 """What `import cofactor` gives, and what it costs."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import cofactor
+import cofactor.trainers
+from cofactor.trainers import TRAINERS, Trainer
 
 HEAVY = ("numba", "torch", "duckdb", "fastapi", "pandas")
 
@@ -22,6 +25,19 @@ def loaded_by(code: str) -> set[str]:
 def test_every_public_name_is_there(name: str) -> None:
     assert callable(getattr(cofactor, name))
     assert name in dir(cofactor)
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse(Path(cofactor.__file__).read_text(encoding="utf-8"))
+    (block,) = (one for one in tree.body if isinstance(one, ast.If))
+    seen = {name.asname: one.module for one in block.body if isinstance(one, ast.ImportFrom) for name in one.names}
+    assert seen == {name: getattr(cofactor, name).__module__ for name in cofactor.__all__}
+
+
+@pytest.mark.parametrize("trainer", TRAINERS.values())
+def test_every_trainer_is_exported_with_the_others(trainer: type[Trainer]) -> None:
+    assert getattr(cofactor.trainers, trainer.__name__) is trainer
+    assert trainer.__name__ in cofactor.trainers.__all__
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

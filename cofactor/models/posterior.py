@@ -17,6 +17,8 @@ from cofactor.models.regression.posterior_layout import concatenate_draws, is_co
 from cofactor.models.top_n.selection import EXCLUDED
 from cofactor.models.vectors import VectorModel, cache_slices
 
+__all__ = ["PosteriorModel"]
+
 SECONDS_A_DAY = 86400
 
 

@@ -19,6 +19,8 @@ from cofactor.report.comparison_page import page
 from cofactor.report.plots import render
 from cofactor.report.plots.comparison_plots import KINDS, Picture, pictures, slug
 
+__all__ = ["write_report", "write_search"]
+
 PICTURES, SUFFIXES = "pictures", (".png", ".svg")
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 

@@ -10,6 +10,8 @@ from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.training.hyperparameter import Hyperparameter
 
+__all__ = ["Epoch", "Snapshot"]
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from cofactor.errors import BadHyperparameter
 
+__all__ = ["Bounds", "Choices", "Hyperparameter", "SearchRange"]
+
 
 @dataclass(frozen=True)
 class Bounds:

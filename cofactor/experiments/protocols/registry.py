@@ -22,6 +22,8 @@ from cofactor.experiments.protocols import published_results
 from cofactor.experiments.protocols.published_results import PublishedResult
 from cofactor.experiments.protocols.sampled_evaluators import listed_negatives
 
+__all__ = ["PROTOCOLS", "EvaluationProtocol"]
+
 VALIDATION = 0.1
 SEEDS = tuple(f"{SEED_PREFIX}{seed}" for seed in range(3))
 
@@ -180,4 +182,5 @@ _LISTED = (
         published=published_results.NCF,
     ),
 )
+#: All protocols by name.
 PROTOCOLS = {protocol.name: protocol for protocol in _LISTED}
