@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 import hashlib
 import os
@@ -8,14 +8,14 @@ from uuid import uuid4
 
 
 def temporary_path(target: Path) -> Path:
-    """A hidden name next to a folder, for what is to take its place."""
+    """A hidden path next to `target`, to write to before it replaces `target`."""
     return target.with_name(f".{target.name[:100]}.{uuid4().hex[:12]}.part")
 
 
 def replace_folder(folder: Path, target: Path) -> None:
-    """Syncs a folder and all in it and renames it to its place; one that stood there is put aside, then removed.
+    """Syncs `folder` and its files to disk and renames it to `target`; a folder that was there is removed afterwards.
 
-    Raises OSError; what stood there then stands there still.
+    Raises OSError; `target` is unchanged then.
     """
     for file in (*folder.rglob("*"), folder):
         _sync(file)
@@ -34,20 +34,20 @@ def replace_folder(folder: Path, target: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a file aside, syncs it and renames it to its place, in one step.
+    """Writes a file under another name, syncs it to disk and renames it to `path` in one step.
 
-    Raises OSError; what stood there then stands there still.
+    Raises OSError; `path` is unchanged then.
     """
     working = path.with_name(partial_name(path.name))
     working.write_bytes(content)
     _sync(working)
-    _sync(path.parent)  # what lies beside it and is spoken of in it is there first
+    _sync(path.parent)  # other files in the folder, which the content may name, reach the disk first
     working.replace(path)
     _sync(path.parent)
 
 
 def partial_name(name: str) -> str:
-    """The name of a file that is being written."""
+    """The name that a file has while it is being written."""
     return f"{name}.part"
 
 

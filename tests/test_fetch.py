@@ -161,7 +161,7 @@ def test_a_part_longer_than_the_file_starts_over(server: Server, tmp_path: Path)
 
 def test_a_server_that_sends_nothing_does_not_keep_us(server: Server, tmp_path: Path) -> None:
     server.breaks_after = 0
-    with pytest.raises(Unavailable, match="breaks off after 0 of"):
+    with pytest.raises(Unavailable, match="ended after 0 of"):
         fetch("toy", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""`cofactor export DATA`: ratings, or the parts of a split, as files for other programs."""
+"""`cofactor export DATA`: writes ratings, or the parts of a split, as files for other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data", required=False, default="synthetic")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder [default: export/NAME].")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write [default: export/NAME].")
 @click.option(
     "--format",
     type=click.Choice(["tfrecord", "csv", "parquet"]),
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="tfrecord: a record for each user; csv, parquet: one file with the columns user, item, rating, time.",
 )
-@click.option("--shards", type=click.IntRange(1), help="So many TFRecord files.")
-@click.option("--per-shard", type=click.IntRange(1), help="Users in each TFRecord file  [default: 100000]")
-@click.option("--compress", type=click.Choice(["gzip"]), help="TFRecord or CSV, compressed.")
+@click.option("--shards", type=click.IntRange(1), help="Number of TFRecord files.")
+@click.option("--per-shard", type=click.IntRange(1), help="Number of users in each TFRecord file  [default: 100000]")
+@click.option("--compress", type=click.Choice(["gzip"]), help="Compression of the TFRecord or CSV files.")
 @reading_options
 @as_json
 @quietly
 def export(out: Path | None, data: str, **options: Any) -> None:
-    """Write DATA to a folder, for TensorFlow or any other program. It can be read back as DATA.
+    """Write DATA to a folder, for TensorFlow or another program. The folder can be read back as DATA.
 
-    Of a split, the parts go to the folders train, validation and test, with the fingerprint of the split.
+    The parts of a split are written to the folders train, validation and test, with the fingerprint of the split.
 
     \b
     cofactor export ml-1m -o records --shards 8 --compress gzip
@@ -74,7 +74,7 @@ def _opened(source: "DataSource", console: "Console") -> "Ratings | Split":
 
 
 def _counts(opened: "Ratings | Split") -> dict[str, Any]:
-    """Ratings in each part; those of no split are one part without a name."""
+    """The number of ratings in each part; "all" where the data are not split."""
     from cofactor.data.ratings import Ratings
 
     if isinstance(opened, Ratings):

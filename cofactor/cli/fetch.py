@@ -1,4 +1,4 @@
-"""`cofactor fetch NAME`: a known data set into the data folder."""
+"""`cofactor fetch NAME`: downloads a known data set into the data folder."""
 
 from pathlib import Path
 
@@ -14,15 +14,15 @@ from cofactor.cli.options.data_argument import data_folder
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A zip you already have, instead of a download.",
+    help="Zip file to use instead of a download.",
 )
 @data_folder
 @as_json
 @quietly
 def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bool, quiet: bool) -> None:
-    """Download the data set NAME into the data folder and check it; without NAME, list what is known.
+    """Download the data set NAME into the data folder and check it; without NAME, list the known data sets.
 
-    The path it lies at is printed. A second call finds it there and downloads nothing.
+    Prints the path of the data set. A data set that is already there is not downloaded again.
     """
     from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 

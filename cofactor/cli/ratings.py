@@ -1,4 +1,4 @@
-"""`cofactor ratings STORE`: what people rated while a model was served."""
+"""`cofactor ratings STORE`: counts or prints the ratings collected while a model was served."""
 
 import csv
 import sys
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("store")
-@click.option("--csv", "as_csv", is_flag=True, help="All of it as CSV: user, item, rating, time.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print all ratings as CSV with the columns user, item, rating, time."
+)
 @as_json
 def ratings(store: str, as_csv: bool, as_json: bool) -> None:
-    """How much STORE holds, and the newest of it. STORE is a file, or postgresql://…
+    """Count the ratings in STORE, a file or postgresql://…, and show the newest one.
 
-    As CSV an empty rating is one that was taken back, and a time is seconds since 1970. A service may go on writing:
-    what is shown is the store as it stood when it was asked.
+    In the CSV output, an empty rating means that the user deleted it, and times are in seconds since 1970. A service
+    may write to the store meanwhile: the output shows the store as it was when the command started.
     """
     from cofactor.feedback.open_store import display_name, existing_store
 
@@ -32,23 +34,23 @@ def ratings(store: str, as_csv: bool, as_json: bool) -> None:
         if as_csv:
             _write(opened.all_events())
             return
-        facts = {"store": display_name(store), **_counted(opened.all_events())}
+        facts = {"store": display_name(store), **_count(opened.all_events())}
     if as_json:
         print_json(facts)
     else:
-        print_facts(_in_words(facts))
+        print_facts(_format(facts))
 
 
-def _write(words: "Iterable[RatingEvent]") -> None:
+def _write(events: "Iterable[RatingEvent]") -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("user", "item", "rating", "time"))
-    writer.writerows((one.user, one.item, "" if one.rating is None else one.rating, one.time) for one in words)
+    writer.writerows((one.user, one.item, "" if one.rating is None else one.rating, one.time) for one in events)
 
 
-def _counted(words: "Iterable[RatingEvent]") -> dict[str, Any]:
-    """Counts in one pass, and the newest word: of equal times, the last by user and item."""
+def _count(events: "Iterable[RatingEvent]") -> dict[str, Any]:
+    """Counts, and the newest event: of equal times, the last by user and item."""
     newest, counts, users, items = None, {"ratings": 0, "taken_back": 0}, set(), set()
-    for one in words:
+    for one in events:
         counts["ratings" if one.rating is not None else "taken_back"] += 1
         users.add(one.user)
         items.add(one.item)
@@ -56,16 +58,16 @@ def _counted(words: "Iterable[RatingEvent]") -> dict[str, Any]:
     return {**counts, "users": len(users), "items": len(items), "newest": newest}
 
 
-def _in_words(facts: dict[str, Any]) -> dict[str, str]:
+def _format(facts: dict[str, Any]) -> dict[str, str]:
     from datetime import UTC, datetime, timedelta
 
     newest: RatingEvent | None = facts.pop("newest")
-    told = {key.replace("_", " "): one if isinstance(one, str) else f"{one:,}" for key, one in facts.items()}
+    texts = {key.replace("_", " "): one if isinstance(one, str) else f"{one:,}" for key, one in facts.items()}
     if newest is None:
-        return told
+        return texts
     try:
         at = f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=newest.time):%Y-%m-%d %H:%M:%S} UTC"
     except OverflowError:
         at = f"{newest.time} s since 1970"
-    did = "took back" if newest.rating is None else f"rated {newest.rating:g}"
-    return {**told, "newest": f"{at}: user {newest.user} {did} item {newest.item}"}
+    action = "deleted" if newest.rating is None else f"rated {newest.rating:g}"
+    return {**texts, "newest": f"{at}: user {newest.user} {action} item {newest.item}"}

@@ -1,4 +1,4 @@
-"""`cofactor split DATA`: train, validation and test parts as a folder with a fingerprint."""
+"""`cofactor split DATA`: saves train, validation and test parts as a folder with a fingerprint."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,19 +25,22 @@ COUNTS = "train", "validation", "test"
 
 @click.command()
 @click.argument("data", required=False, default="synthetic")
-@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="[default: splits/NAME]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random order.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write [default: splits/NAME]."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the split.")
 @split_options
 @several_options
-@click.option("--published", is_flag=True, help="The splits that come with MovieLens 100K: u1 to u5, ua, ub.")
+@click.option("--published", is_flag=True, help="Save the splits that come with MovieLens 100K: u1 to u5, ua, ub.")
 @reading_options
 @as_json
 @quietly
 def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
-    """Divide DATA into train, validation and test parts, and save them as a folder.
+    """Split DATA into train, validation and test parts and save them as a folder.
 
-    The parts are disjoint, and the same options give the same split. Its fingerprint goes into every model trained on
-    it, so that a model is never measured on rows it has learned. Several splits become a folder each.
+    The parts are disjoint, and the same options give the same split. Every model trained on a split records its
+    fingerprint, so that a model is never evaluated on ratings it has learned. Several splits are saved in a folder
+    each.
 
     \b
     cofactor split ml-1m --folds 5 --repeats 2
@@ -51,9 +54,9 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]
     recipe, source = recipe_of(options), source_from_options(data, options)
-    made, several = _made(source, recipe, options, published, console)
+    splits, several = _make_splits(source, recipe, options, published, console)
     out = out or Path("splits") / (protocol or Path(source.name).stem)
-    saved = list(_saved(made, out, several, console))
+    saved = list(_save(splits, out, several, console))
     if as_json:
         print_json({"splits": saved})
         return
@@ -63,10 +66,10 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     print_table(rows, ["folder", "kind", "fingerprint", *COUNTS], left=3)
 
 
-def _made(
+def _make_splits(
     source: "DataSource", recipe: "SplitRecipe", options: dict[str, Any], published: bool, console: "Console"
 ) -> "tuple[Iterator[tuple[str, Split]], bool]":
-    """The splits by name, and whether they are several."""
+    """The splits by name, and whether there are several."""
     if published:
         return _published(source, recipe), True
     if options["protocol"] is None:
@@ -82,21 +85,21 @@ def _published(source: "DataSource", recipe: "SplitRecipe") -> "Iterator[tuple[s
         yield name, movielens_split(source.path(), name, validation=recipe.validation, seed=recipe.seed)
 
 
-def _saved(
-    made: "Iterator[tuple[str, Split]]", out: Path, several: bool, console: "Console"
+def _save(
+    splits: "Iterator[tuple[str, Split]]", out: Path, several: bool, console: "Console"
 ) -> "Iterator[dict[str, Any]]":
-    """Saves each split, in a folder of its name where there are several, and says what it is."""
+    """Saves each split, in a folder of its name where there are several, and yields its description."""
     from cofactor.data.splitting.split import save_split
 
-    for name, one in made:
+    for name, one in splits:
         folder = out / name if several else out
         with waiting(console, f"saving {folder}"):
             save_split(one, folder)
         counts = {part: len(rows) for part, rows in one.parts.items()}
-        made_of = {
+        description = {
             "kind": one.kind,
             "seed": one.seed,
             "fingerprint": one.fingerprint,
             "read": one.train.origin_record(),
         }
-        yield {"folder": str(folder), **made_of, **counts}
+        yield {"folder": str(folder), **description, **counts}

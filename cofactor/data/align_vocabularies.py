@@ -1,4 +1,4 @@
-"""Two tables of ratings over one pair of vocabularies, so that a row means the same in both."""
+"""Puts two tables of ratings on one pair of vocabularies, so that a row number means the same in both."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ Described = tuple[Vocabulary, Features | None]
 
 
 def align(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
-    """Both over the users and items of both, on one scale."""
+    """Both tables over the users and items of either, with one scale. Titles and features come from `train` first."""
     users = _union(train.users, test.users)
     items = _union(train.items, test.items)
     values = np.concatenate((train.value, test.value))
@@ -33,7 +33,7 @@ def align(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
 
 
 def reindex(whole: Ratings, part: Ratings) -> Ratings:
-    """The ratings of `part` over the vocabularies, titles, features and scale of `whole`, which knows all its ids."""
+    """The ratings of `part` with the vocabularies, titles, features and scale of `whole`, which has all of its ids."""
     return replace(
         whole,
         user=_rows_of(part.users, whole.users)[part.user],
@@ -64,7 +64,7 @@ def _of_items(items: Vocabulary, train: Ratings, test: Ratings, name: str) -> Ar
 
 
 def _features(known: Vocabulary, train: Described, test: Described) -> Features | None:
-    """Those of train, and of ids that only test names its own where they are of the same names; no others."""
+    """The features of train; ids that occur only in test have its features where both have the same names."""
     if train[1] is None or test[1] is None:
         (ids, features) = test if train[1] is None else train
         return None if features is None else features.take(ids.rows(known.ids))

@@ -1,4 +1,4 @@
-"""DuckDB, which reads, writes and keeps tables: connections that print nothing, and SQL of names, texts and paths."""
+"""DuckDB connections that print nothing, and quoting of names, texts and paths for SQL."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ from cofactor.arrays import Array
 from cofactor.errors import BadData, Unavailable
 from cofactor.machine import cores
 
-MEMORY_LIMIT = "1500MB"  # of tables; what is beyond goes to disk. Results and NumPy's columns come on top
-SMALL_MEMORY_LIMIT = "128MB"  # while a file is unpacked: a row group of ids takes a tenth of it
-RESOURCE_ERRORS = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row is to blame for
+MEMORY_LIMIT = "1500MB"  # for tables; DuckDB spills the rest to disk. Results in NumPy arrays come on top
+SMALL_MEMORY_LIMIT = "128MB"  # while a small file is unpacked: a row group of ids takes a tenth of it
+RESOURCE_ERRORS = (duckdb.OutOfMemoryException, duckdb.InterruptException)  # errors that no row of the data causes
 MAX_THREADS = 8  # reading gains little from more
 
 Setting = str | bool | int | float | list[str]
@@ -22,14 +22,14 @@ Setting = str | bool | int | float | list[str]
 
 @contextmanager
 def shared_connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for a query or two: to the one database in memory that the process has."""
+    """A connection for a few queries, to the one in-memory database of the process."""
     with closing(_shared().cursor()) as connection:
         yield _without_progress_bar(connection)
 
 
 @contextmanager
 def limited_connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for reading a file that may be anything: a small one that unpacks to gigabytes is an error there."""
+    """A connection for untrusted files: a small file that unpacks to gigabytes is an error there."""
     with closing(_limited().cursor()) as connection:
         yield _without_progress_bar(connection)
 
@@ -38,14 +38,18 @@ def limited_connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def new_connection(
     file: Path | None = None, settings: Mapping[str, Setting] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to a database of its own, in a file or in memory."""
+    """A connection to a new database, in a file or in memory."""
     with duckdb.connect(file or ":memory:", config=dict(settings or {})) as connection:
         yield _without_progress_bar(connection)
 
 
 @contextmanager
 def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that spills to `folder`; what goes wrong in it is told as an error of the file `name`."""
+    """A connection for reading the file `name`, which spills to `folder`.
+
+    Raises Unavailable where memory or disk run out, BadData, naming the file, for any other error of DuckDB, and
+    KeyboardInterrupt where the user interrupted a query.
+    """
     settings: dict[str, Setting] = {
         "threads": reading_threads(),
         "memory_limit": MEMORY_LIMIT,
@@ -61,7 +65,7 @@ def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConne
     except RuntimeError as error:
         if "interrupted" not in str(error):
             raise
-        raise KeyboardInterrupt from error  # what DuckDB makes of Ctrl-C
+        raise KeyboardInterrupt from error  # DuckDB's error after Ctrl-C
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from error
     except duckdb.Error as error:
@@ -74,29 +78,29 @@ def reading_threads() -> int:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a message, without the kind of error in front and of bounded length."""
+    """The first line of a message without the kind of error, at most 200 characters."""
     line = str(error).strip().partition("\n")[0]
     _, kind, rest = line.partition("Error: ")
     return (rest if kind else line)[:200]
 
 
 def quoted(text: str) -> str:
-    """A string for SQL."""
+    """A string literal for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def quoted_name(name: str) -> str:
-    """The name of a column for SQL."""
+    """A column name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quoted_path(path: Path) -> str:
-    """A file to read, for SQL: taken literally, where * ? and [ would name many files and a ~ the home folder."""
+    """A path for SQL, taken literally: * ? [ would select many files, and ~ the home folder."""
     return quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
 def select_list(columns: Mapping[str, Array]) -> str:
-    """Columns in memory for a SELECT; those of objects are text, also where all are missing."""
+    """The list of columns for a SELECT from arrays; columns of objects are text, even where all values are missing."""
     return ", ".join(
         f"{quoted_name(name)}{'::VARCHAR AS ' + quoted_name(name) if column.dtype == object else ''}"
         for name, column in columns.items()
@@ -105,7 +109,7 @@ def select_list(columns: Mapping[str, Array]) -> str:
 
 @cache
 def _shared() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()  # takes ten times as long as to write a small file
+    return duckdb.connect()  # connecting takes ten times as long as writing a small file
 
 
 @cache
@@ -113,7 +117,7 @@ def _limited() -> duckdb.DuckDBPyConnection:
     settings: dict[str, Setting] = {
         "memory_limit": SMALL_MEMORY_LIMIT,
         "temp_directory": "",  # nothing spills to disk
-        "threads": 1,  # each holds what it unpacks
+        "threads": 1,  # each thread holds what it unpacks
         "enable_external_file_cache": False,  # a file may be another now, with the same name, length and time
     }
     return duckdb.connect(config=settings)

@@ -1,11 +1,11 @@
-"""What features mean, as a table that any tool can read: features.parquet, with a row for each feature in order.
+"""The names and encodings of features as a table: features.parquet, with one row for each feature, in order.
 
 of      "user" or "item"
-name    what it is called: "age=18-24"
-column  of the table that it was made of; missing for features of a matrix made elsewhere, like the rest
+name    name of the feature, as in "age=18-24"
+column  column of the table it encodes; this and the rest are missing for features without an encoding
 kind    category, set or number
-value   of a category or a set
-edge    of a number: where the feature's interval begins; missing for the first
+value   the value of a category or set
+edge    where the interval of a number begins; missing for the first interval
 """
 
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ FIELDS = ("of", "name", "column", "kind", "value", "edge")
 NOUNS = ("user", "item")
 MAX_FEATURES = 1 << 18
 
-Row = tuple[Any, ...]  # of FIELDS
-NamedEncoding = tuple[Strings, Encoding | None]  # names and what they mean
+Row = tuple[Any, ...]  # values of FIELDS
+NamedEncoding = tuple[Strings, Encoding | None]  # names, and the encoding where there is one
 
 
 def write_encodings(path: Path, features: Mapping[str, Features]) -> None:
     """Writes the names and encodings of features by noun. Raises duckdb.Error where it cannot, BadData for too many."""
     rows = [row for noun, one in features.items() for row in _rows(noun, one)]
     if len(rows) > MAX_FEATURES:
-        raise BadData(f"{len(rows):,} features are more than {MAX_FEATURES:,}", "keep the commonest")
+        raise BadData(f"{len(rows):,} features are more than {MAX_FEATURES:,}", "keep the most frequent values")
     columns: dict[str, Array] = {name: np.array([row[n] for row in rows], object) for n, name in enumerate(FIELDS)}
     columns["edge"] = np.ma.masked_invalid(np.array([row[-1] for row in rows], np.float64))
     write_parquet(path, columns)

@@ -1,4 +1,4 @@
-"""What is known of users and items beside ratings: columns of a table as sparse features, and the recipe of them."""
+"""Features of users and items: the columns of a table encoded as a sparse matrix, and the encoding itself."""
 
 import difflib
 import math
@@ -19,24 +19,24 @@ from cofactor.data.vocabulary import natural_order
 from cofactor.errors import BadData
 
 ColumnKind = Literal["category", "set", "number"]
-Cells = Sequence[str | None]  # of one column, by row of a table; None where nothing is known
+Cells = Sequence[str | None]  # the texts of one column, by row; None where a value is missing
 
-SEPARATOR = "|"  # of the values of a set, as in "Comedy|Drama"
-N_BINS = 10  # of a column of numbers
-MAX_FLAG_VALUES = 2  # a column of no more than so many different numbers holds categories
-MAX_VALUES = 10_000  # of a column: the commonest are features
-MIN_SHARED = 0.1  # of the values in a column, at least, have to stand in another row too
+SEPARATOR = "|"  # between the values of a set, as in "Comedy|Drama"
+N_BINS = 10  # intervals of a column of numbers
+MAX_FLAG_VALUES = 2  # a column with at most this many different numbers holds categories
+MAX_VALUES = 10_000  # of a column: the most frequent values are features
+MIN_SHARED = 0.1  # share of the values of a column that must occur in more than one row
 
 
 @dataclass(frozen=True)
 class ColumnEncoding:
-    """How the cells of one column become features, each 0 or 1 but for those of sets.
+    """The encoding of one column: its features are 0 or 1, except those of sets.
 
     category: a feature for each value, called "occupation=student".
-    set: the same for each of several values in a cell; of m known ones each is 1/√m, so that their squares sum to 1.
+    set: the same for cells of several values. Each of m known values is 1/√m, so that the squares of a row sum to 1.
     number: a feature for each interval edge ≤ x < next edge, called "age<18", "age=18-24", …, "age>=56".
 
-    A missing cell, and a value that is not known here, has no feature.
+    A missing cell and an unknown value have no feature.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ColumnEncoding:
 
     @property
     def names(self) -> list[str]:
-        """What its features are called."""
+        """The names of its features."""
         if self.kind != "number":
             return [f"{self.name}={value}" for value in self.values]
         between = [_interval(low, high) for low, high in zip(self.edges, self.edges[1:], strict=False)]
@@ -65,7 +65,7 @@ class ColumnEncoding:
         return [first, *(f"{self.name}={one}" for one in between), last]
 
     def matrix(self, cells: Cells) -> csr_array:
-        """(n, n_features of this column) float32 of n cells."""
+        """(n, n_features) float32 matrix of n cells."""
         distinct = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
         places = [self._places(cell) for cell in distinct]
         indptr = np.cumsum([0, *map(len, places)], dtype=np.int32)
@@ -93,33 +93,33 @@ class ColumnEncoding:
 
 @dataclass(frozen=True)
 class Encoding:
-    """The recipe of features: what each column of a table becomes. It encodes rows that nobody has seen yet as well."""
+    """The encoding of a table: one encoding per column. It can encode new rows as well."""
 
     columns: tuple[ColumnEncoding, ...]
 
     @cached_property
     def names(self) -> Strings:
-        """(n_features,) what they are called, column after column."""
+        """(n_features,) names of the features, column after column."""
         return np.array([name for column in self.columns for name in column.names], dtype=object)
 
     def matrix(self, table: Mapping[str, Cells]) -> csr_array:
-        """(n, n_features) float32 of the n rows of a table that has every column."""
+        """(n, n_features) float32 matrix of the n rows of a table, which must have every column."""
         blocks = [column.matrix(table[column.name]) for column in self.columns]
         matrix = csr_array(hstack(blocks, format="csr", dtype=np.float32))
         matrix.sort_indices()
         return matrix
 
     def encode(self, row: Mapping[str, Any]) -> csr_array:
-        """(1, n_features) float32 of one row by column; columns that are not given are missing.
+        """(1, n_features) float32 matrix of one row, given by column; a column that is not given is missing.
 
-        A set is text with "|" between its values, or a list of them. Values that are not known are passed over (see
-        `unknown`). Raises BadData for a column that is not known.
+        A set is a list of values, or text with "|" between them. Unknown values are ignored (see `unknown_values`).
+        Raises BadData for an unknown column.
         """
         cells = self._cells(row)
         return self.matrix({column.name: [cells.get(column.name)] for column in self.columns})
 
     def unknown_values(self, row: Mapping[str, Any]) -> list[str]:
-        """What `encode` passes over, as "column=value"."""
+        """The values of a row that `encode` ignores, as "column=value"."""
         cells = self._cells(row)
         return [f"{one.name}={value}" for one in self.columns for value in one.unknown_values(cells.get(one.name))]
 
@@ -129,15 +129,15 @@ class Encoding:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise BadData(f"no features were made of a column {name!r}", hint)
+                raise BadData(f"there are no features of a column {name!r}", hint)
         return {name: cell_text(value) for name, value in row.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What is known of each row of a vocabulary; checked when made, never changed.
+    """The features of each row of a vocabulary; immutable, and checked on creation.
 
-    Those made of a table carry its encoding; those of a matrix made elsewhere need not.
+    Features of a table carry its encoding; features of a matrix need not have one.
     """
 
     names: Strings  # (n_features,)
@@ -166,13 +166,13 @@ class Features:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Cells], kinds: Mapping[str, ColumnKind] | None = None) -> "Features | None":
-        """The features of a table of texts, of the kinds given or told from the cells; None where none can be made."""
+        """The features of a table of texts, of given or inferred kinds; None where no column has features."""
         found = (infer_encoding(name, cells, (kinds or {}).get(name)) for name, cells in table.items())
         encoding = Encoding(tuple(column for column in found if column is not None))
         return cls(encoding.names, encoding.matrix(table), encoding) if encoding.columns else None
 
     def take(self, rows: Rows | Array) -> "Features":
-        """The features of some rows, in their order; of a row -1 nothing is known."""
+        """The features of some rows, in that order; a row -1 has no features."""
         rows = np.asarray(rows)
         known = rows >= 0
         matrix = self.matrix[np.where(known, rows, 0)] if len(self) else csr_array((len(rows), len(self.names)))
@@ -184,11 +184,11 @@ class Features:
         return replace(self, matrix=matrix)
 
     def encode(self, row: Mapping[str, Any]) -> csr_array:
-        """(1, n_features) of a row that is not among these, as in `Encoding.encode`; BadData without an encoding."""
+        """(1, n_features) features of a new row, as in `Encoding.encode`; raises BadData without an encoding."""
         return self._encoding.encode(row)
 
     def unknown_values(self, row: Mapping[str, Any]) -> list[str]:
-        """The values that `encode` passes over, as "column=value"."""
+        """The values of a row that `encode` ignores, as "column=value"."""
         return self._encoding.unknown_values(row)
 
     @property
@@ -199,12 +199,13 @@ class Features:
 
 
 def infer_encoding(name: str, cells: Cells, kind: ColumnKind | None = None) -> ColumnEncoding | None:
-    """How to encode a column, of a kind or what its cells look like; None for one that says nothing.
+    """The encoding of a column of the given kind, or of the kind its cells suggest; None for a column without use.
 
-    A column where every value is a number is one of numbers, if there are more than two; one with "|" in it is of sets.
-    Numbers are cut into at most 10 intervals that hold about equally many rows (each number alone, where there are so
-    few): a factor model then gives each its own effect, in no set shape. From text where hardly a value stands in two
-    rows (a title, an address) nothing can be learned of other rows.
+    A column in which every value is a number, with more than two different ones, is a column of numbers; a column with
+    "|" in a cell is a column of sets; any other is a column of categories. Numbers are cut into at most 10 intervals
+    with about equally many rows (up to 10 different numbers each have an interval), so that a model can learn an
+    effect of any shape. A column of text is without use where fewer than 10 % of its values occur in two rows, as in
+    titles and addresses: it says nothing about other rows.
     """
     counts = Counter(cell for cell in cells if cell is not None)
     if kind is None:
@@ -227,7 +228,7 @@ def infer_encoding(name: str, cells: Cells, kind: ColumnKind | None = None) -> C
 
 
 def cell_text(value: Any) -> str | None:
-    """A value as the text of a cell; None where it is missing. A whole float is written as the integer it is."""
+    """The text of a value in a table; None where it is missing. A whole float is written as an integer."""
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
         return cell_text(SEPARATOR.join(sorted(filter(None, map(cell_text, value)))))
     if isinstance(value, bool | np.bool_):

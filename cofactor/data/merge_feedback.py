@@ -88,14 +88,14 @@ def _check_scale(
 
 def _table(ratings: Ratings, users: list[str], items: list[str], values: Array, times: Array) -> Ratings:
     """The events as ratings, in the order given; an event that deletes has the lowest value of the scale."""
-    who, what = Vocabulary.of(users, "user"), Vocabulary.of(items, "item")
+    known_users, known_items = Vocabulary.of(users, "user"), Vocabulary.of(items, "item")
     scale, step, stars = ratings.scale, ratings.step, values[~np.isnan(values)]
     on_step = step is not None and np.allclose(stars / step, np.round(stars / step), rtol=0, atol=ROUNDING)
     return Ratings(
-        who,
-        what,
-        who.rows(users),
-        what.rows(items),
+        known_users,
+        known_items,
+        known_users.rows(users),
+        known_items.rows(items),
         np.where(np.isnan(values), np.float32(scale[0]), values),
         None if ratings.time is None else times,
         scale=scale,
@@ -104,7 +104,7 @@ def _table(ratings: Ratings, users: list[str], items: list[str], values: Array, 
 
 
 def _places(before: Ratings, later: Ratings) -> Array:
-    """(m,) the row of `before` with the pair of each row of `later`, -1 where there is none."""
+    """(m,) row of `before` that has the same pair as each row of `later`; -1 where there is none."""
     old, new = ((one.user.astype(np.int64) << 32) | one.item for one in (before, later))
     order = np.argsort(old, kind="stable")
     at = np.minimum(np.searchsorted(old, new, sorter=order), max(len(old) - 1, 0))

@@ -1,4 +1,4 @@
-"""Columns in memory <-> Parquet files, through DuckDB. The order of the rows is kept both ways."""
+"""Reads and writes Parquet files with DuckDB. The order of rows is kept."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,10 +51,10 @@ def read_parquet(path: Path, names: Sequence[str] = ()) -> dict[str, Array]:
 
 
 def read_small_parquet(path: Path, known: Mapping[str, str], n: int) -> dict[str, Array]:
-    """All columns of at most n rows, of the `known` names and DuckDB's types, from a file that may be anything.
+    """All columns of at most n rows, of the `known` names and DuckDB's types, from an untrusted file.
 
     Memory is bounded by n, whatever a file of a few bytes unpacks to. Raises BadArtifact for another column, a column
-    of another type, more rows, or more than `most_text`; duckdb.Error where it cannot be read.
+    of another type, more rows, or more than `max_text(n)` bytes of text; duckdb.Error where it cannot be read.
     """
     source = parquet_table(path)
     with limited_connection() as database:
@@ -78,14 +78,14 @@ def max_text(n: int) -> int:
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
-    """The keys and values that a Parquet file carries beside its rows."""
+    """The key-value metadata of a Parquet file."""
     query = f"SELECT key, value FROM parquet_kv_metadata({quoted_path(path)})"
     with shared_connection() as database:
         return {_text(key): _text(value) for key, value in database.execute(query).fetchall()}
 
 
 def parquet_table(*paths: Path) -> str:
-    """SQL of the rows of Parquet files; a folder called rank=8 adds no column `rank`."""
+    """SQL for the rows of Parquet files; a folder named rank=8 does not add a column `rank`."""
     return f"read_parquet([{', '.join(quoted_path(path) for path in paths)}], hive_partitioning=false)"
 
 

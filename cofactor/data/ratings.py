@@ -1,4 +1,4 @@
-"""What the data is: who rated what, how high, and when."""
+"""Ratings in memory, and what a model keeps of its training ratings."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,29 +16,29 @@ from cofactor.data.origin import Origin
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
-MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps
-ROUNDING = 1e-4  # of the highest value: no step is so small, but rounding may be after several remainders
+MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
+ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding errors
 
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """Parallel columns over two vocabularies; checked when made, never changed.
+    """Ratings as parallel columns over a vocabulary of users and one of items; immutable, and checked on creation.
 
-    A (user, item) pair occurs once: readers keep its latest rating. Both vocabularies may name users and items that
-    have no rating here, because `where` keeps them: a row means the same in train and test.
+    A pair of user and item occurs once: readers keep its latest rating. The vocabularies may have users and items
+    without ratings: `where` keeps them, so that a row number means the same in train and test.
     """
 
     users: Vocabulary
     items: Vocabulary
     user: Rows  # (n,)
     item: Rows  # (n,)
-    value: Floats  # (n,) in the data's own scale
+    value: Floats  # (n,) in the scale of the data
     time: Times | None = None  # (n,) seconds since 1970
-    scale: tuple[float, float] = (0.0, 0.0)  # lowest and highest value the data uses; (0, 0): take it from `value`
-    step: float | None = None  # distance of neighbouring values (1 for stars, .5 for half stars), where there is one
+    scale: tuple[float, float] = (0.0, 0.0)  # lowest and highest possible value; (0, 0): taken from `value`
+    step: float | None = None  # between neighbouring values (1 for stars, 0.5 for half stars); None: continuous
     titles: Strings | None = None  # (n_items,)
     genres: Strings | None = None  # (n_items,) "Comedy|Drama"
-    split: str | None = None  # fingerprint of the split these rows are a part of
+    split: str | None = None  # fingerprint of the split that these ratings are a part of
     origin: Origin | None = None
     user_features: Features | None = None  # of n_users rows
     item_features: Features | None = None  # of n_items rows
@@ -81,7 +81,7 @@ class Ratings:
         values: Sequence[float] | Array,
         times: Sequence[int] | Array | None = None,
     ) -> "Ratings":
-        """Ratings from four parallel columns of ids, values and times; of a repeated pair the latest row counts."""
+        """Ratings from parallel columns of ids, values and times; of a repeated pair, the latest rating is kept."""
         user_ids, item_ids = [str(u) for u in users], [str(i) for i in items]
         known_users, known_items = Vocabulary.of(user_ids, "user"), Vocabulary.of(item_ids, "item")
         user, item = known_users.rows(user_ids), known_items.rows(item_ids)
@@ -119,7 +119,7 @@ class Ratings:
         return None if self.origin is None else self.origin.as_record()
 
     def where(self, mask: Mask | Array) -> "Ratings":
-        """The ratings of a mask or of row numbers, over the same vocabularies and the same scale."""
+        """The ratings that a mask or row numbers select, with the same vocabularies and scale."""
         return replace(
             self,
             user=self.user[mask],
@@ -129,11 +129,11 @@ class Ratings:
         )
 
     def by_user(self) -> csr_array:
-        """(n_users, n_items) float32, items in order; a stored zero is a rating of zero."""
+        """(n_users, n_items) float32 matrix, sorted by item; a stored zero is a rating of zero."""
         return make_csr(self.user, self.item, self.value, (len(self.users), len(self.items)))
 
     def by_item(self) -> csr_array:
-        """(n_items, n_users) float32."""
+        """(n_items, n_users) float32 matrix, sorted by user."""
         return make_csr(self.item, self.user, self.value, (len(self.items), len(self.users)))
 
     def columns(self) -> dict[str, Array]:
@@ -158,7 +158,7 @@ class Ratings:
 
     @cached_property
     def training_data(self) -> "TrainingData":
-        """What a model trained on these ratings remembers of them."""
+        """What a model trained on these ratings keeps of them."""
         return TrainingData(
             self.users,
             self.items,
@@ -175,7 +175,7 @@ class Ratings:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a model remembers of its training ratings: ids, what each user has rated, titles, features, scale, split."""
+    """What a model keeps of its training data: ids, ratings, scale, titles, genres, features and the split."""
 
     users: Vocabulary
     items: Vocabulary
@@ -190,35 +190,35 @@ class TrainingData:
 
     @cached_property
     def item_counts(self) -> Rows:
-        """(n_items,) training ratings of each item."""
+        """(n_items,) number of training ratings of each item."""
         return np.bincount(self.interactions.indices, minlength=len(self.items)).astype(np.int32)
 
     @cached_property
     def user_counts(self) -> Rows:
-        """(n_users,) training ratings of each user."""
+        """(n_users,) number of training ratings of each user."""
         counts: Rows = np.diff(self.interactions.indptr).astype(np.int32)
         return counts
 
     def rated(self, user: int) -> tuple[Rows, Floats]:
-        """(h,) item rows, ascending, and training ratings of a user row."""
+        """(h,) item rows, ascending, and (h,) training ratings of a user row."""
         start, stop = self.interactions.indptr[user : user + 2].tolist()
         return self.interactions.indices[start:stop], self.interactions.data[start:stop]
 
     def title(self, item: int) -> str:
-        """The title of an item row; its id where no title is known."""
+        """The title of an item row, or its id where it has no title."""
         title = "" if self.titles is None else self.titles[item]
         return str(title or self.items.ids[item])
 
 
 def make_csr(row: Rows, column: Rows, value: Floats, shape: tuple[int, int]) -> csr_array:
-    """A sparse matrix of unique (row, column) pairs, columns in order within each row."""
+    """A sparse matrix of distinct (row, column) pairs, sorted by column within each row."""
     matrix = csr_array((value, (row, column)), shape=shape)
     matrix.sort_indices()
     return matrix
 
 
 def latest_row_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array:
-    """Row numbers, ascending, of the latest rating of each (user, item) pair; of equal times, the last in order."""
+    """Row numbers, ascending, of the latest rating of each (user, item) pair; of equal times, the last row."""
     pair = (user.astype(np.int64) << 32) | item
     order = np.lexsort((pair,)) if time is None else np.lexsort((time, pair))  # stable: later rows come later
     last = np.ones(len(pair), dtype=bool)
@@ -227,10 +227,10 @@ def latest_row_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array
 
 
 def find_step(values: Floats) -> float | None:
-    """The largest step of which all values are whole multiples; None for a continuous scale.
+    """The largest number of which all values are whole multiples; None for a continuous scale.
 
-    A scale is continuous where it has more than 201 values, or more than 20 steps for each value seen: almost any few
-    numbers have some small step in common. Of more than a million values a million, evenly spread, are looked at.
+    A scale is continuous where it has more than 201 different values, or more than 20 steps per value: almost any few
+    numbers have a small step in common. Of more than a million values, a million evenly spread ones are examined.
     """
     sample = values if len(values) <= 1_000_000 else values[:: len(values) // 1_000_000]
     distinct = np.unique(sample).astype(np.float64)
@@ -245,14 +245,14 @@ def find_step(values: Floats) -> float | None:
 
 
 def _common_step(a: float, b: float, least: float) -> float:
-    """Euclid's algorithm; what is below `least` is zero."""
+    """The greatest common divisor by Euclid's algorithm, where numbers up to `least` count as zero."""
     while b > least:
         a, b = b, abs(math.remainder(a, b))
     return a
 
 
 def make_histories(rated: Iterable[dict[int, float]], n_items: int) -> csr_array:
-    """(m, n_items) float32 from m dictionaries of item row -> rating: users a model has not seen."""
+    """(m, n_items) float32 matrix of m histories, each a dictionary of item row -> rating."""
     listed = list(rated)
     rows = [(row, item, value) for row, one in enumerate(listed) for item, value in one.items()]
     user, item, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 3

@@ -1,4 +1,4 @@
-"""Ids outside, rows inside: the one dictionary between them."""
+"""Vocabularies: the mapping between the ids of users or items and their row numbers."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -11,15 +11,15 @@ from rapidfuzz.distance import JaroWinkler
 from cofactor.arrays import Array, Rows, Strings
 from cofactor.errors import BadData, UnknownId
 
-MAX_COMPARED = 10_000  # ids that an unknown one is compared with: a millisecond
-MIN_SIMILARITY = 0.5  # of two ids, at least, where one is suggested for the other
+MAX_COMPARED = 10_000  # ids that an unknown id is compared with; takes a millisecond
+MIN_SIMILARITY = 0.5  # of two ids, for one to be suggested in place of the other
 
 
 class Vocabulary:
     """Ids by row and rows by id.
 
     Ids are unique, non-empty strings. Their order is the order of the rows: numeric where every id is a plain number,
-    alphabetical otherwise (`Vocabulary.of` sees to it), so that a tie broken by row is a tie broken by id.
+    alphabetical otherwise (see `Vocabulary.of`), so that a tie broken by row is a tie broken by id.
     """
 
     def __init__(self, ids: Strings, noun: str = "id") -> None:
@@ -71,15 +71,16 @@ class Vocabulary:
         return np.fromiter((get(str(i), -1) for i in ids), dtype=np.int32, count=len(ids))
 
     def unknown_id(self, id_: str) -> UnknownId:
-        """The error for an id that is not here."""
+        """The UnknownId error for an id that is not in the vocabulary."""
         near = self.similar_ids(id_)
         shown = id_ if len(id_) <= 60 else id_[:57] + "..."
         hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s"
         return UnknownId(f"unknown {self.noun} {shown!r}", hint)
 
     def similar_ids(self, id_: str, n: int = 3) -> list[str]:
-        """Up to n known ids that look like `id_`: with most letters in common, and above all the first ones (the
-        similarity of Jaro and Winkler). Of very many ids only the neighbours in alphabetical order are looked at.
+        """Up to n known ids most similar to `id_` by Jaro-Winkler similarity, which favours a common beginning.
+
+        In a large vocabulary only the MAX_COMPARED alphabetical neighbours are compared.
         """
         wanted, likely = id_[:100], self._alphabetical
         if len(likely) > MAX_COMPARED:

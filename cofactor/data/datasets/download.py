@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped."""
+"""Downloads that resume where they were interrupted."""
 
 import http.client
 import re
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from cofactor.errors import CofactorError, Unavailable
 
-Progress = Callable[[int, int | None], object]  # bytes that are here, bytes there will be (None: not known)
+Progress = Callable[[int, int | None], object]  # bytes received, bytes in all (None: unknown)
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 18
 
 
 class ResumableDownload:
-    """A downloader for pooch: writes to `part`, which outlives an interruption and is added to by the next call.
+    """A downloader for pooch that writes to the file `part` and resumes from it after an interruption.
 
-    A connection that breaks is taken up again as long as each try brings something. Raises Unavailable, with `hint`,
+    A broken connection is opened again as long as each attempt receives some bytes. Raises Unavailable, with `hint`,
     where the address cannot be reached or answers with an error.
     """
 
@@ -27,13 +27,13 @@ class ResumableDownload:
         self.part, self.progress, self.hint = part, progress, hint
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
-        """pooch's protocol: the whole content of `url` into `output_file`."""
+        """Downloads `url` to `output_file`, as pooch calls it."""
         while not self._transfer(url):
             pass
         shutil.move(self.part, output_file)
 
     def _transfer(self, url: str) -> bool:
-        """Adds what is missing to the part; False where the connection broke on the way, or it must start over."""
+        """Appends the missing bytes to the part; False where the connection broke, or the download must start again."""
         had = self.part.stat().st_size if self.part.exists() else 0
         headers = {"User-Agent": "cofactor", **({"Range": f"bytes={had}-"} if had else {})}
         try:
@@ -41,7 +41,7 @@ class ResumableDownload:
                 here, total = self._append(response, had)
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and had:  # the part is of something longer
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and had:  # the part belongs to a longer file
                 self.part.unlink()
                 return False
             raise self._unavailable(f"{url} answers {error.code} {error.reason}") from error
@@ -53,10 +53,10 @@ class ResumableDownload:
             return True
         if here > had:
             return False
-        raise self._unavailable(f"{url} breaks off after {here:,} of {total:,} bytes")
+        raise self._unavailable(f"{url} ended after {here:,} of {total:,} bytes")
 
     def _append(self, response: http.client.HTTPResponse, had: int) -> tuple[int, int | None]:
-        """Writes a response to the part, behind what is there only if that is what was sent; bytes here and in all."""
+        """Appends a response to the part, or overwrites it with a whole one; bytes received and in all."""
         here = had if had and _first_byte(response) == had else 0
         length = response.headers.get("Content-Length")
         total = here + int(length) if length and length.isdigit() else None

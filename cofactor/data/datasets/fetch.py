@@ -1,4 +1,4 @@
-"""Known data sets: where they are, what they must be, and how to get them once and whole."""
+"""Known data sets: their addresses, checksums and licences, and how they are downloaded."""
 
 import logging
 import tempfile
@@ -19,12 +19,12 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that is known by name."""
+    """A data set that can be downloaded by name."""
 
     name: str
     about: str
     address: str
-    md5: str | None  # as published beside the zip; None where the zip changes now and then
+    md5: str | None  # as published with the zip; None where the zip changes over time
     licence: str = LICENCE
 
 
@@ -47,13 +47,13 @@ DATASETS: dict[str, Dataset] = {
 
 
 def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Progress | None = None) -> Path:
-    """The folder `folder/name` of a known data set, downloaded, checked and unpacked unless it is there already.
+    """The folder `folder/name` of a known data set, which is downloaded, checked and unpacked where it is missing.
 
-    An interrupted download goes on where it stopped. `archive` is a zip the user already has: checked like a download,
-    and kept. `progress` is called with the bytes that are here and the bytes there will be (None where unknown).
+    An interrupted download is resumed. `archive` is a zip to use instead of a download; it is checked in the same way,
+    and kept. `progress` is called with the bytes received and the bytes in all (None where unknown).
 
-    Raises BadData for an unknown name and for a zip that is not what it should be, Unavailable where the address cannot
-    be reached: the hint says what to do without a network.
+    Raises BadData for an unknown name and for a zip with another checksum or without ratings, Unavailable where the
+    address cannot be reached; the hint says what to do without a network.
     """
     dataset = DATASETS.get(name)
     if dataset is None:
@@ -74,10 +74,10 @@ def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Pro
 
 
 def _download(dataset: Dataset, target: Path, progress: Progress | None) -> None:
-    """Downloads and unpacks; a zip that lay in the folder before is used, where it is right, and stays."""
+    """Downloads and unpacks; a zip with the right checksum that is in the folder already is used, and kept."""
     zipped = target.with_name(f"{dataset.name}.zip")
     part = zipped.with_suffix(".zip.part")
-    if dataset.md5 is None:  # it may have changed since: the rest of another file would go unnoticed
+    if dataset.md5 is None:  # the file may have changed: nothing would notice the rest of another one
         part.unlink(missing_ok=True)
     was_there = zipped.exists()
     _retrieve(dataset, zipped, ResumableDownload(part, progress, _by_hand(dataset)))
@@ -87,15 +87,15 @@ def _download(dataset: Dataset, target: Path, progress: Progress | None) -> None
 
 
 def _retrieve(dataset: Dataset, zipped: Path, downloader: ResumableDownload) -> None:
-    import pooch  # here and below: a list of the names should not wait for it
+    import pooch  # slow to import, and not needed to list the names
 
     logger = pooch.get_logger()
     level = logger.level
-    logger.setLevel(logging.WARNING)  # what happens is for `progress` to tell
+    logger.setLevel(logging.WARNING)  # `progress` reports the download
     known = f"md5:{dataset.md5}" if dataset.md5 else None
     try:
         pooch.retrieve(dataset.address, known, fname=zipped.name, path=zipped.parent, downloader=downloader)
-    except ValueError as error:  # pooch's word for a wrong checksum
+    except ValueError as error:  # pooch raises it for a wrong checksum
         raise BadData(
             f"what came from {dataset.address} does not have the checksum {dataset.md5}",
             f"run it again; {_by_hand(dataset)}",
@@ -118,14 +118,14 @@ def _check(archive: Path, dataset: Dataset) -> None:
 
 
 def _unpack(zipped: Path, target: Path) -> None:
-    """Unpacks beside the target and renames, so that the folder is there whole or not at all."""
+    """Unpacks to a temporary folder and renames it, so that the target is complete or missing."""
     with (
         error_context(str(zipped)),
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside,
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary,
     ):
-        files = unzip(zipped, Path(beside, "unzipped"))
-        find_layout([file.relative_to(beside).as_posix() for file in files])  # raises where there are no ratings in it
-        content = Path(beside, "unzipped")
+        files = unzip(zipped, Path(temporary, "unzipped"))
+        find_layout([file.relative_to(temporary).as_posix() for file in files])  # raises where it has no ratings
+        content = Path(temporary, "unzipped")
         inside = list(content.iterdir())
         (inside[0] if len(inside) == 1 and inside[0].is_dir() else content).rename(target)
 
