@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from cofactor.trainers.baseline import Baseline as Baseline
     from cofactor.trainers.popularity import Popularity as Popularity
     from cofactor.trainers.svd import SVD as SVD
+    from cofactor.training.fit import Fit as Fit
+    from cofactor.training.fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -72,6 +74,8 @@ _HOME = {
     "Popularity": "cofactor.trainers.popularity",
     "Baseline": "cofactor.trainers.baseline",
     "SVD": "cofactor.trainers.svd",
+    "fit": "cofactor.training.fit",
+    "Fit": "cofactor.training.fit",
     "Report": "cofactor.evaluation.report",
     "evaluate": "cofactor.evaluation.evaluate",
     "Comparison": "cofactor.evaluation.comparison",

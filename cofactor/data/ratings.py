@@ -39,6 +39,7 @@ class Ratings:
     titles: Strings | None = None  # (n_items,)
     genres: Strings | None = None  # (n_items,) "Comedy|Drama"
     split: str | None = None  # fingerprint of the split that these ratings are a part of
+    part: str | None = None  # which part that is: "train", "validation" or "test"
     origin: Origin | None = None
     user_features: Features | None = None  # of n_users rows
     item_features: Features | None = None  # of n_items rows

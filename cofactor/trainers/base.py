@@ -56,8 +56,8 @@ class Trainer(ABC):
         It keeps the best epoch on Ctrl-C, where this method raises KeyboardInterrupt. The model of a training that
         diverges is that of the best epoch before, with a warning.
 
-        Raises BadData for no ratings, TrainingDiverged where no epoch is finite, and SplitMismatch where `warm_start`
-        has learned other than these ratings.
+        Raises BadData for no ratings, TrainingDiverged where no epoch is finite, and SplitMismatch where `validation`
+        is the test part of a split, or `warm_start` has learned other ratings than these.
         """
         fitted = fit_ratings(self, ratings, validation, patience=patience, warm_start=warm_start)
         if fitted.interrupted:

@@ -9,6 +9,7 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
+from cofactor.evaluation.metrics.relevance import ndcg_of_hits
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch
 
@@ -120,24 +121,22 @@ class _ValidationTargets:
         return np.sort(self.cell(self.rows.user, self.rows.item))
 
     @cached_property
-    def ideal(self) -> Doubles:
-        """(m,) Σ_{j=1…min(R, 10)} 1/log₂(1 + j) of users with R relevant items."""
-        relevant = np.bincount(self.rows.user)[self.users]
-        total: Doubles = np.cumsum(_gains())[np.minimum(relevant, LIST_LENGTH) - 1]
-        return total
+    def n_relevant(self) -> Array:
+        """(m,) the number of relevant items of each user."""
+        counts: Array = np.bincount(self.rows.user)[self.users]
+        return counts
 
     def cell(self, user: Rows, item: Rows) -> Array:
         cells: Array = user.astype(np.int64) * len(self.rows.items) + item
         return cells
 
     def ndcgs(self, model: Model) -> Doubles:
-        """(m,) Σ_{hits} 1/log₂(1 + rank) / ideal of each user."""
+        """(m,) NDCG@10 of each user."""
         items, _ = model.recommend_rows(self.users, LIST_LENGTH)
-        asked = self.cell(self.users[:, None], items)
-        at = np.minimum(np.searchsorted(self.cells, asked), len(self.cells) - 1)
-        hit: Mask = (self.cells[at] == asked) & (items >= 0)
-        found: Doubles = (hit @ _gains()) / self.ideal
-        return found
+        listed = self.cell(self.users[:, None], items)
+        at = np.minimum(np.searchsorted(self.cells, listed), len(self.cells) - 1)
+        hits: Mask = (self.cells[at] == listed) & (items >= 0)
+        return ndcg_of_hits(hits, self.n_relevant)
 
 
 def _validate(epoch: Epoch, targets: _ValidationTargets) -> ValidatedEpoch:
@@ -155,9 +154,3 @@ def _rounded(ratings: Floats | Doubles, step: float) -> Doubles:
     """(n,) each as a number of steps; halves of a step round up, as in evaluation.metrics."""
     steps: Doubles = np.floor(ratings.astype(np.float64) / step + 0.5)
     return steps
-
-
-def _gains() -> Doubles:
-    """(10,) of a hit at each rank."""
-    gains: Doubles = 1 / np.log2(2.0 + np.arange(LIST_LENGTH))
-    return gains

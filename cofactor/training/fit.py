@@ -10,7 +10,7 @@ from typing import Any
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
-from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
+from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.training.early_stopping import early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
@@ -147,9 +147,15 @@ def fit_ratings(
     on_epoch: OnEpoch | None = None,
     validate_single_epoch: bool = False,
 ) -> Fit:
-    """Trains on ratings that need not be parts of a split, and chooses the epoch on `validation`, see `fit`."""
+    """Trains on ratings that need not be parts of a split, and chooses the epoch on `validation`, see `fit`.
+
+    Raises SplitMismatch where `validation` is the test part of a split.
+    """
     if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
+    if validation is not None and validation.part == "test":
+        hint = "choose it on the validation part: test metrics of an epoch that is chosen on the test part are too good"
+        raise SplitMismatch("the epoch would be chosen on the test part of a split", hint)
     started = time.perf_counter()
     saved = checkpointer or NoCheckpoint(trainer, train)
     loop = TrainingLoop(saved, display or NoProgress(), handle_interrupts=handle_interrupts, on_epoch=on_epoch)

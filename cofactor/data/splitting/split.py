@@ -36,7 +36,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Three disjoint parts over the same users and items; each part's `split` is the fingerprint.
+    """Three disjoint parts over the same users and items; each part's `split` is the fingerprint, its `part` the name.
 
     Raises BadData where parts overlap or name different users or items, BadArtifact where a given fingerprint is not
     theirs. Rows keep the order they had before the split.
@@ -58,7 +58,7 @@ class Split:
             raise BadArtifact(f"the split is {found[:12]}, not {self.fingerprint[:12]}", "its rows have been changed")
         object.__setattr__(self, "fingerprint", found)
         for name, part in self.parts.items():
-            object.__setattr__(self, name, replace(part, split=found))
+            object.__setattr__(self, name, replace(part, split=found, part=name))
 
     @property
     def parts(self) -> dict[str, Ratings]:

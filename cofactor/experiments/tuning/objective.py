@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,7 +53,8 @@ def make_training_pairs(train: Ratings, validation: Ratings, n_folds: int, seed:
     """The one pair of a split, or `n_folds` of its train and validation ratings, none of which is a test rating."""
     if not n_folds:
         return [(train, validation)]
-    return [(one.train, one.test) for one in folds(join_parts(train, validation), n_folds, seed=seed, validation=0)]
+    inner = folds(join_parts(train, validation), n_folds, seed=seed, validation=0)
+    return [(one.train, replace(one.test, part="validation")) for one in inner]
 
 
 def evaluate_trial(
