@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 
 from cofactor.data.ratings import Ratings
 from tests.postgres import Server, programs
@@ -27,6 +28,10 @@ SLOW_TESTS = frozenset(
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started these tests in the background: Ctrl-C is tested
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # a test does not fail because the machine is busy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -41,9 +41,12 @@ def operations(document):
 def test_it_is_valid_by_the_meta_schema_of_openapi_and_every_reference_resolves(of):
     document = openapi(of)
     OPENAPI_31_VALIDATOR.validate(document)
-    for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(document))):
+    references = set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(document)))
+    assert len(references) > 10
+    for reference in references:
         found = document
         for part in reference.split("/"):
+            assert part in found, reference
             found = found[part]
 
 
