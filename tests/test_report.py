@@ -20,8 +20,8 @@ from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.report import markdown, tables
 from cofactor.report.findings import sentences
 from cofactor.report.plots import render
-from cofactor.report.plots.comparison_plots import pictures
-from cofactor.report.write import document, figures, write_report
+from cofactor.report.plots.comparison_plots import make_plots
+from cofactor.report.write import comparison_json, metrics_csv, write_report
 from tests.outcomes import HOSTILE, outcome, reports
 
 NAMES = {"differences", "cost", "learning-rmse", "learning-ndcg-10", "lists-catalogue", "groups-user-activity"}
@@ -86,15 +86,15 @@ def test_a_report_is_there_whole(written: Path) -> None:
 
 def test_the_same_outcome_gives_the_same_bytes(found: ComparisonSummary, written: Path) -> None:
     page = (written / "report.html").read_text()
-    for one in pictures(found):
+    for one in make_plots(found):
         if one.name in ("differences", "predicted"):
             figure = one.draw()
             path = written / "pictures" / one.name
             assert render.png(figure) == path.with_suffix(".png").read_bytes()
             assert render.svg(figure, one.name, one.title) == path.with_suffix(".svg").read_bytes()
             assert render.inline(figure, one.name, one.said) in page
-    assert figures(found) == (written / "comparison.csv").read_text()
-    assert document(found) == (written / "comparison.json").read_bytes()
+    assert metrics_csv(found) == (written / "comparison.csv").read_text()
+    assert comparison_json(found) == (written / "comparison.json").read_bytes()
     assert markdown.tables(found) == (written / "report.md").read_text()
 
 
@@ -151,8 +151,8 @@ def test_hostile_names_stay_text(measured: dict[str, Report], tmp_path: Path) ->
 
 
 def test_figures_are_written_as_they_are(found: ComparisonSummary) -> None:
-    rows = list(csv.DictReader(StringIO(figures(found))))
-    kept = json.loads(document(found))
+    rows = list(csv.DictReader(StringIO(metrics_csv(found))))
+    kept = json.loads(comparison_json(found))
     for row in rows:
         exact = found.comparison.metrics[row["model"]]
         assert {name: float(row[name]) for name in exact} == exact
@@ -222,4 +222,4 @@ def test_one_user_and_no_figure_at_all(measured: dict[str, Report], tmp_path: Pa
     for name in ("report.html", "report.md"):
         text = (tmp_path / name).read_text()
         assert "nan" not in text.lower().replace("finance", "")
-    assert b"NaN" not in document(blank)
+    assert b"NaN" not in comparison_json(blank)

@@ -24,8 +24,8 @@ from cofactor.report.plots import (
     learning_curves,
     list_length,
 )
-from cofactor.report.plots.comparison_plots import best_first, pictures
-from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, looks, together
+from cofactor.report.plots.comparison_plots import best_first, make_plots
+from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, group_panels, model_styles
 from cofactor.trainers import TRAINERS
 from tests.outcomes import many, outcome, reports
 
@@ -83,8 +83,8 @@ def test_colours_are_told_apart_by_everybody(who: str, dark: bool) -> None:
     "names", [["svd"], ["popularity", "baseline", "svd", "als", "bayes", "ease", "knn"], [*TRAINERS]]
 )
 def test_models_are_told_apart_without_colours(names: list[str]) -> None:
-    look = looks({name: name for name in names})
-    rows = together(look)
+    look = model_styles({name: name for name in names})
+    rows = group_panels(look)
     assert sorted(name for row in rows for name in row) == sorted(names)
     for row in rows:
         assert len(row) <= 7
@@ -93,8 +93,8 @@ def test_models_are_told_apart_without_colours(names: list[str]) -> None:
 
 
 def test_twenty_of_one_family_are_drawn_a_few_at_a_time() -> None:
-    look = looks({f"svd {n}": "svd" for n in range(20)})
-    assert [len(row) for row in together(look)] == [5, 5, 5, 5]
+    look = model_styles({f"svd {n}": "svd" for n in range(20)})
+    assert [len(row) for row in group_panels(look)] == [5, 5, 5, 5]
 
 
 def texts(figure: Figure) -> list[tuple[str, np.ndarray]]:
@@ -127,7 +127,7 @@ def covered(figure: Figure) -> list[tuple[str, str]]:
 
 def test_no_text_covers_another_with_sixteen_models(everybody: ComparisonSummary) -> None:
     crowded = ("differences", "cost", "lists-catalogue", "groups-genre")
-    drawn = {one.name: covered(one.draw()) for one in pictures(everybody) if one.name in crowded}
+    drawn = {one.name: covered(one.draw()) for one in make_plots(everybody) if one.name in crowded}
     assert len(drawn) == len(crowded)
     assert not any(drawn.values()), drawn
 
@@ -150,7 +150,7 @@ def test_names_cover_neither_each_other_nor_points_nor_the_frame(seed: int, n: i
 
 @given(wanted=st.lists(st.floats(0, 1), max_size=12), height=st.floats(0.001, 0.3))
 def test_heights_are_spread_as_little_as_is_needed(wanted: list[float], height: float) -> None:
-    placed = label_placement.spread(wanted, height, 0, 1)
+    placed = label_placement.error_kind(wanted, height, 0, 1)
     assert len(placed) == len(wanted)
     if not wanted:
         return
@@ -184,7 +184,7 @@ def test_the_front_is_of_models_that_none_is_faster_and_better_than() -> None:
 def test_curves_have_the_epoch_that_was_kept_marked(measured: dict[str, Report]) -> None:
     found = outcome(measured, {name: name for name in measured})
     judged = {name: one for name, one in found.curves.items() if one.metric == "RMSE"}
-    axes = learning_curves.drawn(judged, "RMSE").axes
+    axes = learning_curves.draw(judged, "RMSE").axes
     assert {axis.get_title("left") for axis in axes} == set(judged)
     for axis in axes:
         curve = judged[axis.get_title("left")]
@@ -202,7 +202,7 @@ def test_no_real_difference_is_a_grey_ring_and_what_is_real_is_not(measured: dic
     names = [name for name in some if some[name].against != name]
     some[names[0]] = replace(some[names[0]], value=-0.01, p_holm=0.4)
     some[names[1]] = replace(some[names[1]], value=-0.02, p_holm=0.001)
-    (axis,) = differences.drawn(replace(comparison, differences={"ndcg@5": some})).axes
+    (axis,) = differences.draw(replace(comparison, differences={"ndcg@5": some})).axes
     points = {line.get_xdata()[0]: line for line in axis.lines if line.get_marker() in ("o", "v", "^")}
     assert points[-0.01].get_markerfacecolor() == PAPER
     assert points[-0.01].get_color() == GREY
@@ -212,7 +212,7 @@ def test_no_real_difference_is_a_grey_ring_and_what_is_real_is_not(measured: dic
 
 def test_groups_have_their_counts_and_every_model(everybody: ComparisonSummary) -> None:
     one = everybody.breakdowns[0]
-    drawn = groups.drawn(one, looks(everybody.trainers), best_first(everybody.comparison))
+    drawn = groups.draw(one, model_styles(everybody.trainers), best_first(everybody.comparison))
     *panels, counts = drawn.axes
     assert [text.get_text() for text in counts.texts] == [f"{group.ratings:,}" for group in one.groups]
     assert [patch.get_height() for patch in counts.patches] == [group.ratings for group in one.groups]
@@ -236,7 +236,7 @@ def search(*some: TrialResult, **importances: float) -> TrialHistory:
 def test_one_hyperparameter_is_a_line_with_errors_and_seconds() -> None:
     tried = ((0.95, 16), (0.9, 4), (0.97, 64), (None, 128))
     one = search(*(trial(n, value, rank=rank, l2=0.1) for n, (value, rank) in enumerate(tried)))
-    upper, lower = hyperparameter_plots.drawn(one).axes
+    upper, lower = hyperparameter_plots.draw(one).axes
     whole = {tuple(line.get_xdata()): list(line.get_ydata()) for line in upper.lines}
     assert whole[(4.0, 16.0, 64.0)] == [0.9, 0.95, 0.97]
     assert whole[(4.0, 4.0)] == pytest.approx([0.89, 0.91])
@@ -250,15 +250,15 @@ def test_one_hyperparameter_is_a_line_with_errors_and_seconds() -> None:
 def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
     pairs = [(8, "a"), (8, "b"), (16, "a"), (16, "b")]
     cells = [trial(n, 0.9 + 0.01 * n, rank=rank, kind=kind) for n, (rank, kind) in enumerate(pairs)]
-    (grid,) = hyperparameter_plots.drawn(search(*cells)).axes
+    (grid,) = hyperparameter_plots.draw(search(*cells)).axes
     assert {text.get_text() for text in grid.texts} >= {"0.9000", "0.9300", "500 ms", "3.50 s"}
-    assert len(hyperparameter_plots.drawn(search(*cells[:3])).axes) == 2 + 2, "three of four cells are no grid"
+    assert len(hyperparameter_plots.draw(search(*cells[:3])).axes) == 2 + 2, "three of four cells are no grid"
     rng = np.random.default_rng(0)
     some = []
     for n in range(24):
         drawn = {"rank": int(rng.integers(4, 64)), "l2": float(10 ** rng.uniform(-3, 0))}
         some.append(trial(n, 0.9 + rng.random(), **drawn, kind="ab"[n % 2], deep=n % 3 == 0))
-    made = hyperparameter_plots.drawn(
+    made = hyperparameter_plots.draw(
         search(*some, trial(24, None, rank=3, l2=0.1, kind="a", deep=True), l2=0.6, rank=0.3, kind=0.1)
     )
     history, seconds, *panels = made.axes
@@ -272,8 +272,8 @@ def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
 
 def test_trials_without_a_figure_are_told_of() -> None:
     none = search(trial(0, None, rank=4), trial(1, None, rank=8))
-    assert "none of which gave a figure" in trials.told(none)
-    assert len(hyperparameter_plots.drawn(none).axes) == 1
+    assert "none of which gave a figure" in trials.describe(none)
+    assert len(hyperparameter_plots.draw(none).axes) == 1
     same = search(trial(0, 0.9), trial(1, float("nan")))
-    assert trials.best_of(same) == same.trials[0]
-    hyperparameter_plots.drawn(same)
+    assert trials.best_trial(same) == same.trials[0]
+    hyperparameter_plots.draw(same)

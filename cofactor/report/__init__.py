@@ -1,1 +1,1 @@
-"""What experiments found, for people: pictures, tables, and a page that holds both."""
+"""Reports of experiments for readers: plots, tables, and HTML and Markdown pages that hold both."""

@@ -1,4 +1,4 @@
-"""Tables, pictures and sections as HTML. Whatever comes from data is escaped here."""
+"""Tables, plots and sections as HTML. All text that comes from data is escaped here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,44 +6,44 @@ from html import escape
 from importlib.resources import files
 
 from cofactor.report.formatting import one_line
-from cofactor.report.plots.render import colours
-from cofactor.report.tables import Cell, Table
+from cofactor.report.plots.render import css_colours
+from cofactor.report.tables import Cell, ReportTable
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # no script, and nothing from anywhere else
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page that its contents name."""
+    """A section of the page, listed in its table of contents."""
 
-    name: str  # of its address within the page
+    name: str  # its anchor within the page
     title: str
     parts: tuple[str, ...]  # HTML
 
 
-def page(title: str, kind: str, about: str, answers: Iterable[str], sections: Iterable[Section], footer: str) -> str:
-    """One file that needs no other. `kind`: what the page is, above its title; `answers`: what it found, in words."""
+def page(title: str, kind: str, about: str, findings: Iterable[str], sections: Iterable[Section], footer: str) -> str:
+    """A page that needs no other file. `kind`: the text above the title; `findings`: sentences at the top."""
     parts = [one for one in sections if one.parts]
     links = "".join(f'<li><a href="#{one.name}">{escape(one.title)}</a></li>' for one in parts)
-    said = "".join(f"<li>{_emphasized(one)}</li>" for one in answers)
+    items = "".join(f"<li>{_emphasized(one)}</li>" for one in findings)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(one_line(title))}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
-        '<a class="skip" href="#answer">To the answer</a>\n'
+        '<a class="skip" href="#answer">Skip to the findings</a>\n'
         f'<header><p class="kind">{escape(kind)}</p><h1>{escape(one_line(title))}</h1>'
         + (f'<p class="soft">{escape(one_line(about))}</p>' if about else "")
         + f'<nav aria-label="Contents"><ul>{links}</ul></nav></header>\n<main>\n'
-        f'<section id="answer" aria-labelledby="answer-title"><h2 id="answer-title">The answer</h2>'
-        f'<ul class="answer">{said}</ul></section>\n'
+        f'<section id="answer" aria-labelledby="answer-title"><h2 id="answer-title">Findings</h2>'
+        f'<ul class="answer">{items}</ul></section>\n'
         + "\n".join(map(_section, parts))
         + f"\n</main>\n<footer><p>{escape(one_line(footer))}</p></footer>\n</body>\n</html>\n"
     )
 
 
-def table(one: Table, kind: str = "") -> str:
-    """A table that scrolls by itself where it is wider than the page."""
+def table(one: ReportTable, kind: str = "") -> str:
+    """A table that scrolls horizontally if it is wider than the page."""
     head = "".join(f'<th scope="col">{escape(one_line(column))}</th>' for column in one.columns)
     rows = "".join(
         f'<tr><th scope="row">{escape(one_line(name))}</th>{"".join(map(_cell, cells))}</tr>'
@@ -59,15 +59,15 @@ def table(one: Table, kind: str = "") -> str:
     )
 
 
-def picture(svg: str, title: str) -> str:
-    """A drawing, which scrolls by itself on a narrow screen."""
+def plot(svg: str, title: str) -> str:
+    """A plot that scrolls horizontally on a narrow screen."""
     return (
         f'<figure class="picture wide" role="region" tabindex="0" aria-label="{escape(one_line(title))}">{svg}</figure>'
     )
 
 
-def folded(title: str, inside: str) -> str:
-    """Something that few want to see at once."""
+def collapsible(title: str, inside: str) -> str:
+    """A section that is closed until the reader opens it."""
     return f"<details><summary>{escape(one_line(title))}</summary>{inside}</details>"
 
 
@@ -101,6 +101,6 @@ def _emphasized(sentence: str) -> str:
 
 
 def _style() -> str:
-    light, dark = colours()
+    light, dark = css_colours()
     own = (files("cofactor.report") / "page.css").read_text(encoding="utf-8")
     return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{own}"

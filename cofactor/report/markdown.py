@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 
 from cofactor.experiments.comparison.summary import ComparisonSummary
-from cofactor.report import tables as made
+from cofactor.report import tables as report_tables
 from cofactor.report.findings import sentences
 from cofactor.report.formatting import one_line
-from cofactor.report.tables import Cell, Table
+from cofactor.report.tables import Cell, ReportTable
 
 
 def tables(outcome: ComparisonSummary) -> str:
-    """All tables, each under its heading; best figures bold."""
+    """All tables, each under its heading; the best values are bold."""
     parts = [f"# {escaped(outcome.name)}"]
     parts += [escaped(outcome.about)] if outcome.about else []
     parts += ["\n".join(f"- {escaped(one)}" for one in sentences(outcome.comparison))]
-    parts += [_written(one) for one in _all(outcome)]
-    parts += ["## Again", fenced(outcome.command), _facts(outcome)]
+    parts += [_format_section(one) for one in _all(outcome)]
+    parts += ["## Reproducing this comparison", fenced(outcome.command), _facts(outcome)]
     return "\n\n".join(parts) + "\n"
 
 
-def table(one: Table) -> str:
+def table(one: ReportTable) -> str:
     """One table without its heading."""
     lines = [
         [escaped(column) for column in one.columns],
@@ -30,36 +30,36 @@ def table(one: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown, and HTML within it, takes for text: on one line, and with nothing that has a meaning."""
+    """Text on one line in which every character with a meaning in Markdown or HTML is escaped."""
     plain = one_line(text)
     for sign in ("\\", "`", "*", "_", "[", "]", "|", "#", "~"):
-        plain = plain.replace(sign, f"\\{sign}") if _means(sign, plain) else plain
+        plain = plain.replace(sign, f"\\{sign}") if _has_meaning(sign, plain) else plain
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _means(sign: str, text: str) -> bool:
-    """A hash is a heading at the beginning only, and underscores inside of words are letters."""
+def _has_meaning(sign: str, text: str) -> bool:
+    """A hash makes a heading only at the beginning, and underscores within words are letters."""
     if sign == "#":
         return text.startswith("#")
     return sign != "_" or text.startswith("_") or text.endswith("_") or " _" in text or "_ " in text
 
 
-def _all(outcome: ComparisonSummary) -> Iterator[Table]:
-    yield made.accuracy(outcome)
+def _all(outcome: ComparisonSummary) -> Iterator[ReportTable]:
+    yield report_tables.accuracy(outcome)
     for one in (
-        made.of_lists(outcome),
-        made.costs(outcome),
-        made.differences(outcome.comparison),
-        made.by_split(outcome),
+        report_tables.list_properties(outcome),
+        report_tables.costs(outcome),
+        report_tables.differences(outcome.comparison),
+        report_tables.by_split(outcome),
     ):
         if one is not None:
             yield one
-    yield from made.breakdowns(outcome)
-    yield made.hyperparameters(outcome)
-    yield made.splits(outcome)
+    yield from report_tables.breakdowns(outcome)
+    yield report_tables.hyperparameters(outcome)
+    yield report_tables.splits(outcome)
 
 
-def _written(one: Table) -> str:
+def _format_section(one: ReportTable) -> str:
     parts = [f"## {escaped(one.title)}", table(one)]
     return "\n\n".join(parts + ([escaped(one.note)] if one.note else []))
 

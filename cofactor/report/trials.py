@@ -1,4 +1,4 @@
-"""What a search tried, in words, and in the order that pictures and tables have it."""
+"""The trials of a search in sentences, and in the order of plots and tables."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -6,24 +6,24 @@ from typing import Any
 
 from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
-from cofactor.report.formatting import figure, is_figure, metric_name, short
+from cofactor.report.formatting import format_metric, is_number, metric_name, shorten
 
 
 def title(search: TrialHistory) -> str:
-    return f"{search.trainer} on {short(search.data)}: validation {metric_name(search.metric)}"
+    return f"{search.trainer} on {shorten(search.data)}: validation {metric_name(search.metric)}"
 
 
-def told(search: TrialHistory) -> str:
-    """The picture in words."""
-    best = best_of(search)
+def describe(search: TrialHistory) -> str:
+    """The plot as a sentence."""
+    best = best_trial(search)
     if best is None:
-        return f"{_counted(search)}, none of which gave a figure."
-    gave = f"number {best.number}, {metric_name(search.metric)} {figure(best.value)}"
-    return f"{_counted(search)}; the best is {gave}, with {setting(best)}."
+        return f"{_counted(search)}, none of which finished with a value."
+    best_text = f"number {best.number}, {metric_name(search.metric)} {format_metric(best.value)}"
+    return f"{_counted(search)}; the best is {best_text}, with {format_hyperparameters(best)}."
 
 
-def spread(search: TrialHistory) -> str:
-    """What the errors are."""
+def error_kind(search: TrialHistory) -> str:
+    """What the error bars show."""
     return "standard errors" if search.seeds == 1 else f"standard errors over {search.seeds} seeds"
 
 
@@ -35,41 +35,41 @@ def _counted(search: TrialHistory) -> str:
 
 
 def hyperparameters(search: TrialHistory) -> list[str]:
-    """The names of those that were varied, the most important first."""
+    """The names of the varied hyperparameters, the most important first."""
     names = list(dict.fromkeys(name for trial in search.trials for name in trial.hyperparameters))
     different = [name for name in names if len({repr(one.hyperparameters.get(name)) for one in search.trials}) > 1]
     return sorted(different or names, key=lambda name: -search.importances.get(name, 0.0))
 
 
-def finished(search: TrialHistory) -> list[TrialResult]:
-    """The trials that ended with a figure."""
+def finished_trials(search: TrialHistory) -> list[TrialResult]:
+    """The trials that finished with a value."""
     return [one for one in search.trials if one.state == "done" and one.value is not None and isfinite(one.value)]
 
 
-def best_of(search: TrialHistory) -> TrialResult | None:
+def best_trial(search: TrialHistory) -> TrialResult | None:
     sign = direction(search.metric)
-    return min(finished(search), key=lambda one: (sign * (one.value or 0.0), one.number), default=None)
+    return min(finished_trials(search), key=lambda one: (sign * (one.value or 0.0), one.number), default=None)
 
 
-def setting(trial: TrialResult) -> str:
+def format_hyperparameters(trial: TrialResult) -> str:
     """ "rank 64, l2 0.04"."""
-    return ", ".join(f"{name} {value_shown(value)}" for name, value in trial.hyperparameters.items()) or "the defaults"
+    return ", ".join(f"{name} {format_value(value)}" for name, value in trial.hyperparameters.items()) or "the defaults"
 
 
-def value_shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def ordered(values: Sequence[Any]) -> list[Any]:
+def sort_values(values: Sequence[Any]) -> list[Any]:
     kinds = list({repr(value): value for value in values}.values())
-    return sorted(kinds, key=lambda one: (0, one, "") if is_figure(one) else (1, 0, str(one)))
+    return sorted(kinds, key=lambda one: (0, one, "") if is_number(one) else (1, 0, str(one)))
 
 
 def count(search: TrialHistory, state: str) -> int:
     return sum(one.state == state for one in search.trials)
 
 
-def lost(search: TrialHistory) -> str:
-    """What is not drawn, in words."""
+def describe_omitted(search: TrialHistory) -> str:
+    """The trials that are not shown, as a sentence."""
     lost = [f"{n} {state}" for state in ("pruned", "failed") if (n := count(search, state))]
     return f" Not shown: {' and '.join(lost)}." if lost else ""

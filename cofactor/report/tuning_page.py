@@ -4,36 +4,36 @@ from functools import partial
 
 from cofactor.experiments.tuning.trial import TrialHistory, TrialResult
 from cofactor.report import html, markdown, trials
-from cofactor.report.formatting import error, figure, metric_name, seconds
+from cofactor.report.formatting import format_error, format_metric, format_seconds, metric_name
 from cofactor.report.html import Section
 from cofactor.report.plots import hyperparameter_plots
-from cofactor.report.plots.comparison_plots import Picture
-from cofactor.report.tables import Cell, Table
+from cofactor.report.plots.comparison_plots import Plot
+from cofactor.report.tables import Cell, ReportTable
 
 KIND = "Search for hyperparameters"
 
 
-def picture(search: TrialHistory, name: str) -> Picture:
-    return Picture(name, "search", title(search), trials.told(search), partial(hyperparameter_plots.drawn, search))
+def picture(search: TrialHistory, name: str) -> Plot:
+    return Plot(name, "search", title(search), trials.describe(search), partial(hyperparameter_plots.draw, search))
 
 
-def page(search: TrialHistory, drawn: str) -> str:
-    """The page; `drawn`: the picture as HTML."""
+def page(search: TrialHistory, plot: str) -> str:
+    """The page as HTML; `plot`: the plot as HTML."""
     importance = _importances(search)
     sections = [
-        Section("trials", "What was tried", (drawn, html.table(_trials(search)))),
-        Section("importance", "What mattered", (html.table(importance),) if importance else ()),
-        Section("again", "Training with the best", (html.command(search.command),) if search.command else ()),
+        Section("trials", "Trials", (plot, html.table(_trials(search)))),
+        Section("importance", "Importance of hyperparameters", (html.table(importance),) if importance else ()),
+        Section("again", "Training the best model", (html.command(search.command),) if search.command else ()),
     ]
-    about = f"{metric_name(search.metric)} on validation ratings; no test rating had a say"
-    return html.page(title(search), KIND, about, [trials.told(search)], sections, "Made by cofactor.")
+    about = f"{metric_name(search.metric)} on validation ratings; the test ratings were not used"
+    return html.page(title(search), KIND, about, [trials.describe(search)], sections, "Made by cofactor.")
 
 
 def tables(search: TrialHistory) -> str:
     """The same in Markdown."""
     parts = [
         f"# {markdown.escaped(title(search))}",
-        markdown.escaped(trials.told(search)),
+        markdown.escaped(trials.describe(search)),
         markdown.table(_trials(search)),
     ]
     if importance := _importances(search):
@@ -47,27 +47,29 @@ def title(search: TrialHistory) -> str:
     return f"{search.trainer} on {search.data}"
 
 
-def _trials(search: TrialHistory) -> Table:
+def _trials(search: TrialHistory) -> ReportTable:
     names = trials.hyperparameters(search)
-    best = trials.best_of(search)
+    best = trials.best_trial(search)
     rows = [(str(one.number), _cells(one, names, one is best)) for one in search.trials]
     columns = ["trial", metric_name(search.metric), "state", "epochs", "seconds", "CPU s", *names]
-    return Table("Trials", columns, rows, f"±: {trials.spread(search)}. Bold: the best.")
+    return ReportTable("Trials", columns, rows, f"±: {trials.error_kind(search)}. Bold: the best.")
 
 
 def _cells(one: TrialResult, names: list[str], best: bool) -> list[Cell]:
-    values = [Cell(trials.value_shown(one.hyperparameters.get(name, "–"))) for name in names]
+    values = [Cell(trials.format_value(one.hyperparameters.get(name, "–"))) for name in names]
     cost = [
         Cell("–" if one.epochs is None else str(one.epochs)),
-        Cell(seconds(one.seconds)),
-        Cell(seconds(one.cpu_seconds)),
+        Cell(format_seconds(one.seconds)),
+        Cell(format_seconds(one.cpu_seconds)),
     ]
-    return [Cell(figure(one.value), error(one.error), best), Cell(one.state), *cost, *values]
+    return [Cell(format_metric(one.value), format_error(one.error), best), Cell(one.state), *cost, *values]
 
 
-def _importances(search: TrialHistory) -> Table | None:
+def _importances(search: TrialHistory) -> ReportTable | None:
     rows = [
         (name, [Cell(f"{share:.0%}")]) for name, share in sorted(search.importances.items(), key=lambda one: -one[1])
     ]
-    note = "How unlike the best quarter of the trials is to all of them in each (PED-ANOVA), as a share."
-    return Table("Importance", ["hyperparameter", "importance"], rows, note) if rows else None
+    note = (
+        "PED-ANOVA: how much the best quarter of the trials differs from all trials in each hyperparameter, as a share."
+    )
+    return ReportTable("Importance", ["hyperparameter", "importance"], rows, note) if rows else None

@@ -1,4 +1,4 @@
-"""Reports as files: a page, tables, pictures and figures, each there whole or not at all."""
+"""Writing of reports: a page, tables, plots and metrics. Each file is written whole or not at all."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -17,28 +17,28 @@ from cofactor.experiments.tuning.trial import TrialHistory
 from cofactor.report import html, markdown, tuning_page
 from cofactor.report.comparison_page import page
 from cofactor.report.plots import render
-from cofactor.report.plots.comparison_plots import KINDS, Picture, pictures, slug
+from cofactor.report.plots.comparison_plots import KINDS, Plot, make_plots, slug
 
 __all__ = ["write_report", "write_search"]
 
 PICTURES, SUFFIXES = "pictures", (".png", ".svg")
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
-Advance = Callable[[str], object]  # told of each picture before it is drawn
+Advance = Callable[[str], object]  # called with the title of each plot before it is drawn
 
 
-def write_report(outcome: ComparisonSummary, folder: Path, advance: Advance = lambda said: None) -> None:
+def write_report(outcome: ComparisonSummary, folder: Path, advance: Advance = lambda title: None) -> None:
     """report.html, report.md, comparison.csv, comparison.json, and pictures/ as PNG and SVG.
 
-    Pictures that the comparison.json of an earlier report there names, and that this one does not have, are removed;
-    nothing else is. Raises BadArtifact where the folder cannot be written to.
+    Plots that an earlier report in this folder lists in comparison.json, and that this one does not have, are removed;
+    no other file is. Raises BadArtifact if the folder is not writable.
     """
-    with _taken_by_the_disk(folder):
+    with _write_errors(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         earlier = _pictures_of(folder / "comparison.json")
-        some = list(pictures(outcome))
-        write_file(folder / "comparison.csv", figures(outcome).encode())
-        write_file(folder / "comparison.json", document(outcome))
+        some = list(make_plots(outcome))
+        write_file(folder / "comparison.csv", metrics_csv(outcome).encode())
+        write_file(folder / "comparison.json", comparison_json(outcome))
         write_file(folder / "report.md", markdown.tables(outcome).encode())
         drawn: dict[str, list[str]] = {}
         for one in some:
@@ -54,14 +54,14 @@ def write_search(search: TrialHistory, folder: Path) -> None:
     """search.html, search.md, and pictures/search-TRAINER as PNG and SVG."""
     name = f"search-{slug(search.trainer) or 'trainer'}"
     one = tuning_page.picture(search, name)
-    with _taken_by_the_disk(folder):
+    with _write_errors(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         write_file(folder / "search.md", tuning_page.tables(search).encode())
         write_file(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
 
 
-def figures(outcome: ComparisonSummary) -> str:
-    """comparison.csv: a row for each model with its figures, their standard errors and its cost."""
+def metrics_csv(outcome: ComparisonSummary) -> str:
+    """comparison.csv: a row for each model with its metrics, their standard errors and its cost."""
     comparison, file = outcome.comparison, StringIO()
     errors = comparison.standard_errors
     rows = []
@@ -77,37 +77,37 @@ def figures(outcome: ComparisonSummary) -> str:
     return file.getvalue()
 
 
-def document(outcome: ComparisonSummary) -> bytes:
-    """comparison.json: all that was found, in plain numbers."""
+def comparison_json(outcome: ComparisonSummary) -> bytes:
+    """comparison.json: the whole comparison in plain numbers."""
     found = outcome.as_dict() | {
         "breakdowns": [asdict(one) for one in outcome.breakdowns],
         "calibrations": {name: vars(one) for name, one in outcome.calibrations.items()},
         "deviations": {name: vars(one) for name, one in outcome.spreads.items()},
-        "pictures": [one.name for one in pictures(outcome)],
+        "pictures": [one.name for one in make_plots(outcome)],
     }
     return orjson.dumps(found, option=JSON, default=str)
 
 
-def _draw(one: Picture, folder: Path) -> str:
-    """Writes a picture's files; the same as HTML."""
-    with render.quiet():
+def _draw(one: Plot, folder: Path) -> str:
+    """Write the files of a plot, and return it as HTML."""
+    with render.suppress_font_warnings():
         figure = one.draw()
     write_file(folder / PICTURES / f"{one.name}.png", render.png(figure))
     write_file(folder / PICTURES / f"{one.name}.svg", render.svg(figure, one.name, one.title))
-    return html.picture(render.inline(figure, one.name, one.said), one.title)
+    return html.plot(render.inline(figure, one.name, one.description), one.title)
 
 
 def _pictures_of(file: Path) -> set[str]:
-    """The pictures that an earlier report says it has, as far as they are names that reports give."""
+    """The plots that an earlier report lists, as far as their names are names of plots."""
     try:
         names = [name for name in orjson.loads(file.read_bytes())["pictures"] if isinstance(name, str)]
     except (OSError, ValueError, KeyError, TypeError):
-        return set()  # there is none, or it is somebody else's file
+        return set()  # no earlier report, or not a report
     return {name for name in names if name == slug(name) and name.partition("-")[0] in KINDS}
 
 
 @contextmanager
-def _taken_by_the_disk(folder: Path) -> Iterator[None]:
+def _write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

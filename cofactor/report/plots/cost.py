@@ -1,4 +1,4 @@
-"""Accuracy against the seconds of fitting."""
+"""Accuracy against training time."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 
 from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.metrics.registry import direction, headline_columns
-from cofactor.report.formatting import duration, is_figure, listed, metric_name, shortened
-from cofactor.report.formatting import figure as number
-from cofactor.report.plots.line_labels import Spot, name_points
-from cofactor.report.plots.style import FAINT, SOFT, Look, dressed, figure, headed, settled, subtitled
+from cofactor.report.formatting import format_duration, format_metric, is_number, join_names, metric_name, shorten_all
+from cofactor.report.plots.line_labels import LabelledPoint, label_points
+from cofactor.report.plots.style import (
+    FAINT,
+    SOFT,
+    ModelStyle,
+    add_panel_title,
+    add_title,
+    fix_layout,
+    new_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FAR, MANY = 3.0, 5  # times the median distance from the best; fewer models than these are all drawn
+FAR, MANY = (
+    3.0,
+    5,
+)  # multiples of the median distance from the best, beyond which models are not drawn; fewer models are all drawn
 
 
 def panels(comparison: Comparison) -> dict[str, dict[str, tuple[float, float]]]:
-    """By metric and model: seconds and the figure, of models whose training was timed."""
+    """By metric and model: training seconds and the value, for models whose training was timed."""
     figures, costs = comparison.metrics, comparison.costs
     fit = {name: cost.fit_seconds for name, cost in costs.items() if cost.fit_seconds}
     found = {}
@@ -28,53 +39,53 @@ def panels(comparison: Comparison) -> dict[str, dict[str, tuple[float, float]]]:
         some = {
             name: (fit[name], all_of[metric]) for name, all_of in figures.items() if name in fit and metric in all_of
         }
-        some = {name: point for name, point in some.items() if is_figure(point[1])}
+        some = {name: point for name, point in some.items() if is_number(point[1])}
         if len(some) > 1:
             found[metric] = some
     return found
 
 
-def drawn(comparison: Comparison, looks: Mapping[str, Look]) -> "Figure":
-    """A panel for each metric; better is higher up, faster further to the left."""
-    names, found = shortened(looks), panels(comparison)
+def draw(comparison: Comparison, looks: Mapping[str, ModelStyle]) -> "Figure":
+    """A panel for each metric; better models are higher, faster models further left."""
+    names, found = shorten_all(looks), panels(comparison)
     errors = comparison.standard_errors
-    made = figure(0.8 + 3.3 * len(found), 7.8)
-    axes = made.subplots(len(found), 1, squeeze=False)[:, 0]
-    spots: list[list[Spot]] = []
+    figure = new_figure(0.8 + 3.3 * len(found), 7.8)
+    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    spots: list[list[LabelledPoint]] = []
     for axis, (metric, points) in zip(axes, found.items(), strict=True):
         near = _near(metric, points)
         one = {name: (*near[name], errors[name].get(metric, float("nan"))) for name in near}
         _panel(axis, metric, one, looks)
         far = [
-            f"{names[name]} {number(points[name][1])} in {duration(points[name][0])}"
+            f"{names[name]} {format_metric(points[name][1])} in {format_duration(points[name][0])}"
             for name in points
             if name not in near
         ]
-        below = f"\nout of the frame below: {listed(far)}" if far else ""
-        axis.set_xlabel("seconds to fit, log scale" + below)
+        below = f"\nbelow the frame: {join_names(far)}" if far else ""
+        axis.set_xlabel("training seconds, log scale" + below)
         spots.append([(names[name], looks[name], x, y) for name, (x, y) in near.items()])
-    headed(
-        made,
-        "Accuracy against the time of fitting",
-        "Bars are standard errors. The stairs join the models that none is both better and faster than.",
+    add_title(
+        figure,
+        "Accuracy against training time",
+        "Bars are standard errors. The line joins the models for which no other is both better and faster.",
     )
-    settled(made)
+    fix_layout(figure)
     for axis, some in zip(axes, spots, strict=True):
-        name_points(axis, some)
-    return made
+        label_points(axis, some)
+    return figure
 
 
-def told(comparison: Comparison) -> str:
-    """The picture in words."""
+def describe(comparison: Comparison) -> str:
+    """The plot as a sentence."""
     parts = []
     for metric, points in panels(comparison).items():
-        some = "; ".join(f"{name} {number(y)} in {duration(x)}" for name, (x, y) in points.items())
+        some = "; ".join(f"{name} {format_metric(y)} in {format_duration(x)}" for name, (x, y) in points.items())
         parts.append(f"{metric_name(metric)}: {some}.")
     return " ".join(parts)
 
 
 def front(metric: str, points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The models that no other is both faster and better than, the fastest first."""
+    """The Pareto front: models for which no other is both faster and better, the fastest first."""
     best, kept = float("inf"), []
     for name, (_, y) in sorted(points.items(), key=lambda one: (one[1][0], direction(metric) * one[1][1])):
         if direction(metric) * y < best:
@@ -84,7 +95,7 @@ def front(metric: str, points: Mapping[str, tuple[float, float]]) -> list[str]:
 
 
 def _near(metric: str, points: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    """Without the models so far behind that they would press the others into a corner: they are told in words."""
+    """The models to draw: without those far behind, which would compress the others and are listed as text."""
     best = min(direction(metric) * y for _, y in points.values())
     behind = {name: direction(metric) * y - best for name, (_, y) in points.items()}
     most = FAR * median(behind.values())
@@ -92,14 +103,14 @@ def _near(metric: str, points: Mapping[str, tuple[float, float]]) -> dict[str, t
 
 
 def _panel(
-    axis: "Axes", metric: str, points: Mapping[str, tuple[float, float, float]], looks: Mapping[str, Look]
+    axis: "Axes", metric: str, points: Mapping[str, tuple[float, float, float]], looks: Mapping[str, ModelStyle]
 ) -> None:
-    dressed(axis, "both")
+    style_axes(axis, "both")
     stairs = [points[name][:2] for name in front(metric, {name: (x, y) for name, (x, y, _) in points.items()})]
     _stairs(axis, stairs)
     for name, (x, y, error) in points.items():
         look = looks[name]
-        if is_figure(error):
+        if is_number(error):
             axis.plot([x, x], [y - error, y + error], color=look.colour, lw=1, alpha=0.55, zorder=2)
         axis.plot(x, y, look.marker, color=look.colour, ms=6.5, zorder=3)
     axis.set_xscale("log")
@@ -109,8 +120,8 @@ def _panel(
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axis.xaxis.set_minor_formatter(lambda value, _: "")
     axis.locator_params(axis="y", nbins=6)
-    lower = "lower is better, and higher up" if direction(metric) > 0 else "higher is better"
-    subtitled(axis, metric_name(metric), lower)
+    lower = "lower is better, axis inverted" if direction(metric) > 0 else "higher is better"
+    add_panel_title(axis, metric_name(metric), lower)
 
 
 def _stairs(axis: "Axes", points: Sequence[tuple[float, float]]) -> None:

@@ -1,4 +1,4 @@
-"""Every model's difference from the one it is measured by, with its interval: a forest plot."""
+"""Forest plot: every model's difference from the reference with its interval."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.metrics.registry import direction
 from cofactor.evaluation.significance.difference import NO_DIFFERENCE, Difference
-from cofactor.report.formatting import metric_name, shortened
+from cofactor.report.formatting import metric_name, shorten_all
 from cofactor.report.plots.style import (
     BLUE,
     FAINT,
@@ -17,12 +17,12 @@ from cofactor.report.plots.style import (
     SMALL,
     SOFT,
     VERMILLION,
-    dressed,
-    figure,
-    headed,
-    plain,
-    settled,
-    subtitled,
+    add_panel_title,
+    add_title,
+    escape_text,
+    fix_layout,
+    new_figure,
+    style_axes,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -30,57 +30,57 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.2  # inches
-FAR = 4.0  # times the median difference; what lies beyond is told by an arrow and its figure
+FAR = 4.0  # multiples of the median difference; larger ones are shown by an arrow and their value
 LOOKS = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), NO_DIFFERENCE: (GREY, "o")}
 
 
-def drawn(comparison: Comparison) -> "Figure":
-    """A panel for each metric that was compared, two beside each other; models from the best on."""
+def draw(comparison: Comparison) -> "Figure":
+    """A panel for each compared metric, two per row; models are ordered from the best."""
     found = comparison.differences
     pairs = [list(found)[at : at + 2] for at in range(0, len(found), 2)]
     heights = [max(1.0, ROW * max(len(found[metric]) for metric in pair)) for pair in pairs]
     columns = max(map(len, pairs), default=1)
-    made = figure(0.8 + sum(heights) + 0.75 * len(pairs), 9.0 if columns > 1 else 6.5)
-    axes = made.subplots(len(pairs), columns, squeeze=False, height_ratios=heights)
+    figure = new_figure(0.8 + sum(heights) + 0.75 * len(pairs), 9.0 if columns > 1 else 6.5)
+    axes = figure.subplots(len(pairs), columns, squeeze=False, height_ratios=heights)
     for line, pair in zip(axes, pairs, strict=True):
         for axis, metric in zip(line, pair, strict=False):
             _panel(axis, metric, found[metric])
         for axis in line[len(pair) :]:
             axis.remove()
-    headed(
-        made, "Which differences are real",
-        "difference with its 95 % interval; grey circles: no real difference; ▲ better, ▼ worse, beyond chance",
+    add_title(
+        figure, "Significant differences",
+        "difference with its 95 % interval; grey circles: no significant difference; ▲ better, ▼ worse",
     )  # fmt: skip
-    settled(made)
-    return made
+    fix_layout(figure)
+    return figure
 
 
-def told(comparison: Comparison) -> str:
-    """The picture in words."""
+def describe(comparison: Comparison) -> str:
+    """The plot as a sentence."""
     parts = []
     for metric, found in comparison.differences.items():
         some = "; ".join(
             f"{one.model} {one.value:+.4f}, {one.verdict}" for one in found.values() if one.model != one.against
         )
-        parts.append(f"{metric_name(metric)} from {next(iter(found.values())).against}: {some}.")
+        parts.append(f"{metric_name(metric)} compared with {next(iter(found.values())).against}: {some}.")
     return " ".join(parts)
 
 
 def _panel(axis: "Axes", metric: str, found: Mapping[str, Difference]) -> None:
     order = sorted(found.values(), key=lambda one: (direction(metric) * one.value, one.model != one.against))
-    names = shortened([one.model for one in order], 22)
+    names = shorten_all([one.model for one in order], 22)
     low, high = _limits(found)
-    dressed(axis, "x")
+    style_axes(axis, "x")
     axis.axvline(0, color=INK, lw=0.9, zorder=1)
     for at, one in enumerate(order):
         _row(axis, at, one, low, high)
-    axis.set_yticks(range(len(order)), [plain(names[one.model]) for one in order])
+    axis.set_yticks(range(len(order)), [escape_text(names[one.model]) for one in order])
     axis.set(ylim=(len(order) - 0.4, -0.6), xlim=(low, high))
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
     axis.locator_params(axis="x", nbins=5)
     better = "better to the left" if direction(metric) > 0 else "better to the right"
-    subtitled(axis, f"{metric_name(metric)} from {names[order[0].against]}", better)
+    add_panel_title(axis, f"{metric_name(metric)} minus {names[order[0].against]}", better)
 
 
 def _row(axis: "Axes", at: int, one: Difference, low: float, high: float) -> None:
@@ -102,7 +102,7 @@ def _row(axis: "Axes", at: int, one: Difference, low: float, high: float) -> Non
 
 
 def _limits(found: Mapping[str, Difference]) -> tuple[float, float]:
-    """From the lowest to the highest end, but for models far behind the others."""
+    """From the lowest to the highest end of the intervals, without models far behind the others."""
     values = sorted(abs(one.value) for one in found.values() if one.model != one.against and isfinite(one.value))
     if not values:
         return -1.0, 1.0

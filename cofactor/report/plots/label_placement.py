@@ -1,4 +1,4 @@
-"""Where to write names beside points so that no name covers another, a marker, or the frame.
+"""Placement of names next to points so that no name covers another, a marker, or the frame.
 
 A box is (left, bottom, right, top), everything in one unit (pixels).
 """
@@ -25,9 +25,9 @@ ROUNDS = 6
 def place(points: ArrayLike, sizes: ArrayLike, frame: ArrayLike, marker: float) -> Doubles:
     """(n, 4) the box of each name, for (n, 2) points and (n, 2) widths and heights of the names.
 
-    The points with the most neighbours choose first; each takes the nearest place where its name, and the line to it,
-    is free of markers, other names and their lines, or the one that covers least. Then each chooses again, with all
-    others in place, until nobody moves.
+    Points with the most neighbours are placed first; each name takes the nearest place where it, and the line to it,
+    covers no marker, other name or line, or else the place that covers least. This repeats with all others in place
+    until no name moves.
     """
     points, sizes, frame = (np.asarray(one, dtype=float) for one in (points, sizes, frame))
     markers = around(points, np.full((len(points), 2), marker))
@@ -45,10 +45,10 @@ def place(points: ArrayLike, sizes: ArrayLike, frame: ArrayLike, marker: float) 
 
 
 def spread(wanted: ArrayLike, height: float, low: float, high: float) -> Doubles:
-    """(n,) heights at least `height` apart and between `low` and `high`, as near to the wanted ones as can be.
+    """(n,) heights at least `height` apart and between `low` and `high`, as near to the wanted ones as possible.
 
-    Least squares in the order of the wanted heights, by pooling neighbours that are too near; where there is not room
-    enough for all, they are as far apart as the room allows.
+    Least squares in the order of the wanted heights, by pooling neighbours that are too near; if there is not enough
+    room, they are spread evenly.
     """
     wanted = np.asarray(wanted, dtype=float)
     if len(wanted) == 0:
@@ -81,13 +81,13 @@ def overlap(a: Doubles, b: Doubles) -> Doubles:
 
 
 def leader(box: Doubles, point: Doubles) -> tuple[Point, Point] | None:
-    """The line from a point to the nearest edge of its name; None where the name is near enough without."""
+    """The line from a point to the nearest edge of its name; None if the name is near enough."""
     near = np.clip(point, box[:2], box[2:])
     return ((point[0], point[1]), (near[0], near[1])) if math.dist(point, near) > LEADER else None
 
 
 def along(box: Doubles, point: Doubles) -> list[Doubles]:
-    """Small boxes along the line from a point to its name: none where there is no line."""
+    """Small boxes along the line from a point to its name; empty without a line."""
     line = leader(box, point)
     if line is None:
         return []
@@ -97,7 +97,7 @@ def along(box: Doubles, point: Doubles) -> list[Doubles]:
 
 
 def _best(point: Doubles, size: Doubles, taken: Doubles, own: Doubles, frame: Doubles) -> Doubles:
-    """The first of the boxes that cover least of what is taken and stand in the frame."""
+    """The first box in the frame that covers least of the taken boxes."""
     boxes = around(point + PLACES[:, 1:] * (PLACES[:, :1] + size / 2), size[None])
     lines = [along(box, point) for box in boxes]
     covered = size.prod() - overlap(boxes, frame[None])[:, 0] + overlap(boxes, taken).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Names written where the eye looks for them: behind the ends of lines, and beside points, never over one another."""
+"""Names at the ends of lines and next to points, without overlaps."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.report.plots.label_placement import leader, place, spread
-from cofactor.report.plots.style import INK, SMALL, SOFT, Look, plain, sheet
+from cofactor.report.plots.style import INK, SMALL, SOFT, ModelStyle, escape_text, text_background
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-End = tuple[str, Look, float, float]  # a line's name, its look, and the x and y of its right end
-Spot = tuple[str, Look, float, float]  # a point's name, its look, x and y
+LineEnd = tuple[str, ModelStyle, float, float]  # a line's name, its look, and the x and y of its right end
+LabelledPoint = tuple[str, ModelStyle, float, float]  # a point's name, its look, x and y
 
 KEY, BEHIND = 10.0, 16.0  # points from the frame to the marker and to the letters of a name
 LINE = 1.32  # heights of letters from one name to the next
 MARKER, PAD = 11.0, 4.0  # pixels: a marker, and the room beside a name
 
 
-def name_ends(axis: "Axes", ends: Sequence[End], *, size: float = SMALL) -> Callable[[], None]:
-    """Writes names behind the right ends of lines, each with its line's marker.
+def label_line_ends(axis: "Axes", ends: Sequence[LineEnd], *, size: float = SMALL) -> Callable[[], None]:
+    """Write names at the right ends of lines, each with its line's marker.
 
-    What is returned is to be called once the layout is settled: it moves the names apart, and ties each to its end.
+    Call the returned function once the layout is fixed: it separates the names and connects each to its line.
     """
     from matplotlib.transforms import ScaledTranslation
 
@@ -31,13 +31,13 @@ def name_ends(axis: "Axes", ends: Sequence[End], *, size: float = SMALL) -> Call
     drawn = []
     for name, look, x, y in ends:
         text = axis.annotate(
-            plain(name), (1, 0), xycoords="axes fraction", xytext=(BEHIND, 0), textcoords="offset points",
+            escape_text(name), (1, 0), xycoords="axes fraction", xytext=(BEHIND, 0), textcoords="offset points",
             va="center", fontsize=size, color=INK, gid="name",
         )  # fmt: skip
         (mark,) = axis.plot([1], [0], look.marker, color=look.colour, ms=4.2, transform=key, clip_on=False)
         drawn.append((text, mark, look, (x, y)))
 
-    def apart() -> None:
+    def separate() -> None:
         frame = axis.get_window_extent()
         ends = axis.transAxes.inverted().transform(axis.transData.transform([end for *_, end in drawn]))
         ends = np.clip(ends, 0, 1)
@@ -47,18 +47,20 @@ def name_ends(axis: "Axes", ends: Sequence[End], *, size: float = SMALL) -> Call
             mark.set_ydata([at])
             axis.plot([x, 1, 1 + tie], [y, y, at], color=look.colour, lw=0.6, transform=axis.transAxes, clip_on=False)
 
-    return apart if drawn else lambda: None
+    return separate if drawn else lambda: None
 
 
-def name_points(axis: "Axes", spots: Sequence[Spot], *, size: float = SMALL) -> None:
-    """Writes the name of each point beside it, on a free spot, with a line to it where that is far. The layout must be
-    settled."""
+def label_points(axis: "Axes", spots: Sequence[LabelledPoint], *, size: float = SMALL) -> None:
+    """Write the name of each point in a free place next to it, with a line to it if that is far. The layout must be
+    fixed."""
     if not spots:
         return
     to_pixels, from_pixels = axis.transData.transform, axis.transData.inverted().transform
     points = to_pixels([(x, y) for _, _, x, y in spots])
     texts = [
-        axis.text(x, y, plain(name), fontsize=size, color=INK, va="center", bbox=sheet(), gid="name", zorder=4)
+        axis.text(
+            x, y, escape_text(name), fontsize=size, color=INK, va="center", bbox=text_background(), gid="name", zorder=4
+        )
         for name, _, x, y in spots
     ]
     boxes = [text.get_window_extent() for text in texts]

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 over the length of the list."""
+"""Precision, recall and F1 by list length."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -8,9 +8,18 @@ import numpy as np
 from cofactor.arrays import Doubles
 from cofactor.evaluation.report import Report
 from cofactor.evaluation.report_protocol import ReportLike
-from cofactor.report.formatting import shortened
-from cofactor.report.plots.line_labels import name_ends
-from cofactor.report.plots.style import FAINT, Look, dressed, figure, headed, settled, subtitled, together
+from cofactor.report.formatting import shorten_all
+from cofactor.report.plots.line_labels import label_line_ends
+from cofactor.report.plots.style import (
+    FAINT,
+    ModelStyle,
+    add_panel_title,
+    add_title,
+    fix_layout,
+    group_panels,
+    new_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +34,8 @@ Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (len(KS),) v
 
 
 def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> Over:
-    """Each measure over k, the mean over the splits, of the models of which it can be had. `prefix`: "rated_" for the
-    measures among the rated test items alone."""
+    """Each metric by k, the mean over the splits, of the models for which it is defined. `prefix`: "rated_" for the
+    metrics among the rated test items alone."""
     found: dict[str, dict[str, Doubles]] = {measure: {} for measure in MEASURES}
     for name, some in reports.items():
         whole = [one for one in some if isinstance(one, Report)]
@@ -37,31 +46,33 @@ def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> Ove
     return found
 
 
-def drawn(over: Over, looks: Mapping[str, Look], title: str, note: str) -> "Figure":
-    """A row of panels for each group of models that are coloured together; all others are grey behind them."""
-    names = shortened(looks)
+def draw(over: Over, looks: Mapping[str, ModelStyle], title: str, note: str) -> "Figure":
+    """A row of panels for each group of models; the other models are grey lines behind them."""
+    names = shorten_all(looks)
     present = {name: look for name, look in looks.items() if name in over["precision"]}
-    rows = [row for row in together(present) if row]
-    made = figure(0.95 + (2.35 if len(rows) == 1 else 1.62) * len(rows), 9.0)
-    axes = made.subplots(len(rows), len(MEASURES), squeeze=False, sharex=True, sharey="col")
+    rows = [row for row in group_panels(present) if row]
+    figure = new_figure(0.95 + (2.35 if len(rows) == 1 else 1.62) * len(rows), 9.0)
+    axes = figure.subplots(len(rows), len(MEASURES), squeeze=False, sharex=True, sharey="col")
     later = []
     for line, row in zip(axes, rows, strict=True):
         for axis, measure in zip(line, MEASURES, strict=True):
             _panel(axis, over[measure], row, looks)
-            later.append(name_ends(axis, [(names[name], looks[name], KS[-1], over[measure][name][-1]) for name in row]))
+            later.append(
+                label_line_ends(axis, [(names[name], looks[name], KS[-1], over[measure][name][-1]) for name in row])
+            )
     for axis, measure in zip(axes[0], MEASURES, strict=True):
-        subtitled(axis, TITLES[measure])
+        add_panel_title(axis, TITLES[measure])
     for axis in axes[-1]:
-        axis.set_xlabel("length of the list, k")
-    headed(made, title, note)
-    settled(made)
-    for apart in later:
-        apart()
-    return made
+        axis.set_xlabel("list length k")
+    add_title(figure, title, note)
+    fix_layout(figure)
+    for separate in later:
+        separate()
+    return figure
 
 
-def told(over: Over, k: int = 10) -> str:
-    """The picture in words: the three measures of every model at one k."""
+def describe(over: Over, k: int = 10) -> str:
+    """The three metrics of every model at one k, as a sentence."""
     some = "; ".join(
         f"{name} " + ", ".join(f"{values[name][KS.index(k)]:.4f}" for values in over.values())
         for name in over["precision"]
@@ -69,8 +80,8 @@ def told(over: Over, k: int = 10) -> str:
     return f"Precision, recall and F1 at {k}: {some}."
 
 
-def _panel(axis: "Axes", over: Mapping[str, Doubles], row: Sequence[str], looks: Mapping[str, Look]) -> None:
-    dressed(axis)
+def _panel(axis: "Axes", over: Mapping[str, Doubles], row: Sequence[str], looks: Mapping[str, ModelStyle]) -> None:
+    style_axes(axis)
     axis.set_xscale("log")
     for name, values in over.items():
         if name not in row:

@@ -1,4 +1,4 @@
-"""Figures as files, and as a part of a page: the same bytes for the same figure, whoever draws it and when."""
+"""Figures as files and as inline SVG. The same figure always gives the same bytes."""
 
 import re
 import warnings
@@ -27,12 +27,12 @@ _setting = Lock()  # matplotlib's settings belong to the whole process
 
 
 def png(figure: "Figure") -> bytes:
-    """A picture for paper."""
+    """The figure as PNG, in a resolution for print."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     file, on_screen = BytesIO(), figure.dpi
     figure.dpi = DOTS_AN_INCH
-    with quiet():  # not by savefig, which draws everything twice, the first time for a layout that is settled here
+    with suppress_font_warnings():  # not by savefig, which draws twice, the first time for a layout that is fixed here
         canvas: Any = FigureCanvasAgg(figure)
         canvas.print_png(file, metadata={"Software": None})
     figure.dpi = on_screen
@@ -40,14 +40,14 @@ def png(figure: "Figure") -> bytes:
 
 
 def svg(figure: "Figure", name: str, title: str) -> bytes:
-    """A drawing that scales, with its letters as outlines, so that it needs no font."""
+    """The figure as SVG with text as outlines, so that it needs no font."""
     return _svg(figure, name, one_line(title), "path")
 
 
-def inline(figure: "Figure", name: str, said: str) -> str:
-    """A drawing as a part of a page: letters are letters, colours the page's own, and ids of this picture alone.
+def inline(figure: "Figure", name: str, description: str) -> str:
+    """The figure as inline SVG: text stays text, colours are CSS variables of the page, and ids are unique to the plot.
 
-    said: what somebody is told who does not see it.
+    description: text alternative for screen readers.
     """
     for prefix, space in (("", SVG), ("xlink", XLINK)):
         ElementTree.register_namespace(prefix, space)
@@ -61,21 +61,21 @@ def inline(figure: "Figure", name: str, said: str) -> str:
             elif key in ("d", "x", "y", "transform"):
                 element.set(key, NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).strip())
     root.set("role", "img")
-    root.set("aria-label", one_line(said))
+    root.set("aria-label", one_line(description))
     for size in ("width", "height"):
         root.attrib.pop(size, None)
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def colours() -> tuple[str, str]:
-    """The declarations of the page's colours of pictures, on paper and in the dark."""
+def css_colours() -> tuple[str, str]:
+    """The CSS declarations of the plots' colours, for light and dark pages."""
     light = "".join(f"{_name(one)}:{one};" for one in IN_THE_DARK)
     return light, "".join(f"{_name(one)}:{dark};" for one, dark in IN_THE_DARK.items())
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without matplotlib's complaint of letters that its font does not have."""
+def suppress_font_warnings() -> Iterator[None]:
+    """Suppress matplotlib's warnings about characters that its font lacks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -89,15 +89,15 @@ def _svg(figure: "Figure", name: str, title: str, letters: str, *, transparent: 
     file = BytesIO()
     told = {"Date": None, "Creator": None, "Title": title}
     figure.patch.set_visible(not transparent)
-    with _setting, mpl.rc_context(settings), quiet():
+    with _setting, mpl.rc_context(settings), suppress_font_warnings():
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(file, metadata=told)
     return file.getvalue()
 
 
 def _without_needless(root: ElementTree.Element) -> None:
-    """Takes away what says nothing in a page: the title that would come up under the pointer, the style that would be
-    the whole page's, turns by no angle, and the space between elements."""
+    """Remove what a page does not need: titles, which would show as tooltips, styles, which would apply to the whole
+    page, rotations by 0 and white space between elements."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in NEEDLESS:
@@ -111,7 +111,7 @@ def _without_needless(root: ElementTree.Element) -> None:
 
 
 def _rename(root: ElementTree.Element, name: str) -> None:
-    """Takes away the ids that nothing refers to, and makes the others different from those of other pictures."""
+    """Remove ids without references, and make the others unique among plots."""
     used = {one.get(HREF, "").removeprefix("#") for one in root.iter()}
     for one in root.iter():
         used |= {match for value in one.attrib.values() for match in REFERENCE.findall(value)}

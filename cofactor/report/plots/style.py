@@ -1,7 +1,7 @@
-"""One look for every picture: thin lines, no box, and names beside what they name.
+"""The common style of all plots: thin lines, no box, and direct labels.
 
-The colours are told apart by deuteranopes and protanopes, and stand out from white paper at 3 : 1; letters are always
-in ink. Markers and dashes tell the models apart where there is no colour at all.
+The colours are distinguishable with deuteranopia and protanopia and have a contrast of 3 : 1 with white paper; text is
+always in ink. Markers and dashes distinguish the models without colour.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,8 +45,8 @@ MOST_IN_A_PANEL = 5  # lines that are named; the rest of a panel is grey
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a model is drawn wherever it is drawn."""
+class ModelStyle:
+    """The colour, marker and dashes of a model in every plot."""
 
     colour: str
     marker: str
@@ -58,51 +58,51 @@ def family_of(trainer: str) -> str:
     return next((name for name, members in FAMILIES.items() if trainer in members), "others")
 
 
-def looks(trainers: Mapping[str, str]) -> dict[str, Look]:
-    """The look of each model, by its trainer: the simple ones are grey, others have a colour each as long as there are
-    enough, and else the colour of their family."""
+def model_styles(trainers: Mapping[str, str]) -> dict[str, ModelStyle]:
+    """The style of each model, by its trainer: simple models are grey, others have their own colour if there are enough
+    colours, else the colour of their family."""
     families = {name: family_of(trainer) for name, trainer in trainers.items()}
     named = [name for name, family in families.items() if family != "simple"]
     hues = dict(zip(list(FAMILIES)[1:], HUES, strict=True))
     alone = len(named) <= len(HUES)
     order = sorted(families, key=lambda name: list(FAMILIES).index(families[name]))
-    found: dict[str, Look] = {}
+    found: dict[str, ModelStyle] = {}
     for number, name in enumerate(order):
         family = families[name]
         alike = number if alone else sum(one.family == family for one in found.values())
         colour = GREY if family == "simple" else HUES[named.index(name)] if alone else hues[family]
-        found[name] = Look(colour, MARKERS[number % len(MARKERS)], DASHES[alike % len(DASHES)], family)
+        found[name] = ModelStyle(colour, MARKERS[number % len(MARKERS)], DASHES[alike % len(DASHES)], family)
     return {name: found[name] for name in trainers}
 
 
-def together(some: Mapping[str, Look]) -> list[list[str]]:
-    """The models of each panel: all where each has a colour of its own, else a family, or a part of a large one."""
+def group_panels(some: Mapping[str, ModelStyle]) -> list[list[str]]:
+    """The models of each panel: all if each has its own colour, else a family, or a part of a large one."""
     if len(some) <= MOST_IN_A_PANEL + 2:
         return [list(some)]
     families = [[name for name, look in some.items() if look.family == family] for family in FAMILIES]
     return [one[at : at + MOST_IN_A_PANEL] for one in families for at in range(0, len(one), MOST_IN_A_PANEL)]
 
 
-def figure(height: float, width: float = WIDE) -> "Figure":
-    """An empty figure that lays itself out and can be measured. No pyplot: nothing is kept, nothing is shared."""
+def new_figure(height: float, width: float = WIDE) -> "Figure":
+    """An empty figure with automatic layout. It does not use pyplot, which keeps global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor=PAPER)
-    FigureCanvasAgg(made)
-    made.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.04)  # type: ignore[union-attr, call-arg]
-    return made
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.04)  # type: ignore[union-attr, call-arg]
+    return figure
 
 
-def headed(one: "Figure", title: str, note: str = "") -> None:
-    """A title above, and below a note that says how to read it."""
-    one.suptitle(plain(title), x=0.012, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
+def add_title(one: "Figure", title: str, note: str = "") -> None:
+    """Add a title above, and below a note on how to read the figure."""
+    one.suptitle(escape_text(title), x=0.012, ha="left", fontsize=TITLE, fontweight="bold", color=INK)
     if note:
-        one.supxlabel(plain(note), x=0.012, ha="left", fontsize=SMALL, color=SOFT)
+        one.supxlabel(escape_text(note), x=0.012, ha="left", fontsize=SMALL, color=SOFT)
 
 
-def dressed(axis: "Axes", grid: str = "y") -> None:
-    """Thin lines and no box, and letters of one size."""
+def style_axes(axis: "Axes", grid: str = "y") -> None:
+    """Thin lines, no box, and text of one size."""
     curves.style_axis(axis)
     axis.set_facecolor("none")
     axis.grid(visible=False)
@@ -113,39 +113,39 @@ def dressed(axis: "Axes", grid: str = "y") -> None:
         label.set(color=INK, fontsize=TEXT)
 
 
-def whole_numbers(axis: "Axes", most: int = 9) -> None:
-    """Ticks across at whole numbers alone, at most so many."""
+def use_integer_ticks(axis: "Axes", most: int = 9) -> None:
+    """At most `most` ticks on the x axis, only at whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     axis.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
-def subtitled(axis: "Axes", text: str, right: str = "") -> None:
-    """What a panel shows, above it to the left; and a figure to the right."""
-    axis.set_title(plain(text), loc="left", fontsize=TEXT, fontweight="bold", color=INK, pad=5)
+def add_panel_title(axis: "Axes", text: str, right: str = "") -> None:
+    """Add the title of a panel above it on the left, and a note on the right."""
+    axis.set_title(escape_text(text), loc="left", fontsize=TEXT, fontweight="bold", color=INK, pad=5)
     if right:
-        axis.set_title(plain(right), loc="right", fontsize=SMALL, color=SOFT, pad=5)
+        axis.set_title(escape_text(right), loc="right", fontsize=SMALL, color=SOFT, pad=5)
 
 
-def plain(text: str) -> str:
-    """Text that is not taken for a formula, whatever dollars are in it, and that can be printed."""
+def escape_text(text: str) -> str:
+    """Printable text in which dollar signs do not start a formula."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text).replace("$", r"\$")
 
 
-def settled(one: "Figure") -> None:
-    """Fixes the layout, so that places in it can be measured in pixels."""
+def fix_layout(one: "Figure") -> None:
+    """Fix the layout, so that positions can be measured in pixels."""
     engine = one.get_layout_engine()
     if engine is not None:
         engine.execute(one)
     one.set_layout_engine("none")
 
 
-def sheet() -> dict[str, Any]:
-    """What letters over a picture stand on, so that no line runs through them."""
+def text_background() -> dict[str, Any]:
+    """A background for text over lines."""
     return {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
 
 
-def blank(axes: Iterable["Axes"]) -> None:
-    """Takes panels away that nothing is drawn in."""
+def remove_axes(axes: Iterable["Axes"]) -> None:
+    """Remove empty panels."""
     for axis in axes:
         axis.remove()
