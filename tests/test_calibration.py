@@ -65,7 +65,7 @@ def test_equal_predictions_share_a_bin_and_one_bin_has_no_slope():
 
 def test_a_model_that_only_ranks_has_no_stars_to_calibrate():
     train, test = halves(0)
-    with pytest.raises(BadData, match="only ranks predicts no stars"):
+    with pytest.raises(BadData, match="only ranks has no predicted ratings"):
         calibration(evaluate(Popularity().fit(train), test, ()))
 
 

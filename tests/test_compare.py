@@ -122,7 +122,7 @@ def test_any_mean_over_users_may_be_compared_too(split):
     with pytest.raises(BadHyperparameter, match="no metric 'precison@10'") as caught:
         compare(models, split[1], extra_metrics=("precison@10",))
     assert caught.value.hint == "did you mean precision@10?"
-    with pytest.raises(BadHyperparameter, match="coverage@10 is one figure of all lists together"):
+    with pytest.raises(BadHyperparameter, match="coverage@10 is a property of all lists together"):
         compare(models, split[1], extra_metrics=("coverage@10",))
 
 
@@ -196,7 +196,7 @@ def test_reports_of_different_tests_are_refused():
         compare_reports(reports | {"b": reports["b"][::-1]})
     train, test = halves(2, 10, 20)
     other = evaluate(scoring(train.training_data, np.ones((10, 20))), test)
-    with pytest.raises(SplitMismatch, match="splits that a was measured on are of different users"):
+    with pytest.raises(SplitMismatch, match="splits that a was measured on have different users"):
         compare_reports({"a": [reports["a"][0], other], "b": [reports["b"][0], other]})
 
 

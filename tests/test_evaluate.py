@@ -382,7 +382,7 @@ def test_what_cannot_be_measured_is_an_error():
     model = scoring(train.training_data, np.ones((12, 30)))
     with pytest.raises(BadData, match="no test ratings"):
         evaluate(model, test.where(np.zeros(len(test), bool)))
-    with pytest.raises(BadData, match="1 pairs stand twice"):
+    with pytest.raises(BadData, match="1 pairs occur twice"):
         evaluate(model, test.where(np.append(np.arange(len(test)), 0)))
     for k in ((0,), (5, -1), (2.5,)):
         with pytest.raises(BadHyperparameter, match="k is"):

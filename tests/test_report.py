@@ -92,7 +92,7 @@ def test_the_same_outcome_gives_the_same_bytes(found: ComparisonSummary, written
             path = written / "pictures" / one.name
             assert render.png(figure) == path.with_suffix(".png").read_bytes()
             assert render.svg(figure, one.name, one.title) == path.with_suffix(".svg").read_bytes()
-            assert render.inline(figure, one.name, one.said) in page
+            assert render.inline(figure, one.name, one.description) in page
     assert metrics_csv(found) == (written / "comparison.csv").read_text()
     assert comparison_json(found) == (written / "comparison.json").read_bytes()
     assert markdown.tables(found) == (written / "report.md").read_text()

@@ -150,7 +150,7 @@ def test_names_cover_neither_each_other_nor_points_nor_the_frame(seed: int, n: i
 
 @given(wanted=st.lists(st.floats(0, 1), max_size=12), height=st.floats(0.001, 0.3))
 def test_heights_are_spread_as_little_as_is_needed(wanted: list[float], height: float) -> None:
-    placed = label_placement.error_kind(wanted, height, 0, 1)
+    placed = label_placement.spread(wanted, height, 0, 1)
     assert len(placed) == len(wanted)
     if not wanted:
         return
@@ -272,7 +272,7 @@ def test_two_hyperparameters_are_a_grid_and_many_are_slices() -> None:
 
 def test_trials_without_a_figure_are_told_of() -> None:
     none = search(trial(0, None, rank=4), trial(1, None, rank=8))
-    assert "none of which gave a figure" in trials.describe(none)
+    assert "none of which finished with a value" in trials.describe(none)
     assert len(hyperparameter_plots.draw(none).axes) == 1
     same = search(trial(0, 0.9), trial(1, float("nan")))
     assert trials.best_trial(same) == same.trials[0]

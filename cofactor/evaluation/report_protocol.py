@@ -1,4 +1,4 @@
-"""What figures of a model on a test set are, whichever way they were measured."""
+"""The protocol of reports, whichever way their metrics were computed."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -7,9 +7,9 @@ from cofactor.evaluation.significance.per_user_values import Samples
 
 
 class ReportLike(Protocol):
-    """A report: figures by name, their standard errors, what was counted, and what each figure is the mean of.
+    """Metrics by name, their standard errors, counts, and the values by user whose mean a metric is.
 
-    `Report` is one, with the evidence that breakdowns are made of; `SampledReport` another, which has none.
+    Implemented by `Report`, which also has the scored test set that breakdowns need, and by `SampledReport`.
     """
 
     @property

@@ -1,8 +1,8 @@
-"""Leave-one-out among sampled items: each held-out item ranked among a hundred, not the whole catalogue.
+"""Leave-one-out evaluation with sampled negatives: each held-out item is ranked among a hundred items.
 
-Its figures are much higher than those over the whole catalogue and need not put models in the same order (W. Krichene
-and S. Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020): they are for comparing with published ones, and
-every name says "sampled".
+Its metrics are much higher than those over the whole catalogue and may order models differently (W. Krichene
+and S. Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020): they serve to compare with published results,
+and every name contains "sampled".
 
 Source: He, Liao, Zhang, Nie, Hu, Chua 2017, "Neural Collaborative Filtering", section 4.1.
 """
@@ -36,11 +36,11 @@ class SampledReport:
     standard_errors: Mapping[str, float]
     counts: Mapping[str, int]
     k: tuple[int, ...]
-    users: Rows = field(repr=False)  # (n,) the test's own user rows, ascending
+    users: Rows = field(repr=False)  # (n,) the test's user rows, ascending
     ranks: Array = field(repr=False)  # (n,) of the held-out items, from 1
 
     def samples(self, name: str) -> Samples | None:
-        """What a figure is the mean of, by user; None of one that is not there."""
+        """The values by user whose mean is the metric; None for a missing metric."""
         if name not in self.metrics:
             return None
         users, number = np.unique(self.users, return_inverse=True)
@@ -48,7 +48,7 @@ class SampledReport:
         return Samples(users, total, np.bincount(number).astype(np.float64))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON, None for a standard error that cannot be had."""
+        """Plain numbers for JSON, and None for an undefined standard error."""
         return {
             "metrics": dict(self.metrics),
             "standard_errors": {name: e if np.isfinite(e) else None for name, e in self.standard_errors.items()},
@@ -64,54 +64,54 @@ def metric_values(name: str, ranks: Array) -> Doubles:
 
 
 def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> SampledReport:
-    """The figures of a model on cases it has not learned.
+    """Evaluate a model on cases that it was not trained on.
 
     The rank is 1 + the number of negatives that score no lower: a tie counts against the model. An item that the model
-    does not know scores lowest. Raises UnknownId for an unknown user, and SplitMismatch where the model was trained on
+    does not know scores lowest. Raises UnknownId for an unknown user, and SplitMismatch if the model was trained on
     a held-out pair or on another split.
     """
     if not k or any(one != int(one) or one < 1 for one in k):
-        raise BadHyperparameter(f"k is {list(k)}", "lengths of list: whole numbers from 1")
-    held, ks = hold_out(cases.test, model.training_data), tuple(sorted({int(one) for one in k}))
-    rank = _ranks(model, held, cases)
+        raise BadHyperparameter(f"k is {list(k)}", "list lengths are whole numbers from 1")
+    held_out, ks = hold_out(cases.test, model.training_data), tuple(sorted({int(one) for one in k}))
+    rank = _ranks(model, held_out, cases)
     names = [f"{name}@{at}" for at in ks for name in SAMPLED]
     values = {name: metric_values(name, rank) for name in names}
-    counts = {name: held.counts()[name] for name in ("ratings", "users", "items")}
+    counts = {name: held_out.counts()[name] for name in ("ratings", "users", "items")}
     return SampledReport(
         {name: float(value.mean()) for name, value in values.items()},
-        {name: standard_error(value, held.user_number) for name, value in values.items()},
+        {name: standard_error(value, held_out.user_number) for name, value in values.items()},
         counts | {"negatives": int((cases.negatives >= 0).sum(axis=1).max())},
         ks,
-        held.user,
+        held_out.user,
         rank,
     )
 
 
-def _ranks(model: Model, held: HeldOut, cases: Cases) -> Array:
-    """(n,) by the order of the held-out ratings; blocks of users, scored once each."""
+def _ranks(model: Model, held_out: HeldOut, cases: Cases) -> Array:
+    """(n,) ranks in the order of the held-out ratings. Each block of users is scored once."""
     training_data, test = model.training_data, cases.test
-    for row in held.user[held.model_user >= len(training_data.users)][:1]:
+    for row in held_out.user[held_out.model_user >= len(training_data.users)][:1]:
         training_data.users.row(test.users.ids[row])  # raises with the nearest known id
     known = (
         np.arange(len(test.items)) if test.items == training_data.items else training_data.items.rows(test.items.ids)
     )
     negatives = cases.negatives[np.lexsort((test.item, test.user))]
-    item, among, drawn = known[held.item], known[negatives], negatives >= 0
+    item, among, drawn = known[held_out.item], known[negatives], negatives >= 0
     rank = np.empty(len(item), dtype=np.int64)
-    for start in range(0, len(held.start) - 1, BATCH_USERS):
-        first, *_, last = held.start[start : start + BATCH_USERS + 1]
+    for start in range(0, len(held_out.start) - 1, BATCH_USERS):
+        first, *_, last = held_out.start[start : start + BATCH_USERS + 1]
         here = slice(first, last)
-        users = held.model_user[held.start[start : start + BATCH_USERS + 1][:-1]]
+        users = held_out.model_user[held_out.start[start : start + BATCH_USERS + 1][:-1]]
         scores = _scores(model, users)
-        row = held.user_number[here] - start
+        row = held_out.user_number[here] - start
         wanted = scores[row, item[here]][:, None]
         rank[here] = 1 + np.count_nonzero(drawn[here] & (scores[row[:, None], among[here]] >= wanted), axis=1)
     return rank
 
 
 def _scores(model: Model, users: Rows) -> Floats:
-    """(m, n_items + 1), the last column for what the model does not know: row -1."""
+    """(m, n_items + 1) scores; the last column, row -1, is for unknown items."""
     scores = model.scores(users)
     if np.isnan(scores).any():
-        raise BadArtifact("the model scores NaN", "its training diverged: train it again")
+        raise BadArtifact("the model scores NaN", "its training diverged: train the model again")
     return np.column_stack((scores, np.full(len(users), -np.inf, dtype=np.float32)))

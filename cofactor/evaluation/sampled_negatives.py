@@ -1,4 +1,4 @@
-"""Held-out items and the ones that each is ranked among: read from a file, or drawn."""
+"""Held-out items and the negatives that each is ranked among: read from a file, or sampled."""
 
 import re
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ N_NEGATIVES = 99
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """Test pairs, and beside each the items it is ranked among, over the test's own items."""
+    """Test pairs, and for each the negatives it is ranked among, as rows of the test's items."""
 
     test: Ratings
-    negatives: Rows  # (n, m) item rows; -1 where a case has fewer than m
+    negatives: Rows  # (n, m) item rows, padded with -1
 
 
 def draw_negatives(split: Split, n: int = N_NEGATIVES, seed: int = 0) -> Cases:
-    """n items for each test pair, by lot, of those that its user has rated in no part of the split.
+    """Sample n items for each test pair from the items that its user has rated in no part of the split.
 
-    Candidates are the items that somebody has rated. A user who has left fewer than n unrated gets them all. Raises
-    BadData where nothing is held out, or a user has rated everything.
+    Candidates are the items with a rating. A user with fewer than n unrated candidates gets all of them. Raises BadData
+    if there are no test ratings or a user has rated every item.
     """
     test, parts = split.test, list(split.parts.values())
     if n < 1 or len(test) == 0:
-        raise BadData(f"{n} negatives for {len(test):,} test ratings", "there is at least one of both")
+        raise BadData(f"{n} negatives for {len(test):,} test ratings", "both must be at least 1")
     rated = [part.by_user() for part in parts]
     candidates = np.unique(np.concatenate([part.item for part in parts]))
     rng, unseen = np.random.default_rng(seed), np.zeros(len(test.items), dtype=bool)
@@ -44,15 +44,17 @@ def draw_negatives(split: Split, n: int = N_NEGATIVES, seed: int = 0) -> Cases:
             unseen[matrix.indices[matrix.indptr[user] : matrix.indptr[user + 1]]] = False
         left = np.flatnonzero(unseen)
         if not len(left):
-            raise BadData(f"user {test.users.ids[user]!r} has rated every item", "there is nothing to sample")
+            raise BadData(
+                f"user {test.users.ids[user]!r} has rated every item", "no negative can be sampled: leave this user out"
+            )
         negatives[row, : min(n, len(left))] = rng.choice(left, min(n, len(left)), replace=False)
     return Cases(test, negatives)
 
 
 def read_cases(path: Path | str) -> Cases:
-    """The cases of a file with lines of `(user,item)`, a tab, and the negatives with tabs between them.
+    """Read the cases of a file. A line is `(user,item)` and the negatives, separated by tabs.
 
-    An item that stands among its own negatives, or twice among them, is left out. Raises BadData that names the line.
+    A negative that equals the held-out item or occurs twice is left out. Raises BadData that names the line.
     """
     users, items, others = [], [], []
     with error_context(str(path)):
@@ -60,7 +62,10 @@ def read_cases(path: Path | str) -> Cases:
             held_out, *negatives = line.strip().split("\t")
             pair = PAIR.fullmatch(held_out)
             if pair is None or not negatives:
-                raise BadData(f"line {number:,}: no `(user,item)` with negatives behind tabs", "mend the line")
+                raise BadData(
+                    f"line {number:,}: no `(user,item)` followed by negatives",
+                    "separate `(user,item)` and the negatives by tabs",
+                )
             users.append(pair[1])
             items.append(pair[2])
             others.append([one for one in dict.fromkeys(negatives) if one != pair[2]])
@@ -74,7 +79,7 @@ def read_cases(path: Path | str) -> Cases:
 
 
 def read_split_cases(path: Path | str, split: Split) -> Cases:
-    """The cases of a file over a split's own items; raises BadData where its pairs are not the split's test part."""
+    """Read the cases of a file as rows of a split. Raises BadData if its pairs are not the test part of the split."""
     found, test = read_cases(path), split.test
     user = test.users.rows(found.test.users.ids)[found.test.user]
     item = test.items.rows(found.test.items.ids)
@@ -82,7 +87,9 @@ def read_split_cases(path: Path | str, split: Split) -> Cases:
     wanted = np.lexsort((test.item, test.user))
     columns = (user, test.user), (item[found.test.item], test.item)
     if len(order) != len(wanted) or any((one[order] != other[wanted]).any() for one, other in columns):
-        raise BadData(f"{path}: its pairs are not those that the split holds out", "give the negatives of this split")
+        raise BadData(
+            f"{path}: its pairs are not the test pairs of the split", "use the file of negatives for this split"
+        )
     negatives = np.empty_like(found.negatives)
     negatives[wanted] = np.where(found.negatives < 0, -1, item[found.negatives])[order]
     return Cases(test, negatives)
@@ -92,11 +99,11 @@ def _lines(path: Path | str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"cannot be read: {error}", "it is a file of text, as in ml-1m.test.negative") from error
+        raise BadData(f"cannot be read: {error}", "use a text file like ml-1m.test.negative") from error
 
 
 def _pad_rows(lists: list[Rows]) -> Rows:
-    """(n, m) of n lists of rows, filled up with -1."""
+    """(n, m) n lists of rows, padded with -1."""
     table = np.full((len(lists), max(map(len, lists))), -1, dtype=np.int32)
     for row, some in zip(table, lists, strict=True):
         row[: len(some)] = some

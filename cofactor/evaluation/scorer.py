@@ -1,4 +1,4 @@
-"""A model's scores for everybody and everything in a test set, known to the model or not."""
+"""A model's scores for all users and items of a test set, including unknown ones."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,17 +14,17 @@ from cofactor.models.base import Model
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """Scores over the rows of `held`, in which unknown ids stand behind the model's own.
+    """Scores by the rows of `held_out`, in which unknown ids come after the model's own.
 
-    A user the model does not know is scored as somebody without a rating, an item it does not know by what is left of
-    the score without the item (see `Model.unknown_item_scores`). The time of a rating counts where both are known.
+    An unknown user is scored as a user without ratings, an unknown item by `Model.unknown_item_scores`. The time of a
+    rating is used if user and item are both known.
     """
 
     model: Model
     held_out: HeldOut
 
     def score_users(self, users: Rows) -> Floats:
-        """(m, held.n_items) float32 scores of (m,) users."""
+        """(m, held_out.n_items) float32 scores of (m,) users."""
         known = users < len(self.model.training_data.users)
         if known.all() and not self.held_out.unknown_items:
             return _check_scores(self.model.scores(users))
@@ -37,7 +37,7 @@ class Scorer:
         return scores
 
     def score_pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
-        """(n,) float32 scores of (n,) pairs, at the times of the ratings where they are given."""
+        """(n,) float32 scores of (n,) pairs, at the times of the ratings if given."""
         known_user, known_item = (
             users < len(self.model.training_data.users),
             items < len(self.model.training_data.items),
@@ -49,7 +49,7 @@ class Scorer:
         return scores if times is None else scores + self.time_effects(users, items, times)
 
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
-        """(n,) float32: what the times of ratings add to the scores of (n,) pairs."""
+        """(n,) float32 effects of the times of ratings on the scores of (n,) pairs; 0 for unknown ids."""
         both = (users < len(self.model.training_data.users)) & (items < len(self.model.training_data.items))
         effects = np.zeros(len(users), dtype=np.float32)
         effects[both] = _check_scores(self.model.time_effects(users[both], items[both], times[both]))
@@ -57,11 +57,11 @@ class Scorer:
 
     @cached_property
     def rankable(self) -> Mask:
-        """(held.n_items,) the items that may be recommended."""
+        """(held_out.n_items,) whether an item may be recommended; unknown items may not."""
         return np.append(self.model.rankable, np.zeros(self.held_out.unknown_items, dtype=bool))
 
     def training_items(self, users: Rows) -> tuple[Array, Rows]:
-        """(m + 1,) where each user's training items begin, and those items."""
+        """(m + 1,) index of each user's first training item, and the training items of all."""
         history = self.model.training_data.interactions
         known = users < history.shape[0]
         rows = history[users[known]]
@@ -71,7 +71,7 @@ class Scorer:
 
     @cached_property
     def _unknown_user_scores(self) -> Floats:
-        """(n_items,) scores of somebody without a rating."""
+        """(n_items,) scores of a user without ratings."""
         empty = csr_array((1, len(self.model.training_data.items)), dtype=np.float32)
         return _check_scores(self.model.fold_in_scores(empty)[0])
 
@@ -81,12 +81,14 @@ class Scorer:
 
     @cached_property
     def _unknown_item_scores(self) -> Floats:
-        """(n_users + 1,) scores of an item of which nothing is known."""
+        """(n_users + 1,) scores of an unknown item for every user and, last, for an unknown user."""
         return _check_scores(self.model.unknown_item_scores)
 
 
 def _check_scores(scores: Floats) -> Floats:
-    """The scores; raises BadArtifact where one is not a number, which no ranking could place."""
+    """The scores. Raises BadArtifact if one is NaN, which cannot be ranked."""
     if scores.size and np.isnan(scores.min()):
-        raise BadArtifact("the model scores NaN", "its arrays are damaged or its training diverged: train it again")
+        raise BadArtifact(
+            "the model scores NaN", "its arrays are damaged or its training diverged: train the model again"
+        )
     return scores

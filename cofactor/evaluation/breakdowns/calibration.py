@@ -1,4 +1,4 @@
-"""Whether predictions mean what they say: predicted stars beside true ones, and deviations beside errors."""
+"""Calibration of predicted ratings and of predicted standard deviations."""
 
 from statistics import NormalDist
 
@@ -19,15 +19,16 @@ NOMINAL = (0.5, 0.8, 0.9, 0.95)
 
 
 def calibration(report: Report, bins: int = BINS) -> Calibration:
-    """Predictions in bins filled equally, as far as equal predictions, which share a bin, allow.
+    """Mean predicted and true ratings in bins of equal size, except that equal predictions share a bin.
 
-    slope: cov(r̂, r) / var(r̂), of the line through the true ratings that is nearest to them; 1 where a prediction of
-    one star more goes with a true rating of one star more on average. NaN where all predictions are equal.
+    slope: cov(r̂, r) / var(r̂), of the line through the true ratings that is nearest to them; 1 if a prediction that
+    is higher by one star goes with a true rating that is higher by one star on average. NaN if all predictions are
+    equal.
 
-    Raises BadData of a model that only ranks.
+    Raises BadData for a model that only ranks.
     """
     if report.predictions is None:
-        raise BadData("a model that only ranks predicts no stars", "calibrate one that predicts ratings")
+        raise BadData("a model that only ranks has no predicted ratings", "use a model that predicts ratings")
     predicted, true = report.predictions.astype(np.float64), report.scored_test_set.held_out.value.astype(np.float64)
     members = _bins(report.predictions, bins)
     means, truths = (np.array([column[rows].mean() for rows in members]) for column in (predicted, true))
@@ -41,20 +42,20 @@ def calibration(report: Report, bins: int = BINS) -> Calibration:
 
 
 def spread_calibration(model: Model, report: Report, test: Ratings, bins: int = BINS) -> SpreadCalibration | None:
-    """The deviations of a model beside its errors, in bins of like deviations; None of a model that gives none.
+    """Predicted standard deviations and errors in bins of similar deviations; None for a model without deviations.
 
-    What is checked is `PosteriorModel.deviation`: of a rating around its prediction, its noise included, so that of
-    all true ratings r the share p should have |r - r̂| ≤ z σ with Φ(z) = (1 + p) / 2. Where the deviations are right,
-    each bin's RMSE is the root of their mean square.
+    `PosteriorModel.deviation` is that of a rating around its prediction, including noise, so that a share p of all true
+    ratings r should have |r - r̂| ≤ z σ with Φ(z) = (1 + p) / 2. For calibrated
+    deviations the RMSE of each bin is the root of their mean square.
 
-    report: of this model on this test; raises SplitMismatch where it is of another.
+    report: of this model on this test. Raises SplitMismatch if it is of another test.
     """
     if not isinstance(model, PosteriorModel) or report.prediction_errors is None:
         return None
-    held = report.scored_test_set.held_out
-    if len(held.value) != len(test):
+    held_out = report.scored_test_set.held_out
+    if len(held_out.value) != len(test):
         raise SplitMismatch("the report is of other test ratings", "evaluate the model on these")
-    deviation = model.deviation(*_known(held), held.time).astype(np.float64)
+    deviation = model.deviation(*_known_rows(held_out), held_out.time).astype(np.float64)
     error = report.prediction_errors
     members = _bins(deviation, bins)
     deviations, errors = (
@@ -64,17 +65,17 @@ def spread_calibration(model: Model, report: Report, test: Ratings, bins: int = 
     return SpreadCalibration(deviations, errors, _counts(members), NOMINAL, tuple(covered))
 
 
-def _known(held: HeldOut) -> tuple[Array, Array]:
-    """(n,) the model's rows of users and items, -1 of those it does not know."""
-    users, items = held.training_data.users, held.training_data.items
+def _known_rows(held_out: HeldOut) -> tuple[Array, Array]:
+    """(n,) the model's rows of users and items, -1 for unknown ones."""
+    users, items = held_out.training_data.users, held_out.training_data.items
     return (
-        np.where(held.model_user < len(users), held.model_user, -1),
-        np.where(held.model_item < len(items), held.model_item, -1),
+        np.where(held_out.model_user < len(users), held_out.model_user, -1),
+        np.where(held_out.model_item < len(items), held_out.model_item, -1),
     )
 
 
 def _bins(values: Floats | Doubles, bins: int) -> list[Array]:
-    """Places of (n,) values in up to so many bins, ascending, no bin empty, equal values in the same."""
+    """Positions of (n,) values in up to `bins` ascending bins, none empty, equal values in the same bin."""
     edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf"))
     number = np.searchsorted(edges, values)
     order = np.argsort(number, kind="stable")

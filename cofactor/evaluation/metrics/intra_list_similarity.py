@@ -1,4 +1,4 @@
-"""How alike the items of lists are, by who rated them, in bounded memory for any catalogue."""
+"""Cosine similarity of the items of lists by their training ratings, in bounded memory for any catalogue."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +11,17 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Rows
 from cofactor.evaluation.metrics.item_statistics import ItemStatistics
 
-MAX_COUNTS = 1 << 24  # how many users rated both of two items: so many numbers at a time, 64 MB
-LARGE_BATCH = 1 << 25  # of the lists that are looked at in one go where the counts have to be made each time: 128 MB
-BATCH = 1 << 22  # where they have not
+MAX_COUNTS = 1 << 24  # co-occurrence counts of pairs of items in memory at a time: 64 MB
+LARGE_BATCH = 1 << 25  # items of lists per batch if counts are recomputed for each batch: 128 MB
+BATCH = 1 << 22  # items of lists per batch otherwise
 
 
 class _NumberedItems(NamedTuple):
-    """Items that stand in lists, numbered from 0, and who rated them."""
+    """The items that occur in lists, numbered from 0, and the users who rated them."""
 
-    number: Rows  # (n_items + 1,) -1 for one that is in no list, and last for the -1 behind the end of a list
+    number: Rows  # (n_items + 1,) -1 for an item in no list, and last for the padding -1 of short lists
     n: int
-    start: Array  # (n_users + 1,) where the training items of each user begin
+    start: Array  # (n_users + 1,) index of each user's first training item
     rated: Rows  # their numbers
 
 
@@ -29,8 +29,8 @@ class _NumberedItems(NamedTuple):
 class IntraListSimilarity:
     """Cosines of the items' training ratings, |U_i ∩ U_j| / √(|U_i| |U_j|), summed over the pairs of lists.
 
-    The numerators of a small catalogue are counted once. Those of a large one do not fit into memory: they are counted
-    for some items at a time, beside every other that is in a list, and anew for each call.
+    The co-occurrence counts of a small catalogue are computed once. Those of a large one do not fit into memory: they
+    are computed for a block of items against all items that occur in a list, and again for each call.
     """
 
     items: ItemStatistics
@@ -38,11 +38,11 @@ class IntraListSimilarity:
 
     @property
     def batch_size(self) -> int:
-        """How many places of lists to hand over at a time."""
+        """The number of items of lists to pass to `cosines` at a time."""
         return BATCH if self._fits_in_memory else LARGE_BATCH
 
     def cosines(self, lists: Rows) -> Doubles:
-        """(m, n_k) sums over the pairs among the first k of (m, n_top) lists, -1 behind the end of one."""
+        """(m, n_k) sums over the pairs among the first k of (m, n_top) lists, padded with -1."""
         from cofactor.kernels.intra_list_similarity import add_cosines  # here, because importing Numba takes a while
 
         numbered = self._whole_catalogue if self._fits_in_memory else self._number_items(lists)
@@ -85,7 +85,8 @@ class IntraListSimilarity:
         return _NumberedItems(number, len(listed), start, rated)
 
     def _count_blocks(self, numbered: _NumberedItems) -> Iterator[tuple[int, Rows]]:
-        """The first of some items, and for each of these how many users rated both it and each of the n."""
+        """Blocks of items: the first of them, and for each the number of users who rated both it and each of the n
+        items."""
         from cofactor.kernels.intra_list_similarity import count_together
 
         rows = max(1, MAX_COUNTS // max(1, numbered.n))
@@ -100,7 +101,7 @@ class IntraListSimilarity:
 
 
 def run_in_threads(work: Callable[[int, int], object], n: int) -> None:
-    """work(first, last) over 0 … n, in as many parts at once as Numba has threads."""
+    """Call work(first, last) on as many ranges of 0 … n in parallel as Numba has threads."""
     import numba
 
     edges = np.linspace(0, n, numba.get_num_threads() + 1).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""Gathers what the recommended lists hold, block by block of users, in bounded memory."""
+"""Accumulates statistics of recommended lists, one block of users at a time, in bounded memory."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from cofactor.evaluation.metrics.list_properties import OF_A_LIST, Exposure, Lis
 
 
 class _PendingLists(NamedTuple):
-    """Lists of some users, and all that is known of them but how alike their items are."""
+    """Lists of some users with all statistics but the similarity of their items, which is computed in batches."""
 
     lists: Rows  # (m, n_top)
-    length: Array  # (m, n_k), and so on, as in `Held`
+    length: Array  # (m, n_k), and so on, as in `ListStatistics`
     popular: Array
     sums: Doubles  # (m, n_k, 4) of the items' facts
     genres: Doubles
@@ -23,12 +23,12 @@ class _PendingLists(NamedTuple):
 
 
 class ListAccumulator:
-    """The lists so far. Every figure is a sum over a list, so that the lists themselves are not kept for long."""
+    """Accumulator of list statistics. Each is a sum over a list, so that the lists themselves need not be kept."""
 
-    def __init__(self, held: HeldOut, k: tuple[int, ...]) -> None:
-        self.items, self.k = ItemStatistics(held), np.array(k, dtype=np.int64)
+    def __init__(self, held_out: HeldOut, k: tuple[int, ...]) -> None:
+        self.items, self.k = ItemStatistics(held_out), np.array(k, dtype=np.int64)
         self.similarity = IntraListSimilarity(self.items, self.k)
-        self.exposure = np.zeros((len(k), held.n_items), dtype=np.int64)
+        self.exposure = np.zeros((len(k), held_out.n_items), dtype=np.int64)
         self.longest = np.zeros(len(k), dtype=np.int64)  # items in the longest list so far
         self.n_lists = 0
         self.pending: list[_PendingLists] = []
@@ -37,21 +37,22 @@ class ListAccumulator:
         facts = self.items.self_information, self.items.rating_counts, self.items.long_tail, genres.any(axis=1)
         self.facts = np.column_stack((*facts, genres)).astype(np.float64)
 
-    def popularity_ranks(self, seen_start: Array, seen: Rows, asked_start: Array, asked: Rows) -> Rows:
-        """(q,) ranks of (q,) items asked of (m,) users, were their candidates ordered by popularity; 0 for -1."""
+    def popularity_ranks(self, seen_start: Array, seen: Rows, query_start: Array, query: Rows) -> Rows:
+        """(q,) ranks of (q,) items of (m,) users if their candidates were ordered by popularity; 0 for item -1."""
         from cofactor.kernels.lists import popularity_ranks  # here, because importing Numba takes a while
 
-        found = np.zeros(len(asked), dtype=np.int32)
+        found = np.zeros(len(query), dtype=np.int32)
 
         def work(first: int, last: int) -> None:
-            starts = seen_start[first : last + 1], asked_start[first : last + 1]
-            popularity_ranks(self.items.popularity_ranks, starts[0], seen, starts[1], asked, found)
+            starts = seen_start[first : last + 1], query_start[first : last + 1]
+            popularity_ranks(self.items.popularity_ranks, starts[0], seen, starts[1], query, found)
 
         run_in_threads(work, len(seen_start) - 1)
         return found
 
     def add(self, lists: Rows, measured: Mask, seen_start: Array, seen: Rows) -> None:
-        """(m, n_top) lists of users of whom some, an (m,) mask, are measured, and what each of the m has seen."""
+        """Add (m, n_top) lists. `measured`: (m,) mask of the users that count; seen_start, seen: their training
+        items."""
         from cofactor.kernels.lists import expose, tally
 
         m, n_top = lists.shape
@@ -76,7 +77,7 @@ class ListAccumulator:
             self._flush()
 
     def results(self) -> ListResults:
-        """All that was asked for, once every list was added."""
+        """The properties of all lists that were added."""
         if self.pending:
             self._flush()
         names = self.values[0] if self.values else {}
@@ -86,7 +87,7 @@ class ListAccumulator:
         return ListResults(values, tuple(Exposure(c, self.n_lists, n) for c, n in zip(counts, longest, strict=True)))
 
     def _flush(self) -> None:
-        """Every property of the lists that wait, which are then let go."""
+        """Compute the properties of the pending lists and drop them."""
         lists, length, popular, sums, genres, usual = (np.concatenate(one) for one in zip(*self.pending, strict=True))
         self.pending.clear()
         information, ratings, tail, known = np.moveaxis(sums, 2, 0)

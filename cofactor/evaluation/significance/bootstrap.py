@@ -1,7 +1,7 @@
-"""The bootstrap: users drawn again with replacement, all their ratings and lists of all splits together.
+"""The bootstrap: users are resampled with replacement, each with all ratings and lists in all splits.
 
 Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13; users, not ratings, as
-the units, because the ratings of one user are alike: A. Davison and D. Hinkley, "Bootstrap Methods and their
+the units, because the ratings of one user are correlated: A. Davison and D. Hinkley, "Bootstrap Methods and their
 Application", 1997, section 3.8.
 """
 
@@ -14,27 +14,25 @@ import numpy as np
 from cofactor.arrays import Array, Doubles
 from cofactor.evaluation.significance.per_user_values import Samples
 
-MAX_UNITS = (
-    10_000  # at most so many units are drawn: of more users, groups dealt at random, whose count is what matters
-)
-MAX_COUNTS = 1 << 21  # counts of units at a time: 16 MB
+MAX_UNITS = 10_000  # of more users, random groups are resampled, as only the number of units matters
+MAX_COUNTS = 1 << 21  # counts of units in memory at a time: 16 MB
 
 
 @dataclass(frozen=True, eq=False)
 class UserTotals:
-    """The samples of M models on F splits, summed over each of G units, which are users or groups of them.
+    """The samples of M models on F splits, summed within each of G resampling units: users, or groups of users.
 
-    A unit that has no rating or list in a split weighs nothing there.
+    A unit without a rating or list in a split has weight 0 there.
     """
 
-    users: Array  # (m,) those in the units, ascending
+    users: Array  # (m,) the users of the units, ascending
     total: Doubles  # (G, M, F)
-    weight: Doubles  # (G, M, F), or (G, 1, F) where it is the same for all models
+    weight: Doubles  # (G, M, F), or (G, 1, F) if it is the same for all models
     root: bool
 
     @classmethod
     def from_samples(cls, samples: Sequence[Sequence[Samples]], seed: int) -> Self:
-        """Of a list for each model with one for each split; `seed`: of the groups, where users are too many."""
+        """From the samples of each model and split; `seed` assigns users to groups if there are more than MAX_UNITS."""
         users = _all_users([one.user for some in samples for one in some])
         group = np.arange(len(users))
         if len(users) > MAX_UNITS:
@@ -52,18 +50,18 @@ class UserTotals:
 
     @property
     def values(self) -> Doubles:
-        """(M,) each model's figure, the mean over the splits."""
+        """(M,) the metric of each model, the mean over the splits."""
         return self.compute_values(self.total.sum(axis=0), self.weight.sum(axis=0))
 
     def compute_values(self, total: Doubles, weight: Doubles) -> Doubles:
-        """(…, M) figures of sums over units, (…, M, F) and (…, 1 or M, F); NaN where a split weighs nothing."""
+        """(…, M) metrics from sums over units, (…, M, F) and (…, 1 or M, F); NaN where a split has weight 0."""
         shape = np.broadcast_shapes(total.shape, weight.shape)
         mean = np.divide(total, weight, out=np.full(shape, np.nan), where=np.broadcast_to(weight > 0, shape))
         figures: Doubles = np.mean(np.sqrt(mean) if self.root else mean, axis=-1)
         return figures
 
     def count_differing(self, one: int, other: int) -> int:
-        """In how many units two models differ at all."""
+        """The number of units for which two models differ."""
         differ = self.total[:, one] != self.total[:, other]
         if self.weight.shape[1] > 1:
             differ |= self.weight[:, one] != self.weight[:, other]
@@ -71,38 +69,38 @@ class UserTotals:
 
 
 def _all_users(users: Sequence[Array]) -> Array:
-    """Everybody who is in one of the lists, ascending; mostly they are the same in all."""
+    """The union of several lists of users, ascending; usually all are the same."""
     different = [users[0], *(one for one in users[1:] if not np.array_equal(one, users[0]))]
     return np.unique(np.concatenate(different))
 
 
-def resample(tables: Sequence[UserTotals], draws: int, seed: int) -> list[Doubles]:
-    """For each table, (M, draws) figures of the models over units drawn with replacement, as many as there are.
+def resample(totals: Sequence[UserTotals], n_draws: int, seed: int) -> list[Doubles]:
+    """For each of `totals`, (M, n_draws) metrics of the models over resampled units, as many as there are.
 
-    Tables of the same users share the draws. How often each unit is drawn is a matrix of counts, and one product with
-    the sums of all models, metrics and splits gives their sums over the draws.
+    Totals of the same users share the draws. A matrix counts how often each unit is drawn, and its product with the
+    sums of all models, metrics and splits gives their sums in each draw.
     """
-    found: list[Doubles] = [np.empty(0)] * len(tables)
-    left = list(range(len(tables)))
+    found: list[Doubles] = [np.empty(0)] * len(totals)
+    left = list(range(len(totals)))
     while left:
-        alike = [at for at in left if np.array_equal(tables[at].users, tables[left[0]].users)]
-        for at, figures in zip(alike, _resample([tables[at] for at in alike], draws, seed), strict=True):
-            found[at] = figures
-        left = [at for at in left if at not in alike]
+        same = [at for at in left if np.array_equal(totals[at].users, totals[left[0]].users)]
+        for at, values in zip(same, _resample([totals[at] for at in same], n_draws, seed), strict=True):
+            found[at] = values
+        left = [at for at in left if at not in same]
     return found
 
 
-def _resample(tables: Sequence[UserTotals], draws: int, seed: int) -> list[Doubles]:
-    n = len(tables[0].total)
-    columns = [part.reshape(n, -1) for table in tables for part in (table.total, table.weight)]
+def _resample(totals: Sequence[UserTotals], n_draws: int, seed: int) -> list[Doubles]:
+    n = len(totals[0].total)
+    columns = [part.reshape(n, -1) for table in totals for part in (table.total, table.weight)]
     edges = np.cumsum([column.shape[1] for column in columns])[:-1]
-    together = np.concatenate(columns, axis=1)
-    found = [np.empty((table.total.shape[1], draws)) for table in tables]
+    sums_by_unit = np.concatenate(columns, axis=1)
+    found = [np.empty((table.total.shape[1], n_draws)) for table in totals]
     done = 0
-    for counts in _draw_counts(n, draws, seed):
-        sums = np.split(counts @ together, edges, axis=1)
+    for counts in _draw_counts(n, n_draws, seed):
+        sums = np.split(counts @ sums_by_unit, edges, axis=1)
         here = slice(done, done := done + len(counts))
-        for at, table in enumerate(tables):
+        for at, table in enumerate(totals):
             total, weight = (
                 part.reshape(len(counts), *of.shape[1:])
                 for part, of in zip(sums[2 * at : 2 * at + 2], (table.total, table.weight), strict=True)
@@ -111,10 +109,10 @@ def _resample(tables: Sequence[UserTotals], draws: int, seed: int) -> list[Doubl
     return found
 
 
-def _draw_counts(n: int, draws: int, seed: int) -> Iterator[Doubles]:
-    """(b, n) how often each of n units is among n that are drawn, b draws at a time."""
+def _draw_counts(n: int, n_draws: int, seed: int) -> Iterator[Doubles]:
+    """(b, n) counts of n units in resamples of size n, for b resamples at a time."""
     rng = np.random.default_rng(seed)
     size = max(1, MAX_COUNTS // n)
-    for first in range(0, draws, size):
-        b = min(size, draws - first)
+    for first in range(0, n_draws, size):
+        b = min(size, n_draws - first)
         yield np.array([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(b)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Reports of several models side by side: the same users, drawn together."""
+"""Paired differences of several models that were measured on the same users."""
 
 import math
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ SAME_MODEL = DifferenceTest(0.0, 0.0, 0.0, 1.0)
 
 
 def check_same_tests(reports: ReportsByModel) -> None:
-    """Raises SplitMismatch where the reports of a split are not of the same test ratings, or splits not of the same
-    users, and BadHyperparameter where there are none."""
+    """Raises SplitMismatch if the reports of a split are of different test ratings, or the splits of different users,
+    and BadHyperparameter if there are no reports."""
     if not reports:
         raise BadHyperparameter("no models to compare", "name at least one")
     first, expected = next(iter(reports.items()))
@@ -35,12 +35,12 @@ def check_same_tests(reports: ReportsByModel) -> None:
                 where = f", in split {number}" if len(some) > 1 else ""
                 raise SplitMismatch(
                     f"{first} and {name} were measured on different test ratings{where}",
-                    "a difference is of models that met the same users and items: measure both on one test",
+                    "evaluate both models on the same test ratings",
                 )
     vocabularies = [one.scored_test_set.held_out.training_data.users for one, *_ in expected if isinstance(one, Report)]
     if any(users != vocabularies[0] for users in vocabularies[1:]):
-        message = f"the splits that {first} was measured on are of different users"
-        raise SplitMismatch(message, "read the ratings once, and split what was read")
+        message = f"the splits that {first} was measured on have different users"
+        raise SplitMismatch(message, "read the ratings once and make all splits from them")
 
 
 def _same_test(one: ReportLike, other: ReportLike) -> bool:
@@ -51,8 +51,8 @@ def _same_test(one: ReportLike, other: ReportLike) -> bool:
 
 
 def collect_samples(metric: str, some: Sequence[SeedReports], over: Units) -> list[list[Samples]]:
-    """A metric of one model, for each split and seed, by user, or by rating where that is asked for and the metric is
-    one of ratings. Raises BadHyperparameter for a metric that is no mean over users."""
+    """The samples of a metric of one model for each split and seed: by user, or by rating if requested for a metric of
+    predicted ratings. Raises BadHyperparameter for a metric that is not a mean over users."""
     return [[_samples(metric, one, over) for one in seeds] for seeds in some]
 
 
@@ -62,14 +62,14 @@ def _samples(metric: str, report: ReportLike, over: Units) -> Samples:
         found = report.samples_of_ratings(metric)
     found = found or report.samples(metric)
     if found is None:
-        hint = "only what is a mean over users or ratings can be compared user by user"
-        raise BadHyperparameter(f"{metric} is one figure of all lists together", hint)
+        hint = "choose a metric that is a mean over users or ratings"
+        raise BadHyperparameter(f"{metric} is a property of all lists together and has no value per user", hint)
     return found
 
 
 def total_by_user(samples: Sequence[Sequence[Sequence[Samples]]], seed: int) -> UserTotals:
-    """All models by user: the figure of each is the mean over splits and seeds alike, so that a seed is a column, as a
-    split is. A model of fewer seeds has each of its own as often as it takes to have as many columns."""
+    """The totals of all models by user. Seeds are columns like splits, as a metric is the mean over both. The columns
+    of a model with fewer seeds are repeated until all models have equally many."""
     most = math.lcm(*(len(some[0]) for some in samples))
     return UserTotals.from_samples(
         [[one for seeds in some for one in [*seeds] * (most // len(seeds))] for some in samples], seed
@@ -77,33 +77,36 @@ def total_by_user(samples: Sequence[Sequence[Sequence[Samples]]], seed: int) -> 
 
 
 def compare_with_named(
-    table: UserTotals, drawn: Doubles, best: int, trainings: Sequence[SeedVariance] = ()
+    totals: UserTotals, draws: Doubles, reference: int, seed_variances: Sequence[SeedVariance] = ()
 ) -> list[tuple[DifferenceTest, float]]:
-    """Of each model, its difference from the one that was named beforehand, and the p that Holm gives it."""
-    others = [m for m in range(len(drawn)) if m != best]
-    found = {m: bootstrap_difference(table, drawn, m, best, trainings) for m in others}
-    corrected = dict(zip(others, holm([found[m].p for m in others]), strict=True))
-    return [(found[m], corrected[m]) if m != best else (SAME_MODEL, 1.0) for m in range(len(drawn))]
+    """The test of each model's difference from a model named beforehand, and its p corrected by Holm's method."""
+    others = [m for m in range(len(draws)) if m != reference]
+    tests = {m: bootstrap_difference(totals, draws, m, reference, seed_variances) for m in others}
+    corrected = dict(zip(others, holm([tests[m].p for m in others]), strict=True))
+    return [(tests[m], corrected[m]) if m != reference else (SAME_MODEL, 1.0) for m in range(len(draws))]
 
 
 def compare_with_best(
-    table: UserTotals, drawn: Doubles, best: int, trainings: Sequence[SeedVariance] = ()
+    totals: UserTotals, draws: Doubles, reference: int, seed_variances: Sequence[SeedVariance] = ()
 ) -> list[tuple[DifferenceTest, float]]:
-    """The same where the figures chose the model: p corrected for all pairs, as any pair could have been looked at."""
-    pairs = list(combinations(range(len(drawn)), 2))
-    found = {pair: bootstrap_difference(table, drawn, *pair, trainings) for pair in pairs}
-    corrected = dict(zip(pairs, holm([found[pair].p for pair in pairs]), strict=True))
+    """The same for a reference that was chosen by the metric itself: p is corrected for all pairs of models."""
+    pairs = list(combinations(range(len(draws)), 2))
+    tests = {pair: bootstrap_difference(totals, draws, *pair, seed_variances) for pair in pairs}
+    corrected = dict(zip(pairs, holm([tests[pair].p for pair in pairs]), strict=True))
     return [
-        (bootstrap_difference(table, drawn, m, best, trainings), corrected[min(m, best), max(m, best)])
-        if m != best
+        (
+            bootstrap_difference(totals, draws, m, reference, seed_variances),
+            corrected[min(m, reference), max(m, reference)],
+        )
+        if m != reference
         else (SAME_MODEL, 1.0)
-        for m in range(len(drawn))
+        for m in range(len(draws))
     ]
 
 
 def standard_error_over_splits(metric: str, some: Sequence[SeedReports]) -> float:
-    """The standard error over users of a metric's mean over splits and seeds; NaN where it is no mean over users, or of
-    one alone."""
+    """The standard error over users of a metric's mean over splits and seeds; NaN if it is not a mean over users, or if
+    there is only one user."""
     every = [one for seeds in some for one in seeds]
     if len(every) == 1:
         return every[0].standard_errors.get(metric, float("nan"))
