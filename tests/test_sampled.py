@@ -135,7 +135,7 @@ def test_a_file_must_be_of_the_split(tmp_path: Path) -> None:
     assert asked.test is parts.test
     assert asked.negatives.tolist() == [[-1, -1], [2, -1]]
     (tmp_path / "n").write_text("(a,2)\t3\n(b,3)\t1\n")
-    with pytest.raises(BadData, match="not those that the split holds out"):
+    with pytest.raises(BadData, match="not the test pairs of the split"):
         read_split_cases(tmp_path / "n", parts)
 
 
