@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from cofactor.saved import manifest as manifests
-from cofactor.saved.model_folder import ARRAYS
 from cofactor.saved.safetensors import DTYPES
+from cofactor.saved.training_data import ARRAYS
 
 NAMES = {"F32": "float32", "F64": "float64", "I32": "int32", "I64": "int64"}
 assert NAMES.keys() == DTYPES.keys()

@@ -26,7 +26,7 @@ from soak.result_table import print_result
 from soak.workers import Case, run
 from tests.toys import noise
 
-LONGEST_PAUSE = 0.03  # seconds between two swaps; opening takes about a third of that
+LONGEST_PAUSE = 3  # between two swaps, as a multiple of the time that opening a model takes on this machine
 
 
 def racing_case(scratch: str) -> Case:
@@ -35,8 +35,11 @@ def racing_case(scratch: str) -> Case:
     for name, prefix in (("one", "x"), ("other", "y")):
         save(_model(prefix), own / name)
     known = [model_content(LoadedModel.open(own / name)) for name in ("one", "other")]
+    start = time.perf_counter()
+    LoadedModel.open(own / "one")
+    longest = LONGEST_PAUSE * (time.perf_counter() - start)
     (own / "one").rename(own / "live")
-    threading.Thread(target=_swap, args=(own,), daemon=True).start()
+    threading.Thread(target=_swap, args=(own, longest), daemon=True).start()
 
     def case(number: int) -> str:
         try:
@@ -52,14 +55,14 @@ def racing_case(scratch: str) -> Case:
     return case
 
 
-def _swap(own: Path) -> None:
+def _swap(own: Path, longest: float) -> None:
     """Renames the two models into place in turn until the process ends."""
     rng = np.random.default_rng(0)
     while True:
         (own / "live").rename(own / "aside")
         (own / "other").rename(own / "live")
         (own / "aside").rename(own / "other")
-        time.sleep(rng.uniform(0, LONGEST_PAUSE))
+        time.sleep(rng.uniform(0, longest))
 
 
 def _model(prefix: str) -> BaselineModel:

@@ -232,7 +232,7 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
 @pytest.mark.parametrize(
     "at",
     [
-        "cofactor.saved.model_folder._write_ids",
+        "cofactor.saved.training_data._write_ids",
         "cofactor.atomic_folders.replace_folder",
         "cofactor.atomic_folders._sync",
     ],
@@ -358,7 +358,7 @@ def set_to(*path_and_value):
         (set_to("counts", "users", 31), "users.parquet"),
         (set_to("counts", "users", 10**18), "users.parquet"),
         (set_to("counts", "items", 19), "items.parquet"),
-        (set_to("counts", "ratings", 249), "history"),
+        (set_to("counts", "ratings", 249), "has 250 ratings, not as described"),
         (set_to("files", "../../etc/passwd", {"bytes": 1, "sha256": ""}), "passwd"),
         (set_to("files", "users.parquet", {"bytes": 1}), "users.parquet"),
         (set_to("files", "users.parquet", "bytes", 1), "users.parquet"),

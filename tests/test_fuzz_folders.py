@@ -103,7 +103,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_does(folder
 def test_counts_that_ask_for_many_rows_need_arrays_for_them(folder):
     said = (folder / "manifest.json").read_bytes()
     resigned(folder, **{"manifest.json": said.replace(b'"items": 20', b'"items": 99999')})
-    with pytest.raises(BadArtifact, match=r"items\.parquet is to have 99,999 rows"):
+    with pytest.raises(BadArtifact, match=r"too short for the 99,999 rows of items\.parquet"):
         load(folder)
 
 

@@ -1,4 +1,4 @@
-"""What a saved model says of itself, and whether that can be believed: manifest.json and the card beside it."""
+"""The manifest of a saved model, manifest.json: writing it, and reading it with every field checked."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -12,18 +12,18 @@ from cofactor.errors import BadArtifact, BadData
 
 FORMAT, VERSION = "cofactor model", 1
 NAME = "manifest.json"
-BYTES_AT_MOST = 4 << 20
-LARGEST = 1e12  # of any number of a model: far beyond what a training leaves, and float32 holds their products
+MAX_BYTES = 4 << 20
+LARGEST = 1e12  # of any number of a model: far above what training produces, and products still fit into float32
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": str,
     "version": int,
     "created": str,  # time in UTC
-    "kind": str,  # of models, see `models.kinds`
+    "kind": str,  # of model, see `models.kinds`
     "trainer": str,
     "hyperparameters": dict,
     "metrics": dict,
     "notes": dict,
-    "scale": (list, type(None)),  # that scores are in; null where the model only ranks
+    "scale": (list, type(None)),  # of the scores; null if the model only ranks
     "ratings": dict,  # scale and step of the training ratings
     "split": (str, type(None)),  # fingerprint
     "counts": dict,  # users, items, ratings
@@ -37,37 +37,39 @@ FILE = {"bytes": int, "sha256": str}
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes the manifest with a digest of its content; raises BadData where that is not plain data."""
+    """Writes the manifest with a digest of its content; raises BadData for content that is not plain data."""
     try:
         plain = orjson.loads(orjson.dumps(dict(content), option=orjson.OPT_SERIALIZE_NUMPY))
     except orjson.JSONEncodeError as error:
         raise BadData(
-            f"cannot be saved with a model: {error}", "give names, numbers, texts and lists of them"
+            f"cannot be saved with a model: {error}", "pass names, numbers, text and lists of these"
         ) from None
     path.write_bytes(orjson.dumps(plain | {"sha256": digest(plain)}, option=orjson.OPT_INDENT_2))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The manifest of a folder, every field of its type; raises BadArtifact that names what is wrong."""
-    with read_from_the_disk(path):
+    """The manifest of a folder, with every field checked; raises BadArtifact for the field at fault."""
+    with translate_read_errors(path):
         return _read(path)
 
 
 @contextmanager
-def read_from_the_disk(path: Path) -> Iterator[None]:
-    """Turns what the disk refuses into BadArtifact: no leave to read, or a folder that is replaced at that moment."""
+def translate_read_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError into BadArtifact: no permission to read, or a folder that is replaced at that moment."""
     try:
         yield
     except OSError as error:
         what = error.strerror or str(error)
-        raise BadArtifact(f"{error.filename or path} cannot be read: {what}", "open it again; is it yours?") from error
+        raise BadArtifact(
+            f"{error.filename or path} cannot be read: {what}", "check its permissions, or open it again"
+        ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink() or not path.is_file():
         raise BadArtifact(f"{path.parent} is not a saved model: it has no {NAME}", "save one with cofactor train … -o")
-    if path.stat().st_size > BYTES_AT_MOST:
-        raise BadArtifact(f"{path} is larger than {BYTES_AT_MOST:,} bytes", "it was not written by cofactor")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadArtifact(f"{path} is larger than {MAX_BYTES:,} bytes", "it was not written by cofactor")
     try:
         manifest = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
@@ -76,14 +78,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise bad(path, "is not the manifest of a cofactor model")
     if manifest.get("version") != VERSION:
         shown = str(manifest.get("version"))[:20]
-        raise BadArtifact(f"{path} is of format version {shown}; this cofactor reads {VERSION}", "upgrade cofactor")
+        raise BadArtifact(f"{path} has format version {shown}; this cofactor reads {VERSION}", "upgrade cofactor")
     _check(path, manifest)
     return manifest
 
 
 def names_a_model(path: Path) -> bool:
-    """Whether this is the manifest of a cofactor model of any version, damaged or not."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > BYTES_AT_MOST:
+    """Whether a file is the manifest of a cofactor model, of any version, damaged or not."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
         return False
     try:
         content = orjson.loads(path.read_bytes())
@@ -97,7 +99,7 @@ def bad(path: Path, message: str) -> BadArtifact:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of everything in plain data but the digest itself."""
+    """Hex SHA-256 of the content without the digest itself."""
     rest = {name: value for name, value in content.items() if name != "sha256"}
     return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -109,7 +111,7 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
         if not isinstance(manifest[name], kind) or isinstance(manifest[name], bool):
             raise bad(path, f"has a {name!r} that is a {type(manifest[name]).__name__}")
     if manifest["sha256"] != digest(manifest):
-        raise bad(path, "was changed after it was written: its digest is another")
+        raise bad(path, "was changed after it was written: its digest differs")
     counts, ratings = manifest["counts"], manifest["ratings"]
     if counts.keys() != {"users", "items", "ratings"} or not all(type(n) is int and n >= 0 for n in counts.values()):
         raise bad(path, "has impossible counts")

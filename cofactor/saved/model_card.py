@@ -1,4 +1,4 @@
-"""The README.md of a saved model."""
+"""The model card: README.md in the folder of a saved model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from cofactor.saved.manifest import NAME
 
 
-def card(manifest: Mapping[str, Any], name: str) -> str:
-    """The README.md of a model folder: what it is, what it scores, and how to use it."""
+def write_card(manifest: Mapping[str, Any], name: str) -> str:
+    """The text of README.md: what the model is, what it predicts, and how to use it."""
     counts, scale = manifest["counts"], manifest["scale"]
     does = (
         "ranks items and predicts no ratings" if scale is None else f"predicts ratings of {scale[0]:g} to {scale[1]:g}"
     )
-    described = f"`{manifest['kind']}` model by trainer `{_cell(manifest['trainer'] or 'unnamed')}`; it {does}."
+    summary = f"`{manifest['kind']}` model by trainer `{_cell(manifest['trainer'] or 'unnamed')}`; it {does}."
     return "\n".join(
         [
             f"# {_cell(name)}",
             "",
-            f"A {described}",
-            f"Made {manifest['created']} with cofactor {manifest['packages'].get('cofactor', '?')} from",
+            f"A {summary}",
+            f"Created {manifest['created']} with cofactor {manifest['packages'].get('cofactor', '?')} from",
             f"{counts['ratings']:,} ratings of {counts['items']:,} items by {counts['users']:,} users"
             + (f", split `{_cell(manifest['split'])}`." if manifest["split"] else "."),
-            *_table("Figures", manifest["metrics"]),
+            *_table("Metrics", manifest["metrics"]),
             *_table("Hyperparameters", manifest["hyperparameters"]),
             *_table("Notes", _without_curve(manifest["notes"])),
             "",
@@ -33,19 +33,19 @@ def card(manifest: Mapping[str, Any], name: str) -> str:
             "```",
             "",
             "```python",
-            "from cofactor.saved.model_folder import load",
+            "import cofactor",
             "",
-            'load(".").recommend("USER_ID", n=5)',
+            'cofactor.load(".").recommend("USER_ID", n=5)',
             "```",
             "",
-            f"Every file here is named with its digest in `{NAME}`; a changed one is refused on loading.",
+            f"`{NAME}` holds the digest of every file here; loading refuses a folder with a changed file.",
             "",
         ]
     )
 
 
 def _without_curve(notes: Mapping[str, Any]) -> dict[str, Any]:
-    """Notes as a table can hold them: of the learning curve, how many epochs it has."""
+    """The notes for a table: only the number of epochs of the learning curve."""
     curve = notes.get("curve")
     return {**notes, "curve": f"{len(curve)} epochs, in {NAME}"} if isinstance(curve, list) else dict(notes)
 
@@ -54,7 +54,7 @@ def _table(title: str, rows: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     shown = {
-        name: f"{value:.4f}" if isinstance(value, float) and title == "Figures" else value
+        name: f"{value:.4f}" if isinstance(value, float) and title == "Metrics" else value
         for name, value in rows.items()
     }
     lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in shown.items()]

@@ -1,6 +1,6 @@
-"""Named arrays in one file of the safetensors format: a length, a JSON header, and the bytes of the arrays.
+"""The safetensors format: named arrays in one file, as a length, a JSON header, and the bytes of the arrays.
 
-Reading trusts nothing in the file, maps the arrays into memory and copies none of them.
+Reading checks everything in the file, maps the arrays into memory and copies none of them.
 Source of the format: the section "Format" of the README of huggingface/safetensors.
 """
 
@@ -21,13 +21,13 @@ from cofactor.models import sparse
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
-HEADER_BYTES_AT_MOST = 1 << 20
-DIMENSIONS_AT_MOST = 8
-SPARSE = ("indptr", "indices", "data")  # of a sparse matrix, by rows
+MAX_HEADER_BYTES = 1 << 20
+MAX_DIMENSIONS = 8
+CSR = ("indptr", "indices", "data")  # the arrays of a sparse matrix
 
 
 def write(path: Path, arrays: Mapping[str, Array]) -> dict[str, str]:
-    """Writes and syncs the file; the SHA-256 of each array's bytes by name."""
+    """Writes and syncs the file; returns the SHA-256 of each array's bytes by name."""
     aligned = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     header, start = {}, 0
     for name in aligned:
@@ -52,32 +52,32 @@ def write(path: Path, arrays: Mapping[str, Array]) -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Every array by name, read-only and memory-mapped; raises BadArtifact that names what is wrong."""
+    """Every array by name, read-only and memory-mapped; raises BadArtifact for a malformed file."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size < 8:
-            raise _bad(path, f"is {size} bytes long", "it was cut off")
+            raise _bad(path, f"is {size} bytes long", "it was truncated")
         length = int.from_bytes(file.read(8), "little")
-        if length > min(HEADER_BYTES_AT_MOST, size - 8):
-            raise _bad(path, f"claims a header of {length:,} bytes", "it was cut off, or is no safetensors file")
+        if length > min(MAX_HEADER_BYTES, size - 8):
+            raise _bad(path, f"claims a header of {length:,} bytes", "it was truncated, or is not a safetensors file")
         header = _header(path, file.read(length))
         places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
         _check_no_gaps(path, places, size - 8 - length)
         return {name: _mapped(file, 8 + length, place) for name, place in places.items()}
 
 
-def parts(name: str, matrix: csr_array) -> dict[str, Array]:
-    """The arrays of a sparse matrix, to be written under the name of the matrix."""
-    whole = sparse.index_type(matrix.nnz)
-    arrays = matrix.indptr.astype(whole), matrix.indices.astype(whole), matrix.data
-    return {f"{name}.{part}": array for part, array in zip(SPARSE, arrays, strict=True)}
+def matrix_arrays(name: str, matrix: csr_array) -> dict[str, Array]:
+    """The arrays of a sparse matrix, by the names under which they are written."""
+    index_type = sparse.index_type(matrix.nnz)
+    arrays = matrix.indptr.astype(index_type), matrix.indices.astype(index_type), matrix.data
+    return {f"{name}.{part}": array for part, array in zip(CSR, arrays, strict=True)}
 
 
-def matrix(arrays: dict[str, Array], name: str, shape: tuple[int, int]) -> csr_array:
-    """The sparse matrix of a name over its arrays, which are taken out of `arrays`; each index is checked."""
-    if {one for one in arrays if one.startswith(f"{name}.")} != {f"{name}.{part}" for part in SPARSE}:
+def read_matrix(arrays: dict[str, Array], name: str, shape: tuple[int, int]) -> csr_array:
+    """The sparse matrix of a name, over its arrays, which are removed from `arrays`; every index is checked."""
+    if {one for one in arrays if one.startswith(f"{name}.")} != {f"{name}.{part}" for part in CSR}:
         raise BadArtifact(f"the {name} is incomplete", "save the model again")
-    indptr, indices, data = (arrays.pop(f"{name}.{part}") for part in SPARSE)
+    indptr, indices, data = (arrays.pop(f"{name}.{part}") for part in CSR)
     return sparse.checked_matrix(f"the {name}", indptr, indices, data, shape)
 
 
@@ -103,7 +103,7 @@ def _header(path: Path, text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _bad(path, "has a header that cannot be read", str(error)) from None
     if not isinstance(header, dict):
-        raise _bad(path, "has a header that is not an object", "it is no safetensors file")
+        raise _bad(path, "has a header that is not an object", "it is not a safetensors file")
     return header
 
 
@@ -114,7 +114,7 @@ def _place(path: Path, name: str, entry: Any) -> Place:
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
         raise _bad(path, f"holds array {shown} of unknown type {str(code)[:20]}", f"known are {', '.join(DTYPES)}")
-    if not _are_sizes(shape) or not _are_sizes(offsets) or len(shape) > DIMENSIONS_AT_MOST or len(offsets) != 2:
+    if not _are_sizes(shape) or not _are_sizes(offsets) or len(shape) > MAX_DIMENSIONS or len(offsets) != 2:
         raise _bad(path, f"gives array {shown} an impossible shape or place", "it is damaged")
     dtype = np.dtype(DTYPES[code])
     if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
@@ -133,7 +133,9 @@ def _check_no_gaps(path: Path, places: Mapping[str, Place], size: int) -> None:
             raise _bad(path, f"has a gap or an overlap before array {name[:60]!r}", "it is damaged")
         end = stop
     if end != size:
-        raise _bad(path, f"holds {size:,} bytes of arrays, not the {end:,} it describes", "it was cut off or added to")
+        raise _bad(
+            path, f"holds {size:,} bytes of arrays, not the {end:,} it describes", "it was truncated or extended"
+        )
 
 
 def _bad(path: Path, message: str, why: str) -> BadArtifact:
