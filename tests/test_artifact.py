@@ -23,7 +23,7 @@ from cofactor.errors import BadArtifact, BadData
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.saved import manifest, model_folder
-from cofactor.saved.model_folder import load, load_manifest, save
+from cofactor.saved.model_folder import check_place, load, load_manifest, save
 from cofactor.trainers.popularity import Popularity
 from tests.toys import factors, noise
 
@@ -229,6 +229,36 @@ def test_what_is_no_model_is_not_replaced(model, tmp_path):
     assert is_the_same(load(tmp_path / "empty"), model)
 
 
+def test_a_model_does_not_replace_a_folder_whose_manifest_is_a_link_or_too_large(model, tmp_path):
+    save(model, tmp_path / "whole")
+    for name in ("linked", "large", "cut"):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+        manifest = tmp_path / name / "manifest.json"
+        if name == "linked":
+            manifest.unlink()
+            manifest.symlink_to(tmp_path / "whole" / "manifest.json")
+        else:
+            os.truncate(manifest, (4 << 20) + 1 if name == "large" else 100)
+        before = sorted(one.name for one in (tmp_path / name).iterdir())
+        with pytest.raises(BadArtifact, match="not a cofactor model"):
+            save(model, tmp_path / name)
+        assert sorted(one.name for one in (tmp_path / name).iterdir()) == before
+    with (tmp_path / "whole" / "manifest.json").open("ab") as file:
+        file.write(b" " * ((4 << 20) - file.tell()))  # as large as a manifest may be
+    save(model, tmp_path / "whole")
+    assert is_the_same(load(tmp_path / "whole"), model)
+
+
+def test_a_place_is_checked_before_a_training_and_left_as_it_was(model, tmp_path):
+    check_place(tmp_path / "new" / "folder")
+    assert [one.name for one in tmp_path.iterdir()] == ["new"]
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(BadArtifact):
+            check_place(place)
+
+
 @pytest.mark.parametrize(
     "at",
     [
@@ -353,6 +383,17 @@ def set_to(*path_and_value):
         (set_to("scale", ["a", "b"]), "scale"),
         (set_to("ratings", {"scale": [1, 5], "step": "x"}), "step"),
         (set_to("ratings", {"scale": None, "step": None}), "scale"),
+        (set_to("scale", [-1e300, 5]), "scale"),
+        (set_to("scale", [0.5, 1e300]), "scale"),
+        (set_to("scale", [False, 5]), "scale"),
+        (set_to("ratings", {"scale": [-1e13, 5], "step": 0.5}), "scale"),
+        (set_to("ratings", {"scale": [0.5, 5], "step": -1e13}), "step"),
+        (set_to("ratings", {"scale": [0.5, 5], "step": True}), "step"),
+        (set_to("ratings", {"scale": [0.5, 5]}), "step"),
+        (set_to("counts", "users", True), "counts"),
+        (set_to("counts", "users", 30.0), "counts"),
+        (set_to("notes", False), "'notes' that is a bool"),
+        (set_to("version", True), "'version' that is a bool"),
         (set_to("counts", {"users": 30}), "counts"),
         (set_to("counts", "users", -1), "counts"),
         (set_to("counts", "users", 31), "users.parquet"),

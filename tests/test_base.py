@@ -278,3 +278,43 @@ def test_a_model_cannot_be_changed(model):
         model.mean = 3.0
     with pytest.raises(ValueError, match="read-only"):
         model.item_vectors[0] = 0
+
+
+def test_a_list_longer_than_the_catalogue_has_every_item_that_is_left_once(model):
+    n, seen = len(model.training_data.items), set(model.training_data.rated(3)[0].tolist())
+    left = int(model.rankable.sum()) - len(seen)
+    assert len(model.recommend("3", 10**6)) == left
+    assert len(model.recommend("3", 10**6, exclude_seen=False)) == int(model.rankable.sum())
+    assert len(model.similar_items("3", 10**6)) == int(model.rankable.sum()) - 1
+    assert len(model.explain("3", "5", 10**6)) <= len(seen)
+    items, scores = model.recommend_rows(np.array([3], dtype=np.int32), 5 * n)
+    assert items.shape == scores.shape == (1, 5 * n)
+    assert (items[0, left:] == -1).all()
+    assert (scores[0, left:] == 0).all()
+    assert len(set(items[0, :left].tolist())) == left
+
+
+def test_lists_of_nothing(model):
+    assert model.recommend("3", 0) == model.similar_items("3", 0) == model.explain("3", "5", 0) == []
+    items, scores = model.recommend_rows(np.array([3, 4], dtype=np.int32), 0)
+    assert items.shape == scores.shape == (2, 0)
+    assert model.recommend_rows(np.array([], dtype=np.int32), 3)[0].shape == (0, 3)
+
+
+@pytest.mark.parametrize("score", [0.0, -1e30, 3.5])
+def test_equal_scores_are_in_order_of_rows_for_one_user_and_for_many(model, score):
+    n = len(model.training_data.items)
+    scores = np.full(n, score, dtype=np.float32)
+    listed, _ = model.top_n_of_scores(scores.copy(), n)
+    assert listed.tolist() == np.flatnonzero(model.rankable).tolist()
+    columns, _ = top_n_per_row(np.tile(scores, (2, 1)), 4)
+    assert columns.tolist() == [[0, 1, 2, 3]] * 2
+
+
+def test_only_positive_effects_support_an_item(model):
+    history = history_from_ratings(model.training_data, {"3": 5.0, "5": 0.5, "7": 4.0})
+    items = np.arange(len(model.training_data.items), dtype=np.int32)
+    attributions = model.attributions(history, items)
+    for item, effects in zip(items, model.supporting_ratings(history, items, 3), strict=True):
+        assert len(effects) == int((attributions[:, item] > 0).sum())
+        assert [one.effect for one in effects] == sorted((one.effect for one in effects), reverse=True)

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.serving.filters import has_filters
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import OperatorRules, RecommendationService
+from cofactor.trainers.popularity import Popularity
 from tests.serving import bundle
 from tests.toys import factors
 
@@ -126,3 +128,45 @@ def test_the_operator_has_the_last_word_on_candidates(answers):
         answers.loaded_model, rules=OperatorRules(allow=frozenset({"i01", "i02"}), deny=frozenset({"i02"}))
     )
     assert ids(strict.recommendations("u3", ListBody(candidates=["i01", "i02", "i04"]))) == ["i01"]
+
+
+@pytest.mark.parametrize(
+    ("options", "filtered"),
+    [
+        ({}, False),
+        ({"genre": ["Drama"]}, True),
+        ({"without_genre": ["Drama"]}, True),
+        ({"allow": ["i01"]}, True),
+        ({"deny": ["i01"]}, True),
+        ({"year_from": 1990}, True),
+        ({"year_to": 1990}, True),
+        ({"candidates": ["i01"]}, True),
+        ({"n": 3, "why": 1, "seen": True, "diversity": 0.5}, False),
+    ],
+)
+def test_each_filter_alone_makes_a_filtered_list_and_nothing_else_does(options, filtered):
+    assert has_filters(ListBody(**options)) is filtered
+
+
+def test_a_year_without_a_lower_bound_leaves_out_items_without_a_year(answers):
+    years = {one["year"] for one in answers.recommendations("u3", ListQuery(n=100, year_to=2999))["recommendations"]}
+    assert None not in years
+    assert len(years) > 1
+    unfiltered = {one["year"] for one in everything(answers)}
+    assert None in unfiltered
+
+
+def test_genres_are_in_descending_order_of_their_items():
+    ids, genres = [str(row) for row in range(6)], ["Western", "Drama", "Drama", "Drama|Comedy", "Comedy", "Absent"]
+    user, item = np.zeros(5, dtype=np.int32), np.arange(5, dtype=np.int32)  # no rating of the last item
+    rated = Ratings(
+        Vocabulary(np.array(["u"], dtype=object), "user"),
+        Vocabulary(np.array(ids, dtype=object), "item"),
+        user,
+        item,
+        np.arange(1, 6, dtype=np.float32),
+        genres=np.array(genres, dtype=object),
+    )
+    service = RecommendationService(bundle(Popularity().fit(rated)))
+    found = [(one["genre"], one["items"]) for one in service.genres()["genres"]]
+    assert found == [("Drama", 3), ("Comedy", 2), ("Western", 1)]

@@ -5,8 +5,12 @@ import pytest
 
 from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact
+from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.network import NetworkModel
+from cofactor.models.networks.layers import Layers
+from cofactor.models.similarity import SimilarityModel
 from tests.toys import checkerboard, factors, noise
 
 
@@ -87,3 +91,62 @@ def test_arrays_are_checked_when_a_model_is_made_of_them(ratings):
             FactorModel.from_arrays(ratings.training_data, None, arrays | {name: np.full_like(arrays[name], np.nan)})
         with pytest.raises(BadArtifact, match=name):
             FactorModel.from_arrays(ratings.training_data, None, arrays | {name: arrays[name][..., None]})
+
+
+def autoencoder(ratings: Ratings, sizes: tuple[tuple[int, int], ...], last: str = "linear") -> AutoencoderModel:
+    weights = tuple(np.zeros(size, dtype=np.float32) for size in sizes)
+    biases = tuple(np.zeros(size[0], dtype=np.float32) for size in sizes)
+    layers = Layers(weights, biases, (*("tanh",) * (len(sizes) - 1), last))
+    item_bias = np.zeros(len(ratings.items), dtype=np.float32)
+    return AutoencoderModel(ratings.training_data, (0.5, 5.0), 3.0, item_bias, 1.0, 0.0, layers)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "last", "named"),
+    [
+        (((20, 20),), "linear", "do not lead"),
+        (((4, 19), (20, 4)), "linear", "do not lead"),
+        (((4, 20), (19, 4)), "linear", "do not lead"),
+        (((4, 20), (20, 4)), "tanh", "last layer"),
+    ],
+)
+def test_an_autoencoder_leads_from_every_item_to_every_item(ratings, sizes, last, named):
+    autoencoder(ratings, ((4, 20), (20, 4))).check()
+    with pytest.raises(BadArtifact, match=named):
+        autoencoder(ratings, sizes, last).check()
+
+
+def network(ratings: Ratings, first: int, outputs: int, last: str = "linear", noise: float = 1.0) -> NetworkModel:
+    n_users, n_items = len(ratings.users), len(ratings.items)
+    weights = np.zeros((3, first), np.float32), np.zeros((outputs, 3), np.float32)
+    layers = Layers(weights, (np.zeros(3, np.float32), np.zeros(outputs, np.float32)), ("relu", last))
+    zeros = [np.zeros(shape, np.float32) for shape in ((n_users,), (n_items,), (n_users, 0), (n_items, 0))]
+    deep = [np.zeros((n, 2), np.float32) for n in (n_users, n_items)]
+    return NetworkModel(ratings.training_data, (0.5, 5.0), 3.0, *zeros, *deep, layers, noise)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"first": 3}, "first of the deep layers"),
+        ({"outputs": 2}, "last of the deep layers"),
+        ({"last": "relu"}, "last of the deep layers"),
+        ({"noise": -1.0}, "variance of the noise"),
+    ],
+)
+def test_the_layers_of_a_network_take_both_vectors_and_give_one_number(ratings, change, named):
+    network(ratings, 4, 1).check()
+    network(ratings, 4, 1, noise=0.0).check()
+    with pytest.raises(BadArtifact, match=named):
+        network(ratings, **{"first": 4, "outputs": 1, **change}).check()
+
+
+def test_a_similarity_model_has_one_table_of_weights(ratings):
+    n = len(ratings.items)
+    empty = np.zeros(n + 1, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    dense = np.zeros((n, n), np.float32)
+    SimilarityModel(ratings.training_data, None, dense).check()
+    SimilarityModel(ratings.training_data, None, None, *empty).check()
+    for parts in ((None,), (dense, *empty)):
+        with pytest.raises(BadArtifact, match="either dense or sparse"):
+            SimilarityModel(ratings.training_data, None, *parts).check()

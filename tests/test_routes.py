@@ -78,6 +78,7 @@ def test_a_question_takes_what_its_route_brings(route):
     brought = [str] * len(route.ids)
     if (kind := route.body or route.query) is not requests.Nothing:
         brought.append(kind)
+    assert len(parameters) == len(brought)
     for parameter, of in zip(parameters, brought, strict=True):
         taken = parameter.annotation
         assert of is taken or of in getattr(taken, "__args__", ()), parameter

@@ -1,10 +1,14 @@
 """Which bundle is live, and how another takes its place."""
 
+import os
+
 import numpy as np
 import pytest
 
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving.model_registry import ModelRegistry
+from cofactor.serving.folder_watcher import FolderWatcher
+from cofactor.serving.model_registry import SWAPPED, UNCHANGED, ModelRegistry
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import Latency, RecommendationService
 from tests.serving import bundle, model, ratings, service
 
@@ -36,3 +40,50 @@ def test_only_lists_that_take_long_are_worth_a_thread():
     assert RecommendationService(bundle(), Latency(0.001, 0.5)).is_fast(why=0)
     assert not RecommendationService(bundle(), Latency(0.001, 0.5)).is_fast(why=1)
     assert service().service().is_fast(why=1)
+
+
+def test_a_manifest_replaced_by_one_of_the_same_name_size_and_time_is_a_change(tmp_path):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    manifest = folder / "manifest.json"
+    manifest.write_text("one")
+    watcher = FolderWatcher({"m": folder, "none": tmp_path / "none"})
+    assert watcher.changed() == ["m"]
+    assert watcher.changed() == []
+    status = manifest.stat()
+    other = folder / "other"
+    other.write_text("two")
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (other.stat().st_size, other.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    other.replace(manifest)
+    assert watcher.changed() == ["m"]
+
+
+def test_a_folder_without_a_manifest_is_skipped_until_it_has_one_again(tmp_path):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("one")
+    watcher = FolderWatcher({"m": folder})
+    assert watcher.changed() == ["m"]
+    (folder / "manifest.json").rename(tmp_path / "aside")
+    assert watcher.changed() == []
+    (tmp_path / "aside").rename(folder / "manifest.json")
+    assert watcher.changed() == []  # the same model as before
+
+
+def test_callbacks_of_reloads_end_and_those_of_requested_reloads_hear_of_these_alone(tmp_path):
+    from cofactor.saved.model_folder import save
+
+    save(model(), tmp_path / "m")
+    registry = ModelRegistry.open(ServerConfig(models=(("m", tmp_path / "m"),)))
+    reloads, requested = [], []
+    stop = registry.on_reload(lambda *reload: reloads.append(reload))
+    registry.on_requested_reload(requested.append)
+    assert registry.reload_here()["changed"] is False
+    assert (reloads, requested) == ([("m", UNCHANGED)], [])
+    save(model(mean=3.5), tmp_path / "m")
+    assert registry.reload()["changed"] is True
+    assert (reloads[1:], requested) == ([("m", SWAPPED)], ["m"])
+    stop()
+    registry.reload()
+    assert len(reloads) == 2
