@@ -15,6 +15,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch
 from cofactor.evaluation import scored_test_set
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.metrics.rating_errors import RATING_METRICS
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.popularity import Popularity
@@ -193,7 +194,7 @@ def test_without_lengths_of_list_only_predicted_ratings_are_measured():
     train, test = halves(2)
     model = scoring(train.training_data, np.random.default_rng(2).normal(3, 1, (12, 30)))
     short, full = evaluate(model, test, ()), evaluate(model, test, (10,))
-    assert list(short.metrics) == ["rmse", "mse", "mae", "accuracy"]
+    assert list(short.metrics) == list(RATING_METRICS)
     assert short.metrics == {name: full.metrics[name] for name in short.metrics}
     assert short.standard_errors == {name: full.standard_errors[name] for name in short.standard_errors}
 
