@@ -187,11 +187,11 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
     flipped[-1] ^= 1
     damages = {
         "is not JSON": lambda f: (f / NAME).write_text("{"),
-        "is not of a cofactor checkpoint": lambda f: (f / NAME).write_text("{}"),
-        "its digest is another": lambda f: (f / NAME).write_bytes(orjson.dumps({**content, "complete": True})),
+        "is not a cofactor checkpoint": lambda f: (f / NAME).write_text("{}"),
+        "its digest differs": lambda f: (f / NAME).write_bytes(orjson.dumps({**content, "complete": True})),
         "this cofactor reads 1": lambda f: tampered(f, version=2),
         "unknown field 'more'": lambda f: tampered(f, more=1),
-        "tells of no epochs": lambda f: tampered(f, epochs=[]),
+        "has no epochs": lambda f: tampered(f, epochs=[]),
         "a 'complete' that is a int": lambda f: tampered(f, complete=1),
         "not its own for 'state.p'": lambda f: tampered(f, arrays={"state.p": {**entry, "file": "../arrays-1"}}),
         "in an unknown way": lambda f: tampered(f, arrays={"state.p": {}}),

@@ -1,13 +1,13 @@
-"""A training as it stands after an epoch, in a folder: what it takes to go on from there, and the best model so far.
+"""A checkpoint in a folder: the state of a training after an epoch, and the best model so far.
 
-checkpoint.json         which training it is, its epochs so far, and the file, dtype, shape and SHA-256 of every array
-arrays-N.safetensors    arrays: `state.…`, all that the next epoch needs, and `best.…`, those of the best model
+checkpoint.json         the training, its epochs so far, and the file, dtype, shape and SHA-256 of every array
+arrays-N.safetensors    the arrays: `state.…`, for the next epoch, and `best.…`, those of the best model
 
-Writing is safe at any moment: new arrays go into a file of a new name, and what `checkpoint.json` says is the
-checkpoint; it is replaced in one step, when all that it names is on the disk. Files that it no longer names are removed
-after that. An array that is the same object as at the last writing stays in the file it is in.
+A process may be killed at any moment of writing: new arrays go into a file of a new name, and `checkpoint.json` is
+replaced in one step when they are on the disk. Files that it no longer names are removed after that. An array that is
+the same object as in the last checkpoint is not written again.
 
-Reading trusts nothing in the folder, and maps the arrays into memory.
+Reading checks everything in the folder, and maps the arrays into memory.
 """
 
 import hashlib
@@ -30,15 +30,15 @@ from cofactor.saved import manifest, safetensors
 FORMAT, VERSION = "cofactor checkpoint", 1
 NAME, REFIT = "checkpoint.json", "refit"
 ARRAYS = re.compile(r"arrays-(\d{1,9})\.safetensors")
-BYTES_AT_MOST = 64 << 20
+MAX_BYTES = 64 << 20
 FIELDS: dict[str, type] = {
     "format": str,
     "version": int,
-    "training": dict,  # which it is: what has to be the same to go on
-    "epochs": list,  # the figures of each
-    "model": dict,  # what the best arrays are arrays of, and of which epoch
-    "notes": dict,  # what later runs have to know beside
-    "complete": bool,  # whether there is nothing left to train
+    "training": dict,  # what has to be the same to resume
+    "epochs": list,  # the metrics of each
+    "model": dict,  # the kind of the best model, and the number of its epoch
+    "notes": dict,  # other data for later runs
+    "complete": bool,  # whether the training has ended
     "arrays": dict,  # name -> file, dtype, shape, sha256
     "sha256": str,  # of everything above
 }
@@ -47,7 +47,7 @@ HINT = "remove the folder to train from the beginning"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after one of its epochs."""
+    """The state of a training after one of its epochs."""
 
     training: Mapping[str, Any]
     epochs: Sequence[Mapping[str, Any]]
@@ -60,30 +60,29 @@ class Checkpoint:
 
 @dataclass
 class CheckpointFolder:
-    """A folder that holds one checkpoint, the latest."""
+    """A folder that holds the latest checkpoint of a training."""
 
     folder: Path
     _kept: dict[str, tuple[Array, dict[str, Any]]] = field(default_factory=dict)  # by name: the array, and where it is
 
     def prepare(self) -> None:
-        """Makes the folder; raises BadArtifact where something else lies there."""
+        """Creates the folder; raises BadArtifact where it holds something else."""
         if self.folder.exists() and not self.folder.is_dir():
             raise BadArtifact(f"{self.folder} is a file, not a folder for a checkpoint", "choose another folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         for one in self.folder.iterdir():
             if one.name not in (NAME, REFIT, atomic_folders.partial_name(NAME)) and not ARRAYS.fullmatch(one.name):
-                message = f"{self.folder} holds {one.name[:60]!r}, which is not of a checkpoint"
-                raise BadArtifact(message, "choose another folder, or remove that one yourself")
+                message = f"{self.folder} holds {one.name[:60]!r}, which does not belong to a checkpoint"
+                raise BadArtifact(message, "choose another folder, or remove the file")
 
     def holds_one(self) -> bool:
         """Whether there is a checkpoint, damaged or not."""
         return (self.folder / NAME).exists()
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Puts a checkpoint in the place of the last one.
+        """Replaces the last checkpoint.
 
-        Raises BadArtifact where it could not be read again (training that diverged leaves NaN), and OSError; the last
-        one still stands then.
+        Raises BadArtifact where arrays are not finite, and OSError; the last checkpoint stays then.
         """
         state = {f"state.{name}": array for name, array in checkpoint.state.items()}
         best = {f"best.{name}": array for name, array in checkpoint.best.items()}
@@ -91,7 +90,7 @@ class CheckpointFolder:
         fresh = [{name: array for name, array in part.items() if name not in kept} for part in (state, best)]
         for name, array in chain(*(part.items() for part in fresh)):
             _check_finite(self.folder, name, array)
-        for part in fresh:  # in a file each: they are given up at different times
+        for part in fresh:  # in a file each: they are replaced at different times
             kept |= self._write_arrays(part)
         content = {
             "format": FORMAT,
@@ -110,7 +109,7 @@ class CheckpointFolder:
         self._remove_others()
 
     def read(self) -> Checkpoint:
-        """The checkpoint of the folder; raises BadArtifact that names what is wrong."""
+        """Reads the checkpoint; raises BadArtifact that names what is wrong."""
         content = _content(self.folder / NAME)
         arrays = self._read_arrays(content["arrays"])
         self._kept = {name: (array, content["arrays"][name]) for name, array in arrays.items()}
@@ -154,7 +153,7 @@ class CheckpointFolder:
             if array is None or entry["dtype"] != str(array.dtype) or entry["shape"] != list(array.shape):
                 raise _bad(path, f"does not hold {name[:60]!r} as {NAME} describes it")
             if entry["sha256"] != hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest():
-                raise _bad(path, f"holds other numbers in {name[:60]!r} than were written")
+                raise _bad(path, f"holds other numbers in {name[:60]!r} than it was written with")
             _check_finite(path, name, array)
             arrays[name] = array
         return arrays
@@ -167,11 +166,11 @@ class CheckpointFolder:
 
 
 def check_same_training(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raises where a checkpoint is of another training than the one wanted, naming what differs.
+    """Raises an error that names the difference where a checkpoint is of another training than the one wanted.
 
-    A training is its `trainer`, `hyperparameters` (by name), and whatever else has to be the same.
+    A training is described by its `trainer`, `hyperparameters` (by name), and whatever else has to be the same.
     """
-    hint = "the command it was made with goes on with it; give another training a folder of its own"
+    hint = "resume it with the command that began it, or give this training a folder of its own"
     if there.get("trainer") != wanted["trainer"]:
         raise BadHyperparameter(f"{folder} is of trainer {there.get('trainer')}, not {wanted['trainer']}", hint)
     before, now = there.get("hyperparameters"), wanted["hyperparameters"]
@@ -187,7 +186,7 @@ def check_same_training(folder: Path, there: Mapping[str, Any], wanted: Mapping[
 
 
 def digest_ratings(parts: Iterable[Ratings]) -> str:
-    """Hex SHA-256 of all that training sees of ratings: ids, rows in their order, values, times and features."""
+    """Hex SHA-256 of the ratings as training sees them: ids, rows in their order, values, times and features."""
     whole = hashlib.sha256()
 
     def add(array: Array | None) -> None:
@@ -210,14 +209,14 @@ def digest_ratings(parts: Iterable[Ratings]) -> str:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > BYTES_AT_MOST:
-        raise _bad(path, f"is no file of at most {BYTES_AT_MOST:,} bytes")
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise _bad(path, f"is not a file of at most {MAX_BYTES:,} bytes")
     try:
         content = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
         raise _bad(path, f"is not JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise _bad(path, "is not of a cofactor checkpoint")
+        raise _bad(path, "is not a cofactor checkpoint")
     if content.get("version") != VERSION:
         shown = str(content.get("version"))[:20]
         raise BadArtifact(f"{path} is of format version {shown}; this cofactor reads {VERSION}", HINT)
@@ -227,14 +226,14 @@ def _content(path: Path) -> dict[str, Any]:
         if not isinstance(content[name], kind):
             raise _bad(path, f"has a {name!r} that is a {type(content[name]).__name__}")
     if content["sha256"] != manifest.digest(content):
-        raise _bad(path, "was changed after it was written: its digest is another")
+        raise _bad(path, "was changed after it was written: its digest differs")
     for name, entry in content["arrays"].items():
         if not isinstance(entry, dict) or entry.keys() != {"file", "dtype", "shape", "sha256"}:
             raise _bad(path, f"describes {name[:60]!r} in an unknown way")
         if not isinstance(entry["file"], str) or not ARRAYS.fullmatch(entry["file"]):
             raise _bad(path, f"names a file that is not its own for {name[:60]!r}")
     if not content["epochs"] or not all(isinstance(one, dict) for one in content["epochs"]):
-        raise _bad(path, "tells of no epochs")
+        raise _bad(path, "has no epochs")
     return content
 
 

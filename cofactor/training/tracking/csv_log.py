@@ -9,6 +9,8 @@ from pathlib import Path
 from cofactor.training.tracking.epoch_row import COLUMNS, CellValue, EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
+__all__ = ["CsvTracker"]
+
 
 @dataclass(frozen=True)
 class CsvTracker:

@@ -13,6 +13,8 @@ from cofactor.errors import BadData, Unavailable
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
+__all__ = ["CurvesTracker"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

@@ -20,6 +20,8 @@ from cofactor.errors import Unavailable
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
+__all__ = ["MLflowTracker"]
+
 INSTALL_HINT = "pip install 'cofactor[mlflow]'"
 DATABASE, FILES = "mlflow.db", "artifacts"
 MAX_LETTERS = 500  # of a parameter or a tag, which every version of MLflow accepts

@@ -19,6 +19,8 @@ from cofactor.errors import Unavailable
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
+__all__ = ["TensorBoardTracker"]
+
 Setting = bool | int | float | str
 HINT = "pip install 'cofactor[tracking]'"
 PART = re.compile("^(train|validation)_")

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from cofactor.training.tracking.epoch_row import RowWriter
 
+__all__ = ["RunDescription", "Tracker"]
+
 
 @dataclass(frozen=True)
 class RunDescription:
