@@ -7,8 +7,8 @@ out; all training ratings are learned with them, and the test ratings are read o
 file as they come.
 """
 
-from bench import Entry
-from runs import main
+from runner import Entry
+from runner_command import main
 
 DEEP = {  # predecessor D's network
     "rows": "users", "layers": "256,128,256", "activation": "selu", "presence": 0.5, "dropout": 0.7, "l2": 12.0,

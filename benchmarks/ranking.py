@@ -9,8 +9,8 @@ more, the file in which to leave its vectors; they are measured here, by the met
 
 from typing import Any
 
-from bench import Entry
-from runs import main
+from runner import Entry
+from runner_command import main
 
 BPR = {"iterations": 50, "learning_rate": 0.01}
 KNN = {"similarity": "cosine"}

@@ -9,8 +9,8 @@ of predictions clipped to the scale, seconds those of the fit alone. Measured fi
 
 from typing import Any
 
-from bench import Entry
-from runs import main
+from runner import Entry
+from runner_command import main
 
 KNN = {"algorithm": "KNNBaseline", "sim_options": {"name": "pearson_baseline", "user_based": False}}
 

@@ -1,7 +1,7 @@
 """Requests a second of `cofactor serve`, beside the same bytes from a bare Starlette route, asked in turn.
 
     cofactor train svd ml-1m --rank 64 -o models/ml-1m
-    python benchmarks/catalogue.py models/catalogue
+    python benchmarks/synthetic_catalogue.py models/catalogue
     python benchmarks/serving.py models/ml-1m models/catalogue [--seconds 8] [--rounds 3] [--workers 1,2]
 
 Random known users ask for ten items, in a closed loop, from this machine. Figures are medians of the rounds; of the

@@ -150,7 +150,7 @@ def test_from_a_fit_to_a_table_and_a_picture(real_data: Path, tmp_path: Path) ->
     assert measured["rmse"] == pytest.approx(0.9536, abs=2e-4)
     assert 0 < measured["cpu"] < 5
     assert "test ml-100k/u1, baseline" not in script("ratings.py", *asked)
-    told = script("table.py", kept, "--picture", tmp_path / "models", "--panels", "ML-100K, u1")
+    told = script("results_tables.py", kept, "--picture", tmp_path / "models", "--panels", "ML-100K, u1")
     assert "| **baseline** | 0.9536 |" in told
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
     assert "<dc:title>Accuracy against seconds: ML-100K, u1<" in (tmp_path / "models.svg").read_text()

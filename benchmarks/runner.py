@@ -133,7 +133,7 @@ class Bench:
         """Seconds and metrics of one fit, in a process of its own."""
         means, threads = self.means, str(self.means.threads)
         if entry.system == "cofactor":
-            script = Path(__file__).parent / "fit.py"
+            script = Path(__file__).parent / "fit_once.py"
             command = [sys.executable, script, means.data, protocol, part, entry.by, json.dumps(options), threads]
             return self._printed(command, {"OPENBLAS_NUM_THREADS": threads})
         python, environment = self._environment(entry.system)

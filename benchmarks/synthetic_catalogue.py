@@ -1,6 +1,6 @@
 """A made catalogue as large as MovieLens' largest, saved as a model to serve: the vectors are noise, the sizes are not.
 
-python benchmarks/catalogue.py build/catalogue --users 20000 --items 62000 --rank 64 --per-user 100
+python benchmarks/synthetic_catalogue.py build/catalogue --users 20000 --items 62000 --rank 64 --per-user 100
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """CPU microseconds of every kind of question to a served model, without HTTP: the median, and the fastest.
 
-python benchmarks/catalogue.py build/catalogue
-python benchmarks/answers.py models/svd build/catalogue
+python benchmarks/synthetic_catalogue.py build/catalogue
+python benchmarks/service_queries.py models/svd build/catalogue
 """
 
 import argparse

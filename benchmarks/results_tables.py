@@ -1,6 +1,6 @@
 """The tables of models, and the picture of accuracy against seconds, from what `ratings.py` and `ranking.py` measured.
 
-    python benchmarks/table.py build/ratings.json build/ranking.json [--picture docs/models] [--panels TITLE …]
+    python benchmarks/results_tables.py build/ratings.json build/ranking.json [--picture docs/models] [--panels TITLE …]
 
 Prints the tables in Markdown and draws the panels to docs/models.png and docs/models.svg. Ours are filled circles and
 bold, the peers hollow squares, so that the picture needs no colour.

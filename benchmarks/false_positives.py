@@ -1,10 +1,10 @@
 """How often the same trainer under two seeds passes for two trainers: the paired test at 5 % should do so in one of 20.
 
-    python benchmarks/false_alarms.py --data FOLDER                    # 200 pairs of seeds, each on a split of its own
-    python benchmarks/false_alarms.py --data FOLDER --split u1         # all on one split: 0, 1, … or u1 … u5, ua, ub
-    python benchmarks/false_alarms.py --data FOLDER --of ml-1m --only svd ials --pairs 15
-    python benchmarks/false_alarms.py --data FOLDER --seeds 3          # pairs of means of three seeds each
-    python benchmarks/false_alarms.py --data FOLDER --only "svd 64" --against "svd 48" --seeds 3  # and of two trainers
+    python benchmarks/false_positives.py --data FOLDER                    # 200 pairs of seeds, each on a split of its own
+    python benchmarks/false_positives.py --data FOLDER --split u1         # all on one split: 0, 1, … or u1 … u5, ua, ub
+    python benchmarks/false_positives.py --data FOLDER --of ml-1m --only svd ials --pairs 15
+    python benchmarks/false_positives.py --data FOLDER --seeds 3          # pairs of means of three seeds each
+    python benchmarks/false_positives.py --data FOLDER --only "svd 64" --against "svd 48" --seeds 3  # and of two trainers
 
 Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
 the differences, which is what really happens; their standard error over users, root mean square, which the test of one

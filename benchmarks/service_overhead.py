@@ -1,6 +1,6 @@
 """What the way through the service costs beside the answer: an application asked directly, without a socket.
 
-python -m benchmarks.front_door
+python -m benchmarks.service_overhead
 """
 
 import asyncio

@@ -6,8 +6,8 @@ import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench import PEERS, Bench, Entry, Means
 from results import METRICS, TABLES, Results, lines_of, markdown
+from runner import PEERS, Bench, Entry, Means
 
 from cofactor.trainers import TRAINERS
 

@@ -1,6 +1,6 @@
 """Fits one of our trainers once by a published protocol, after compiling, and prints what it took as JSON.
 
-python fit.py FOLDER PROTOCOL test|inner TRAINER '{"rank": 64}' THREADS
+python fit_once.py FOLDER PROTOCOL test|inner TRAINER '{"rank": 64}' THREADS
 """
 
 import json
