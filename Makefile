@@ -49,7 +49,7 @@ interop: $(INTEROP)/.installed
 
 bench:
 	@for script in $$(grep -l __main__ benchmarks/*.py); do \
-	  printf 'make bench-%-16s%s\n' "$$(basename "$$script" .py)" "$$(sed -n '1s/^"""//p' "$$script")"; done
+	  printf 'make bench-%-20s %s\n' "$$(basename "$$script" .py)" "$$(sed -n '1s/^"""//p' "$$script")"; done
 
 bench-%: $(TEST)/.installed
 	$(TEST)/bin/python benchmarks/$*.py $(if $(shell grep -e --data benchmarks/$*.py),--data $(DATA)) $(ARGS)

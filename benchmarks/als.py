@@ -1,10 +1,9 @@
-"""iALS beside implicit's ALS by conjugate gradients: how long until the lists are as good as implicit's, on ML-1M and
-Gowalla, and how good they become.
+"""iALS compared with implicit's ALS by conjugate gradients on ML-1M and Gowalla: time to equal NDCG, and final NDCG.
 
     python benchmarks/als.py --data FOLDER [--peers build/peers] [--only choose|speed|quality|ncf] [--repeat 3]
 
-Every fit is a process of its own and ours and the peer's alternate, both with two threads. Hyperparameters are chosen
-on a tenth of each user's training items held out (--only choose prints them); the test items are read with those alone.
+Every fit runs in a process of its own with two threads; our fits and the peer's alternate. Hyperparameters are chosen
+on a held-out tenth of each user's training items (--only choose prints them); the test items are used with those only.
 """
 
 import argparse

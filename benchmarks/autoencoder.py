@@ -1,10 +1,10 @@
-"""Autoencoders of users and of items on ML-1M: ratings by random split and lists by top-N, beside svd and EASE.
+"""Autoencoders over users and over items on ML-1M, compared with svd and EASE: rating prediction and ranking.
 
     python benchmarks/autoencoder.py --data FOLDER [--protocol ml-1m/0] [--only "auto*"] [--choose]
 
-Every fit is a process of its own, with settings that were compared on a tenth of the training ratings of split 0 held
-out; all training ratings are learned with them, and the test ratings are read once. Measured fits are kept in a JSON
-file as they come.
+Every fit runs in a process of its own. The hyperparameters were chosen on a held-out tenth of the training ratings of
+split 0. The models are trained on all training ratings, and the test ratings are used once. Measurements are added to a
+JSON file as they arrive.
 """
 
 from runner import Entry

@@ -1,9 +1,10 @@
-"""The deep models: beside the same in plain PyTorch, their accuracy, and what transfer gives and a leak would feign.
+"""The deep models: speed compared with plain PyTorch, accuracy, and the effects of transfer and of leaked ratings.
 
     python benchmarks/deep.py --data FOLDER [--only predecessor|epoch|accuracy|transfer] [--seeds 0 1 2] [--repeat 3]
 
-Speed: every fit is a process of its own, ours and plain PyTorch's alternate, one thread each. Accuracy: the number of
-epochs is chosen on a tenth of train held out, then as many are made on all of train and the test is read once.
+Speed: every fit runs in a process of its own on one thread; our fits and plain PyTorch's alternate. Accuracy: the
+number of epochs is chosen on a held-out tenth of the training part; a model is then trained on all of it for as many
+epochs, and the test part is used once.
 """
 
 import argparse

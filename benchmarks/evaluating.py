@@ -1,11 +1,11 @@
-"""How long it takes to measure a model: every metric at several lengths of list, for every user.
+"""Time to evaluate a model: every metric at several cut-offs, for every user.
 
     python benchmarks/evaluating.py path/to/ml-1m                 # a folder or a file of ratings
-    python benchmarks/evaluating.py --made 1000000 1000 30        # users, items, ratings of each
+    python benchmarks/evaluating.py --made 1000000 1000 30        # users, items, ratings per user
 
-The model is a factor model of random vectors: what is measured takes the same time whatever it is worth. Prints how
-many figures there are, the seconds of the first call (which compiles, or reads what an earlier run compiled) and the
-least of the others, wall and CPU, those of `over_k` for all its metrics, and the most memory the process held.
+The model is a factor model with random vectors; its quality does not affect the time. Prints the number of metrics,
+the seconds of the first call (which compiles, or loads what an earlier run compiled) and of the fastest other call,
+wall and CPU, the seconds of `over_k` for all its metrics, and the peak memory of the process.
 """
 
 import argparse

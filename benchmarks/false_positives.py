@@ -1,16 +1,16 @@
-"""How often the same trainer under two seeds passes for two trainers: the paired test at 5 % should do so in one of 20.
+"""How often two seeds of one trainer are reported as different; a paired test at 5 % should do so in one of 20 cases.
 
-    python benchmarks/false_positives.py --data FOLDER                    # 200 pairs of seeds, each on a split of its own
-    python benchmarks/false_positives.py --data FOLDER --split u1         # all on one split: 0, 1, … or u1 … u5, ua, ub
+    python benchmarks/false_positives.py --data FOLDER                 # 200 pairs of seeds, each on a split of its own
+    python benchmarks/false_positives.py --data FOLDER --split u1      # all on one split: 0, 1, … or u1 … u5, ua, ub
     python benchmarks/false_positives.py --data FOLDER --of ml-1m --only svd ials --pairs 15
-    python benchmarks/false_positives.py --data FOLDER --seeds 3          # pairs of means of three seeds each
-    python benchmarks/false_positives.py --data FOLDER --only "svd 64" --against "svd 48" --seeds 3  # and of two trainers
+    python benchmarks/false_positives.py --data FOLDER --seeds 3       # pairs of means over three seeds each
+    python benchmarks/false_positives.py --data FOLDER --only "svd 64" --against "svd 48" --seeds 3    # two trainers
 
-Prints, for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
-the differences, which is what really happens; their standard error over users, root mean square, which the test of one
-seed goes by; and the one that a variance by user and by item would give (Cameron, Gelbach and Miller 2011: V_user +
-V_item - V_rating). Of several seeds the last is what their test goes by: the variance of users and of trainings. Of two
-trainers the share is that of differences found, and the mean difference stands behind.
+Prints for each trainer and metric: the share of pairs with p < 0.05 and its standard error; the standard deviation of
+the differences, which is their true spread; the root mean square of their standard error over users, which the test of
+one seed uses; and the standard error from a variance by user and by item (Cameron, Gelbach and Miller 2011: V_user +
+V_item - V_rating). With several seeds, the last one is what their test uses: the variance over users and over seeds.
+With two trainers, the share is that of detected differences, and the last column is the mean difference.
 """
 
 import argparse

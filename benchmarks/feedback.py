@@ -1,9 +1,10 @@
-"""Durable ratings a second, in batches of 1 and 100 from 1 and 8 threads, beside what the disk syncs.
+"""Durable ratings per second, in batches of 1 and 100 from 1 and 8 threads, compared with the disk's sync rate.
 
     python benchmarks/feedback.py [--folder FOLDER] [--seconds 3]
 
-FOLDER is on the disk to measure. PostgreSQL is started in it, where it is installed, with its defaults. The bare rate
-is that of appending 4 KiB to a file and syncing it, one after the other: what a store without group commit is held to.
+FOLDER is on the disk to measure. If PostgreSQL is installed, it is started there with its default settings. The sync
+rate is measured by appending 4 KiB to a file and syncing it, again and again: the limit of a store without group
+commit.
 """
 
 import argparse

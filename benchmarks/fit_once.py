@@ -1,4 +1,4 @@
-"""Fits one of our trainers once by a published protocol, after compiling, and prints what it took as JSON.
+"""Fit one trainer once under a published protocol, after compilation, and print time and metrics as JSON.
 
 python fit_once.py FOLDER PROTOCOL test|inner TRAINER '{"rank": 64}' THREADS
 """

@@ -1,10 +1,11 @@
-"""Whether 95 % intervals cover in 95 % of cases, and how often one of many equal models is called worse: made figures.
+"""Coverage of 95 % intervals, and how often one of many equal models is reported as worse, on simulated metrics.
 
     python benchmarks/intervals.py
 
-Of coverage: two models measured on users of very different number of ratings and difficulty (RMSE), and on users of
-whom most see no difference (NDCG); the true difference is that of a million users. "expanded" is what `compare` gives;
-"plain" is the percentile interval of the same draws, "BCa" the bias-corrected accelerated one, "normal" d ± 1.96 SE.
+Coverage: two models are evaluated on users with very different numbers of ratings and difficulty (RMSE), and on users
+most of whom see no difference (NDCG); the true difference is that over a million users. "expanded" is the interval of
+`compare`; "plain" is the percentile interval of the same resamples, "BCa" the bias-corrected accelerated one, "normal"
+d ± 1.96 SE.
 """
 
 from collections.abc import Callable

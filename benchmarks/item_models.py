@@ -1,10 +1,10 @@
-"""EASE, item neighbourhoods and the graph filter: lists on ML-1M, Gowalla and by NCF's protocol; ratings on MovieLens.
+"""EASE, item neighbourhoods and the graph filter: rankings on ML-1M, Gowalla and NCF's protocol, ratings on MovieLens.
 
     python benchmarks/item_models.py --data FOLDER [--peers build/peers] [--only ratings|ml-1m|gowalla|ncf]
 
-FOLDER holds ml-1m, ml-100k, gowalla and ncf-ml-1m. Hyperparameters are chosen on a part of the training ratings held
-out, as large a part as the test's of ML-1M and else a tenth; the test is read once, with the chosen ones. CPU seconds
-are those of the fit, after compiling.
+FOLDER contains ml-1m, ml-100k, gowalla and ncf-ml-1m. Hyperparameters are chosen on held-out training ratings: as large
+a share as that of the test part on ML-1M, a tenth elsewhere. The test part is used once, with the chosen ones. CPU
+seconds are those of the fit, without compilation.
 """
 
 import argparse

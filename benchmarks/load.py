@@ -1,4 +1,4 @@
-"""Clients in a closed loop: wrk where it is installed, which costs the server's machine least; otherwise asyncio."""
+"""Closed-loop load: wrk if it is installed, because it needs the least CPU time, and asyncio otherwise."""
 
 import asyncio
 import json

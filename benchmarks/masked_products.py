@@ -1,9 +1,9 @@
-"""What an autoencoder's passes cost at the rated cells alone and as dense products, and how long a user's scores take.
+"""Cost of an autoencoder's passes over observed cells only and as dense products, and of scoring one user.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/masked_products.py --data FOLDER [--width 256]
 
-Seconds of CPU time for the products of one epoch over ML-1M, forwards and backwards, in batches of 256 rows on one
-thread; then milliseconds for the scores of all 3,706 items for one user, ours in NumPy and the same in PyTorch.
+Prints CPU seconds for the products of one epoch on ML-1M, forward and backward, in batches of 256 rows on one thread;
+then milliseconds for the scores of all 3,706 items for one user, by our code in NumPy and by PyTorch.
 """
 
 import argparse

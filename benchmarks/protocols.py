@@ -1,10 +1,10 @@
-"""The published protocols by `cofactor compare`, as tables in docs/benchmarks.md with the figures of others beside.
+"""Results of `cofactor compare` on the published protocols, written as tables into docs/benchmarks.md.
 
     python benchmarks/protocols.py --data FOLDER [--protocol ml-100k-u1 …] [--contestants all "svd --rank 128"]
 
-Every protocol is one command, which the section that it fills shows; what others reach is that of `cofactor protocols
-NAME`. Sections stand between two markers and are written one by one, as they are measured; those of other protocols
-stay. The reports are in build/protocols.
+Every protocol is one command, which its section shows, with the published results that `cofactor protocols NAME`
+lists. A section stands between two markers and is replaced when its protocol has been run; the other sections stay.
+The reports are written to build/protocols.
 """
 
 import argparse

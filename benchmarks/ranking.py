@@ -1,10 +1,10 @@
-"""Lists by published protocols: every trainer of ours that ranks beside the peers, in one run.
+"""Ranking under published protocols: all trainers that rank, compared with the peers in one run.
 
     python benchmarks/ranking.py --data FOLDER [--peers build/peers] [--protocol gowalla ncf] [--only cofactor]
 
-ML-1M and Gowalla: the whole catalogue but what the user has in train. NCF: one item among 99 that were sampled, figures
-for comparison with that literature alone. Otherwise as `ratings.py`. The script of a peer that ranks gets one argument
-more, the file in which to leave its vectors; they are measured here, by the metrics that ours are.
+ML-1M and Gowalla: the whole catalogue without the user's training items. NCF: one item among 99 sampled ones; use these
+numbers only for comparison with that literature. Everything else is as in `ratings.py`. The script of a peer that ranks
+gets one more argument, a file to write its vectors to; they are evaluated here with the same code as our models.
 """
 
 from typing import Any

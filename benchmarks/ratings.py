@@ -1,10 +1,11 @@
-"""Predicted ratings by published protocols: every trainer of ours beside the peers, in one run.
+"""Rating prediction under published protocols: all trainers compared with the peers in one run.
 
     python benchmarks/ratings.py --data FOLDER [--peers build/peers] [--protocol ml-100k/u1 ml-1m/0] [--only "svd*"]
 
-Every fit is a process of its own. What an entry's grid leaves open is chosen on a tenth of the training ratings held
-out, for each split anew (`--choose` does that alone); the test ratings are read with what was chosen. RMSE and MAE are
-of predictions clipped to the scale, seconds those of the fit alone. Measured fits are kept in a JSON file as they come.
+Every fit runs in a process of its own. The values in an entry's grid are compared on a held-out tenth of the training
+ratings, separately for each split (`--choose` does only that); the test ratings are used with the chosen values. RMSE
+and MAE are of predictions clipped to the scale, seconds those of the fit alone. Measurements are added to a JSON file
+as they arrive.
 """
 
 from typing import Any

@@ -1,11 +1,10 @@
-"""How fast ratings are read, and in how much memory.
+"""Speed and memory of reading ratings.
 
     python benchmarks/reading.py [--folder FOLDER] [--ratings N] [--threads 2]
 
-Makes files in the shape of MovieLens 25M (162,541 users, 59,047 items with gaps between their numbers, half stars,
-seconds since 1970), in the order of MovieLens and shuffled, as CSV and as Parquet, and one of a million ratings with
-text for ids. Each is read in a process of its own; printed are the wall time and CPU time of `read` and the highest
-resident memory of that process.
+Generates files with the shape of MovieLens 25M (162,541 users, 59,047 items with gaps in their ids, half stars, seconds
+since 1970), in the order of MovieLens and shuffled, as CSV and as Parquet, and one with a million ratings and text ids.
+Each file is read in a process of its own. Prints wall and CPU time of `read` and the peak memory of the process.
 """
 
 import argparse

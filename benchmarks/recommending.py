@@ -1,4 +1,4 @@
-"""Lists from a model of made vectors: loading, one user's list with reasons, and every user's list to Parquet.
+"""Recommendations from a model with random vectors: loading, one user's list with explanations, all lists to Parquet.
 
 python benchmarks/recommending.py --users 1000000 --items 1000 --per-user 30 --rank 16
 python benchmarks/recommending.py --users 6040 --items 3706 --per-user 200 --rank 64

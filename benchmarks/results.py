@@ -1,4 +1,4 @@
-"""What the benchmarks have measured so far: one JSON file, written anew after every fit, and summaries of it."""
+"""Measurements of the benchmarks: one JSON file, rewritten after every fit, and summaries of it."""
 
 import json
 import os

@@ -1,9 +1,9 @@
-"""The tables of models, and the picture of accuracy against seconds, from what `ratings.py` and `ranking.py` measured.
+"""Tables of models, and a plot of accuracy against seconds, from the measurements of `ratings.py` and `ranking.py`.
 
     python benchmarks/results_tables.py build/ratings.json build/ranking.json [--picture docs/models] [--panels TITLE …]
 
-Prints the tables in Markdown and draws the panels to docs/models.png and docs/models.svg. Ours are filled circles and
-bold, the peers hollow squares, so that the picture needs no colour.
+Prints the tables in Markdown and draws the panels to docs/models.png and docs/models.svg. Our models are filled circles
+and bold, the peers are hollow squares, so that the plot can be read without colour.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Trainings killed at ten random moments and resumed, beside the unbroken ones; and what a checkpoint costs an epoch.
+"""Kill training runs at ten random moments, resume them, and compare with uninterrupted runs; cost of a checkpoint.
 
     python benchmarks/resume.py --data FOLDER [--on ml-100k ml-1m] [--trainers svd bayes …] [--kills 10]
 
-Every run is a process of its own, `cofactor train … --checkpoint … --resume`, and is killed (SIGKILL) a random while
-after it has written its first checkpoint, drawn evenly from a fifth of the training. What ends is compared by the
-digests of its arrays; where kills are left, another begins. Seconds are wall seconds of this process: of an epoch with
-judging it, and of writing its checkpoint.
+Every run is a process of `cofactor train … --checkpoint … --resume`. It gets SIGKILL at a random time after its first
+checkpoint, at most a fifth of the training later. Results are compared by the digests of their arrays; if kills are
+left when a run ends, another run starts. Seconds are wall seconds of this process: of an epoch with its validation,
+and of writing its checkpoint.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Fits a list of entries, ours and the peers', each in a process of its own, and keeps what was measured.
+"""Fit a list of entries, our trainers and the peers', each in a process of its own, and store the measurements.
 
-Hyperparameters in an entry's grid are chosen inside train, for each protocol anew; the test is read with the chosen
-ones. Results are written as they come, and a run that was interrupted goes on where it stopped.
+Hyperparameters in an entry's grid are chosen within the training part, separately for each protocol; the test part is
+used with the chosen ones only. Results are written as they arrive, and an interrupted run resumes where it stopped.
 """
 
 import itertools

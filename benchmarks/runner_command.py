@@ -1,4 +1,4 @@
-"""The command line that `ratings.py` and `ranking.py` have in common."""
+"""The command line that `ratings.py` and `ranking.py` share."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""What the way through the service costs beside the answer: an application asked directly, without a socket.
+"""Time that the service adds to an answer, measured by calling the application directly, without a socket.
 
 python -m benchmarks.service_overhead
 """

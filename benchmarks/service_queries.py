@@ -1,4 +1,4 @@
-"""CPU microseconds of every kind of question to a served model, without HTTP: the median, and the fastest.
+"""CPU microseconds of every kind of query to a served model, without HTTP: the median and the minimum.
 
 python benchmarks/synthetic_catalogue.py build/catalogue
 python benchmarks/service_queries.py models/svd build/catalogue

@@ -1,12 +1,13 @@
-"""Requests a second of `cofactor serve`, beside the same bytes from a bare Starlette route, asked in turn.
+"""Requests per second of `cofactor serve`, compared with a bare Starlette route that returns the same bytes.
 
     cofactor train svd ml-1m --rank 64 -o models/ml-1m
     python benchmarks/synthetic_catalogue.py models/catalogue
     python benchmarks/serving.py models/ml-1m models/catalogue [--seconds 8] [--rounds 3] [--workers 1,2]
 
-Random known users ask for ten items, in a closed loop, from this machine. Figures are medians of the rounds; of the
-99th percentile the worst round as well. CPU is that of the server's processes. Then one client alone, and one whose
-history is folded in; ratings in batches of 100; and the memory of several workers.
+Clients on this machine request ten items for random known users in a closed loop. Results are medians of the rounds;
+for the 99th percentile, the worst round is printed as well. CPU time is that of the server's processes. Further
+results: one client alone, with a known user and with a folded-in history; ratings in batches of 100; the memory of
+several workers.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""The scores of all items for one user by an ensemble of made weights, served in NumPy and beside it in PyTorch.
+"""Scores of all items for one user by an ensemble with random weights: served in NumPy, compared with PyTorch.
 
-python benchmarks/serving_networks.py
-python benchmarks/serving_networks.py --items 62000 --layers 128,64,32,16
+    python benchmarks/serving_networks.py
+    python benchmarks/serving_networks.py --items 62000 --layers 128,64,32,16
 
-Both on one thread, in turn, the medians of `--repeat` times; PyTorch gets [x; y] for every item, as in training. Then a
-list with reasons, users folded in, and the memory that scoring adds to the model.
+Both run on one thread in turn; results are medians of `--repeat` times. PyTorch gets [x; y] for every item, as in
+training. Further results: a list with explanations, folded-in users, and the memory that scoring adds to the model.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""SVD beside Cornac's MF, LIBMF and Surprise's SVD: raw speed on ML-1M, and accuracy on ML-1M and ML-100K.
+"""SVD compared with Cornac's MF, LIBMF and Surprise's SVD: speed on ML-1M, accuracy on ML-1M and ML-100K.
 
     python benchmarks/sgd.py --data FOLDER [--peers build/peers] [--only speed|accuracy|ml-100k] [--repeat 3]
 
-Every fit is a process of its own and ours and the peers' alternate. Hyperparameters are chosen on a tenth of the
-training ratings held out; the test ratings are read once, with the chosen ones.
+Every fit runs in a process of its own; our fits and the peers' alternate. Hyperparameters are chosen on a held-out
+tenth of the training ratings; the test ratings are used once, with the chosen ones.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""What the SGD kernel does in a second inside an epoch, on one thread, beside what the machine could do.
+"""Throughput of the SGD kernel during an epoch on one thread, compared with the limits of the machine.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/sgd_kernel.py ml-1m/ratings_no_timestamps.csv
 
-One update is 10 · rank floating-point operations (2 for the dot product, 8 for both vectors) and reads and writes
-16 · rank bytes. The ceilings are a matrix product and a copy of arrays that no cache holds.
+One update takes 10 · rank floating-point operations (2 for the dot product, 8 for both vectors) and reads and writes
+16 · rank bytes. The limits are those of a matrix product, and of a copy of arrays that fit in no cache.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Wall seconds of `cofactor --help`, and of `cofactor serve` from its start to a first answer of /ready.
+"""Wall seconds of `cofactor --help`, and from the start of `cofactor serve` to the first response of /ready.
 
     python benchmarks/startup.py MODEL [--repeat 7]
 
-MODEL is a saved model, as `cofactor train svd ml-1m` leaves one.
+MODEL is a saved model, for example from `cofactor train svd ml-1m`.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""SVD++ and NSVD beside Surprise's SVD++: accuracy and CPU seconds on ML-100K u1 and ML-1M 90/10.
+"""SVD++ and NSVD compared with Surprise's SVD++: accuracy and CPU seconds on ML-100K u1 and ML-1M 90/10.
 
     python benchmarks/svdpp.py --data FOLDER [--peers build/peers] [--only ml-100k|ml-1m] [--repeat 3] [--ours]
 
-Hyperparameters are chosen on a tenth of the training ratings held out; the test ratings are read once, with the chosen
-ones and three seeds. Surprise runs with its defaults, once: it takes minutes on ML-1M; `--ours` leaves it out.
+Hyperparameters are chosen on a held-out tenth of the training ratings; the test ratings are used once, with the chosen
+ones and three seeds. Surprise runs once with its defaults, which takes minutes on ML-1M; `--ours` leaves it out.
 """
 
 import argparse

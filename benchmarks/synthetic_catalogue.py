@@ -1,4 +1,4 @@
-"""A made catalogue as large as MovieLens' largest, saved as a model to serve: the vectors are noise, the sizes are not.
+"""Save a model with random vectors and a catalogue as large as that of the largest MovieLens data set.
 
 python benchmarks/synthetic_catalogue.py build/catalogue --users 20000 --items 62000 --rank 64 --per-user 100
 """

@@ -1,9 +1,9 @@
-"""The published protocols, split by split, as the benchmarks use them: with all of train to learn.
+"""The published protocols for the benchmarks, one split at a time, with the whole training part to train on.
 
-task = TASKS["ml-100k/u1"](folder)              # folder: of ml-100k, ml-1m, gowalla, ncf-ml-1m
+task = TASKS["ml-100k/u1"](folder)              # folder of ml-100k, ml-1m, gowalla and ncf-ml-1m
 model = trainer.fit(task.train)
 task.figures(model)                             # {"rmse": …, "mae": …}
-task.inner()                                    # the same task inside train, to choose hyperparameters by
+task.inner()                                    # the same task within the training part, to choose hyperparameters
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""30 million synthetic ratings from Parquet to a saved model, beside LIBMF on the same rows.
+"""30 million synthetic ratings from Parquet to a saved model, compared with LIBMF on the same rows.
 
     python benchmarks/thirty_million.py [--choose] [--users 1e6] [--items 1000] [--per-user 30] [--peers build/peers]
 
-The whole way (read, split, train, evaluate, save) runs in a process of its own, whose peak memory is printed. RMSE
-stands beside the planted best: what a model that knew the true expectations would reach on the same rows.
-`--choose` takes the hyperparameters that are best on a tenth of the training rows, before a test row is looked at.
+All steps (read, split, train, evaluate, save) run in one process, whose peak memory is printed. RMSE is printed with
+the noise floor of the data: the RMSE of a model with the true expectations. `--choose` picks the hyperparameters on a
+tenth of the training rows, before any test row is used.
 """
 
 import argparse

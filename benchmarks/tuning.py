@@ -1,9 +1,9 @@
-"""Whether trainings side by side are done sooner than one after the other on all cores.
+"""Whether several training runs finish sooner in parallel or one after another on all cores.
 
     python benchmarks/tuning.py ml-1m svd --rank 64
 
-For each way of sharing the cores, the same trainings (seeds 0, 1, …) through the processes of `cofactor tune`: wall and
-CPU seconds of all of them. The ways take turns, and the best of the rounds counts.
+Runs the same trainings (seeds 0, 1, …) in the processes of `cofactor tune`, once for each way of sharing the cores, and
+prints wall and CPU seconds of all of them. The ways take turns, and the best round counts.
 """
 
 import argparse
