@@ -17,7 +17,8 @@ from tasks import TASKS
 
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.trainers.autoencoder import Autoencoder
-from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, MaskedProducts, SparseProducts
+from cofactor.training.row_thread_pool import RowThreadPool
 
 BATCH, USERS = 256, 500
 
@@ -31,7 +32,7 @@ def main() -> None:
     train = TASKS["ml-1m/0"](given.data).train
     print("| rows | at rated cells, CPU s | dense, CPU s |\n|---|---|---|")
     for rows, table in (("users", train.by_user()), ("items", train.by_item())):
-        ways = Kernels(None), DenseProducts(torch.device("cpu"))
+        ways = SparseProducts(RowThreadPool(1)), DenseProducts(torch.device("cpu"))
         ours, dense = (median(passes(one, table, given.width) for _ in range(3)) for one in ways)
         print(f"| {rows} | {ours:.2f} | {dense:.2f} |", flush=True)
     print("\n| all items for one user | NumPy, ms | PyTorch, ms | largest difference |\n|---|---|---|---|")
@@ -41,7 +42,7 @@ def main() -> None:
         print(f"| users, {layers} | {serving(model)} |", flush=True)
 
 
-def passes(products: Products, table, width: int) -> float:
+def passes(products: MaskedProducts, table, width: int) -> float:
     """CPU seconds of one epoch's products and their derivatives."""
     rng = np.random.default_rng(0)
     first, last = (

@@ -9,12 +9,12 @@ One update takes 10 · rank floating-point operations (2 for the dot product, 8 
 import argparse
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 
 from cofactor.data.reading.read import read
-from cofactor.trainers.svd import SVD, _Descent
+from cofactor.trainers.svd import SVD
 
 EPOCHS = 15
 
@@ -26,9 +26,9 @@ def main() -> None:
     print("| rank | million updates/s: median | best | GFLOP/s, best | GB/s, best |\n|---|---|---|---|---|")
     for rank in (16, 32, 64, 128):
         trainer = SVD(rank=rank, threads=1)
-        descent = _Descent(trainer, ratings, *trainer._first_vectors(ratings))
-        with ThreadPoolExecutor(1) as pool:
-            seconds = [timed(lambda d=descent, p=pool: d.learn(0.01, p, 1)) for _ in range(EPOCHS)]
+        with ExitStack() as resources:
+            state = trainer.training_state().init(trainer, ratings, resources)
+            seconds = [timed(lambda state=state: state.learn(np.float32(0.01))) for _ in range(EPOCHS)]
         median, best = (len(ratings) / s / 1e6 for s in (float(np.median(seconds)), min(seconds)))
         print(f"| {rank} | {median:.0f} | {best:.0f} | {best * 10 * rank / 1e3:.0f} | {best * 16 * rank / 1e3:.0f} |")
     a, b = np.random.default_rng(0).random((2, 2048, 2048), dtype=np.float32)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.kernels.als import padded, solve_rows
-from cofactor.kernels.conjugate import descend_rows
+from cofactor.kernels.als import Ridge, padded, solve_rows
+from cofactor.kernels.conjugate_gradients import descend_rows
+from cofactor.kernels.sparse_rows import SparseRows
 from cofactor.models.factor import FactorModel
+from cofactor.trainers import als
 from cofactor.trainers.als import ALS
-from cofactor.trainers.alternating import parallel_rows
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
 from tests import twins
@@ -22,8 +23,8 @@ from tests.test_svd import planted, rmse
 from tests.toys import noise
 
 
-def table(seed: int, width: int, most: int) -> tuple[np.ndarray, ...]:
-    """Rows of 0 … `most` entries, targets, vectors, a diagonal, and where the solutions start from."""
+def table(seed: int, width: int, most: int) -> tuple[SparseRows, np.ndarray, Ridge, np.ndarray]:
+    """Targets in rows of 0 … `most` entries, vectors, a diagonal, and where the solutions start from."""
     rng = np.random.default_rng(seed)
     n_rows, n_columns = 9, most + 5
     counts = rng.integers(0, most + 1, n_rows)
@@ -32,8 +33,9 @@ def table(seed: int, width: int, most: int) -> tuple[np.ndarray, ...]:
     columns = np.concatenate([rng.choice(n_columns, n, replace=False) for n in counts]).astype(np.uint32)
     targets = rng.normal(size=len(columns)).astype(np.float32)
     vectors, start = (rng.normal(size=(n, width)).astype(np.float32) for n in (n_columns, n_rows))
-    prior, pull = rng.uniform(0, 2, width).astype(np.float32), rng.uniform(0.5, 2, width).astype(np.float32)
-    return starts, columns, targets, vectors, prior, pull, rng.uniform(0.5, 2, n_rows).astype(np.float32), start
+    shared, penalty = rng.uniform(0, 2, width).astype(np.float32), rng.uniform(0.5, 2, width).astype(np.float32)
+    ridge = Ridge(shared, penalty, rng.uniform(0.5, 2, n_rows).astype(np.float32))
+    return SparseRows(starts, columns, targets), vectors, ridge, start
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,7 +126,7 @@ def test_it_recovers_planted_factors_down_to_the_noise() -> None:
 
 @pytest.mark.parametrize("trainer", [ALS(rank=5, n_epochs=3), ALS(rank=24, n_epochs=3)])
 def test_any_number_of_threads_gives_the_same_arrays(trainer: ALS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel_rows, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(als, "WORTH_A_THREAD", 0)
     train, _ = planted()
     one, two, five = (replace(trainer, threads=n).fit(train).arrays() for n in (1, 2, 5))
     for name in one:

@@ -20,8 +20,9 @@ from cofactor.models.factor import FactorModel
 from cofactor.models.networks.layers import Layers
 from cofactor.trainers import TRAINERS, autoencoder
 from cofactor.trainers.autoencoder import Autoencoder
-from cofactor.trainers.autoencoding import training_run
-from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.autoencoding import rating_table
+from cofactor.trainers.autoencoding.rating_table import RatingTable, residual_cells
+from cofactor.trainers.baseline import Baseline, fit_baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.training.epoch import Snapshot
 from tests import test_contract as contract
@@ -103,10 +104,11 @@ def test_a_step_goes_down_the_slope_of_the_stated_loss(options, dense, monkeypat
     if options.get("refeed"):
         pytest.skip("its second step is another loss")
     train, _ = checkerboard(15, 12)
-    monkeypatch.setattr(training_run, "LEAST_BATCHES", 1)
-    monkeypatch.setattr(training_run, "DENSE_CELLS", 50)  # several parts of a batch
+    monkeypatch.setattr(rating_table, "MIN_BATCHES", 1)
+    monkeypatch.setattr(autoencoder, "DENSE_CELLS", 50)  # several parts of a batch
     if dense:
-        monkeypatch.setattr(autoencoder, "Kernels", lambda _: autoencoder.DenseProducts(torch.device("cpu")))
+        products = autoencoder.DenseProducts(torch.device("cpu"))
+        monkeypatch.setattr(autoencoder._TrainingState, "_products", lambda self, resources: products)
     trainer = Autoencoder(**{"layers": "8,5,8", "n_epochs": 40} | options, optimiser="sgd", learning_rate=0.1)
     epochs = trainer.epochs(train)
     for _ in range(10):
@@ -233,11 +235,8 @@ def test_what_somebody_is_tested_on_does_not_go_in() -> None:
 
 def test_inputs_are_dropped_in_training_and_never_in_prediction() -> None:
     train, _ = checkerboard()
-    course = training_run.Course(
-        Autoencoder(rows="users", dropout=0.4), train, autoencoder.Kernels(None), torch.device("cpu")
-    )
-    cells = course.table[np.arange(60)]
-    dropped, whole = course._inputs(cells, np.random.default_rng(0)), course._inputs(cells)
+    table = RatingTable(residual_cells(train, fit_baseline(train, 5.0, 3.0), 1.0, "users"), observed_offset=1.0)
+    dropped, whole = table.noisy_inputs(table.cells, 0.4, np.random.default_rng(0)), table.inputs(table.cells)
     assert dropped.nnz / whole.nnz == pytest.approx(0.6, abs=0.03)
     kept = dropped.toarray() != 0
     np.testing.assert_allclose(dropped.toarray()[kept], whole.toarray()[kept] / 0.6, rtol=1e-6)
@@ -377,7 +376,7 @@ def test_a_model_of_users_can_be_learned_on(loss) -> None:
     with pytest.raises(BadHyperparameter, match="layers are 12, those of the model to start from 12,5"):
         next(replace(trainer, layers="12").epochs(train, warm_start=first.model))
     with pytest.raises(SplitMismatch):
-        next(trainer.epochs(replace(train, split="another"), first.model))
+        next(trainer.epochs(replace(train, split="another"), warm_start=first.model))
 
 
 def test_what_training_cannot_start_from() -> None:

@@ -1,6 +1,7 @@
 """Bayesian factorisation: what it recovers, how sure it says it is, and what it makes of days, features and sets."""
 
 import tracemalloc
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -296,10 +297,12 @@ def test_what_is_held_out_changes_nothing() -> None:
     assert not np.isin(held_out[0] * 40 + held_out[1], alone.user * 40 + alone.item).any()
     models = [fitted(train, rank=2, n_epochs=4) for train in (first.train, alone)]
     assert equal(*models)
-    sampler = bayes._Sampler(Bayes(rank=2), first.train, bayes.Workers(None, 1))
+    trainer = Bayes(rank=2)
+    with ExitStack() as resources:
+        sampler = trainer.training_state().init(trainer, first.train, resources)
     for side, row, column in ((sampler.users, "user", "item"), (sampler.items, "item", "user")):
-        assert side.description is not None
-        starts, columns, weights = side.description.rows
+        assert side.information is not None
+        starts, columns, weights = side.information.matrix
         rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         trained = getattr(first.train, row), getattr(first.train, column)
         assert set(zip(rows, columns, strict=True)) == set(zip(*trained, strict=True))

@@ -32,9 +32,9 @@ def folder(parts: Split, tmp_path: Path) -> Path:
 def test_a_trainer_that_says_so_starts_from_its_own_models(name: str) -> None:
     trainer, train = TRAINERS[name](), noise()
     flags = [option.opts[0] for option in warm_start_options(TRAINERS[name])]
-    assert ("--from" in flags) is (trainer.start is not None)
-    assert [flag for flag in flags if flag != "--from"] == [f"--from-{one}" for one in trainer.starts]
-    if trainer.start is not None:
+    assert ("--from" in flags) is (trainer.warm_start_model is not None)
+    assert [flag for flag in flags if flag != "--from"] == [f"--from-{one}" for one in trainer.warm_start_parts]
+    if trainer.warm_start_model is not None:
         begun = next(trainer.epochs(train)).model
         assert len(next(trainer.epochs(train, warm_start=begun)).model.recommend("0", 3)) == 3
 

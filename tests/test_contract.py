@@ -146,7 +146,7 @@ def test_every_epoch_is_a_usable_model_of_its_own(name):
         if len(epochs) == 3:
             break
     assert [epoch.number for epoch in epochs] == list(range(1, len(epochs) + 1))
-    assert all(epoch.of >= epoch.number for epoch in epochs)
+    assert all(epoch.n_epochs >= epoch.number for epoch in epochs)
     assert all(epoch.train_rmse is None or np.isfinite(epoch.train_rmse) for epoch in epochs)
     for epoch, snapshot in zip(epochs, snapshots, strict=True):
         for n, array in epoch.model.arrays().items():
@@ -364,13 +364,13 @@ def test_a_training_that_was_broken_off_ends_in_the_same_numbers(name, tmp_path)
         whole.append(epoch)
         snapshots.append({n: np.array(a) for n, a in kept(tmp_path, epoch, store).arrays.items()})
         assert epoch.model.training_data is train.training_data, "what a checkpoint gives back to the best model"
-    assert len(whole) == whole[0].of == 9
+    assert len(whole) == whole[0].n_epochs == 9
     for done in (1, 4, 8):
         rest = list(some_epochs(name, threads=2).epochs(noise(), resume=Snapshot(done, snapshots[done - 1])))
         assert [epoch.number for epoch in rest] == list(range(done + 1, 10))
         for before, after in zip(whole[done:], rest, strict=True):
             assert (after.train_rmse, after.learning_rate, after.objective) == (
-                before.train_rmse, before.learning_rate, before.loss
+                before.train_rmse, before.learning_rate, before.objective
             )  # fmt: skip
             assert same(before.model, after.model), f"{after.number} gone on from {done}"
     assert not list(some_epochs(name).epochs(train, resume=Snapshot(9, snapshots[8]))), "nothing is left"
@@ -414,7 +414,10 @@ def test_training_in_one_step_cannot_be_resumed(name):
         next(TRAINERS[name]().epochs(noise(), resume=Snapshot(1, {})))
 
 
-@pytest.mark.parametrize("name", [name for name, one in TRAINERS.items() if not (one.start or one.starts)])
+COLD = [name for name, one in TRAINERS.items() if not (one.warm_start_model or one.warm_start_parts)]
+
+
+@pytest.mark.parametrize("name", COLD)
 def test_a_trainer_without_a_warm_start_refuses_a_model(name):
     if name == "autoencoder":
         pytest.skip("starts from an autoencoder of users, see test_autoencoder")

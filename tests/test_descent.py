@@ -11,8 +11,20 @@ import torch
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
-from cofactor.kernels.lanes import padded
-from cofactor.kernels.rows import Table, learn, move, predict, rectified_slopes, rectify, settle
+from cofactor.kernels.minibatch import (
+    Batch,
+    BatchBuffers,
+    OptimizerConstants,
+    ParameterTable,
+    Ranks,
+    apply_delayed_updates,
+    predict,
+    relu_dropout,
+    relu_dropout_gradients,
+    update_all_rows,
+    update_batch,
+)
+from cofactor.kernels.simd import padded
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
@@ -20,16 +32,17 @@ from cofactor.trainers.base import Trainer
 from cofactor.trainers.deep import Deep
 from cofactor.trainers.ensemble import Ensemble
 from cofactor.trainers.latent_factor import LatentFactor
-from cofactor.trainers.minibatch.cpu_tables import HostTables
-from cofactor.trainers.minibatch.layers import HostStack, Stack, size
-from cofactor.trainers.minibatch.optimizers import optimiser
+from cofactor.trainers.minibatch.cpu_tables import CpuTables
+from cofactor.trainers.minibatch.layers import MLP, CpuMLP, n_parameters
+from cofactor.trainers.minibatch.optimizers import optimizer_constants
 from cofactor.trainers.minibatch.parameters import Parameters
-from cofactor.trainers.minibatch.schedules import SCHEDULES
-from cofactor.trainers.minibatch.torch_tables import DeviceTables
-from cofactor.trainers.minibatch.training_run import Plan
+from cofactor.trainers.minibatch.settings import OptimizationSettings
+from cofactor.trainers.minibatch.torch_tables import TorchTables
 from cofactor.trainers.network import Network
 from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Snapshot
+from cofactor.training.learning_rate import SCHEDULES
+from cofactor.training.optimizer import OptimizerSettings
 from tests.test_svd import planted, rmse
 from tests.toys import noise
 
@@ -46,17 +59,28 @@ def numbers(n: int, width: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.5, (n, width)).astype(np.float32)
 
 
-def table(rows: np.ndarray, pull: np.ndarray, batch: int) -> Table:
-    n, nothing = len(rows), np.zeros_like(rows)
-    counters = np.zeros(n, np.int32), np.zeros((batch, rows.shape[1]), np.float32), np.zeros(batch, np.int32)
-    moves, gradients, touched = counters
-    place = np.full(n, -1, np.int32)
-    return Table(rows.copy(), nothing, nothing.copy(), moves, pull[None], gradients, touched, touched.copy(), place)
+def optimizer(name: str, momentum: float) -> OptimizerConstants:
+    return optimizer_constants(OptimizerSettings(name, momentum))
+
+
+def table(rows: np.ndarray, l2: np.ndarray, batch: int) -> ParameterTable:
+    n, zeros = len(rows), np.zeros_like(rows)
+    gradients, touched = np.zeros((batch, rows.shape[1]), np.float32), np.zeros(batch, np.int32)
+    state = zeros, zeros.copy(), np.zeros(n, np.int32)
+    return ParameterTable(rows.copy(), *state, l2[None], gradients, touched, touched.copy(), np.full(n, -1, np.int32))
+
+
+def batch(user: np.ndarray, item: np.ndarray, value: np.ndarray | None = None) -> Batch:
+    return Batch(user, item, np.zeros(len(user), np.float32) if value is None else value)
+
+
+def buffers(mask: np.ndarray, errors: np.ndarray, deep_rank: int = 0) -> BatchBuffers:
+    return BatchBuffers(mask, np.empty((len(errors), 2 * deep_rank), np.float32), errors)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_steps_are_those_of_pytorch(name: str) -> None:
-    start, pull, how = numbers(7, 16, 0), np.full(16, 0.1, np.float32), optimiser(name, 0.8)
+    start, pull, how = numbers(7, 16, 0), np.full(16, 0.1, np.float32), optimizer(name, 0.8)
     ours, theirs = table(start, pull, 7), torch.tensor(start, requires_grad=True)
     kinds = {
         "adam": lambda: torch.optim.Adam([theirs], 0.01, betas=(0.8, 0.999)),
@@ -70,14 +94,14 @@ def test_steps_are_those_of_pytorch(name: str) -> None:
         theirs.grad = torch.tensor(ours.gradients) + 0.1 * theirs.detach()
         penalty = 0.1 * float((theirs.detach() ** 2).sum())
         stepper.step()
-        assert move(ours, how, np.float32(0.01)) == pytest.approx(penalty, rel=1e-4)
+        assert update_all_rows(ours, how, np.float32(0.01)) == pytest.approx(penalty, rel=1e-4)
     np.testing.assert_allclose(ours.rows, theirs.detach().numpy(), atol=2e-5)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS[1:])
 def test_rows_that_few_batches_touch_end_where_pytorch_moves_them_in_every_batch(name: str) -> None:
     """Tables of PyTorch's own, whose gradients are 0 wherever a batch has none."""
-    start, how, rng = numbers(12, 8, 0), optimiser(name, 0.8), np.random.default_rng(0)
+    start, how, rng = numbers(12, 8, 0), optimizer(name, 0.8), np.random.default_rng(0)
     ours, theirs = table(start, np.zeros(8, np.float32), 4), torch.tensor(start, requires_grad=True)
     kinds = {
         "adam": lambda: torch.optim.Adam([theirs], 0.001, betas=(0.8, 0.999)),
@@ -90,21 +114,22 @@ def test_rows_that_few_batches_touch_end_where_pytorch_moves_them_in_every_batch
     for step in range(400):
         user = np.full(4, rng.integers(12) if step < 40 else rng.integers(6), np.int32)  # some rest to the end
         item, errors = np.zeros(4, np.int32), rng.normal(size=4).astype(np.float32)
-        settle(ours, user, step, how, rate)
+        apply_delayed_updates(ours, user, step, how, rate)
         np.testing.assert_allclose(ours.rows[user], theirs.detach().numpy()[user], atol=2e-3)
         slopes = rng.normal(size=(4, 0)).astype(np.float32)
         before = ours.rows.copy()
         theirs.grad = torch.zeros(12, 8)
         theirs.grad[int(user[0]), 0] = -float(errors.sum())
-        learn(user, item, errors, slopes, ours, other, 0, 0, np.zeros((0, 0), np.float32), how, rate)
+        empty = buffers(np.zeros((0, 0), np.float32), errors)
+        update_batch(batch(user, item), ours, other, Ranks(0, 0), empty, slopes, how, rate)
         assert not np.array_equal(ours.rows, before)
         stepper.step()
-    settle(ours, np.arange(12, dtype=np.int32), 400, how, rate)
+    apply_delayed_updates(ours, np.arange(12, dtype=np.int32), 400, how, rate)
     moved = theirs.detach().numpy() - start
     assert np.abs(moved).max() > 0.02
     np.testing.assert_allclose(ours.rows - start, moved, atol=0.03 * np.abs(moved).max())
     rested = ours.rows.copy()
-    settle(ours, np.arange(12, dtype=np.int32), 400, how, rate)
+    apply_delayed_updates(ours, np.arange(12, dtype=np.int32), 400, how, rate)
     np.testing.assert_array_equal(ours.rows, rested)
 
 
@@ -120,41 +145,41 @@ def test_a_batch_moves_its_rows_down_the_gradient_that_pytorch_finds(masked: boo
     )
     rows, slopes = [numbers(high, width, high) for high in (8, 11)], numbers(n, 2 * deep, 5)
     tables = [table(one, pull, n) for one in rows]
-    inputs, errors = np.empty((n, 2 * deep), np.float32), np.empty(n, np.float32)
-    predict(user, item, value, rows[0], rows[1], rank, deep, np.float32(3), kept, inputs, errors)
+    ours, ranks = buffers(kept, np.empty(n, np.float32), deep), Ranks(rank, deep)
+    predict(batch(user, item, value), rows[0], rows[1], ranks, np.float32(3), ours)
     there = [torch.tensor(one, requires_grad=True) for one in rows]
     p, q = there[0][user.astype(int)], there[1][item.astype(int)]
     mask = torch.tensor(kept) if masked else 1.0
     expected = (
         torch.tensor(value) - 3 - p[:, rank + deep] - q[:, rank + deep] - (mask * p[:, :rank] * q[:, :rank]).sum(1)
     )
-    np.testing.assert_allclose(errors, expected.detach().numpy(), atol=1e-5)
+    np.testing.assert_allclose(ours.errors, expected.detach().numpy(), atol=1e-5)
     x = torch.cat((p[:, rank : rank + deep], q[:, rank : rank + deep]), 1)
-    np.testing.assert_array_equal(inputs, x.detach().numpy())
+    np.testing.assert_array_equal(ours.inputs, x.detach().numpy())
     penalty = (torch.tensor(pull) * (p**2 + q**2)).sum()
     (((expected**2).sum() + penalty) / 2 + (torch.tensor(slopes) * x).sum()).backward()
-    sums = learn(user, item, errors, slopes, *tables, rank, deep, kept, optimiser("sgd", 0.0), np.float32(0.01))
+    step = slopes, optimizer("sgd", 0.0), np.float32(0.01)
+    sums = update_batch(batch(user, item, value), *tables, ranks, ours, *step)
     assert sums == pytest.approx((expected.detach().square().sum().item(), penalty.item()), rel=1e-4)
-    for ours, before, theirs in zip(tables, rows, there, strict=True):
-        np.testing.assert_allclose(ours.rows, before - 0.01 * theirs.grad.numpy(), atol=1e-5)
-        assert (ours.place == -1).all(), "every place is free for the next batch"
-        np.testing.assert_array_equal(ours.moves > 0, theirs.grad.numpy().any(axis=1))
+    for one, before, theirs in zip(tables, rows, there, strict=True):
+        np.testing.assert_allclose(one.rows, before - 0.01 * theirs.grad.numpy(), atol=1e-5)
+        assert (one.gradient_row == -1).all(), "no row has a gradient between batches"
+        np.testing.assert_array_equal(one.n_updates > 0, theirs.grad.numpy().any(axis=1))
 
 
 def test_rows_that_a_batch_leaves_out_rest_with_all_that_is_remembered_of_them() -> None:
-    pull, how = np.full(8, 0.1, np.float32), optimiser("lazy-adam", 0.9)
+    pull, how = np.full(8, 0.1, np.float32), optimizer("lazy-adam", 0.9)
     tables = [table(numbers(4, 8, seed), pull, 2) for seed in (0, 1)]
-    kept = np.zeros((0, 0), np.float32)
-    one = np.array([1, 1], np.int32)
+    one, ones = np.array([1, 1], np.int32), buffers(np.zeros((0, 0), np.float32), np.ones(2, np.float32))
     for rows in ([0, 1], [3, 3]):
-        before = [(t.rows.copy(), t.first.copy(), t.second.copy(), t.moves.copy()) for t in tables]
+        before = [(t.rows.copy(), t.first_moment.copy(), t.second_moment.copy(), t.n_updates.copy()) for t in tables]
         user = np.array(rows, np.int32)
-        learn(
-            user, one, np.ones(2, np.float32), np.empty((2, 0), np.float32), *tables, 0, 0, kept, how, np.float32(0.1)
-        )
+        step = ones, np.empty((2, 0), np.float32), how, np.float32(0.1)
+        update_batch(batch(user, one), *tables, Ranks(0, 0), *step)
         rest = np.setdiff1d(np.arange(4), rows)
+        first = tables[0]
         for now, then in zip(
-            (tables[0].rows, tables[0].first, tables[0].second, tables[0].moves), before[0], strict=True
+            (first.rows, first.first_moment, first.second_moment, first.n_updates), before[0], strict=True
         ):
             np.testing.assert_array_equal(now[rest], then[rest])
         assert not np.array_equal(tables[0].rows[rows], before[0][0][rows])
@@ -164,28 +189,28 @@ def test_rows_that_a_batch_leaves_out_rest_with_all_that_is_remembered_of_them()
 def test_dropout_leaves_the_share_it_should_and_the_mean_as_it_was(drop: float) -> None:
     x = np.random.default_rng(0).normal(0, 1, 200_001).astype(np.float32)
     scale, once = np.float32(1 / (1 - drop)), x.copy()
-    rectify(once, drop, scale, 5)
+    relu_dropout(once, drop, scale, 5)
     positive = x > 0
     assert not once[~positive].any()
     assert (once[positive] > 0).mean() == pytest.approx(1 - drop, abs=0.005)
     np.testing.assert_allclose(once[once > 0], x[once > 0] * scale, rtol=1e-6)
     again, other, slopes = x.copy(), x.copy(), np.ones_like(x)
-    rectify(again, drop, scale, 5)
-    rectify(other, drop, scale, 5 + (1 << 40))
+    relu_dropout(again, drop, scale, 5)
+    relu_dropout(other, drop, scale, 5 + (1 << 40))
     assert np.array_equal(again, once)
     left = [(one[positive] > 0).astype(float) for one in (once, other)]
     if drop:
         assert abs(np.corrcoef(*left)[0, 1]) < 0.02
         assert abs(np.corrcoef(left[0][1:], left[0][:-1])[0, 1]) < 0.02
-    rectified_slopes(slopes, once, scale)
+    relu_dropout_gradients(slopes, once, scale)
     np.testing.assert_array_equal(slopes, np.where(once > 0, scale, np.float32(0)))
 
 
-@pytest.mark.parametrize("kind", [Stack, HostStack])
+@pytest.mark.parametrize("kind", [MLP, CpuMLP])
 @pytest.mark.parametrize("widths", [(6, 1), (6, 5, 4, 1)])
-def test_slopes_of_the_layers_are_those_of_autograd(kind: type[Stack], widths: tuple[int, ...]) -> None:
-    flat = torch.tensor(numbers(1, size(widths), 0)[0], requires_grad=True)
-    slopes = torch.zeros(size(widths))
+def test_slopes_of_the_layers_are_those_of_autograd(kind: type[MLP], widths: tuple[int, ...]) -> None:
+    flat = torch.tensor(numbers(1, n_parameters(widths), 0)[0], requires_grad=True)
+    slopes = torch.zeros(n_parameters(widths))
     ours = kind(widths, 0.0, flat.detach(), slopes)
     x = torch.tensor(numbers(9, widths[0], 1), requires_grad=True)
     out, at = x, 0
@@ -198,7 +223,7 @@ def test_slopes_of_the_layers_are_those_of_autograd(kind: type[Stack], widths: t
     (out[:, 0] * by_output).sum().backward()
     np.testing.assert_allclose(ours.backward(by_output), x.grad, atol=1e-5)
     np.testing.assert_allclose(slopes, flat.grad / 9, atol=1e-5)
-    half = Stack(widths, 0.0, flat.detach(), slopes, torch.bfloat16)
+    half = MLP(widths, 0.0, flat.detach(), slopes, torch.bfloat16)
     np.testing.assert_allclose(half.forward(x.detach(), np.zeros(3)), out[:, 0].detach(), atol=0.1)
 
 
@@ -206,11 +231,11 @@ def test_slopes_of_the_layers_are_those_of_autograd(kind: type[Stack], widths: t
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_accelerators_tables_learn_what_the_kernels_do(shape: str, name: str) -> None:
     ratings = noise()
-    plan = Plan.of(SHAPES[shape], dropout=0.0, optimiser=name, learning_rate=0.01, layer_rate=0.5)
-    start = Parameters.drawn(plan, ratings)
-    start.users += numbers(1, 1, 3)
-    about = start, plan.pulls(), optimiser(name, 0.9), 0.0, 0.5
-    host, there = HostTables(*about, 50), DeviceTables(*about, torch.device("cpu"))
+    changed = {"dropout": 0.0, "optimiser": name, "learning_rate": 0.01, "layer_rate": 0.5}
+    plan = OptimizationSettings.from_trainer(SHAPES[shape], **changed)
+    start = Parameters.initial(plan, ratings)
+    start.users[:] += numbers(1, 1, 3)
+    host, there = CpuTables(start, plan, 50), TorchTables(start, plan, torch.device("cpu"))
     columns = [one.columns(ratings.user, ratings.item, ratings.value) for one in (host, there)]
     for first in range(0, 250, 50):
         here, keys = slice(first, first + 50), np.zeros(4, np.int64)
@@ -220,13 +245,14 @@ def test_an_accelerators_tables_learn_what_the_kernels_do(shape: str, name: str)
         ]
         assert [float(x) for x in sums[0]] == pytest.approx([float(x) for x in sums[1]], rel=1e-3)
     for one in (host, there):
-        one.settle(0.01, 5)
-    for ours, theirs in zip(host.learned(), there.learned(), strict=True):
+        one.apply_delayed_updates(0.01, 5)
+    for part in ("users", "items", "layers"):
+        ours, theirs = (getattr(one.parameters(), part) for one in (host, there))
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
-    again = DeviceTables(*about, torch.device("cpu"))
-    again.recall(there.remembered())
-    for ours, theirs in zip(again.learned(), there.learned(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    again = TorchTables(start, plan, torch.device("cpu"))
+    again.load_state_dict(there.state_dict())
+    for part in ("users", "items", "layers"):
+        np.testing.assert_array_equal(getattr(again.parameters(), part), getattr(there.parameters(), part))
 
 
 def test_planted_factors_are_recovered_down_to_the_noise() -> None:
@@ -261,7 +287,7 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(shape: str, name: str) -> None:
     rest = list(trainer.epochs(train, resume=snapshots[1]))
     assert [one.number for one in rest] == [3, 4]
     for before, after in zip(whole[2:], rest, strict=True):
-        assert (before.loss, before.train_rmse, before.learning_rate) == (
+        assert (before.objective, before.train_rmse, before.learning_rate) == (
             after.objective, after.train_rmse, after.learning_rate
         )  # fmt: skip
         assert same(before.model, after.model)
@@ -286,7 +312,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
         assert not same(with_it, without), shape
         users = np.arange(5, dtype=np.int32)
         np.testing.assert_array_equal(with_it.scores(users), with_it.scores(users))
-    one = Stack((4, 50, 1), 0.5, torch.ones(size((4, 50, 1))), torch.zeros(size((4, 50, 1))))
+    one = MLP((4, 50, 1), 0.5, torch.ones(n_parameters((4, 50, 1))), torch.zeros(n_parameters((4, 50, 1))))
     outputs = {float(one.forward(torch.ones(1, 4), np.array([key]))[0]) for key in range(20)}
     assert len(outputs) > 5
 

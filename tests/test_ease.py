@@ -40,7 +40,7 @@ def test_scores_are_those_of_the_formula(seed: int, l2: float) -> None:
 
 def test_more_items_than_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "TILE", 8)
-    monkeypatch.setattr(ease, "ITEMS_A_PIECE", 3)
+    monkeypatch.setattr(ease, "ITEMS_PER_PART", 3)
     ratings = noise(60, 35, 900)
     models = [EASE(l2=20.0, threads=n).fit(ratings) for n in (1, 5)]
     np.testing.assert_allclose(models[0].dense, textbook(ratings, 20.0)[1], atol=1e-5)

@@ -14,7 +14,7 @@ from cofactor.models.base import Model
 from cofactor.models.filter import FilterModel
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import filter as trainers
-from cofactor.trainers.filter import Filter, leading
+from cofactor.trainers.filter import Filter, leading_eigenvectors
 from tests.toys import noise
 
 RATINGS = noise(50, 30, 700)
@@ -38,12 +38,12 @@ def dense(ratings: Ratings, trainer: Filter) -> tuple[np.ndarray, np.ndarray]:
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the table of pairs and without."""
     if request.param == "walk":
-        monkeypatch.setattr(trainers, "PAIRS_AT_MOST", -1)
-        monkeypatch.setattr(trainers, "pairs", lambda training_data, power, most: PAIRS(training_data, power, -1))
+        monkeypatch.setattr(trainers, "MAX_PAIRS", -1)
+        monkeypatch.setattr(trainers, "item_pairs", lambda training_data, power, limit: PAIRS(training_data, power, -1))
     return str(request.param)
 
 
-PAIRS = trainers.pairs
+PAIRS = trainers.item_pairs
 
 
 @pytest.mark.parametrize("options", [{}, {"rank": 0}, {"user_power": 0.5, "item_power": 0.5, "rank": 7}])
@@ -92,7 +92,7 @@ def test_leading_eigenvectors_are_found() -> None:
     rng = np.random.default_rng(0)
     graph = RATINGS.by_user()
     graph.data = rng.random(graph.nnz).astype(np.float32)
-    values, vectors = leading(graph, 5, 20, 1, 2)
+    values, vectors = leading_eigenvectors(graph, 5, 20, 1, 2)
     whole = np.linalg.eigvalsh((graph.T @ graph).toarray())[::-1]
     np.testing.assert_allclose(values, whole[:5], rtol=1e-4)
     np.testing.assert_allclose((graph.T @ graph) @ vectors, vectors * values, atol=1e-2 * values[0])

@@ -1,7 +1,6 @@
 """Gibbs sampling: kernels beside their naive twins, and draws beside the posterior that they are said to come from."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +14,15 @@ from scipy.sparse import random_array as random_sparse
 from threadpoolctl import threadpool_limits
 
 from cofactor.kernels import gibbs as kernels
+from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.trainers.gibbs import sampler
-from cofactor.trainers.gibbs.sampler import Prior, Side, Workers, conjugate_gradients
+from cofactor.trainers.gibbs.prior import Prior
+from cofactor.trainers.gibbs.sampler import SampledSide, conjugate_gradients, standard_normal
+from cofactor.trainers.gibbs.side_information import FeatureBlock, thread_bounds
+from cofactor.training.row_thread_pool import RowThreadPool
 from tests import twins
 
-ALONE = Workers(None, 1)
+ALONE = RowThreadPool(1)
 WIDTHS = st.sampled_from([2, 3, 8, 15, 16, 17, 33])  # around what the kernel does at a time
 LENGTHS = st.sampled_from([0, 1, 2, 7, kernels.BLOCK - 1, kernels.BLOCK, kernels.BLOCK + 1, 2 * kernels.BLOCK + 3])
 
@@ -32,8 +35,8 @@ def precision_of(rng: np.random.Generator, width: int) -> np.ndarray:
     return root @ root.T + 2 * np.eye(width)
 
 
-def made(lengths: Sequence[int], width: int, seed: int, *, days: bool, noise: bool) -> tuple[Any, ...]:
-    """What `condition` reads: rows of so many ratings, 11 partners, 4 days."""
+def arguments(lengths: Sequence[int], width: int, seed: int, *, days: bool, noise: bool) -> tuple[Any, ...]:
+    """What `accumulate_posterior` reads: rows of so many ratings, 11 partners, 4 days."""
     rng, n = np.random.default_rng(seed), sum(lengths)
 
     def normal(*shape: int) -> np.ndarray:
@@ -41,27 +44,27 @@ def made(lengths: Sequence[int], width: int, seed: int, *, days: bool, noise: bo
 
     starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     day = rng.integers(0, 4, n if days else 0, dtype=np.int32)
-    of_days = normal(4 if days else 1, width)
-    ratings = starts, rng.integers(0, 11, n, dtype=np.int32), normal(11, width), day, of_days, normal(n)
-    noises = normal(n if noise else 0)
-    return *ratings, noises, np.float32(1.7), precision_of(rng, width).astype(np.float32), normal(len(lengths), width)
+    ratings = kernels.SideRatings(starts, rng.integers(0, 11, n, dtype=np.int32), day, normal(n))
+    partners = kernels.Partners(normal(11, width), normal(4 if days else 1, width))
+    noises, precision = normal(n if noise else 0), precision_of(rng, width).astype(np.float32)
+    return ratings, partners, noises, np.float32(1.7), precision, normal(len(lengths), width)
 
 
-def room(n: int, width: int, dtype: type) -> tuple[np.ndarray, ...]:
-    """What `condition` writes, full of what must not stay."""
+def outputs(n: int, width: int, dtype: type) -> kernels.PosteriorArrays:
+    """What `accumulate_posterior` writes, full of numbers that must not stay."""
     shapes = (n, width, width), (n, width), (n, width)
-    return *(np.full(shape, 9, dtype) for shape in shapes), np.full(n, 9.0)
+    return kernels.PosteriorArrays(*(np.full(shape, 9, dtype) for shape in shapes), np.full(n, 9.0))
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(LENGTHS, min_size=1, max_size=5), WIDTHS, st.booleans(), st.booleans(), st.integers(0, 9))
-def test_what_the_ratings_of_rows_say_of_them(
+def test_the_posterior_of_rows_is_that_of_the_twin(
     lengths: list[int], width: int, days: bool, noise: bool, seed: int
 ) -> None:
-    read, n = made(lengths, width, seed, days=days, noise=noise), len(lengths)
-    ours, naive = room(n, width, np.float32), room(n, width, np.float64)
-    kernels.condition(0, n, *read, *ours)
-    twins.condition(0, n, *read, *naive)
+    read, n = arguments(lengths, width, seed, days=days, noise=noise), len(lengths)
+    ours, naive = outputs(n, width, np.float32), outputs(n, width, np.float64)
+    kernels.accumulate_posterior(0, n, *read, ours)
+    twins.accumulate_posterior(0, n, *read, naive)
     for name, one, other in zip(("factor", "moment", "simulated", "squares"), ours, naive, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * max(1, np.abs(other).max() ** 0.5), err_msg=name)
     for factor, unrated in zip(ours[0], np.array(lengths) == 0, strict=True):
@@ -69,30 +72,33 @@ def test_what_the_ratings_of_rows_say_of_them(
             np.testing.assert_allclose(twins.packed(read[-2]), factor, rtol=1e-5, atol=1e-6)
 
 
-def conditioned(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[Any, ...]]:
-    """(factor, moment, squares, what was read) of seven rows."""
+def seven_rows(width: int) -> tuple[kernels.PosteriorArrays, tuple[Any, ...]]:
+    """The posterior of seven rows, and what was read for it."""
     lengths = [3, 0, 40, 1, 300, 2, 12]
-    read = made(lengths, width, 4, days=True, noise=False)
-    factor, moment, simulated, squares = room(len(lengths), width, np.float32)
-    kernels.condition(0, len(lengths), *read, factor, moment, simulated, squares)
-    return factor, moment, squares, read
+    read = arguments(lengths, width, 4, days=True, noise=False)
+    posterior = outputs(len(lengths), width, np.float32)
+    kernels.accumulate_posterior(0, len(lengths), *read, posterior)
+    return posterior, read
 
 
-@pytest.mark.parametrize("kernel", ["solve", "perturb"])
 @pytest.mark.parametrize("width", [2, 6, 17])
-def test_vectors_by_a_factor(width: int, kernel: str) -> None:
-    factor, moment, _, _ = conditioned(width)
-    read = (moment,) if kernel == "solve" else (moment, moment[::-1].copy())
-    ours, naive = np.full(moment.shape, 9, np.float32), np.full(moment.shape, 9.0)
-    getattr(kernels, kernel)(0, 7, factor, *read, ours)
-    getattr(twins, kernel)(0, 7, factor, *read, naive)
-    np.testing.assert_allclose(ours, naive, rtol=1e-4, atol=1e-4)
+def test_vectors_by_a_factor(width: int) -> None:
+    posterior, _ = seven_rows(width)
+    factor, moment = posterior.factor, posterior.moment
+    for kernel, twin, read in (
+        (kernels.solve, twins.solve, (moment,)),
+        (kernels.add_noise, twins.add_noise, (moment, moment[::-1].copy())),
+    ):
+        ours, naive = np.full(moment.shape, 9, np.float32), np.full(moment.shape, 9.0)
+        kernel(0, 7, factor, *read, ours)
+        twin(0, 7, factor, *read, naive)
+        np.testing.assert_allclose(ours, naive, rtol=1e-4, atol=1e-4, err_msg=twin.__name__)
 
 
 def test_the_squared_error_of_vectors_needs_no_look_at_the_ratings() -> None:
-    factor, moment, squares, read = conditioned(6)
-    starts, partner, partners, day, days, value, _, alpha, precision, vectors = read
-    args = factor, precision.astype(np.float64), float(alpha), moment, vectors, squares
+    posterior, read = seven_rows(6)
+    (starts, partner, day, value), (partners, days), _, alpha, precision, vectors = read
+    args = posterior, precision.astype(np.float64), float(alpha), vectors
     found = kernels.squared_error(0, 7, *args)
     assert found == pytest.approx(twins.squared_error(0, 7, *args), rel=1e-5)
     error = 0.0
@@ -110,7 +116,7 @@ def test_a_sparse_matrix_times_vectors(n: int, m: int, width: int, density: floa
     rng = np.random.default_rng(seed)
     matrix = csr_array(random_sparse((n, m), density=density, rng=rng, dtype=np.float32, format="csr"))
     vectors = rng.normal(size=(m, width)).astype(np.float32)
-    read = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data, vectors
+    read = to_sparse_rows(matrix), vectors
     ours, naive = np.full((n, width), 9, np.float32), np.full((n, width), 9.0)
     kernels.product(0, n, *read, ours)
     twins.product(0, n, *read, naive)
@@ -119,22 +125,23 @@ def test_a_sparse_matrix_times_vectors(n: int, m: int, width: int, density: floa
 
 
 def test_rows_are_independent() -> None:
-    read = made([3, 0, 300, 1, 5], 5, 1, days=True, noise=True)
-    whole, parts = room(5, 5, np.float32), room(5, 5, np.float32)
-    kernels.condition(0, 5, *read, *whole)
+    read = arguments([3, 0, 300, 1, 5], 5, 1, days=True, noise=True)
+    whole, parts = outputs(5, 5, np.float32), outputs(5, 5, np.float32)
+    kernels.accumulate_posterior(0, 5, *read, whole)
     for first, last in ((3, 5), (0, 1), (1, 3)):
-        kernels.condition(first, last, *read, *parts)
+        kernels.accumulate_posterior(first, last, *read, parts)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-# --- work in pieces
+# --- threads
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=60), st.integers(1, 9))
-def test_pieces_hold_every_row_once_and_about_equal_work(costs: list[int], n_threads: int) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        cuts = Workers(pool, n_threads).pieces(np.array(costs))
+def test_parts_hold_every_row_once_and_about_equal_work(costs: list[int], n_threads: int) -> None:
+    with RowThreadPool(n_threads) as pool:
+        cuts = thread_bounds(np.array(costs), pool)
+    assert len(cuts) == (2 if n_threads == 1 else 3 * n_threads + 1)
     assert cuts[0] == 0
     assert cuts[-1] == len(costs)
     assert (np.diff(cuts) >= 0).all()
@@ -143,15 +150,15 @@ def test_pieces_hold_every_row_once_and_about_equal_work(costs: list[int], n_thr
 
 
 def test_standard_normal_numbers_are_new_each_time_and_the_same_for_any_threads() -> None:
-    rng, shape = np.random.default_rng(3), (2 * sampler.STRETCH // 3 + 11, 3)
-    first, second = ALONE.normal(shape, rng), ALONE.normal(shape, rng)
-    with ThreadPoolExecutor(3) as pool:
-        np.testing.assert_array_equal(Workers(pool, 3).normal(shape, np.random.default_rng(3)), first)
+    rng, shape = np.random.default_rng(3), (2 * sampler.STREAM_LENGTH // 3 + 11, 3)
+    first, second = standard_normal(shape, rng, ALONE), standard_normal(shape, rng, ALONE)
+    with RowThreadPool(3) as pool:
+        np.testing.assert_array_equal(standard_normal(shape, np.random.default_rng(3), pool), first)
     for numbers in (first, second):
         assert abs(numbers.mean()) < 4 / np.sqrt(numbers.size)
         assert numbers.var() == pytest.approx(1, abs=4 * np.sqrt(2 / numbers.size))
     flat = np.concatenate([first.ravel(), second.ravel()])
-    assert len(np.unique(flat)) > 0.98 * len(flat), "two stretches are of one stream"
+    assert len(np.unique(flat)) > 0.98 * len(flat), "two parts are of one stream"
 
 
 # --- priors
@@ -162,7 +169,7 @@ def test_the_prior_is_drawn_from_its_posterior() -> None:
     Gamma(½, ½): means over draws, and spreads."""
     rng, n, rank, n_draws = np.random.default_rng(0), 9, 3, 2000
     vectors = rng.normal([1, -2, 0.5, 0], [1, 0.3, 2, 0.7], (n, rank + 1)).astype(np.float32)
-    draws = [Prior.sampled(vectors, rng) for _ in range(n_draws)]
+    draws = [Prior.sample(vectors, rng) for _ in range(n_draws)]
     means, precisions = np.array([one.mean for one in draws]), np.array([one.precision for one in draws])
 
     v, b = vectors[:, :-1].astype(np.float64), vectors[:, -1].astype(np.float64)
@@ -192,7 +199,7 @@ def test_noise_of_a_prior_has_its_precision() -> None:
     rng = np.random.default_rng(2)
     prior = Prior(np.zeros(4), precision_of(rng, 4))
     noise = rng.standard_normal((40_000, 4)).astype(np.float32)
-    whitened = prior.around(noise) @ np.linalg.cholesky(prior.precision)
+    whitened = prior.draw_centred(noise) @ np.linalg.cholesky(prior.precision)
     np.testing.assert_allclose(np.cov(whitened.T), np.eye(4), atol=0.03)
 
 
@@ -229,7 +236,7 @@ class Tiny:
         self.value = rng.normal(0, 1.5, len(pairs)).astype(np.float32)
         self.sets = SETS / np.sqrt(SETS.sum(axis=1, keepdims=True))
 
-    def side(self, workers: Workers = ALONE) -> Side:
+    def side(self, pool: RowThreadPool = ALONE) -> SampledSide:
         """All copies as one side."""
         offset, copies = 6 * np.arange(COPIES)[:, None], eye_array(COPIES, format="csr", dtype=np.float32)
         row = (self.pairs[:, 0] + offset).ravel().astype(np.int32)
@@ -238,24 +245,25 @@ class Tiny:
             for column in (self.pairs[:, 1].astype(np.int32), self.days.astype(np.int32), self.value)
         )
         blocks = [
-            (csr_array(kron(copies, csr_array(one.astype(np.float32)), format="csr")), biased)
+            FeatureBlock(csr_array(kron(copies, csr_array(one.astype(np.float32)), format="csr")), biased)
             for one, biased in ((self.sets, False), (TRAITS, True))
         ]
         shape, rng = (6 * COPIES, 3), np.random.default_rng(5)
-        return Side(row, partner, day, value, shape, blocks, 0.1, rng, workers)
+        return SampledSide(row, partner, day, value, shape, blocks, 0.1, rng, pool)
 
-    def sweep(self, side: Side) -> float:
+    def sweep(self, side: SampledSide, rng: np.random.Generator) -> float:
         """With α and the priors held fixed."""
-        side.prior, side.groups[0].prior, side.groups[1].prior = OWN, OF_SETS, OF_TRAITS
-        error = side.sweep(self.partners, self.of_days, ALPHA, np.empty((6 * COPIES, 3, 3), np.float32))
-        assert side.drawn_with is OWN
+        side.restore(side.total, [OWN, OF_SETS, OF_TRAITS], None)
+        factor = np.empty((6 * COPIES, 3, 3), np.float32)
+        error = side.sample(rng, self.partners, self.of_days, ALPHA, factor)
+        assert side.sample_prior is OWN
         return error
 
     def draws(self, n_sweeps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(sweeps, copies, 6, 3) totals, (…, 5, 3) vectors of sets and (…, 2, 3) of traits."""
-        side, found = self.side(), []
+        side, found, rng = self.side(), [], np.random.default_rng(6)
         for _ in range(n_sweeps):
-            self.sweep(side)
+            self.sweep(side, rng)
             found.append(parted(side))
         total, sets, traits = zip(*found, strict=True)
         return np.array(total), np.array(sets), np.array(traits)
@@ -278,9 +286,9 @@ class Tiny:
         return covariance @ moment, covariance
 
 
-def parted(side: Side) -> list[np.ndarray]:
+def parted(side: SampledSide) -> list[np.ndarray]:
     """What a sweep drew, by copy: (copies, 6, 3) totals, (copies, 5, 3) of sets, (copies, 2, 3) of traits."""
-    sets, traits = np.split(side.described, [5 * COPIES])
+    sets, traits = np.split(side.coefficients, [5 * COPIES])
     return [one.reshape(COPIES, -1, 3).astype(np.float64) for one in (side.total, sets, traits)]
 
 
@@ -300,7 +308,7 @@ def whitened(draws: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.
     return np.linalg.solve(np.linalg.cholesky(covariance), (draws - mean).T).T
 
 
-def standard_normal(z: np.ndarray) -> bool:
+def is_standard_normal(z: np.ndarray) -> bool:
     n = len(z)
     means, second = np.abs(z.mean(axis=0)).max(), np.abs(z.T @ z / n - np.eye(z.shape[1])).max()
     return bool(means < 4.5 / np.sqrt(n) and second < 5 * np.sqrt(2 / n))
@@ -315,7 +323,7 @@ def test_a_sweep_draws_from_the_joint_posterior_of_own_and_describing_vectors() 
     np.testing.assert_allclose(draws[..., 15:18], np.broadcast_to(OWN.mean, (4, COPIES, 3)), atol=1e-5)
     rated = np.r_[:15, 18:34]  # row 5 has no ratings: what the prior expects
     z = whitened(draws.reshape(-1, 34)[:, rated], mean[rated], covariance[np.ix_(rated, rated)])
-    assert standard_normal(z)
+    assert is_standard_normal(z)
     of_sweeps = z.reshape(4, COPIES, -1)
     between = np.einsum("sca,scb->ab", of_sweeps[1:], of_sweeps[:-1]) / (3 * COPIES)
     assert np.abs(between).max() < 5 / np.sqrt(3 * COPIES), "a draw remembers the one before"
@@ -327,13 +335,13 @@ def test_without_ratings_draws_are_those_of_the_prior() -> None:
     draws = joint(tiny, *tiny.draws(2)).reshape(-1, 34)
     np.testing.assert_allclose(draws[:, :18].reshape(-1, 3), np.broadcast_to(OWN.mean, (12 * COPIES, 3)), atol=1e-5)
     mean, covariance = tiny.posterior()
-    assert standard_normal(whitened(draws[:, 18:], mean[18:], covariance[18:, 18:]))
+    assert is_standard_normal(whitened(draws[:, 18:], mean[18:], covariance[18:, 18:]))
 
 
 def test_what_is_expected_of_own_vectors_given_the_others() -> None:
     tiny = Tiny()
     side = tiny.side()
-    tiny.sweep(side)
+    tiny.sweep(side, np.random.default_rng(6))
     _, sets, traits = parted(side)
     centre = OWN.mean + tiny.sets @ sets + TRAITS @ traits
     for row, expected in enumerate(side.expected.reshape(COPIES, 6, 3).transpose(1, 0, 2)):
@@ -349,18 +357,19 @@ def test_the_error_of_a_sweep_is_that_of_its_vectors() -> None:
     rng = np.random.default_rng(1)
     row, partner = (one.astype(np.int32) for one in np.nonzero(rng.random((40, 30)) < 0.5))
     value, partners = rng.normal(size=len(row)).astype(np.float32), rng.normal(size=(30, 4)).astype(np.float32)
-    side = Side(row, partner, None, value, (40, 4), [], 0.5, rng, ALONE)
-    error = side.sweep(partners, None, 2.0, np.empty((40, 4, 4), np.float32))
+    side = SampledSide(row, partner, None, value, (40, 4), [], 0.5, rng, ALONE)
+    error = side.sample(rng, partners, None, 2.0, np.empty((40, 4, 4), np.float32))
     said = np.vecdot(side.total[row, :-1], partners[partner, :-1]) + side.total[row, -1] + partners[partner, -1]
     assert error == pytest.approx(float(np.sum((value - said) ** 2)), rel=1e-4)
 
 
 def test_any_number_of_threads_draws_the_same() -> None:
     tiny, sweeps = Tiny(), []
-    with ThreadPoolExecutor(3) as pool, threadpool_limits(1, "blas"):
-        for side in (tiny.side(), tiny.side(Workers(pool, 3))):
-            errors = [tiny.sweep(side) for _ in range(3)]
-            sweeps.append((errors, side.total, side.expected, side.described, side.prior.precision))
+    with RowThreadPool(3) as pool, threadpool_limits(1, "blas"):
+        for side in (tiny.side(), tiny.side(pool)):
+            rng = np.random.default_rng(6)
+            errors = [tiny.sweep(side, rng) for _ in range(3)]
+            sweeps.append((errors, side.total, side.expected, side.coefficients, side.prior.precision))
     for one, other in zip(*sweeps, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -389,7 +398,7 @@ def test_conjugate_gradients_solve_to_their_tolerance(tolerance: float, monkeypa
     start = rng.normal(size=(n, 3)).astype(np.float32)
     x = conjugate_gradients(system, lambda b: inverse * b, right, start)
     assert length(right - A @ x) <= 1.01 * tolerance * length(right)
-    assert 2 < len(steps) < sampler.MOST_STEPS
+    assert 2 < len(steps) < sampler.MAX_STEPS
     assert np.abs(x - exact).max() < 20 * tolerance * np.abs(exact).max()
     steps.clear()
     again = conjugate_gradients(system, lambda b: inverse * b, right, exact.astype(np.float32))

@@ -12,7 +12,7 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
 from cofactor.models.implicit import ImplicitModel
-from cofactor.trainers.alternating import parallel_rows
+from cofactor.trainers import ials
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
 from tests.toys import noise
@@ -118,7 +118,7 @@ def test_who_has_no_ratings_gets_what_people_like_on_average() -> None:
 
 @pytest.mark.parametrize("solver", ["conjugate", "blocks"])
 def test_any_number_of_threads_gives_the_same_arrays(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel_rows, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(ials, "WORTH_A_THREAD", 0)
     one, two, five = (fitted(clicks(), rank=24, n_epochs=3, solver=solver, block=16, threads=n) for n in (1, 2, 5))
     for other in (two, five):
         assert np.array_equal(one.user_vectors, other.user_vectors)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import make_csr
-from cofactor.kernels import items
+from cofactor.kernels import item_similarity as items
+from cofactor.kernels.sparse_rows import to_sparse_rows
 from tests import twins
 
 
@@ -22,21 +23,18 @@ def tables(draw):
 
 def lists(user, item, value, n_users, n_items):
     by_user, by_item = make_csr(user, item, value, (n_users, n_items)), make_csr(item, user, value, (n_items, n_users))
-    types = (np.int64, np.int32, np.float32)
-    return [
-        [a.astype(t) for a, t in zip((m.indptr, m.indices, m.data), types, strict=True)] for m in (by_user, by_item)
-    ]
+    return to_sparse_rows(by_user), to_sparse_rows(by_item)
 
 
 @given(tables())
 @settings(max_examples=60, deadline=None)
 def test_users_in_common_are_counted(table):
-    (starts, columns, _), (item_starts, users, _) = lists(*table)
+    by_user, by_item = lists(*table)
     n_items = table[-1]
     found, wanted = (np.zeros((n_items, n_items), np.float32) for _ in range(2))
     for first in range(0, n_items, 3):
-        items.count_together(first, min(first + 3, n_items), starts, columns, item_starts, users, found)
-    twins.count_together(0, n_items, starts, columns, item_starts, users, wanted)
+        items.gram_of_items(first, min(first + 3, n_items), by_user, by_item, found)
+    twins.gram_of_items(0, n_items, by_user, by_item, wanted)
     np.testing.assert_array_equal(found, wanted)
 
 
@@ -47,10 +45,13 @@ def test_the_nearest_are_kept(table, k, shrinkage, min_support, whole):
     n_items = table[-1]
     squares = np.bincount(table[1], table[2].astype(np.float64) ** 2, minlength=n_items)
     norms = np.sqrt(squares).astype(np.float32) if whole else np.empty(0, np.float32)
-    found, wanted = ((np.full((n_items, k), 9, np.int32), np.full((n_items, k), 9, np.float32)) for _ in range(2))
+    similarity = items.Similarity(norms, shrinkage, min_support)
+    found, wanted = (
+        items.Neighbours(np.full((n_items, k), 9, np.int32), np.full((n_items, k), 9, np.float32)) for _ in range(2)
+    )
     for first in range(n_items):
-        items.neighbours(first, first + 1, *by_user, *by_item, norms, shrinkage, min_support, *found)
-    twins.neighbours(0, n_items, *by_user, *by_item, norms, shrinkage, min_support, *wanted)
+        items.find_neighbours(first, first + 1, by_user, by_item, similarity, found)
+    twins.find_neighbours(0, n_items, by_user, by_item, similarity, wanted)
     for i in range(n_items):
         mine, theirs = (dict(zip(c[i].tolist(), v[i].tolist(), strict=True)) for c, v in (found, wanted))
         assert (found[0][i] >= 0).sum() == (wanted[0][i] >= 0).sum()
@@ -62,7 +63,7 @@ def test_the_nearest_are_kept(table, k, shrinkage, min_support, whole):
 def test_of_equal_neighbours_the_lower_rows_are_kept():
     table = (np.repeat(np.arange(3), 6), np.tile(np.arange(6), 3), np.ones(18, np.float32), 3, 6)
     by_user, by_item = lists(*table)
-    columns, values = np.empty((6, 3), np.int32), np.empty((6, 3), np.float32)
-    items.neighbours(0, 6, *by_user, *by_item, np.empty(0, np.float32), 1.0, 1, columns, values)
-    assert [sorted(row) for row in columns.tolist()] == [[j for j in range(6) if j != i][:3] for i in range(6)]
-    np.testing.assert_allclose(values, 3 / 4)
+    found = items.Neighbours(np.empty((6, 3), np.int32), np.empty((6, 3), np.float32))
+    items.find_neighbours(0, 6, by_user, by_item, items.Similarity(np.empty(0, np.float32), 1.0, 1), found)
+    assert [sorted(row) for row in found.columns.tolist()] == [[j for j in range(6) if j != i][:3] for i in range(6)]
+    np.testing.assert_allclose(found.values, 3 / 4)

@@ -1,7 +1,5 @@
 """Products at the rated cells alone: the kernels against their twins, and with PyTorch against dense products."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, random_array
 
 from cofactor.kernels import masked_product
-from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels
+from cofactor.kernels.sparse_rows import SparseRows
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, SparseProducts
+from cofactor.training.row_thread_pool import RowThreadPool
 from tests import twins
 
 
@@ -25,23 +25,23 @@ def test_kernels_do_what_their_twins_do(seed: int, rows: int, columns: int, widt
     matrix, rng = table(seed, rows, columns, 0.5), np.random.default_rng(seed)
     left, right = (rng.normal(size=(n, width)).astype(np.float32) for n in (rows, columns))
     first, last = sorted(rng.integers(0, rows + 1, 2).tolist())
-    parts = matrix.indptr, matrix.indices
-    for name, given_, shape in (
-        ("multiply_rows", (*parts, matrix.data, right), (rows, width)),
-        ("dot_rows", (*parts, left, right), matrix.nnz),
+    cells = SparseRows(matrix.indptr, matrix.indices, matrix.data)
+    for kernel, twin, given_, shape in (
+        (masked_product.multiply_rows, twins.multiply_rows, (cells, right), (rows, width)),
+        (masked_product.dot_rows, twins.dot_rows, (cells, left, right), matrix.nnz),
     ):
         ours, expected = (np.full(shape, 7, np.float32) for _ in range(2))
-        getattr(masked_product, name)(first, last, *given_, ours)
-        getattr(twins, name)(first, last, *given_, expected)
-        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+        kernel(first, last, *given_, ours)
+        twin(first, last, *given_, expected)
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5, err_msg=twin.__name__)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_products_and_their_derivatives_are_those_of_dense_ones(n_threads: int) -> None:
     inputs, cells = table(0, 40, 30), table(1, 40, 30)
     results = []
-    with ThreadPoolExecutor(n_threads) as pool:
-        for products in (Kernels(pool), DenseProducts(torch.device("cpu"))):
+    with RowThreadPool(n_threads) as pool:
+        for products in (SparseProducts(pool), DenseProducts(torch.device("cpu"))):
             torch.manual_seed(0)
             first, last = (torch.randn(30, 11, requires_grad=True) for _ in range(2))
             codes = torch.tanh(products.encode(inputs, first))

@@ -19,7 +19,7 @@ def stretched(times: float) -> Ratings:
 
 @pytest.mark.parametrize("times", [1, 16])
 @pytest.mark.parametrize("trainer", [SVD(rank=3, n_epochs=2, l2=0.3), ALS(rank=3, n_epochs=2, l2=0.3)])
-def test_of_factors(trainer: SVD | ALS, times: int) -> None:
+def test_factor_objective(trainer: SVD | ALS, times: int) -> None:
     train = stretched(times)
     last = list(trainer.epochs(train))[-1]
     model, unit, total = last.model, times, 0.0
@@ -34,7 +34,7 @@ def test_of_factors(trainer: SVD | ALS, times: int) -> None:
     assert last.objective == pytest.approx(total, rel=1e-4)
 
 
-def test_of_sets() -> None:
+def test_pooled_objective() -> None:
     train, trainer = noise(), SVDPP(rank=3, n_epochs=2, l2=0.1, set_l2=0.2)
     last = list(trainer.epochs(train))[-1]
     assert isinstance(last.model, PooledFactorModel)
@@ -48,7 +48,7 @@ def test_of_sets() -> None:
     assert last.objective == pytest.approx((last.train_rmse or 0) ** 2 + total / len(train), rel=1e-4)
 
 
-def test_of_implicit() -> None:
+def test_implicit_objective() -> None:
     train, trainer = noise(), IALS(rank=3, n_epochs=2)
     losses = [epoch.objective for epoch in trainer.epochs(train)]
     model = trainer.fit(train)

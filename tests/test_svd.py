@@ -12,6 +12,7 @@ from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.models.factor import FactorModel
 from cofactor.trainers import svd
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.trainers.svd import SVD
 
 
@@ -131,7 +132,7 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
     ("scale", "unit"), [((1, 5), 1), ((0.5, 5), 1), ((0, 100), 32), ((0, 1), 0.25), ((-10, 10), 4), ((3, 3), 1)]
 )
 def test_stars_are_learned_as_they_are(scale: tuple[float, float], unit: float) -> None:
-    assert svd.unit_of(scale) == unit
+    assert rating_unit(scale) == unit
 
 
 def test_a_first_rating_makes_a_strangers_predictions_better_and_many_better_still(real_data: Path) -> None:

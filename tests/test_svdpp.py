@@ -10,7 +10,7 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadHyperparameter, SplitMismatch
-from cofactor.kernels.pooled import learn_users
+from cofactor.kernels.svdpp import PooledConstants, PooledFactors, PooledRates, UserRatings, learn_users
 from cofactor.models.base import Model
 from cofactor.models.pooled import PooledFactorModel
 from cofactor.trainers.baseline import Baseline
@@ -20,7 +20,7 @@ from cofactor.trainers.svdpp import SVDPP
 from tests.twins import learn_users_one_by_one
 
 both = pytest.mark.parametrize("trainer", [SVDPP, NSVD])
-CONSTANTS = [np.float32(x) for x in (3.0, 0.04, 0.01, 0.02)]  # mean, λ, λ_y, λ_b
+CONSTANTS = PooledConstants(*(np.float32(x) for x in (3.0, 0.04, 0.01, 0.02)))  # mean, λ, λ_y, λ_b
 
 
 def planted(n_users: int = 1500, n_items: int = 60, rank: int = 3, noise: float = 0.1) -> tuple[Ratings, Ratings]:
@@ -47,8 +47,10 @@ def rmse(model: Model, test: Ratings) -> float:
     return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
-def arguments(rank: int, seed: int = 0, n_users: int = 12, n_items: int = 15) -> list[np.ndarray]:
-    """Made arguments of the kernel: users with none, one and many ratings, some of them not pooled."""
+def arguments(
+    rank: int, seed: int = 0, n_users: int = 12, n_items: int = 15
+) -> tuple[np.ndarray, UserRatings, PooledFactors, PooledRates]:
+    """Random arguments of the kernel: users with none, one and many ratings, some of them not pooled."""
     rng = np.random.default_rng(seed)
     counts = np.array([0, 1, 2, n_items, *rng.integers(1, n_items, n_users - 4)])
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -58,33 +60,36 @@ def arguments(rank: int, seed: int = 0, n_users: int = 12, n_items: int = 15) ->
     vectors = [rng.normal(0, 0.3, (n, rank)).astype(np.float32) for n in (n_users, n_items, n_items)]
     biases = [rng.normal(0, 0.1, n).astype(np.float32) for n in (n_users, n_items)]
     rates = [rng.uniform(0.01, 0.1, n).astype(np.float32) for n in (n_users, n_users, n_items)]
-    return [rng.permutation(n_users).astype(np.int32), starts, items, values, pooled, *vectors, *biases, *rates]
+    ratings = UserRatings(starts, items, values, pooled)
+    return rng.permutation(n_users).astype(np.int32), ratings, PooledFactors(*vectors, *biases), PooledRates(*rates)
 
 
 @pytest.mark.parametrize("rank", [1, 15, 16, 17, 70])
 def test_one_pass_equals_the_naive_twin(rank: int) -> None:
     given = arguments(rank)
-    *expected, squares = learn_users_one_by_one(*given, *CONSTANTS)
-    assert learn_users(*given, *CONSTANTS) == pytest.approx(squares, rel=1e-5)
-    for ours, naive in zip(given[5:10], expected, strict=True):
+    *expected, squares = learn_users_one_by_one(*given, CONSTANTS)
+    assert learn_users(*given, CONSTANTS) == pytest.approx(squares, rel=1e-5)
+    for ours, naive in zip(given[2], expected, strict=True):
         np.testing.assert_allclose(ours, naive, atol=2e-5)
 
 
 def test_no_rating_helps_to_predict_itself() -> None:
     """NSVD once pooled the target and the test rows: what is pooled without the item itself cannot tell its rating."""
-    _, starts, items, values, pooled, p, q, y, *others = arguments(4)
+    _, ratings, factors, rates = arguments(4)
+    starts = ratings.starts
     one_rating = np.array([1], dtype=np.int32)
     assert starts[2] - starts[1] == 1
-    item = items[starts[1]]
-    pooled[:] = True
-    none = np.float32(0)  # no pull, so that y moves by errors alone
+    item = ratings.items[starts[1]]
+    ratings.pooled[:] = True
+    none = np.float32(0)  # no penalty, so that y changes by errors alone
+    constants = CONSTANTS._replace(set_l2=none, bias_l2=none)
     errors, moved = [], []
     for shift in (0, 5):
-        shifted = y.copy()
+        shifted = factors.set_vectors.copy()
         shifted[item] += shift
-        arrays = [x.copy() for x in (p, q, shifted, *others)]
-        errors.append(learn_users(one_rating, starts, items, values, pooled, *arrays, *CONSTANTS[:2], none, none))
-        moved.append(arrays[2] - shifted)
+        copies = PooledFactors(*(x.copy() for x in factors._replace(set_vectors=shifted)))
+        errors.append(learn_users(one_rating, ratings, copies, rates, constants))
+        moved.append(copies.set_vectors - shifted)
     assert errors[0] == pytest.approx(errors[1], rel=1e-6)
     np.testing.assert_allclose(moved, 0, atol=1e-6)
 
@@ -92,12 +97,13 @@ def test_no_rating_helps_to_predict_itself() -> None:
 def test_a_pass_takes_time_in_proportion_to_the_ratings() -> None:
     n, rank = 60_000, 16
     zeros, rate = np.zeros((n, rank), np.float32), np.full(n, 0.01, np.float32)
-    one_user = np.zeros(1, np.int32), np.array([0, n]), np.arange(n, dtype=np.int32)
+    one_user = np.zeros(1, np.int32)
+    ratings = UserRatings(np.array([0, n]), np.arange(n, dtype=np.int32), np.ones(n, np.float32), np.ones(n, bool))
     vectors, biases = (zeros[:1].copy(), zeros + 0.1, zeros), (np.zeros(1, np.float32), np.zeros(n, np.float32))
-    given = [*one_user, np.ones(n, np.float32), np.ones(n, bool), *vectors, *biases, rate[:1], rate[:1], rate]
-    learn_users(*arguments(rank), *CONSTANTS)  # compiled
+    given = one_user, ratings, PooledFactors(*vectors, *biases), PooledRates(rate[:1], rate[:1], rate)
+    learn_users(*arguments(rank), CONSTANTS)  # compiled
     start = time.process_time()
-    learn_users(*given, *CONSTANTS)
+    learn_users(*given, CONSTANTS)
     assert time.process_time() - start < 0.5, "0.005 s, but 60,000² · 16 operations where each rating pools anew"
 
 

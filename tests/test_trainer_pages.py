@@ -45,9 +45,8 @@ def default_of(parameter: Hyperparameter) -> str:
 
 
 def range_of(parameter: Hyperparameter) -> str:
-    words: tuple[str, ...] = getattr(parameter, "words", ())
-    if words:
-        return ", ".join(words)
+    if parameter.choices:
+        return ", ".join(parameter.choices)
     search = parameter.search
     return "—" if search is None else f"{search.low:g} … {search.high:g}" + (", log" if search.log else "")
 

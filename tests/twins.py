@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-# ---------------------------------------------------------------------------------------------- kernels/made.py
+# ------------------------------------------------------------------------------------------------------ kernels/made.py
 
 WORD = 2**64
 
@@ -71,7 +71,7 @@ def synthetic_expected(score, noise):
     return sum((0.5 + 0.5 * k) * (below[k + 1] - below[k]) for k in range(10))
 
 
-# ---------------------------------------------------------------------------------------------- kernels/ranks.py
+# ----------------------------------------------------------------------------------------------------- kernels/ranks.py
 
 
 def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
@@ -89,11 +89,14 @@ def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
     return np.array(rank, dtype=np.int32), np.array(mid_rank, dtype=np.float64), top
 
 
-# ----------------------------------------------------------------------------------------------- kernels/sgd.py
+# ------------------------------------------------------------------------------------------------------- kernels/sgd.py
 
 
-def learn_one_by_one(user, item, value, P, Q, b, c, user_rate, item_rate, mean, l2, bias_l2):
-    P, Q, b, c = (np.array(x, dtype=np.float64) for x in (P, Q, b, c))
+def learn_one_by_one(ratings, factors, rates, constants):
+    """Factors after one pass."""
+    _, user, item, value = ratings
+    (user_rate, item_rate), (mean, l2, bias_l2) = rates, constants
+    P, Q, b, c = (np.array(x, dtype=np.float64) for x in factors)
     for u, i, r in zip(user, item, value, strict=True):
         e = r - (mean + b[u] + c[i] + P[u] @ Q[i])
         b[u], c[i] = b[u] + user_rate[u] * (e - bias_l2 * b[u]), c[i] + item_rate[i] * (e - bias_l2 * c[i])
@@ -101,14 +104,14 @@ def learn_one_by_one(user, item, value, P, Q, b, c, user_rate, item_rate, mean, 
     return P, Q, b, c
 
 
-# -------------------------------------------------------------------------------------------- kernels/pooled.py
+# ----------------------------------------------------------------------------------------------------- kernels/svdpp.py
 
 
-def learn_users_one_by_one(
-    order, starts, items, values, pooled, P, Q, Y, b, c, vector_rate, user_rate, item_rate, mean, l2, set_l2, bias_l2
-):
-    """Pools anew for each rating, and adds up the gradient of each y_j by itself: quadratic in a user's ratings."""
-    P, Q, Y, b, c = (np.array(x, dtype=np.float64) for x in (P, Q, Y, b, c))
+def learn_users_one_by_one(order, ratings, factors, rates, constants):
+    """Pools again for each rating, and adds up the gradient of each y_j by itself: quadratic in a user's ratings."""
+    starts, items, values, pooled = ratings
+    (vector_rate, user_rate, item_rate), (mean, l2, set_l2, bias_l2) = rates, constants
+    P, Q, Y, b, c = (np.array(x, dtype=np.float64) for x in factors)
     squares = 0.0
     for u in order:
         rated = range(starts[u], starts[u + 1])
@@ -128,32 +131,18 @@ def learn_users_one_by_one(
     return P, Q, Y, b, c, squares
 
 
-# --------------------------------------------------------------------------------------------- kernels/gibbs.py
+# ----------------------------------------------------------------------------------------------------- kernels/gibbs.py
 
 
-def condition(
-    first,
-    last,
-    starts,
-    partner,
-    partners,
-    day,
-    days,
-    value,
-    noise,
-    alpha,
-    precision,
-    prior,
-    factor,
-    moment,
-    simulated,
-    squares,
-):
-    k = partners.shape[1]
+def accumulate_posterior(first, last, ratings, partners, noise, alpha, precision, own, out):
+    starts, partner, day, value = ratings
+    vectors, days = partners
+    factor, moment, simulated, squares = out
+    k = vectors.shape[1]
     for u in range(first, last):
         gram, c, e, total = np.zeros((k, k)), np.zeros(k), np.zeros(k), 0.0
         for t in range(starts[u], starts[u + 1]):
-            other = partners[partner[t]].astype(np.float64)
+            other = vectors[partner[t]].astype(np.float64)
             x, r = np.append(other[:-1], 1), value[t] - other[-1]
             if len(day):
                 of_day = days[day[t]].astype(np.float64)
@@ -162,7 +151,7 @@ def condition(
             gram, c, total = gram + np.outer(x, x), c + r * x, total + r * r
             e += noise[t] * x if len(noise) else 0
         squares[u], moment[u] = total, alpha * c
-        simulated[u] = alpha * c + alpha * gram @ prior[u] + math.sqrt(alpha) * e
+        simulated[u] = alpha * c + alpha * gram @ own[u] + math.sqrt(alpha) * e
         factor[u] = packed(precision + alpha * gram)
 
 
@@ -183,12 +172,13 @@ def solve(first, last, factor, b, out):
         out[u] = np.linalg.solve(R.T @ R, b[u].astype(np.float64))
 
 
-def perturb(first, last, factor, mean, noise, out):
+def add_noise(first, last, factor, mean, noise, out):
     for u in range(first, last):
         out[u] = mean[u] + np.linalg.solve(unpacked(factor[u]), noise[u].astype(np.float64))
 
 
-def squared_error(first, last, factor, precision, alpha, moment, vectors, squares):
+def squared_error(first, last, posterior, precision, alpha, vectors):
+    factor, moment, _, squares = posterior
     total = 0.0
     for u in range(first, last):
         R, T = unpacked(factor[u]), vectors[u].astype(np.float64)
@@ -197,13 +187,14 @@ def squared_error(first, last, factor, precision, alpha, moment, vectors, square
     return total
 
 
-def product(first, last, starts, columns, weights, vectors, out):
+def product(first, last, matrix, vectors, out):
+    starts, columns, weights = matrix
     for u in range(first, last):
         here = slice(starts[u], starts[u + 1])
         out[u] = sum((w * vectors[m].astype(np.float64) for m, w in zip(columns[here], weights[here], strict=True)), 0)
 
 
-# --------------------------------------------------------------------------------------------- kernels/items.py
+# ------------------------------------------------------------------------------------------- kernels/item_similarity.py
 
 
 def table(starts, columns, values, n_columns):
@@ -214,29 +205,16 @@ def table(starts, columns, values, n_columns):
     return dense, there
 
 
-def count_together(first, last, user_starts, items, item_starts, users, gram):
-    _, there = table(user_starts, items, np.ones(len(items)), len(item_starts) - 1)
+def gram_of_items(first, last, by_user, by_item, gram):
+    _, there = table(*by_user, len(by_item.starts) - 1)
     for i in range(first, last):
         for j in range(i, gram.shape[1]):
             gram[i, j] += np.sum(there[:, i] & there[:, j])
 
 
-def neighbours(
-    first,
-    last,
-    user_starts,
-    items,
-    by_user,
-    item_starts,
-    users,
-    by_item,
-    norms,
-    shrinkage,
-    min_support,
-    columns,
-    values,
-):
-    x, there = table(user_starts, items, by_user, len(item_starts) - 1)
+def find_neighbours(first, last, by_user, by_item, similarity, out):
+    (norms, shrinkage, min_support), (columns, values) = similarity, out
+    x, there = table(*by_user, len(by_item.starts) - 1)
     for i in range(first, last):
         alike = {}
         for j in range(len(columns)):
@@ -250,22 +228,23 @@ def neighbours(
         columns[i, : len(nearest)], values[i, : len(nearest)] = nearest, [alike[j] for j in nearest]
 
 
-# ----------------------------------------------------------------------------------- kernels/als.py, conjugate.py
+# ------------------------------------------------------------------------------- kernels/als.py, conjugate_gradients.py
 
 
-def regressions(starts, columns, targets, vectors, prior, pull, times):
+def regressions(table, vectors, ridge):
     """Each row's normal matrix, moment and diagonal, in float64."""
+    (starts, columns, targets), (shared_diagonal, penalty, row_weight) = table, ridge
     for row in range(len(starts) - 1):
         here = slice(starts[row], starts[row + 1])
         X, y = vectors[columns[here]].astype(np.float64), targets[here].astype(np.float64)
-        D = np.diag(prior.astype(np.float64) + times[row] * pull)
+        D = np.diag(shared_diagonal.astype(np.float64) + row_weight[row] * penalty)
         yield X.T @ X + D, X.T @ y, D
 
 
-def solve_rows(starts, columns, targets, vectors, prior, pull, times, block, solutions):
+def solve_rows(table, vectors, ridge, block, solutions):
     out = solutions.astype(np.float64)
-    lengths = np.diff(starts)
-    for row, (A, b, _) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+    lengths = np.diff(table.starts)
+    for row, (A, b, _) in enumerate(regressions(table, vectors, ridge)):
         if lengths[row] <= block:
             out[row] = np.linalg.solve(A, b)
             continue
@@ -275,9 +254,9 @@ def solve_rows(starts, columns, targets, vectors, prior, pull, times, block, sol
     return out
 
 
-def descend_rows(starts, columns, targets, vectors, prior, pull, times, steps, solutions):
-    out = solutions.astype(np.float64)
-    for row, (A, b, D) in enumerate(regressions(starts, columns, targets, vectors, prior, pull, times)):
+def descend_rows(table, vectors, ridge, steps, solutions):
+    out, (starts, _, targets) = solutions.astype(np.float64), table
+    for row, (A, b, D) in enumerate(regressions(table, vectors, ridge)):
         if not b.any():
             out[row] = 0
             continue
@@ -294,16 +273,18 @@ def descend_rows(starts, columns, targets, vectors, prior, pull, times, steps, s
     return out
 
 
-# -------------------------------------------------------------------------------------------- kernels/masked.py
+# -------------------------------------------------------------------------------------------- kernels/masked_product.py
 
 
-def multiply_rows(first, last, starts, columns, values, dense, out):
+def multiply_rows(first, last, matrix, dense, out):
+    starts, columns, values = matrix
     for r in range(first, last):
         rated = range(starts[r], starts[r + 1])
         out[r] = sum((values[t] * dense[columns[t]].astype(np.float64) for t in rated), np.zeros(dense.shape[1]))
 
 
-def dot_rows(first, last, starts, columns, left, right, out):
+def dot_rows(first, last, cells, left, right, out):
+    starts, columns, _ = cells
     for r in range(first, last):
         for t in range(starts[r], starts[r + 1]):
             out[t] = left[r].astype(np.float64) @ right[columns[t]]

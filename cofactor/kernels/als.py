@@ -13,17 +13,18 @@ so small a result; here a tile of 16 × 16 sums stays in registers while the vec
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,var-annotated"
 
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Floats = NDArray[np.float32]
+from cofactor.arrays import Floats
+from cofactor.kernels.compile import compiled
+from cofactor.kernels.sparse_rows import SparseRows
 
 FOUR = 4  # rows of a tile, and rows eliminated together
 WIDTH = 16  # floats handled at once: one 512-bit register or two of 256; ranks are padded to a multiple of it
@@ -32,6 +33,17 @@ CHUNK = 64  # entries added to one tile after another while their vectors stay i
 SCALAR, INDEX, LANE = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 VECTOR = ir.VectorType(SCALAR, WIDTH)
 FAST = ("fast",)
+
+
+class Ridge(NamedTuple):
+    """D of a row: D_k = shared_diagonal[k] + row_weight[row] · penalty[k], which must be above 0."""
+
+    shared_diagonal: Floats  # (width,) what all rows have in common
+    penalty: Floats  # (width,)
+    row_weight: Floats  # (n_rows,)
+
+
+RowSolver = Callable[[int, int, SparseRows, Floats, Ridge, int, Floats], None]  # `solve_rows`, or one that approximates
 
 
 def padded(rank: int) -> int:
@@ -185,7 +197,7 @@ def _tile(with_errors):
 _add_tile, _add_tile_and_errors = _tile(with_errors=False), _tile(with_errors=True)
 
 
-@nb.njit(nogil=True, fastmath=True, error_model="numpy")
+@compiled(nogil=True, fastmath=True, error_model="numpy")
 def _solve(square, moment, n):
     """moment = square⁻¹ moment by Cholesky's factorisation UᵀU, of the first n rows and columns; both are used up.
 
@@ -220,7 +232,7 @@ def _solve(square, moment, n):
         moment[k] = (z - later) / square[k, k]
 
 
-@nb.njit(nogil=True, fastmath=True, error_model="numpy")
+@compiled(nogil=True, fastmath=True, error_model="numpy")
 def _through_entries(vectors, columns, targets, first, last, diagonal, w, scaled, square, moment):
     """w = D⁻¹Xᵀ (I + XD⁻¹Xᵀ)⁻¹ y, exactly."""
     n, width = last - first, vectors.shape[1]
@@ -244,12 +256,12 @@ def _through_entries(vectors, columns, targets, first, last, diagonal, w, scaled
         w[k] /= np.sqrt(diagonal[k])
 
 
-@nb.njit(inline="always")
+@compiled(inline="always")
 def padded_to(n):
     return (n + WIDTH - 1) // WIDTH * WIDTH
 
 
-@nb.njit(nogil=True, fastmath=True, error_model="numpy")
+@compiled(nogil=True, fastmath=True, error_model="numpy")
 def _by_blocks(vectors, columns, targets, first, last, diagonal, w, errors, square, moment):
     """A Newton step for each block of w in turn, with e_t = w·x_t - y_t kept up to date:
 
@@ -287,26 +299,17 @@ def _by_blocks(vectors, columns, targets, first, last, diagonal, w, errors, squa
             errors[t] -= _dot(vectors, at, moment, np.uint64(0), np.uint64(tiles))
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def solve_rows(
-    first_row: int,
-    last_row: int,
-    starts: Array,
-    columns: Array,
-    targets: Floats,
-    vectors: Floats,
-    prior: Floats,
-    pull: Floats,
-    times: Floats,
-    block: int,
-    solutions: Floats,
+    first_row: int, last_row: int, table: SparseRows, vectors: Floats, ridge: Ridge, block: int, solutions: Floats
 ) -> None:
-    """The rows `first_row` … `last_row` - 1 of `solutions`, each from where it stands; zeros for one without entries.
+    """Solves for the rows `first_row` … `last_row` - 1 of `solutions`, each from the solution that is there; the
+    solution of a row without entries is 0.
 
-    starts: (n_rows + 1,), columns: (n,) uint32, targets: (n,): the table by row; vectors: (n_columns, width) and
-    solutions: (n_rows, width), C-contiguous; D_k of a row is prior[k] + times[row] · pull[k], which must be above 0;
-    block: how many of the columns of w are solved together. Width and block are multiples of 16.
+    table: the targets by row, its columns uint32; vectors: (n_columns, width) and solutions: (n_rows, width),
+    C-contiguous; block: how many of the columns of w are solved together. Width and block are multiples of 16.
     """
+    starts, columns, targets = table.starts, table.columns, table.values
     width = vectors.shape[1]
     longest = 0
     for row in range(first_row, last_row):
@@ -317,7 +320,7 @@ def solve_rows(
     for row in range(first_row, last_row):
         first, last, w = starts[row], starts[row + 1], solutions[row]
         for k in range(width):
-            diagonal[k] = prior[k] + times[row] * pull[k]
+            diagonal[k] = ridge.shared_diagonal[k] + ridge.row_weight[row] * ridge.penalty[k]
         if first == last:
             w[:] = 0
         elif last - first <= block:

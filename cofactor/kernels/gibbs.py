@@ -1,34 +1,55 @@
 """Sampling the vectors of one side of a factorisation from their normal posterior, the other side held fixed.
 
 A row (a user, say) has a vector T = own + Σ_m φ_m B_m: its own vector, normal about a mean with precision Λ, and the
-vectors B of what describes it (the items of its history, its age), weighted by a sparse matrix φ. Its ratings r with
-partners x (vectors of the other side, and a 1 for the bias) say of T only what is in G = Σ x xᵀ and c = Σ r x. With
-A = Λ + αG, kept by its Cholesky factor, the own vectors can be integrated out: of s = mean + φB the ratings say that
-it is normal with precision M = Λ - ΛA⁻¹Λ. So all of B is drawn at once, from one linear system whose operator costs two
-sparse products and one solution of each row's A, and no vector has to wait for another.
+coefficients B of its side information (the items of its history, its age), weighted by a sparse matrix φ. For its
+ratings r with partners x (vectors of the other side, and a 1 for the bias), G = Σ x xᵀ and c = Σ r x are sufficient
+statistics of T. With A = Λ + αG, kept by its Cholesky factor, the own vectors can be integrated out: given the ratings,
+s = mean + φB is normal with precision M = Λ - ΛA⁻¹Λ. So all of B is sampled at once, from one linear system whose
+operator costs two sparse products and one solution of each row's A.
 
-Rows are independent in every function here: any split of them among threads gives the same numbers.
+Rows are independent in every function here: any division of them among threads gives the same numbers.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 
-from typing import Any
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Rows = NDArray[np.int32]
+from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.kernels.compile import compiled
+from cofactor.kernels.sparse_rows import SparseRows
 
 BLOCK = 128  # ratings of a row whose partners are gathered at a time: they stay in the first-level cache
 TILE = (4, 16)  # of a Gram matrix: its sums stay in registers
 LEAST = np.float32(1e-12)  # of a pivot
+
+
+class SideRatings(NamedTuple):
+    """The ratings of one side by row."""
+
+    starts: Array  # (n_rows + 1,) int64 first rating of each row
+    partner: Rows  # (n,) row of the other side
+    day: Rows  # (n,), or (0,) where there are no days
+    value: Floats  # (n,) less the mean
+
+
+class Partners(NamedTuple):
+    """What is held fixed while a side is sampled; of each vector the last number is the bias."""
+
+    vectors: Floats  # (n_partners, k)
+    days: Floats  # (n_days, k)
+
+
+class PosteriorArrays(NamedTuple):
+    factor: Floats  # (n_rows, k, k) the Cholesky factor of A = Λ + αG, as `_factorise` leaves it
+    moment: Floats  # (n_rows, k) αc
+    simulated: Floats  # (n_rows, k) αc + αG own + √α Σ noise_t x: ratings simulated for own vectors from their prior
+    squares: Doubles  # (n_rows,) Σ r²
 
 
 @intrinsic
@@ -80,35 +101,30 @@ def _add_tile(typing, x, n, top, left, gram):
     return nb.types.void(x, number, number, number, gram), generate
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def condition(
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def accumulate_posterior(
     first: int,
     last: int,
-    starts: Array,
-    partner: Rows,
-    partners: Floats,
-    day: Rows,
-    days: Floats,
-    value: Floats,
+    ratings: SideRatings,
+    partners: Partners,
     noise: Floats,
     alpha: np.float32,
     precision: Floats,
-    prior: Floats,
-    factor: Floats,
-    moment: Floats,
-    simulated: Floats,
-    squares: Doubles,
+    own: Floats,
+    out: PosteriorArrays,
 ) -> None:
-    """What the ratings of rows first … last say of their vectors, given the vectors of their partners.
+    """Writes the posterior of the vectors of rows first … last - 1, given the vectors of their partners.
 
-    Rating t of row u, starts[u] ≤ t < starts[u + 1], with partner [Q, b] and, where there are days, day [D, d]:
+    Rating t of row u, with partner [Q, b] and, where there are days, day [D, d]:
 
         x = [Q + D, 1],    r = value - b - d - D·Q,    G = Σ x xᵀ,    c = Σ r x
 
-    factor: (n, k, k) receives the Cholesky factor of A = Λ + αG, as in `_factorise`; moment: αc; squares: Σ r²;
-    simulated: αc + αG prior + √α Σ noise_t x, whose noise is that of ratings drawn anew for an own vector `prior`.
+    noise: (n,) standard normals for `simulated`, or (0,) where that is not needed; precision: (k, k) Λ; own: (n_rows,
+    k) own vectors drawn from their prior, by which ratings are simulated.
     """
-    k, root = partners.shape[1], np.sqrt(alpha)
+    starts, noisy = ratings.starts, len(noise) > 0
+    factor, moment, simulated, squares = out.factor, out.moment, out.simulated, out.squares
+    k, root = partners.vectors.shape[1], np.sqrt(alpha)
     height, width = TILE
     padded = -(-k // width) * width
     x, target = np.zeros((BLOCK, padded), np.float32), np.empty(BLOCK, np.float32)
@@ -117,7 +133,7 @@ def condition(
         gram[:], c[:], e[:], total = 0, 0, 0, 0.0
         for start in range(starts[u], starts[u + 1], BLOCK):
             n = min(BLOCK, starts[u + 1] - start)
-            _gather(start, n, partner, partners, day, days, value, x, target)
+            _gather(start, n, ratings, partners, x, target)
             for top in range(0, k, height):
                 for left in range(top - top % width, k, width):  # what lies below the diagonal is not looked at
                     _add_tile(x, n, top, left, gram)
@@ -125,7 +141,7 @@ def condition(
                 total += np.float64(target[t] * target[t])
                 for a in range(k):
                     c[a] += target[t] * x[t, a]
-            for t in range(n if len(noise) else 0):
+            for t in range(n if noisy else 0):
                 for a in range(k):
                     e[a] += noise[start + t] * x[t, a]
         squares[u] = total
@@ -133,23 +149,24 @@ def condition(
             moment[u, a] = alpha * c[a]
             simulated[u, a] = alpha * c[a] + root * e[a]
         for a in range(k):
-            s = gram[a, a] * prior[u, a]
-            f = prior[u, a]
+            s = gram[a, a] * own[u, a]
+            f = own[u, a]
             factor[u, a, a] = precision[a, a] + alpha * gram[a, a]
             for b in range(a + 1, k):
                 g = gram[a, b]
                 factor[u, a, b] = precision[a, b] + alpha * g
-                s += g * prior[u, b]
+                s += g * own[u, b]
                 simulated[u, b] += alpha * g * f
             simulated[u, a] += alpha * s
         _factorise(factor[u])
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _gather(start, n, partner, partners, day, days, value, x, target):
-    k = partners.shape[1]
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _gather(start, n, ratings, partners, x, target):
+    partner, day, value, vectors, days = ratings.partner, ratings.day, ratings.value, partners.vectors, partners.days
+    k = vectors.shape[1]
     for t in range(n):
-        row = partners[partner[start + t]]
+        row = vectors[partner[start + t]]
         r = value[start + t] - row[k - 1]
         if len(day):
             other = days[day[start + t]]
@@ -164,7 +181,7 @@ def _gather(start, n, partner, partners, day, days, value, x, target):
         target[t] = r
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _factorise(a):
     """(k, k) a becomes R with RᵀR = a above its diagonal, Rᵀ below, and 1 / R_jj on it: what solving reads in order."""
     k = len(a)
@@ -180,9 +197,9 @@ def _factorise(a):
                 a[m, i] -= f * a[j, i]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def solve(first: int, last: int, factor: Floats, b: Floats, out: Floats) -> None:
-    """out = A⁻¹ b, (n, k), for rows first … last; factor as `condition` leaves it."""
+    """out = A⁻¹ b, (n, k), for rows first … last - 1."""
     k = b.shape[1]
     for u in range(first, last):
         r, x = factor[u], out[u]
@@ -195,8 +212,8 @@ def solve(first: int, last: int, factor: Floats, b: Floats, out: Floats) -> None
         _backward(r, x)
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def perturb(first: int, last: int, factor: Floats, mean: Floats, noise: Floats, out: Floats) -> None:
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def add_noise(first: int, last: int, factor: Floats, mean: Floats, noise: Floats, out: Floats) -> None:
     """out = mean + R⁻¹ noise, (n, k): normal about the mean with covariance A⁻¹, for noise of standard normals."""
     for u in range(first, last):
         x = out[u]
@@ -206,7 +223,7 @@ def perturb(first: int, last: int, factor: Floats, mean: Floats, noise: Floats, 
             x[a] += mean[u, a]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _backward(r, x):
     """x = R⁻¹ x."""
     for j in range(len(x) - 1, -1, -1):
@@ -216,21 +233,15 @@ def _backward(r, x):
             x[i] -= f * r[j, i]
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def squared_error(
-    first: int,
-    last: int,
-    factor: Floats,
-    precision: Floats,
-    alpha: float,
-    moment: Floats,
-    vectors: Floats,
-    squares: Doubles,
+    first: int, last: int, posterior: PosteriorArrays, precision: Doubles, alpha: float, vectors: Floats
 ) -> float:
-    """Σ (r - x·T)² over the ratings of rows first … last with (n, k) vectors T, without a look at the ratings:
+    """Σ (r - x·T)² over the ratings of rows first … last - 1 with (n, k) vectors T, without a pass over the ratings:
 
     Σ r² - 2 c·T + TᵀGT, where αTᵀGT = |RT|² - TᵀΛT.
     """
+    factor, moment, squares = posterior.factor, posterior.moment, posterior.squares
     k, total = vectors.shape[1], 0.0
     for u in range(first, last):
         r, x = factor[u], vectors[u]
@@ -246,9 +257,10 @@ def squared_error(
     return total
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def product(first: int, last: int, starts: Array, columns: Rows, weights: Floats, vectors: Floats, out: Floats) -> None:
-    """out = φ · vectors, (n, k), for rows first … last of a sparse φ with those starts, columns and weights."""
+@compiled(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def product(first: int, last: int, matrix: SparseRows, vectors: Floats, out: Floats) -> None:
+    """out = φ · vectors, (n, k), for rows first … last - 1 of a sparse φ."""
+    starts, columns, weights = matrix.starts, matrix.columns, matrix.values
     k = vectors.shape[1]
     for u in range(first, last):
         sums = out[u]

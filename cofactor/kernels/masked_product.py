@@ -1,28 +1,25 @@
-"""Products of dense rows that are only wanted where a sparse matrix has a value, and products with such a matrix.
+"""Products of dense rows at the cells of a sparse matrix alone, and products of such a matrix with dense rows.
 
-An autoencoder of ratings multiplies its input, a few rated cells of a row, by a wide table, and of its output needs no
-more than the rated cells. With d of the cells rated, both cost d of what the dense products do, and no dense row of
-the input or output is ever made. Four cells share each pass over a sum, which halves what is read and written.
+The input of an autoencoder of ratings is a few rated cells of a row, and its loss needs the output at the rated cells
+alone. If a share d of the cells is rated, both products cost a share d of the dense products, and no dense row of the
+input or output is ever stored. Four cells share each pass over a sum, which halves the memory traffic.
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
-Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
+from cofactor.arrays import Floats
+from cofactor.kernels.compile import compiled
+from cofactor.kernels.sparse_rows import SparseRows
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def multiply_rows(
-    first: int, last: int, starts: Index, columns: Rows, values: Floats, dense: Floats, out: Floats
-) -> None:
+@compiled(cache=True, nogil=True, fastmath=True)
+def multiply_rows(first: int, last: int, matrix: SparseRows, dense: Floats, out: Floats) -> None:
     """out_r = Σ_t v_t · dense[c_t] over the values v and columns c of row r, for r in [first, last).
 
-    starts: (m + 1,); columns, values: (nnz,); dense: (n, width); out: (m, width). Each sum is added in the order of its
-    row, so that it does not matter which thread has which rows.
+    dense: (n, width); out: (m, width). Each sum is added in the order of its row, so that it does not matter which
+    thread has which rows.
     """
+    starts, columns, values = matrix.starts, matrix.columns, matrix.values
     width = dense.shape[1]
     for r in range(first, last):
         total, stop = out[r], starts[r + 1]
@@ -47,12 +44,13 @@ def multiply_rows(
             t += 1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def dot_rows(first: int, last: int, starts: Index, columns: Rows, left: Floats, right: Floats, out: Floats) -> None:
-    """out_t = left[r] · right[c_t] for each column c of row r, for r in [first, last).
+@compiled(cache=True, nogil=True, fastmath=True)
+def dot_rows(first: int, last: int, cells: SparseRows, left: Floats, right: Floats, out: Floats) -> None:
+    """out_t = left[r] · right[c_t] for each column c of row r, for r in [first, last); the values are not read.
 
-    starts: (m + 1,); columns, out: (nnz,); left: (m, width); right: (n, width).
+    left: (m, width); right: (n, width); out: (nnz,).
     """
+    starts, columns = cells.starts, cells.columns
     width = left.shape[1]
     for r in range(first, last):
         one = left[r]

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent for r̂ = μ + b_u + b_i + p_u · q_i, over ratings in the order that `blocks` gives them.
+"""Stochastic gradient descent for r̂ = μ + b_u + b_i + p_u · q_i, over ratings in the order of `rating_blocks`.
 
 One rating costs 10 · rank floating-point operations and touches 16 · rank bytes. Numba does not turn the loops over a
 vector of unknown length into good code (it loses a factor of two to four), so the step for one rating is written in
@@ -7,21 +7,42 @@ LLVM's vector instructions: `_step`.
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,var-annotated"
 
-from typing import Any
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from cofactor.arrays import Array, Doubles, Floats
+from cofactor.kernels.compile import compiled
+from cofactor.kernels.rating_blocks import RatingBlocks
 
 WIDTH = 16  # floats handled at once: one 512-bit register or two of 256; ranks are padded to a multiple of it
 AHEAD = 16  # ratings ahead of the one being learned whose vectors are fetched: twice as fast where they are not cached
+
+
+class Factors(NamedTuple):
+    """What is learned; the vectors are C-contiguous, of a padded rank."""
+
+    user_vectors: Floats  # (n_users, padded rank)
+    item_vectors: Floats  # (n_items, padded rank)
+    user_bias: Floats  # (n_users,)
+    item_bias: Floats  # (n_items,)
+
+
+class LearningRates(NamedTuple):
+    """η of each row."""
+
+    users: Floats  # (n_users,)
+    items: Floats  # (n_items,)
+
+
+class SGDConstants(NamedTuple):
+    mean: np.float32  # μ
+    vector_l2: np.float32  # λ
+    bias_l2: np.float32  # λ_b
 
 
 def padded(rank: int) -> int:
@@ -117,15 +138,18 @@ def _fetch(typing, vectors, row, chunks):
     return signature, generate
 
 
-@nb.njit(inline="always")
-def _learn(users, items, values, start, stop, P, Q, b, c, user_rate, item_rate, mean, l2, bias_l2, chunks):
+@compiled(inline="always")
+def _learn(ratings, start, stop, factors, rates, constants, chunks):
+    users, items, values = ratings.users, ratings.items, ratings.values
+    P, Q, b, c = factors.user_vectors, factors.item_vectors, factors.user_bias, factors.item_bias
+    mean, l2, bias_l2 = constants.mean, constants.vector_l2, constants.bias_l2
     total = 0.0
     for t in range(start, stop):
         u, i = users[t], items[t]
         later = min(t + AHEAD, stop - 1)
         _fetch(P, np.uint64(users[later]), np.uint64(chunks))
         _fetch(Q, np.uint64(items[later]), np.uint64(chunks))
-        b_u, c_i, rate_u, rate_i = b[u], c[i], user_rate[u], item_rate[i]
+        b_u, c_i, rate_u, rate_i = b[u], c[i], rates.users[u], rates.items[i]
         base = values[t] - mean - b_u - c_i
         e = _step(P, Q, np.uint64(u), np.uint64(i), base, rate_u, rate_i, l2, np.uint64(chunks))
         b[u] = b_u + rate_u * (e - bias_l2 * b_u)
@@ -134,22 +158,13 @@ def _learn(users, items, values, start, stop, P, Q, b, c, user_rate, item_rate, 
     return total
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True)
+@compiled(cache=True, nogil=True, fastmath=True)
 def learn_blocks(
     blocks: Array,
-    starts: Array,
-    users: Array,
-    items: Array,
-    values: Floats,
-    user_vectors: Floats,
-    item_vectors: Floats,
-    user_bias: Floats,
-    item_bias: Floats,
-    user_rate: Floats,
-    item_rate: Floats,
-    mean: np.float32,
-    vector_l2: np.float32,
-    bias_l2: np.float32,
+    ratings: RatingBlocks,
+    factors: Factors,
+    rates: LearningRates,
+    constants: SGDConstants,
     squared_errors: Doubles,
 ) -> None:
     """One pass over the ratings of some blocks, one block after the other; for each rating
@@ -157,21 +172,13 @@ def learn_blocks(
         e = r - (μ + b_u + b_i + p_u · q_i)
         p_u += η_u (e q_i - λ p_u),  b_u += η_u (e - λ_b b_u),  q_i += η_i (e p_u - λ q_i),  b_i += η_i (e - λ_b b_i)
 
-    blocks: (m,) block numbers; starts: (n_blocks + 1,); users, items: (n,) uint32 rows of the vectors, which are (·,
-    padded rank), C-contiguous; user_rate, item_rate: η of each row. squared_errors: (n_blocks,) receives each block's Σ
-    e², each e as before its update.
+    blocks: (m,) block numbers; squared_errors: (n_blocks,) receives each block's Σ e², each e as before its update.
     """
-    chunks = user_vectors.shape[1] // WIDTH
+    chunks = factors.user_vectors.shape[1] // WIDTH
     for m in range(len(blocks)):
         block = blocks[m]
-        first, last = starts[block], starts[block + 1]
+        first, last = ratings.starts[block], ratings.starts[block + 1]
         if chunks == 1:  # a constant lets the compiler drop both loops over a vector
-            squared_errors[block] = _learn(
-                users, items, values, first, last, user_vectors, item_vectors, user_bias, item_bias,
-                user_rate, item_rate, mean, vector_l2, bias_l2, 1,
-            )  # fmt: skip
+            squared_errors[block] = _learn(ratings, first, last, factors, rates, constants, 1)
         else:
-            squared_errors[block] = _learn(
-                users, items, values, first, last, user_vectors, item_vectors, user_bias, item_bias,
-                user_rate, item_rate, mean, vector_l2, bias_l2, chunks,
-            )  # fmt: skip
+            squared_errors[block] = _learn(ratings, first, last, factors, rates, constants, chunks)

@@ -1,28 +1,27 @@
 """Matrix factorisation with biases by alternating least squares, for ratings."""
 
-from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.factorization.rating_unit import unit_of
-from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.alternating.partitioned_rows import WORTH_A_THREAD, PartitionedRows
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.factorization.objective import factor_objective
+from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import copy_arrays, restore_arrays
+from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
+from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 from cofactor.training.warm_start import check_warm_start
 
 
 @dataclass(frozen=True)
-class ALS(Trainer):
+class ALS(IterativeTrainer):
     """r̂_ui = μ + b_u + b_i + p_u · q_i, the minimum of
 
         Σ (r_ui - r̂_ui)² + Σ_u |R(u)| (λ |p_u|² + λ_b b_u²) + Σ_i |U(i)| (λ |q_i|² + λ_b b_i²)
@@ -43,7 +42,7 @@ class ALS(Trainer):
     """
 
     name: ClassVar[str] = "als"
-    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(low=1, high=1024), SearchRange(8, 128, log=True)] = 32
     n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 15
@@ -60,85 +59,89 @@ class ALS(Trainer):
     seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        with workers(self.threads, len(ratings) * self.rank) as team:
-            course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
-                course.solve(1)
-                course.solve(0)
-                model, state = course.model(), partial(copy_arrays, course.arrays())
-                scores = model.pair_scores(ratings.user, ratings.item)
-                rmse, loss = (
-                    _rmse(model.clip(scores), ratings),
-                    of_factors(model, course.unit, _rmse(scores, ratings) ** 2),
-                )
-                yield Epoch(number, self.n_epochs, model, rmse, objective=loss, state=state)
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
 
 
-class _Alternation:
-    """Training under way. Of users (0) and items (1): their ratings by row, and their vectors and biases side by side,
-    in rows of a padded width; then a bias's column holds the other side's ones while that side is solved."""
+class _TrainingState(ArrayState[ALS]):
+    """The ratings by user and by item, and the vectors and biases of users and items in rating units (those of items
+    without a unit): rows [vector, bias, padding], in whose bias column stands a 1 while the other side is solved."""
 
-    def __init__(self, trainer: ALS, ratings: Ratings, team: Workers) -> None:
+    def __init__(self, trainer: ALS, ratings: Ratings, resources: ExitStack) -> None:
         from cofactor.kernels import als
 
-        self.trainer, self.ratings, self.team, self.kernel = trainer, ratings, team, als.solve_rows
+        self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
         self.rank, self.width = trainer.rank, als.padded(trainer.rank + 1)
-        self.unit, self.mean = unit_of(ratings.scale), float(ratings.value.mean(dtype=np.float64))
-        self.tables = Table.of(ratings.by_user()), Table.of(ratings.by_item())
-        self.sides = [np.zeros((len(table.counts), self.width), np.float32) for table in self.tables]
-        vectors = np.random.default_rng(trainer.seed).standard_normal((len(ratings.users), self.rank), np.float32)
-        self.sides[0][:, : self.rank] = vectors * np.float32(trainer.init / np.sqrt(self.rank))
-        self.pull = np.full(self.width, trainer.l2, np.float32)
-        self.pull[self.rank] = trainer.bias_l2
+        self.unit, self.mean = rating_unit(ratings.scale), np.zeros(())
+        self.by_user = PartitionedRows.from_matrix(ratings.by_user())
+        self.by_item = PartitionedRows.from_matrix(ratings.by_item())
+        self.users, self.items = (np.zeros((len(n), self.width), np.float32) for n in self.counts)
+        self.penalty = np.full(self.width, trainer.l2, np.float32)
+        self.penalty[self.rank] = trainer.bias_l2
+        n_threads = useful_threads(trainer.threads, len(ratings) * trainer.rank, WORTH_A_THREAD)
+        self.pool = resources.enter_context(RowThreadPool(n_threads))
 
-    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
-        """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if resume is not None:
-            done = restore_arrays(resume, self.arrays(), self.trainer.name)
-            self.mean = float(resume.arrays["mean"])
-            return done
-        if warm_start is not None:
-            self._start_from(check_warm_start(warm_start, FactorModel, self.trainer.name, self.rank, self.ratings))
-        return 0
+    @property
+    def counts(self) -> tuple[Array, Array]:
+        return self.by_user.counts, self.by_item.counts
 
-    def _start_from(self, model: FactorModel) -> None:
-        unit = np.float32(self.unit)
-        self.mean = model.mean
-        self.sides[0][:, : self.rank], self.sides[1][:, : self.rank] = model.user_vectors / unit, model.item_vectors
-        self.sides[0][:, self.rank], self.sides[1][:, self.rank] = model.user_bias / unit, model.item_bias / unit
+    @classmethod
+    def init(cls, trainer: ALS, ratings: Ratings, resources: ExitStack) -> Self:
+        """Random vectors of users; the items' are computed from them."""
+        state = cls(trainer, ratings, resources)
+        state.mean[...] = ratings.value.mean(dtype=np.float64)
+        shape = len(ratings.users), trainer.rank
+        vectors = np.random.default_rng(trainer.seed).standard_normal(shape, np.float32)
+        state.users[:, : trainer.rank] = vectors * np.float32(trainer.init / np.sqrt(trainer.rank))
+        return state
 
+    @classmethod
+    def from_model(cls, trainer: ALS, ratings: Ratings, resources: ExitStack, model: WarmStart) -> Self:
+        start = check_warm_start(model, FactorModel, trainer.name, trainer.rank, ratings)
+        state, rank = cls(trainer, ratings, resources), trainer.rank
+        state.mean[...], unit = start.mean, np.float32(state.unit)
+        state.users[:, :rank], state.items[:, :rank] = start.user_vectors / unit, start.item_vectors
+        state.users[:, rank], state.items[:, rank] = start.user_bias / unit, start.item_bias / unit
+        return state
+
+    @property
     def arrays(self) -> dict[str, Array]:
-        """All that epochs change, and the mean."""
-        return {"users": self.sides[0], "items": self.sides[1], "mean": np.array(self.mean)}
+        return {"users": self.users, "items": self.items, "mean": self.mean}
 
-    def solve(self, side: int) -> None:
-        """All rows of one side, with the other held fixed."""
-        table, solutions, fixed = self.tables[side], self.sides[side], self.sides[1 - side].copy()
+    def step(self, number: int) -> EpochMetrics:
+        """Solves for the items, then for the users; the RMSE is that of the training ratings after both."""
+        self._solve(self.by_item, self.users, self.items)
+        self._solve(self.by_user, self.items, self.users)
+        self.model, ratings = self._copy_to_model(), self.ratings
+        scores = self.model.pair_scores(ratings.user, ratings.item)
+        objective = factor_objective(self.model, self.unit, _rmse(scores, ratings) ** 2)
+        return EpochMetrics(_rmse(self.model.clip(scores), ratings), objective=objective)
+
+    def _solve(self, side: PartitionedRows, others: Floats, solutions: Floats) -> None:
+        """All rows of one side, with the vectors and biases of the other side held fixed."""
+        from cofactor.kernels.als import Ridge, solve_rows
+
+        fixed = others.copy()
         bias = fixed[:, self.rank].copy()
         fixed[:, self.rank] = 1
-        targets = (table.values - np.float32(self.mean)) / np.float32(self.unit) - bias[table.columns]
-        prior, times = np.zeros(self.width, np.float32), table.counts.astype(np.float32)
+        rows = side.rows
+        targets = (rows.values - np.float32(self.mean)) / np.float32(self.unit) - bias[rows.columns]
+        table = rows._replace(values=targets)
+        ridge = Ridge(np.zeros(self.width, np.float32), self.penalty, side.counts.astype(np.float32))
+        self.pool.map(
+            lambda first, last: solve_rows(first, last, table, fixed, ridge, self.width, solutions), side.bounds
+        )
 
-        def part(first: int, last: int) -> None:
-            given = table.starts, table.columns, targets, fixed, prior, self.pull, times, self.width
-            self.kernel(first, last, *given, solutions)
+    def to_model(self) -> FactorModel:
+        return self.model
 
-        self.team.over(table.edges, part)
-
-    def model(self) -> FactorModel:
-        users, items = self.sides
-        unit, k = np.float32(self.unit), self.rank
+    def _copy_to_model(self) -> FactorModel:
+        users, items, unit, k = self.users, self.items, np.float32(self.unit), self.rank
         arrays = users[:, k] * unit, items[:, k] * unit, users[:, :k] * unit, items[:, :k].copy()
         training_data, trainer = self.ratings.training_data, self.trainer
-        return FactorModel(training_data, self.ratings.scale, self.mean, *arrays, trainer.bias_l2, trainer.l2)
+        return FactorModel(training_data, self.ratings.scale, float(self.mean), *arrays, trainer.bias_l2, trainer.l2)
 
 
 def _rmse(scores: Floats, ratings: Ratings) -> float:
-    """Of the training ratings after the pass."""
     error = scores.astype(np.float64) - ratings.value
     return float(np.sqrt(np.mean(error**2)))

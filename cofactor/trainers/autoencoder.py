@@ -1,26 +1,48 @@
 """Autoencoders of users or of items: ratings in, through hidden layers, all ratings out."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
+from scipy.sparse import csr_array
+
+from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, BadHyperparameter
-from cofactor.machine import cores
-from cofactor.trainers.autoencoding.masked_product import DenseProducts, Kernels, Products
-from cofactor.trainers.autoencoding.training_run import Course
-from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.errors import BadArtifact, BadHyperparameter
+from cofactor.models.base import Model
+from cofactor.models.baseline import BaselineModel
+from cofactor.models.networks.layers import Layers
+from cofactor.trainers.autoencoding.build_models import item_model, ranking_model, user_model
+from cofactor.trainers.autoencoding.masked_product import DenseProducts, MaskedProducts, SparseProducts
+from cofactor.trainers.autoencoding.network import AutoencoderNetwork
+from cofactor.trainers.autoencoding.optimizers import load_optimizer_arrays, make_optimizer, optimizer_arrays
+from cofactor.trainers.autoencoding.rating_table import RatingTable, normalised_cells, residual_cells
+from cofactor.trainers.autoencoding.warm_start import check_autoencoder, layers_in_units
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.baseline import fit_baseline
+from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.training.epoch import Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
+from cofactor.training.learning_rate import SCHEDULES
+from cofactor.training.optimizer import OptimizerSettings
+from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
+from cofactor.training.snapshot import HINT, check_arrays
+from cofactor.training.state import EpochMetrics, TrainingState
 from cofactor.training.torch_device import training_device
 
+if TYPE_CHECKING:
+    import torch
+
+ADAM_BETA2 = 0.99  # where the source of Adam has 0.999
+DENSE_CELLS = 1 << 23  # of a batch's dense outputs held at a time: 32 MiB, several times over
 WORTH_A_THREAD = 2_000_000  # ratings × width from which a second thread gains more than it costs
 
 
 @dataclass(frozen=True)
-class Autoencoder(Trainer):
+class Autoencoder(IterativeTrainer):
     """r̂ = μ + b_u + b_i + f(x), f: a network that maps a row of the table of ratings to a row, the minimum of
 
         Σ (r_ui - r̂_ui)² + λ Σ_c √n_c (|w_c|² + |v_c|²)      the first sum over the training ratings alone
@@ -101,19 +123,171 @@ class Autoencoder(Trainer):
         """Of the hidden layers."""
         return tuple(int(one) for one in self.layers.split(","))
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        with ExitStack() as stack:
-            # one thread of PyTorch: how it splits a product of matrices among several may change the last bit
-            device = stack.enter_context(training_device(self.name, self.device, 1))
-            products: Products = DenseProducts(device)
-            if self.device == "cpu":
-                n_threads = self.threads or cores()
-                worth = len(ratings) * self.widths[0] >= WORTH_A_THREAD and n_threads > 1
-                products = Kernels(stack.enter_context(ThreadPoolExecutor(n_threads)) if worth else None)
-            course = Course(self, ratings, products, device)
-            for number in range(1 + course.start_from(resume, warm_start), self.n_epochs + 1):
-                yield course.epoch(number)
+    @property
+    def ranks(self) -> bool:
+        """Whether the model only ranks."""
+        return self.loss == "multinomial"
+
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
+
+
+class _TrainingState(TrainingState[Autoencoder]):
+    """The network, its optimizer and the table of ratings."""
+
+    def __init__(self, trainer: Autoencoder, ratings: Ratings, resources: ExitStack) -> None:
+        # one thread of PyTorch: how it splits a product of matrices among several may change the last bit
+        self.device = resources.enter_context(training_device(trainer.name, trainer.device, 1))
+        self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
+        self.unit = 1.0 if trainer.ranks else rating_unit(ratings.scale)
+        self.baseline = fit_baseline(ratings, trainer.user_l2, trainer.item_l2)
+        self.table = _rating_table(trainer, ratings, self.baseline, self.unit)
+        self.products = self._products(resources)
+        length = 1.0 if trainer.ranks else self.table.row_counts[self.table.rated_rows].mean()
+        shape = self.table.cells.shape[1], trainer.widths, trainer.activation, trainer.tied, length
+        self.network = AutoencoderNetwork(*shape, np.random.default_rng(trainer.seed), self.products, self.device)
+        settings = OptimizerSettings(trainer.optimiser, adam_beta2=ADAM_BETA2)
+        self.optimizer = make_optimizer(settings, list(self.network.parameters.values()), trainer.learning_rate)
+        self.penalties = self._penalties()
+
+    def _products(self, resources: ExitStack) -> MaskedProducts:
+        if self.device.type != "cpu":
+            return DenseProducts(self.device)
+        work = len(self.ratings) * self.trainer.widths[0]
+        n_threads = useful_threads(self.trainer.threads, work, WORTH_A_THREAD)
+        return SparseProducts(resources.enter_context(RowThreadPool(n_threads)))
+
+    def _penalties(self) -> "torch.Tensor":
+        """(n_columns, 1) 2 λ √n_c / n: the gradient of the penalty of a column's weights, as a factor of them."""
+        import torch
+
+        factors = 2 * self.trainer.l2 * np.sqrt(self.table.column_counts) / self.table.cells.nnz
+        return torch.from_numpy(factors.astype(np.float32)[:, None]).to(self.device)
+
+    @classmethod
+    def init(cls, trainer: Autoencoder, ratings: Ratings, resources: ExitStack) -> Self:
+        return cls(trainer, ratings, resources)
+
+    @classmethod
+    def from_model(cls, trainer: Autoencoder, ratings: Ratings, resources: ExitStack, model: WarmStart) -> Self:
+        start = check_autoencoder(model, trainer.name, trainer.rows, trainer.ranks, ratings)
+        state = cls(trainer, ratings, resources)
+        state.network.load_layers(layers_in_units(start, state.network.layers(), state.unit, trainer.name))
+        return state
+
+    @classmethod
+    def from_snapshot(cls, trainer: Autoencoder, ratings: Ratings, resources: ExitStack, snapshot: Snapshot) -> Self:
+        state = cls(trainer, ratings, resources)
+        check_arrays(snapshot, state._arrays_after_step(), trainer.name)
+        if not np.array_equal(snapshot.arrays["sizes"], state.table.sizes):
+            raise BadArtifact(f"{trainer.name} cannot resume from a snapshot of other ratings", HINT)
+        state.network.load_arrays(snapshot.arrays)
+        load_optimizer_arrays(state.optimizer, state.network.parameters, snapshot.arrays)
+        return state
+
+    def step(self, number: int) -> EpochMetrics:
+        """One pass over the rows; the RMSE is that of the noisy inputs' outputs, each before its batch's step."""
+        import torch
+
+        torch.set_num_threads(1)  # whatever ran between two epochs may have set it to more: evaluating does
+        trainer, rng = self.trainer, np.random.default_rng((self.trainer.seed, number))
+        batches = list(self.table.batches(rng, trainer.batch_size))
+        loss, penalty_before, rate = 0.0, self._penalty(), trainer.learning_rate
+        for place, rows in enumerate(batches):
+            done = (number - 1 + place / len(batches)) / self.n_epochs
+            rate = trainer.learning_rate * SCHEDULES[trainer.schedule](done)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            loss += self._train_batch(rows, rng)
+        per_cell = loss / self.table.cells.nnz
+        rmse = None if trainer.ranks else self.unit * float(np.sqrt(per_cell))
+        return EpochMetrics(rmse, rate, per_cell + (penalty_before + self._penalty()) / 2)
+
+    def _train_batch(self, rows: Array, rng: np.random.Generator) -> float:
+        """One step on a batch of rows; returns the loss of its cells, without penalties."""
+        parts, total = list(self._parts(rows)), 0.0
+        n_rated, nnz = len(self.table.rated_rows), self.table.cells.nnz
+        for part in parts:
+            cells = self.table.cells[part]
+            loss = self._loss(cells, self.table.noisy_inputs(cells, self.trainer.dropout, rng))
+            (loss * (n_rated / len(rows) / nnz)).backward()
+            total += float(loss.detach())
+        self._optimizer_step()
+        if self.trainer.refeed:
+            for part in parts:
+                inputs = self.table.inputs(self.table.cells[part])
+                self._dense_refeeding_loss(inputs, len(part) / len(rows)).backward()  # type: ignore[no-untyped-call]
+            self._optimizer_step()
+        return total
+
+    def _parts(self, rows: Array) -> Iterator[Array]:
+        """Parts of a batch whose gradients are summed one after the other where outputs are dense, to bound memory."""
+        dense = self.trainer.ranks or self.trainer.refeed or not isinstance(self.products, SparseProducts)
+        size = max(1, DENSE_CELLS // self.table.cells.shape[1]) if dense else len(rows)
+        return (rows[start : start + size] for start in range(0, len(rows), size))
+
+    def _loss(self, cells: csr_array, inputs: csr_array) -> "torch.Tensor":
+        """Σ (target - output)², or -Σ log π, over the cells."""
+        import torch
+
+        codes = self.network.codes(inputs)
+        if not self.trainer.ranks:
+            targets = torch.from_numpy(cells.data).to(self.device)
+            squares: torch.Tensor = ((targets - self.network.outputs_at(codes, cells)) ** 2).sum()
+            return squares
+        logits, counts = self.network.all_outputs(codes), np.diff(cells.indptr).astype(np.float32)
+        lengths = torch.from_numpy(counts).to(self.device)
+        return lengths @ torch.logsumexp(logits, 1) - self.network.outputs_at(codes, cells).sum()
+
+    def _dense_refeeding_loss(self, inputs: csr_array, share: float) -> "torch.Tensor":
+        """The mean squared difference between the dense output and the output for that output as input."""
+        import torch
+
+        with torch.no_grad():
+            output = self.network.all_outputs(self.network.codes(inputs))
+        change = self.network.all_outputs(self.network.codes(output)) - output
+        loss: torch.Tensor = share * (change**2).mean()
+        return loss
+
+    def _optimizer_step(self) -> None:
+        """Adds the penalty's gradient, takes a step, and clears the gradients."""
+        for table in self.network.tables:
+            assert table.grad is not None
+            table.grad.addcmul_(table.detach(), self.penalties)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _penalty(self) -> float:
+        """λ Σ_c √n_c (|w_c|² + |v_c|²) / n."""
+        tables = (table.detach() for table in self.network.tables)
+        return sum(float((table**2).sum(1) @ self.penalties[:, 0]) for table in tables) / 2
+
+    def to_model(self) -> Callable[[], Model]:
+        return partial(self._build_model, self.network.layers())
+
+    def _build_model(self, layers: Layers) -> Model:
+        trainer, ratings, table = self.trainer, self.ratings, self.table
+        if trainer.ranks:
+            return ranking_model(ratings, layers)
+        if trainer.rows == "users":
+            return user_model(ratings, layers, self.baseline, table.observed_offset, self.unit)
+        return item_model(ratings, layers, self.baseline, table.inputs(table.cells), self.unit, trainer.l2)
+
+    def state_dict(self) -> dict[str, Array]:
+        network = self.network
+        optimizer = optimizer_arrays(self.optimizer, network.parameters)
+        return network.arrays() | optimizer | {"sizes": self.table.sizes}
+
+    def _arrays_after_step(self) -> dict[str, Array]:
+        """What a snapshot holds: the optimizer has its arrays after a first step, here with a gradient of 0."""
+        for parameter in self.network.parameters.values():
+            parameter.grad = parameter.new_zeros(parameter.shape)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return self.state_dict()
+
+
+def _rating_table(trainer: Autoencoder, ratings: Ratings, baseline: BaselineModel, unit: float) -> RatingTable:
+    if trainer.ranks:
+        return RatingTable(normalised_cells(ratings), observed_offset=0.0)
+    return RatingTable(residual_cells(ratings, baseline, unit, trainer.rows), trainer.presence)

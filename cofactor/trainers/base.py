@@ -1,4 +1,4 @@
-"""How to get to a model: frozen hyperparameters, and a procedure that yields a model after each pass."""
+"""The base classes of trainers: frozen hyperparameters, and a method that yields a model after each epoch."""
 
 import difflib
 import warnings
@@ -13,21 +13,25 @@ from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.fit import fit_ratings
 from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, SearchRange, check_value
+from cofactor.training.snapshot import cannot_resume
+from cofactor.training.state import TrainingState, check_not_empty, run_epochs
+from cofactor.training.warm_start import no_warm_start
 
 
 @dataclass(frozen=True)
 class Trainer(ABC):
-    """A frozen dataclass of hyperparameters; `epochs` is the one method that an algorithm writes.
+    """A frozen dataclass of hyperparameters that trains models. An algorithm derives from one of its two subclasses:
+    `IterativeTrainer`, which trains epoch by epoch, or `OneStepTrainer`, which computes its model at once.
 
-    A field is `name: Annotated[type, "help text", Bounds(low), SearchRange(low, high)] = default`. A field that is not
+    A field is `name: Annotated[type, "help text", Bounds(low), SearchRange(low, high)] = default`; one that is not
     tuned has no SearchRange. The type may be a Literal of choices; Choices names those that are tried in a search.
     Values are checked when a trainer is created: a wrong type or a value out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False where every user's list has the same order
-    start: ClassVar[str | None] = None  # what a whole model is that training may start from; None where it cannot
-    starts: ClassVar[Mapping[str, str]] = {}  # names of parts that it may start from, and what model each takes
+    warm_start_model: ClassVar[str | None] = None  # the model that training may start from; None where it cannot
+    warm_start_parts: ClassVar[Mapping[str, str]] = {}  # parts that may start from a model each, and which model
 
     @abstractmethod
     def epochs(
@@ -37,7 +41,7 @@ class Trainer(ABC):
 
         resume: the snapshot of an epoch of the same training, after which the epochs are those of the uninterrupted
         training, bit for bit. warm_start: a model to start from instead of random numbers, or several models by the
-        names in `starts`. Raises BadHyperparameter for a warm start of a trainer that cannot have one.
+        names in `warm_start_parts`. Raises BadHyperparameter for a warm start of a trainer that cannot have one.
 
         Deterministic: the same ratings, hyperparameters and machine give the same models for any number of threads.
         """
@@ -82,8 +86,8 @@ class Trainer(ABC):
             text = next((n for n in notes if isinstance(n, str)), "")
             bounds = next((n for n in notes if isinstance(n, Bounds)), Bounds())
             search = next((n for n in notes if isinstance(n, SearchRange)), None)
-            words = next((n.values for n in notes if isinstance(n, Choices)), ())
-            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, words))
+            choices = next((n.values for n in notes if isinstance(n, Choices)), ())
+            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, choices))
         return listed
 
     @classmethod
@@ -100,3 +104,34 @@ class Trainer(ABC):
     def settings(self) -> dict[str, Any]:
         """The hyperparameters by name, as the manifest keeps them."""
         return {p.name: getattr(self, p.name) for p in self.hyperparameters()}
+
+
+class IterativeTrainer(Trainer):
+    """A trainer whose training is a state that is improved in each epoch."""
+
+    @abstractmethod
+    def training_state(self) -> type[TrainingState[Any]]:
+        """The class of the state."""
+
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        return run_epochs(self, self.training_state(), ratings, resume, warm_start)
+
+
+class OneStepTrainer(Trainer):
+    """A trainer that computes its model in one step; there is nothing to resume and no random start to replace."""
+
+    @abstractmethod
+    def solve(self, ratings: Ratings) -> Model:
+        """The model of at least one rating."""
+
+    def epochs(
+        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
+    ) -> Iterator[Epoch]:
+        check_not_empty(ratings)
+        if warm_start is not None:
+            raise no_warm_start(self.name)
+        if resume is not None:
+            raise cannot_resume(self.name)
+        yield Epoch(1, 1, self.solve(ratings), train_rmse=None)

@@ -1,11 +1,10 @@
 """Bayesian matrix factorisation by Gibbs sampling: no λ to tune, and a standard deviation with each prediction."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,22 +14,24 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
-from cofactor.machine import cores
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.factorization.rating_unit import unit_of
-from cofactor.trainers.gibbs.posterior_draws import Chain, Draw
-from cofactor.trainers.gibbs.sampler import Prior, Side, Workers
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.trainers.gibbs.posterior_samples import PosteriorSample, PosteriorSamples
+from cofactor.trainers.gibbs.prior import Prior
+from cofactor.trainers.gibbs.sampler import SampledSide
+from cofactor.trainers.gibbs.side_information import FeatureBlock
+from cofactor.training.epoch import Snapshot
 from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
-from cofactor.training.warm_start import refuse_warm_start
+from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
+from cofactor.training.state import EpochMetrics, TrainingState
 
-PARTS = "mean", "precision"  # of a prior
+PRIOR_PARTS = "mean", "precision"
 WORTH_A_THREAD = 100_000_000  # ratings × width² of a sweep from which a second thread gains more than it costs
 
 
 @dataclass(frozen=True)
-class Bayes(Trainer):
+class Bayes(IterativeTrainer):
     """r_ui ~ N(μ + b_u + b_i + P_u · Q_i, 1/α), sampled; r̂ is the mean over the draws.
 
         P_u = p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j + Σ_f x_uf a_f        b_u = b'_u + Σ_f x_uf a'_f
@@ -80,134 +81,120 @@ class Bayes(Trainer):
     seed: Annotated[int, "of all draws", Bounds(low=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        if self.time == "day" and ratings.time is None:
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
+
+
+class _TrainingState(TrainingState[Bayes]):
+    """The sides with their last sample, the precision α of a rating, and the posterior samples kept so far."""
+
+    def __init__(self, trainer: Bayes, ratings: Ratings, resources: ExitStack) -> None:
+        if trainer.time == "day" and ratings.time is None:
             raise BadData("bayes: time is 'day', but the ratings have no times", "leave --time out")
-        refuse_warm_start(self.name, warm_start)
-        n_threads = self.threads or cores()
-        if len(ratings) * (self.rank + 1) ** 2 < WORTH_A_THREAD:
-            n_threads = 1
-        threads = ThreadPoolExecutor(n_threads) if n_threads > 1 else nullcontext()
-        with threadpool_limits(1, "blas"), threads as pool:
-            sampler = _Sampler(self, ratings, Workers(pool, n_threads))
-            chain, done = Chain(self.burn_in, self.n_draws), 0
-            if resume is not None:
-                sampler.go_on(chain.go_on(resume, sampler.draw(), sampler.arrays(), self.name), resume)
-                done = resume.number
-            for number in range(done + 1, self.n_epochs + 1):
-                rmse = sampler.sweep(number)
-                draw = sampler.draw()
-                model = partial(sampler.model, chain.add(number, draw))
-                yield Epoch(number, self.n_epochs, model, rmse, state=partial(_state, sampler, chain, number, draw))
-
-
-def _state(sampler: "_Sampler", chain: Chain, number: int, draw: Draw) -> dict[str, Array]:
-    return chain.arrays(number, draw) | sampler.arrays()
-
-
-class _Sampler:
-    """Sampling under way: the sides, and the precision of a rating."""
-
-    def __init__(self, trainer: Bayes, ratings: Ratings, workers: Workers) -> None:
-        self.trainer, self.ratings, self.unit = trainer, ratings, unit_of(ratings.scale)
+        self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
+        n_threads = useful_threads(trainer.threads, len(ratings) * (trainer.rank + 1) ** 2, WORTH_A_THREAD)
+        self.pool = resources.enter_context(RowThreadPool(n_threads))
+        resources.enter_context(threadpool_limits(1, "blas"))
+        self.unit, self.mean = rating_unit(ratings.scale), float(ratings.value.mean(dtype=np.float64))
+        self.first_day, self.alpha = None, 1.0
         rng = np.random.default_rng(trainer.seed)
-        self.mean = float(ratings.value.mean(dtype=np.float64))
         value = ((ratings.value - np.float32(self.mean)) / np.float32(self.unit)).astype(np.float32)
-        day, self.first_day, n_days = None, None, 0
+        day, n_days = None, 0
         if trainer.time == "day" and ratings.time is not None:
             days = ratings.time // SECONDS_A_DAY
             self.first_day = int(days.min())
             day, n_days = (days - self.first_day).astype(np.int32), int(days.max()) - self.first_day + 1
         user, item, width = ratings.user, ratings.item, trainer.rank + 1
-        seen = csr_array((np.ones(len(user), np.float32), (user, item)), shape=ratings.by_user().shape)
-        more = (ratings.user_features, ratings.item_features) if trainer.features else (None, None)
-        self.n_met = len(ratings.users) if trainer.structure == "flip" else 0  # vectors z, which no model needs
-        sets = [seen] if trainer.structure != "mf" else [], [csr_array(seen.T)] if trainer.structure == "flip" else []
-        shapes = [(len(ratings.users), width), (len(ratings.items), width)]
-        common = trainer.init, rng, workers
-        self.users = Side(user, item, day, value, shapes[0], _blocks(sets[0], more[0]), *common)
-        self.items = Side(item, user, day, value, shapes[1], _blocks(sets[1], more[1]), *common)
-        self.days = None  # about 0, so that a day without ratings adds nothing; the mean of the others would drift off
+        user_blocks, item_blocks = _side_information(trainer, ratings)
+        shapes = (len(ratings.users), width), (len(ratings.items), width)
+        shared = trainer.init, rng, self.pool
+        self.users = SampledSide(user, item, day, value, shapes[0], user_blocks, *shared)
+        self.items = SampledSide(item, user, day, value, shapes[1], item_blocks, *shared)
+        self.days = None  # about 0, so that a day without ratings adds nothing; else the mean of the days would drift
         if day is not None:
-            self.days = Side(day, user, item, value, (n_days, width), [], *common, strength=np.inf)
-        self.factor = np.empty((max(n for n, _ in [*shapes, (n_days, 0)]), width, width), np.float32)
-        self.alpha = 1.0
+            self.days = SampledSide(day, user, item, value, (n_days, width), [], *shared, strength=np.inf)
+        self.n_raters = len(ratings.users) if trainer.structure == "flip" else 0  # vectors z, which no model needs
+        self.factor = np.empty((max(*(n for n, _ in shapes), n_days), width, width), np.float32)
+        self.samples, self.number = PosteriorSamples(trainer.burn_in, trainer.n_draws), 0
+
+    @classmethod
+    def init(cls, trainer: Bayes, ratings: Ratings, resources: ExitStack) -> Self:
+        return cls(trainer, ratings, resources)
+
+    @classmethod
+    def from_snapshot(cls, trainer: Bayes, ratings: Ratings, resources: ExitStack, snapshot: Snapshot) -> Self:
+        state, arrays = cls(trainer, ratings, resources), snapshot.arrays
+        sample = state.samples.restore(snapshot, state._sample(), state._arrays(), trainer.name)
+        state.alpha, state.number, state.last = float(arrays["alpha"]), snapshot.number, sample
+        raters = arrays["met"]
+        coefficients = {
+            "users": sample.user_coefficients,
+            "items": np.concatenate((raters, sample.item_coefficients)),
+        }
+        for name, side in state.sides.items():
+            parts = ([arrays[f"{name}.prior.{n}.{part}"] for part in PRIOR_PARTS] for n in range(len(side.priors)))
+            side.restore(getattr(sample, name), [Prior(*part) for part in parts], coefficients.get(name))
+        return state
 
     @property
-    def sides(self) -> dict[str, Side]:
-        """By name, in the order in which they are drawn."""
+    def sides(self) -> dict[str, SampledSide]:
+        """By name, in the order in which they are sampled."""
         sides = {"users": self.users, "days": self.days, "items": self.items}
         return {name: side for name, side in sides.items() if side is not None}
 
-    def arrays(self) -> dict[str, Array]:
-        """What the next sweep needs of the last, beside its draw."""
-        arrays: dict[str, Array] = {"alpha": np.array(self.alpha), "met": self.items.described[: self.n_met]}
+    def step(self, number: int) -> EpochMetrics:
+        """Samples everything once, with random numbers of the sweep's own; the RMSE is that of the sample."""
+        users, items, days = self.users, self.items, self.days
+        rng = np.random.default_rng((self.trainer.seed, number))
+        users.sample(rng, items.total, None if days is None else days.total, self.alpha, self.factor)
+        if days is not None:
+            days.sample(rng, users.total, items.total, self.alpha, self.factor)
+        error = items.sample(rng, users.total, None if days is None else days.total, self.alpha, self.factor)
+        n = len(self.ratings)
+        self.alpha = rng.gamma((1 + n) / 2, 2 / (1 + max(error, 0)))
+        self.number, self.last = number, self._sample()
+        self.model_samples = self.samples.add(number, self.last)
+        return EpochMetrics(self.unit * float(np.sqrt(max(error, 0) / n)))
+
+    def _sample(self) -> PosteriorSample:
+        """What is kept of the sweep."""
+        users, items, days = self.users, self.items, self.days
+        return PosteriorSample(
+            users.total.copy(),
+            items.total.copy(),
+            items.expected.copy(),
+            None if days is None else days.total.copy(),
+            users.coefficients,
+            items.coefficients[self.n_raters :].copy(),
+            users.sample_prior,
+            items.sample_prior,
+            self.unit**2 / self.alpha,
+        )
+
+    def to_model(self) -> Callable[[], PosteriorModel]:
+        return partial(self._build_model, self.model_samples)
+
+    def state_dict(self) -> dict[str, Array]:
+        return self.samples.arrays(self.number, self.last) | self._arrays()
+
+    def _arrays(self) -> dict[str, Array]:
+        """What the next sweep needs of the last one, beside its sample."""
+        arrays: dict[str, Array] = {"alpha": np.array(self.alpha), "met": self.items.coefficients[: self.n_raters]}
         for name, side in self.sides.items():
             for n, prior in enumerate(side.priors):
                 arrays |= {f"{name}.prior.{n}.mean": prior.mean, f"{name}.prior.{n}.precision": prior.precision}
         return arrays
 
-    def go_on(self, draw: Draw, snapshot: Snapshot) -> None:
-        """As after the sweep of a snapshot, which drew `draw`."""
-        arrays = snapshot.arrays
-        self.alpha = float(arrays["alpha"])
-        for name, side in self.sides.items():
-            side.total[:] = getattr(draw, name)
-            parts = ([arrays[f"{name}.prior.{n}.{part}"] for part in PARTS] for n in range(len(side.priors)))
-            side.priors = [Prior(*part) for part in parts]
-        self.users.described = draw.described_users
-        self.items.described = np.concatenate((arrays["met"], draw.described_items))
-
-    def sweep(self, number: int) -> float:
-        """One draw of everything, by random numbers of its own; the RMSE of the draw on the training ratings."""
-        users, items, days = self.users, self.items, self.days
-        rng = np.random.default_rng((self.trainer.seed, number))
-        for side in self.sides.values():
-            side.rng = rng
-        users.sweep(items.total, None if days is None else days.total, self.alpha, self.factor)
-        if days is not None:
-            days.sweep(users.total, items.total, self.alpha, self.factor)
-        error = items.sweep(users.total, None if days is None else days.total, self.alpha, self.factor)
-        n = len(self.ratings)
-        self.alpha = rng.gamma((1 + n) / 2, 2 / (1 + max(error, 0)))
-        return self.unit * float(np.sqrt(max(error, 0) / n))
-
-    def draw(self) -> Draw:
-        """What is kept of the sweep."""
-        users, items, days = self.users, self.items, self.days
-        return Draw(
-            users.total.copy(),
-            items.total.copy(),
-            items.expected.copy(),
-            None if days is None else days.total.copy(),
-            users.described,
-            items.described[self.n_met :].copy(),
-            users.drawn_with,
-            items.drawn_with,
-            self.unit**2 / self.alpha,
-        )
-
-    def model(self, draws: list[Draw]) -> PosteriorModel:
-        """The draws side by side, in the data's own units."""
+    def _build_model(self, samples: list[PosteriorSample]) -> PosteriorModel:
+        """The samples side by side, in the ratings' units."""
         ratings, trainer = self.ratings, self.trainer
         scale = np.append(np.full(trainer.rank, np.sqrt(self.unit)), self.unit).astype(np.float32)
-
-        users, items, expected = (_side_by_side(_all(draws, n), scale) for n in ("users", "items", "expected_items"))
-        of_users, of_items, days = (
+        users, items, expected = (_side_by_side(_all(samples, n), scale) for n in ("users", "items", "expected_items"))
+        user_coefficients, item_coefficients, days = (
             None if parts[0] is None else np.stack(parts, axis=1) * scale
-            for parts in (_all(draws, n) for n in ("described_users", "described_items", "days"))
+            for parts in (_all(samples, n) for n in ("user_coefficients", "item_coefficients", "days"))
         )
-        priors = {
-            f"{side}_prior_{part}": np.stack([getattr(getattr(draw, f"{side}_prior"), part) for draw in draws])
-            for side in ("user", "item")
-            for part in PARTS
-        }
-        outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
-        rows = 0 if trainer.structure == "mf" else len(ratings.items)
+        n_set_vectors = 0 if trainer.structure == "mf" else len(ratings.items)
         return PosteriorModel(
             training_data=ratings.training_data,
             scale=ratings.scale,
@@ -218,43 +205,71 @@ class _Sampler:
             item_vectors=expected[1],
             user_bias_draws=users[0],
             item_bias_draws=items[0],
-            noise=np.array([draw.noise for draw in draws], np.float32),
-            **{name: (one * outer[name.rpartition("_")[2]]).astype(np.float32) for name, one in priors.items()},
-            set_vectors=_none_if_empty(of_users, slice(rows)),
-            user_feature_vectors=_none_if_empty(of_users, slice(rows, None)),
-            item_feature_vectors=_none_if_empty(of_items, slice(None)),
+            noise=np.array([sample.noise for sample in samples], np.float32),
+            **_prior_arrays(samples, scale),
+            set_vectors=_none_if_empty(user_coefficients, slice(n_set_vectors)),
+            user_feature_vectors=_none_if_empty(user_coefficients, slice(n_set_vectors, None)),
+            item_feature_vectors=_none_if_empty(item_coefficients, slice(None)),
             day_vectors=days,
             first_day=None if self.first_day is None else float(self.first_day),
             drawn_item_vectors=items[1],
         )
 
 
-def _all(draws: list[Draw], name: str) -> list[Any]:
-    return [getattr(draw, name) for draw in draws]
+def _prior_arrays(samples: list[PosteriorSample], scale: Floats) -> dict[str, Floats]:
+    """The priors of users and items, by the names of the model's fields."""
+    outer = {"mean": scale, "precision": 1 / np.outer(scale, scale)}
+    return {
+        f"{side}_prior_{part}": (
+            np.stack([getattr(getattr(sample, f"{side}_prior"), part) for sample in samples]) * outer[part]
+        ).astype(np.float32)
+        for side in ("user", "item")
+        for part in PRIOR_PARTS
+    }
 
 
-def _side_by_side(draws: list[Floats], scale: Floats) -> tuple[Floats, Floats]:
-    """(n, S) biases and (n, S·K) vectors, each divided by √S, of S draws (n, W)."""
-    (n, width), shared = draws[0].shape, scale[:-1] / np.float32(np.sqrt(len(draws)))
-    vectors = np.empty((n, len(draws), width - 1), np.float32)
-    for place, draw in enumerate(draws):
-        np.multiply(draw[:, :-1], shared, out=vectors[:, place])
-    return np.stack([draw[:, -1] for draw in draws], axis=1) * scale[-1], vectors.reshape(n, -1)
+def _all(samples: list[PosteriorSample], name: str) -> list[Any]:
+    return [getattr(sample, name) for sample in samples]
+
+
+def _side_by_side(samples: list[Floats], scale: Floats) -> tuple[Floats, Floats]:
+    """(n, S) biases and (n, S·K) vectors, each divided by √S, of S samples (n, W)."""
+    (n, width), shared = samples[0].shape, scale[:-1] / np.float32(np.sqrt(len(samples)))
+    vectors = np.empty((n, len(samples), width - 1), np.float32)
+    for place, sample in enumerate(samples):
+        np.multiply(sample[:, :-1], shared, out=vectors[:, place])
+    return np.stack([sample[:, -1] for sample in samples], axis=1) * scale[-1], vectors.reshape(n, -1)
 
 
 def _none_if_empty(vectors: Floats | None, rows: slice) -> Floats | None:
     return None if vectors is None or len(vectors[rows]) == 0 else vectors[rows]
 
 
-def _blocks(sets: list[csr_array], features: Features | None) -> list[tuple[csr_array, bool]]:
-    """What describes the rows of a side: the others they met, each weighted by 1/√ of how many, and each column."""
-    blocks = []
-    for one in sets:
-        lengths = np.diff(one.indptr)
-        weights = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
-        blocks.append((csr_array((weights, one.indices, one.indptr), shape=one.shape), False))
-    if features is not None:
-        widths = [len(features.names)] if features.encoding is None else [len(c) for c in features.encoding.columns]
-        stops = np.cumsum(widths)
-        blocks += [(features.matrix[:, stop - n : stop], True) for n, stop in zip(widths, stops, strict=True)]
-    return blocks
+def _side_information(trainer: Bayes, ratings: Ratings) -> tuple[list[FeatureBlock], list[FeatureBlock]]:
+    """Of users and of items: the partners they were rated with where the structure says so, and their features."""
+    ones = np.ones(len(ratings), np.float32)
+    rated = csr_array((ones, (ratings.user, ratings.item)), shape=(len(ratings.users), len(ratings.items)))
+    users = [] if trainer.structure == "mf" else [_partner_block(rated)]
+    items = [_partner_block(csr_array(rated.T))] if trainer.structure == "flip" else []
+    if trainer.features:
+        users += _feature_blocks(ratings.user_features)
+        items += _feature_blocks(ratings.item_features)
+    return users, items
+
+
+def _partner_block(rated: csr_array) -> FeatureBlock:
+    """The partners of each row, each weighted by 1/√ of how many there are."""
+    lengths = np.diff(rated.indptr)
+    weights = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
+    return FeatureBlock(csr_array((weights, rated.indices, rated.indptr), shape=rated.shape), biased=False)
+
+
+def _feature_blocks(features: Features | None) -> list[FeatureBlock]:
+    """One block for each feature."""
+    if features is None:
+        return []
+    widths = [len(features.names)] if features.encoding is None else [len(c) for c in features.encoding.columns]
+    stops = np.cumsum(widths)
+    return [
+        FeatureBlock(features.matrix[:, stop - n : stop], biased=True) for n, stop in zip(widths, stops, strict=True)
+    ]

@@ -1,11 +1,8 @@
 """A deep network over the vectors of a user and an item, by gradient descent on mini-batches."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cofactor.data.ratings import Ratings
-from cofactor.trainers.base import Trainer
 from cofactor.trainers.minibatch.hyperparameters import (
     BatchSize,
     BiasL2,
@@ -25,12 +22,12 @@ from cofactor.trainers.minibatch.hyperparameters import (
     Seed,
     Steps,
 )
-from cofactor.trainers.minibatch.training_run import Plan, descend, hidden
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.minibatch.settings import hidden_widths
+from cofactor.trainers.minibatch.training_state import MiniBatchTrainer
 
 
 @dataclass(frozen=True)
-class Deep(Trainer):
+class Deep(MiniBatchTrainer):
     """r̂_ui = μ + b_u + b_i + f([x_u; y_i]), the minimum of
 
         Σ (r_ui - r̂_ui)² + λ (|x_u|² + |y_i|²) + λ_b (b_u² + b_i²) + λ_W Σ_l |W_l|²      summed over the ratings
@@ -51,7 +48,7 @@ class Deep(Trainer):
     """
 
     name: ClassVar[str] = "deep"
-    start: ClassVar[str | None] = "a model of the same trainer with the same layers"
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer with the same layers"
 
     deep_rank: DeepRank = 16
     layers: LayerWidths = "128,64"
@@ -73,9 +70,4 @@ class Deep(Trainer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        hidden(self.name, self.layers)
-
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume, warm_start)
+        hidden_widths(self.name, self.layers)

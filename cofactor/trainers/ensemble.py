@@ -1,11 +1,9 @@
 """Latent factors and a deep network together, trained as one or started from both (NeuMF, for ratings)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cofactor.data.ratings import Ratings
-from cofactor.trainers.base import Trainer
 from cofactor.trainers.minibatch.hyperparameters import (
     L2,
     BatchSize,
@@ -28,13 +26,13 @@ from cofactor.trainers.minibatch.hyperparameters import (
     Seed,
     Steps,
 )
-from cofactor.trainers.minibatch.training_run import Plan, descend, hidden
-from cofactor.trainers.minibatch.warm_start import STARTS
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.minibatch.settings import hidden_widths
+from cofactor.trainers.minibatch.training_state import MiniBatchTrainer
+from cofactor.trainers.minibatch.warm_start import WARM_START_PARTS
 
 
 @dataclass(frozen=True)
-class Ensemble(Trainer):
+class Ensemble(MiniBatchTrainer):
     """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i])
 
     The product of `latent-factor` and the layers of `deep`, each with vectors of its own, trained together. That is one
@@ -50,8 +48,8 @@ class Ensemble(Trainer):
     """
 
     name: ClassVar[str] = "ensemble"
-    start: ClassVar[str | None] = "a model of the same trainer with the same widths and layers"
-    starts: ClassVar[Mapping[str, str]] = STARTS
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer with the same widths and layers"
+    warm_start_parts: ClassVar[Mapping[str, str]] = WARM_START_PARTS
 
     rank: Rank = 64
     deep_rank: DeepRank = 16
@@ -76,9 +74,4 @@ class Ensemble(Trainer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        hidden(self.name, self.layers)
-
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume, warm_start)
+        hidden_widths(self.name, self.layers)

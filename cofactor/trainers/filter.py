@@ -1,7 +1,5 @@
 """A graph filter in closed form: what people with the same items have, less of what everybody has."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar
@@ -13,24 +11,22 @@ from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings, TrainingData
-from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Trainer
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.row_blocks import equal_cost_bounds
+from cofactor.trainers.base import OneStepTrainer
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse_warm_start
+from cofactor.training.row_thread_pool import RowThreadPool
 
-MORE = 32  # vectors carried beside those wanted, which speeds their convergence
-NOTHING = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
-PAIRS_AT_MOST = 1 << 24
-PIECES = 16  # ranges of rows that threads multiply in turn
+N_EXTRA = 32  # vectors iterated beside those wanted, which speeds their convergence
+LEAST_SHARE = 1e-5  # share of the largest eigenvalue below which float32 cannot tell one from 0
+MAX_PAIRS = 1 << 24
+N_PARTS = 16  # of the rows, for threads
 
 
 @dataclass(frozen=True)
-class Filter(Trainer):
+class Filter(OneStepTrainer):
     """s_u = x_u D^-b f(R̃ᵀR̃) D^b,    R̃ = C^-a X D^-b,    with f, on an eigenvalue λ of R̃ᵀR̃ and l = λ/λ_1,
 
         f(λ) = λ_1 (l + α) exp(-τ l)    for the `rank` largest eigenvalues,    f(λ) = λ    for the others
@@ -66,24 +62,17 @@ class Filter(Trainer):
     seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(low=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        refuse_warm_start(self.name, warm_start)
-        refuse_snapshot(self.name, resume)
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
+    def solve(self, ratings: Ratings) -> FilterModel:
         graph = self._normalised(ratings)
         rank = min(self.rank, *graph.shape)
-        values, vectors = leading(graph, rank, self.sweeps, self.seed, self.threads or cores())
+        values, vectors = leading_eigenvectors(graph, rank, self.sweeps, self.seed, self.threads or cores())
         largest = max(float(values.max(initial=0)), 1e-30)
         share = values / largest
         gains = largest * ((share + self.low_pass) * np.exp(-self.sharpening * share) - share)
-        gains[share < NOTHING] = 0
+        gains[share < LEAST_SHARE] = 0
         powers = float(self.user_power), float(self.item_power)
-        table = pairs(ratings.training_data, self.user_power, most=max(PAIRS_AT_MOST, len(ratings)))
-        model = FilterModel(ratings.training_data, None, *powers, vectors, gains.astype(np.float32), *table)
-        yield Epoch(1, 1, model, train_rmse=None)
+        pairs = item_pairs(ratings.training_data, self.user_power, limit=max(MAX_PAIRS, len(ratings)))
+        return FilterModel(ratings.training_data, None, *powers, vectors, gains.astype(np.float32), *pairs)
 
     def _normalised(self, ratings: Ratings) -> csr_array:
         """(n_users, n_items) R̃."""
@@ -96,37 +85,37 @@ class Filter(Trainer):
         return csr_array((edges.astype(np.float32), history.indices, history.indptr), shape=history.shape)
 
 
-def leading(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -> tuple[Doubles, Floats]:
+def leading_eigenvectors(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -> tuple[Doubles, Floats]:
     """The (rank,) largest eigenvalues of XᵀX of a sparse (m, n) X, falling, and their (n, rank) eigenvectors.
 
     Subspace iteration: Q ← orth(Xᵀ(X Q)) from random vectors, then the eigenvectors of QᵀXᵀX Q. Its error in an
     eigenvalue λ falls by (λ_next / λ)^(2 · sweeps + 1), with λ_next the first beyond those carried.
     """
-    width = min(rank + MORE, *graph.shape)
+    width = min(rank + N_EXTRA, *graph.shape)
     basis = np.random.default_rng(seed).standard_normal((graph.shape[1], width), dtype=np.float32)
-    there, back = _pieces(graph), _pieces(csr_array(graph.T))
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
+    parts, transposed_parts = row_parts(graph), row_parts(csr_array(graph.T))
+    with RowThreadPool(threads) as pool, threadpool_limits(1, "blas"):
         for _ in range(sweeps):
-            basis = _times(back, _times(there, basis, pool), pool)
+            basis = _multiply(transposed_parts, _multiply(parts, basis, pool), pool)
             basis = qr(basis, mode="economic", overwrite_a=True, check_finite=False)[0]
-        image = _times(there, basis, pool)
-        values, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
+        image = _multiply(parts, basis, pool)
+        values, rotation = np.linalg.eigh((image.T @ image).astype(np.float64))
         largest = np.argsort(-values, kind="stable")[:rank]
-        vectors: Floats = basis @ turn[:, largest].astype(np.float32)
+        vectors: Floats = basis @ rotation[:, largest].astype(np.float32)
     return np.maximum(values[largest], 0), vectors
 
 
-def pairs(training_data: TrainingData, user_power: float, most: int) -> tuple[Array, Array, Floats] | tuple[()]:
-    """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `most` entries."""
+def item_pairs(training_data: TrainingData, user_power: float, limit: int) -> tuple[Array, Array, Floats] | tuple[()]:
+    """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `limit` entries."""
     history, counts = training_data.interactions, training_data.user_counts
     each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
     edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
     by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T
     found, n_found = [], 0
-    for piece in _pieces(csr_array(by_item)):
-        found.append(piece @ edges)
+    for part in row_parts(csr_array(by_item)):
+        found.append(part @ edges)
         n_found += found[-1].nnz
-        if n_found > most:
+        if n_found > limit:
             return ()
     table = csr_array(vstack(found, format="csr"))
     table.sort_indices()
@@ -134,12 +123,11 @@ def pairs(training_data: TrainingData, user_power: float, most: int) -> tuple[Ar
     return table.indptr.astype(index), table.indices.astype(index), table.data
 
 
-def _pieces(matrix: csr_array) -> list[csr_array]:
-    """Ranges of rows with about equally many numbers."""
-    inner = np.searchsorted(matrix.indptr, np.linspace(0, matrix.nnz, PIECES + 1)[1:-1])
-    bounds = np.unique([0, *inner, matrix.shape[0]])
-    return [matrix[first:last] for first, last in pairwise(bounds)]
+def row_parts(matrix: csr_array) -> list[csr_array]:
+    """The matrix in parts of successive rows with about equally many entries."""
+    bounds = equal_cost_bounds(np.diff(matrix.indptr), N_PARTS)
+    return [matrix[first:last] for first, last in pairwise(bounds) if first < last]
 
 
-def _times(pieces: list[csr_array], vectors: Floats, pool: ThreadPoolExecutor) -> Floats:
-    return np.concatenate(list(pool.map(lambda piece: piece @ vectors, pieces)))
+def _multiply(parts: list[csr_array], vectors: Floats, pool: RowThreadPool) -> Floats:
+    return np.concatenate(pool.map(lambda part, _: parts[part] @ vectors, range(len(parts) + 1)))

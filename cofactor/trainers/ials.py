@@ -1,29 +1,34 @@
 """Matrix factorisation for what users did: every rating is a positive, everything else a weak negative (iALS)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
-from cofactor.arrays import Array, Floats
+from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData
 from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
-from cofactor.trainers.alternating.parallel_rows import Table, Workers, workers
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.factorization.training_loss import of_implicit
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.row_blocks import even_bounds
+from cofactor.trainers.alternating.partitioned_rows import N_PARTS, WORTH_A_THREAD, PartitionedRows
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.factorization.objective import implicit_objective
+from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import copy_arrays, restore_arrays
+from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
+from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 from cofactor.training.warm_start import check_warm_start
 
-STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
+if TYPE_CHECKING:
+    from cofactor.kernels.als import RowSolver
+
+N_STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
 
 
 @dataclass(frozen=True)
-class IALS(Trainer):
+class IALS(IterativeTrainer):
     """ŷ_ui = p_u · q_i, the minimum of
 
         Σ_{(u,i)∈S} (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (|R(u)| + α₀|I|)^ν |p_u|² + Σ_i (|U(i)| + α₀|U|)^ν |q_i|²)
@@ -51,7 +56,7 @@ class IALS(Trainer):
     """
 
     name: ClassVar[str] = "ials"
-    start: ClassVar[str | None] = "a model of the same trainer that is as wide"
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(16, 512, log=True)] = 64
     n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 8
@@ -70,95 +75,116 @@ class IALS(Trainer):
     seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        with workers(self.threads, len(ratings) * self.rank) as team:
-            course = _Alternation(self, ratings, team)
-            for number in range(course.begin(resume, warm_start) + 1, self.n_epochs + 1):
-                course.solve(1)
-                course.solve(0)
-                state = partial(copy_arrays, course.arrays())
-                loss = partial(of_implicit, model := course.model(), ratings.user, ratings.item)
-                yield Epoch(number, self.n_epochs, model, train_rmse=None, objective=loss, state=state)
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
 
 
-class _Alternation:
-    """Training under way: of users (0) and items (1) their ratings by row, and their vectors of a padded width."""
+class _TrainingState(ArrayState[IALS]):
+    """The ratings by user and by item, each a positive, and the vectors of users and items, of a padded width."""
 
-    def __init__(self, trainer: IALS, ratings: Ratings, team: Workers) -> None:
+    def __init__(self, trainer: IALS, ratings: Ratings, resources: ExitStack) -> None:
         from cofactor.kernels import als
 
-        self.trainer, self.ratings, self.team = trainer, ratings, team
-        self.width = als.padded(trainer.rank)
-        self.solver, self.size = _solver(trainer, self.width)
-        self.tables = Table.of(ratings.by_user()), Table.of(ratings.by_item())
-        self.sides = [np.zeros((len(table.counts), self.width), np.float32) for table in self.tables]
-        rng = np.random.default_rng(trainer.seed)
-        for vectors in self.sides:
-            drawn = rng.standard_normal((len(vectors), trainer.rank), np.float32)
-            vectors[:, : trainer.rank] = drawn * np.float32(trainer.init / np.sqrt(trainer.rank))
-        self.positive = np.ones(len(ratings), np.float32)
+        self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
+        self.rank, self.width = trainer.rank, als.padded(trainer.rank)
+        self.solver, self.solver_size = _solver(trainer, self.width)
+        positive = np.ones(len(ratings), np.float32)
+        self.by_user, self.by_item = (
+            replace(side, rows=side.rows._replace(values=positive))
+            for side in map(PartitionedRows.from_matrix, (ratings.by_user(), ratings.by_item()))
+        )
+        sides = self.by_user, self.by_item
+        self.users, self.items = (np.zeros((len(side.counts), self.width), np.float32) for side in sides)
+        n_threads = useful_threads(trainer.threads, len(ratings) * trainer.rank, WORTH_A_THREAD)
+        self.pool = resources.enter_context(RowThreadPool(n_threads))
+        self.blas = ThreadpoolController()  # kept: looking for the libraries takes longer than a small epoch
 
-    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None) -> int:
-        """Goes on from a snapshot, or starts from a model; how many epochs are done."""
-        if resume is not None:
-            return restore_arrays(resume, self.arrays(), self.trainer.name)
-        if warm_start is not None:
-            self._start_from(
-                check_warm_start(warm_start, ImplicitModel, self.trainer.name, self.trainer.rank, self.ratings)
-            )
-        return 0
+    @classmethod
+    def init(cls, trainer: IALS, ratings: Ratings, resources: ExitStack) -> Self:
+        state, rng = cls(trainer, ratings, resources), np.random.default_rng(trainer.seed)
+        for vectors in (state.users, state.items):
+            normal = rng.standard_normal((len(vectors), trainer.rank), np.float32)
+            vectors[:, : trainer.rank] = normal * np.float32(trainer.init / np.sqrt(trainer.rank))
+        return state
 
-    def _start_from(self, model: ImplicitModel) -> None:
-        for vectors, table, learned in zip(
-            self.sides, self.tables, (model.user_vectors, model.item_vectors), strict=True
-        ):
-            vectors[:, : self.trainer.rank] = learned * (table.counts > 0)[:, None]  # not the mean for the cold
+    @classmethod
+    def from_model(cls, trainer: IALS, ratings: Ratings, resources: ExitStack, model: WarmStart) -> Self:
+        """Zeros for rows without ratings, where a model of users has the mean vector."""
+        start = check_warm_start(model, ImplicitModel, trainer.name, trainer.rank, ratings)
+        state, rank = cls(trainer, ratings, resources), trainer.rank
+        state.users[:, :rank] = start.user_vectors * (state.by_user.counts > 0)[:, None]
+        state.items[:, :rank] = start.item_vectors * (state.by_item.counts > 0)[:, None]
+        return state
 
+    @property
     def arrays(self) -> dict[str, Array]:
-        """All that epochs change."""
-        return {"users": self.sides[0], "items": self.sides[1]}
+        return {"users": self.users, "items": self.items}
 
-    def solve(self, side: int) -> None:
-        """All rows of one side, with the other held fixed."""
-        trainer, table, solutions, fixed = self.trainer, self.tables[side], self.sides[side], self.sides[1 - side]
-        prior = np.float32(trainer.unobserved) * self._turn(fixed, solutions)
-        times = trainer.l2 * (table.counts + trainer.unobserved * len(fixed)) ** trainer.exponent
-        times, pull = np.maximum(times, LEAST_PULL).astype(np.float32), np.ones(self.width, np.float32)
+    def step(self, number: int) -> EpochMetrics:
+        """Solves for the items, then for the users."""
+        self._solve(self.by_item, self.users, self.items)
+        self._solve(self.by_user, self.items, self.users)
+        self.model = self._copy_to_model()
+        objective = partial(implicit_objective, self.model, self.ratings.user, self.ratings.item)
+        return EpochMetrics(objective=objective)
 
-        def part(first: int, last: int) -> None:
-            given = table.starts, table.columns, self.positive, fixed, prior, pull, times, self.size
-            self.solver(first, last, *given, solutions)
+    def _solve(self, side: PartitionedRows, fixed: Floats, solutions: Floats) -> None:
+        """All rows of one side, with the vectors of the other side held fixed."""
+        from cofactor.kernels.als import Ridge
 
-        self.team.over(table.edges, part)
+        trainer = self.trainer
+        shared_diagonal = np.float32(trainer.unobserved) * self._rotate(fixed, solutions)
+        weight = trainer.l2 * (side.counts + trainer.unobserved * len(fixed)) ** trainer.exponent
+        row_weight = np.maximum(weight, LEAST_PULL).astype(np.float32)
+        ridge, size = Ridge(shared_diagonal, np.ones(self.width, np.float32), row_weight), self.solver_size
+        self.pool.map(
+            lambda first, last: self.solver(first, last, side.rows, fixed, ridge, size, solutions), side.bounds
+        )
 
-    def _turn(self, fixed: Floats, other: Floats) -> Floats:
-        """Turns both sides to the axes of the fixed one's XᵀX; (width,) that matrix's diagonal, falling."""
-        rank = self.trainer.rank
+    def _rotate(self, fixed: Floats, solutions: Floats) -> Floats:
+        """Rotates both sides to the axes of the fixed one's XᵀX; (width,) that matrix's diagonal, falling."""
+        rank = self.rank
         basis = np.zeros((self.width, self.width), np.float32)
-        values, axes = self.team.axes(fixed[:, :rank])
+        values, axes = self._eigenvectors(fixed[:, :rank])
         basis[:rank, :rank] = axes[:, ::-1]
-        for vectors in (fixed, other):
-            self.team.turn(vectors, basis)
+        for vectors in (fixed, solutions):
+            self._multiply(vectors, basis)
         diagonal = np.zeros(self.width, np.float32)
         diagonal[:rank] = np.maximum(values[::-1], 0)
         return diagonal
 
-    def model(self) -> ImplicitModel:
-        trainer, counts = self.trainer, self.tables[0].counts
-        users, items = (vectors[:, : trainer.rank].copy() for vectors in self.sides)
+    def _eigenvectors(self, vectors: Floats) -> tuple[Doubles, Doubles]:
+        """(width,) eigenvalues, rising, and (width, width) eigenvectors of XᵀX."""
+        bounds = even_bounds(len(vectors), N_PARTS)
+        with self.blas.limit(limits=1, user_api="blas"):  # threads of the BLAS within ours would wait for one another
+            grams = self.pool.map(lambda first, last: vectors[first:last].T @ vectors[first:last], bounds)
+            values, axes = np.linalg.eigh(np.sum(grams, axis=0, dtype=np.float64))
+        return values, axes
+
+    def _multiply(self, vectors: Floats, basis: Floats) -> None:
+        """X becomes X · basis."""
+
+        def multiply(first: int, last: int) -> None:
+            vectors[first:last] = vectors[first:last] @ basis
+
+        with self.blas.limit(limits=1, user_api="blas"):
+            self.pool.map(multiply, even_bounds(len(vectors), N_PARTS))
+
+    def to_model(self) -> ImplicitModel:
+        return self.model
+
+    def _copy_to_model(self) -> ImplicitModel:
+        trainer, counts = self.trainer, self.by_user.counts
+        users, items = (vectors[:, : self.rank].copy() for vectors in (self.users, self.items))
         users[counts == 0] = mean_vector(users, counts)
         constants = trainer.unobserved, trainer.l2, trainer.exponent
         return ImplicitModel(self.ratings.training_data, None, users, items, *constants)
 
 
-def _solver(trainer: IALS, width: int) -> tuple[Any, int]:
+def _solver(trainer: IALS, width: int) -> "tuple[RowSolver, int]":
     """The kernel, and its number of steps or of columns in a block."""
-    from cofactor.kernels import als, conjugate
+    from cofactor.kernels import als, conjugate_gradients
 
     if trainer.solver == "conjugate":
-        return conjugate.descend_rows, STEPS
+        return conjugate_gradients.descend_rows, N_STEPS
     return als.solve_rows, min(width, als.padded(trainer.block))

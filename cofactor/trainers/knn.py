@@ -1,32 +1,32 @@
 """Item neighbourhoods: what a user thought of the items most like this one."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Rows, Times
+from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings, make_csr
-from cofactor.errors import BadData
+from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import cores
 from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.baseline import Baseline
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.row_blocks import equal_cost_bounds
+from cofactor.trainers.base import OneStepTrainer
+from cofactor.trainers.baseline import fit_baseline
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import refuse_snapshot
-from cofactor.training.warm_start import refuse_warm_start
+from cofactor.training.row_thread_pool import RowThreadPool
 
-PIECES = 64  # ranges of items, of about equal work, that threads take in turn
+if TYPE_CHECKING:
+    from cofactor.kernels.item_similarity import Neighbours
+
+N_PARTS = 64  # of the items, of about equal work, for threads
 
 
 @dataclass(frozen=True)
-class KNN(Trainer):
+class KNN(OneStepTrainer):
     """With `pearson-baseline` it predicts ratings, with `cosine` it only ranks:
 
         r̂_ui = b_ui + Σ_{j∈N(i)∩R(u)} s_ij (r_uj - b_uj) / (λ + Σ_{j∈N(i)∩R(u)} s_ij)        pearson-baseline
@@ -72,69 +72,52 @@ class KNN(Trainer):
     ] = 3.0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        refuse_warm_start(self.name, warm_start)
-        refuse_snapshot(self.name, resume)
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        training_data = ratings.training_data
-        if self.similarity == "cosine":
-            weights = self._weights(ratings, np.ones(len(ratings), np.float32), 1.0, whole_norms=True)
-            model: Model = SimilarityModel(training_data, None, None, *weights)
-        else:
-            baseline = Baseline(self.user_l2, self.item_l2).fit(ratings)
-            residual = ratings.value - baseline.pair_scores(ratings.user, ratings.item)
-            weights = self._weights(ratings, residual, self.sharpness, whole_norms=False)
-            arrays = baseline.arrays()
-            mean, item_bias = float(arrays["mean"]), arrays["item_bias"]
-            model = NeighbourModel(
-                training_data, ratings.scale, mean, item_bias, float(self.user_l2), float(self.pull), *weights
-            )
-        yield Epoch(1, 1, model, train_rmse=None)
+    def solve(self, ratings: Ratings) -> Model:
+        return self._cosine(ratings) if self.similarity == "cosine" else self._pearson_baseline(ratings)
 
-    def _weights(
-        self, ratings: Ratings, x: Floats, sharpness: float, *, whole_norms: bool
-    ) -> tuple[Array, Array, Floats]:
-        """Row starts, columns and values of s_ij in row j and column i."""
+    def _cosine(self, ratings: Ratings) -> SimilarityModel:
+        norms = np.sqrt(np.bincount(ratings.item, minlength=len(ratings.items))).astype(np.float32)
+        weights = self._weights(ratings, np.ones(len(ratings), np.float32), norms, sharpness=1.0)
+        return SimilarityModel(ratings.training_data, None, None, *weights)
+
+    def _pearson_baseline(self, ratings: Ratings) -> NeighbourModel:
+        baseline = fit_baseline(ratings, self.user_l2, self.item_l2)
+        residual = ratings.value - baseline.pair_scores(ratings.user, ratings.item)
+        weights = self._weights(ratings, residual, np.empty(0, np.float32), self.sharpness)
+        mean, item_bias = baseline.mean, baseline.item_bias
+        constants = mean, item_bias, float(self.user_l2), float(self.pull)
+        return NeighbourModel(ratings.training_data, ratings.scale, *constants, *weights)
+
+    def _weights(self, ratings: Ratings, x: Floats, norms: Floats, sharpness: float) -> tuple[Array, Array, Floats]:
+        """Row starts, columns and values of s_ij in row j and column i; norms: as in the kernel's `Similarity`."""
         n_users, n_items = len(ratings.users), len(ratings.items)
         by_user = make_csr(ratings.user, ratings.item, x, (n_users, n_items))
         by_item = make_csr(ratings.item, ratings.user, x, (n_items, n_users))
-        norms = np.sqrt(np.bincount(ratings.item, minlength=n_items)) if whole_norms else np.empty(0)
-        columns, values = self._neighbours(by_user, by_item, norms.astype(np.float32))
+        columns, values = self._neighbours(by_user, by_item, norms)
         kept = columns >= 0
-        of = np.broadcast_to(np.arange(n_items, dtype=np.int32)[:, None], columns.shape)
-        alike = values[kept] ** np.float32(sharpness)
-        matrix = make_csr(columns[kept], of[kept], alike, (n_items, n_items))
+        item = np.broadcast_to(np.arange(n_items, dtype=np.int32)[:, None], columns.shape)
+        matrix = make_csr(columns[kept], item[kept], values[kept] ** np.float32(sharpness), (n_items, n_items))
         index = index_type(matrix.nnz)
         return matrix.indptr.astype(index), matrix.indices.astype(index), matrix.data
 
-    def _neighbours(self, by_user: csr_array, by_item: csr_array, norms: Floats) -> tuple[Rows, Floats]:
-        """(n_items, k) neighbours of each item in no order, -1 where there are fewer, and their similarities."""
-        from cofactor.kernels.items import neighbours
+    def _neighbours(self, by_user: csr_array, by_item: csr_array, norms: Floats) -> "Neighbours":
+        from cofactor.kernels.item_similarity import Neighbours, Similarity, find_neighbours
 
         n_items = by_item.shape[0]
         k = min(self.n_neighbours, max(1, n_items - 1))
-        columns, values = np.empty((n_items, k), np.int32), np.empty((n_items, k), np.float32)
-        lists, item_lists = _lists(by_user), _lists(by_item)
-        constants = norms, float(self.shrinkage), self.min_support
-
-        def find(first: int, last: int) -> None:
-            neighbours(first, last, *lists, *item_lists, *constants, columns, values)
-
-        bounds = pieces(by_user, by_item)
-        with ThreadPoolExecutor(self.threads or cores()) as pool:
-            list(pool.map(find, bounds[:-1], bounds[1:]))
-        return columns, values
+        found = Neighbours(np.empty((n_items, k), np.int32), np.empty((n_items, k), np.float32))
+        users, items = to_sparse_rows(by_user), to_sparse_rows(by_item)
+        similarity = Similarity(norms, float(self.shrinkage), self.min_support)
+        with RowThreadPool(self.threads or cores()) as pool:
+            pool.map(
+                lambda first, last: find_neighbours(first, last, users, items, similarity, found),
+                equal_cost_bounds(item_costs(by_user, by_item), N_PARTS),
+            )
+        return found
 
 
-def _lists(matrix: csr_array) -> tuple[Times, Rows, Floats]:
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
-
-
-def pieces(by_user: csr_array, by_item: csr_array) -> list[int]:
-    """Bounds of `PIECES` ranges of items that meet about equally many ratings of their users."""
-    met: Array = np.append(0, np.cumsum(np.diff(by_user.indptr)[by_item.indices]))[by_item.indptr]
-    inner: list[int] = np.searchsorted(met, np.linspace(0, met[-1], PIECES + 1)[1:-1]).tolist()
-    return [0, *inner, by_item.shape[0]]
+def item_costs(by_user: csr_array, by_item: csr_array) -> Array:
+    """(n_items,) how many ratings the users of each item have."""
+    total = np.append(0, np.cumsum(np.diff(by_user.indptr)[by_item.indices]))
+    costs: Array = np.diff(total[by_item.indptr])
+    return costs

@@ -1,11 +1,8 @@
 """Matrix factorisation with biases by gradient descent on mini-batches: any optimiser, dropout, an accelerator."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cofactor.data.ratings import Ratings
-from cofactor.trainers.base import Trainer
 from cofactor.trainers.minibatch.hyperparameters import (
     L2,
     BatchSize,
@@ -22,12 +19,11 @@ from cofactor.trainers.minibatch.hyperparameters import (
     Seed,
     Steps,
 )
-from cofactor.trainers.minibatch.training_run import Plan, descend
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.minibatch.training_state import MiniBatchTrainer
 
 
 @dataclass(frozen=True)
-class LatentFactor(Trainer):
+class LatentFactor(MiniBatchTrainer):
     """r̂_ui = μ + b_u + b_i + p_u · q_i, the minimum of
 
         Σ (r_ui - r̂_ui)² + λ (|p_u|² + |q_i|²) + λ_b (b_u² + b_i²)      summed over the training ratings
@@ -50,7 +46,7 @@ class LatentFactor(Trainer):
     """
 
     name: ClassVar[str] = "latent-factor"
-    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Rank = 64
     n_epochs: Epochs = 20
@@ -66,8 +62,3 @@ class LatentFactor(Trainer):
     init: Init = 0.1
     seed: Seed = 0
     device: Device = "cpu"
-
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        return descend(Plan.of(self), ratings, resume, warm_start)

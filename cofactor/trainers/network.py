@@ -1,14 +1,11 @@
 """Latent factors, a deep network or their ensemble, whichever branches are asked for."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cofactor.data.ratings import Ratings
 from cofactor.trainers.ensemble import Ensemble
 from cofactor.trainers.minibatch.hyperparameters import Branches
-from cofactor.trainers.minibatch.training_run import Plan, descend
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.minibatch.settings import OptimizationSettings
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,6 @@ class Network(Ensemble):
 
     branches: Branches = "both"
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
+    def optimization(self) -> OptimizationSettings:
         without = {"product": {"deep_rank": 0}, "deep": {"rank": 0}, "both": {}}[self.branches]
-        return descend(Plan.of(self, **without), ratings, resume, warm_start)
+        return OptimizationSettings.from_trainer(self, **without)

@@ -1,13 +1,17 @@
 """NSVD: matrix factorisation that describes a user by nothing but which items they rated, by gradient descent."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import numpy as np
+
+from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
-from cofactor.models.pooled import PooledFactorModel, PooledModel
-from cofactor.trainers.svdpp import SVDPP
+from cofactor.models.pooled import PooledModel
+from cofactor.trainers.svdpp import SVDPP, PooledTrainingState
 from cofactor.training.hyperparameter import Bounds, SearchRange
+from cofactor.training.state import TrainingState
 
 LENGTHS = ("max", "mean", "min")
 
@@ -32,8 +36,6 @@ class NSVD(SVDPP):
     """
 
     name: ClassVar[str] = "nsvd"
-    kind: ClassVar[type[PooledFactorModel]] = PooledModel
-    own: ClassVar[float] = 0.0
 
     l2: Annotated[
         float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.001, 0.1, log=True)
@@ -52,7 +54,10 @@ class NSVD(SVDPP):
             message = f"{self.name}: history is {self.history[:60]!r}"
             raise BadHyperparameter(message, "it is max, mean, min or a number from 1")
 
-    def most_pooled(self, ratings: Ratings) -> int:
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
+
+    def history_limit(self, ratings: Ratings) -> int:
         """How many ratings of a user are pooled at most."""
         if self.history not in LENGTHS:
             return int(self.history)
@@ -60,3 +65,19 @@ class NSVD(SVDPP):
         counts = counts[counts > 0]
         lengths = {"max": counts.max(), "mean": counts.mean(), "min": counts.min()}
         return round(float(lengths[self.history]))
+
+
+class _TrainingState(PooledTrainingState):
+    """The p_u are 0 and stay so."""
+
+    def own_vectors(self, vectors: Floats) -> Floats:
+        return np.zeros_like(vectors)
+
+    def own_rates(self, rates: Floats) -> Floats:
+        return np.zeros_like(rates)
+
+    def to_model(self) -> PooledModel:
+        trainer, training_data, scale = self.trainer, self.ratings.training_data, self.ratings.scale
+        arrays, set_vectors = self._model_arrays(), self.unit * self.factors.set_vectors
+        penalties, limit = (trainer.bias_l2, 0.0), float(self.history_limit)
+        return PooledModel(training_data, scale, float(self.mean), *arrays, *penalties, set_vectors, limit)

@@ -1,31 +1,30 @@
 """Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, TrainingDiverged
 from cofactor.machine import cores
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.factorization.rating_unit import unit_of
-from cofactor.trainers.factorization.training_loss import of_factors
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.factorization.objective import factor_objective
+from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import copy_arrays, restore_arrays
+from cofactor.training.learning_rate import linear
+from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 from cofactor.training.warm_start import check_warm_start
 
 WORTH_A_THREAD = 4_000_000  # ratings × rank of an epoch from which a second thread gains more than it costs
 
 
 @dataclass(frozen=True)
-class SVD(Trainer):
+class SVD(IterativeTrainer):
     """r̂_ui = μ + b_u + b_i + p_u · q_i, the minimum of
 
         Σ (r_ui - r̂_ui)² + λ (|p_u|² + |q_i|²) + λ_b (b_u² + b_i²)      summed over the training ratings
@@ -51,7 +50,7 @@ class SVD(Trainer):
     """
 
     name: ClassVar[str] = "svd"
-    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
     n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 80, log=True)] = 20
@@ -71,117 +70,122 @@ class SVD(Trainer):
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
     threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        descent, done = self._begun(ratings, resume, warm_start)
-        n_threads = min(self.threads or cores(), descent.grid)
-        if len(ratings) * self.rank < WORTH_A_THREAD:
-            n_threads = 1
-        with ThreadPoolExecutor(n_threads) as pool:
-            for number in range(done + 1, self.n_epochs + 1):
-                rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
-                rmse = descent.learn(rate, pool, n_threads)
-                if not np.isfinite(rmse):
-                    message = f"svd: the errors grew without bound in epoch {number}"
-                    raise TrainingDiverged(message, f"lower the learning rate, now {self.learning_rate:g}")
-                model, state = descent.model(), partial(copy_arrays, descent.arrays())
-                loss = of_factors(model, descent.unit, rmse**2)
-                yield Epoch(number, self.n_epochs, model, rmse, rate, loss, state)
-
-    def _begun(self, ratings: Ratings, resume: Snapshot | None, warm_start: WarmStart | None) -> tuple["_Descent", int]:
-        """A training, and how many epochs of it are done."""
-        if resume is None and warm_start is not None:
-            return _Descent(self, ratings, *self._start(ratings, warm_start)), 0
-        descent = _Descent(self, ratings, *self._first_vectors(ratings))
-        return descent, 0 if resume is None else descent.go_on(resume)
-
-    def _first_vectors(self, ratings: Ratings) -> tuple[float, Floats, Floats, Floats, Floats]:
-        rng = np.random.default_rng(self.seed)
-        n_users, n_items = len(ratings.users), len(ratings.items)
-        p, q = (rng.standard_normal((n, self.rank), dtype=np.float32) for n in (n_users, n_items))
-        for vectors, unit in ((p, unit_of(ratings.scale)), (q, 1)):
-            vectors *= np.float32(unit * self.init / np.sqrt(self.rank))
-        mean = float(ratings.value.mean(dtype=np.float64))
-        return mean, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), p, q
-
-    def _start(self, ratings: Ratings, warm_start: WarmStart) -> tuple[float, Floats, Floats, Floats, Floats]:
-        start = check_warm_start(warm_start, FactorModel, self.name, self.rank, ratings)
-        return start.mean, start.user_bias, start.item_bias, start.user_vectors, start.item_vectors
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
 
 
-class _Descent:
-    """Training under way: the ratings in blocks, and vectors and biases laid out as the blocks meet them."""
+class FactorArrays(NamedTuple):
+    """By row of the ratings' vocabularies, in the units of the ratings."""
 
-    def __init__(self, trainer: SVD, ratings: Ratings, mean: float, b: Floats, c: Floats, p: Floats, q: Floats) -> None:
-        from cofactor.kernels import blocks, sgd
+    user_vectors: Floats
+    item_vectors: Floats
+    user_bias: Floats
+    item_bias: Floats
 
-        self.trainer, self.ratings, self.mean, self.unit = trainer, ratings, mean, unit_of(ratings.scale)
-        self.learn_blocks: Any = sgd.learn_blocks
-        self.grid = blocks.GRID
-        width = sgd.padded(trainer.rank)
-        self.rated = [ratings.training_data.user_counts, ratings.training_data.item_counts]
-        dealt = [blocks.deal(counts, self.grid) for counts in self.rated]
-        self.places = [place for _, place in dealt]
-        value = self._scaled(ratings.value)
-        self.starts, *self.columns = blocks.tile(
-            ratings.user, ratings.item, value, dealt[0], dealt[1], self.grid, 4 * width, trainer.seed
+
+class _TrainingState(ArrayState[SVD]):
+    """The ratings in blocks, and vectors and biases in the order in which the blocks use them.
+
+    Ratings, biases and users' vectors are in rating units; the items' vectors have no unit, so that folding in a user
+    by ridge regression on them needs the same λ for every rating scale.
+    """
+
+    def __init__(self, trainer: SVD, ratings: Ratings, resources: ExitStack, mean: float, first: FactorArrays) -> None:
+        from cofactor.kernels import rating_blocks, sgd
+
+        self.trainer, self.ratings, self.unit = trainer, ratings, rating_unit(ratings.scale)
+        self.n_epochs, self.mean = trainer.n_epochs, np.array(mean)
+        self.kernel = sgd.learn_blocks
+        counts = self.counts = ratings.training_data.user_counts, ratings.training_data.item_counts
+        n_parts, width = rating_blocks.N_PARTS, sgd.padded(trainer.rank)
+        users, items = (rating_blocks.assign_parts(n, n_parts) for n in counts)
+        self.positions = users.position, items.position
+        self.blocks = rating_blocks.sort_into_blocks(
+            ratings.user, ratings.item, self._in_units(ratings.value), users, items, n_parts, 4 * width, trainer.seed
         )
-        self.vectors = [sgd.aligned(len(x), width) for x in (p, q)]
-        self.biases = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
-        self.slowed = [np.empty(len(x), dtype=np.float32) for x in (b, c)]
-        for place, slowed, counts in zip(self.places, self.slowed, self.rated, strict=True):
-            slowed[place] = 1 / np.sqrt(1 + trainer.damping * counts)
-        first = (self._scaled(p), q), (self._scaled(b), self._scaled(c))
-        for place, vectors, bias, x, one in zip(self.places, self.vectors, self.biases, *first, strict=True):
-            vectors[place, : trainer.rank] = x
-            bias[place] = one
-        self.squared_errors = np.zeros(self.grid**2)
+        self.factors = sgd.Factors(
+            *(sgd.aligned(len(n), width) for n in counts), *(np.empty(len(n), np.float32) for n in counts)
+        )
+        self.rate_scales = self._in_order(*(1 / np.sqrt(1 + trainer.damping * n) for n in counts))
+        rank = trainer.rank
+        self.factors.user_vectors[users.position, :rank] = self._in_units(first.user_vectors)
+        self.factors.item_vectors[items.position, :rank] = first.item_vectors
+        self.factors.user_bias[users.position] = self._in_units(first.user_bias)
+        self.factors.item_bias[items.position] = self._in_units(first.item_bias)
+        self.squared_errors = np.zeros(n_parts**2)
+        n_threads = min(trainer.threads or cores(), n_parts)
+        if len(ratings) * rank < WORTH_A_THREAD:
+            n_threads = 1
+        self.rounds = rating_blocks.schedule_blocks(n_threads)
+        self.pool = resources.enter_context(ThreadPoolExecutor(n_threads))
 
+    @classmethod
+    def init(cls, trainer: SVD, ratings: Ratings, resources: ExitStack) -> Self:
+        rng = np.random.default_rng(trainer.seed)
+        n_users, n_items = len(ratings.users), len(ratings.items)
+        p, q = (rng.standard_normal((n, trainer.rank), dtype=np.float32) for n in (n_users, n_items))
+        for vectors, unit in ((p, rating_unit(ratings.scale)), (q, 1)):
+            vectors *= np.float32(unit * trainer.init / np.sqrt(trainer.rank))
+        first = FactorArrays(p, q, np.zeros(n_users, np.float32), np.zeros(n_items, np.float32))
+        return cls(trainer, ratings, resources, float(ratings.value.mean(dtype=np.float64)), first)
+
+    @classmethod
+    def from_model(cls, trainer: SVD, ratings: Ratings, resources: ExitStack, model: WarmStart) -> Self:
+        start = check_warm_start(model, FactorModel, trainer.name, trainer.rank, ratings)
+        first = FactorArrays(start.user_vectors, start.item_vectors, start.user_bias, start.item_bias)
+        return cls(trainer, ratings, resources, start.mean, first)
+
+    @property
     def arrays(self) -> dict[str, Array]:
-        """All that epochs change, and the mean."""
-        names = "user_vectors", "item_vectors", "user_bias", "item_bias"
-        return dict(zip(names, (*self.vectors, *self.biases), strict=True)) | {"mean": np.array(self.mean)}
+        return {**self.factors._asdict(), "mean": self.mean}
 
-    def go_on(self, snapshot: Snapshot) -> int:
-        """As after the epoch whose number is returned."""
-        done = restore_arrays(snapshot, self.arrays(), self.trainer.name)
-        self.mean = float(snapshot.arrays["mean"])
-        return done
+    def step(self, number: int) -> EpochMetrics:
+        """One pass over all blocks; the RMSE is that of predicting each rating just before learning from it."""
+        rate = self.trainer.learning_rate * linear((number - 1) / self.n_epochs)
+        self.learn(np.float32(rate))
+        rmse = self.unit * float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
+        self.model = self._copy_to_model()
+        return EpochMetrics(rmse, rate, factor_objective(self.model, self.unit, rmse**2))
 
-    def learn(self, learning_rate: float, pool: ThreadPoolExecutor, n_threads: int) -> float:
-        """One pass over all blocks; returns the RMSE of predicting each rating just before learning it."""
-        from cofactor.kernels.blocks import rounds
+    def learn(self, rate: np.float32) -> None:
+        """One pass over all blocks at this learning rate."""
+        from cofactor.kernels.sgd import LearningRates, SGDConstants
 
-        rates = [np.float32(learning_rate) * slowed for slowed in self.slowed]
-        for first, *others in rounds(n_threads):
-            waiting = [pool.submit(self._learn, blocks, rates) for blocks in others]
-            self._learn(first, rates)
+        trainer, float32 = self.trainer, np.float32
+        rates = LearningRates(*(rate * scale for scale in self.rate_scales))
+        constants = SGDConstants(float32(self.mean / self.unit), float32(trainer.l2), float32(trainer.bias_l2))
+
+        def learn(blocks: Array) -> None:
+            self.kernel(blocks, self.blocks, self.factors, rates, constants, self.squared_errors)
+
+        for first, *others in self.rounds:
+            waiting = [self.pool.submit(learn, blocks) for blocks in others]
+            learn(first)
             for one in waiting:
                 one.result()
-        return self.unit * float(np.sqrt(self.squared_errors.sum() / len(self.ratings)))
 
-    def _learn(self, blocks: Array, rates: list[Floats]) -> None:
-        constants = [np.float32(x) for x in (self.mean / self.unit, self.trainer.l2, self.trainer.bias_l2)]
-        arrays = (self.starts, *self.columns, *self.vectors, *self.biases, *rates)
-        self.learn_blocks(blocks, *arrays, *constants, self.squared_errors)
+    def to_model(self) -> FactorModel:
+        return self.model
 
-    def model(self) -> FactorModel:
-        """A copy of what has been learned so far, by row of the ratings' vocabularies; cold rows are zero."""
-        vectors = [v[place, : self.trainer.rank] for v, place in zip(self.vectors, self.places, strict=True)]
-        biases = [b[place] for b, place in zip(self.biases, self.places, strict=True)]
-        for rated, v, b in zip(self.rated, vectors, biases, strict=True):
-            v[rated == 0] = 0
-            b[rated == 0] = 0
-        (b, c), (p, q) = biases, vectors
+    def _copy_to_model(self) -> FactorModel:
+        """By row of the ratings' vocabularies; rows without ratings are zero."""
+        rank, factors, (users, items) = self.trainer.rank, self.factors, self.positions
+        p, q = factors.user_vectors[users, :rank], factors.item_vectors[items, :rank]
+        b, c = factors.user_bias[users], factors.item_bias[items]
+        for n, vectors, bias in zip(self.counts, (p, q), (b, c), strict=True):
+            vectors[n == 0] = 0
+            bias[n == 0] = 0
         if self.unit != 1:
             b, c, p = (x * np.float32(self.unit) for x in (b, c, p))
-        training_data, scale = self.ratings.training_data, self.ratings.scale
-        return FactorModel(training_data, scale, self.mean, b, c, p, q, self.trainer.bias_l2, self.trainer.l2)
+        training_data, scale, trainer = self.ratings.training_data, self.ratings.scale, self.trainer
+        return FactorModel(training_data, scale, float(self.mean), b, c, p, q, trainer.bias_l2, trainer.l2)
 
-    def _scaled(self, x: Floats) -> Floats:
-        """Ratings, biases or the vectors of users in units; those of items have none, so that folding in a user by
-        ridge regression on them needs the same λ in any unit."""
+    def _in_order(self, users: Array, items: Array) -> tuple[Floats, Floats]:
+        """(n_users,) and (n_items,) float32 numbers, moved to where the blocks expect them."""
+        ordered = np.empty(len(users), np.float32), np.empty(len(items), np.float32)
+        for out, position, numbers in zip(ordered, self.positions, (users, items), strict=True):
+            out[position] = numbers
+        return ordered
+
+    def _in_units(self, x: Floats) -> Floats:
         return x if self.unit == 1 else x / np.float32(self.unit)

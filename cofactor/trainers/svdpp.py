@@ -1,28 +1,28 @@
 """SVD++: matrix factorisation that also describes a user by which items they rated, by stochastic gradient descent."""
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
-from cofactor.arrays import Array, Floats, Rows
+from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, TrainingDiverged
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
-from cofactor.trainers.base import Trainer
-from cofactor.trainers.factorization.rating_unit import unit_of
-from cofactor.trainers.factorization.training_loss import penalty
-from cofactor.training.epoch import Epoch, Snapshot, WarmStart
+from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.factorization.objective import l2_penalty
+from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
-from cofactor.training.snapshot import copy_arrays, restore_arrays
+from cofactor.training.learning_rate import linear
+from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 from cofactor.training.warm_start import check_warm_start
 
 
 @dataclass(frozen=True)
-class SVDPP(Trainer):
+class SVDPP(IterativeTrainer):
     """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j), the minimum of
 
         Σ (r_ui - r̂_ui)² + λ (|p_u|² + |q_i|²) + λ_b (b_u² + b_i²) + λ_y Σ_{j∈R(u)} |y_j|²      over training ratings
@@ -43,9 +43,7 @@ class SVDPP(Trainer):
     """
 
     name: ClassVar[str] = "svdpp"
-    start: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
-    kind: ClassVar[type[PooledFactorModel]] = PooledFactorModel
-    own: ClassVar[float] = 1.0  # 0 leaves users without vectors of their own
+    warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
     n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 60, log=True)] = 20
@@ -70,123 +68,134 @@ class SVDPP(Trainer):
     init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
     seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
 
-    def epochs(
-        self, ratings: Ratings, *, resume: Snapshot | None = None, warm_start: WarmStart | None = None
-    ) -> Iterator[Epoch]:
-        if len(ratings) == 0:
-            raise BadData("no ratings to train on", "give the split a larger training part")
-        rng = np.random.default_rng(self.seed)
-        descent = _Descent(self, ratings, rng)
-        for number in range(descent.begin(resume, warm_start, rng) + 1, self.n_epochs + 1):
-            rate = self.learning_rate * (1 - (number - 1) / self.n_epochs)
-            order = np.random.default_rng((self.seed, number)).permutation(len(ratings.users))
-            rmse = descent.learn(rate, order.astype(np.int32))
-            if not np.isfinite(rmse):
-                message = f"{self.name}: the errors grew without bound in epoch {number}"
-                raise TrainingDiverged(message, f"lower the learning rate, now {self.learning_rate:g}")
-            state = partial(copy_arrays, descent.arrays())
-            yield Epoch(number, self.n_epochs, descent.model(), rmse, rate, descent.loss(rmse), state)
+    def training_state(self) -> type[TrainingState[Any]]:
+        return _TrainingState
 
-    def most_pooled(self, ratings: Ratings) -> int:
+    def history_limit(self, ratings: Ratings) -> int:
         """How many ratings of a user are pooled at most: here all."""
         return len(ratings.items)
 
 
-class _Descent:
-    """Training under way: the ratings user by user, shuffled within each, and what has been learned, all in units (see
-    `unit_of`) but the items' vectors, which have none."""
-
-    mean: float
-    biases: list[Floats]  # (n_users,), (n_items,)
-    vectors: list[Floats]  # (n_users, rank) p, (n_items, rank) q and y
+class PooledTrainingState(ArrayState[SVDPP]):
+    """The ratings user by user, shuffled within each user, and what is learned. All is in rating units but the items'
+    vectors, which have no unit. A subclass says what of a user's vector is the user's own, p_u."""
 
     def __init__(self, trainer: SVDPP, ratings: Ratings, rng: np.random.Generator) -> None:
-        self.trainer, self.ratings, self.unit = trainer, ratings, np.float32(unit_of(ratings.scale))
+        from cofactor.kernels import svdpp
+
+        self.trainer, self.ratings, self.kernels = trainer, ratings, svdpp
+        self.n_epochs, self.unit = trainer.n_epochs, np.float32(rating_unit(ratings.scale))
         training_data = ratings.training_data
-        self.rated = training_data.user_counts, training_data.item_counts
-        history, self.most = training_data.interactions, trainer.most_pooled(ratings)
-        user = np.repeat(np.arange(len(ratings.users)), self.rated[0])
+        counts = self.counts = training_data.user_counts, training_data.item_counts
+        history, self.history_limit = training_data.interactions, trainer.history_limit(ratings)
+        user = np.repeat(np.arange(len(ratings.users)), counts[0])
         shuffled = np.lexsort((rng.random(history.nnz), user))
-        self.sets = (
+        self.user_ratings = svdpp.UserRatings(
             history.indptr.astype(np.int64),
             history.indices[shuffled].astype(np.int32),
-            pooled(history, self.rated[1], self.most)[shuffled],
+            history.data[shuffled] / self.unit,
+            pooled(history, counts[1], self.history_limit)[shuffled],
         )
-        self.values = history.data[shuffled] / self.unit
-        met = self.rated[0][user] * self.sets[2]
-        self.met = np.bincount(self.sets[1], met, len(ratings.items))  # ratings in whose prediction y_j has a part
-        self.slowed = [(1 / np.sqrt(1 + trainer.damping * n)).astype(np.float32) for n in self.rated]
+        pooling = counts[0][user] * self.user_ratings.pooled
+        self.n_predicted = np.bincount(self.user_ratings.items, pooling, len(ratings.items))  # ratings that use y_j
+        self.rate_scales = [(1 / np.sqrt(1 + trainer.damping * n)).astype(np.float32) for n in counts]
+        n_users, n_items, rank = len(ratings.users), len(ratings.items), trainer.rank
+        self.factors = svdpp.PooledFactors(
+            *(np.zeros((n, rank), np.float32) for n in (n_users, n_items, n_items)),
+            *(np.zeros(n, np.float32) for n in (n_users, n_items)),
+        )
+        self.mean = np.zeros(())
 
-    def begin(self, resume: Snapshot | None, warm_start: WarmStart | None, rng: np.random.Generator) -> int:
-        """Goes on from a snapshot, or starts from a model or first vectors; how many epochs are done."""
-        if resume is None and warm_start is not None:
-            self._start_from(warm_start)
-            return 0
-        self._draw(rng)
-        if resume is None:
-            return 0
-        done = restore_arrays(resume, self.arrays(), self.trainer.name)
-        self.mean = float(resume.arrays["mean"])
-        return done
+    @classmethod
+    def init(cls, trainer: SVDPP, ratings: Ratings, resources: ExitStack) -> Self:
+        """Random vectors; zeros for users and items without ratings."""
+        rng = np.random.default_rng(trainer.seed)
+        state = cls(trainer, ratings, rng)
+        state.mean[...] = ratings.value.mean(dtype=np.float64)
+        size = np.float32(trainer.init / np.sqrt(trainer.rank))
+        p, q = (rng.standard_normal((len(n), trainer.rank), dtype=np.float32) for n in state.counts)
+        state.factors.user_vectors[:] = state.own_vectors(p * size)
+        state.factors.item_vectors[:] = q * size
+        for vectors, n in zip(state.factors[:2], state.counts, strict=True):
+            vectors[n == 0] = 0
+        return state
 
+    @classmethod
+    def from_model(cls, trainer: SVDPP, ratings: Ratings, resources: ExitStack, model: WarmStart) -> Self:
+        """The model's vectors; a user's own one is what its vector has beside the pooled ones."""
+        start = check_warm_start(model, FactorModel, trainer.name, trainer.rank, ratings)
+        state = cls(trainer, ratings, np.random.default_rng(trainer.seed))
+        state.mean[...] = start.mean
+        factors, unit = state.factors, state.unit
+        factors.user_bias[:], factors.item_bias[:] = start.user_bias / unit, start.item_bias / unit
+        factors.item_vectors[:] = start.item_vectors
+        if isinstance(start, PooledFactorModel):
+            factors.set_vectors[:] = start.set_vectors / unit
+        factors.user_vectors[:] = state.own_vectors(start.user_vectors / unit - state._user_vectors())
+        return state
+
+    @property
     def arrays(self) -> dict[str, Array]:
-        """All that epochs change, and the mean."""
-        names = "user_vectors", "item_vectors", "set_vectors", "user_bias", "item_bias"
-        return dict(zip(names, (*self.vectors, *self.biases), strict=True)) | {"mean": np.array(self.mean)}
+        return {**self.factors._asdict(), "mean": self.mean}
 
-    def _draw(self, rng: np.random.Generator) -> None:
-        """First vectors, drawn at random; zeros for users and items without ratings."""
-        rank = self.trainer.rank
-        self.mean = float(self.ratings.value.mean(dtype=np.float64))
-        self.biases = [np.zeros(len(n), dtype=np.float32) for n in self.rated]
-        p, q = (rng.standard_normal((len(n), rank), dtype=np.float32) for n in self.rated)
-        for vectors, rated, size in ((p, self.rated[0], self.trainer.own), (q, self.rated[1], 1.0)):
-            vectors *= np.float32(size * self.trainer.init / np.sqrt(rank))
-            vectors[rated == 0] = 0
-        self.vectors = [p, q, np.zeros_like(q)]
+    @abstractmethod
+    def own_vectors(self, vectors: Floats) -> Floats:
+        """(n_users, rank) the p_u that training begins with where these vectors are wanted."""
 
-    def _start_from(self, warm_start: WarmStart) -> None:
-        """The vectors of a model of the same split, and from its users' vectors what is not pooled."""
-        start = check_warm_start(warm_start, FactorModel, self.trainer.name, self.trainer.rank, self.ratings)
-        self.mean = start.mean
-        self.biases = [b / self.unit for b in (start.user_bias, start.item_bias)]
-        y = start.set_vectors if isinstance(start, PooledFactorModel) else np.zeros_like(start.item_vectors)
-        self.vectors = [np.zeros_like(start.user_vectors), start.item_vectors.copy(), y / self.unit]
-        self.vectors[0] = np.float32(self.trainer.own) * (start.user_vectors / self.unit - self._with_pools())
+    @abstractmethod
+    def own_rates(self, rates: Floats) -> Floats:
+        """(n_users,) η of the p_u where these are the rates of the users' biases."""
 
-    def learn(self, learning_rate: float, order: Rows) -> float:
-        """One pass over the users; returns the RMSE of predicting each rating just before learning it."""
-        from cofactor.kernels import pooled
-
-        learn_users: Any = pooled.learn_users
-        trainer, (starts, items, inside) = self.trainer, self.sets
-        user_rate, item_rate = (np.float32(learning_rate) * slowed for slowed in self.slowed)
-        rates = np.float32(trainer.own) * user_rate, user_rate, item_rate
-        constants = [np.float32(x) for x in (self.mean / self.unit, trainer.l2, trainer.set_l2, trainer.bias_l2)]
-        squares = learn_users(
-            order, starts, items, self.values, inside, *self.vectors, *self.biases, *rates, *constants
+    def step(self, number: int) -> EpochMetrics:
+        """One pass over the users; the RMSE is that of predicting each rating just before learning from it."""
+        trainer, kernels, float32 = self.trainer, self.kernels, np.float32
+        rate = trainer.learning_rate * linear((number - 1) / self.n_epochs)
+        order = np.random.default_rng((trainer.seed, number)).permutation(len(self.ratings.users)).astype(np.int32)
+        user_rates, item_rates = (float32(rate) * scale for scale in self.rate_scales)
+        rates = kernels.PooledRates(self.own_rates(user_rates), user_rates, item_rates)
+        constants = kernels.PooledConstants(
+            float32(self.mean / self.unit), float32(trainer.l2), float32(trainer.set_l2), float32(trainer.bias_l2)
         )
-        return float(self.unit * np.sqrt(squares / len(self.values)))
+        squares = kernels.learn_users(order, self.user_ratings, self.factors, rates, constants)
+        rmse = float(self.unit * np.sqrt(squares / len(self.ratings)))
+        return EpochMetrics(rmse, rate, self._objective(rmse))
 
-    def loss(self, rmse: float) -> float:
-        """The objective for each rating, its errors those of the pass."""
-        (users, items), (p, q, y), trainer = self.rated, self.vectors, self.trainer
-        total = penalty(users, p, trainer.l2) + penalty(items, q, trainer.l2) + penalty(self.met, y, trainer.set_l2)
-        total += penalty(users, self.biases[0], trainer.bias_l2) + penalty(items, self.biases[1], trainer.bias_l2)
-        return rmse**2 + float(self.unit) ** 2 * total / len(self.values)
+    def _objective(self, rmse: float) -> float:
+        """Per rating; its errors are those of the pass."""
+        (users, items), factors, trainer = self.counts, self.factors, self.trainer
+        total = l2_penalty(users, factors.user_vectors, trainer.l2)
+        total += l2_penalty(items, factors.item_vectors, trainer.l2)
+        total += l2_penalty(self.n_predicted, factors.set_vectors, trainer.set_l2)
+        biases = l2_penalty(users, factors.user_bias, trainer.bias_l2)
+        biases += l2_penalty(items, factors.item_bias, trainer.bias_l2)
+        return rmse**2 + float(self.unit) ** 2 * (total + biases) / len(self.ratings)
 
-    def model(self) -> PooledFactorModel:
-        """A copy of what has been learned so far."""
-        training_data, scale, trainer = self.ratings.training_data, self.ratings.scale, self.trainer
-        b, c = (self.unit * bias for bias in self.biases)
-        users, q, y = self.unit * self._with_pools(), self.vectors[1].copy(), self.unit * self.vectors[2]
-        penalties = trainer.bias_l2, trainer.own * trainer.l2
-        return trainer.kind(training_data, scale, self.mean, b, c, users, q, *penalties, y, float(self.most))
+    def _model_arrays(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Copies of the users' and the items' biases and vectors, in the ratings' units."""
+        factors, unit = self.factors, self.unit
+        return (
+            unit * factors.user_bias,
+            unit * factors.item_bias,
+            unit * self._user_vectors(),
+            factors.item_vectors.copy(),
+        )
 
-    def _with_pools(self) -> Floats:
+    def _user_vectors(self) -> Floats:
         """(n_users, rank) p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j, in a new array."""
-        from cofactor.kernels.pooled import add_pools
-
-        users = self.vectors[0].copy()
-        add_pools(*self.sets, self.vectors[2], users)
+        users = self.factors.user_vectors.copy()
+        self.kernels.add_pools(self.user_ratings, self.factors.set_vectors, users)
         return users
+
+
+class _TrainingState(PooledTrainingState):
+    def own_vectors(self, vectors: Floats) -> Floats:
+        return vectors
+
+    def own_rates(self, rates: Floats) -> Floats:
+        return rates
+
+    def to_model(self) -> PooledFactorModel:
+        trainer, training_data, scale = self.trainer, self.ratings.training_data, self.ratings.scale
+        arrays, set_vectors = self._model_arrays(), self.unit * self.factors.set_vectors
+        penalties, limit = (trainer.bias_l2, trainer.l2), float(self.history_limit)
+        return PooledFactorModel(training_data, scale, float(self.mean), *arrays, *penalties, set_vectors, limit)

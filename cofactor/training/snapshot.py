@@ -1,4 +1,4 @@
-"""Copies the state of a training into a snapshot, and restores it."""
+"""Checks of the snapshot that a training resumes from."""
 
 from collections.abc import Mapping
 
@@ -11,26 +11,9 @@ from cofactor.training.epoch import Snapshot
 HINT = "resume with the same trainer, hyperparameters and ratings"
 
 
-def copy_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Copies of arrays that later epochs change."""
-    return {name: array.copy() for name, array in arrays.items()}
-
-
-def restore_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> int:
-    """Writes the arrays of a snapshot into those of a training; returns the number of its epoch.
-
-    Raises BadArtifact where names, shapes or types differ.
-    """
-    check_arrays(snapshot, arrays, trainer)
-    for name, array in arrays.items():
-        array[...] = snapshot.arrays[name]
-    return snapshot.number
-
-
-def refuse_snapshot(trainer: str, resume: Snapshot | None) -> None:
-    """Raises BadHyperparameter where a trainer that trains in one step is given a snapshot to resume from."""
-    if resume is not None:
-        raise BadHyperparameter(f"{trainer} trains in one step and cannot be resumed", "train it again from the start")
+def cannot_resume(trainer: str) -> BadHyperparameter:
+    """The error of a trainer that trains in one step and is given a snapshot to resume from."""
+    return BadHyperparameter(f"{trainer} trains in one step and cannot be resumed", "train it again from the start")
 
 
 def check_arrays(snapshot: Snapshot, arrays: Mapping[str, Array], trainer: str) -> None:

@@ -26,7 +26,7 @@ M = TypeVar("M", bound=Model)
 WHOLE = ""  # the name of a model that a training starts from by itself, not for one of its parts
 WarmStartSource = (
     Model | Path | str | Mapping[str, Model | Path | str]
-)  # models or their folders, by the names in `starts`
+)  # models or their folders, by the names in `warm_start_parts`
 LEAK_HINTS = {
     "validation": "the epoch is chosen on them: start from a model that was trained without refitting",
     "test": "the model is measured on them: start from one that was trained on the train part",
@@ -96,10 +96,9 @@ def check_warm_start(warm_start: WarmStart, kind: type[M], trainer: str, rank: i
     return warm_start
 
 
-def refuse_warm_start(trainer: str, warm_start: WarmStart | None) -> None:
-    """Raises BadHyperparameter where a trainer that always starts from scratch is given a model to start from."""
-    if warm_start is not None:
-        raise BadHyperparameter(f"{trainer} cannot start from a model", "train it from scratch, without a warm start")
+def no_warm_start(trainer: str) -> BadHyperparameter:
+    """The error of a trainer that always starts from scratch and is given a model to start from."""
+    return BadHyperparameter(f"{trainer} cannot start from a model", "train it from scratch, without a warm start")
 
 
 def check_same_split(model: Model, ratings: Ratings) -> None:

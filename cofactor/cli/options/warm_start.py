@@ -15,7 +15,9 @@ WHOLE = ""  # the name of a model that training starts from by itself
 
 def warm_start_options(trainer: "type[Trainer]") -> list[click.Option]:
     """An option for each model that a trainer may start from; none where it always starts from scratch."""
-    named = trainer.starts if trainer.start is None else {WHOLE: trainer.start, **trainer.starts}
+    named = dict(trainer.warm_start_parts)
+    if trainer.warm_start_model is not None:
+        named = {WHOLE: trainer.warm_start_model, **named}
     folder = click.Path(path_type=Path, file_okay=False)
     return [
         click.Option(
@@ -30,7 +32,7 @@ def warm_start_options(trainer: "type[Trainer]") -> list[click.Option]:
 
 def take_warm_start(trainer: "type[Trainer]", options: dict[str, Any]) -> Path | dict[str, Path] | None:
     """The folders of the `warm_start_options`, which are removed from `options`; None where none is given."""
-    given = {name: options.pop(_parameter(name), None) for name in (WHOLE, *trainer.starts)}
+    given = {name: options.pop(_parameter(name), None) for name in (WHOLE, *trainer.warm_start_parts)}
     folders = {name: folder for name, folder in given.items() if folder is not None}
     if WHOLE in folders and len(folders) > 1:
         others = ", ".join(_flag(name) for name in folders if name != WHOLE)

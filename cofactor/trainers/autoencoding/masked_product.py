@@ -1,30 +1,31 @@
-"""What an autoencoder multiplies: the input of a batch by the first table, its codes by the last, at rated cells alone.
+"""The two products of an autoencoder: the input of a batch by the first table, its codes by the last, at rated cells.
 
-On the CPU by kernels of our own, as functions that PyTorch can differentiate; elsewhere by dense products of the batch.
+On the CPU by kernels, as functions that PyTorch can differentiate; elsewhere by dense products of the batch.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats
+from cofactor.kernels.sparse_rows import SparseRows
+from cofactor.row_blocks import equal_cost_bounds
+from cofactor.training.row_thread_pool import RowThreadPool
 
 if TYPE_CHECKING:
     import torch
 
-PIECES = 16  # ranges of rows of about equal work that threads take in turn
+N_PARTS = 16  # of the rows, of about equal work, for threads
 
 
 @dataclass(frozen=True, eq=False)
-class Kernels:
-    """Products on the CPU; `pool` None for one thread. The results do not depend on how many there are."""
+class SparseProducts:
+    """Products on the CPU. The results do not depend on how many threads there are."""
 
-    pool: ThreadPoolExecutor | None
+    pool: RowThreadPool
 
     def encode(self, inputs: csr_array, table: "torch.Tensor") -> "torch.Tensor":
         """(b, width): (b, n) inputs · (n, width)."""
@@ -41,7 +42,8 @@ class Kernels:
         from cofactor.kernels.masked_product import multiply_rows
 
         out = np.empty((matrix.shape[0], dense.shape[1]), np.float32)
-        self._over(matrix, lambda a, b: multiply_rows(a, b, *_parts(matrix), dense, out))
+        rows = _sparse_rows(matrix)
+        self.pool.map(lambda first, last: multiply_rows(first, last, rows, dense, out), self._bounds(matrix))
         return out
 
     def dots(self, cells: csr_array, left: Floats, right: Floats) -> Floats:
@@ -49,22 +51,18 @@ class Kernels:
         from cofactor.kernels.masked_product import dot_rows
 
         out = np.empty(cells.nnz, np.float32)
-        self._over(cells, lambda a, b: dot_rows(a, b, *_parts(cells)[:2], left, right, out))
+        rows = _sparse_rows(cells)
+        self.pool.map(lambda first, last: dot_rows(first, last, rows, left, right, out), self._bounds(cells))
         return out
 
-    def _over(self, matrix: csr_array, work: Any) -> None:
-        """Calls work(first, last) for pieces of the rows."""
-        if self.pool is None:
-            work(0, matrix.shape[0])
-            return
-        work_at = matrix.indptr + np.arange(len(matrix.indptr))
-        edges = np.searchsorted(work_at, np.linspace(0, work_at[-1], PIECES + 1))
-        for done in [self.pool.submit(work, a, b) for a, b in pairwise(edges.tolist())]:
-            done.result()
+    def _bounds(self, matrix: csr_array) -> Array:
+        if self.pool.n_threads == 1:
+            return np.array([0, matrix.shape[0]])
+        return equal_cost_bounds(np.diff(matrix.indptr) + 1, N_PARTS)
 
     @cached_property
     def _functions(self) -> tuple[Any, Any]:
-        """Both products with their derivatives, for PyTorch, which is imported no sooner."""
+        """Both products with their derivatives, as PyTorch functions; PyTorch is imported only here."""
         import torch
 
         product, dots = self.product, self.dots
@@ -76,8 +74,8 @@ class Kernels:
                 return torch.from_numpy(product(inputs, table.numpy()))
 
             @staticmethod
-            def backward(ctx: Any, given: torch.Tensor) -> Any:
-                return torch.from_numpy(product(ctx.inputs.T.tocsr(), given.contiguous().numpy())), None
+            def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+                return torch.from_numpy(product(ctx.inputs.T.tocsr(), gradient.contiguous().numpy())), None
 
         class Decode(torch.autograd.Function):
             @staticmethod
@@ -87,11 +85,11 @@ class Kernels:
                 return torch.from_numpy(dots(cells, codes.numpy(), table.numpy()))
 
             @staticmethod
-            def backward(ctx: Any, given: torch.Tensor) -> Any:
+            def backward(ctx: Any, gradient: torch.Tensor) -> Any:
                 codes, table = ctx.saved_tensors
-                errors = csr_array((given.numpy(), ctx.cells.indices, ctx.cells.indptr), shape=ctx.cells.shape)
-                of_codes, of_table = product(errors, table.numpy()), product(errors.T.tocsr(), codes.numpy())
-                return torch.from_numpy(of_codes), torch.from_numpy(of_table), None
+                errors = csr_array((gradient.numpy(), ctx.cells.indices, ctx.cells.indptr), shape=ctx.cells.shape)
+                by_codes, by_table = product(errors, table.numpy()), product(errors.T.tocsr(), codes.numpy())
+                return torch.from_numpy(by_codes), torch.from_numpy(by_table), None
 
         return Encode, Decode
 
@@ -103,21 +101,21 @@ class DenseProducts:
     device: "torch.device"
 
     def encode(self, inputs: csr_array, table: "torch.Tensor") -> "torch.Tensor":
-        return self.filled(inputs) @ table
+        return self.to_dense(inputs) @ table
 
     def decode(self, cells: csr_array, codes: "torch.Tensor", table: "torch.Tensor") -> "torch.Tensor":
-        rows, columns = self.places(cells)
+        rows, columns = self.positions(cells)
         return (codes @ table.T)[rows, columns]
 
-    def filled(self, matrix: csr_array) -> "torch.Tensor":
-        """(b, n) of a sparse matrix, filled on the device: only the cells travel."""
+    def to_dense(self, matrix: csr_array) -> "torch.Tensor":
+        """The (b, n) matrix, filled on the device: only the cells are copied there."""
         import torch
 
         dense = torch.zeros(matrix.shape, device=self.device)
-        dense[self.places(matrix)] = torch.from_numpy(matrix.data).to(self.device)
+        dense[self.positions(matrix)] = torch.from_numpy(matrix.data).to(self.device)
         return dense
 
-    def places(self, matrix: csr_array) -> tuple["torch.Tensor", "torch.Tensor"]:
+    def positions(self, matrix: csr_array) -> tuple["torch.Tensor", "torch.Tensor"]:
         """(nnz,) rows and (nnz,) columns of the cells."""
         import torch
 
@@ -126,8 +124,8 @@ class DenseProducts:
         return torch.from_numpy(rows).to(self.device), torch.from_numpy(columns).to(self.device)
 
 
-Products = Kernels | DenseProducts
+MaskedProducts = SparseProducts | DenseProducts
 
 
-def _parts(matrix: csr_array) -> tuple[Array, Array, Array]:
-    return matrix.indptr, matrix.indices, matrix.data
+def _sparse_rows(matrix: csr_array) -> SparseRows:
+    return SparseRows(matrix.indptr, matrix.indices, matrix.data)

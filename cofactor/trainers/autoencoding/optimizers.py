@@ -1,4 +1,4 @@
-"""PyTorch's optimisers by name, and what they remember between two steps."""
+"""PyTorch's optimizers by name, and their state."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,38 +6,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.arrays import Array
+from cofactor.training.optimizer import OptimizerSettings
 
 if TYPE_CHECKING:
     import torch
 
 
-def optimiser_of(name: str, parameters: list["torch.Tensor"], rate: float) -> Any:
-    """Adam, RMSProp, or gradient descent with or without momentum."""
+def make_optimizer(settings: OptimizerSettings, parameters: list["torch.Tensor"], rate: float) -> Any:
+    """adam, rmsprop, momentum or sgd."""
     import torch
 
-    if name == "adam":
-        return torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True)
-    if name == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate)
-    return torch.optim.SGD(parameters, rate, momentum=0.9 if name == "momentum" else 0.0)
+    if settings.name == "adam":
+        betas = settings.beta1, settings.beta2
+        return torch.optim.Adam(parameters, rate, betas=betas, eps=settings.epsilon, fused=True)
+    if settings.name == "rmsprop":
+        return torch.optim.RMSprop(parameters, rate, alpha=settings.beta2, eps=settings.epsilon)
+    return torch.optim.SGD(parameters, rate, momentum=settings.beta1)
 
 
-def moments(optimiser: Any, parameters: Mapping[str, "torch.Tensor"]) -> dict[str, Array]:
-    """Copies of what the optimiser remembers of each parameter, as optimiser.<what>.<parameter>."""
+def optimizer_arrays(optimizer: Any, parameters: Mapping[str, "torch.Tensor"]) -> dict[str, Array]:
+    """Copies of the optimizer's state of each parameter, as optimiser.<what>.<parameter>."""
     return {
         f"optimiser.{what}.{name}": np.array(tensor.detach().cpu().numpy())
         for name, parameter in parameters.items()
-        for what, tensor in optimiser.state[parameter].items()
+        for what, tensor in optimizer.state[parameter].items()
     }
 
 
-def restore(optimiser: Any, parameters: Mapping[str, "torch.Tensor"], arrays: Mapping[str, Array]) -> None:
-    """Puts them back."""
+def load_optimizer_arrays(
+    optimizer: Any, parameters: Mapping[str, "torch.Tensor"], arrays: Mapping[str, Array]
+) -> None:
+    """Restores the state that `optimizer_arrays` copied."""
     import torch
 
     for name, array in arrays.items():
         if name.startswith("optimiser."):
-            _, what, parameter = name.split(".", 2)
-            tensor = torch.from_numpy(np.array(array))
-            held = parameters[parameter]
-            optimiser.state[held][what] = tensor.to(held.device)
+            _, what, parameter_name = name.split(".", 2)
+            parameter = parameters[parameter_name]
+            optimizer.state[parameter][what] = torch.from_numpy(np.array(array)).to(parameter.device)

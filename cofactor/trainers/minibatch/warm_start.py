@@ -1,6 +1,7 @@
-"""Starting gradient descent on mini-batches from models: one of the same kind, or the branches of an ensemble."""
+"""Parameters to start mini-batch gradient descent from: those of a model, or of a model for each branch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,54 +10,56 @@ from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
-from cofactor.trainers.minibatch.layers import parts
-from cofactor.trainers.minibatch.parameters import Layout, Parameters
+from cofactor.trainers.minibatch.layers import layer_views
+from cofactor.trainers.minibatch.layout import Layout
+from cofactor.trainers.minibatch.parameters import Parameters
 from cofactor.training.epoch import WarmStart
 from cofactor.training.warm_start import check_warm_start
 
-STARTS = {
+WARM_START_PARTS = {
     "factors": "the product and the biases: a model of latent-factor, svd or another factorisation",
     "deep": "the deep vectors, the layers and the biases: a model of deep",
 }
 
 
-def take_over(parameters: Parameters, warm_start: WarmStart, trainer: str, ratings: Ratings) -> None:
-    """Puts models in the place of random numbers.
+def parameters_from_models(random: Parameters, warm_start: WarmStart, trainer: str, ratings: Ratings) -> Parameters:
+    """The parameters of models, and random ones for what the models do not have.
 
-    Raises SplitMismatch for one of another split, BadHyperparameter for one of another kind or other widths.
+    Raises SplitMismatch for a model of another split, BadHyperparameter for one of another kind or of other widths.
     """
-    layout = parameters.layout
+    layout = random.layout
     both = layout.rank > 0 and layout.deep_rank > 0
-    if isinstance(warm_start, Mapping) and both and warm_start.keys() <= STARTS.keys():
-        _take_branches(parameters, warm_start, trainer, ratings)
-    elif layout.deep_rank:
-        network = _network(warm_start, trainer, layout, layout.rank, ratings)
-        _take_biases(parameters, [network])
-        _take_product(parameters, network, 1)
-        _take_layers(parameters, network, 1)
-    else:
-        factors = check_warm_start(warm_start, FactorModel, trainer, layout.rank, ratings)
-        _take_biases(parameters, [factors])
-        _take_product(parameters, factors, 1)
+    if isinstance(warm_start, Mapping) and both and warm_start.keys() <= WARM_START_PARTS.keys():
+        return _from_branches(random, warm_start, trainer, ratings)
+    if layout.deep_rank:
+        network = _check_network(warm_start, trainer, layout, layout.rank, ratings)
+        parameters = _with_biases(random, [network])
+        _copy_product(parameters, network, 1)
+        _copy_layers(parameters, network, 1)
+        return parameters
+    factors = check_warm_start(warm_start, FactorModel, trainer, layout.rank, ratings)
+    parameters = _with_biases(random, [factors])
+    _copy_product(parameters, factors, 1)
+    return parameters
 
 
-def _take_branches(parameters: Parameters, models: Mapping[str, Model], trainer: str, ratings: Ratings) -> None:
-    """The first predictions are the mean of the models' own; of a branch without a model they hold nearly nothing."""
-    share, layout = 1 / max(1, len(models)), parameters.layout
-    taken: list[FactorModel | NetworkModel] = []
+def _from_branches(random: Parameters, models: Mapping[str, Model], trainer: str, ratings: Ratings) -> Parameters:
+    """The first predictions are the mean of the models' own; a branch without a model adds nearly nothing."""
+    share, layout = 1 / max(1, len(models)), random.layout
+    factors, network = None, None
     if "factors" in models:
         factors = check_warm_start(models["factors"], FactorModel, trainer, layout.rank, ratings)
-        _take_product(parameters, factors, share)
-        taken.append(factors)
     if "deep" in models:
-        network = _network(models["deep"], trainer, layout, 0, ratings)
-        _take_layers(parameters, network, share)
-        taken.append(network)
-    if taken:
-        _take_biases(parameters, taken)
+        network = _check_network(models["deep"], trainer, layout, 0, ratings)
+    parameters = _with_biases(random, [model for model in (factors, network) if model is not None])
+    if factors is not None:
+        _copy_product(parameters, factors, share)
+    if network is not None:
+        _copy_layers(parameters, network, share)
+    return parameters
 
 
-def _network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
+def _check_network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
     model = check_warm_start(warm_start, NetworkModel, trainer, rank, ratings)
     for what, ours, theirs in (
         ("deep_rank", str(layout.deep_rank), str(model.deep_item_vectors.shape[1])),
@@ -68,29 +71,31 @@ def _network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, rat
     return model
 
 
-def _take_biases(parameters: Parameters, models: list[FactorModel | NetworkModel]) -> None:
-    """The mean of the models' biases and means."""
-    unit, at = parameters.unit, parameters.layout.bias
-    parameters.mean = float(np.mean([model.mean for model in models])) / unit
-    parameters.users[:, at] = np.mean([model.user_bias for model in models], axis=0) / unit
-    parameters.items[:, at] = np.mean([model.item_bias for model in models], axis=0) / unit
+def _with_biases(random: Parameters, models: Sequence[FactorModel | NetworkModel]) -> Parameters:
+    """With the mean of the models' biases and means, where there are models."""
+    if not models:
+        return random
+    unit, at = random.unit, random.layout.bias
+    random.users[:, at] = np.mean([model.user_bias for model in models], axis=0) / unit
+    random.items[:, at] = np.mean([model.item_bias for model in models], axis=0) / unit
+    return replace(random, mean=float(np.mean([model.mean for model in models])) / unit)
 
 
-def _take_product(parameters: Parameters, model: FactorModel | NetworkModel, share: float) -> None:
+def _copy_product(parameters: Parameters, model: FactorModel | NetworkModel, share: float) -> None:
     """`share` of p · q, half of it by p and half by q."""
     root, layout = np.float32(np.sqrt(share)), parameters.layout
     layout.product(parameters.users)[:] = model.user_vectors * (root / np.float32(parameters.unit))
     layout.product(parameters.items)[:] = model.item_vectors * root
 
 
-def _take_layers(parameters: Parameters, model: NetworkModel, share: float) -> None:
+def _copy_layers(parameters: Parameters, model: NetworkModel, share: float) -> None:
     """`share` of f, by its last layer."""
     layout = parameters.layout
     layout.deep(parameters.users)[:] = model.deep_user_vectors
     layout.deep(parameters.items)[:] = model.deep_item_vectors
-    ours = parts(parameters.layers, layout.widths)
-    for number, (weight, bias) in enumerate(ours):
-        scale = np.float32(share / parameters.unit if number == len(ours) - 1 else 1)
+    views = layer_views(parameters.layers, layout.widths)
+    for number, (weight, bias) in enumerate(views):
+        scale = np.float32(share / parameters.unit if number == len(views) - 1 else 1)
         inputs = layout.inputs(weight) if number == 0 else weight
         inputs[:] = model.deep.weights[number].reshape(inputs.shape) * scale
         bias[:] = model.deep.biases[number] * scale

@@ -1,4 +1,4 @@
-"""What a training minimises, per rating, for its record: the error it made, and the penalties where it has come to."""
+"""The objective of a training, per rating: the squared error and the penalties."""
 
 import numpy as np
 
@@ -7,25 +7,25 @@ from cofactor.models.factor import FactorModel
 from cofactor.models.implicit import ImplicitModel
 
 
-def penalty(counts: Array, parameters: Floats, l2: float) -> float:
+def l2_penalty(counts: Array, parameters: Floats, l2: float) -> float:
     """λ Σ_r n_r |x_r|², for (n,) or (n, rank) parameters x of rows with (n,) ratings."""
     squares = np.square(parameters) if parameters.ndim == 1 else np.vecdot(parameters, parameters)
     return l2 * float(counts @ squares.astype(np.float64))
 
 
-def of_factors(model: FactorModel, unit: float, mean_square: float) -> float:
+def factor_objective(model: FactorModel, unit: float, mean_square: float) -> float:
     """mean e² + 1/n Σ_r n_r (λ |x_r|² + λ_b b_r²) over users and items r, in the ratings' units squared.
 
     unit: in which the ratings, the biases and the users' vectors were learned; mean_square: of the errors e.
     """
     training_data, l2, bias_l2 = model.training_data, model.vector_l2, model.bias_l2
     users, items = training_data.user_counts, training_data.item_counts
-    total = penalty(users, model.user_vectors, l2) + penalty(items, model.item_vectors, l2 * unit**2)
-    total += penalty(users, model.user_bias, bias_l2) + penalty(items, model.item_bias, bias_l2)
+    total = l2_penalty(users, model.user_vectors, l2) + l2_penalty(items, model.item_vectors, l2 * unit**2)
+    total += l2_penalty(users, model.user_bias, bias_l2) + l2_penalty(items, model.item_bias, bias_l2)
     return mean_square + total / len(training_data.interactions.data)
 
 
-def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
+def implicit_objective(model: ImplicitModel, user: Rows, item: Rows) -> float:
     """[Σ_{(u,i)∈S} (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (|R(u)| + α₀|I|)^ν |p_u|² + …)] / |S| of the rated pairs S.
 
     The second sum is the trace of PᵀP QᵀQ, so that no pair is scored for it. Users without ratings count for nothing.
@@ -39,5 +39,5 @@ def of_implicit(model: ImplicitModel, user: Rows, item: Rows) -> float:
         (users, training_data.user_counts, items),
         (items, training_data.item_counts, users),
     ):
-        total += penalty((counts + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
+        total += l2_penalty((counts + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
     return total / n

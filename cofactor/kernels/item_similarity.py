@@ -4,25 +4,38 @@ Both walk an item's users and each user's items, so that all sums for one item s
 Σ_u |R(u)|² additions in all, without a sparse product in memory.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
-Index = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
+from cofactor.arrays import Floats, Rows
+from cofactor.kernels.compile import compiled
+from cofactor.kernels.sparse_rows import SparseRows
 
 
-@njit(cache=True, nogil=True)
-def count_together(
-    first: int, last: int, user_starts: Index, items: Rows, item_starts: Index, users: Rows, gram: Floats
-) -> None:
+class Similarity(NamedTuple):
+    """Which similarity counts."""
+
+    norms: Floats  # (n_items,) √Σ_u x_ui² over all users of an item, or (0,) for sums over the users in common
+    shrinkage: float
+    min_support: int  # users in common, at least
+
+
+class Neighbours(NamedTuple):
+    """(n_items, k) neighbours of each item in no order; -1 and 0 where there are fewer than k."""
+
+    columns: Rows
+    values: Floats
+
+
+@compiled(cache=True, nogil=True)
+def gram_of_items(first: int, last: int, by_user: SparseRows, by_item: SparseRows, gram: Floats) -> None:
     """Adds to gram[i, j], for i in [first, last) and j ≥ i, the number of users who rated both items.
 
-    items: of user u, in order, items[user_starts[u]:user_starts[u+1]]; users: of item i, likewise; gram: (n_items,
-    n_items) float32, exact up to 2²⁴ users.
+    by_user: ascending items (int32) of each user; by_item: users (int32) of each item; the values are not read. gram:
+    (n_items, n_items) float32, exact up to 2²⁴ users.
     """
+    user_starts, items, item_starts, users = by_user.starts, by_user.columns, by_item.starts, by_item.columns
     for i in range(first, last):
         row = gram[i]
         for at in range(item_starts[i], item_starts[i + 1]):
@@ -33,43 +46,30 @@ def count_together(
                 place -= 1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def neighbours(
-    first: int,
-    last: int,
-    user_starts: Index,
-    items: Rows,
-    by_user: Floats,
-    item_starts: Index,
-    users: Rows,
-    by_item: Floats,
-    norms: Floats,
-    shrinkage: float,
-    min_support: int,
-    columns: Rows,
-    values: Floats,
+@compiled(cache=True, nogil=True, fastmath=True)
+def find_neighbours(
+    first: int, last: int, by_user: SparseRows, by_item: SparseRows, similarity: Similarity, out: Neighbours
 ) -> None:
-    """The k items most like each item i in [first, last), over the n users who rated both, and how alike they are:
+    """Writes the k most similar items of each item i in [first, last), and their similarity over the n users of both:
 
         s_ij = Σ_u x_ui x_uj / √(Σ_u x_ui² Σ_u x_uj²) · n / (n + shrinkage)
 
-    Shapes, for m users and n items:
-        user_starts (m + 1,), items, by_user: items of each user, in order, and their x; item_starts (n + 1,), users,
-        by_item: users of each item and their x; norms: (n,) √Σ_u x_ui² over all of an item's users, or (0,) for sums
-        over the users in common; columns, values: (n, k) receive the neighbours in no order, -1 and 0 where there are
-        fewer. Only s_ij > 0 over at least `min_support` users counts; of equal s_ij the lower row comes first.
+    by_user: ascending items (int32) of each user and their x; by_item: users (int32) of each item and their x. Only
+    s_ij > 0 over at least `min_support` users counts; of equal s_ij the lower row comes first.
 
-    Rows are independent, so any range gives the same. Memory: 20 bytes an item.
+    Rows are independent, so any division into ranges gives the same. Memory: 20 bytes per item.
     """
-    n_items = len(columns)
+    user_starts, items, user_values = by_user.starts, by_user.columns, by_user.values
+    item_starts, users, item_values = by_item.starts, by_item.columns, by_item.values
+    norms, columns, values, n_items = similarity.norms, out.columns, out.values, len(out.columns)
     sums = np.zeros((n_items, 4), np.float32)  # Σ x_i x_j, Σ x_i², Σ x_j², n
     touched = np.empty(n_items, np.int32)
     for i in range(first, last):
         n_touched = 0
         for at in range(item_starts[i], item_starts[i + 1]):
-            u, x = users[at], by_item[at]
+            u, x = users[at], item_values[at]
             for place in range(user_starts[u], user_starts[u + 1]):
-                y, sum_ = by_user[place], sums[items[place]]
+                y, sum_ = user_values[place], sums[items[place]]
                 if sum_[3] == 0:
                     touched[n_touched] = items[place]
                     n_touched += 1
@@ -84,15 +84,15 @@ def neighbours(
             if len(norms) > 0:
                 square_i, square_j = norms[i] ** 2, norms[j] ** 2
             sums[j] = 0
-            if j == i or n < min_support or dot <= 0:
+            if j == i or n < similarity.min_support or dot <= 0:
                 continue
-            alike = float(dot / np.sqrt(np.float64(square_i) * square_j) * n / (n + shrinkage))
+            alike = float(dot / np.sqrt(np.float64(square_i) * square_j) * n / (n + similarity.shrinkage))
             length = _keep(columns[i], values[i], length, j, alike)
         columns[i, length:] = -1
         values[i, length:] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def _keep(columns: Rows, values: Floats, length: int, column: int, value: float) -> int:
     """Puts an item among the k best of a heap whose root is the worst; returns how many the heap now holds."""
     if length < len(columns):
@@ -117,6 +117,6 @@ def _keep(columns: Rows, values: Floats, length: int, column: int, value: float)
     return length
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def _worse(value: float, column: int, other_value: float, other_column: int) -> bool:
     return value < other_value or (value == other_value and column > other_column)
