@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cofactor.cli.demo import SHOWN
+from cofactor.cli.demo import MODELS
 from cofactor.saved.model_folder import load, load_manifest
 from cofactor.trainers import TRAINERS
 from tests.conftest import Run
@@ -12,10 +12,10 @@ from tests.conftest import Run
 def test_the_demo_goes_the_whole_way(run: Run, tmp_path: Path) -> None:
     done = run("demo")
     assert done.exit_code == 0
-    trained = [name for name in SHOWN if name in TRAINERS]
+    trained = [name for name in MODELS if name in TRAINERS]
     table = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()[:1]}
     assert set(trained) <= set(table)
-    best_possible = float(done.stdout.partition("best RMSE that is possible on these ratings is ")[2].split()[0][:-1])
+    best_possible = float(done.stdout.partition("The lowest possible RMSE is ")[2].split(",")[0])
     reached = [load_manifest(tmp_path / "demo" / "models" / name)["metrics"].get("rmse") for name in trained]
     assert 0 < best_possible < min(rmse for rmse in reached if rmse is not None)
     assert "validation RMSE" in done.stderr
@@ -25,7 +25,7 @@ def test_the_demo_goes_the_whole_way(run: Run, tmp_path: Path) -> None:
 
 def test_what_the_demo_recommends_is_unseen_titled_and_explained(run: Run, tmp_path: Path) -> None:
     said = run("demo").stdout
-    model = load(next(path for name in reversed(SHOWN) if (path := tmp_path / "demo" / "models" / name).exists()))
+    model = load(next(path for name in reversed(MODELS) if (path := tmp_path / "demo" / "models" / name).exists()))
     listed = model.recommend("1", 5, why=1)
     assert len(listed) == 5
     recommended = said.partition("Recommended to user 1")[2]

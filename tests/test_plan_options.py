@@ -11,7 +11,7 @@ import pytest
 
 from cofactor.cli.display.terminal import messages
 from cofactor.cli.options.data_argument import reading_options, source_from_options
-from cofactor.cli.options.split import recipe_of, split_options
+from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.splits import make_plan, plan_options
 from cofactor.data.splitting.split import folds, load_split, split
 from cofactor.data.splitting.time_windows import rolling_windows
@@ -32,7 +32,7 @@ Planned = Callable[..., EvaluationPlan]
 @plan_options
 @reading_options
 def planned(data: str, **options: Any) -> EvaluationPlan:
-    recipe = recipe_of(options)
+    recipe = take_recipe(options)
     source = source_from_options(data, options)
     plan = make_plan(source, recipe, options, messages(quiet=True))
     assert not options, "every option was taken"
@@ -151,7 +151,7 @@ def test_a_protocol_finds_its_data(plan: Planned, real_data: Path) -> None:
         (["--folds", 3, "--kind", "time"], "--kind has no effect with --folds"),
         (["--windows", 3, "--cut", 5], "--cut has no effect with --windows"),
         (["--protocol", "gowalla", "--sampled", 5], "--sampled has no effect with --protocol"),
-        (["--cut", "2001-09-01", "--kind", "time"], "--kind has no say in --cut"),
+        (["--cut", "2001-09-01", "--kind", "time"], "--kind has no effect with --cut"),
         (["--cut", "tomorrow"], "'tomorrow' is neither a date"),
         (["--protocol", "gowala"], "unknown protocol 'gowala'"),
         (["--protocol", "gowalla"], "gowalla is not in"),

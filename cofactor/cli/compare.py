@@ -19,7 +19,7 @@ from cofactor.cli.options.data_argument import (
     without_secrets,
 )
 from cofactor.cli.options.renamed_option import renamed
-from cofactor.cli.options.split import recipe_of, split_options
+from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.splits import make_plan, plan_options
 from cofactor.cli.options.tracking import mlflow_option
 
@@ -153,7 +153,7 @@ def _make_plan(
     from cofactor.saved.model_folder import load_manifest
 
     data, k, relevant_from = (options.pop(name) for name in ("data", "k", "relevant_from"))
-    recipe, protocol = recipe_of(options), options["protocol"]
+    recipe, protocol = take_recipe(options), options["protocol"]
     manifests = [load_manifest(one.folder) for one in candidates if isinstance(one, SavedModel)]
     if manifests and protocol is None:
         source = source_from_manifest(manifests[0], data, options)

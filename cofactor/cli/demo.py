@@ -1,4 +1,4 @@
-"""`cofactor demo`: the whole way on synthetic movie ratings, from ratings to recommendations with reasons."""
+"""`cofactor demo`: a tour on synthetic movie ratings, from training to recommendations with explanations."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from cofactor.models.base import Model
     from cofactor.trainers.base import Trainer
 
-SHOWN: dict[
-    str, dict[str, Any]
-] = {  # what is trained, with which hyperparameters; the last is recommended with and served
+# The models of the demo with their hyperparameters; the last one recommends and can be served.
+MODELS: dict[str, dict[str, Any]] = {
     "popularity": {},
     "baseline": {},
     "svd": {"rank": 16, "n_epochs": 40, "l2": 0.03},  # 54 ratings a user, eight true dimensions
 }
-LISTED = 5
+N_LISTED = 5
 
 
 @click.command()
@@ -34,12 +33,12 @@ LISTED = 5
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="The folder for the models.",
+    help="Folder for the models and the report.",
 )
 def demo(out: Path) -> None:
     """Train popularity, baseline and SVD on synthetic movie ratings, compare them and recommend.
 
-    Needs no network and nothing but the base install, and ends by itself within a minute and a half.
+    It needs no network and only the base installation, and takes at most a minute and a half.
     """
     from cofactor.cli.display.comparison_tables import print_outcome
     from cofactor.data.data_source import SYNTHETIC
@@ -57,7 +56,7 @@ def demo(out: Path) -> None:
     users, items = len(data.ratings.users), len(data.ratings.items)
     console.print(f"{len(data.ratings):,} synthetic ratings of {items:,} movies by {users:,} users\n")
     plan = EvaluationPlan(SYNTHETIC, lambda: iter([(parts.kind, parts)]), 1)
-    models = {name: _trained(name, plan, parts, out / "models", console) for name in SHOWN}
+    models = {name: _trained(name, plan, parts, out / "models", console) for name in MODELS}
     with waiting(console, "comparing"):
         entries = {name: entry for name, (_, entry) in models.items()}
         outcome = summarize(
@@ -67,7 +66,7 @@ def demo(out: Path) -> None:
         write_report(outcome, out / "report", advance)
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
     print_outcome(outcome, plan)
-    click.echo(f"\nThe best RMSE that is possible on these ratings is {data.best_rmse:.4f}.\n")
+    click.echo(f"\nThe lowest possible RMSE is {data.best_rmse:.4f}, the noise floor of the synthetic ratings.\n")
     best = list(models)[-1]
     _recommend(models[best][0])
     folder = out / "models" / best
@@ -79,7 +78,7 @@ def demo(out: Path) -> None:
 def _trained(
     name: str, plan: "EvaluationPlan", parts: "Split", place: Path, console: "Console"
 ) -> "tuple[Model, ModelResult]":
-    """A model that is trained in front of the reader, measured, and saved in its place."""
+    """Trains a model with its progress on the console, evaluates and saves it."""
     from cofactor.data.data_source import SYNTHETIC
     from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.experiments.comparison.model_result import make_result
@@ -96,7 +95,7 @@ def _trained(
     with measure_resources() as usage:
         fitted = fit(trainer, parts, progress=ProgressDisplay(console), handle_interrupts=True)
     console.print()
-    with waiting(console, "measuring"):
+    with waiting(console, "evaluating"):
         report = plan.evaluate(fitted.model, parts)
         save(
             fitted.model,
@@ -115,16 +114,16 @@ def _trained(
 def _trainer(name: str) -> "Trainer":
     from cofactor.trainers import TRAINERS
 
-    return TRAINERS[name].of(**SHOWN[name])
+    return TRAINERS[name].of(**MODELS[name])
 
 
 def _command(name: str) -> str:
-    """The arguments of `cofactor train` that make the same trainer."""
-    return " ".join([name, *(f"--{one.removeprefix('n_')} {value}" for one, value in SHOWN[name].items())])
+    """The arguments of `cofactor train` for the same trainer."""
+    return " ".join([name, *(f"--{one.removeprefix('n_')} {value}" for one, value in MODELS[name].items())])
 
 
 def _recommend(model: "Model") -> None:
-    """What somebody liked most, and what is recommended to them."""
+    """Prints what the first user liked most, and what is recommended to them."""
     from cofactor.cli.recommend import listing
 
     training_data = model.training_data
@@ -134,9 +133,9 @@ def _recommend(model: "Model") -> None:
     click.echo(f"User {user} liked most:\n")
     genres = training_data.genres if training_data.genres is not None else [""] * len(training_data.items)
     rows = [
-        [training_data.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:LISTED]
+        [training_data.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:N_LISTED]
     ]
     print_table(rows, ["title", "genres", "rated"], left=2)
-    click.echo(f"\nRecommended to user {user}, with the rating that speaks most for each:\n")
-    print_table(*listing(model, model.recommend(user, LISTED, why=1)), left=4)
+    click.echo(f"\nRecommended to user {user}, with the rating that contributed most to each:\n")
+    print_table(*listing(model, model.recommend(user, N_LISTED, why=1)), left=4)
     click.echo()

@@ -13,7 +13,7 @@ from rich.console import Console
 from cofactor.cli.display.terminal import waiting
 from cofactor.cli.display.tuning_progress import Screen, listening
 from cofactor.cli.options.data_argument import source_from_options
-from cofactor.cli.options.split import recipe_of
+from cofactor.cli.options.split import take_recipe
 from cofactor.cli.options.splits import make_plan
 from cofactor.cli.options.train_command import Asked, train_command
 from cofactor.cli.tuned import Found
@@ -62,7 +62,7 @@ class Wanted:
     def of(cls, data: str | None, options: dict[str, Any]) -> Self:
         """From the argument and the options of every search, which are taken out of `options`."""
         source, seed = source_from_options(data, options), options["seed"]
-        recipe, protocol = recipe_of(options), options.pop("protocol")
+        recipe, protocol = take_recipe(options), options.pop("protocol")
         n_folds = options.pop("inner_folds") or 0
         trials, minutes = options.pop("trials"), options.pop("minutes")
         if trials is None and minutes is None and not options.get("sweep"):

@@ -7,7 +7,7 @@ import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
-from cofactor.cli.options.split import recipe_of, split_options
+from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.splits import READING, SEVERAL, make_plan, refuse_ignored, several_options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
         refuse_ignored("--published", ("kind", "cut", "test_share", *READING))
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]
-    recipe, source = recipe_of(options), source_from_options(data, options)
+    recipe, source = take_recipe(options), source_from_options(data, options)
     splits, several = _make_splits(source, recipe, options, published, console)
     out = out or Path("splits") / (protocol or Path(source.name).stem)
     saved = list(_save(splits, out, several, console))

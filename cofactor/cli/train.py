@@ -13,8 +13,8 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
 from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
-from cofactor.cli.options.hyperparameters import TrainCommand, option_of
-from cofactor.cli.options.split import recipe_of, split_options
+from cofactor.cli.options.hyperparameters import TrainCommand, make_option
+from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
 
@@ -106,16 +106,16 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         if seeded:
             chosen["seed"] = options["seed"]
         source = source_from_options(data, options)
-        recipe = recipe_of(options)
+        recipe = take_recipe(options)
         warm_start, trackers = take_warm_start(trainer, options), take_trackers(options)
         _train(trainer.of(**chosen), source, recipe, warm_start=warm_start, trackers=trackers, **options)
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
-    texts = {"help": _described(trainer), "short_help": _in_a_line(trainer)}
+    texts = {"help": _help_text(trainer), "short_help": _summary_line(trainer)}
     command = click.command(cls=TrainCommand, name=trainer.name, **texts)(run)
-    command.tuned = tuple(p.name for p in tuned)
-    command.params[:0] = [option_of(p) for p in tuned]
+    command.hyperparameters = tuple(p.name for p in tuned)
+    command.params[:0] = [make_option(p) for p in tuned]
     command.params += warm_start_options(trainer)
     return command
 
@@ -231,13 +231,13 @@ def _next_steps(console: "Console", fitted: "Fit", out: Path, source: "DataSourc
         console.print(f"  cofactor {line}", markup=False)
 
 
-def _in_a_line(trainer: "type[Trainer]") -> str:
-    """What a trainer's module says that it is, in its first line."""
-    said = inspect.cleandoc(sys.modules[trainer.__module__].__doc__ or trainer.name)
-    return said.partition("\n")[0]
+def _summary_line(trainer: "type[Trainer]") -> str:
+    """The first line of the docstring of a trainer's module."""
+    docstring = inspect.cleandoc(sys.modules[trainer.__module__].__doc__ or trainer.name)
+    return docstring.partition("\n")[0]
 
 
-def _described(trainer: "type[Trainer]") -> str:
-    """That line, and the trainer's docstring with its lines as they stand."""
+def _help_text(trainer: "type[Trainer]") -> str:
+    """The summary line, and the docstring of the trainer with its line breaks."""
     paragraphs = inspect.cleandoc(trainer.__doc__ or "").split("\n\n")
-    return "\n\n".join([_in_a_line(trainer), *(f"\b\n{p}" for p in paragraphs)])
+    return "\n\n".join([_summary_line(trainer), *(f"\b\n{p}" for p in paragraphs)])

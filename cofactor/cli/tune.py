@@ -8,7 +8,7 @@ import click
 
 from cofactor.cli.display.terminal import as_json, quietly
 from cofactor.cli.options.data_argument import reading_options
-from cofactor.cli.options.hyperparameters import TrainCommand, option_of
+from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.split import split_options
 from cofactor.cli.options.splits import protocol_option
 from cofactor.cli.train import Trainers
@@ -73,8 +73,8 @@ def _command(trainer: "type[Trainer]") -> click.Command:
 
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
     made = click.command(cls=TrainCommand, name=trainer.name, help=_help(trainer))(run)
-    made.tuned = tuple(p.name for p in tuned)
-    made.params[:0] = [option_of(_unset(p)) for p in tuned]
+    made.hyperparameters = tuple(p.name for p in tuned)
+    made.params[:0] = [make_option(_unset(p)) for p in tuned]
     return made
 
 

@@ -108,7 +108,7 @@ def _parse_trainer(
 
     trainer, train_command = TRAINERS[words[0]], train.get_command(click.Context(train), words[0])
     assert isinstance(train_command, TrainCommand)
-    allowed = [p for p in train_command.params if p.name in (*train_command.tuned, *TRAINING_OPTIONS)]
+    allowed = [p for p in train_command.params if p.name in (*train_command.hyperparameters, *TRAINING_OPTIONS)]
     command = click.Command(train_command.name, params=allowed, add_help_option=False)
     context = command.make_context(f"cofactor train {train_command.name}", list(words[1:]))
     options: dict[str, Any] = dict(context.params)
@@ -118,7 +118,7 @@ def _parse_trainer(
         else getattr(defaults, name)
         for name in TRAINING_OPTIONS
     }
-    hyperparameters = {name: options[name] for name in train_command.tuned}
+    hyperparameters = {name: options[name] for name in train_command.hyperparameters}
     if any(p.name == "seed" for p in trainer.hyperparameters()):
         hyperparameters["seed"] = training["seed"]
     return Candidate(name, trainer.of(**hyperparameters), training["patience"], training["refit"], requested)

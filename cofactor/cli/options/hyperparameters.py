@@ -10,25 +10,25 @@ if TYPE_CHECKING:
 
 
 class TrainCommand(click.Command):
-    """Shows the hyperparameters under a heading of their own."""
+    """A command whose help lists the hyperparameters under a heading of their own."""
 
-    tuned: tuple[str, ...] = ()
+    hyperparameters: tuple[str, ...] = ()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, wanted in (("Hyperparameters", True), ("Options", False)):
             options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
-            shown = [p for p in options if (p.name in self.tuned) is wanted]
+            shown = [p for p in options if (p.name in self.hyperparameters) is wanted]
             records = [record for p in shown if (record := p.get_help_record(ctx))]
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
 
 
-def option_of(parameter: "Hyperparameter") -> click.Option:
-    """A hyperparameter as an option of the command line."""
+def make_option(parameter: "Hyperparameter") -> click.Option:
+    """The option of the command line for a hyperparameter."""
     plain = parameter.name.replace("_", "-")
     flags = [f"--{plain}/--no-{plain}"] if parameter.type is bool else [f"--{plain}"]
-    if plain.startswith("n-"):  # a count: also as people say it, --epochs
+    if plain.startswith("n-"):  # a count has a short name too: --epochs
         flags.insert(0, f"--{plain[2:]}")
     return click.Option(
         [*flags, parameter.name],
@@ -47,14 +47,14 @@ def _type(kind: Any) -> Any:
 
 def _range(parameter: "Hyperparameter") -> str:
     bounds = parameter.bounds
-    said = [
+    limits = [
         f"{word} {bound:g}"
         for word, bound in (("at least", bounds.low), ("at most", bounds.high))
         if math.isfinite(bound)
     ]
-    return "; " + ", ".join(said) if said else ""
+    return "; " + ", ".join(limits) if limits else ""
 
 
 def _sentence(text: str) -> str:
-    """With a capital, unless it begins with a symbol, and a full stop."""
+    """The text with a full stop, and a capital letter unless it begins with a symbol."""
     return (text[:1].upper() if text[:1].isascii() else text[:1]) + text[1:] + "."
