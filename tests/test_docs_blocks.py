@@ -88,7 +88,8 @@ def with_outcome(ratings: Ratings, parts: Any) -> Namespace:
 def with_export(ratings: Ratings, parts: Any) -> Namespace:
     from click.testing import CliRunner
 
-    done = CliRunner().invoke(cofactor_command, ["export", "ml-100k", "-o", "records/made/train", "--data-folder", "."])
+    arguments = ["export", "ml-100k", "-o", "records/synthetic/train", "--data-folder", "."]
+    done = CliRunner().invoke(cofactor_command, arguments)
     assert done.exit_code == 0, done.stderr
     return {}
 
