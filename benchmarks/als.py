@@ -49,8 +49,8 @@ GRIDS = {
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    arguments.add_argument("--data", type=Path, required=True, help="folder with ml-1m, gowalla and ncf-ml-1m")
-    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="where the peers' environments are")
+    arguments.add_argument("--data", type=Path, required=True, help="Folder with ml-1m, gowalla and ncf-ml-1m.")
+    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="Folder of the peers' environments.")
     arguments.add_argument("--repeat", type=int, default=3)
     arguments.add_argument("--ranks", type=int, nargs="+", default=RANKS)
     arguments.add_argument("--sets", nargs="+", choices=("ml-1m", "gowalla"), default=("ml-1m", "gowalla"))
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def choose(fit, options, scratch: Path) -> None:
-    """NDCG@10 on held-out training items for each setting, at the smallest rank asked for."""
+    """Prints NDCG@10 on held-out training items for each setting, at the smallest requested rank."""
     for name in options.sets:
         data = written(scratch / "inner.npz", held_out(*sets(options.data, name)[:2], 0.1, seed=1))
         print(f"\n{name}, rank {options.ranks[0]}: NDCG@10 on a tenth of train held out\n")
@@ -81,7 +81,7 @@ def choose(fit, options, scratch: Path) -> None:
 
 
 def speed(fit, options, scratch: Path) -> None:
-    """Seconds until our NDCG@10 is that of implicit after 15 iterations; medians."""
+    """Prints the median seconds until our NDCG@10 reaches that of implicit after 15 iterations."""
     print("\n## Time to the NDCG@10 that implicit's ALS (conjugate gradients) has after 15 iterations\n")
     print("NDCG@10 of the test users; on Gowalla of every fifth of them, because it is measured after each epoch.\n")
     print(
@@ -113,7 +113,7 @@ def speed_row(name: str, rank: int, ours: list, theirs: list) -> str:
 
 
 def quality(fit, options, scratch: Path) -> None:
-    """What the lists are worth after the last epoch; three seeds."""
+    """Prints the ranking metrics after the last epoch for three seeds."""
     print("\n## Lists after the last epoch, three seeds\n")
     print("| data | rank | settings | NDCG@10 | NDCG@20 | Recall@20 | CPU s |\n|---|---|---|---|---|---|---|")
     for name in options.sets:
@@ -126,7 +126,7 @@ def quality(fit, options, scratch: Path) -> None:
 
 
 def ncf(fit, options, scratch: Path) -> None:
-    """The last item of each user among 99 others, as in the papers on neural collaborative filtering."""
+    """Ranks each user's last item among 99 others, as in the papers on neural collaborative filtering."""
     folder = options.data / "ncf-ml-1m"
     train = np.loadtxt(folder / "ml-1m.train.rating_no_timestamps", dtype=np.int64)
     lines = [line.split("\t") for line in (folder / "ml-1m.test.negative").read_text().splitlines()]
@@ -154,13 +154,13 @@ def sets(folder: Path, name: str) -> tuple[np.ndarray, ...]:
 
 
 def pairs(path: Path) -> np.ndarray:
-    """Lines of a user and their items."""
+    """Pairs from a file of lines `user item item …`."""
     rows = [list(map(int, line.split())) for line in path.read_text().splitlines()]
     return np.array([(row[0], item) for row in rows for item in row[1:]]).T
 
 
 def held_out(shape: np.ndarray, every: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, ...]:
-    """(shape, the rest, a share of each user's items at random)."""
+    """(shape, remaining pairs, a random share of each user's items)."""
     user = every[0]
     order = np.lexsort((np.random.default_rng(seed).random(len(user)), user))
     counts = np.bincount(user)
@@ -171,7 +171,7 @@ def held_out(shape: np.ndarray, every: np.ndarray, share: float, seed: int) -> t
 
 
 def written(path: Path, parts: tuple[np.ndarray, ...], every: int = 1) -> Path:
-    """A file that every child can read, with the test items of every so many-th user."""
+    """Writes a file for the child processes, with the test items of every n-th user only."""
     shape, train, test = parts
     test = test[:, test[0] % every == 0]
     columns = {"user": train[0], "item": train[1], "test_user": test[0], "test_item": test[1]}

@@ -40,7 +40,7 @@ Start = Mapping[str, Model] | None
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="folder with ml-1m and ml-100k")
+    arguments.add_argument("--data", type=Path, required=True, help="Folder with ml-1m and ml-100k.")
     arguments.add_argument("--only", choices=("predecessor", "epoch", "accuracy", "transfer"))
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--repeat", type=int, default=3)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def predecessor(folder: Path, seeds: list[int], repeat: int) -> None:
-    """20,000 batches of 1000 as in the first predecessor."""
+    """20,000 batches of 1000 ratings, as in the first predecessor of this package."""
     print(f"\n## Latent factors with a predecessor's settings\n\nML-1M 90/10, {json.dumps(A)}, Adam, one thread.\n")
     ours = {
         **A,
@@ -69,7 +69,7 @@ def predecessor(folder: Path, seeds: list[int], repeat: int) -> None:
 
 
 def epoch(folder: Path, seeds: list[int], repeat: int) -> None:
-    """One pass of an ensemble over ML-1M."""
+    """One epoch of an ensemble on ML-1M."""
     print(f"\n## One epoch of an ensemble\n\nML-1M 90/10, s = {seeds[0]}, {json.dumps(ENSEMBLE)}, Adam, one thread.")
     with tempfile.TemporaryDirectory() as scratch:
         file = rows_of(TASKS[f"ml-1m/{seeds[0]}"](folder), Path(scratch) / "rows.npz")
@@ -98,7 +98,7 @@ def print_fits(fits: dict[str, tuple[str, dict]], files: list[Path], repeat: int
 
 
 def child(script: str, file: Path, options: dict) -> dict[str, float]:
-    """What a script prints of a fit, in a process of its own."""
+    """Fits in a process of its own; returns what the script prints."""
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     command = [sys.executable, PEERS / script, file, json.dumps(options), "1"]
     done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True, check=False)
@@ -114,7 +114,7 @@ def rows_of(task: Task, path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Trained:
-    """A number of epochs chosen on held-out ratings, and the models before and after training on all."""
+    """The number of epochs chosen on held-out ratings, and the models before and after training on all ratings."""
 
     inner: Model
     outer: Model
@@ -125,7 +125,7 @@ class Trained:
 
 
 def trained(name: str, task: Task, seed: int, starts: tuple[Start, Start] = (None, None)) -> Trained:
-    """starts: for the training on nine tenths of train, and on all of it."""
+    """`starts`: models to start from, for training on nine tenths of the training part and on all of it."""
     trainer, inner = TRAINERS[name].of(seed=seed), task.inner()
     began, reached, best = time.process_time(), None, None
     for one in early_stopping(trainer.epochs(inner.train, warm_start=starts[0]), inner.test, PATIENCE):
@@ -144,7 +144,7 @@ def branches(task: Task, seed: int) -> dict[str, Trained]:
 
 
 def from_branches(of: dict[str, Trained], inner: Ratings, outer: Ratings) -> tuple[Start, Start]:
-    """What ensembles start from, whatever split these were trained on."""
+    """Starting values of an ensemble from branches, without a check of the splits that these were trained on."""
     pairs = {"factors": of["latent-factor"], "deep": of["deep"]}
     return (
         {name: on(one.inner, inner) for name, one in pairs.items()},
@@ -153,12 +153,12 @@ def from_branches(of: dict[str, Trained], inner: Ratings, outer: Ratings) -> tup
 
 
 def on(model: Model, ratings: Ratings) -> Model:
-    """The model as if it had been trained on these ratings' split: what the trainer rightly refuses."""
+    """The model with the fingerprint of another split, which bypasses the trainer's check for leaked ratings."""
     return replace(model, training_data=replace(model.training_data, split=ratings.split))
 
 
 def accuracy(folder: Path, seeds: list[int], repeat: int) -> None:
-    """Every trainer with its defaults."""
+    """Accuracy of every trainer with its default hyperparameters."""
     for data, tasks in {
         "ML-1M 90/10": {seed: f"ml-1m/{seed}" for seed in seeds},
         "ML-100K u1": dict.fromkeys(seeds, "ml-100k/u1"),
@@ -183,7 +183,7 @@ def accuracy(folder: Path, seeds: list[int], repeat: int) -> None:
 
 
 def transfer(folder: Path, seeds: list[int], repeat: int) -> None:
-    """An ensemble from nothing, from branches of its own split, and from branches that have seen its test ratings."""
+    """Ensembles trained from scratch, from branches of the same split, and from branches that used the test ratings."""
     print("\n## Transfer, and the leak that a fresh split makes of it\n")
     print(f"ML-1M 90/10, s = {seeds[0]}; a tenth of train is held out. The leak starts from branches of split s + 1.\n")
     print(f"| ensemble | CPU s to {REACHED:.3f} held out | held-out RMSE | test RMSE | epochs |\n|---|---|---|---|---|")

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def made(n_users: int, n_items: int, each: int) -> Ratings:
-    """`each` different items of every user, at an even distance from a random start."""
+    """`each` distinct items for every user, evenly spaced from a random start."""
     rng = np.random.default_rng(0)
     steps = np.arange(each) * (n_items // each)
     item = (rng.integers(0, n_items, n_users)[:, None] + steps) % n_items

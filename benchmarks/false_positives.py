@@ -44,7 +44,7 @@ METRICS = {"svd": ("rmse", "mae", "ndcg@10"), "ials": ("ndcg@10",)}
 
 
 class Pair(NamedTuple):
-    """One metric of two seeds."""
+    """One metric of a pair of seeds."""
 
     value: float
     p: float
@@ -53,12 +53,12 @@ class Pair(NamedTuple):
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", type=Path, required=True, help="the folder of ml-100k and ml-1m")
+    options.add_argument("--data", type=Path, required=True, help="The folder of ml-100k and ml-1m.")
     options.add_argument("--of", default="ml-100k")
     options.add_argument("--pairs", type=int, default=200)
-    options.add_argument("--split", help="one for all pairs; without it each pair has a random 90/10 split of its own")
-    options.add_argument("--seeds", type=int, default=1, help="that each figure is the mean of")
-    options.add_argument("--against", choices=ENTRIES, help="another trainer in the place of the same once more")
+    options.add_argument("--split", help="Split for all pairs; by default each pair has its own random 90/10 split.")
+    options.add_argument("--seeds", type=int, default=1, help="Number of seeds in each mean.")
+    options.add_argument("--against", choices=ENTRIES, help="Another trainer to compare with, instead of the same one.")
     options.add_argument("--only", nargs="+", choices=ENTRIES, default=["svd", "svd 16", "ials", "ials 16"])
     given = options.parse_args()
     folder = given.data / given.of
@@ -96,7 +96,7 @@ def splits(folder: Path, name: str | None) -> Iterator[Split]:
 
 
 def pair_of(names: tuple[str, str], parts: Split, number: int, n_seeds: int) -> dict[str, Pair]:
-    """Seeds 2 · number and 2 · number + 1, or as many times so many, by metric."""
+    """Compares seeds 2 · number and 2 · number + 1, or two groups of several seeds; results by metric."""
     trainer, reports = names[0].split()[0], {}
     for side, name in zip("ab", names, strict=True):
         first = (2 * number + (side == "b")) * n_seeds
@@ -110,7 +110,7 @@ def pair_of(names: tuple[str, str], parts: Split, number: int, n_seeds: int) -> 
 
 
 def variances(metric: str, reports: dict[str, list[list[Report]]]) -> tuple[float, float]:
-    """Of the difference: by user; and by user and by item at once or, of several seeds, by user and by seed."""
+    """Variances of the difference: over users, and over users and items (with several seeds: users and seeds)."""
     (a,), (b,) = reports.values()
     held = a[0].scored_test_set.held_out
     influence = np.mean([parts_of(metric, one) for one in a], axis=0) - np.mean(
@@ -131,7 +131,7 @@ def known(samples: Samples | None) -> Samples:
 
 
 def parts_of(metric: str, report: Report) -> np.ndarray:
-    """(n,) how far each test rating moves RMSE, MAE or NDCG@k; all test ratings are relevant."""
+    """(n,) influence of each test rating on RMSE, MAE or NDCG@k; all test ratings are relevant."""
     found = report.samples_of_ratings(metric)
     if found is not None:
         return found.influence

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(name: str, address: str, seconds: float) -> int:
-    """How many ratings are in the store in the end."""
+    """Measures all settings; returns the number of ratings in the store at the end."""
     store = open_store(address)
     for size in BATCHES:
         for threads in THREADS:
@@ -67,7 +67,7 @@ def measure(name: str, address: str, seconds: float) -> int:
 
 
 def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float, list[float]]:
-    """Seconds in all, and of each sync."""
+    """Total seconds, and the seconds of each sync."""
     taken: list[float] = []
     with path.open("wb", buffering=0) as file:
         begun = time.perf_counter()
@@ -79,7 +79,7 @@ def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float
 
 
 def together(store: RatingStore, threads: int, size: int, seconds: float) -> tuple[float, list[float]]:
-    """Seconds in all, and of each batch of `size` ratings, from so many threads at once."""
+    """Total seconds, and the seconds of each batch of `size` ratings, with several threads at once."""
     taken: list[float] = []
     begun = time.perf_counter()
 
@@ -99,7 +99,7 @@ def together(store: RatingStore, threads: int, size: int, seconds: float) -> tup
 
 
 def rating(number: int) -> RatingEvent:
-    """The numbers go through users and items in an order that is nobody's."""
+    """The n-th rating; consecutive ratings have different users and items."""
     place = number * 7_368_787 % (USERS * ITEMS)
     return RatingEvent(str(place // ITEMS), str(place % ITEMS), 1.0 + place % 5, 1_700_000_000 + number)
 
@@ -113,7 +113,7 @@ def row(name: str, threads: int, size: int, measured: tuple[float, list[float]])
 
 @contextmanager
 def server(folder: Path) -> Iterator[str | None]:
-    """The address of a PostgreSQL that is started for this; None where it is not installed."""
+    """The address of a PostgreSQL server that is started here, or None if it is not installed."""
     found = programs()
     if found is None:
         yield None

@@ -58,7 +58,7 @@ def lists(rng: np.random.Generator, n: int) -> list[Samples]:
 
 
 def covering(made: list[Samples], true: float, seed: int) -> list[bool]:
-    """Whether each kind of interval covers."""
+    """Whether each kind of interval covers the true difference."""
     table = UserTotals.from_samples([[one] for one in made], 0)
     drawn = resample([table], DRAWS, seed)[0]
     found = bootstrap_difference(table, drawn, 0, 1)

@@ -43,8 +43,8 @@ RANKERS: dict[str, list[Trainer]] = {
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="folder with ml-1m, ml-100k, gowalla, ncf-ml-1m")
-    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="where the peers' environments are")
+    arguments.add_argument("--data", type=Path, required=True, help="Folder with ml-1m, ml-100k, gowalla, ncf-ml-1m.")
+    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="Folder of the peers' environments.")
     arguments.add_argument("--only", choices=("ratings", "ml-1m", "gowalla", "ncf"))
     options = arguments.parse_args()
     warm_up()
@@ -57,14 +57,14 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Compiles, or loads what was compiled."""
+    """Compiles the kernels, or loads them from the cache."""
     few = positives(np.arange(40) % 7, np.arange(40) % 11, (7, 11))
     for trainer in (EASE(), Filter(), KNN()):
         trainer.fit(few)
 
 
 def positives(user: np.ndarray, item: np.ndarray, shape: tuple[int, int]) -> Ratings:
-    """Ratings that say no more than that they are there."""
+    """Ratings without values, which only state that an interaction took place."""
     users, items = (
         Vocabulary(np.arange(n).astype(str).astype(object), noun)
         for n, noun in zip(shape, ("user", "item"), strict=True)
@@ -73,7 +73,7 @@ def positives(user: np.ndarray, item: np.ndarray, shape: tuple[int, int]) -> Rat
 
 
 def held_out(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, Ratings]:
-    """Of each user's ratings a random share, to the nearest whole number, goes to the second part."""
+    """Splits each user's ratings at random; the second part is a given share, rounded to whole ratings."""
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(len(ratings)), ratings.user))
     counts = np.bincount(ratings.user, minlength=len(ratings.users))
@@ -84,7 +84,7 @@ def held_out(ratings: Ratings, share: float, seed: int) -> tuple[Ratings, Rating
 
 
 def chosen(candidates: list[Trainer], train: Ratings, k: int, share: float = 0.1, seed: int = 0) -> Trainer:
-    """The candidate of highest NDCG@k on a share of train."""
+    """The candidate with the highest NDCG@k on held-out training ratings."""
     inner, validation = held_out(train, share, seed + 100)
     users = np.random.default_rng(seed).permutation(len(train.users))[:VALIDATION_USERS]
     asked = validation.where(np.isin(validation.user, users))
@@ -99,13 +99,13 @@ def timed(trainer: Trainer, train: Ratings) -> tuple[Model, float]:
 
 
 def told(trainer: Trainer) -> str:
-    """The hyperparameters that are not the default ones."""
+    """The hyperparameters that differ from the defaults, as text."""
     usual = type(trainer)().settings()
     return json.dumps({name: value for name, value in trainer.settings().items() if value != usual[name]})
 
 
 def top_n(folder: Path) -> None:
-    """ML-1M: every rating is a positive, a random fifth of each user's is the test, s = 0, 1, 2."""
+    """ML-1M: every rating is positive; the test part is a random fifth of each user's ratings; seeds 0, 1, 2."""
     print("\n## Lists: ML-1M, a random fifth of each user's ratings\n")
     print("| s | trainer | hyperparameters | NDCG@10 | Recall@20 | P@10 | CPU s |\n|---|---|---|---|---|---|---|")
     figures: dict[str, list[float]] = {name: [] for name in RANKERS}
@@ -126,7 +126,7 @@ def top_n(folder: Path) -> None:
 
 
 def gowalla(folder: Path) -> None:
-    """The standard split; whole catalogue without the user's training items."""
+    """Gowalla with the standard split: ranking of the whole catalogue without the user's training items."""
     print("\n## Lists: Gowalla, the standard split\n")
     parts = [adjacency(folder / "gowalla" / name) for name in ("train.txt", "test.txt")]
     shape = tuple(max(int(part[k].max()) for part in parts) + 1 for k in (0, 1))
@@ -143,7 +143,7 @@ def gowalla(folder: Path) -> None:
 
 
 def of_one_user(model: Model) -> float:
-    """Median seconds of a list of ten, over a hundred users spread over all of them."""
+    """Median seconds for ten recommendations, over a hundred evenly spaced users."""
     taken = []
     for user in np.linspace(0, len(model.training_data.users) - 1, 101, dtype=int):
         start = time.perf_counter()
@@ -160,7 +160,7 @@ def adjacency(path: Path) -> Pair:
 
 
 def ncf(folder: Path) -> None:
-    """NCF's protocol on ML-1M: the held-out item of a user among 99 others they have not rated."""
+    """NCF's protocol on ML-1M: ranks each user's held-out item among 99 items that the user has not rated."""
     print("\n## One among a hundred: NCF's protocol, ML-1M\n")
     print("| trainer | hyperparameters | HR@10 | NDCG@10 | CPU s |\n|---|---|---|---|---|")
     at = folder / "ncf-ml-1m"
@@ -177,7 +177,7 @@ def ncf(folder: Path) -> None:
 
 
 def chosen_for_last(candidates: list[Trainer], train: Ratings) -> Trainer:
-    """The candidate of highest NDCG@10 for one random training item of each user among 99 they have not rated."""
+    """The candidate with the highest NDCG@10 for one random training item of each user among 99 unrated items."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(train))
     last = order[np.unique(train.user[order], return_index=True)[1]]
@@ -191,7 +191,7 @@ def chosen_for_last(candidates: list[Trainer], train: Ratings) -> Trainer:
 
 
 def among(model: Model, user: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
-    """HR@10 and NDCG@10 of the first of each row of items; of equal scores the others come first."""
+    """HR@10 and NDCG@10 of the first item of each row; items with equal scores are ranked before it."""
     scores = model.pair_scores(np.repeat(user, asked.shape[1]), asked.ravel()).reshape(asked.shape)
     other = asked[:, 1:] != asked[:, :1]  # some published negatives are the item itself
     rank = 1 + np.count_nonzero((scores[:, 1:] >= scores[:, :1]) & other, axis=1)
@@ -199,7 +199,7 @@ def among(model: Model, user: np.ndarray, asked: np.ndarray) -> tuple[float, flo
 
 
 def ratings_beside_surprise(folder: Path, peers: Path) -> None:
-    """Item neighbourhoods that predict ratings: ML-100K u1, and ML-1M 90/10 for s = 0, 1, 2; both with defaults."""
+    """Rating prediction by item neighbourhoods with default settings: ML-100K u1, and ML-1M 90/10, three seeds."""
     print("\n## Ratings: item neighbourhoods\n")
     print("| data | system | test RMSE | fit, CPU s | predict, CPU s |\n|---|---|---|---|---|")
     fit = {

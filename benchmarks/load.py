@@ -46,7 +46,7 @@ class Measured:
 
 
 def load(url: str, clients: int, seconds: float, paths: Sequence[str], bodies: Sequence[str] = ()) -> Measured:
-    """Each client asks for one path after the other (POST, where there are bodies), and waits for each answer."""
+    """Each client requests one path after another (POST if there are bodies) and waits for each response."""
     by = _by_wrk if WRK else _by_asyncio
     return by(url, clients, seconds, paths, bodies)
 

@@ -25,7 +25,7 @@ BATCH, USERS = 256, 500
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with ml-1m")
+    parser.add_argument("--data", type=Path, required=True, help="Folder with ml-1m.")
     parser.add_argument("--width", type=int, default=256)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def passes(products: MaskedProducts, table, width: int) -> float:
-    """CPU seconds of one epoch's products and their derivatives."""
+    """CPU seconds for the products of one epoch and their derivatives."""
     rng = np.random.default_rng(0)
     first, last = (
         torch.from_numpy(rng.normal(0, 0.01, (table.shape[1], width)).astype(np.float32)).requires_grad_()
@@ -59,7 +59,7 @@ def passes(products: MaskedProducts, table, width: int) -> float:
 
 
 def serving(model: AutoencoderModel) -> str:
-    """Median milliseconds of `scores` for single users and of PyTorch on their dense input, and how far apart."""
+    """Median milliseconds of `scores` for one user, those of PyTorch on dense input, and the largest difference."""
     layers, history = model.layers, model.training_data.interactions
     functions = {"sigmoid": torch.nn.Sigmoid(), "linear": torch.nn.Identity()}
     parts: list[torch.nn.Module] = []

@@ -32,7 +32,7 @@ RUN = "import sys; from cofactor.cli import main; sys.argv[0] = 'cofactor'; main
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table, ours or somebody else's."""
+    """A line of a table: one of our models or a published result."""
 
     name: str
     figures: Mapping[str, float]
@@ -43,9 +43,9 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of ml-100k, ml-1m, gowalla, ncf-ml-1m")
+    parser.add_argument("--data", type=Path, required=True, help="Folder of ml-100k, ml-1m, gowalla, ncf-ml-1m.")
     parser.add_argument("--protocol", nargs="+", default=list(PROTOCOLS), choices=list(PROTOCOLS))
-    parser.add_argument("--contestants", nargs="+", default=["all"], help="as `cofactor compare` takes them")
+    parser.add_argument("--contestants", nargs="+", default=["all"], help="Models in the syntax of `cofactor compare`.")
     parser.add_argument("--page", type=Path, default=PAGE)
     given = parser.parse_args()
     for name in given.protocol:
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def section(protocol: EvaluationProtocol, document: Mapping[str, Any], command: str) -> str:
-    """A protocol's heading, its command, and the table of our models and of others."""
+    """A protocol's heading, command, and table with our results and published ones."""
     rows = [*_ours(document), *_others(protocol)]
     splits = len(protocol.splits)
     over_users = "± is the standard error over users, who are the same for all models: paired differences are surer"
@@ -80,7 +80,7 @@ def section(protocol: EvaluationProtocol, document: Mapping[str, Any], command: 
 
 
 def put(page: str, name: str, text: str) -> str:
-    """The page with the section of a protocol between the markers, new or in place of the one that was there."""
+    """The page with a new section of a protocol between its markers."""
     before, begin, rest = page.partition(BEGIN)
     inside, end, after = rest.partition(END)
     if not begin or not end:
@@ -92,7 +92,7 @@ def put(page: str, name: str, text: str) -> str:
 
 
 def _ours(document: Mapping[str, Any]) -> list[Row]:
-    """Of a comparison's JSON; the spread is over splits, or the standard error where there is one split."""
+    """Rows from a comparison's JSON; the spread is over splits, or the standard error if there is only one split."""
     rows = []
     for name, model in document["models"].items():
         spread = model["spreads"] if len(model["splits"]) > 1 else model["standard_errors"]
@@ -106,7 +106,7 @@ def _others(protocol: EvaluationProtocol) -> list[Row]:
 
 
 def _table(metrics: Sequence[str], rows: Sequence[Row]) -> str:
-    """In Markdown, the best by the first metric first; who has no figure of it is not in the table."""
+    """The rows in Markdown, the best by the first metric first; rows without this metric are left out."""
     sign = 1 if lower_is_better(metrics[0]) else -1
     ranked = sorted((row for row in rows if metrics[0] in row.figures), key=lambda row: sign * row.figures[metrics[0]])
     lines = [["model", *map(shown, metrics), "CPU s", "figures"], ["---", *["---:"] * (len(metrics) + 1), "---"]]

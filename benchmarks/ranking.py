@@ -22,7 +22,7 @@ def ials(rank: int) -> Entry:
 
 
 def implicit_als(rank: int, **options: Any) -> Entry:
-    """implicit's own 15 iterations by conjugate gradients; its other settings stand at its defaults."""
+    """implicit with its default of 15 conjugate-gradient iterations and its other defaults."""
     return Entry(f"implicit ALS, rank {rank}", "implicit_als.py", {"factors": rank, "iterations": 15} | options)
 
 

@@ -40,9 +40,11 @@ print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "ratings": len(ratings
 
 
 def main() -> None:
-    """Makes the files, reads them, prints a table."""
+    """Generates the files, reads them and prints a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--folder", type=Path, help="where the files go, and stay [default: a temporary folder]")
+    options.add_argument(
+        "--folder", type=Path, help="Folder for the files, which are kept [default: a temporary folder]."
+    )
     options.add_argument("--ratings", type=int, default=RATINGS)
     options.add_argument("--threads", type=int, default=2)
     chosen = options.parse_args()
@@ -61,7 +63,7 @@ def main() -> None:
 
 
 def measure(path: Path, threads: int) -> dict[str, float]:
-    """What one reading takes, in a process that does nothing else."""
+    """Time and memory to read one file, in a process of its own."""
     command = [sys.executable, "-c", MEASURE, str(path), str(threads)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, float] = json.loads(output)
@@ -69,7 +71,7 @@ def measure(path: Path, threads: int) -> dict[str, float]:
 
 
 def make(folder: Path, n: int) -> list[Path]:
-    """The files, made where they are not there yet."""
+    """The files; those that do not exist yet are generated."""
     rated = (
         "SELECT userId, 1 + (7 * item) // 2 AS movieId, (1 + hash(userId, item) % 10) / 2 AS rating, "
         "800000000 + CAST(hash(item, userId) % 700000000 AS BIGINT) AS timestamp FROM "
@@ -97,7 +99,7 @@ def make(folder: Path, n: int) -> list[Path]:
 
 
 def counts(n: int) -> np.ndarray:
-    """(USERS,) numbers of ratings that come to n: at least 20 where there are enough, most of few, a few of many."""
+    """(USERS,) skewed numbers of ratings that sum to n, at least 20 each if n is large enough."""
     least = min(20, n // USERS)
     share = np.random.default_rng(0).exponential(size=USERS)
     ratings = least + np.floor(share / share.sum() * (n - least * USERS)).astype(np.int64)

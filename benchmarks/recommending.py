@@ -71,7 +71,7 @@ def made(n_users: int, n_items: int, per_user: int, rank: int) -> FactorModel:
 
 
 def measured(what: str, run: Callable[[], T], repeat: int = 1) -> T:
-    """The result of a call, its median time and the most memory so far printed."""
+    """Calls a function; prints its median time and the peak memory so far; returns its result."""
     walls, cpus = [], []
     for _ in range(repeat):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -86,7 +86,7 @@ def measured(what: str, run: Callable[[], T], repeat: int = 1) -> T:
 
 
 def check(lists: Path, model: Model, n: int) -> None:
-    """Every user has a full list in the file, and the lists of a few are those that are given one at a time."""
+    """Checks that every user has a full list in the file, and compares some with lists computed one at a time."""
     counts = f"SELECT count(*), min(c), max(c) FROM (SELECT count(*) c FROM '{lists}' GROUP BY user)"
     counted = duckdb.execute(counts).fetchall()
     assert counted == [(len(model.training_data.users), n, n)], counted

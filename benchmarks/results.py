@@ -43,12 +43,12 @@ class Results:
         self._read()
 
     def found(self, record: dict) -> dict | None:
-        """What was measured before for a key with the same options."""
+        """The stored record with the same key and options, if there is one."""
         same = (one for one in self.records if _key(one) == _key(record) and one["options"] == record["options"])
         return next(same, None)
 
     def add(self, record: dict) -> None:
-        """Keeps a record in place of an earlier one of its key (candidates of a choice: and options) and writes all."""
+        """Stores a record, replacing one with the same key (for candidates: and options), and writes the file."""
         self._read()  # another run may have written since
         choosing = record["stage"] == "choose"
         self.records = [
@@ -69,7 +69,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Line:
-    """An entry of a table over its runs: (mean, spread) of each metric and medians of the seconds."""
+    """A line of a table, aggregated over runs: (mean, spread) of each metric, and median seconds."""
 
     entry: str
     system: str
@@ -116,7 +116,7 @@ def _line(name: str, runs: list[dict], metrics: tuple[str, ...]) -> Line:
 
 
 def markdown(lines: list[Line], metrics: tuple[str, ...]) -> str:
-    """A table of lines; ours are in bold."""
+    """The lines as a Markdown table; our models are in bold."""
     rows = [
         "| model | " + " | ".join(map(shown, metrics)) + " | CPU s | wall s |",
         "|---|" + "---:|" * (len(metrics) + 2),
@@ -129,7 +129,7 @@ def markdown(lines: list[Line], metrics: tuple[str, ...]) -> str:
 
 
 def shown(metric: str) -> str:
-    """A metric as a reader writes it."""
+    """The display name of a metric."""
     plain = {"recall": "Recall", "precision": "P", "hit_rate": "HR"}
     kind, _, k = metric.removeprefix("sampled_").partition("@")
     sampled = "sampled " if metric.startswith("sampled_") else ""
@@ -142,7 +142,7 @@ def seconds(value: float) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the seconds were measured on."""
+    """Description of the machine."""
     cpu = Path("/proc/cpuinfo")
     names = (
         [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]

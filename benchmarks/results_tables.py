@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
-    parser.add_argument("--picture", type=Path, help="without the ending")
+    parser.add_argument("--picture", type=Path, help="Path of the plot without its extension.")
     parser.add_argument("--panels", nargs="*", default=["ML-1M, 90/10", "ML-1M, top-N"], choices=list(TABLES))
     given = parser.parse_args()
     records = [one for path in given.results for one in Results(path).records]
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def draw(panels: dict[str, list[Line]], path: Path) -> None:
-    """One panel above the other, as PNG and SVG."""
+    """Draws the panels, one above another, as PNG and SVG."""
     mpl.use("Agg")
     with mpl.rc_context(STYLE):
         size = INCHES_WIDE, INCHES_A_PANEL * len(panels)
@@ -69,7 +69,7 @@ def draw(panels: dict[str, list[Line]], path: Path) -> None:
 
 
 def without_far(title: str, lines: list[Line]) -> list[Line]:
-    """The lines but those so far behind that the others would be pressed into one corner: they are told in words."""
+    """The lines without outliers that would squeeze the others into a corner; outliers are listed as text."""
     metric = METRICS[title][0]
     behind = [abs(one.figures[metric][0] - lines[0].figures[metric][0]) for one in lines]
     most = FAR * median(behind) if behind else 0
@@ -77,7 +77,7 @@ def without_far(title: str, lines: list[Line]) -> list[Line]:
 
 
 def panel(axes: Axes, title: str, lines: list[Line], far: list[Line]) -> None:
-    """Points on a log scale of seconds; better is higher."""
+    """Draws points over seconds on a log scale; better models are higher."""
     metric = METRICS[title][0]
     for ours, marker, fill in ((True, "o", OURS), (False, "s", "white")):
         some = [one for one in lines if one.ours == ours]
@@ -104,7 +104,7 @@ def panel(axes: Axes, title: str, lines: list[Line], far: list[Line]) -> None:
 
 
 def names(axes: Axes, lines: list[Line]) -> None:
-    """The name of each point beside it, on a free spot."""
+    """Writes the name of each point next to it, without overlap."""
     title_metric = next(iter(lines[0].figures)) if lines else ""
     renderer = axes.figure.canvas.get_renderer()
     to_pixels, from_pixels = axes.transData.transform, axes.transData.inverted().transform

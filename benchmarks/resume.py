@@ -33,7 +33,7 @@ ITERATIVE = [name for name, trainer in TRAINERS.items() if hasattr(trainer, "n_e
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with ml-100k and ml-1m")
+    parser.add_argument("--data", type=Path, required=True, help="Folder with ml-100k and ml-1m.")
     parser.add_argument("--on", nargs="+", default=["ml-100k", "ml-1m"])
     parser.add_argument("--trainers", nargs="+", default=ITERATIVE, choices=ITERATIVE)
     parser.add_argument("--kills", type=int, default=10)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
-    """Epochs by default, seconds of each and of its checkpoint, what is kept in the end; and the seconds of all."""
+    """Default number of epochs, seconds of each and of its checkpoint, size of the checkpoint, and total seconds."""
     trainer, folder = TRAINERS[name](), scratch / "cost"
     training = describe_training(trainer, [parts.train, parts.validation], patience=99)
     checkpointer = FolderCheckpointer(trainer, parts.train, folder, training, resume=False)
@@ -72,7 +72,7 @@ def cost(name: str, parts: Split, scratch: Path) -> tuple[str, float]:
 
 
 def killed(name: str, scratch: Path, kills: int, longest: float) -> str:
-    """After which epochs the kills came, and whether all that ended is identical."""
+    """Epochs after which the process was killed, and whether all final models are identical."""
     chance = random.Random(0)
     assert run(name, scratch, "whole").wait() == 0
     whole = load_manifest(scratch / "whole")
@@ -104,7 +104,7 @@ def run(name: str, scratch: Path, out: str, *more: str) -> subprocess.Popen:
 
 
 def done(folder: Path) -> int:
-    """The epoch that a checkpoint is of."""
+    """The epoch of a checkpoint."""
     file = folder / NAME
     return len(json.loads(file.read_bytes())["epochs"]) if file.exists() else 0
 

@@ -31,7 +31,7 @@ from rows import write_rows  # noqa: E402
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a table: a trainer of ours, or a script in peers/, with hyperparameters."""
+    """A line of a table: one of our trainers or a script in peers/, with hyperparameters."""
 
     name: str
     by: str
@@ -45,7 +45,7 @@ class Entry:
 
     @property
     def draws(self) -> bool:
-        """Whether another seed gives another model."""
+        """Whether the model depends on the seed."""
         if self.system != "cofactor":
             return self.seeded
         return any(one.name == "seed" for one in TRAINERS[self.by].hyperparameters())
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Means:
-    """Where things are, and how a run was asked for."""
+    """Paths and options of a run."""
 
     data: Path
     scratch: Path  # an empty folder
@@ -69,7 +69,7 @@ class Means:
 
 
 class Bench:
-    """What has been measured, and the means to measure more."""
+    """Runs the fits that have not been measured yet, and stores the results."""
 
     def __init__(self, means: Means, results: Results) -> None:
         self.means, self.results = means, results
@@ -78,7 +78,7 @@ class Bench:
         self.task = lru_cache(maxsize=2)(self._task)
 
     def all(self, protocol: str, entries: list[Entry], seeds: tuple[int, ...]) -> None:
-        """Every entry with every seed; the entries alternate, so that a slow hour is nobody's own."""
+        """Runs every entry with every seed; entries alternate, so that a slow phase of the machine affects all."""
         for seed, entry in itertools.product(seeds, entries):
             if seed == seeds[0] or entry.draws:
                 self.one(protocol, entry, seed)
@@ -92,7 +92,7 @@ class Bench:
         self.measured("test", protocol, entry, seed, options)
 
     def chosen(self, protocol: str, entry: Entry) -> dict[str, Any] | None:
-        """The candidate that is best inside train; None where all failed."""
+        """The best candidate on held-out training ratings, or None if all failed."""
         candidates = list(entry.candidates())
         if len(candidates) == 1:
             return candidates[0]
@@ -109,7 +109,7 @@ class Bench:
     def measured(
         self, stage: str, protocol: str, entry: Entry, seed: int, options: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """The record of one fit, found or made; None where it failed."""
+        """The record of one fit, stored or new, or None if it failed."""
         record = {
             "stage": stage, "protocol": protocol, "entry": entry.name, "seed": seed,
             "system": entry.system, "options": options,
@@ -130,7 +130,7 @@ class Bench:
         return record
 
     def fit(self, protocol: str, part: str, entry: Entry, options: dict[str, Any]) -> dict[str, float]:
-        """Seconds and metrics of one fit, in a process of its own."""
+        """Runs one fit in a process of its own; returns seconds and metrics."""
         means, threads = self.means, str(self.means.threads)
         if entry.system == "cofactor":
             script = Path(__file__).parent / "fit_once.py"
@@ -150,7 +150,7 @@ class Bench:
         return figures
 
     def _printed(self, command: list, environment: dict[str, str]) -> dict[str, float]:
-        """The JSON on the last line of what a command prints."""
+        """Runs a command; returns the JSON on the last line of its output."""
         done = subprocess.run(
             command, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment, capture_output=True, text=True,
             check=True, timeout=self.means.timeout,
@@ -163,7 +163,7 @@ class Bench:
 
     @cached_property
     def _libmf(self) -> dict[str, str]:
-        """LIBMF's SSE build: its AVX build loses accuracy from rank 64 on."""
+        """LIBMF built with SSE; the build with AVX loses accuracy from rank 64."""
         return libmf_builds(self._peers)["libmf-sse"]
 
     @property
@@ -192,6 +192,6 @@ def model_of(vectors: Path, task: Task) -> FactorModel:
 
 
 def _said(error: Exception) -> str:
-    """The last line of what a process wrote before it failed, or of the error."""
+    """The last line of a failed process's output, or of the error."""
     said = error.stderr if isinstance(error, subprocess.CalledProcessError) else None
     return (said or str(error)).strip().splitlines()[-1][:300]

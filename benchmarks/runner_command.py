@@ -15,7 +15,7 @@ Entries = dict[str, list[Entry]]  # by family of protocols: "ml-100k" is that of
 
 
 def main(description: str, entries: Entries, seeds: dict[str, tuple[int, ...]], kept: str) -> None:
-    """Runs what the command line asks for and prints the tables. `seeds`: of each protocol; `kept`: the JSON file."""
+    """Runs the entries that the command line selects. `seeds`: seeds by protocol; `kept`: the JSON file."""
     given = _asked(description, seeds, kept)
     with tempfile.TemporaryDirectory() as scratch:
         means = Means(
@@ -37,16 +37,21 @@ def main(description: str, entries: Entries, seeds: dict[str, tuple[int, ...]], 
 def _asked(description: str, seeds: dict[str, tuple[int, ...]], kept: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of ml-100k, ml-1m, gowalla, ncf-ml-1m")
-    add("--peers", type=Path, help="where the peers' environments are, or will be; without it, ours alone")
-    add("--json", type=Path, default=Path(kept), help=f"where results are kept ({kept})")
-    add("--protocol", nargs="+", default=[""], help=f"or how it begins: {', '.join(seeds)}")
-    add("--only", nargs="+", default=["*"], help="entries or systems by name, as in svd 'myFM*' cofactor")
-    add("--seeds", nargs="+", type=int, help="of those that a protocol has")
-    add("--choose", action="store_true", help="choose hyperparameters, and leave the test unread")
-    add("--again", action="store_true", help="measure what is among the results as well")
+    add("--data", type=Path, required=True, help="Folder of ml-100k, ml-1m, gowalla, ncf-ml-1m.")
+    add("--peers", type=Path, help="Folder of the peers' environments; without it, only our trainers run.")
+    add("--json", type=Path, default=Path(kept), help=f"File for the results ({kept}).")
+    add("--protocol", nargs="+", default=[""], help=f"Protocols, or the beginnings of their names: {', '.join(seeds)}.")
+    add(
+        "--only",
+        nargs="+",
+        default=["*"],
+        help="Names or patterns of entries or systems, for example svd 'myFM*' cofactor.",
+    )
+    add("--seeds", nargs="+", type=int, help="Seeds, of those that a protocol has.")
+    add("--choose", action="store_true", help="Choose hyperparameters without reading the test part.")
+    add("--again", action="store_true", help="Repeat measurements that are stored already.")
     add("--threads", type=int, default=2)
-    add("--timeout", type=float, default=3600, help="seconds after which a fit is given up (3600)")
+    add("--timeout", type=float, default=3600, help="Seconds after which a fit is stopped (3600).")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ ASKED = [("/live", b""), ("/genres", b""), ("/users/196/recommendations", b""), 
 
 
 class Canned:
-    """A service whose answers take no time."""
+    """A service with constant answers."""
 
     version, store = "0", None
     ready = True

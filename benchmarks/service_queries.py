@@ -40,7 +40,7 @@ def measured(answers: RecommendationService) -> dict[str, tuple[float, float]]:
 
 
 def questions(answers: RecommendationService) -> Mapping[str, Callable[[int], object]]:
-    """Each kind of question, for the k-th user or item of a few hundred."""
+    """Every kind of query, as a function of k, for the k-th of a few hundred users or items."""
     training_data, rng = answers.loaded_model.model.training_data, np.random.default_rng(0)
     users = [str(one) for one in rng.choice(training_data.users.ids, USERS)]
     items = [answers.loaded_model.items.ids[row] for row in answers.loaded_model.items.by_popularity[: 2 * USERS]]
@@ -82,7 +82,7 @@ def questions(answers: RecommendationService) -> Mapping[str, Callable[[int], ob
 
 
 def words(title: str) -> tuple[str, str]:
-    """The first words of a title, and the same with an error in each."""
+    """The first words of a title, and the same words with a typing error in each."""
     right = [word for word in title.split() if len(word) > 3 and word.isalpha()][:3] or [title[:6]]
     return " ".join(right), " ".join(word[:1] + word[2] + word[1] + word[3:] for word in right)
 

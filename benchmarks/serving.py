@@ -40,19 +40,19 @@ class Server:
     url: str
 
     def family(self) -> list[int]:
-        """The ids of the process and of all that descend from it."""
+        """Process ids of the server and all its descendants."""
         ids = [self.process.pid]
         for one in ids:
             ids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
         return ids
 
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
+        """CPU seconds so far."""
         fields = [Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in self.family()]
         return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS
 
     def memory(self) -> tuple[int, int]:
-        """Megabytes resident, added up, and those that are really there: shared pages are counted once."""
+        """Resident megabytes summed over the processes, and with shared pages counted once."""
         parts = [Path(f"/proc/{one}/smaps_rollup").read_text().splitlines() for one in self.family()]
         found = [{line.split(":")[0]: int(line.split()[1]) for line in one[1:]} for one in parts]
         return sum(one["Rss"] for one in found) // 1024, sum(one["Pss"] for one in found) // 1024
@@ -152,7 +152,7 @@ def lists_of(model: Model) -> list[str]:
 
 
 def histories_of(model: Model) -> list[str]:
-    """The histories of random users, as bodies of requests."""
+    """Request bodies with the histories of random users."""
     training_data, bodies = model.training_data, []
     for user in random.Random(2).choices(range(len(training_data.users)), k=ASKED // 10):
         items, ratings = training_data.rated(user)
@@ -179,7 +179,7 @@ def starlette(content: bytes) -> Iterator[Server]:
 
 @contextmanager
 def _started(command: list[str]) -> Iterator[Server]:
-    """A server that says in its first line on stderr where it is."""
+    """Starts a server and reads its address from the first line on stderr."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
@@ -193,7 +193,7 @@ def _started(command: list[str]) -> Iterator[Server]:
 
 
 def bare(content: bytes) -> None:
-    """One route that always answers the same, by the same server as ours: what no service can do better."""
+    """A server with one route and a constant response, on the same HTTP server: an upper bound for any service."""
     import socket
 
     import uvicorn

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def network(n_users: int, n_items: int, per_user: int, rank: int, deep_rank: int, hidden: list[int]) -> NetworkModel:
-    """A model of random numbers, of a scale at which half of the hidden ones are above zero."""
+    """A model of random numbers, scaled so that about half of the hidden units are positive."""
     rng = np.random.default_rng(0)
 
     def random(*shape: int, size: float = 0.3) -> Floats:
@@ -68,7 +68,7 @@ def one_user(model: NetworkModel, repeat: int) -> None:
 
 
 def in_pytorch(model: NetworkModel) -> Callable[[int], Floats]:
-    """The same scores by modules of PyTorch, for a row number of a user."""
+    """A function of a user's row that computes the same scores with PyTorch modules."""
     modules: list[torch.nn.Module] = []
     for weight, bias, activation in zip(model.deep.weights, model.deep.biases, model.deep.activations, strict=True):
         linear = torch.nn.Linear(weight.shape[1], weight.shape[0])

@@ -29,8 +29,8 @@ Run = Callable[[Path, dict, int], Fit]
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="folder with ml-1m and ml-100k")
-    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="where the peers' environments are")
+    arguments.add_argument("--data", type=Path, required=True, help="Folder with ml-1m and ml-100k.")
+    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="Folder of the peers' environments.")
     arguments.add_argument("--repeat", type=int, default=3)
     arguments.add_argument("--only", choices=("speed", "accuracy", "ml-100k"))
     options = arguments.parse_args()
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def systems(folder: Path) -> dict[str, Run]:
-    """How to fit once with each system, in a process of its own."""
+    """Functions that fit once with each system, in a process of its own."""
     surprise, cornac, libmf = (python_of(peer, folder) for peer in ("surprise", "cornac", "libmf"))
     builds = libmf_builds(folder)
     return {
@@ -70,7 +70,7 @@ def child(python: Path, script: str, environment: dict[str, str] | None = None) 
 
 
 def ml_1m(folder: Path, seed: int) -> tuple[np.ndarray, ...]:
-    """ML-1M 90/10: users, items, values and the order of `default_rng(seed)`, of which the last tenth is the test."""
+    """ML-1M 90/10: users, items, values, and the permutation of `default_rng(seed)` whose last tenth is the test part."""
     columns = np.loadtxt(folder / "ml-1m" / "ratings_no_timestamps.csv", delimiter=",", skiprows=1)
     user, item = (np.unique(columns[:, k], return_inverse=True)[1] for k in (0, 1))
     return user, item, columns[:, 2], np.random.default_rng(seed).permutation(len(columns))
@@ -79,7 +79,7 @@ def ml_1m(folder: Path, seed: int) -> tuple[np.ndarray, ...]:
 def written(
     path: Path, user: np.ndarray, item: np.ndarray, value: np.ndarray, train: np.ndarray, test: np.ndarray
 ) -> Path:
-    """A file of train and test rows that every child can read."""
+    """Writes a file of training and test rows for the child processes."""
     np.savez(
         path, shape=[user.max() + 1, item.max() + 1],
         user=user[train].astype(np.int32), item=item[train].astype(np.int32), value=value[train].astype(np.float32),
@@ -89,7 +89,7 @@ def written(
 
 
 def speed(folder: Path, fit: dict[str, Run], repeat: int) -> None:
-    """Million rating updates a second on ML-1M: 20 epochs (Surprise: 1), two threads, median of the repeats."""
+    """Million updates per second on ML-1M: 20 epochs (Surprise: 1), two threads, median of repetitions."""
     print("\n## Raw speed\n\nML-1M, 900,189 training ratings, 20 epochs (Surprise: 1).")
     print("Million rating updates a wall second / a CPU second, medians, and test RMSE after them. Rows come sorted by")
     print("user, which is fastest for Cornac and Surprise; in the last column but two as the split shuffled them.\n")
@@ -143,12 +143,12 @@ LIBMF = [
 
 
 def chosen(run: Run, data: Path, candidates: list[dict], threads: int) -> dict:
-    """The candidate of lowest RMSE on the rows held out of train."""
+    """The candidate with the lowest RMSE on held-out training rows."""
     return min(candidates, key=lambda options: run(data, dict(options), threads)["rmse"])
 
 
 def accuracy(folder: Path, fit: dict[str, Run], repeat: int) -> None:
-    """ML-1M 90/10 for s = 0, 1, 2; ours and LIBMF tuned alike, inside train."""
+    """ML-1M 90/10 for seeds 0, 1, 2; both our model and LIBMF are tuned on training ratings."""
     print("\n## Accuracy: ML-1M, random 90/10\n\nHyperparameters chosen on a tenth of train; test read once.\n")
     print("| s | system | hyperparameters | test RMSE | CPU s | wall s |\n|---|---|---|---|---|---|")
     names = {"cofactor": OURS, "LIBMF (SSE)": LIBMF}
@@ -179,7 +179,7 @@ def accuracy(folder: Path, fit: dict[str, Run], repeat: int) -> None:
 
 
 def default_cost(folder: Path, fit: dict[str, Run], repeat: int) -> None:
-    """What it costs to get to 0.838: our defaults beside each LIBMF setting, s = 0."""
+    """CPU seconds to reach an RMSE of 0.838 with our defaults and with each setting of LIBMF, seed 0."""
     print("\nCPU seconds beside the RMSE reached, s = 0, two threads:\n")
     print("| system | hyperparameters | test RMSE | CPU s | wall s |\n|---|---|---|---|---|")
     user, item, value, order = ml_1m(folder, 0)
@@ -195,7 +195,7 @@ def default_cost(folder: Path, fit: dict[str, Run], repeat: int) -> None:
 
 
 def ml_100k(folder: Path, fit: dict[str, Run], repeat: int) -> None:
-    """ML-100K u1 beside Cornac and Surprise: ours tuned inside train, three seeds."""
+    """ML-100K u1 compared with Cornac and Surprise; our model is tuned on training ratings; three seeds."""
     print("\n## Accuracy: ML-100K, u1\n\nHyperparameters chosen on a tenth of u1.base; u1.test read once.\n")
     parts = [np.loadtxt(folder / "ml-100k" / name)[:, :3] for name in ("u1.base", "u1.test")]
     columns, n = np.concatenate(parts), len(parts[0])

@@ -21,7 +21,7 @@ EPOCHS = 15
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ratings", help="a file or folder of ratings")
+    parser.add_argument("ratings", help="A file or folder of ratings.")
     ratings = read(parser.parse_args().ratings)
     print("| rank | million updates/s: median | best | GFLOP/s, best | GB/s, best |\n|---|---|---|---|---|")
     for rank in (16, 32, 64, 128):

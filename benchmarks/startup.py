@@ -37,7 +37,7 @@ def help_() -> float:
 
 
 def ready(model: Path) -> float:
-    """From starting the process to its answer; stops it again."""
+    """Seconds from the start of the process to its first response; stops the process."""
     started = time.perf_counter()
     server = subprocess.Popen([*COMMAND, "serve", model, "--port", str(PORT)], stderr=subprocess.DEVNULL)
     try:

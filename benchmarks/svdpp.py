@@ -35,11 +35,11 @@ CANDIDATES = {
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, required=True, help="folder with ml-1m and ml-100k")
-    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="where the peers' environments are")
-    arguments.add_argument("--repeat", type=int, default=3, help="fits for each seed, of which the medians count")
+    arguments.add_argument("--data", type=Path, required=True, help="Folder with ml-1m and ml-100k.")
+    arguments.add_argument("--peers", type=Path, default=Path("build/peers"), help="Folder of the peers' environments.")
+    arguments.add_argument("--repeat", type=int, default=3, help="Fits for each seed; medians are reported.")
     arguments.add_argument("--only", choices=("ml-100k", "ml-1m"))
-    arguments.add_argument("--ours", action="store_true", help="without Surprise")
+    arguments.add_argument("--ours", action="store_true", help="Without Surprise.")
     options = arguments.parse_args()
     options.peers.mkdir(parents=True, exist_ok=True)
     ours = child(Path(sys.executable), "ours.py")
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def ml_100k(folder: Path, scratch: Path) -> tuple[str, Path, Path]:
-    """A title, and the files of train with a tenth held out and of train and test."""
+    """A title, a file with a held-out tenth of the training part, and a file with the training and test parts."""
     parts = [np.loadtxt(folder / "ml-100k" / name)[:, :3] for name in ("u1.base", "u1.test")]
     columns, n = np.concatenate(parts), len(parts[0])
     rows = *(np.unique(columns[:, k], return_inverse=True)[1] for k in (0, 1)), columns[:, 2]

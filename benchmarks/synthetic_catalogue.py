@@ -62,7 +62,7 @@ def made_catalogue(n_users: int = 20_000, n_items: int = 62_000, rank: int = 64,
 
 
 def _history(n_users: int, n_items: int, per_user: int, rng: np.random.Generator) -> csr_array:
-    """Distinct items of each user: the first drawn of a list twice as long, which few users exhaust."""
+    """Distinct items of each user, the first ones from a sample twice as long as needed."""
     chances = np.cumsum(rng.permutation(np.arange(1, n_items + 1) ** -0.8))
     drawn = np.searchsorted(chances, rng.random((n_users, 2 * per_user)) * chances[-1]).clip(max=n_items - 1)
     users, items = [], []
@@ -77,7 +77,7 @@ def _history(n_users: int, n_items: int, per_user: int, rng: np.random.Generator
 
 
 def _titles(n: int, rng: np.random.Generator) -> Strings:
-    """(n,) one to six words of two to four syllables, a few of them everywhere, with a year."""
+    """(n,) titles of one to six words with two to four syllables, some of them frequent, and a year."""
     sizes = rng.integers(2, 5, WORDS_OF_TITLES)
     words = ["".join(rng.choice(SYLLABLES, size)).capitalize() for size in sizes]
     common = _weighted(WORDS_OF_TITLES, 0.9)
@@ -91,7 +91,7 @@ def _titles(n: int, rng: np.random.Generator) -> Strings:
 
 
 def _genres(n: int, rng: np.random.Generator) -> Strings:
-    """(n,) none to three genres, as "Comedy|Drama"."""
+    """(n,) up to three genres, for example "Comedy|Drama"."""
     common = _weighted(len(GENRES), 0.6)
     chosen = [rng.choice(len(GENRES), size, replace=False, p=common) for size in rng.integers(0, 4, n)]
     return np.array(["|".join(GENRES[g] for g in sorted(one)) for one in chosen], dtype=object)

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def measured(step: str, size: tuple[int, int, int], folder: Path) -> dict[str, Any]:
-    """Runs one step; what comes before it is made first and not timed."""
+    """Runs one step; earlier steps that it needs are run first and not timed."""
     ready = prepared(step, size, folder)
     wall, cpu = time.perf_counter(), time.process_time()
     says = ready()

@@ -25,7 +25,7 @@ from cofactor.models.base import Model
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a protocol asks of a model: to learn `train` and to be measured on `test`."""
+    """A protocol's task: train on `train` and evaluate on `test`."""
 
     plan: EvaluationPlan
     split: Split
@@ -40,7 +40,7 @@ class Task:
 
     @property
     def judged_by(self) -> str:
-        """The metric by which hyperparameters are chosen."""
+        """The metric that chooses hyperparameters."""
         return self.plan.metrics[0]
 
     def inner(self, seed: int = 0) -> "Task":
@@ -55,7 +55,7 @@ class Task:
         return Task(replace(self.plan, measured=measured), parts)
 
     def better(self, one: float, other: float) -> bool:
-        """Whether one figure of `judged_by` is better than another."""
+        """Whether one value of `judged_by` is better than another."""
         return one < other if lower_is_better(self.judged_by) else one > other
 
     def figures(self, model: Model) -> dict[str, float]:

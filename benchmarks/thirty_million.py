@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--per-user", type=float, default=30)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--svd", type=json.loads, default={}, help="more hyperparameters of ours, as JSON")
-    parser.add_argument("--choose", action="store_true", help="choose ours inside train first")
+    parser.add_argument("--svd", type=json.loads, default={}, help="Further hyperparameters of our trainer, as JSON.")
+    parser.add_argument("--choose", action="store_true", help="Choose our hyperparameters on training rows first.")
     parser.add_argument("--libmf-l2", type=float, nargs="*", default=[0.02, 0.04, 0.06, 0.08])
-    parser.add_argument("--peers", type=Path, help="where LIBMF's environment is; without it, LIBMF is left out")
+    parser.add_argument("--peers", type=Path, help="Folder of LIBMF's environment; without it, LIBMF is left out.")
     parser.add_argument("--whole-way", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.whole_way:
@@ -74,7 +74,7 @@ def make(folder: Path, users: int, items: int, per_user: int) -> float:
 
 
 def chosen(folder: Path, rank: int, epochs: int) -> dict[str, float]:
-    """The candidate of lowest RMSE on a tenth of the rows that the whole way trains on; test rows are left alone."""
+    """The candidate with the lowest RMSE on a tenth of the training rows; test rows are not used."""
     from cofactor.data.reading.read import read
     from cofactor.data.splitting.split import split
     from cofactor.trainers.svd import SVD
@@ -93,7 +93,7 @@ def chosen(folder: Path, rank: int, epochs: int) -> dict[str, float]:
 
 
 def whole_way(folder: Path, hyperparameters: dict) -> None:
-    """Read, split, train, evaluate, save: a line of wall and CPU seconds each."""
+    """Reads, splits, trains, evaluates and saves; prints wall and CPU seconds of each step."""
     from cofactor.data.reading.read import read
     from cofactor.data.splitting.split import split
     from cofactor.evaluation.evaluate import evaluate
@@ -134,7 +134,7 @@ def whole_way(folder: Path, hyperparameters: dict) -> None:
 
 
 def beside_libmf(folder: Path, given: argparse.Namespace) -> None:
-    """LIBMF on the same rows, its λ taken where the test RMSE is lowest (which favours it)."""
+    """LIBMF on the same rows, with the λ of the lowest test RMSE, which favours it."""
     from environments import libmf_builds, python_of
     from sgd import child
 

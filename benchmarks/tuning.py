@@ -22,7 +22,7 @@ from cofactor.trainers import TRAINERS
 def trained(
     folder: Path, jobs: int, threads: int, trainer: str, settings: dict[str, int], n: int
 ) -> tuple[float, float]:
-    """Wall and CPU seconds of n trainings, without what starting the processes and their first training takes."""
+    """Wall and CPU seconds of n training runs, without process start-up and the first run of each process."""
     threaded = any(p.name == "threads" for p in TRAINERS[trainer].hyperparameters())
     settings = {**settings, **({"threads": threads} if threaded else {})}
     cpu = 0.0

@@ -1,4 +1,4 @@
-"""Fits Cornac's MF once and prints what it took as JSON: python cornac_mf.py DATA.npz '{"k": 64, …}' THREADS."""
+"""Fit Cornac's MF once and print time and errors as JSON: python cornac_mf.py DATA.npz '{"k": 64, …}' THREADS."""
 
 import json
 import sys

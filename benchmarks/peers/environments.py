@@ -1,4 +1,4 @@
-"""Environments of the peers, one each, made on first use."""
+"""Virtual environments of the peers, one each, created on first use."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def python_of(peer: str, folder: Path) -> Path:
 
 
 def libmf_builds(folder: Path) -> dict[str, dict[str, str]]:
-    """The environment variables under which LIBMF runs with SSE and with AVX, built from its own sources."""
+    """Environment variables that select the builds of LIBMF with SSE and with AVX, compiled from its sources."""
     python = python_of("libmf", folder)
     source = folder / "libmf-0.9.2"
     if not source.exists():

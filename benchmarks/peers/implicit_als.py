@@ -1,4 +1,4 @@
-"""Fits implicit's ALS once and prints what it took as a list in JSON.
+"""Fit implicit's ALS once and print time and metrics as a list in JSON.
 
 python implicit_als.py DATA.npz '{"factors": 64, …}' THREADS
 """

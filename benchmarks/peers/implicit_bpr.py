@@ -1,4 +1,4 @@
-"""Fits implicit's BPR once, leaves its vectors in a file and prints what it took as JSON.
+"""Fit implicit's BPR once, write its vectors to a file and print the time as JSON.
 
 python implicit_bpr.py DATA.npz '{"factors": 64, …}' THREADS VECTORS.npz
 """

@@ -1,6 +1,6 @@
-"""Fits LIBMF once and prints what it took as JSON: python libmf_mf.py DATA.npz '{"k": 64, …}' THREADS.
+"""Fit LIBMF once and print time and errors as JSON: python libmf_mf.py DATA.npz '{"k": 64, …}' THREADS.
 
-The environment variable LIBMF_OBJ names a build with SSE or AVX; the one that pip makes has neither.
+The environment variable LIBMF_OBJ names a build with SSE or AVX; the one from pip has neither.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Fits myFM's Gibbs sampler once and prints what it took as JSON.
+"""Fit myFM's Gibbs sampler once and print time and errors as JSON.
 
 python myfm_flip.py DATA.npz '{"rank": 10, "n_iter": 200, "with": "sets day features", "seed": 0}' 1
 

@@ -1,4 +1,4 @@
-"""Fits one of cofactor's trainers once, after compiling, and prints what it took as JSON.
+"""Fit one of cofactor's trainers once, after compilation, and print time and errors as JSON.
 
 python ours.py DATA.npz '{"trainer": "svd", "rank": 64}' THREADS
 """

@@ -1,4 +1,4 @@
-"""Fits cofactor's iALS once, after compiling, and prints what it took up to each epoch as a list in JSON.
+"""Fit cofactor's iALS once, after compilation, and print time and metrics after each epoch as a list in JSON.
 
 python ours_ials.py DATA.npz '{"rank": 64}' THREADS
 """

@@ -1,4 +1,4 @@
-"""Fits cofactor's KNN once, after compiling, and prints what it took as JSON.
+"""Fit cofactor's KNN once, after compilation, and print time and errors as JSON.
 
 python ours_knn.py DATA.npz '{"n_neighbours": 200}' THREADS
 """

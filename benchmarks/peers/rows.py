@@ -1,4 +1,4 @@
-"""What the peers learn from and are measured on: the arrays of a split in one file, which needs no cofactor to read."""
+"""Training and test data for the peers: the arrays of a split in one file that can be read without cofactor."""
 
 from pathlib import Path
 

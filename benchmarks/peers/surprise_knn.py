@@ -1,4 +1,4 @@
-"""Fits Surprise's item KNNBaseline once and prints what it took as JSON.
+"""Fit Surprise's item KNNBaseline once and print time and errors as JSON.
 
 python surprise_knn.py DATA.npz '{"k": 40, "min_support": 1, "shrinkage": 100}' 1
 """

@@ -1,4 +1,4 @@
-"""Fits one of Surprise's algorithms once and prints what it took as JSON.
+"""Fit one of Surprise's algorithms once and print time and errors as JSON.
 
 python surprise_models.py DATA.npz '{"algorithm": "SVDpp", "n_factors": 20, …}' 1
 """

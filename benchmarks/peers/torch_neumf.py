@@ -1,4 +1,4 @@
-"""Trains a model in plain PyTorch, as a good user would write it, and prints what it took as JSON.
+"""Train a model in plain PyTorch, written as an experienced user would, and print time and errors as JSON.
 
     python torch_neumf.py DATA.npz '{"rank": 64, "deep_rank": 32, "layers": [64, 32, 16, 8], …}' THREADS
 
@@ -37,7 +37,7 @@ class Model(nn.Module):
         self.deep = nn.Sequential(*stack, nn.Linear(layers[-1], 1)) if layers else None
 
     def forward(self, user: torch.Tensor, item: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Predictions, and the vectors that they are made of."""
+        """Predictions, and the vectors that they are computed from."""
         p, q = self.vectors[0](user), self.vectors[1](item)
         score = self.mean + self.biases[0](user)[:, 0] + self.biases[1](item)[:, 0] + (p * q).sum(1)
         if self.deep is None:

@@ -1,4 +1,4 @@
-"""How good lists by dot products are: the same few lines for ours and for a peer's vectors, in NumPy alone."""
+"""Ranking metrics of scores that are dot products: the same NumPy code for our vectors and for a peer's."""
 
 import numpy as np
 
@@ -46,12 +46,12 @@ def among(users: np.ndarray, items: np.ndarray, candidates: np.ndarray) -> dict[
 
 
 def by_user(user: np.ndarray, item: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each user's items begin, and the items by user."""
+    """Offsets of each user's items, and the items ordered by user."""
     return np.append(0, np.cumsum(np.bincount(user, minlength=n_users))), item[np.argsort(user, kind="stable")]
 
 
 def cells(table: tuple[np.ndarray, np.ndarray], users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places in a block of users and items, one for each entry."""
+    """Row and column in a block of users and items, one for each entry."""
     starts, items = table
     counts = starts[users + 1] - starts[users]
     at = np.repeat(starts[users] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
