@@ -70,7 +70,7 @@ def child(python: Path, script: str, environment: dict[str, str] | None = None) 
 
 
 def ml_1m(folder: Path, seed: int) -> tuple[np.ndarray, ...]:
-    """ML-1M 90/10: users, items, values, and the permutation of `default_rng(seed)` whose last tenth is the test part."""
+    """ML-1M 90/10: users, items, values, and a permutation by `seed` whose last tenth is the test part."""
     columns = np.loadtxt(folder / "ml-1m" / "ratings_no_timestamps.csv", delimiter=",", skiprows=1)
     user, item = (np.unique(columns[:, k], return_inverse=True)[1] for k in (0, 1))
     return user, item, columns[:, 2], np.random.default_rng(seed).permutation(len(columns))

@@ -52,7 +52,7 @@ class Task:
         sampled = self.plan.evaluator is not None
         parts = split(self.train, "one" if sampled else "random", seed=seed, test=0.1, validation=0)
         measured = random_negatives(N_NEGATIVES, seed) if sampled else None
-        return Task(replace(self.plan, measured=measured), parts)
+        return Task(replace(self.plan, evaluator=measured), parts)
 
     def better(self, one: float, other: float) -> bool:
         """Whether one value of `judged_by` is better than another."""
