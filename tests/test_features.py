@@ -363,7 +363,7 @@ def test_what_is_not_used_is_said(ratings_file: Path, tmp_path: Path) -> None:
     assert origin.notes == (
         "users of u.csv without a rating: 90",
         "users without a row in u.csv: 5",
-        "no features in motto of u.csv: hardly a value is shared by two users",
+        "no features in motto of u.csv: few values occur for two users",
     )
 
 
@@ -381,13 +381,13 @@ def test_the_column_of_ids_may_be_named_for_both(tmp_path: Path) -> None:
     [
         ("", "is empty", "header"),
         ("name,team\nx,y\n", "no column of user ids among 'name', 'team'", "user_id"),
-        ("user,team\n1,x\n2,y\n1,x\n", "user '1' stands in rows 1 and 3", "one row for each user"),
+        ("user,team\n1,x\n2,y\n1,x\n", "user '1' is in rows 1 and 3", "one row for each user"),
         ("user,team\n1,x\n,y\n", "row 2 has no user id", ""),
-        ("user\n1\n2\n", "no column beside 'user'", ""),
+        ("user\n1\n2\n", "no column but 'user'", ""),
         ("user,team\n1,x\n2\n", "line 3: 1 columns instead of 2", ""),
         ('user,team\n1,"x\n2,y\n', "a quote that is not closed", ""),
         ("user,team,team\n1,x,y\n", "two of one name", ""),
-        ("user,team\n1,x\n2,y\n", "nothing in team is shared", ""),
+        ("user,team\n1,x\n2,y\n", "no value of team occurs in two rows", ""),
         ("user,team\n91,x\n92,x\n", "none of its 2 users is in the ratings", ""),
         ("user,a:token,a:float\n1,x,1\n2,x,2\n", "two columns are called 'a'", ""),
     ],

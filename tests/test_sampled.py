@@ -187,7 +187,7 @@ def test_lists_take_no_other_options(tmp_path: Path) -> None:
             read(tmp_path / "l.txt", layout="lists", **options)
     with pytest.raises(BadData, match="no such file"):
         read(tmp_path, layout="lists")
-    with pytest.raises(BadData, match="no layout called 'list'"):
+    with pytest.raises(BadData, match="unknown layout 'list'"):
         read(tmp_path / "l.txt", layout="list")  # type: ignore[arg-type]
 
 

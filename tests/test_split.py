@@ -242,7 +242,7 @@ def test_overlapping_parts_are_refused_and_the_pair_named():
         ({"test": 0.01, "validation": 0.2}, "test part is empty"),
         ({"test": 0.2, "validation": 0.1}, "validation part is empty"),
         ({"kind": "time"}, "no times to split by"),
-        ({"kind": "lats"}, "no way of splitting called 'lats'"),
+        ({"kind": "lats"}, "unknown kind of split 'lats'"),
         ({"kind": "last"}, "part is empty"),
     ],
 )

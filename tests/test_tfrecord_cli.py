@@ -73,7 +73,7 @@ def test_features_of_other_names(run: Run, table: str) -> None:
     [
         (lambda data: data[:-3], "record 15 (byte "),
         (lambda data: data[:500] + b"?" + data[501:], "record 2 (byte "),
-        (lambda data: b"<html>not here</html>", "record 1 (byte 0): the checksum of its length is another"),
+        (lambda data: b"<html>not here</html>", "record 1 (byte 0): the checksum of its length is wrong"),
     ],
 )
 def test_a_damaged_shard_is_one_line_with_a_hint(
@@ -101,7 +101,7 @@ def test_a_damaged_shard_is_one_line_with_a_hint(
         (["--shards", "0"], "not in the range"),
         (["--shards", "100000"], "100,000 shards"),
         (["--format", "json"], "'json' is not one of"),
-        (["-o", "ratings.csv"], "exists and is no export"),
+        (["-o", "ratings.csv"], "exists and is not an export"),
     ],
 )
 def test_an_export_that_cannot_be(run: Run, table: str, arguments: list[str], said: str) -> None:

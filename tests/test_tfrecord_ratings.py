@@ -415,7 +415,7 @@ def test_nothing_of_somebody_else_is_overwritten(movies: Ratings, tmp_path: Path
     assert sorted(file.name for file in mine.iterdir()) == [MANIFEST, "items.csv", "ratings.csv"]
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "note.txt").write_text("keep")
-    with pytest.raises(BadData, match="is no export"):
+    with pytest.raises(BadData, match="is not an export"):
         export(movies, tmp_path / "theirs")
     assert [file.name for file in (tmp_path / "theirs").iterdir()] == ["note.txt"]
 

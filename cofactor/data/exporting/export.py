@@ -1,8 +1,8 @@
-"""Ratings as a folder that other programs read: TFRecord shards, a CSV or a Parquet file, and a manifest.
+"""Exports ratings to a folder for other programs: TFRecord shards, a CSV or a Parquet file, and a manifest.
 
-cofactor-export.json     format, counts, scale, and of which split and part the ratings are, where they are of one
+cofactor-export.json     format, counts, scale, and the split and part that the ratings belong to, if any
 part-00000-of-00008.tfrecord … | ratings.csv | ratings.parquet
-items.csv       item, title, genres, where titles are known
+items.csv       item, title, genres, where there are titles
 
 A split is a folder with such a manifest and such a folder for each part: train, validation, test.
 """
@@ -33,17 +33,17 @@ from cofactor.data.tfrecord.user_examples import encode_examples
 from cofactor.errors import BadData
 
 FileFormat = Literal["tfrecord", "csv", "parquet"]
-Progress = Callable[[int, int], object]  # ratings written, of how many
+Progress = Callable[[int, int], object]  # ratings written, ratings in all
 
-USERS_PER_SHARD = 100_000  # users in a shard, where nothing else is said
-MAX_SHARDS = 99_999  # that five digits can number
-ROWS = 1 << 20  # of a table that are written at a time
-BATCH = 1_000  # records that are
+USERS_PER_SHARD = 100_000  # users in a shard by default
+MAX_SHARDS = 99_999  # five digits number them
+ROWS = 1 << 20  # rows of a table that are written at a time
+BATCH = 1_000  # records that are written at a time
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How ratings are written: the format; of TFRecord the number of shards, or of users in each; gzipped or not."""
+    """The format of an export; for TFRecord the number of shards, or of users in each; whether files are gzipped."""
 
     format: FileFormat = "tfrecord"
     shards: int | None = None
@@ -52,17 +52,17 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         if self.format != "tfrecord" and (self.shards or self.per_shard):
-            raise BadData(f"shards are for tfrecord; {self.format} is one file", "leave out the number of shards")
+            raise BadData(f"shards are for tfrecord; {self.format} is a single file", "leave out the number of shards")
         if self.format == "parquet" and self.gzipped:
-            raise BadData("parquet is compressed in itself", "leave out the compression")
+            raise BadData("parquet files are compressed already", "leave out the compression")
         if self.shards is not None and self.per_shard is not None:
-            raise BadData("both a number of shards and of users in each", "give one of them")
+            raise BadData("both a number of shards and a number of users in each", "give one of them")
         for number in (self.shards, self.per_shard):
             if number is not None and number < 1:
                 raise BadData(f"shards of {number}", "give a number from 1")
 
     def bounds(self, users: int) -> list[int]:
-        """The first user of each shard, and their number."""
+        """The first user of each shard, and the number of users at the end."""
         shards = self.shards or max(1, -(-users // (self.per_shard or USERS_PER_SHARD)))
         if shards > MAX_SHARDS:
             raise BadData(f"{shards:,} shards", f"there may be {MAX_SHARDS:,}: put more users into each")
@@ -74,14 +74,14 @@ class ExportOptions:
 def export(
     source: Ratings | Split, path: Path | str, options: ExportOptions | None = None, progress: Progress | None = None
 ) -> None:
-    """Writes a folder, whole or not at all; one that was exported there before is replaced.
+    """Writes ratings or a split to a folder, completely or not at all; an earlier export there is replaced.
 
-    Users are sharded by the order of their ids: the same ratings and options make the same bytes. Raises BadData where
-    something else is in the way or the disk does not take it.
+    Users are distributed to shards in the order of their ids: the same ratings and options give the same bytes. Raises
+    BadData where the path is something else, or cannot be written.
     """
     options, path = options or ExportOptions(), Path(path)
     if path.exists() and not is_export(path) and not (path.is_dir() and not any(path.iterdir())):
-        raise BadData(f"{path} exists and is no export", "choose another name; nothing was overwritten")
+        raise BadData(f"{path} exists and is not an export", "choose another name; nothing was overwritten")
     target = path.resolve()
     working = atomic_folders.temporary_path(target)
     try:
@@ -95,9 +95,9 @@ def export(
 
 
 def load_exported_split(path: Path | str) -> Split:
-    """The split that was exported to a folder; its fingerprint is that of the ratings found there.
+    """The split that was exported to a folder.
 
-    Raises BadData or BadArtifact naming what is missing, damaged or changed.
+    Raises BadData or BadArtifact, with the file, where something is missing, damaged or changed.
     """
     folder, manifest = Path(path), read_manifest(Path(path))
     try:
@@ -128,7 +128,7 @@ def _fill(source: Ratings | Split, folder: Path, options: ExportOptions, progres
 
 
 def _after(progress: Progress, done: int, total: int) -> Progress:
-    """Progress in one of several parts."""
+    """The progress of one part in that of the whole split."""
     return lambda now, _: progress(done + now, total)
 
 
@@ -152,7 +152,7 @@ def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def _write_shards(ratings: Ratings, folder: Path, options: ExportOptions, progress: Progress) -> dict[str, int]:
-    """How many records are in each file."""
+    """Writes the shards; the number of records by file."""
     users = len(np.unique(ratings.user))
     bounds = options.bounds(users)
     shards = len(bounds) - 1
@@ -170,7 +170,7 @@ def _write_shards(ratings: Ratings, folder: Path, options: ExportOptions, progre
 
 
 def _write_table(ratings: Ratings, folder: Path, options: ExportOptions, progress: Progress) -> None:
-    """Some rows at a time to parts, then all parts, in order, to one file: so memory is that of a part."""
+    """Writes some rows at a time to a file of their own, then joins the files: memory is that of these rows."""
     working = folder / ".parts"
     working.mkdir()
     parts: list[Path] = []

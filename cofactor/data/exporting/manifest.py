@@ -1,4 +1,4 @@
-"""Reading back what `export` wrote: its manifest says what the ratings are, and is held against them."""
+"""Reads the manifest of an export and checks the exported ratings against it."""
 
 import json
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 
 FORMAT = "cofactor export 1"
-MANIFEST = "cofactor-export.json"  # not a name that somebody else would give
-MAX_BYTES = 16 << 20  # bytes of a manifest: its shards are listed
+MANIFEST = "cofactor-export.json"  # a name that other programs do not use
+MAX_BYTES = 16 << 20  # of a manifest, which lists its shards
 CHANGED_HINT = f"copy or export it again; where it was changed on purpose, remove {MANIFEST}"
 
 
 def is_export(path: Path) -> bool:
-    """Whether a folder was exported."""
+    """Whether a folder is an export."""
     return (path / MANIFEST).is_file()
 
 
 def is_exported_split(path: Path) -> bool:
-    """Whether it holds the parts of a split."""
+    """Whether a folder is the export of a split."""
     return is_export(path) and "parts" in read_manifest(path)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What was exported; raises BadData where that is not told in the format."""
+    """The manifest of an export; raises BadData where it cannot be read or has another format."""
     file = folder / MANIFEST
     try:
         if file.stat().st_size > MAX_BYTES:
@@ -42,7 +42,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
-    """Ratings read from an exported folder with the scale, step and split they had; raises BadData for others."""
+    """Ratings read from an export with their scale, step and split; raises BadData where they do not match."""
     manifest = read_manifest(folder)
     _check(folder, len(ratings), manifest.get("ratings"), "ratings")
     try:
@@ -54,15 +54,15 @@ def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
     except (KeyError, TypeError, ValueError) as e:
         raise BadData(f"{folder / MANIFEST} has no usable scale, step or split: {e}", CHANGED_HINT) from e
     if low > ratings.value.min() or high < ratings.value.max():
-        said = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
-        raise BadData(f"{said}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)
+        message = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
+        raise BadData(f"{message}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)
     return replace(ratings, scale=(low, high), step=step, split=split)
 
 
 def check_records(folder: Path, found: Mapping[str, int]) -> None:
-    """Holds the numbers of records in shards of a folder against its manifest, where it has one.
+    """Raises BadData where shards have another number of records than the manifest of their folder says.
 
-    A shard that ends after a whole record is a good TFRecord file: only its number of records tells that some are gone.
+    A shard that was cut off after a whole record is a valid TFRecord file: only the number of records shows it.
     """
     if not is_export(folder):
         return

@@ -1,4 +1,4 @@
-"""Pairs without ratings in adjacency lists: a line for each user, `user item item …`, as LightGCN's data sets come."""
+"""Adjacency lists, the format of LightGCN's data sets: one line for each user, `user item item …`, without ratings."""
 
 import gzip
 import zlib
@@ -15,18 +15,18 @@ from cofactor.errors import BadData
 
 
 def read_adjacency_lists(path: Path) -> EncodedRatings:
-    """The pairs of a file of lists, each with the value 1, in its order; ids are text, separated by spaces or tabs.
+    """The pairs of a file, in order, each with the value 1. Ids are text, separated by spaces or tabs.
 
-    A user without items is left out. Raises BadData that names the line where a user has a second list, or the text is
-    not UTF-8; and for a file without a pair.
+    A user without items is left out. Raises BadData for a file without a pair, and, with the line, for a second list of
+    a user and for text that is not UTF-8.
     """
-    seen: dict[str, int] = {}  # the line of each user
+    first_line: dict[str, int] = {}  # line number by user
     lists: dict[str, list[str]] = {}
     for number, user, items in _lines(path):
-        if user in seen:
-            said = f"line {number:,}: user {user[:40]!r} has a list in line {seen[user]:,} already"
-            raise BadData(said, "a user has one line; a table of ratings is read without a layout")
-        seen[user] = number
+        if user in first_line:
+            message = f"line {number:,}: user {user[:40]!r} has a list in line {first_line[user]:,} already"
+            raise BadData(message, "give each user one line; a table of ratings is read without a layout")
+        first_line[user] = number
         if items:
             lists[user] = items
     if not lists:
@@ -40,7 +40,7 @@ def read_adjacency_lists(path: Path) -> EncodedRatings:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """Number, user and items of the lines that are not blank."""
+    """Line number, user and items of each line that is not blank."""
     try:
         with open_text(path) as file:
             for number, line in enumerate(file, start=1):

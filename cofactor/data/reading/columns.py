@@ -1,4 +1,4 @@
-"""Which column is the user, the item, the rating and the time: by the names people give them, or by the names given."""
+"""Finds the columns of users, items, ratings and times, by common names or by the names a caller gives."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from cofactor.errors import BadData
 
 ROLES = ("user", "item", "rating", "time")
 REQUIRED = ROLES[:3]
-ALIASES = {"timestamp": "time", "value": "rating"}  # other words for a role in `columns=`
+ALIASES = {"timestamp": "time", "value": "rating"}  # other names of a role in `columns=`
 
-# Compared without case, spaces and punctuation; where several stand in one table, the first of this order is taken.
+# Compared without case, spaces and punctuation; where a table has several of them, the first in this order is used.
 COMMON_NAMES = {
     "user": (
         *("userid", "user", "uid", "userno", "username", "usrid", "usr", "customerid", "customer", "reviewerid"),
@@ -36,8 +36,8 @@ def find_columns(
 ) -> dict[str, int]:
     """The position of each role among the names of a table's columns; "time" only where there is one.
 
-    `chosen` names the column of a role ("" for `time`: leave it out); the other roles go by COMMON_NAMES.
-    Raises BadData, with the names there are, for a column that is not there and is `required`.
+    `chosen` names the column of a role ("" for `time`: ignore the times); other roles are found by COMMON_NAMES.
+    Raises BadData, with the names of the table, where a `required` column is missing.
     """
     given = check_columns(chosen)
     found: dict[str, int] = {}
@@ -56,7 +56,7 @@ def find_columns(
 
 
 def check_columns(chosen: Mapping[str, str] | None) -> dict[str, str]:
-    """`columns=` with the roles' own names; raises BadData for one that is no role or names nothing."""
+    """`columns=` with the names of the roles; raises BadData for an unknown role and for an empty name."""
     given = {ALIASES.get(role, role): name for role, name in (chosen or {}).items()}
     for role, name in given.items():
         if role not in ROLES:
@@ -71,7 +71,7 @@ def _named(names: Sequence[str], name: str) -> int | None:
         return None
     if name in names:
         return list(names).index(name)
-    raise BadData(f"no column {name!r} among {_shown(names)}", "give the name as it stands in the file")
+    raise BadData(f"no column {name!r} among {_shown(names)}", "give the name as it is written in the file")
 
 
 def _common(names: Sequence[str], role: str, taken: Mapping[str, int]) -> int | None:
@@ -84,7 +84,9 @@ def _refuse_one_for_two(names: Sequence[str], found: Mapping[str, int]) -> None:
     for place in set(found.values()):
         roles = [role for role, where in found.items() if where == place]
         if len(roles) > 1:
-            raise BadData(f"column {names[place]!r} is named for {' and '.join(roles)}", "one column has one meaning")
+            raise BadData(
+                f"column {names[place]!r} is named for {' and '.join(roles)}", "name a column of its own for each"
+            )
 
 
 def _shown(names: Sequence[str]) -> str:
@@ -94,5 +96,5 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Without case, spaces and punctuation; without the type after the name in a RecBole file ("user_id:token")."""
+    """A name without case, spaces, punctuation and the type that follows it in RecBole files."""
     return re.sub(r"[\W_]", "", name.partition(":")[0].casefold())

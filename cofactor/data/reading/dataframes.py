@@ -1,4 +1,4 @@
-"""A table in memory as NumPy columns, taken by what it can do: no frame library is imported."""
+"""Data frames as NumPy columns. The frame is used by its methods, so no frame library is imported."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
 
 
 def rating_columns(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
-    """The columns of the roles, each (n,), by role; raises BadData for what is no table of ratings."""
+    """The (n,) columns of users, items, ratings and times by role; raises BadData for anything but such a table."""
     table: Any = _collected(frame)
     names = _names(table)
     where = find_columns([str(name) for name in names], columns)
@@ -26,7 +26,7 @@ def rating_columns(frame: object, columns: Mapping[str, str] | None) -> dict[str
 
 
 def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
-    """All columns as the texts of their cells by name, None for what is missing; and which were text already."""
+    """The texts of all cells by column, None where missing, and the names of the columns that were text already."""
     table: Any = _collected(frame)
     arrays = {str(name): _plain(table[name]) for name in _names(table)}
     cells = {
@@ -34,7 +34,7 @@ def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
         for name, column in arrays.items()
     }
     if len(set(map(len, cells.values()))) > 1:
-        raise BadData("columns of different lengths", "each has one value a row")
+        raise BadData("columns of different lengths", "give each column one value per row")
     return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
 
 
@@ -66,7 +66,7 @@ def _array(column: Any) -> Array:
 def _plain(column: Any) -> Array:
     array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if array.ndim != 1:
-        raise BadData(f"a column of shape {array.shape}", "each column is one value a row")
+        raise BadData(f"a column of shape {array.shape}", "give each column one value per row")
     return array
 
 

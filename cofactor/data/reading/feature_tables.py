@@ -1,4 +1,4 @@
-"""Tables of what is known of users or items: those of MovieLens, and any file or frame with a column of ids."""
+"""Tables of user or item features: those of MovieLens, and any file or data frame with a column of ids."""
 
 import os
 import re
@@ -37,25 +37,26 @@ USERS = {  # delimiter, and columns after the id
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Texts by column over distinct ids."""
+    """Columns of text over distinct ids."""
 
     ids: Sequence[str]
     columns: Mapping[str, Cells]
-    kinds: Mapping[str, ColumnKind]  # of the columns whose cells are not to be asked
+    kinds: Mapping[str, ColumnKind]  # of columns whose kind is not inferred from their cells
 
 
 def read_movielens_users(path: Path) -> FeatureTable:
     """u.user (id, age, gender, occupation, zip) or users.dat (id, gender, age, occupation, zip).
 
-    Of a zip code only its first digit counts, which names a region of the United States. Raises BadData with the line.
+    Only the first digit of a zip code is used: it stands for a region of the United States. Raises BadData with the
+    number of a line that has another number of columns.
     """
     delimiter, names = USERS[path.name]
     rows = []
     for number, line in numbered_lines(path):
         cells = [one.strip() for one in line.split(delimiter)]
         if len(cells) != len(names) + 1:
-            said = f"line {number:,}: {len(cells)} columns instead of {len(names) + 1}"
-            raise BadData(said, "mend the table of users, or move it away")
+            message = f"line {number:,}: {len(cells)} columns instead of {len(names) + 1}"
+            raise BadData(message, "correct the table of users, or move it away")
         rows.append(cells)
     ids, *columns = map(list, zip(*rows, strict=True)) if rows else ([], *([] for _ in names))
     found = {name: [cell_text(one) for one in column] for name, column in zip(names, columns, strict=True)}
@@ -65,7 +66,7 @@ def read_movielens_users(path: Path) -> FeatureTable:
 
 
 def title_features(titles: Titles) -> FeatureTable:
-    """Genres, and the year where it stands at the end of a title in brackets."""
+    """Genres, and the year in brackets at the end of a title."""
     years = [YEAR.search(title) for title, _ in titles.values()]
     columns = {
         "year": [found[1] if found else None for found in years],
@@ -77,11 +78,12 @@ def title_features(titles: Titles) -> FeatureTable:
 def read_feature_table(
     source: str | os.PathLike[str] | object, noun: Noun, id_column: str | None = None
 ) -> FeatureTable:
-    """A CSV, TSV or Parquet file with a header, or a frame. Its ids stand under `id_column` or a common name.
+    """The table in a CSV, TSV or Parquet file with a header, or in a data frame.
 
-    Text in a table with types holds categories, or sets where it has "|" in it; everything else goes by
-    `features.column_of`. A title becomes the year at its end. Raises BadData for a table without ids, with an id twice
-    or missing, or without another column.
+    The column of ids is `id_column`, or one with a common name. A column of text in a table with types holds
+    categories, or sets where a cell has "|" in it; the kind of any other column is inferred (see
+    `features.infer_encoding`). A title becomes the year at its end. Raises BadData for a table without ids, with a
+    repeated or missing id, or without another column.
     """
     names = [plain_name(id_column)] if id_column else []
     names += [*COMMON_NAMES[noun], "id"]
@@ -95,7 +97,7 @@ def read_feature_table(
     ids = _checked_ids(found.pop(place), noun)
     columns, kinds = _columns(found, texts)
     if not columns:
-        raise BadData(f"no column beside {place!r}", "a table of features has at least one")
+        raise BadData(f"no column but {place!r}", "a table of features has at least one other column")
     return FeatureTable(ids, columns, kinds)
 
 
@@ -113,8 +115,14 @@ def add_features(ratings: Ratings, table: FeatureTable, noun: Noun, name: str | 
         if name is None:
             return ratings
         if features is None:
-            raise BadData(f"nothing in {', '.join(table.columns)} is shared by two rows", "categories or numbers are")
-        raise BadData(f"none of its {len(table.ids):,} {noun}s is in the ratings", f"is its id that of a {noun}?")
+            raise BadData(
+                f"no value of {', '.join(table.columns)} occurs in two rows",
+                "give columns of categories or numbers that rows have in common",
+            )
+        raise BadData(
+            f"none of its {len(table.ids):,} {noun}s is in the ratings",
+            f"check that its column of ids holds {noun} ids",
+        )
     origin = ratings.origin
     if name is not None and origin is not None:
         origin = replace(origin, notes=(*origin.notes, *_notes(table, features, known, rated, noun, name)))
@@ -132,7 +140,7 @@ def _notes(table: FeatureTable, features: Features, known: Vocabulary, rated: in
         notes.append(f"{noun}s without a row in {name}: {len(known) - rated:,}")
     used = {column.name for column in features.encoding.columns} if features.encoding else set()
     if unused := [column for column in table.columns if column not in used]:
-        notes.append(f"no features in {', '.join(unused)} of {name}: hardly a value is shared by two {noun}s")
+        notes.append(f"no features in {', '.join(unused)} of {name}: few values occur for two {noun}s")
     return notes
 
 
@@ -140,15 +148,15 @@ def _checked_ids(ids: Cells, noun: str) -> list[str]:
     seen: dict[str, int] = {}
     for number, id_ in enumerate(ids, start=1):
         if id_ is None:
-            raise BadData(f"row {number:,} has no {noun} id", "give it one, or take it out")
+            raise BadData(f"row {number:,} has no {noun} id", "give it an id, or remove it")
         if seen.setdefault(id_, number) != number:
-            said = f"{noun} {id_[:40]!r} stands in rows {seen[id_]:,} and {number:,}"
-            raise BadData(said, f"a table of features has one row for each {noun}")
+            message = f"{noun} {id_[:40]!r} is in rows {seen[id_]:,} and {number:,}"
+            raise BadData(message, f"a table of features has one row for each {noun}")
     return list(seen)
 
 
 def _columns(found: Mapping[str, Cells], texts: set[str]) -> tuple[dict[str, Cells], dict[str, ColumnKind]]:
-    """Columns by their plain names, and their kinds where these are known."""
+    """Columns by name, and the kinds of those whose kind is stated."""
     columns: dict[str, Cells] = {}
     kinds: dict[str, ColumnKind] = {}
     for given, cells in found.items():
@@ -159,7 +167,7 @@ def _columns(found: Mapping[str, Cells], texts: set[str]) -> tuple[dict[str, Cel
             if "year" in map(plain_name, found) or not any(years):
                 continue
         if name in columns:
-            raise BadData(f"two columns are called {name!r}", "give each a name of its own")
+            raise BadData(f"two columns are called {name!r}", "give each column a different name")
         if type_ == "token_seq":
             cells = [one and one.replace(" ", SEPARATOR) for one in cells]
         columns[name] = cells
@@ -171,7 +179,7 @@ def _columns(found: Mapping[str, Cells], texts: set[str]) -> tuple[dict[str, Cel
 
 
 def _file(path: Path, ids: Sequence[str]) -> tuple[dict[str, Cells], set[str]]:
-    """Cells of each column, and which columns are text of a table with types."""
+    """The cells of each column, and the names of the columns of text in a table with types."""
     try:
         with path.open("rb") as file:
             parquet = path.suffix == ".parquet" or file.read(4) == b"PAR1"
@@ -203,7 +211,7 @@ def _parquet(path: Path) -> tuple[dict[str, Cells], set[str]]:
 
 
 def _as_text(name: str, kind: str) -> str:
-    """SQL of a typed column as text, as `features.cell` writes values."""
+    """SQL for a typed column as text, written as `features.cell_text` does."""
     if kind.endswith("[]"):
         return f"array_to_string(list_sort(CAST({name} AS VARCHAR[])), '{SEPARATOR}')"
     text = f"trim(CAST({name} AS VARCHAR))"
@@ -224,14 +232,14 @@ def _queried(cells: str, scan: str) -> dict[str, Cells]:
 
 
 def _unreadable(error: duckdb.Error) -> BadData:
-    """What DuckDB says in ten lines, in one."""
-    said = str(error)
-    line = re.search(r"CSV Error on Line: (\d+)", said)
+    """The ten lines of an error of DuckDB in one line."""
+    text = str(error)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
     where = f"line {int(line[1]):,}: " if line else ""
-    if "unicode" in said:
+    if "unicode" in text:
         return BadData(f"{where}not UTF-8 text", "save the file as UTF-8 (iconv -f LATIN1 -t UTF-8)")
-    if width := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said):
-        return BadData(f"{where}{width[2]} columns instead of {width[1]}", "mend the line")
-    if "unterminated quote" in said:
-        return BadData(f"{where}a quote that is not closed", "mend the line")
-    return BadData(f"cannot be read: {first_line(error)}", "is it whole, and a table with a header?")
+    if width := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
+        return BadData(f"{where}{width[2]} columns instead of {width[1]}", "correct the line")
+    if "unterminated quote" in text:
+        return BadData(f"{where}a quote that is not closed", "correct the line")
+    return BadData(f"cannot be read: {first_line(error)}", "check that the file is complete and has a header")

@@ -1,4 +1,4 @@
-"""Where ratings, titles and users lie in a folder or a zip: MovieLens' own layouts and what is like them."""
+"""Finds the files of ratings, titles and users in a folder or zip: the layouts of MovieLens and similar ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LIKE_RATINGS = ("ratings*.csv", "ratings*.parquet", "ratings*.dat", "ratings*.ts
 TABLES = ("*.csv", "*.tsv", "*.parquet", "*.dat", "*.data", "*.csv.gz", "*.tsv.gz", "*.rating", "*.inter")
 TITLES = ("u.item", "movies.dat", "movies.csv", "items.csv", "items.parquet", "movies.parquet")
 USERS = ("u.user", "users.dat")
-TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv")  # beside a file that is called {stem}
+TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv")  # next to a file of ratings named {stem}
 OTHER = (
     *("users.*", "tags.*", "links.*", "genome-*", "README*", "u.*", "*.items.parquet", "*.items.csv"),
     *TITLES,
@@ -21,18 +21,18 @@ OTHER = (
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of files, relative to a folder."""
+    """Paths of the files, relative to a folder."""
 
     ratings: str
     titles: str | None = None
-    genres: str | None = None  # the names of u.item's genre columns
+    genres: str | None = None  # names of the genre columns of u.item
     users: str | None = None  # age, gender, occupation and zip code of users
 
 
 def find_layout(names: Sequence[str]) -> Layout:
-    """The ratings among the files of a folder or zip, and the titles and users beside them.
+    """The layout of a folder or zip with these files.
 
-    Files nearer to the top come first. Raises BadData where no file, or more than one, could be the ratings.
+    Files nearer to the top come first. Raises BadData where no file, or more than one, may be the ratings.
     """
     for depth in sorted({name.count("/") for name in names if not _hidden(name)}):
         here = sorted(name for name in names if name.count("/") == depth and not _hidden(name))
@@ -48,7 +48,7 @@ def find_layout(names: Sequence[str]) -> Layout:
 
 
 def layout_around(ratings: str, names: Sequence[str]) -> Layout:
-    """The layout of a given file of ratings with the titles and users in the same folder."""
+    """The layout around a file of ratings: titles and users are looked for in the same folder."""
     folder = PurePosixPath(ratings).parent
     stem = PurePosixPath(ratings).name.removesuffix(".gz").rpartition(".")[0]
     candidates = [pattern.format(stem=stem) for pattern in TITLES_OF] + list(TITLES)

@@ -1,8 +1,8 @@
-"""Rows of a source as columns over two vocabularies: ids become rows, times become seconds.
+"""Loads the rows of a source: ids become row numbers of two vocabularies, times become seconds.
 
-`load` supposes that all is well and gives up where it is not; `rejects.load_carefully` then says what is wrong. Ids
-that are plain numbers never become Python strings one by one: they are read as integers and looked up in an array.
-Other ids are numbered by joins in SQL. Either way the order of the file is kept.
+`load_rows` assumes that every row is valid and returns None otherwise; `rejected_rows.load_valid_rows` then finds the
+faults. Ids that are plain numbers are read as integers and looked up in an array, never as Python strings one by one.
+Other ids are numbered by joins in SQL. Both ways keep the order of the file.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from cofactor.data.ratings import latest_row_of_each_pair
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.data.vocabulary import Vocabulary
 
-# Above them a count of seconds would be far in the future: it is of milliseconds, microseconds, nanoseconds.
+# (from, divisor): a number of seconds this high is far in the future, so the unit is ns, µs or ms.
 UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
-MAX_LOOKUP = 1 << 24  # ids up to here, or up to four times their number, are looked up in an array
+MAX_LOOKUP = 1 << 24  # ids up to this one, or up to four times their number, are looked up in an array
 HASHES = 1 << 24
 PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
 
@@ -40,13 +40,13 @@ class EncodedRatings:
 
 
 def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> EncodedRatings | None:
-    """The ratings of a source without a fault; None where there is one, or none at all."""
+    """The ratings of a source; None where a row has a fault, or there are no rows."""
     if source.numbered:
         try:
             found = _numbered(connection, source)
         except RESOURCE_ERRORS:
             raise
-        except duckdb.Error:  # an id further down is no number, or something is wrong
+        except duckdb.Error:  # an id is not a number, or a row has a fault
             found = None
         if found is not None:
             return found
@@ -67,13 +67,13 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Encoded
 
 
 def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> EncodedRatings:
-    """The ratings of the table `rated` (user_id, item_id, rating, time), which has no fault."""
+    """The ratings of the table `rated` (user_id, item_id, rating, time), whose rows have no fault."""
     users, items = _vocabulary(connection, "user"), _vocabulary(connection, "item")
     numbered = connection.execute(
         "SELECT rated.rowid AS place, users.number AS user_row, items.number AS item_row FROM rated "
         "JOIN users ON rated.user_id = users.id JOIN items ON rated.item_id = items.id"
     ).fetchnumpy()
-    place = numbered.pop("place")  # a join keeps no order
+    place = numbered.pop("place")  # a join does not keep the order
     user, item = np.empty(len(place), np.int32), np.empty(len(place), np.int32)
     user[place], item[place] = numbered.pop("user_row"), numbered.pop("item_row")
     rest = connection.execute(f"SELECT rating{', time' if timed else ''} FROM rated ORDER BY rowid").fetchnumpy()
@@ -97,7 +97,7 @@ def _numbered(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Encoded
 
 
 def encode_integer_ids(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
-    """The vocabulary of (n,) whole numbers and the row of each, in numeric order."""
+    """The vocabulary of (n,) integer ids, in numeric order, and the (n,) row of each."""
     top = int(ids.max())
     if top < max(MAX_LOOKUP, 4 * len(ids)):
         present = np.zeros(top + 1, dtype=bool)
@@ -111,7 +111,7 @@ def encode_integer_ids(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
 
 
 def _vocabulary(connection: duckdb.DuckDBPyConnection, noun: str) -> Vocabulary:
-    """The distinct ids of the table `rated` in their natural order, and a table of them with their rows."""
+    """The distinct ids of the table `rated` in natural order; also creates an SQL table of them with their rows."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE ids AS SELECT DISTINCT {noun}_id AS id FROM rated")
     plain = connection.execute(f"SELECT bool_and(regexp_matches(id, '{PLAIN_NUMBER}')) FROM ids").fetchone()
     order = "CAST(id AS BIGINT)" if plain == (True,) else "id"  # text is ordered by bytes of UTF-8: by code point
@@ -131,9 +131,9 @@ def to_seconds(time: Times) -> Times:
 
 
 def find_latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | None:
-    """Which rows are the latest of their (user, item) pair; None where no pair repeats.
+    """A mask of the rows that are the latest of their (user, item) pair; None where no pair repeats.
 
-    Sorts one 64-bit key a rating, and looks closely only at the pairs that repeat.
+    Sorts one 64-bit key per rating and compares times only of repeated pairs.
     """
     pair = user.astype(np.int64)
     pair <<= 32
@@ -154,7 +154,7 @@ def find_latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask
 
 
 def _among(pair: Times, few: Times) -> Array:
-    """Row numbers of the pairs that are among a few; a table of their hashes passes over nearly all others."""
+    """Row numbers of the pairs that are in `few`; a table of hashes rules out nearly all others first."""
     hashes = np.zeros(HASHES, dtype=bool)
     hashes[(few ^ (few >> 29)) % HASHES] = True
     likely = np.flatnonzero(hashes[(pair ^ (pair >> 29)) % HASHES])

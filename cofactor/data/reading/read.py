@@ -1,7 +1,7 @@
-"""Ratings from a file, a folder, a zip or a table in memory.
+"""Reads ratings from a file, a folder, a zip or a data frame.
 
-DuckDB reads and types; a table that is clean is read once, as fast as that goes. Where something is wrong, it is read
-again row by row to say what and where.
+DuckDB reads a table once, which is all that a table without faults needs. Otherwise the table is read again row by row
+to find the faults and their lines.
 """
 
 import os
@@ -53,28 +53,29 @@ def read(
 ) -> Ratings:
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
-    `source`: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
-    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns go by
-    their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three or four
-    columns without a header are user, item, rating, time. Times are seconds since 1970 (also milli-, micro- and
-    nanoseconds, told by their size) or ISO dates, in UTC where no zone is given. Titles and genres come from u.item,
-    movies.dat, movies.csv or items.csv beside the ratings; items without a rating are left out.
+    source: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
+    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns are
+    found by their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three
+    or four columns without a header are user, item, rating, time. Times are seconds since 1970 (or milli-, micro- or
+    nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Titles and genres are read from
+    u.item, movies.dat, movies.csv or items.csv next to the ratings; items without a rating are left out.
 
-    Of a repeated (user, item) pair the latest rating counts, of equal times the last in the file; `origin.duplicates`
-    says how many others there were. A row that cannot be used is a BadData that names it; with `bad_rows="skip"` such
-    rows are written with line, column and reason to `rejected` (`<name>.rejected.csv` in the current folder) and
-    counted in `origin`.
+    Of a repeated (user, item) pair the latest rating is kept, and of equal times the last in the file;
+    `origin.duplicates` counts the others. A row that cannot be used raises BadData, which names it; with
+    `bad_rows="skip"` such rows are written with line, column and reason to the file `rejected` (by default
+    `<name>.rejected.csv` in the current folder) and counted in `origin.rejected`.
 
-    With `layout="lists"` the file has a line for each user, `user item item …`, and every value is 1.
+    With `layout="lists"` the file has one line for each user, `user item item …`, and every rating is 1.
 
-    Features of users come from u.user or users.dat beside the ratings, those of items (year, genres) from the titles;
-    in their place, `user_features` and `item_features` are tables with a column of ids and any others: a file with a
-    header, or a frame (see `feature_tables`). Rows of ids that nobody rated are left out; `origin.notes` says so.
+    Features of users are read from u.user or users.dat next to the ratings, and features of items (year, genres) from
+    the titles. `user_features` and `item_features` replace them: tables with a column of ids and any others, in a
+    file with a header or a data frame (see `feature_tables`). Rows of ids without ratings are left out, and counted in
+    `origin.notes`.
     """
     if bad_rows not in BAD_ROWS:
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
     if layout not in (None, "lists"):
-        raise BadData(f"no layout called {layout!r}", "there is lists; others are found without a name")
+        raise BadData(f"unknown layout {layout!r}", "the only layout to name is lists; others are recognised")
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
         if layout == "lists":
@@ -91,7 +92,7 @@ def with_features(
     *,
     columns: Mapping[str, str] | None = None,
 ) -> Ratings:
-    """The ratings with the features of tables of users and items, in place of those they have; as in `read`."""
+    """The ratings with features from tables of users and items, which replace those they have; see `read`."""
     tables: tuple[tuple[Noun, object], ...] = (("user", users), ("item", items))
     for noun, source in tables:
         if source is None:
@@ -103,13 +104,13 @@ def with_features(
 
 
 class _Reading:
-    """One call of `read`, with a folder of its own for what is unpacked and spilled."""
+    """One call of `read`, with a temporary folder for unpacked files and for DuckDB."""
 
     def __init__(self, folder: Path, columns: Mapping[str, str] | None, skip: bool, rejected: Path | None) -> None:
         self.folder, self.columns, self.skip, self.rejected = folder, columns, skip, rejected
 
     def frame(self, frame: object) -> Ratings:
-        """The ratings of a table in memory."""
+        """The ratings of a data frame."""
         if frame is None:
             raise BadData("there is nothing to read", f"give {FRAMES}")
         with reading_connection(self.folder, "the table") as connection, error_context("the table"):
@@ -117,13 +118,13 @@ class _Reading:
             return self._ratings(connection, source, "table")
 
     def lists(self, source: object) -> Ratings:
-        """The pairs of a file of lists."""
+        """The pairs of a file of adjacency lists."""
         if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
             raise BadData(f"{source}: no such file", "lists are in a file of text")
         if self.columns or self.skip:
             raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
         with error_context(str(source)):
-            return _unrepeated(read_adjacency_lists(Path(source)), RejectedRows(0, None), Path(source).name)
+            return _without_duplicates(read_adjacency_lists(Path(source)), RejectedRows(0, None), Path(source).name)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
@@ -134,14 +135,16 @@ class _Reading:
             if not path.is_file():
                 what = "is not a file" if path.exists() else "no such file or folder"
                 raise BadData(f"{path}: {what}", f"give {FRAMES}")
-            if _starts(path) in ZIP or path.suffix == ".zip":
+            if _first_bytes(path) in ZIP or path.suffix == ".zip":
                 return self._zip(path)
             if is_tfrecord(path):
                 return self._shards(path.parent, [path.name], path.name)
             names = [file.name for file in path.parent.iterdir()]
             return self._files(path.parent, layout_around(path.name, names), path.name, str(path))
         except OSError as error:
-            raise BadData(f"{error.filename or path}: {error.strerror or error}", "can it be read?") from error
+            raise BadData(
+                f"{error.filename or path}: {error.strerror or error}", "check that it can be read"
+            ) from error
 
     def _folder(self, path: Path) -> Ratings:
         with error_context(str(path)):
@@ -157,9 +160,9 @@ class _Reading:
             raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
         loaded, records = read_examples([folder / one for one in names], self.columns)
         check_records(folder, dict(zip(names, records, strict=True)))
-        ratings = _unrepeated(loaded, RejectedRows(0, None), name)
+        ratings = _without_duplicates(loaded, RejectedRows(0, None), name)
         layout = layout_around(names[0], [file.name for file in folder.iterdir()])
-        return ratings if layout.titles is None else _titled(ratings, folder, layout)
+        return ratings if layout.titles is None else _add_titles(ratings, folder, layout)
 
     def _zip(self, path: Path) -> Ratings:
         with error_context(str(path)):
@@ -171,40 +174,40 @@ class _Reading:
     def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
         path = folder / layout.ratings
         with reading_connection(self.folder, shown) as connection, error_context(shown):
-            parquet = path.suffix == ".parquet" or _starts(path) == PARQUET
+            parquet = path.suffix == ".parquet" or _first_bytes(path) == PARQUET
             source = scan_parquet(connection, path, self.columns) if parquet else scan_text(path, self.columns)
             ratings = self._ratings(connection, source, name)
         if layout.users is not None:
             with error_context(str(folder / layout.users)):
                 ratings = add_features(ratings, read_movielens_users(folder / layout.users), "user")
-        return ratings if layout.titles is None else _titled(ratings, folder, layout)
+        return ratings if layout.titles is None else _add_titles(ratings, folder, layout)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
-        loaded, left_out = load_rows(connection, source), RejectedRows(0, None)
+        loaded, rejected_rows = load_rows(connection, source), RejectedRows(0, None)
         if loaded is None:
             file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
-            loaded, left_out = load_valid_rows(connection, source, self.folder, file)
-        return _unrepeated(loaded, left_out, name)
+            loaded, rejected_rows = load_valid_rows(connection, source, self.folder, file)
+        return _without_duplicates(loaded, rejected_rows, name)
 
 
-def _unrepeated(loaded: EncodedRatings, left_out: RejectedRows, name: str) -> Ratings:
+def _without_duplicates(loaded: EncodedRatings, rejected_rows: RejectedRows, name: str) -> Ratings:
     keep = find_latest_rows(loaded.user, loaded.item, loaded.time)
     columns: dict[str, Any] = {"user": loaded.user, "item": loaded.item, "value": loaded.value, "time": loaded.time}
     if keep is not None:
         columns = {role: None if column is None else column[keep] for role, column in columns.items()}
     rows, kept = len(loaded), len(columns["user"])
-    origin = Origin(name, rows + left_out.count, rows - kept, left_out.count, left_out.file)
+    origin = Origin(name, rows + rejected_rows.count, rows - kept, rejected_rows.count, rejected_rows.file)
     return Ratings(loaded.users, loaded.items, **columns, origin=origin)
 
 
-def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
-    """The ratings with the titles that lie beside them and features of these, where those are of these items."""
+def _add_titles(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
+    """The ratings with the titles next to them, and features of the titles; unchanged where no item has a title."""
     titles = folder / (layout.titles or "")
     with error_context(str(titles)):
         try:
             known = read_titles(titles, folder / layout.genres if layout.genres else None)
         except duckdb.Error as error:
-            raise BadData(f"cannot be read: {first_line(error)}", "mend it, or move it away") from error
+            raise BadData(f"cannot be read: {first_line(error)}", "correct it, or move it away") from error
     found = align_titles(known, ratings.items)
     if found is None:
         return ratings
@@ -212,12 +215,12 @@ def _titled(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
 
 
 def _files(folder: Path) -> list[str]:
-    """Files in a folder and in the folders right below it."""
+    """The files in a folder and in its direct subfolders."""
     files = (file for level in ("*", "*/*") for file in folder.glob(level) if file.is_file())
     return [file.relative_to(folder).as_posix() for file in files]
 
 
-def _starts(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(4)
 

@@ -1,7 +1,8 @@
-"""The records of a source with the number of each line or row: as text, before their values are judged.
+"""The records of a source as text, with the number of each line or row, before their values are checked.
 
-Three ways to the same table: of lines that DuckDB splits, where none has a quote; of text taken apart in Python, where
-quotes and bytes that are not UTF-8 are dealt with one line at a time, some five times slower; of a table with types.
+There are three ways to the same table: `line_records`, lines that DuckDB splits, for lines without quotes;
+`parsed_records`, text parsed in Python, which handles quotes and bytes that are not UTF-8 and is about five times
+slower; and `table_records`, for a table with types.
 """
 
 import csv
@@ -18,31 +19,31 @@ from cofactor.data.reading.sql_source import TEXT, SqlScan
 from cofactor.data.reading.text_format import TextDialect, is_gzip, open_text
 from cofactor.errors import BadData
 
-RECORD = ("line", "raw", "fault", *ROLES)  # number, the line itself, what is wrong with its form, its cells
-MAX_QUOTED_LINES = 100  # a quoted cell may run over so many lines
-QUOTED = "quotes"  # the fault of a line that SQL cannot take apart
-NO_DELIMITER = "\x1c\x1d\x1e\x1f"  # a delimiter that no line has in it: one cell a line
+RECORD = ("line", "raw", "fault", *ROLES)  # line number, the line, the fault in its syntax, its cells
+MAX_QUOTED_LINES = 100  # lines that a quoted cell may span
+QUOTED = "quotes"  # the fault of a line that SQL cannot split, because it has quotes
+NO_DELIMITER = "\x1c\x1d\x1e\x1f"  # a delimiter that no line contains: each line is one cell
 
 
-def line_records(path: Path, form: TextDialect) -> str:
-    """SQL of the RECORDs of a text file; UNTOLD for lines with a quote; fails where it is not UTF-8."""
-    quotes = f"WHEN contains(raw, {quoted(form.quote)}) THEN '{QUOTED}' " if form.quote else ""
+def line_records(path: Path, dialect: TextDialect) -> str:
+    """SQL for the RECORDs of a text file; lines with a quote have the fault QUOTED. Fails on text that is not UTF-8."""
+    quotes = f"WHEN contains(raw, {quoted(dialect.quote)}) THEN '{QUOTED}' " if dialect.quote else ""
     columns = "len(cells) || CASE WHEN len(cells) = 1 THEN ' column' ELSE ' columns' END"
-    fault = f"CASE {quotes}WHEN len(cells) <> {form.width} THEN {columns} || ' instead of {form.width}' END"
-    cell = {role: f"cells[{form.where[role] + 1}]" if role in form.where else "NULL::VARCHAR" for role in ROLES}
+    fault = f"CASE {quotes}WHEN len(cells) <> {dialect.width} THEN {columns} || ' instead of {dialect.width}' END"
+    cell = {role: f"cells[{dialect.where[role] + 1}]" if role in dialect.where else "NULL::VARCHAR" for role in ROLES}
     cells = ", ".join(f'{cell[role]} AS "{role}"' for role in ROLES)
     lines = (
         f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NO_DELIMITER)}, "
         "quote='', escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
         f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
     )
-    split = f"SELECT line, raw, string_split(raw, {quoted(form.delimiter)}) AS cells FROM ({lines})"
-    rated = f"{split} WHERE line > {form.before} AND trim(raw, ' \t') <> ''"
+    split = f"SELECT line, raw, string_split(raw, {quoted(dialect.delimiter)}) AS cells FROM ({lines})"
+    rated = f"{split} WHERE line > {dialect.before} AND trim(raw, ' \t') <> ''"
     return f"SELECT line, raw, {fault} AS fault, {cells} FROM ({rated})"
 
 
 def table_records(source: SqlScan) -> str:
-    """SQL of the RECORDs of a table with types; cells joined by commas stand for the line."""
+    """SQL for the RECORDs of a table with types; the line is its cells joined by commas."""
     as_text = {role: source.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
     cells = ", ".join(f'{text} AS "{role}"' for role, text in as_text.items())
     raw = " || ',' || ".join(f"coalesce({_text(role)}, '')" for role in source.types)
@@ -57,15 +58,15 @@ def _text(role: str) -> str:
     return f'CAST("{role}" AS {TEXT})'
 
 
-def parsed_records(path: Path, form: TextDialect, into: Path) -> str:
-    """SQL of the RECORDs of a text file, which are written to the file `into`."""
+def parsed_records(path: Path, dialect: TextDialect, into: Path) -> str:
+    """SQL for the RECORDs of a text file, which are written to the file `into` first."""
     try:
         with (
             open_text(path) as file,
             io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text,
             into.open("w", newline="", encoding="utf-8") as out,
         ):
-            csv.writer(out).writerows(parse_records(text, form))
+            csv.writer(out).writerows(parse_records(text, dialect))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
     names = ", ".join(f"'{name}': '{'BIGINT' if name == 'line' else TEXT}'" for name in RECORD)
@@ -75,45 +76,45 @@ def parsed_records(path: Path, form: TextDialect, into: Path) -> str:
     )
 
 
-def parse_records(text: Iterable[str], form: TextDialect) -> Iterator[tuple[object, ...]]:
-    """The RECORDs of lines of text but for header and blank lines; a fault where the cells cannot be told.
+def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[tuple[object, ...]]:
+    """The RECORDs of lines of text, without header and blank lines; lines that cannot be parsed have a fault.
 
-    Bytes that are not UTF-8 stand in the text as lone surrogates.
+    Bytes that are not UTF-8 are lone surrogates in the text.
     """
-    positions = [form.where.get(role) for role in ROLES]
+    positions = [dialect.where.get(role) for role in ROLES]
     lines = _Lines(text)
-    header = form.header
+    header = dialect.header
     for number, line in lines:
         record = line.rstrip("\n")
         if not record.strip():
             continue
-        if form.quote and record.count(form.quote) % 2:
-            record = lines.joined(record, form)
+        if dialect.quote and record.count(dialect.quote) % 2:
+            record = lines.joined(record, dialect)
         if header:
             header = False
             continue
-        fault, cells = _cells(record, form)
+        fault, cells = _cells(record, dialect)
         if fault is None:
             yield number, record, None, *(None if place is None else cells[place] for place in positions)
         else:
             yield number, _readable(record), fault, None, None, None, None
 
 
-def _cells(text: str, form: TextDialect) -> tuple[str | None, list[str]]:
-    """What is wrong with the form of a record, and its cells."""
+def _cells(text: str, dialect: TextDialect) -> tuple[str | None, list[str]]:
+    """The fault in the syntax of a record, or None, and its cells."""
     if not text.isascii() and not _is_unicode(text):
         return "not UTF-8 text", []
     try:
-        cells = form.cells(text)
+        cells = dialect.cells(text)
     except csv.Error:
         return "a quote that is not closed", []
-    if len(cells) != form.width:
-        return f"{len(cells)} column{'s' * (len(cells) > 1)} instead of {form.width}", []
+    if len(cells) != dialect.width:
+        return f"{len(cells)} column{'s' * (len(cells) > 1)} instead of {dialect.width}", []
     return None, cells
 
 
 class _Lines:
-    """Numbered lines, of which some can be given back."""
+    """An iterator of numbered lines to which lines can be returned."""
 
     def __init__(self, text: Iterable[str]) -> None:
         self._lines = enumerate(text, start=1)
@@ -125,17 +126,17 @@ class _Lines:
     def __next__(self) -> tuple[int, str]:
         return self._returned.popleft() if self._returned else next(self._lines)
 
-    def joined(self, text: str, form: TextDialect) -> str:
-        """A line with an open quote and the lines up to its close; only the line where that makes no record."""
+    def joined(self, text: str, dialect: TextDialect) -> str:
+        """A line with an open quote, joined with the lines up to its close; the line alone if they are no record."""
         taken: list[tuple[int, str]] = []
         whole = text
-        while whole.count(form.quote) % 2 and len(taken) < MAX_QUOTED_LINES:
+        while whole.count(dialect.quote) % 2 and len(taken) < MAX_QUOTED_LINES:
             following = next(self, None)
             if following is None:
                 break
             taken.append(following)
             whole += "\n" + following[1].rstrip("\n")
-        if _cells(whole, form)[0] is None:
+        if _cells(whole, dialect)[0] is None:
             return whole
         self._returned.extendleft(reversed(taken))
         return text
@@ -150,5 +151,5 @@ def _is_unicode(text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """The text, as Latin-1 where it is not UTF-8."""
+    """The text, decoded as Latin-1 where it is not UTF-8."""
     return text if _is_unicode(text) else text.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: found one by one, named in an error or left out and written to a file."""
+"""Finds the rows that cannot be used, and names them in an error or writes them to a file."""
 
 import csv
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from cofactor.data.reading.records import QUOTED, line_records, parsed_records, 
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
 
-MAX_NAMED = 3  # culprits that an error names
+MAX_NAMED = 3  # rows that an error names
 
-# The first of these that holds is what is wrong with a row. `{role}` shows the text of the cell, cut and in quotes.
+# A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
     ("fault IS NOT NULL", "", "fault"),
     ("coalesce(trim(\"user\"), '') = ''", "user", "'no user id'"),
@@ -36,7 +36,7 @@ SECONDS = (
 
 @dataclass(frozen=True)
 class RejectedRows:
-    """How many rows were left out, and where they were written."""
+    """The number of rows left out, and the file they were written to."""
 
     count: int
     file: Path | None
@@ -44,49 +44,49 @@ class RejectedRows:
 
 @dataclass(frozen=True)
 class RowCheck:
-    """How many rows there are, have a fault, have quotes that SQL cannot take apart; the first with a fault."""
+    """The number of rows, of rows with a fault, and of rows with quotes that SQL cannot split; the first faults."""
 
     rows: int
     faults: int
-    untold: int
+    quoted: int
     first: list[tuple[int, str, str]]  # line, column, reason
 
 
 def load_valid_rows(
     connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, rejected: Path | None
 ) -> tuple[EncodedRatings, RejectedRows]:
-    """The ratings of a source with faults: those without, where the rest may be written to `rejected`.
+    """The ratings of the rows without a fault; the others are written to the file `rejected`.
 
-    Raises BadData with the first culprits where it may not, and where nothing is left.
+    Raises BadData, with the first faults, where `rejected` is None and where no row is valid.
     """
     timed = "time" in source.types
     connection.execute("DROP TABLE IF EXISTS rated")
-    # Where one bad row is the end, the rows are only looked through: a table of them would be as large as the file.
-    verdict = _check_rows(connection, source, folder, "VIEW" if rejected is None else "TABLE")
-    faults = verdict.faults
-    if not verdict.rows:
+    # Where one bad row is an error, a view is enough: a table of all rows would be as large as the file.
+    check = _check_rows(connection, source, folder, "VIEW" if rejected is None else "TABLE")
+    faults = check.faults
+    if not check.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
-    if faults and (rejected is None or faults == verdict.rows):
-        raise _error(source, verdict)
+    if faults and (rejected is None or faults == check.rows):
+        raise _error(source, check)
     if faults and rejected is not None:
         _write(connection, rejected)
-    connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM judged "
+    connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM checked "
                        "WHERE reason IS NULL ORDER BY line")  # fmt: skip
     return load_checked_rows(connection, timed=timed), RejectedRows(faults, rejected if faults else None)
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, kind: str) -> RowCheck:
-    """Makes the table or the view `judged` of all rows."""
+    """Creates the table or view `checked` of all rows, and counts their faults."""
     timed = "time" in source.types
-    make = f"CREATE OR REPLACE TEMP {kind} judged AS"
+    make = f"CREATE OR REPLACE TEMP {kind} checked AS"
     if source.text is None:
         connection.execute(f"{make} {_checked_rows_sql(table_records(source), timed)}")
         return _count_faults(connection)
     try:
         connection.execute(f"{make} {_checked_rows_sql(line_records(*source.text), timed)}")
-        verdict = _count_faults(connection)
-        if not verdict.untold:
-            return verdict
+        check = _count_faults(connection)
+        if not check.quoted:
+            return check
     except RESOURCE_ERRORS:
         raise
     except duckdb.Error:  # not UTF-8, most likely
@@ -96,12 +96,12 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: 
 
 
 def _count_faults(connection: duckdb.DuckDBPyConnection) -> RowCheck:
-    """In one pass over `judged`."""
-    ((rows, faults, untold, first),) = connection.execute(
+    """Counts rows and faults in one pass over `checked`."""
+    ((rows, faults, quoted, first),) = connection.execute(
         f"SELECT count(*), count(reason), count(*) FILTER (reason = '{QUOTED}'), "
-        f"arg_min((line, place, reason), line, {MAX_NAMED}) FILTER (reason IS NOT NULL) FROM judged"
+        f"arg_min((line, place, reason), line, {MAX_NAMED}) FILTER (reason IS NOT NULL) FROM checked"
     ).fetchall()
-    return RowCheck(rows, faults, untold, first or [])
+    return RowCheck(rows, faults, quoted, first or [])
 
 
 def _checked_rows_sql(records: str, timed: bool) -> str:
@@ -119,14 +119,14 @@ def _checked_rows_sql(records: str, timed: bool) -> str:
     )
 
 
-def _error(source: SqlScan, verdict: RowCheck) -> BadData:
+def _error(source: SqlScan, check: RowCheck) -> BadData:
     unit = "line" if source.text else "row"
-    rows, faults, first = verdict.rows, verdict.faults, verdict.first
+    rows, faults, first = check.rows, check.faults, check.first
     named = "; ".join(f"{unit} {line:,}: {_on_one_line(reason)}" for line, _, reason in first)
     more = f"; and {faults - len(first):,} more" if faults > len(first) else ""
-    hint = "mend them, or leave them out with --bad-rows skip (bad_rows='skip'), which writes them to a file"
+    hint = "correct them, or leave them out with --bad-rows skip (bad_rows='skip'), which writes them to a file"
     if faults == rows:
-        named, hint = f"none of the {rows:,} {unit}s can be used: {named}", "is it a table of ratings?"
+        named, hint = f"none of the {rows:,} {unit}s can be used: {named}", "check that it is a table of ratings"
     if any("UTF-8" in reason for _, _, reason in first):
         hint = f"save the file as UTF-8 (iconv -f LATIN1 -t UTF-8); or {hint}"
     if all(place == "time" for _, place, _ in first):
@@ -141,7 +141,7 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             out = csv.writer(file)
             out.writerow(("line", "column", "reason", "raw"))
             found = connection.execute(
-                "SELECT line, place, reason, raw FROM judged WHERE reason IS NOT NULL ORDER BY line"
+                "SELECT line, place, reason, raw FROM checked WHERE reason IS NOT NULL ORDER BY line"
             )
             while some := found.fetchmany(10_000):
                 out.writerows(some)

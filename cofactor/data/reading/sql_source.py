@@ -1,4 +1,4 @@
-"""What ratings are read from, as SQL: a text file, a Parquet file or columns in memory."""
+"""SQL that scans a text file, a Parquet file or a data frame for the columns of ratings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ TEXT = "VARCHAR"
 
 @dataclass(frozen=True)
 class SqlScan:
-    """Rows in their order with the columns user, item, rating and perhaps time, before anything is checked."""
+    """Unchecked rows in their order, with the columns user, item, rating and perhaps time."""
 
-    sql: str  # SQL that yields them
+    sql: str  # a SELECT of the rows
     types: Mapping[str, str]  # role -> SQL type
-    numbered: bool  # ids look like plain numbers
-    dated: bool = False  # times are dates written as text
-    text: tuple[Path, TextDialect] | None = None  # the file, where it is one of text
+    numbered: bool  # the first ids are plain numbers
+    dated: bool = False  # times are text with dates
+    text: tuple[Path, TextDialect] | None = None  # the file and its dialect where it is a text file
 
     def id_number(self, role: str) -> str:
         """SQL for an id as an INTEGER, -1 where its text is not just that number ("007", 1.5); fails on other text."""
@@ -97,7 +97,7 @@ def scan_frame(connection: duckdb.DuckDBPyConnection, frame: object, columns: Ma
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> SqlScan:
-    """The source of a table with types; whether text in it is numbers and dates is told from its first rows."""
+    """The scan of a table with types; its first rows tell whether text holds numbers or dates."""
     first = connection.execute(f"{scan} LIMIT 100").fetchall()
     at = {role: number for number, role in enumerate(role for role in ROLES if role in types)}
     numbered = all(

@@ -1,4 +1,4 @@
-"""How a text file of ratings is written, told from its first lines: delimiter, header, which column is what."""
+"""Detects the dialect of a text file from its first lines: delimiter, header, and the column of each role."""
 
 import codecs
 import csv
@@ -14,8 +14,8 @@ from typing import IO, cast
 from cofactor.data.reading.columns import REQUIRED, ROLES, check_columns, find_columns, plain_name
 from cofactor.errors import BadData
 
-DELIMITERS = ("::", "\t", ";", "|", ",")  # where two fit equally well, the first of them
-HEAD = 1 << 16  # bytes that are looked at
+DELIMITERS = ("::", "\t", ";", "|", ",")  # of two that fit equally well, the first
+HEAD = 1 << 16  # bytes that are examined
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 GZIP = b"\x1f\x8b"
 NOT_UTF8 = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
@@ -23,19 +23,19 @@ NOT_UTF8 = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs
 
 @dataclass(frozen=True)
 class TextDialect:
-    """How a text file is written."""
+    """The dialect of a text file of ratings."""
 
     delimiter: str
     header: bool
     before: int  # lines before the first rating: blank ones and the header
     width: int  # columns
     where: Mapping[str, int]  # role -> position
-    dated: bool = False  # times are written as dates
-    numbered: bool = False  # ids look like plain numbers
+    dated: bool = False  # times are dates
+    numbered: bool = False  # the first ids are plain numbers
 
     @property
     def quote(self) -> str:
-        """The quoting character; MovieLens' own `::` files know none."""
+        """The quoting character; MovieLens' files with `::` have none."""
         return "" if self.delimiter == "::" else '"'
 
     def cells(self, line: str) -> list[str]:
@@ -46,9 +46,9 @@ class TextDialect:
 
 
 def detect_dialect(path: Path, columns: Mapping[str, str] | None = None) -> TextDialect:
-    """How `path` is written; raises BadData for an empty or binary file, another encoding, a missing column."""
+    """The dialect of a file; raises BadData for an empty or binary file, another encoding or a missing column."""
     blank, lines = _first_lines(path)
-    for delimiter in DELIMITERS:  # a header that says what the columns are settles it
+    for delimiter in DELIMITERS:  # a header with the names of the columns decides
         names = _split(lines[0], delimiter)
         try:
             where = find_columns(names, columns)
@@ -60,7 +60,7 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None) -> Text
     delimiter = max(DELIMITERS, key=lambda one: _agreement(lines, one))
     names = _split(lines[0], delimiter)
     if check_columns(columns) or not _headerless(lines, delimiter):
-        find_columns(names, columns)  # says what is missing
+        find_columns(names, columns)  # raises BadData with the missing role
     widths = [len(_split(line, delimiter)) for line in lines]
     width = max((len(REQUIRED), len(ROLES)), key=widths.count)
     return _with_value_types(
@@ -69,10 +69,10 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None) -> Text
 
 
 def find_header(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
-    """Blank lines before it, delimiter and names of a table's header.
+    """The number of blank lines before the header of a table, its delimiter and its names.
 
-    The delimiter is the one that makes most names, one of them among the plain names `ids` if that can be. Raises
-    BadData for an empty or binary file, another encoding.
+    The delimiter is the one that gives the most names, preferably with one of the plain names `ids`. Raises BadData
+    for an empty or binary file and for another encoding.
     """
     blank, lines = _first_lines(path, "a header, and a row for each id")
     headers = [(delimiter, _split(lines[0], delimiter)) for delimiter in DELIMITERS]
@@ -80,12 +80,12 @@ def find_header(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
 
 
 def open_text(path: Path) -> IO[bytes]:
-    """The bytes of a text file, unpacked where it is gzipped."""
+    """A text file as a stream of bytes, unpacked where it is gzipped."""
     return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether a file starts as gzip does."""
+    """Whether a file begins with the bytes of gzip."""
     with path.open("rb") as file:
         return file.read(2) == GZIP
 
@@ -96,7 +96,7 @@ def is_number(cell: str) -> bool:
 
 
 def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tuple[int, list[str]]:
-    """How many blank lines a file begins with, and up to 100 lines that are not blank."""
+    """The number of blank lines that a file begins with, and up to 100 lines that are not blank."""
     try:
         with open_text(path) as file:
             head = file.read(HEAD)
@@ -107,7 +107,7 @@ def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tupl
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
     lines = list(io.StringIO(text, newline=None))
     if not whole and len(lines) > 1:
-        lines.pop()  # cut in the middle
+        lines.pop()  # it may be incomplete
     written = [line.rstrip("\n") for line in lines if line.strip()]
     if not written:
         raise BadData("the file is empty", f"it needs {holds}")
@@ -138,13 +138,13 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _agreement(lines: Sequence[str], delimiter: str) -> int:
-    """How many lines have the same number of cells, at least three."""
+    """The largest number of lines that have the same number of cells, three or more."""
     widths = [len(_split(line, delimiter)) for line in lines]
     return max((widths.count(width) for width in set(widths) if width >= len(REQUIRED)), default=0)
 
 
 def _headerless(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the first line is data: three or four cells of which the third is a number, in it or in what follows."""
+    """Whether the first line is data: three or four cells, of which the third is a number there or later."""
     first = _split(lines[0], delimiter)
     if len(first) not in (len(REQUIRED), len(ROLES)):
         return False
@@ -152,11 +152,11 @@ def _headerless(lines: Sequence[str], delimiter: str) -> bool:
     return any(len(row) > 2 and is_number(row[2]) for row in rows)
 
 
-def _with_value_types(lines: Sequence[str], form: TextDialect) -> TextDialect:
-    """The form with what the first ratings say of times and ids."""
-    rows = [_split(line, form.delimiter) for line in lines]
-    whole = [row for row in rows if len(row) == form.width]
-    time = form.where.get("time")
+def _with_value_types(lines: Sequence[str], dialect: TextDialect) -> TextDialect:
+    """The dialect with what the first ratings tell about times and ids."""
+    rows = [_split(line, dialect.delimiter) for line in lines]
+    whole = [row for row in rows if len(row) == dialect.width]
+    time = dialect.where.get("time")
     dated = time is not None and not any(is_number(row[time]) for row in whole)
-    numbered = all(row[form.where[role]].isdigit() for row in whole for role in ("user", "item"))
-    return replace(form, dated=dated, numbered=numbered)
+    numbered = all(row[dialect.where[role]].isdigit() for row in whole for role in ("user", "item"))
+    return replace(dialect, dated=dated, numbered=numbered)

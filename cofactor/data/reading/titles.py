@@ -1,4 +1,4 @@
-"""Titles and genres of items: u.item with u.genre, movies.dat, and tables with a header (CSV or Parquet)."""
+"""Reads titles and genres of items: u.item with u.genre, movies.dat, and CSV or Parquet tables with a header."""
 
 import csv
 import io
@@ -18,15 +18,15 @@ Titles = Mapping[str, tuple[str, str]]  # item id -> title, genres as in "Comedy
 
 TITLE_NAMES = ("title", "itemtitle", "movietitle", "booktitle", "producttitle", "name", "itemname", "label")
 GENRE_NAMES = ("genres", "genre", "categories", "category", "tags")
-NO_GENRES = "(no genres listed)"  # MovieLens' words
+NO_GENRES = "(no genres listed)"  # as MovieLens writes it
 GENRES_FROM = 5  # u.item: id, title, two dates and an address come first
 
 
 def read_titles(path: Path, genres: Path | None = None) -> Titles:
-    """Titles by item id; empty where the file is no table of titles.
+    """Titles and genres by item id; empty where the file is not a table of titles.
 
     Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in MovieLens 100K and 1M). Raises BadData, with the line,
-    for one that cannot be read.
+    where the file cannot be read.
     """
     if path.suffix == ".parquet":
         return _from_parquet(path)
@@ -39,7 +39,7 @@ def read_titles(path: Path, genres: Path | None = None) -> Titles:
 
 
 def align_titles(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
-    """(n_items,) titles and genres in the order of the vocabulary, "" where none is known; None where all are."""
+    """(n_items,) titles and genres in the order of the vocabulary, "" where missing; None without any title."""
     found = [titles.get(id_, ("", "")) for id_ in items.ids.tolist()]
     if not any(title for title, _ in found):
         return None
@@ -96,7 +96,7 @@ def _from_csv(text: str) -> Titles:
             found[id_] = (title, _plain_genres(genres))
         return found
     except csv.Error as error:
-        raise BadData(f"line {rows.line_num:,}: {error}", "mend the table of titles, or move it away") from error
+        raise BadData(f"line {rows.line_num:,}: {error}", "correct the table of titles, or move it away") from error
 
 
 def _from_parquet(path: Path) -> Titles:
@@ -113,7 +113,7 @@ def _from_parquet(path: Path) -> Titles:
 
 
 def _places(names: list[str]) -> tuple[int, int, int | None] | None:
-    """Where the id, the title and the genres stand; None for a table without id or title."""
+    """The positions of id, title and genres; None for a table without ids or titles."""
     plain = [plain_name(name) for name in names]
     id_, title, genres = (
         next((plain.index(name) for name in wanted if name in plain), None)
@@ -133,7 +133,7 @@ def _plain_genres(genres: str) -> str:
 
 
 def _short(number: int, n: int, wanted: str) -> BadData:
-    return BadData(f"line {number:,}: {n} columns instead of {wanted}", "mend the table of titles, or move it away")
+    return BadData(f"line {number:,}: {n} columns instead of {wanted}", "correct the table of titles, or move it away")
 
 
 def _strings(texts: list[str]) -> Strings:

@@ -1,4 +1,4 @@
-"""Zip files from elsewhere: nothing in them is trusted, neither names nor sizes."""
+"""Unpacks untrusted zip files: neither their names nor their sizes are trusted."""
 
 import shutil
 import stat
@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from cofactor.errors import BadData
 
 MAX_BYTES = 32 << 30  # bytes unpacked, in all
-MAX_COMPRESSION = 250  # times smaller than its content that a member may be; ratings come to 5 or 10
-SMALL = 1 << 20  # members up to here may be of any density
+MAX_COMPRESSION = 250  # compression ratio of a member; that of ratings is 5 to 10
+SMALL = 1 << 20  # bytes of a member that may have any compression ratio
 CHUNK = 1 << 20
 CUT = "it is damaged or cut short: fetch it again"
 
@@ -24,10 +24,10 @@ def list_files(path: Path) -> list[str]:
 
 
 def unzip(path: Path, into: Path, names: Collection[str] | None = None, max_bytes: int = MAX_BYTES) -> list[Path]:
-    """Unpacks the files of a zip, or those named, below the folder `into`, which only this call writes to.
+    """Unpacks all files of a zip, or those in `names`, into the folder `into`, to which nothing else writes.
 
     Raises BadData for a damaged zip, for a name that leads out of the folder (`..`, an absolute path, a symbolic link),
-    for one locked with a password, for more than `largest` bytes or than the disk holds, whatever its headers say.
+    for a zip with a password, and for more than `max_bytes` bytes or the free disk space, whatever its headers say.
     """
     with _opened(path) as archive:
         chosen = [info for info in _checked(archive) if names is None or _name(info) in names]
@@ -49,12 +49,12 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         raise BadData(f"not a whole zip file ({error})", CUT) from error
     except (EOFError, zlib.error, NotImplementedError, ValueError) as error:
         raise BadData(f"the zip cannot be unpacked ({error})", CUT) from error
-    except RuntimeError as error:  # zipfile's word for a password
+    except RuntimeError as error:  # zipfile raises it for a password
         raise BadData(f"the zip cannot be unpacked ({error})", "unpack it yourself and name the folder") from error
 
 
 def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files in a zip, after a look at all its members."""
+    """The files in a zip; all members are checked."""
     files = []
     for info in archive.infolist():
         name, parts = info.filename, PurePosixPath(_name(info)).parts
@@ -72,7 +72,7 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, into: Path) -> Path:
-    """One member, of no more bytes than its header says; zipfile checks their CRC."""
+    """Unpacks one member, of at most the size in its header; zipfile checks its CRC."""
     target = into / PurePosixPath(_name(info))
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
@@ -86,5 +86,5 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, into: Path) -> Path
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """With slashes also where a zip made on Windows has backslashes."""
+    """The name of a member with slashes, where a zip from Windows has backslashes."""
     return info.filename.replace("\\", "/")

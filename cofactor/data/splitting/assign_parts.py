@@ -1,4 +1,4 @@
-"""Which rating goes to which part of a split: by lot, by time, or of each user one or a share."""
+"""Assigns ratings to the parts of a split: at random, by time, or a share or one rating of each user."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,12 +12,12 @@ TRAIN, VALIDATION, TEST, UNUSED = range(4)
 
 
 def share_count(n: int, share: float) -> int:
-    """⌊n · share⌋ of the decimal that was written: 0.29 of 100 is 29, though 0.29 * 100 is 28.999999999999996."""
+    """⌊n · share⌋ of the decimal number: 0.29 of 100 is 29, although 0.29 * 100 is 28.999999999999996."""
     return int(round(n * share, 6))
 
 
 def at_random(n: int, seed: int, test: float, validation: float) -> Array:
-    """(n,) the part of each of n rows, drawn from a permutation: its end is the test part."""
+    """(n,) part of each of n rows: the end of a random permutation is the test part."""
     order = np.random.default_rng(seed).permutation(n)
     first_test = n - share_count(n, test)
     first_validation = first_test - share_count(first_test, validation)
@@ -28,18 +28,18 @@ def at_random(n: int, seed: int, test: float, validation: float) -> Array:
 
 
 def by_time(ratings: Ratings, test: float, validation: float) -> Array:
-    """(n,) the part of each rating: the latest of all are the test part. Raises BadData without times."""
+    """(n,) part of each rating: the latest ratings are the test part. Raises BadData without times."""
     _times(ratings)
     return _latest_in_test(ratings, share_count(len(ratings), test), validation)
 
 
 def by_cut(ratings: Ratings, cut: int, validation: float) -> Array:
-    """(n,) the part of each rating: those from `cut` on, in seconds since 1970, are the test part."""
+    """(n,) part of each rating: those from `cut` on, in seconds since 1970, are the test part."""
     return _latest_in_test(ratings, int(np.count_nonzero(_times(ratings) >= cut)), validation)
 
 
 def by_windows(ratings: Ratings, n: int, test: float, validation: float) -> Iterator[Array]:
-    """(n_ratings,) the parts of each of n windows; what comes after a window is in none of its parts."""
+    """Yields the (n_ratings,) parts of each of n windows; ratings after a window are UNUSED."""
     order = np.lexsort((ratings.item, ratings.user, _times(ratings)))
     size = share_count(len(order), test)
     for start in range(len(order) - n * size, len(order), size):
@@ -64,7 +64,7 @@ def _latest_in_test(ratings: Ratings, n_test: int, validation: float) -> Array:
 
 
 def _latest(ratings: Ratings, n: int) -> Array:
-    """Row numbers of the n latest ratings; only those at the cut are put in order."""
+    """Row numbers of the n latest ratings; only those with the time of the cut are sorted."""
     time = ratings.time
     if n == 0 or time is None:
         return np.empty(0, dtype=np.int64)
@@ -75,12 +75,12 @@ def _latest(ratings: Ratings, n: int) -> Array:
 
 
 def share_per_user(ratings: Ratings, seed: int, test: float, validation: float) -> Array:
-    """(n,) the part of each rating: of each user's, drawn, a share to the nearest whole is the test part, and a share
-    of the others validation."""
+    """(n,) part of each rating: a random share of each user's ratings, rounded to a whole number, is the test part, and
+    a share of the others the validation part."""
     counts = np.bincount(ratings.user, minlength=len(ratings.users))
-    n_test = np.rint(np.round(counts * test, 6)).astype(np.int64)  # rounded twice: a half is to be a half
+    n_test = np.rint(np.round(counts * test, 6)).astype(np.int64)  # rounded twice, so that an exact half stays a half
     n_validation = np.rint(np.round((counts - n_test) * validation, 6)).astype(np.int64)
-    place = _drawn_places(ratings, seed)
+    place = _random_positions(ratings, seed)
     part = np.zeros(len(ratings), dtype=np.int8)
     part[place < (n_test + n_validation)[ratings.user]] = VALIDATION
     part[place < n_test[ratings.user]] = TEST
@@ -88,18 +88,20 @@ def share_per_user(ratings: Ratings, seed: int, test: float, validation: float) 
 
 
 def one_per_user(ratings: Ratings, seed: int, held_out: Sequence[int]) -> Array:
-    """(n,) the part of each rating: one that is drawn of each user's is in the first of `held_out`, another in the
-    next; users with no more ratings than that keep them all in train."""
+    """(n,) part of each rating: one random rating of each user is in the first of `held_out`, another in the next.
+
+    Users with no more ratings than that keep all of them in train.
+    """
     enough = np.bincount(ratings.user, minlength=len(ratings.users)) > len(held_out)
-    place = _drawn_places(ratings, seed)
+    place = _random_positions(ratings, seed)
     part = np.zeros(len(ratings), dtype=np.int8)
     for at, number in enumerate(held_out):
         part[(place == at) & enough[ratings.user]] = number
     return part
 
 
-def _drawn_places(ratings: Ratings, seed: int) -> Array:
-    """(n,) 0, 1, … of each user's ratings in the order of a permutation of all."""
+def _random_positions(ratings: Ratings, seed: int) -> Array:
+    """(n,) position, from 0, of each rating among its user's in a random permutation of all ratings."""
     order = np.random.default_rng(seed).permutation(len(ratings))
     order = order[np.argsort(ratings.user[order], kind="stable")]
     counts = np.bincount(ratings.user, minlength=len(ratings.users))
@@ -109,7 +111,7 @@ def _drawn_places(ratings: Ratings, seed: int) -> Array:
 
 
 def last_per_user(ratings: Ratings, held_out: Sequence[int]) -> Array:
-    """(n,) the part of each rating: each user's latest is in the first of `held_out`, the one before in the next."""
+    """(n,) part of each rating: each user's latest is in the first of `held_out`, the one before it in the next."""
     enough = np.bincount(ratings.user, minlength=len(ratings.users)) > len(held_out)
     part = np.zeros(len(ratings), dtype=np.int8)
     for number in held_out:
@@ -118,7 +120,7 @@ def last_per_user(ratings: Ratings, held_out: Sequence[int]) -> Array:
 
 
 def _latest_of_users(ratings: Ratings, among: Mask) -> Array:
-    """Row numbers of each user's latest rating among some."""
+    """Row numbers of each user's latest rating among those of a mask."""
     left = np.flatnonzero(among)
     for column in (ratings.time, ratings.item) if ratings.time is not None else ():
         highest = np.full(len(ratings.users), np.iinfo(np.int64).min)

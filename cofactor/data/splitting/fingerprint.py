@@ -1,7 +1,7 @@
-"""What makes two splits the same: which (user id, item id) pair is in which part, how they were parted, and the seed.
+"""The fingerprint of a split: a digest of the part of each (user id, item id) pair, the kind of split and the seed.
 
-A fingerprint covers neither rating values nor times (the digests of a saved split do), and depends neither on the order
-of rows, nor on how ids are numbered, nor on ids that nobody rated.
+It covers neither rating values nor times (the digests of a saved split do). It does not depend on the order of rows,
+on row numbers of ids, or on ids without ratings.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from cofactor.errors import BadData
 def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
     """Hex SHA-256 of up to four parts over one pair of vocabularies; raises BadData where a pair occurs twice.
 
-    Pairs are numbered over the ids that were rated, by code point, and all parts put in order in one sort.
+    Pairs are numbered by the ids that have ratings, sorted by code point; one sort orders all parts.
     """
     users, user_place = _rated(parts[0].users, [p.user for p in parts])
     items, item_place = _rated(parts[0].items, [p.item for p in parts])
@@ -33,7 +33,7 @@ def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
         user, item = divmod(int(pair[twice[0]]), len(items))
         raise BadData(
             f"user {users[user]} has two ratings of item {items[item]} in one split",
-            "a pair may be in one part, once: keep its latest rating",
+            "a pair may occur once, in one part: keep its latest rating",
         )
     digest = hashlib.sha256(json.dumps(["cofactor split 1", kind, seed, users, items]).encode())
     digest.update(pairs.astype("<u8", copy=False).data)
@@ -41,7 +41,7 @@ def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
 
 
 def _rated(known: Vocabulary, columns: list[Rows]) -> tuple[list[str], Array]:
-    """The ids that occur, by code point, and (n,) uint64 the place of each row among them."""
+    """The ids that occur, sorted by code point, and the (n,) uint64 position of each row among them."""
     rows = np.flatnonzero(sum(np.bincount(rows, minlength=len(known)) for rows in columns))
     ids = known.ids[rows].tolist()
     order = sorted(range(len(ids)), key=ids.__getitem__)

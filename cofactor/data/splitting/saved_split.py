@@ -7,7 +7,7 @@ test.parquet
 users.parquet        id by row
 items.parquet        id, title, genres by row
 user.features.parquet, item.features.parquet   where there are features: row, feature, value
-features.parquet     what these mean (see `feature_recipe`)
+features.parquet     names and encodings of features (see `feature_encoding_file`)
 """
 
 import json
@@ -38,12 +38,12 @@ _TEXTS = {"titles": "title", "genres": "genres"}  # a field of Ratings and its c
 
 
 def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) -> None:
-    """Writes parts over one pair of vocabularies, and facts about them, to a folder: beside it first, then renamed.
+    """Writes parts with the same vocabularies, and facts about them, to a folder, completely or not at all.
 
-    Raises BadData where something other than a saved split is in the way, or the disk does not take it.
+    Raises BadData where the path is something other than a saved split, or cannot be written.
     """
     if path.exists() and not (path / MANIFEST).is_file() and not _is_empty_folder(path):
-        raise BadData(f"{path} exists and is no saved split", "choose another name; nothing was overwritten")
+        raise BadData(f"{path} exists and is not a saved split", "choose another name; nothing was overwritten")
     target = path.resolve()
     working = atomic_folders.temporary_path(target)
     try:
@@ -57,7 +57,7 @@ def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, An
 
 
 def read_parts(path: Path, names: Sequence[str]) -> tuple[dict[str, Ratings], dict[str, Any]]:
-    """The parts of those names and the manifest; every file is checked against its digest before it is read.
+    """The parts of these names, and the manifest; the digest of every file is checked before it is read.
 
     Raises BadArtifact naming the file that is missing, damaged, or not what the manifest says.
     """
@@ -113,7 +113,7 @@ def _write_features(folder: Path, whole: Ratings) -> None:
 
 
 def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]:
-    """Features by the field of Ratings that holds them."""
+    """Features by their field of Ratings."""
     try:
         recipes = feature_encoding_file.read_encodings(path / feature_encoding_file.FILE)
     except duckdb.Error as e:
@@ -137,7 +137,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BadArtifact(f"{path} has no {MANIFEST}", "it is no saved split, or an incomplete one") from None
+        raise BadArtifact(f"{path} has no {MANIFEST}", "it is not a saved split, or an incomplete one") from None
     except (OSError, ValueError) as e:
         raise BadArtifact(f"{path / MANIFEST} cannot be read: {e}", "make the split again") from e
     well_formed = isinstance(manifest, dict) and all(isinstance(manifest.get(k), dict) for k in ("files", "counts"))
@@ -156,7 +156,7 @@ def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
 
 
 def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """What the manifest says of all ratings."""
+    """Scale, step and origin, which all parts share."""
     try:
         low, high = manifest["scale"]
         return {
@@ -206,7 +206,7 @@ def _columns(file: Path, names: Sequence[str] = ()) -> dict[str, Array]:
 
 
 def _shortest(ids: Array) -> Array:
-    """Ids as whole numbers where that is what they are: a tenth of the room and time, and the same to read back."""
+    """Ids as integers where all are plain numbers: a tenth of the size and time, and the same when read back."""
     if all(i.isascii() and i.isdigit() and len(i) <= 18 and str(int(i)) == i for i in ids):
         return ids.astype(np.int64)
     return ids

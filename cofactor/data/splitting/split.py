@@ -1,7 +1,7 @@
-"""Parting ratings into train, validation and test, so that a figure can be trusted and repeated.
+"""Splits ratings into train, validation and test parts, so that results can be trusted and reproduced.
 
-The same ratings, kind and seed give the same parts. Their fingerprint (see `fingerprint.py`) goes with the parts and
-with every model trained on them.
+The same ratings, kind and seed give the same parts. The parts, and every model trained on them, carry the fingerprint
+of the split (see `fingerprint.py`).
 """
 
 from collections.abc import Iterator
@@ -36,23 +36,28 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Three disjoint parts over the same users and items; each part's `split` is the fingerprint, its `part` the name.
+    """Three disjoint parts with the same users and items.
 
-    Raises BadData where parts overlap or name different users or items, BadArtifact where a given fingerprint is not
-    theirs. Rows keep the order they had before the split.
+    Each part carries the fingerprint of the split (`Ratings.split`) and its own name (`Ratings.part`).
+
+    Rows keep the order they had before the split. Raises BadData where parts overlap or have different users or items,
+    BadArtifact where a given fingerprint is not that of the parts.
     """
 
     train: Ratings
     validation: Ratings
     test: Ratings
     kind: str
-    seed: int = 0  # 0 for kinds that draw nothing
-    fingerprint: str = ""  # found where not given
+    seed: int = 0  # 0 for kinds without randomness
+    fingerprint: str = ""  # computed where not given
 
     def __post_init__(self) -> None:
         for part in self.parts.values():
             if part.users != self.train.users or part.items != self.train.items:
-                raise BadData("the parts of a split have different users or items", "part one table of ratings")
+                raise BadData(
+                    "the parts of a split have different users or items",
+                    "split one table of ratings, or use split(train=…, test=…)",
+                )
         found = compute_fingerprint(list(self.parts.values()), self.kind, self.seed)
         if self.fingerprint not in ("", found):
             raise BadArtifact(f"the split is {found[:12]}, not {self.fingerprint[:12]}", "its rows have been changed")
@@ -62,7 +67,7 @@ class Split:
 
     @property
     def parts(self) -> dict[str, Ratings]:
-        """The three by name."""
+        """The three parts by name."""
         return {name: getattr(self, name) for name in PARTS}
 
     def __repr__(self) -> str:
@@ -135,19 +140,19 @@ def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, va
     elif kind == "one":
         part = one_per_user(ratings, seed, held_out)
     else:
-        raise BadData(f"no way of splitting called {kind!r}", f"there are {', '.join(get_args(SplitKind))}")
+        raise BadData(f"unknown kind of split {kind!r}", f"the kinds are {', '.join(get_args(SplitKind))}")
     return make_split(ratings, part, kind, 0 if kind in UNSEEDED_KINDS else seed, test=test, validation=validation)
 
 
 def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
-    """k splits; each rating is in the test part of one. Of a fold's other rows, `validation` choose the epoch.
+    """Yields k splits for cross-validation: each rating is in the test part of one of them.
 
     Fold f tests on piece f of k near-equal pieces of `numpy.random.default_rng(seed).permutation(n)`; the last
     ⌊rest · validation⌋ of the other rows, in that order, are validation. Raises BadData for fewer than 2 folds, or
     more than there are ratings.
     """
     if not 2 <= k <= len(ratings):
-        raise BadData(f"{k} folds of {len(ratings):,} ratings", "there are at least 2 folds, and a rating for each")
+        raise BadData(f"{k} folds of {len(ratings):,} ratings", "give from 2 folds to one per rating")
     check_share("validation", validation)
     _check_seed(seed)
     order = np.random.default_rng(seed).permutation(len(ratings))
@@ -164,7 +169,7 @@ def repeated_folds(
 ) -> Iterator[Split]:
     """`folds` with each of the seeds `seed` … `seed + repeats - 1`: every rating is tested once in each repeat."""
     if repeats < 1:
-        raise BadData(f"{repeats} repeats", "there is at least 1")
+        raise BadData(f"{repeats} repeats", "give at least 1")
     for repeat in range(repeats):
         yield from folds(ratings, k, seed=seed + repeat, validation=validation)
 
@@ -194,15 +199,15 @@ def given_split(
 
 
 def save_split(split: Split, path: Path | str) -> None:
-    """Writes a folder, whole or not at all (see `split_folder`). Raises BadData where it cannot.
+    """Writes a split to a folder, completely or not at all (see `saved_split`). Raises BadData where it cannot.
 
-    A split that was saved there before is replaced; anything else is left alone.
+    A split that was saved there before is replaced; a folder of anything else is not.
     """
     write_parts(Path(path), split.parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
 
 
 def load_split(path: Path | str) -> Split:
-    """The split of a folder, checked. Raises BadArtifact naming what is missing, damaged or not what it says it is."""
+    """The split in a folder. Raises BadArtifact, with the file, for one that is missing, damaged or changed."""
     parts, facts = read_parts(Path(path), PARTS)
     try:
         return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))
@@ -217,7 +222,7 @@ def load_split(path: Path | str) -> Split:
 def make_split(
     ratings: Ratings, part: Array, kind: str, seed: int = 0, *, test: float = 1, validation: float = 0
 ) -> Split:
-    """The split of ratings whose (n,) parts are given; raises BadData where a part is empty whose share is not 0."""
+    """The split of ratings with the given (n,) parts; raises BadData where a part with a share above 0 is empty."""
     train, held_back, tested = (ratings.where(part == number) for number in (TRAIN, VALIDATION, TEST))
     made = Split(train, held_back, tested, kind, seed)
     _check_sizes(made, test, validation)
@@ -231,7 +236,7 @@ def check_share(name: str, share: float) -> None:
 
 def _check_seed(seed: int) -> None:
     if not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadData(f"a seed of {seed!r}", "a seed is a whole number from 0")
+        raise BadData(f"a seed of {seed!r}", "give a whole number from 0")
 
 
 def _check_shares(test: float, validation: float) -> None:
@@ -252,7 +257,7 @@ def _check_sizes(made: Split, test: float, validation: float) -> None:
 
 
 def join_parts(train: Ratings, validation: Ratings) -> Ratings:
-    """The rows of two parts of one split as one."""
+    """The rows of two parts of one split in one table."""
     both: dict[str, Any] = {
         name: np.concatenate((getattr(train, name), getattr(validation, name))) for name in ("user", "item", "value")
     }

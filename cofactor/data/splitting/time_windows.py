@@ -1,6 +1,6 @@
-"""Splits along time: what came before is learned, what came next is tested, as it goes for a service.
+"""Splits along time: a model is trained on earlier ratings and tested on later ones, as in a service.
 
-Of every split here, no training rating is later than a validation rating, and none of these later than a test rating.
+In every split here, training ratings are not later than validation ratings, and these not later than test ratings.
 """
 
 from collections.abc import Iterator
@@ -13,22 +13,23 @@ from cofactor.errors import BadData
 
 
 def split_at_time(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Split:
-    """One cut for all users at a given moment: the ratings from `cut` on, in seconds since 1970, are the test part.
+    """Splits at one time for all users: the ratings from `cut` on, in seconds since 1970, are the test part.
 
     The latest ⌊rest · validation⌋ before it are validation; of equal times, the higher user and then item row is the
-    later. Raises BadData without times, for a share outside [0, 1), and where a part would be empty that should not be.
+    later. Raises BadData without times, for a share outside [0, 1), and where a part with a share above 0
+    would be empty.
     """
     check_share("validation", validation)
     return make_split(ratings, by_cut(ratings, cut, validation), f"cut {format_time(cut)}", validation=validation)
 
 
 def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: float = 0.1) -> Iterator[Split]:
-    """n splits that roll along time, the earliest first: train on all that came before a window, test on the window.
+    """Yields n splits along time, the earliest first: train on all ratings before a window, test on the window.
 
-    The latest n · ⌊n_ratings · test⌋ ratings are cut into n windows of equally many, so that each figure is as certain
-    as the next (windows of equal time would hold few ratings in quiet months), and the last of them is the test part of
-    `split(ratings, "time")`. The latest ⌊before · validation⌋ ratings before a window are validation. What comes after
-    a window is in no part of its split. Of equal times, the higher user and then item row is the later.
+    The latest n · ⌊n_ratings · test⌋ ratings are cut into n windows of equal size, so that the metrics of all windows
+    are equally precise (windows of equal time would hold few ratings in quiet months). The last window is the test part
+    of `split(ratings, "time")`. The latest ⌊before · validation⌋ ratings before a window are validation. Ratings
+    after a window are in no part of its split. Of equal times, the higher user and then item row is the later.
 
     Raises BadData without times, for fewer than 2 windows, for shares outside [0, 1), and where the windows leave
     nothing to train on.
@@ -36,7 +37,7 @@ def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: 
     check_share("test", test)
     check_share("validation", validation)
     if n < 2:
-        raise BadData(f"{n} windows of time", 'there are at least 2; one is a split of kind "time"')
+        raise BadData(f"{n} windows of time", 'give at least 2; for one, use a split of kind "time"')
     if n * test >= 1:
         hint = f"give a test share below {1 / n:.3g}"
         raise BadData(f"{n} windows of {test:g} of the ratings leave nothing to train the first on", hint)

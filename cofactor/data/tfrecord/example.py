@@ -25,7 +25,7 @@ Span = tuple[int, int]  # from and to which byte
 
 
 def encode_value(data: bytes) -> bytes:
-    """A field 1 that holds bytes: a value of a BytesList, or the packed values of another list."""
+    """The field 1 with bytes: a value of a BytesList, or the packed values of another list."""
     return b"\n" + varint(len(data)) + data
 
 
@@ -41,7 +41,7 @@ def encode_example(features: bytes) -> bytes:
 
 
 def find_features(data: bytes) -> dict[str, Span]:
-    """Where the features of an Example stand, by name. Raises BadData where it is none."""
+    """The span of each feature of an Example, by name. Raises BadData where the bytes are no Example."""
     found: dict[str, Span] = {}
     for tag, start, stop in _fields(data, 0, len(data)):
         if tag != FIRST:
@@ -54,7 +54,7 @@ def find_features(data: bytes) -> dict[str, Span]:
 
 
 def read_values(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
-    """The list of a feature: its kind and its values, or the packed bytes of its numbers."""
+    """The kind of a feature's list, and its values or the packed bytes of its numbers."""
     kind, pieces = NOTHING, list[Span]()
     at, end = span
     if at < end and data[at] in LISTS and (start := _whole(data, at, end, data[at])):  # as it is nearly always
@@ -72,7 +72,7 @@ def read_values(data: bytes, span: Span) -> tuple[int, list[bytes] | bytes]:
 
 
 def count_values(kind: int, values: list[bytes] | bytes) -> int:
-    """How many values a list has. Raises BadData where its last number is cut short."""
+    """The number of values in a list. Raises BadData where its last number is cut short."""
     if isinstance(values, list):
         return len(values)
     if kind == INTEGERS:
@@ -116,7 +116,7 @@ def _texts(data: bytes, at: int, end: int) -> list[bytes]:
 
 
 def _packed(data: bytes, at: int, end: int, wire: int) -> bytes:
-    """The numbers of a FloatList or an Int64List, packed or each with a tag."""
+    """The bytes of the numbers of a FloatList or an Int64List, packed or each with a tag."""
     if start := _whole(data, at, end, FIRST):
         return data[start:end]
     single = 1 << 3 | wire
@@ -125,7 +125,7 @@ def _packed(data: bytes, at: int, end: int, wire: int) -> bytes:
 
 
 def _whole(data: bytes, at: int, end: int, tag: int) -> int:
-    """Where the content of a field begins that ends with the message; 0 where none of this tag does."""
+    """The start of a field's content, where the field has this tag and ends with the message; 0 otherwise."""
     if at < end and data[at] == tag:
         size, start = _varint(data, at + 1, end)
         if start + size == end:
@@ -134,7 +134,7 @@ def _whole(data: bytes, at: int, end: int, tag: int) -> int:
 
 
 def _fields(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
-    """Tag, and where the content begins and ends, of the fields of a message. Nearly all tags are of one byte."""
+    """The tag, start and end of each field of a message. Nearly all tags have one byte."""
     found = []
     while at < end:
         tag = data[at]
@@ -161,7 +161,7 @@ def _fields(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """A number and its end."""
     if at < end and (first := data[at]) < MORE:
         return first, at + 1
     if at + 1 < end and (second := data[at + 1]) < MORE:

@@ -1,4 +1,4 @@
-"""TFRecord files: records of bytes with their lengths and checksums, plain or gzipped.
+"""Reads and writes TFRecord files: records of bytes with lengths and checksums, plain or gzipped.
 
     length          uint64, little-endian
     masked CRC-32C  uint32, of these eight bytes
@@ -24,15 +24,15 @@ from cofactor.errors import BadData, error_context
 HEAD = struct.Struct("<QI")  # length and its checksum
 CHECKSUM = struct.Struct("<I")
 MASK = 0xA282EAD8
-MAX_RECORD = 64 << 20  # bytes of a record: some five million ratings of one user
+MAX_RECORD = 64 << 20  # bytes; about five million ratings of one user
 GZIP = b"\x1f\x8b"
-LEVEL = 6  # of gzip's nine; the usual one
+LEVEL = 6  # gzip's usual level
 DAMAGED = "the file is damaged or cut short: export or fetch it again"
-FOREIGN = "is it a TFRecord file, plain or gzipped?"
+FOREIGN = "check that it is a TFRecord file, plain or gzipped"
 
 
 class Record(NamedTuple):
-    """The bytes of one record; its number from 1, and where in the (unpacked) file it begins."""
+    """One record: its number from 1, its first byte in the (unpacked) file, and its data."""
 
     number: int
     byte: int
@@ -40,13 +40,13 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> str:
-        """What an error calls it."""
+        """The name of the record in error messages."""
         return _place(self.number, self.byte)
 
 
 @contextmanager
 def record_file(path: Path, *, gzipped: bool) -> Iterator[IO[bytes]]:
-    """A new file to write framed records to; the same records make the same bytes, gzipped or not."""
+    """A new file for framed records; the same records give the same bytes, gzipped or not."""
     with path.open("xb") as file:
         if not gzipped:
             yield file
@@ -56,7 +56,7 @@ def record_file(path: Path, *, gzipped: bool) -> Iterator[IO[bytes]]:
 
 
 def frame_records(records: Iterable[bytes]) -> bytes:
-    """Records one after the other as they stand in a file."""
+    """The bytes of records in a file, with lengths and checksums."""
     from google_crc32c import value as crc32c
 
     parts: list[bytes] = []
@@ -67,10 +67,10 @@ def frame_records(records: Iterable[bytes]) -> bytes:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a file, each checked, one in memory at a time.
+    """Yields the records of a file, each checked, one in memory at a time.
 
-    Raises BadData with the number and the byte of the record that is cut short, changed or too large, of the first
-    where the file is none of TFRecord; a gzip that unpacks to far more than ratings would is not followed.
+    Raises BadData, with number and byte, for a record that is cut short, changed or too large, and for the first one of
+    a file that is not TFRecord. A gzip that unpacks to far more than ratings would is an error, too.
     """
     with error_context(str(path)), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -93,12 +93,12 @@ def is_record_head(start: bytes) -> bool:
 
 
 def mask_checksum(checksum: int) -> int:
-    """The form of a checksum that is stored."""
+    """The masked form in which a checksum is stored."""
     return ((checksum >> 15 | checksum << 17) + MASK) & 0xFFFFFFFF
 
 
 def _records(file: IO[bytes], most: int, said: str) -> Iterator[Record]:
-    """The records of a stream of at most so many bytes; what is said of one that ends after them."""
+    """The records of a stream of at most `most` bytes; `said` ends the message about a record beyond them."""
     number, byte = 1, 0
     try:
         while data := _record(file, most - byte, number, said):
@@ -121,7 +121,7 @@ def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] 
         raise BadData(f"{len(head)} bytes instead of a length and its checksum", DAMAGED if number > 1 else FOREIGN)
     length, checksum = HEAD.unpack(head)
     if checksum != mask_checksum(crc32c(head[:8])):
-        raise BadData("the checksum of its length is another", DAMAGED if number > 1 else FOREIGN)
+        raise BadData("the checksum of its length is wrong", DAMAGED if number > 1 else FOREIGN)
     if length > MAX_RECORD:
         raise BadData(f"a record of {length:,} bytes; {MAX_RECORD:,} are allowed", "one record has one user's ratings")
     if HEAD.size + length + CHECKSUM.size > left:
@@ -131,7 +131,7 @@ def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] 
         raise BadData(f"cut short: {len(data):,} of {length + CHECKSUM.size:,} bytes", DAMAGED)
     body = data[:length]
     if CHECKSUM.unpack_from(data, length)[0] != mask_checksum(crc32c(body)):
-        raise BadData("the checksum of its data is another", DAMAGED)
+        raise BadData("the checksum of its data is wrong", DAMAGED)
     return (body,)
 
 

@@ -1,4 +1,4 @@
-"""The files of TFRecord: which they are, and which of a folder are shards of one set."""
+"""Recognises TFRecord files, and the shards of one set in a folder."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def shard_name(number: int, of: int, *, gzipped: bool) -> str:
 
 
 def is_tfrecord(path: Path) -> bool:
-    """Whether a file is one of TFRecord, by its name or by its first bytes."""
+    """Whether a file is a TFRecord file, by its name or its first bytes."""
     if SHARD.match(path.name):
         return True
     with path.open("rb") as file:
@@ -25,9 +25,9 @@ def is_tfrecord(path: Path) -> bool:
 
 
 def find_shards(names: Sequence[str]) -> list[str]:
-    """The shards of one set among the files of a folder, in order, without a look into the folders below it.
+    """The shards of one set among the files directly in a folder, in order.
 
-    Raises BadData where one of a numbered set is missing, or there are several sets.
+    Raises BadData where a shard of a numbered set is missing, or there are several sets.
     """
     matches = [match for name in sorted(names) if "/" not in name and name[0] != "." and (match := SHARD.match(name))]
     sets: dict[tuple[str, int], set[int]] = {}

@@ -1,4 +1,4 @@
-"""Ratings as records: one tf.train.Example a user, with the user's own id in it.
+"""Ratings as TFRecord records: one tf.train.Example for each user, which contains the user's id.
 
 user_id    one text
 item_ids   texts
@@ -34,12 +34,12 @@ ALLOWED = {
     "rating": (FLOATS, INTEGERS, NOTHING),
     "time": (INTEGERS, NOTHING),
 }
-CHUNK = 1 << 18  # ratings that are encoded at a time
+CHUNK = 1 << 18  # ratings encoded at a time
 FLUSH = 1 << 20  # ratings whose numbers are put into arrays at a time
 
 
 def encode_examples(ratings: Ratings) -> Iterator[list[bytes]]:
-    """An Example for each user who has rated, in lists of some CHUNK ratings: memory is that of a list."""
+    """Yields lists of Examples, one for each user with ratings; a list has about CHUNK ratings, which bounds memory."""
     users, items = _encoded(ratings.users), _encoded(ratings.items)
     by_user = ratings.user
     order = None if (by_user[1:] >= by_user[:-1]).all() else np.argsort(by_user, kind="stable")
@@ -58,10 +58,10 @@ def encode_examples(ratings: Ratings) -> Iterator[list[bytes]]:
 
 
 def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> tuple[EncodedRatings, list[int]]:
-    """The ratings of TFRecord files, users in order, each one's in the order of the record; the records in each file.
+    """The ratings of TFRecord files, in the order of records, and the number of records in each file.
 
-    Features go by the names above, by common ones or by `columns`, as columns of a table do; ids may be whole numbers,
-    ratings too. Raises BadData naming file and record.
+    Features are found by the names above, by common names or by `columns`, like the columns of a table. Ids and ratings
+    may be integers. Raises BadData with the file and the record.
     """
     table, records = _ExampleColumns(columns), []
     for path in paths:
@@ -70,7 +70,7 @@ def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = Non
             try:
                 table.add(record)
             except BadData as error:
-                hint = error.hint or "is it a tf.train.Example of one user?"
+                hint = error.hint or "check that it is a tf.train.Example of one user"
                 raise BadData(f"{path}: {record.place}: {error.message}", hint) from error
             number = record.number
         records.append(number)
@@ -79,7 +79,7 @@ def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = Non
 
 
 class _IdNumbers(dict[bytes, int]):
-    """Ids by the order in which they came."""
+    """Numbers of ids in the order of their first occurrence."""
 
     def __missing__(self, raw: bytes) -> int:
         try:
@@ -92,18 +92,18 @@ class _IdNumbers(dict[bytes, int]):
         return number
 
     def rows(self, noun: str) -> tuple[Vocabulary, Rows]:
-        """The vocabulary of the ids and the row of each, in the order in which they came."""
+        """The vocabulary of the ids, and the row of each in the order of first occurrence."""
         texts = [raw.decode() for raw in self]
         known = Vocabulary.of(texts, noun)
         return known, known.rows(texts)
 
 
 class _ExampleColumns:
-    """Columns that grow record by record."""
+    """Columns of ratings that grow record by record."""
 
     def __init__(self, columns: Mapping[str, str] | None) -> None:
         self.columns = check_columns(columns)
-        self.names: dict[str, str] | None = None  # role -> feature, told from the first record
+        self.names: dict[str, str] | None = None  # role -> feature, found in the first record
         self.users, self.items = _IdNumbers(), _IdNumbers()
         self.user, self.count = array("i"), array("q")  # a record
         self.value = bytearray()  # a rating
@@ -111,7 +111,7 @@ class _ExampleColumns:
         self.packed, self.times = bytearray(), list[Times]()
 
     def add(self, record: Record) -> None:
-        """The ratings of one record."""
+        """Adds the ratings of one record."""
         spans = example.find_features(record.data)
         if self.names is None:
             self.names = _names(list(spans), self.columns)
@@ -148,7 +148,7 @@ class _ExampleColumns:
     def _values(
         self, data: bytes, spans: Mapping[str, Span], role: str, wanted: int | None = None
     ) -> tuple[int, list[bytes] | bytes]:
-        """The list of a role, of so many values."""
+        """The kind and the list of the feature of a role, which must have `wanted` values."""
         assert self.names is not None
         name = self.names[role]
         if name not in spans:
@@ -175,7 +175,7 @@ class _ExampleColumns:
 def _examples(
     users: Sequence[bytes], items: Sequence[bytes], ratings: Ratings, rows: Array | slice, bounds: Array
 ) -> list[bytes]:
-    """The Examples of some users; the ratings of each are `rows` from one bound to the next."""
+    """The Examples of some users; each has the ratings of `rows` between two successive bounds."""
     rated = [items[item] for item in ratings.item[rows].tolist()]
     values = ratings.value[rows].astype("<f4").tobytes()
     times, begins = (b"", bounds) if ratings.time is None else pack_varints(ratings.time[rows])
@@ -200,7 +200,7 @@ def _encoded(ids: Vocabulary) -> list[bytes]:
 
 
 def _names(names: list[str], columns: Mapping[str, str]) -> dict[str, str]:
-    """The feature of each role: as named, by our own name, by a common one."""
+    """The feature of each role: the one named, one with our name, or one with a common name."""
     if not names:
         raise BadData("no features in it", FOREIGN)
     ours = {role: name for role, name in NAMES.items() if name in names}

@@ -1,6 +1,6 @@
-"""Protocol Buffers' numbers of variable length: seven bits a byte, lowest first, the top bit where more follow.
+"""Varints, the integers of Protocol Buffers: seven bits per byte, lowest first; the top bit marks that more follow.
 
-Whole columns at once; a negative number is the ten bytes of its two's complement.
+Whole columns are packed at once. A negative number takes the ten bytes of its two's complement.
 """
 
 import re
@@ -18,7 +18,7 @@ TOO_LONG = re.compile(b"[\x80-\xff]{%d}" % LONGEST)
 
 
 def varint(number: int) -> bytes:
-    """One number of at most 64 bits, not negative."""
+    """The bytes of one non-negative number of at most 64 bits."""
     packed = bytearray()
     while number >= MORE:
         packed.append(number & (MORE - 1) | MORE)
@@ -28,7 +28,7 @@ def varint(number: int) -> bytes:
 
 
 def pack_varints(values: Times) -> tuple[bytes, Array]:
-    """(n,) int64 one after the other, and (n + 1,) where each begins."""
+    """The bytes of (n,) int64, and the (n + 1,) positions where each begins."""
     rest = values.astype(np.int64, copy=False).view(np.uint64)
     length = np.ones(len(rest), dtype=np.int64)
     for more in range(1, LONGEST):
@@ -56,7 +56,7 @@ def unpack_varints(packed: bytes | bytearray) -> Times:
 
 
 def count_varints(packed: bytes) -> int:
-    """How many there are. Raises BadData where one is cut short or longer than 64 bits."""
+    """The number of varints. Raises BadData where one is cut short or longer than 64 bits."""
     if (packed and packed[-1] >= MORE) or TOO_LONG.search(packed):
         raise BadData("a number in it is cut short or too long")
     return len(packed.translate(None, LEADING))
