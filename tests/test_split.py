@@ -424,7 +424,7 @@ def test_saving_again_replaces_a_split_and_nothing_else(tmp_path, saved):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     for taken in ("mine", "mine/letter.txt"):
-        with pytest.raises(BadData, match="no saved split"):
+        with pytest.raises(BadData, match="not a saved split"):
             save_split(other, tmp_path / taken)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     with pytest.raises(BadData, match="cannot write"):

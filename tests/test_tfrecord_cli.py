@@ -96,7 +96,7 @@ def test_a_damaged_shard_is_one_line_with_a_hint(
     ("arguments", "said"),
     [
         (["--format", "csv", "--shards", "2"], "shards are for tfrecord"),
-        (["--format", "parquet", "--compress", "gzip"], "parquet is compressed"),
+        (["--format", "parquet", "--compress", "gzip"], "parquet files are compressed"),
         (["--shards", "2", "--per-shard", "3"], "both a number of shards"),
         (["--shards", "0"], "not in the range"),
         (["--shards", "100000"], "100,000 shards"),
