@@ -1,4 +1,4 @@
-"""`cofactor evaluate MODEL DATA`: every metric on the test part of the split the model was trained on."""
+"""`cofactor evaluate MODEL DATA`: every metric of a model on the test part of the split it was trained on."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,28 @@ from cofactor.cli.options.data_argument import open_split, reading_options, sour
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
-@click.option("-k", multiple=True, type=click.IntRange(1), default=(10, 20), show_default=True, help="Lengths of list.")
-@click.option("--relevant-from", type=float, help="The lowest test rating a list should find [default: any].")
+@click.option(
+    "-k",
+    multiple=True,
+    type=click.IntRange(1),
+    default=(10, 20),
+    show_default=True,
+    help="List lengths of the ranking metrics.",
+)
+@click.option(
+    "--relevant-from",
+    type=float,
+    help="The lowest test rating of a relevant item [default: every test item is relevant].",
+)
 @reading_options
 @as_json
 @quietly
 def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: float | None, **options: Any) -> None:
-    """Measure MODEL on the test part of DATA.
+    """Compute every metric of MODEL on the test part of DATA.
 
-    DATA is the split it was trained on, or the ratings it was trained on, which are split again as they were then; for
-    a model of synthetic ratings it may be left out. Another split is refused: its test rows may have been learned.
+    DATA is the split that the model was trained on, or the same ratings, which are then split as for training. It may
+    be omitted for a model of synthetic ratings. Another split is refused, because its test rows may be training rows of
+    the model.
     """
     from cofactor.cli.display.evaluation_tables import print_report
     from cofactor.evaluation.evaluate import evaluate
@@ -33,7 +45,7 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     split, _ = open_split(source_from_manifest(manifest, data, options), training_recipe(manifest), console)
     check_training_split(manifest, split)
     loaded = load(model)
-    with waiting(console, "measuring"):
+    with waiting(console, "evaluating"):
         report = evaluate(loaded, split.test, k, relevant_from=relevant_from)
     if as_json:
         print_json({"model": str(model), "split": split.fingerprint, **report.as_dict()})

@@ -54,8 +54,8 @@ COSTS = (
 
 
 def print_outcome(outcome: ComparisonSummary, plan: EvaluationPlan) -> None:
-    """What the models are worth, beside what others have published; what their lists are like and what they cost;
-    and in words which differences are real."""
+    """Print the accuracy of the models and published results, the properties of their lists and their cost, and which
+    differences are significant."""
     comparison = outcome.comparison
     print_table(*accuracy_table(comparison, plan.metrics))
     if plan.published:
@@ -64,7 +64,7 @@ def print_outcome(outcome: ComparisonSummary, plan: EvaluationPlan) -> None:
     click.echo()
     print_table(*cost_table(comparison))
     lists = f"lists of {comparison.k[0]}; " if comparison.k else ""
-    click.echo(f"\n* the best; ± {comparison.uncertainty[0]}; {lists}fit, CPU and peak are of the training alone\n")
+    click.echo(f"\n* the best; ± {comparison.uncertainty[0]}; {lists}fit, CPU and peak are those of training alone\n")
     for sentence in comparison.sentences():
         click.echo(sentence)
 

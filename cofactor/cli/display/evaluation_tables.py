@@ -1,4 +1,4 @@
-"""A report as a person reads it."""
+"""A report as tables on the terminal."""
 
 import click
 
@@ -11,27 +11,27 @@ COLD = ("cold_users", "users without training ratings"), ("cold_items", "items w
 
 
 def print_summary(report: Report) -> None:
-    """The few figures to look at first."""
+    """Print the most important metrics."""
     names = set(summary_columns(report.k))
     _print(report, [name for name in report.metrics if name in names])
 
 
 def print_report(report: Report) -> None:
-    """Every metric with its standard error; then what was measured on, and what had to be scored by fallback."""
+    """Print every metric with its standard error, and the numbers of test ratings, users and items."""
     _print(report, list(report.metrics))
 
 
 def _print(report: Report, names: list[str]) -> None:
     rows = [[name, figure(report.metrics[name]), _error(report.standard_errors.get(name))] for name in names]
     print_table(rows, ["metric", "value", "± standard error"])
-    click.echo(f"\nmeasured on {counted(report)}")
+    click.echo(f"\nevaluated on {describe_counts(report)}")
 
 
-def counted(report: Report) -> str:
-    """What was measured on, and how much of it was cold."""
-    said = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
+def describe_counts(report: Report) -> str:
+    """The numbers of test ratings, users and items, and how many of them are cold."""
+    counts = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
     cold = [f"{report.counts[name]:,} {words}" for name, words in COLD if report.counts[name]]
-    return said + (f"; {' and '.join(cold)} scored by fallback" if cold else "")
+    return counts + (f"; of these, {' and '.join(cold)} (cold start)" if cold else "")
 
 
 def _error(value: float | None) -> str:
