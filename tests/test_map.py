@@ -164,7 +164,7 @@ def test_a_map_is_made_once_and_a_smaller_one_is_its_beginning(monkeypatch, movi
     made = []
     monkeypatch.setattr(maps, "catalogue_map", lambda model, n: made.append(n) or catalogue_map(model, n))
     fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
-    found = {n: kept.of(fitted, n) for n in (10, 40, 100)}
+    found = {n: kept.get(fitted, n) for n in (10, 40, 100)}
     assert made == [SIZES[0]]
     np.testing.assert_array_equal(found[10][1], found[100][1][:10])
     np.testing.assert_array_equal(found[10][0], found[100][0][:10])
@@ -180,23 +180,23 @@ def test_nobody_waits_for_a_map_that_another_makes(monkeypatch, movies: Ratings)
 
     monkeypatch.setattr(maps, "catalogue_map", slow)
     fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
-    first = Thread(target=kept.of, args=(fitted, 10))
+    first = Thread(target=kept.get, args=(fitted, 10))
     first.start()
     assert begun.wait(10)
-    with pytest.raises(Unavailable, match="being made"):
-        kept.of(fitted, 20)
+    with pytest.raises(Unavailable, match="being computed"):
+        kept.get(fitted, 20)
     go_on.set()
     first.join()
-    assert len(kept.of(fitted, 20)[0]) == 20
+    assert len(kept.get(fitted, 20)[0]) == 20
 
 
 def test_a_map_that_failed_is_tried_again(monkeypatch, movies: Ratings):
     fitted, kept = SVD(n_epochs=1).fit(movies), ItemMaps()
     monkeypatch.setattr(maps, "catalogue_map", lambda model, n: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        kept.of(fitted, 10)
+        kept.get(fitted, 10)
     monkeypatch.undo()
-    assert len(kept.of(fitted, 10)[0]) == 10
+    assert len(kept.get(fitted, 10)[0]) == 10
 
 
 def test_a_bundle_has_its_own_map(movies: Ratings):

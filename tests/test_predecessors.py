@@ -191,9 +191,9 @@ def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model
     save(model, tmp_path / "model")
     code = (
         "import sys, json\nfrom cofactor.serving.http.app import create_app\n"
-        "from cofactor.serving.loaded_model import Bundle\n"
+        "from cofactor.serving.loaded_model import LoadedModel\n"
         "from cofactor.serving.schemas.requests import RecoQuery\n"
-        "from cofactor.serving.model_registry import Service\nservice = Service(Bundle.open(sys.argv[1]))\n"
+        "from cofactor.serving.model_registry import ModelRegistry\nservice = ModelRegistry(LoadedModel.open(sys.argv[1]))\n"
         "create_app(service); service.warm_up()\nanswer = service.service().reco(RecoQuery(UsrID='7', n_recos=5))\n"
         "loaded = [name for name in sys.modules if name.startswith(('cofactor.trainers', 'numba', 'torch'))]\n"
         "print(json.dumps([answer['ratings'], loaded]))"

@@ -24,7 +24,7 @@ LEAN = """
 import sys
 from cofactor.cli.serve import serve
 from cofactor.serving.http.app import create_app
-from cofactor.serving.loaded_model import Bundle
+from cofactor.serving.loaded_model import LoadedModel
 heavy = {"numba", "torch", "pandas", "polars", "pyarrow", "sklearn", "cofactor.trainers", "cofactor.kernels"}
 sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """

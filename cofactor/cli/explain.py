@@ -1,4 +1,4 @@
-"""`cofactor explain MODEL USER ITEM`: what each of a user's ratings does to the score of an item."""
+"""`cofactor explain MODEL USER ITEM`: the effect of each of a user's ratings on the score of an item."""
 
 from pathlib import Path
 
@@ -11,25 +11,20 @@ from cofactor.cli.display.terminal import as_json, print_json, print_table
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("user")
 @click.argument("item")
-@click.option("-n", default=5, show_default=True, type=click.IntRange(1), help="How many ratings.")
+@click.option("-n", default=5, show_default=True, type=click.IntRange(1), help="Number of ratings.")
 @as_json
 def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
-    """Why ITEM would be recommended to USER.
+    """Explain the score of ITEM for USER by the ratings of USER.
 
     The effect of a rating is the item's score with it minus the score without it.
     """
     from dataclasses import asdict
 
-    import numpy as np
-
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
     training_data = loaded.training_data
-    users, items = (
-        np.array([row], dtype=np.int32) for row in (training_data.users.row(user), training_data.items.row(item))
-    )
-    score = float(loaded.predict_rows(users, items)[0])
+    score = float(loaded.predict([user], [item])[0])
     because = loaded.explain(user, item, n)
     title = training_data.title(training_data.items.row(item))
     if as_json:

@@ -1,4 +1,4 @@
-"""`cofactor recommend MODEL USER`: the best items for one user, for a list of ratings, or for every user."""
+"""`cofactor recommend MODEL USER`: the top-N list of a user, of a new user given by ratings, or of every user."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("user", required=False)
-@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
-@click.option("--why", default=0, show_default=True, type=click.IntRange(0), help="How many reasons for each item.")
-@click.option("--include-seen", is_flag=True, help="Also items the user has rated.")
-@click.option("--rated", multiple=True, metavar="ITEM=RATING", help="For a new user with this rating. Repeatable.")
-@click.option("--all", "everybody", is_flag=True, help="For every user, into the file of --out.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="A Parquet file, with --all.")
+@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="Number of items.")
+@click.option(
+    "--why", default=0, show_default=True, type=click.IntRange(0), help="Number of ratings that explain each item."
+)
+@click.option("--include-seen", is_flag=True, help="Also list items that the user has rated.")
+@click.option("--rated", multiple=True, metavar="ITEM=RATING", help="A rating of a new user. Repeatable.")
+@click.option("--all", "everybody", is_flag=True, help="Write the lists of all users to the file of --out.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write, with --all.")
 @as_json
 @quietly
 def recommend(
@@ -35,7 +37,7 @@ def recommend(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """The best items for USER, those already rated left out.
+    """Recommend items to USER, without those that USER has rated.
 
     \b
     cofactor recommend models/svd 196 -n 5 --why 2
@@ -47,7 +49,7 @@ def recommend(
     if everybody and why:
         raise click.UsageError("--why is for one list, not for --all")
     if rated and include_seen:
-        raise click.UsageError("--include-seen is for a USER or --all: a new user has seen what is --rated")
+        raise click.UsageError("--include-seen is for a USER or --all: the items of --rated are never listed")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
     from cofactor.saved.model_folder import load
@@ -64,7 +66,7 @@ def recommend(
 
 
 def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], *, as_json: bool) -> None:
-    """A list of items on stdout, each with its reasons below it."""
+    """Prints a list of items, each with its explanation below it."""
     if as_json:
         from dataclasses import asdict
 
@@ -74,17 +76,17 @@ def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], 
 
 
 def listing(model: "Model", listed: "list[Recommendation]") -> tuple[list[list[str]], list[str]]:
-    """Rows and headings of a list of items, each followed by its reasons."""
+    """Rows and headings of a table of items, each followed by its explanation."""
     digits = 2 if model.scale is not None else 4
     rows = []
     for place, one in enumerate(listed, 1):
         rows.append([str(place), one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.{digits}f}"])
-        rows += [["", "", f"  {reason}", "", ""] for reason in reasons(one)]
+        rows += [["", "", f"  {effect}", "", ""] for effect in describe_effects(one)]
     return rows, ["", "item", "title", "genres", "score"]
 
 
 def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
-    """Everybody's list to a Parquet file of user, item, rank, score and title."""
+    """Writes the list of every user to a Parquet file of user, item, rank, score and title."""
     import time
 
     from cofactor.errors import BadData
@@ -94,8 +96,8 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
         raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
     console = messages(quiet)
     started = time.perf_counter()
-    with progress(console, "recommending") as moved:
-        rows = recommend_all(model, out, n, exclude_seen=exclude_seen, on_progress=moved)
+    with progress(console, "recommending") as advance:
+        rows = recommend_all(model, out, n, exclude_seen=exclude_seen, on_progress=advance)
     users, seconds = len(model.training_data.users), time.perf_counter() - started
     if as_json:
         print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})
@@ -104,9 +106,9 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
     console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
 
 
-def reasons(one: "Recommendation") -> list[str]:
-    """Why an item stands in a list: what each rating does to its score."""
-    return [f"{why.effect:+.2f} for {why.title} ({why.rating:g})" for why in one.because]
+def describe_effects(one: "Recommendation") -> list[str]:
+    """The effects of ratings on the score of a recommended item, one a line."""
+    return [f"{effect.effect:+.2f} for {effect.title} ({effect.rating:g})" for effect in one.because]
 
 
 def _history(rated: tuple[str, ...]) -> dict[str, float]:

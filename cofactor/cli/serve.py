@@ -1,4 +1,4 @@
-"""`cofactor serve`: saved models over HTTP."""
+"""`cofactor serve`: serves saved models over HTTP."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.options.network import address_of, bind, check_reachable, passed, url_of
+from cofactor.cli.options.network import address_of, bind, check_reachable, inherited_socket, url_of
 from cofactor.errors import CofactorError
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ LONGEST_NAME = 100
 
 
 def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[str] | None:
-    """The ids in a file, one a line; blank lines are passed over."""
+    """The ids in a file, one a line; blank lines are ignored."""
     if path is None:
         return None
     try:
         return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except UnicodeDecodeError:
-        raise CofactorError(f"{path} is not text in UTF-8", "write one id a line") from None
+        raise CofactorError(f"{path} is not UTF-8 text", "write one id a line") from None
 
 
 def _keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
-    """The keys of a file, or else of the environment: COFACTOR_KEYS, COFACTOR_ADMIN_KEYS."""
+    """The keys in a file, or by default in the environment variable COFACTOR_KEYS or COFACTOR_ADMIN_KEYS."""
     from cofactor.serving.http.keys import read_keys
 
     text = os.environ.get(f"COFACTOR_{option.upper()}", "")
@@ -43,44 +43,59 @@ KEYS = click.Path(path_type=Path)
 @click.argument("model", nargs=-1, required=True, metavar="[NAME=]FOLDER…")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes any free one."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes any free port.",
 )
-@click.option("--store", default="", metavar="FILE|postgresql://…", help="Take ratings, and keep them there.")
-@click.option("--new-items", is_flag=True, help="Take ratings of items that no model knows yet.")
-@click.option("--allow", type=FILE, callback=_ids, help="List none but the items in this file, one id a line.")
-@click.option("--deny", type=FILE, callback=_ids, help="Never list the items in this file, one id a line.")
-@click.option("--keys", type=KEYS, help="Answer only who brings a key of this file, or of COFACTOR_KEYS.")
-@click.option("--admin-keys", type=KEYS, help="Keys that may also reload models; or COFACTOR_ADMIN_KEYS.")
-@click.option("--allowed-host", "hosts", multiple=True, help="A name that requests may call this machine by.")
-@click.option("--origin", "origins", multiple=True, help="A web page elsewhere that may ask: https://shop.example.org.")
-@click.option("--proxy", "proxies", multiple=True, help="Address of a proxy whose X-Forwarded-For is believed.")
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Requests a second for each key; 0: no limit.")
-@click.option("--waiting", default=64, show_default=True, type=click.IntRange(1), help="Requests that may wait.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that answer.")
+@click.option("--store", default="", metavar="FILE|postgresql://…", help="Accept ratings and store them there.")
+@click.option("--new-items", is_flag=True, help="Accept ratings of items that are in no model yet.")
+@click.option("--allow", type=FILE, callback=_ids, help="Recommend only the items in this file, one id a line.")
+@click.option("--deny", type=FILE, callback=_ids, help="Never recommend the items in this file, one id a line.")
+@click.option("--keys", type=KEYS, help="Answer only clients with an API key from this file or COFACTOR_KEYS.")
+@click.option("--admin-keys", type=KEYS, help="File of API keys that may also reload models, or COFACTOR_ADMIN_KEYS.")
+@click.option("--allowed-host", "hosts", multiple=True, help="Host header to accept. Repeatable.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="Origin of web pages that may send requests (CORS), such as https://shop.example.org.",
+)
+@click.option("--proxy", "proxies", multiple=True, help="Address of a proxy whose X-Forwarded-For is trusted.")
+@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Requests per second for each key; 0: no limit.")
+@click.option(
+    "--waiting", default=64, show_default=True, type=click.IntRange(1), help="Requests that may wait in each process."
+)
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Number of server processes."
+)
 @click.option(
     "--watch",
     default=2.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="Seconds between looks for newer models; 0: never.",
+    help="Seconds between checks for newer models; 0: never.",
 )
-@click.option("--drain", default=0.0, type=click.FloatRange(0), help="Seconds to answer on after a signal to stop.")
+@click.option(
+    "--drain", default=0.0, type=click.FloatRange(0), help="Seconds to go on answering after a signal to stop."
+)
 @click.option(
     "--log",
     default="problems",
     show_default=True,
     type=click.Choice(["all", "problems", "none"]),
-    help="Which requests to log.",
+    help="The requests to log.",
 )
 def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
-    """Serve the models of folders over HTTP, with a page to try them. The first answers where none is named.
+    """Serve the models in one or more folders over HTTP, with a web page to try them.
 
-    NAME is the folder's own unless it is given.
+    The first model answers requests that name none. NAME is that of the folder unless given.
     """
     from cofactor.serving.server_config import ServerConfig
 
     models = _named(model)
-    opened = passed()
+    opened = inherited_socket()
     address = opened.getsockname()[0] if opened else address_of(host)
     options |= {name: _keys(name, options[name]) for name in ("keys", "admin_keys")}
     options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
@@ -106,7 +121,7 @@ def _run(settings: "ServerConfig", listening: socket.socket) -> None:
 
 
 def _named(models: Sequence[str]) -> tuple[tuple[str, Path], ...]:
-    """NAME=FOLDER, or a folder that is called by its own name."""
+    """The name and the folder of each model: NAME=FOLDER, or FOLDER with its own name."""
     named: dict[str, Path] = {}
     for one in models:
         name, equals, folder = one.partition("=")

@@ -1,4 +1,4 @@
-"""`cofactor similar MODEL ITEM`: the items most like one."""
+"""`cofactor similar MODEL ITEM`: the items most similar to one."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from cofactor.cli.display.terminal import as_json, print_json, print_table
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("item")
-@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="How many items.")
+@click.option("-n", default=10, show_default=True, type=click.IntRange(1), help="Number of items.")
 @as_json
 def similar(model: Path, item: str, n: int, as_json: bool) -> None:
-    """The items most like ITEM, an id of the data."""
+    """List the items most similar to ITEM, an id of the data."""
     from dataclasses import asdict
 
     from cofactor.saved.model_folder import load

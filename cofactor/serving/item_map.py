@@ -1,14 +1,14 @@
-"""A map of the catalogue: the most rated items in two dimensions, alike ones near one another.
+"""A map of the catalogue: the most rated items in two dimensions, similar ones close together.
 
 Exact t-SNE (van der Maaten & Hinton 2008) in NumPy. With P the similarities of the items' vectors and Q those of their
-places y on the map, it minimises KL(P ‖ Q) by gradient descent:
+positions y on the map, it minimises KL(P ‖ Q) by gradient descent:
 
     p_j|i ∝ exp(−β_i ‖v_i − v_j‖²), β_i such that every row has the same perplexity         (eq. 1)
     p_ij = (p_j|i + p_i|j) / 2n
     q_ij = w_ij / Z,  w_ij = 1 / (1 + ‖y_i − y_j‖²),  Z = Σ_k≠l w_kl                        (eq. 4)
     ∂KL/∂y_i = 4 Σ_j (p_ij − q_ij) w_ij (y_i − y_j)                                         (eq. 5)
 
-It begins with the two main components instead of chance (Kobak & Berens 2019), so the same model has the same map.
+It starts from the first two principal components, not at random (Kobak & Berens 2019): the same model has the same map.
 """
 
 from dataclasses import dataclass, field
@@ -22,50 +22,50 @@ from cofactor.errors import Unavailable
 from cofactor.models.base import Model
 from cofactor.models.vectors import VectorModel
 
-SIZES = (1_000, 2_000)  # of the maps that are made; a smaller one is the beginning of the next larger
-PERPLEXITY = 30.0  # how many neighbours count, softly
-EXAGGERATED, STEPS = 75, 300  # steps: those with P enlarged, which lets clusters form, and all of them
+SIZES = (1_000, 2_000)  # of the maps that are computed; smaller maps are parts of them
+PERPLEXITY = 30.0  # effective number of neighbours
+EXAGGERATED, STEPS = 75, 300  # steps with early exaggeration of P, which lets clusters form, and all steps
 EXAGGERATION = 12.0
-MOMENTUM = (0.5, 0.8)  # while P is enlarged, and then
-LEAST_GAIN = 0.01
-BISECTIONS = 25  # of β, which is right to one part in ten thousand then
-RANK = 32  # of the vectors made from ratings, for models that have none
-MOST_RATERS = 20_000  # whose ratings those are made from
+MOMENTUM = (0.5, 0.8)  # during the early exaggeration, and after it
+MIN_GAIN = 0.01
+BISECTIONS = 25  # of β, for a relative precision of 1e-4
+RANK = 32  # of the vectors computed from ratings, for models without item vectors
+MAX_RATERS = 20_000  # users whose ratings these are computed from
 
 
 @dataclass(frozen=True)
 class ItemMaps:
-    """The maps of one model, each made when first asked for, by whoever asks first.
+    """The maps of one model, each computed by the first request for it.
 
-    Nobody else waits for it: the threads that would are those that answer all other requests.
+    Other requests do not wait for it, because they would block the threads that answer all requests.
     """
 
-    _made: dict[int, tuple[Rows, Floats]] = field(default_factory=dict)
-    _making: Lock = field(default_factory=Lock)
+    _maps: dict[int, tuple[Rows, Floats]] = field(default_factory=dict)
+    _computing: Lock = field(default_factory=Lock)
 
-    def of(self, model: Model, n: int) -> tuple[Rows, Floats]:
-        """(≤ n,) rows and (≤ n, 2) places of the n most rated items; raises Unavailable while somebody makes them.
+    def get(self, model: Model, n: int) -> tuple[Rows, Floats]:
+        """(≤ n,) rows and (≤ n, 2) positions of the n most rated items; raises Unavailable while they are computed.
 
-        Two maps of one model agree where they overlap, unless one has more than a thousand items and the other fewer.
+        Maps of up to a thousand items agree with each other, and so do larger ones; smaller and larger ones differ.
         """
         size = next((size for size in SIZES if n <= size), SIZES[-1])
-        if size not in self._made:
-            if not self._making.acquire(blocking=False):
-                raise Unavailable("the map is being made", "ask again in a few seconds")
+        if size not in self._maps:
+            if not self._computing.acquire(blocking=False):
+                raise Unavailable("the map is being computed", "try again in a few seconds")
             try:
-                if size not in self._made:
-                    self._made[size] = catalogue_map(model, size)
+                if size not in self._maps:
+                    self._maps[size] = catalogue_map(model, size)
             finally:
-                self._making.release()
-        rows, places = self._made[size]
+                self._computing.release()
+        rows, places = self._maps[size]
         return rows[:n], places[:n]
 
 
 def catalogue_map(model: Model, n: int) -> tuple[Rows, Floats]:
-    """(m,) rows of the n most rated items, the most rated first, and their (m, 2) places within [-1, 1].
+    """(m,) rows of the n most rated items, the most rated first, and their (m, 2) positions within [-1, 1].
 
-    Likeness is the model's own, the cosine of its item vectors, where it has such; otherwise items are alike that the
-    same users like. An item that nobody rated is on no map, nor one whose vector is zero.
+    The similarity of items is the cosine of the model's item vectors; for a model without vectors, of vectors computed
+    from the ratings. Items without ratings and items with a zero vector are left out.
     """
     counts = model.training_data.item_counts
     rows = np.argsort(-counts, kind="stable")[:n].astype(np.int32)
@@ -77,28 +77,28 @@ def catalogue_map(model: Model, n: int) -> tuple[Rows, Floats]:
 
 
 def own_vectors(model: VectorModel, rows: Rows) -> Doubles:
-    """(n, rank) vectors of items as the model learnt them."""
+    """(n, rank) item vectors of the model."""
     vectors: Doubles = model.item_vectors[rows].astype(np.float64)
     return vectors
 
 
 def rated_vectors(model: Model, rows: Rows) -> Doubles:
-    """(n, ≤ RANK) vectors of items from the ratings of training: singular vectors of what users gave above their own
-    mean, each times its singular value. Of many users every k-th counts."""
+    """(n, ≤ RANK) item vectors from the training ratings: singular vectors of the ratings minus the user's mean, each
+    times its singular value. With many users, every k-th is used."""
     history = model.training_data.interactions
-    history = history[:: max(1, -(-history.shape[0] // MOST_RATERS))].astype(np.float64)
+    history = history[:: max(1, -(-history.shape[0] // MAX_RATERS))].astype(np.float64)
     counts = np.diff(history.indptr)
     means = np.asarray(history.sum(axis=1)).ravel() / np.maximum(counts, 1)
     centred = history.copy()
     centred.data -= np.repeat(means, counts)
-    if not centred.data.any():  # one value everywhere: who rated at all is what there is
+    if not centred.data.any():  # all ratings are equal: use which items were rated
         centred = history
     chosen = centred[:, rows].tocsr()
     rank = min(RANK, min(chosen.shape) - 1)
     largest = np.abs(chosen.data).max(initial=0)
     if rank < 1 or largest == 0:
         return np.ones((len(rows), 1))
-    # Not from ones: where every item is chosen the rows sum to zero, and ones are what the matrix makes nothing of.
+    # Not ones: if every item is chosen the rows sum to zero, so that ones are in the null space.
     begin = np.random.default_rng(0).standard_normal(min(chosen.shape))
     _, values, items = svds(chosen / largest, k=rank, v0=begin)
     vectors: Doubles = (items[::-1] * values[::-1, None]).T * largest
@@ -106,7 +106,7 @@ def rated_vectors(model: Model, rows: Rows) -> Doubles:
 
 
 def tsne(vectors: Doubles, steps: int = STEPS) -> Floats:
-    """(n, 2) places of (n, d) vectors."""
+    """(n, 2) positions of (n, d) vectors."""
     n = len(vectors)
     places = principal(vectors)
     if n < 4:
@@ -120,7 +120,7 @@ def tsne(vectors: Doubles, steps: int = STEPS) -> Floats:
             similar /= np.float32(EXAGGERATION)
         slope = gradient(places, similar)
         gains = np.where((slope > 0) == (moved > 0), gains * np.float32(0.8), gains + np.float32(0.2))
-        np.maximum(gains, np.float32(LEAST_GAIN), out=gains)
+        np.maximum(gains, np.float32(MIN_GAIN), out=gains)
         moved = np.float32(MOMENTUM[step >= EXAGGERATED]) * moved - rate * gains * slope
         places = places + moved
         places -= places.mean(axis=0)
@@ -128,7 +128,7 @@ def tsne(vectors: Doubles, steps: int = STEPS) -> Floats:
 
 
 def gradient(places: Floats, similar: Floats) -> Floats:
-    """(n, 2) ∂KL/∂y (eq. 5) at (n, 2) places, for (n, n) similarities p."""
+    """(n, 2) ∂KL/∂y (eq. 5) at (n, 2) positions, for (n, n) similarities p."""
     n = len(places)
     square, one = (places * places).sum(axis=1), np.ones(n, dtype=places.dtype)
     weights = np.column_stack((-2 * places, square + 1, one)) @ np.column_stack((places, one, square)).T  # 1 + ‖·‖²
@@ -146,8 +146,7 @@ def gradient(places: Floats, similar: Floats) -> Floats:
 
 
 def affinities(vectors: Doubles, perplexity: float) -> Doubles:
-    """(n, n) symmetric similarities p of (n, d) vectors (eq. 1), which sum to 1: each row's own have the perplexity
-    given, that is the entropy of as many equally likely neighbours."""
+    """(n, n) symmetric similarities p of (n, d) vectors (eq. 1), which sum to 1; each p_j|i has the given perplexity."""
     n = len(vectors)
     square = (vectors * vectors).sum(axis=1)
     apart = np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)
@@ -169,9 +168,9 @@ def affinities(vectors: Doubles, perplexity: float) -> Doubles:
 
 
 def principal(vectors: Doubles) -> Floats:
-    """(n, 2) projections on the two main components, the first with a standard deviation of 10⁻⁴.
+    """(n, 2) projections on the first two principal components, the first with a standard deviation of 10⁻⁴.
 
-    A component is defined up to its sign: the largest of its loadings is made positive.
+    The sign of a component is chosen so that its largest loading is positive.
     """
     n = len(vectors)
     centred = vectors - vectors.mean(axis=0) if n else vectors
@@ -186,7 +185,7 @@ def principal(vectors: Doubles) -> Floats:
 
 
 def spread(places: Floats) -> Floats:
-    """The same picture, as large as [-1, 1]² lets it be, its shape kept."""
+    """The positions scaled to fill [-1, 1]², with their aspect ratio kept."""
     if not len(places):
         return places
     middle = (places.max(axis=0) + places.min(axis=0)) / 2

@@ -72,7 +72,7 @@ class LoadedModel:
 
     def map(self, n: int) -> tuple[Rows, Floats]:
         """Rows and positions within [-1, 1]² of the n most rated items. The first call takes seconds."""
-        return self._maps.of(self.model, n)
+        return self._maps.get(self.model, n)
 
     @cached_property
     def card(self) -> dict[str, Any]:

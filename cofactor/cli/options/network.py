@@ -1,4 +1,4 @@
-"""Where `serve` listens, and whom it may let in."""
+"""The address that `serve` listens on, and who can reach it."""
 
 import ipaddress
 import os
@@ -9,11 +9,11 @@ import click
 from cofactor.errors import CofactorError, Unavailable
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-FIRST_PASSED = 3  # the descriptor of the first socket that a service manager opened for this process
+FIRST_INHERITED = 3  # the descriptor of the first socket that a service manager opened for this process
 
 
 def address_of(host: str) -> str:
-    """The address of a host of that name."""
+    """The IP address of a host name."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
     except OSError as error:
@@ -36,32 +36,32 @@ def bind(address: str, port: int) -> socket.socket:
     return bound
 
 
-def passed() -> socket.socket | None:
-    """The socket that systemd opened for this process (sd_listen_fds), where it did.
+def inherited_socket() -> socket.socket | None:
+    """The socket that systemd opened for this process (sd_listen_fds), if it did.
 
-    It outlives the process: who connects while one version stops and the next starts waits, and is not refused.
+    It outlives the process: a client that connects during a restart waits instead of being refused.
     """
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS", "0") == "0":
         return None
     if os.environ["LISTEN_FDS"] != "1":
-        raise CofactorError("more than one socket was passed to this process", "name one ListenStream= in the unit")
-    return socket.socket(fileno=FIRST_PASSED)
+        raise CofactorError("more than one socket was passed to this process", "give the unit a single ListenStream=")
+    return socket.socket(fileno=FIRST_INHERITED)
 
 
 def check_reachable(address: str, keys: bool, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """The hosts that requests may name, LOOPBACK and those given; raises CofactorError where others can reach what
-    nobody guards."""
+    """The accepted Host headers: LOOPBACK and those given. Raises CofactorError if other machines could reach a service
+    without API keys."""
     if ipaddress.ip_address(address).is_loopback:
         return (*LOOPBACK, *hosts)
     if not keys:
         raise CofactorError(
-            f"{address} can be reached from other machines, and nothing here asks who is calling",
-            "name those who may with --keys FILE, or serve on 127.0.0.1 behind a proxy that lets in whom you choose",
+            f"{address} can be reached from other machines, and the service would answer anyone",
+            "require API keys with --keys FILE, or serve on 127.0.0.1 behind a proxy that authenticates clients",
         )
     if not hosts and ipaddress.ip_address(address).is_unspecified:
         raise CofactorError(
-            f"serving on {address}, which names do clients call this machine by?",
-            "--allowed-host recommender.example.org, once for each; or '*' behind a proxy that checks",
+            f"serving on {address} needs the host names that clients use for this machine",
+            "add --allowed-host recommender.example.org for each, or '*' behind a proxy that checks them",
         )
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)

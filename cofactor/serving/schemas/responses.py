@@ -1,6 +1,6 @@
-"""What an answer looks like: the description in OpenAPI of what goes out.
+"""The fields of answers, for the OpenAPI document.
 
-Answers are built as plain dictionaries and written by orjson; the tests hold them to these classes.
+Answers are built as plain dictionaries and serialized by orjson; the tests validate them against these classes.
 """
 
 from typing import Annotated, Any, Literal
@@ -33,7 +33,7 @@ class Item(BaseModel):
     item: str
     title: str
     genres: list[str]
-    year: Annotated[int | None, Field(description="from the end of the title, where one stands there")]
+    year: Annotated[int | None, Field(description="the year at the end of the title, if there is one")]
 
 
 class Reason(BaseModel):
@@ -46,23 +46,23 @@ class Reason(BaseModel):
 
 class Recommendation(Item):
     model_config = _strict(LINE)
-    score: Annotated[float, Field(description="a predicted rating where the model predicts ratings")]
+    score: Annotated[float, Field(description="a predicted rating if the model predicts ratings")]
     because: list[Reason]
 
 
 Source = Annotated[
     Literal["trained", "folded-in", "popular"],
-    Field(description="the vector of training; a whole history that has changed since; or the most rated items"),
+    Field(description="the trained user; the folded-in ratings, if they changed since; or the most rated items"),
 ]
-Next = Annotated[str | None, Field(description="the cursor of the next page; null where the list ends")]
+Next = Annotated[str | None, Field(description="the cursor of the next page; null at the end of the list")]
 
 
 class List(BaseModel):
-    """Recommendations of one person, and what they rest on."""
+    """The recommendations of one user, and their source."""
 
     model_config = _strict(LISTED)
     source: Source
-    ratings: Annotated[int, Field(description="how many ratings of theirs the list rests on")]
+    ratings: Annotated[int, Field(description="number of the user's ratings that the list is computed from")]
     recommendations: list[Recommendation]
     next: Next
 
@@ -77,7 +77,7 @@ class FoldedList(Answer, List):
 
 
 class Problem(BaseModel):
-    """What every answer outside 2xx holds (RFC 9457)."""
+    """The body of every answer with a status other than 2xx (RFC 9457)."""
 
     model_config = _strict(
         {
@@ -103,7 +103,7 @@ class ListOfOne(List):
 
 
 class NoList(BaseModel):
-    """One of many users for whom there is no list, and why."""
+    """A user without a list, and the reason."""
 
     model_config = _strict({"user": "9999", "problem": {"detail": "unknown user '9999'", "hint": "did you mean 999?"}})
     user: str
@@ -112,7 +112,7 @@ class NoList(BaseModel):
 
 class BatchLists(Answer):
     model_config = _strict({"model": VERSION, "lists": [{"user": "196", **LISTED}]})
-    lists: Annotated[list[ListOfOne | NoList], Field(description="one for each user asked for, in that order")]
+    lists: Annotated[list[ListOfOne | NoList], Field(description="one for each requested user, in that order")]
 
 
 class Popular(Answer):
@@ -123,8 +123,8 @@ class Popular(Answer):
 
 class RatedItem(Item):
     model_config = _strict({**STAR_WARS, "ratings": 583, "mean": 4.36})
-    ratings: Annotated[int, Field(description="training ratings of the item")]
-    mean: Annotated[float | None, Field(description="their mean; null where there are none")]
+    ratings: Annotated[int, Field(description="number of training ratings of the item")]
+    mean: Annotated[float | None, Field(description="mean of the training ratings; null without any")]
 
 
 class OneItem(Answer, RatedItem):
@@ -139,9 +139,9 @@ class Similar(Answer, Item):
 class SimilarUser(BaseModel):
     model_config = _strict({"user": "186", "score": 0.93, "ratings": 92, "common": 31})
     user: str
-    score: Annotated[float, Field(description="cosine, at most 1")]
-    ratings: Annotated[int, Field(description="training ratings of theirs")]
-    common: Annotated[int, Field(description="items that both have rated")]
+    score: Annotated[float, Field(description="cosine similarity, at most 1")]
+    ratings: Annotated[int, Field(description="number of training ratings of the user")]
+    common: Annotated[int, Field(description="number of items that both users have rated")]
 
 
 class SimilarUsers(Answer):
@@ -171,20 +171,22 @@ class Items(Answer):
 class Found(Answer):
     model_config = _strict({"model": VERSION, "query": "sttar wras", "read_as": "star wars", "items": [STAR_WARS]})
     query: str
-    read_as: Annotated[str, Field(description="the query with each unknown word as the known one nearest to it")]
+    read_as: Annotated[
+        str, Field(description="the query with each unknown word replaced by the most similar known one")
+    ]
     items: list[Item]
 
 
 class Categs(Answer):
     model_config = _strict({"model": VERSION, "items": ["50"], "labels": ["Star Wars (1977)"]})
     items: list[str]
-    labels: Annotated[list[str], Field(description="titles, in the same order")]
+    labels: Annotated[list[str], Field(description="titles in the same order")]
 
 
 class Genre(BaseModel):
     model_config = _strict({"genre": "Comedy", "items": 505})
     genre: str
-    items: Annotated[int, Field(description="items of it that may be recommended")]
+    items: Annotated[int, Field(description="number of items of the genre that may be recommended")]
 
 
 class Genres(Answer):
@@ -205,13 +207,13 @@ class Place(BaseModel):
 
 class Map(Answer):
     model_config = _strict({"model": VERSION, "items": [{**STAR_WARS, "x": 0.12, "y": -0.73, "ratings": 583}]})
-    items: Annotated[list[Place], Field(description="the most rated items; alike ones are near one another")]
+    items: Annotated[list[Place], Field(description="the most rated items; similar ones are close together")]
 
 
 class User(BaseModel):
     model_config = _strict({"user": "196", "ratings": 39})
     user: str
-    ratings: Annotated[int, Field(description="training ratings of theirs")]
+    ratings: Annotated[int, Field(description="number of training ratings of the user")]
 
 
 class Users(Answer):
@@ -230,8 +232,11 @@ RATING: dict[str, Any] = {**STAR_WARS, "rating": 4.5, "time": NOW, "source": "se
 class UserRating(Item):
     model_config = _strict(RATING)
     rating: float
-    time: Annotated[int | None, Field(description="seconds since 1970; null for a rating of training")]
-    source: Annotated[Literal["training", "service"], Field(description="where it came in last")]
+    time: Annotated[int | None, Field(description="seconds since 1970; null for a rating of the training data")]
+    source: Annotated[
+        Literal["training", "service"],
+        Field(description="whether the rating is from the training data or was sent to the service"),
+    ]
 
 
 class UserRatings(Answer):
@@ -239,19 +244,22 @@ class UserRatings(Answer):
     user: str
     total: int
     offset: int
-    ratings: Annotated[list[UserRating], Field(description="what came in while serving, latest first, then training")]
+    ratings: Annotated[
+        list[UserRating],
+        Field(description="ratings sent to the service, latest first, then those of the training data"),
+    ]
 
 
 class Taken(Answer):
     model_config = _strict({"model": VERSION, "taken": 1})
-    taken: Annotated[int, Field(description="ratings that are safe on disk now")]
+    taken: Annotated[int, Field(description="number of ratings that are stored on disk")]
 
 
 class TakenBack(Answer):
     model_config = _strict({"model": VERSION, "user": "196", "item": "50", "taken_back": True})
     user: str
     item: str
-    taken_back: Annotated[bool, Field(description="false where there was no such rating")]
+    taken_back: Annotated[bool, Field(description="false if there was no such rating")]
 
 
 # The model -----------------------------------------------------------------------------------------------------------
@@ -277,16 +285,16 @@ CARD: dict[str, Any] = {
 class Epoch(BaseModel):
     model_config = _strict(CARD["curve"][0])
     epoch: int
-    train: Annotated[float | None, Field(description="RMSE on the ratings of training; null where it is not measured")]
-    validation: Annotated[float | None, Field(description="what was judged on ratings held out; null without any")]
+    train: Annotated[float | None, Field(description="RMSE on the training ratings; null if not measured")]
+    validation: Annotated[float | None, Field(description="metric on the validation ratings; null without any")]
 
 
 class Card(Answer):
     model_config = ConfigDict(
-        extra="allow",  # what a manifest says of itself differs from trainer to trainer
+        extra="allow",  # the metrics and hyperparameters of a manifest differ between trainers
         json_schema_extra={"examples": [CARD]},
     )
-    name: Annotated[str, Field(description="what it is served as: /models/{name}/… asks it")]
+    name: Annotated[str, Field(description="the name of the model in /models/{name}/…")]
     kind: str
     users: int
     items: int
@@ -294,8 +302,8 @@ class Card(Answer):
     scale: Annotated[list[float], Field(min_length=2, max_length=2, description="the lowest and highest rating")]
     step: float | None
     predicts_ratings: bool
-    takes_ratings: Annotated[bool, Field(description="whether POST /ratings is open here")]
-    curve: Annotated[list[Epoch], Field(description="figures of each epoch of training; empty where none were kept")]
+    takes_ratings: Annotated[bool, Field(description="whether the service accepts POST /ratings")]
+    curve: Annotated[list[Epoch], Field(description="metrics of each training epoch; empty if none are recorded")]
 
 
 class Served(BaseModel):
@@ -303,7 +311,7 @@ class Served(BaseModel):
     name: str
     model: str
     trainer: str
-    default: Annotated[bool, Field(description="answers where no model is named")]
+    default: Annotated[bool, Field(description="whether this model answers requests that name none")]
 
 
 class Models(Answer):
@@ -324,8 +332,8 @@ class Reco(Answer):
     model_config = _strict(
         {"model": VERSION, "ratings": [4.62, 4.58], "labels": ["Star Wars (1977)", "Casablanca (1942)"]}
     )
-    ratings: Annotated[list[float], Field(description="predicted ratings, highest first")]
-    labels: Annotated[list[str], Field(description="titles, in the same order")]
+    ratings: Annotated[list[float], Field(description="predicted ratings in descending order")]
+    labels: Annotated[list[str], Field(description="titles in the same order")]
 
 
 class Status(Answer):
