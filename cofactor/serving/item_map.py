@@ -146,7 +146,7 @@ def gradient(places: Floats, similar: Floats) -> Floats:
 
 
 def affinities(vectors: Doubles, perplexity: float) -> Doubles:
-    """(n, n) symmetric similarities p of (n, d) vectors (eq. 1), which sum to 1; each p_j|i has the given perplexity."""
+    """(n, n) symmetric similarities p of (n, d) vectors (eq. 1), which sum to 1; each p_j|i has the perplexity."""
     n = len(vectors)
     square = (vectors * vectors).sum(axis=1)
     apart = np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)

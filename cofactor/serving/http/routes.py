@@ -53,8 +53,8 @@ def plain_list(answers: RecommendationService, asked: Any) -> bool:
 class Route:
     """A method and a path, the question they ask, and the shapes of what comes in and goes out.
 
-    `ask` names a method of RecommendationService, which is called with the ids of the path and then with the query or the body; for
-    routes about the service, not about a model, it names an errand (errands.py).
+    `ask` names a method of RecommendationService, which is called with the ids of the path and then with the query or
+    the body; for routes about the service, not about a model, it names an errand (errands.py).
     """
 
     path: str
