@@ -1,14 +1,14 @@
-# make demo    train, compare and recommend on synthetic movie ratings (base install, in .venv)
-# make serve   serve the demo's model, and take ratings, on http://127.0.0.1:8000/
-# make test    linters and all tests (development install, in .venv-test)
-# make test-fast  the quick tests of every part, in a minute and a half
-# make lint    linters alone, and the documentation, in which a broken link is an error
-# make docs    build the documentation into build/docs/index.html (in .venv-test)
-# make interop TFRecord both ways with TensorFlow itself (2 GB, in .venv-interop)
-# make bench   list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
-# make soak    damage, floods, kills and swaps for an hour; make soak-folders is one of its parts; options in ARGS
-# make mutants put a random fault into each changed line, and list those that no test sees; options in ARGS
-# make clean   remove everything made here, all environments included
+# make demo       train, compare and recommend on synthetic movie ratings (base install, in .venv)
+# make serve      serve the demo's model, and accept ratings, on http://127.0.0.1:8000/
+# make test       linters and all tests (development install, in .venv-test)
+# make test-fast  the quick tests of every part of the package
+# make lint       linters alone, and the documentation, in which a broken link is an error
+# make docs       build the documentation into build/docs/index.html (in .venv-test)
+# make mutants    put a random fault into each changed line, and list those that no test sees; options in ARGS
+# make interop    TFRecord in both directions with TensorFlow itself (2 GB, in .venv-interop)
+# make bench      list the benchmarks; make bench-ratings runs one of them, with options in ARGS, on the data in DATA
+# make soak       tests of robustness that take an hour; make soak-folders runs one part; options in ARGS
+# make clean      remove all generated files, environments included
 PYTHON ?= python3
 BASE := .venv
 TEST := .venv-test
