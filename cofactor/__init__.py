@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from cofactor.evaluation.report import Report as Report
     from cofactor.experiments.comparison.compare import compare as compare
     from cofactor.experiments.comparison.compare import cross_validate as cross_validate
+    from cofactor.experiments.tuning.tune import sweep as sweep
+    from cofactor.experiments.tuning.tune import tune as tune
     from cofactor.models.base import Model as Model
     from cofactor.models.top_n.recommend_all import recommend_all as recommend_all
     from cofactor.saved.model_folder import load as load
@@ -85,6 +87,8 @@ _HOME = {
     "break_down": "cofactor.evaluation.breakdowns.breakdown",
     "calibration": "cofactor.evaluation.breakdowns.calibration",
     "spread_calibration": "cofactor.evaluation.breakdowns.calibration",
+    "tune": "cofactor.experiments.tuning.tune",
+    "sweep": "cofactor.experiments.tuning.tune",
     "save": "cofactor.saved.model_folder",
     "load": "cofactor.saved.model_folder",
     "load_manifest": "cofactor.saved.model_folder",

@@ -267,7 +267,7 @@ def test_two_names_of_one_folder_are_refused_before_anything_is_trained(parts: S
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "perhaps for want of memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "perhaps because memory ran out"),
         ("import sys; print('{\"ready\": true}', flush=True); raise RuntimeError('odd')", "RuntimeError: odd"),
         ("import os; os._exit(7)", "exit code 7"),
     ],

@@ -50,7 +50,7 @@ def test_the_printed_command_trains_to_the_best_that_was_found(run: Run, tmp_pat
     (tmp_path / "my ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
     asked = (
         *("tune", "als", "my ratings.csv", "--column", "user=who,item=what,rating=stars", "--test-share", "0.2"),
-        *("--seed", "3", "--patience", "2", "--bias-l2", "0.08", "--over", "rank=2:6", "--trials", "4", "--jobs", "1"),
+        *("--seed", "3", "--patience", "2", "--bias-l2", "0.08", "--range", "rank=2:6", "--trials", "4", "--jobs", "1"),
     )
     told = found(run(*asked, "--json"))
     best, default = told["best"], told["default"]
@@ -78,7 +78,7 @@ def test_the_printed_command_trains_to_the_best_that_was_found(run: Run, tmp_pat
     assert shown.exit_code == 0
     assert told["command"] in shown.stdout
     assert "for the 2nd time in this search" in shown.stdout
-    assert "going on with tuning/als/study.db, after 4 trials" in shown.stderr
+    assert "resuming tuning/als/study.db after 4 trials" in shown.stderr
 
 
 def test_a_search_knows_nothing_of_the_test_part(run: Run, parts: Split, tmp_path: Path):
@@ -122,17 +122,17 @@ def children(process: int) -> list[str]:
     [
         (["sdv"], "unknown trainer 'sdv'"),
         (["svd", "--ranks", "3"], "No such option"),
-        (["svd", "--over", "ranks=1:3"], "no hyperparameter 'ranks'"),
+        (["svd", "--range", "ranks=1:3"], "no hyperparameter 'ranks'"),
         (["svd", "--rank", "0"], "rank is 0"),
         (["svd", "--trials", "0"], "trials"),
         (["svd", "--minutes", "-1"], "minutes"),
         (["svd", "--jobs", "0"], "jobs"),
-        (["svd", "--sweep", "rank=1,2", "--only", "rank"], "a sweep tries the values that it is given"),
+        (["svd", "--sweep", "rank=1,2", "--only", "rank"], "a sweep tries the given values only"),
         (["svd", "--sweep", "rank=1,x"], "rank is 'x'"),
         (["ease", "--sweep", "l2=1,2", "--seeds", "2"], "no hyperparameter 'seed'"),
-        (["svd", "--over", "seed=1:3"], "the seed is nothing to search"),
-        (["svd", "--fix", "rank=3,seed=1"], "the seed is nothing to search"),
-        (["svd", "--seeds", "2"], "--seeds are of a sweep"),
+        (["svd", "--range", "seed=1:3"], "the seed cannot be searched"),
+        (["svd", "--fix", "rank=3,seed=1"], "the seed cannot be searched"),
+        (["svd", "--seeds", "2"], "--seeds needs a --sweep"),
         (["popularity"], "there is nothing to search"),
         (["svd", "--validation-share", "0"], "no validation ratings to judge"),
         (["svd", "--kind", "last", "--inner-folds", "2"], "mix what is past"),
@@ -154,7 +154,7 @@ def test_another_search_is_not_gone_on_with(run: Run, data: Path):
     assert (again.exit_code, "add --resume" in again.stderr) == (2, True)
     for more, said in (
         (("--seed", "4"), "seed"),
-        (("--over", "user_l2=2:3"), "user_l2"),
+        (("--range", "user_l2=2:3"), "user_l2"),
         (("--inner-folds", "2"), "judged by"),
         (("--sweep", "user_l2=1,2"), "trainer|item_l2|kind"),
     ):

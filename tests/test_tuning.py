@@ -21,7 +21,7 @@ from cofactor.experiments.tuning.search_space import (
     SearchSpace,
     default_axis,
     parse_fixed,
-    split_options,
+    split_assignments,
 )
 from cofactor.experiments.tuning.study_storage import StudyStorage
 from cofactor.experiments.tuning.trial import TrialResult
@@ -89,7 +89,7 @@ def test_words_are_searched_where_the_trainer_or_the_user_says_so():
 
 
 def test_texts_are_parted_before_names_only():
-    assert split_options(["a=1:2,b=3", "layers=64,32:128,n-x"]) == [
+    assert split_assignments(["a=1:2,b=3", "layers=64,32:128,n-x"]) == [
         ("a", "1:2"),
         ("b", "3"),
         ("layers", "64,32:128"),
@@ -106,21 +106,21 @@ def test_numbers_that_are_tried_can_be_typed_and_stay_in_their_range():
 @pytest.mark.parametrize(
     ("trainer", "asked", "said"),
     [
-        (SVD, {"over": ["ranks=1:2"]}, "no hyperparameter 'ranks'"),
-        (SVD, {"over": ["rank=2"]}, "rank"),
-        (SVD, {"over": ["rank=9:3"]}, "'9:3' is no range of rank"),
-        (SVD, {"over": ["rank=0:8"]}, "rank is 0"),
-        (SVD, {"over": ["rank=8:x"]}, "rank is 'x'"),
-        (SVD, {"over": ["rank=8:1e999"]}, "rank is inf"),
-        (SVD, {"over": ["l2=nan:1"]}, "l2 is nan"),
-        (SVD, {"over": ["rank=2.5:8"]}, "rank is 2.5"),
-        (SVD, {"over": ["l2=0:1:log"]}, "no range of l2"),
-        (SVD, {"over": ["l2=1:2:3"]}, "no range of l2"),
-        (SVD, {"over": ["threads"]}, "states no range of threads"),
-        (SVD, {"only": ["seed"]}, "states no range of seed"),
-        (SVD, {"over": [""]}, "no hyperparameter ''"),
-        (KNN, {"over": ["similarity=cosine"]}, "no two values of similarity"),
-        (KNN, {"over": ["similarity=cosine:sine"]}, "similarity is 'sine'"),
+        (SVD, {"ranges": ["ranks=1:2"]}, "no hyperparameter 'ranks'"),
+        (SVD, {"ranges": ["rank=2"]}, "rank"),
+        (SVD, {"ranges": ["rank=9:3"]}, "'9:3' is not a range of rank"),
+        (SVD, {"ranges": ["rank=0:8"]}, "rank is 0"),
+        (SVD, {"ranges": ["rank=8:x"]}, "rank is 'x'"),
+        (SVD, {"ranges": ["rank=8:1e999"]}, "rank is inf"),
+        (SVD, {"ranges": ["l2=nan:1"]}, "l2 is nan"),
+        (SVD, {"ranges": ["rank=2.5:8"]}, "rank is 2.5"),
+        (SVD, {"ranges": ["l2=0:1:log"]}, "not a range of l2"),
+        (SVD, {"ranges": ["l2=1:2:3"]}, "not a range of l2"),
+        (SVD, {"ranges": ["threads"]}, "no search range for threads"),
+        (SVD, {"only": ["seed"]}, "no search range for seed"),
+        (SVD, {"ranges": [""]}, "no hyperparameter ''"),
+        (KNN, {"ranges": ["similarity=cosine"]}, "similarity needs two values"),
+        (KNN, {"ranges": ["similarity=cosine:sine"]}, "similarity is 'sine'"),
         (SVD, {"fixed": {"rank": 0}}, "rank is 0"),
     ],
 )
@@ -473,9 +473,9 @@ def test_one_process_gives_one_result_and_a_small_space_is_tried_once(folder, tm
         tuning(store, pool, mixed, Budget(trials=5)).run()
         study = store.open_study(mixed, 0, SAME)
         assert {one.state for one in study.trials} == {"done", "failed"}
-        assert study.failure_reasons == ["it is judged by ndcg@10, the others by rmse"]
+        assert study.failure_reasons == ["its metric is ndcg@10, that of the other trials is rmse"]
         # a sweep tries each point once
-        grid = SearchSpace.grid(EASE, ["l2=100,1000"], {})
+        grid = SearchSpace.grid(EASE, {"l2": [100.0, 1000.0]}, {})
         store = StudyStorage(tmp_path / "sweep.db", resume=False)
         swept = HyperparameterSearch(store.open_study(grid, 0, SAME, sweep=True), pool, Budget(), 3, 1, sweep=True)
         assert swept.run() == "swept"

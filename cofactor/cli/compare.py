@@ -18,9 +18,9 @@ from cofactor.cli.options.data_argument import (
     source_from_options,
     without_secrets,
 )
+from cofactor.cli.options.plan import make_plan, plan_options
 from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
-from cofactor.cli.options.splits import make_plan, plan_options
 from cofactor.cli.options.tracking import mlflow_option
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.cli.display.comparison_progress import ComparisonDisplay
     from cofactor.cli.display.comparison_tables import document, print_outcome
     from cofactor.experiments.comparison.candidates import SavedModel, expand_seeds
+    from cofactor.experiments.comparison.mlflow_runs import log_comparison
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
     from cofactor.report.write import write_report
@@ -131,10 +132,8 @@ def compare(context: click.Context, /, **options: Any) -> None:
             write_report(summary, out, advance)
         console.print(f"the report: {click.format_filename(out / 'report.html')}", markup=False)
     if store is not None:
-        from cofactor.cli.recording import record
-
-        with waiting(console, "recording"):
-            record(summary, store)
+        with waiting(console, "logging to MLflow"):
+            log_comparison(summary, store)
     if as_json:
         print_json(document(summary, result))
     else:

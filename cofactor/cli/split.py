@@ -7,8 +7,8 @@ import click
 
 from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
+from cofactor.cli.options.plan import READING, SEVERAL, make_plan, refuse_ignored, several_options
 from cofactor.cli.options.split import split_options, take_recipe
-from cofactor.cli.options.splits import READING, SEVERAL, make_plan, refuse_ignored, several_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,28 +1,40 @@
 """`cofactor tune TRAINER [DATA]`: a search for better hyperparameters; its options are those of `cofactor train`."""
 
-from dataclasses import replace
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, quietly
-from cofactor.cli.options.data_argument import reading_options
+from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
+from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
-from cofactor.cli.options.split import split_options
-from cofactor.cli.options.splits import protocol_option
+from cofactor.cli.options.plan import make_plan, protocol_option
+from cofactor.cli.options.renamed_option import renamed
+from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.train import Trainers
+from cofactor.errors import BadHyperparameter, CofactorError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cofactor.cli.options.train_command import TrainingArguments
+    from cofactor.evaluation.comparison import Comparison
+    from cofactor.experiments.tuning.result import SearchResult
+    from cofactor.experiments.tuning.search_space import SearchSpace
+    from cofactor.experiments.tuning.session import TuningSession
     from cofactor.trainers.base import Trainer
     from cofactor.training.hyperparameter import Hyperparameter
 
 ALL = "all"
-NOT_TUNED = ("popularity", "network")  # the one has nothing to tune, the other is `ensemble` by another name
+NOT_TUNED = ("popularity", "network")  # popularity has no hyperparameters, and `network` is an alias of `ensemble`
 
 
 class Tuners(Trainers):
-    """A command for each trainer, and `all`; `--trainer NAME` is another way of naming it."""
+    """A command for each trainer, and `all`; `--trainer NAME` is accepted as well."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [ALL, *super().list_commands(ctx)]
@@ -31,8 +43,8 @@ class Tuners(Trainers):
         from cofactor.trainers import TRAINERS
 
         if cmd_name == ALL:
-            return _command_of_all()
-        return _command(TRAINERS[cmd_name]) if cmd_name in TRAINERS else None
+            return _make_command_for_all()
+        return _make_command(TRAINERS[cmd_name]) if cmd_name in TRAINERS else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("--trainer="):
@@ -51,104 +63,133 @@ class Tuners(Trainers):
 def tune() -> None:
     """Search for the hyperparameters that do best on validation ratings.
 
-    The defaults are tried first, then what the trials so far make likely to be better, within the ranges that the
-    trainer states. The test part is not read before the search is over, and then once. DATA is what `cofactor train`
-    takes; TRAINER may be `all`. Of several splits, as a --protocol has them, the first is searched and tested on.
-    Ctrl-C ends the search and reports; the same command with --resume goes on with it.
+    The defaults are tried first, then points within the search ranges of the trainer that the trials so far make likely
+    to be better. The test part is read once, after the search. DATA is the same as for `cofactor train`; TRAINER may be
+    `all`. With several splits, such as those of a --protocol, the first split is used. Ctrl-C ends the search and
+    reports its result; the same command with --resume continues it.
     """
 
 
-def _command(trainer: "type[Trainer]") -> click.Command:
+def _make_command(trainer: "type[Trainer]") -> click.Command:
     """The command of one trainer."""
 
-    @_of_one
-    @_common
+    @_trainer_options
+    @_search_options
     def run(data: str | None, **options: Any) -> None:
-        from cofactor.cli.searching import Wanted
-        from cofactor.cli.tuning import space_of, tune_one
-
         given = {p.name: value for p in tuned if (value := options.pop(p.name)) is not None}
-        space = space_of(trainer, given, options["seed"], options)
-        tune_one(Wanted.of(data, options), space, sweep=bool(options["sweep"]))
+        space = _make_space(trainer, given, options)
+        _tune_one(_Request.from_options(data, options), space, sweep=bool(options["sweep"]))
 
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
-    made = click.command(cls=TrainCommand, name=trainer.name, help=_help(trainer))(run)
-    made.hyperparameters = tuple(p.name for p in tuned)
-    made.params[:0] = [make_option(_unset(p)) for p in tuned]
-    return made
+    text = f"Search for better hyperparameters of {trainer.name}. Hyperparameters given as options are fixed."
+    command = click.command(cls=TrainCommand, name=trainer.name, help=text)(run)
+    command.hyperparameters = tuple(p.name for p in tuned)
+    command.params[:0] = [make_option(_as_fixed_value(p)) for p in tuned]
+    return command
 
 
-def _command_of_all() -> click.Command:
-    @_common
+def _make_command_for_all() -> click.Command:
+    @_search_options
     def run(data: str | None, **options: Any) -> None:
-        from cofactor.cli.searching import Wanted
-        from cofactor.cli.tuning import tune_all
         from cofactor.trainers import TRAINERS
 
-        tune_all(Wanted.of(data, options), [one for name, one in TRAINERS.items() if name not in NOT_TUNED])
+        trainers = [one for name, one in TRAINERS.items() if name not in NOT_TUNED]
+        _tune_all(_Request.from_options(data, options), trainers, options["seed"])
 
-    said = "Search for every trainer in turn, each with its share of the time that is left, and compare what was found."
-    return click.command(name=ALL, help=said)(run)
+    text = "Search for every trainer in turn, each with an equal share of the remaining time, and compare the results."
+    return click.command(name=ALL, help=text)(run)
 
 
-def _of_one(command: Any) -> Any:
+def _trainer_options(command: Any) -> Any:
+    """The options of a search for one trainer."""
     for option in (
-        click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Of each point of a sweep."),
+        click.option(
+            "--seeds",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Number of seeds for each point of a sweep.",
+        ),
         click.option(
             "--sweep",
             multiple=True,
             metavar="NAME=VALUE,…",
-            help="Instead of searching, try each of these values, and each with each of another --sweep.",
+            help="Try each of these values instead of searching. Several sweeps make a grid.",
         ),
-        click.option("--fix", multiple=True, metavar="NAME=VALUE,…", help="Keep these as they are; as --NAME VALUE."),
-        click.option("--only", multiple=True, metavar="NAME,…", help="Search these, and keep the defaults of others."),
         click.option(
+            "--fix", multiple=True, metavar="NAME=VALUE,…", help="Fix these hyperparameters, as --NAME VALUE does."
+        ),
+        click.option(
+            "--only", multiple=True, metavar="NAME,…", help="Search only these; the others keep their defaults."
+        ),
+        renamed(
+            "--range",
             "--over",
             multiple=True,
             metavar="NAME=LOW:HIGH,…",
-            help="Search these ranges instead of those stated, or besides. Also LOW:HIGH:log, and WORD:WORD.",
+            help="Search these ranges instead of, or besides, the trainer's. Also LOW:HIGH:log and CHOICE:CHOICE.",
         ),
     ):
         command = option(command)
     return command
 
 
-def _common(command: Any) -> Any:
-    """What is asked of every search."""
+def _search_options(command: Any) -> Any:
+    """The options of every search."""
     for option in (
         quietly,
         as_json,
         reading_options,
         split_options,
         protocol_option,
-        click.option("--test/--no-test", default=True, show_default=True, help="Read the test part at the end, once."),
-        click.option("--resume", is_flag=True, help="Go on with the search in the study, where there is one."),
-        click.option("--study", type=click.Path(path_type=Path, dir_okay=False), help="[default: study.db in OUT]"),
+        click.option(
+            "--test/--no-test", default=True, show_default=True, help="Evaluate on the test part at the end, once."
+        ),
+        click.option("--resume", is_flag=True, help="Continue the search in the study file, if there is one."),
+        click.option(
+            "--study",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The study file [default: study.db in OUT].",
+        ),
         click.option(
             "-o",
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
-            help="The folder for the study, and for the trials as page, CSV and JSON [default: tuning/TRAINER].",
+            help="Folder for the study, and for the trials as page, CSV and JSON [default: tuning/TRAINER].",
         ),
-        click.option("--patience", type=click.IntRange(1), default=3, show_default=True, help="As of `train`."),
         click.option(
-            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of split, training, search."
+            "--patience",
+            type=click.IntRange(1),
+            default=3,
+            show_default=True,
+            help="Number of epochs without improvement after which training stops.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="Random seed for the split, for training and for the search.",
         ),
         click.option(
             "--inner-folds",
             type=click.IntRange(2, 20),
-            help="Judge by so many folds of train and validation part together [default: by the validation part].",
+            help="Evaluate trials on this many folds of train and validation part [default: on the validation part].",
         ),
         click.option(
-            "--jobs", type=click.IntRange(1, 256), help="Trainings side by side [default: one a core, 8 at most]."
+            "--jobs",
+            type=click.IntRange(1, 256),
+            help="Number of parallel trainings [default: one for each core, at most 8].",
         ),
         click.option(
             "--minutes",
             type=click.FloatRange(0, min_open=True),
-            help="Of this run, the end included: the best and the defaults once more, and the test part.",
+            help="Time limit of this run, including the evaluation on the test part.",
         ),
         click.option(
-            "--trials", type=click.IntRange(1), help="In all runs [default: 50, or 10 minutes, whichever is first]."
+            "--trials",
+            type=click.IntRange(1),
+            help="Number of trials over all runs [default: 50, or 10 minutes, whichever is first].",
         ),
         click.argument("data", required=False),
     ):
@@ -156,19 +197,207 @@ def _common(command: Any) -> Any:
     return command
 
 
-def _unset(parameter: "Hyperparameter") -> "Hyperparameter":
-    """As an option that fixes it; its help says where it is searched."""
-    from cofactor.experiments.tuning.search_space import NumericAxis, default_axis
+def _as_fixed_value(parameter: "Hyperparameter") -> "Hyperparameter":
+    """A hyperparameter as an option that fixes it; the help text gives its search range."""
+    from cofactor.experiments.tuning.search_space import CategoricalAxis, NumericAxis, default_axis
 
-    axis = default_axis(parameter)
-    where = (
-        "" if axis is None else f"searched in {', '.join(axis.choices)}" if not isinstance(axis, NumericAxis) else ""
-    )
+    axis, note = default_axis(parameter), "not searched"
     if isinstance(axis, NumericAxis):
-        where = f"searched from {axis.low:g} to {axis.high:g}"
-    said = f"{parameter.help} [{where or 'not searched'}]"
-    return replace(parameter, default=None, help=said)
+        note = f"searched from {axis.low:g} to {axis.high:g}"
+    elif isinstance(axis, CategoricalAxis):
+        note = f"searched in {', '.join(map(str, axis.choices))}"
+    return replace(parameter, default=None, help=f"{parameter.help} [{note}]")
 
 
-def _help(trainer: "type[Trainer]") -> str:
-    return f"Search for better hyperparameters of {trainer.name}. Those given as options are kept as given."
+def _make_space(trainer: "type[Trainer]", given: Mapping[str, Any], options: Mapping[str, Any]) -> "SearchSpace":
+    """The search ranges of a trainer as the options change them, or the grid of a sweep."""
+    from cofactor.experiments.tuning.search_space import SearchSpace, parse_fixed, parse_grid, split_assignments
+
+    texts = [*options["range"], *options["only"], *options["fix"], *options["sweep"]]
+    if any(name == "seed" for name, _ in split_assignments(texts)):
+        hint = "--seed sets it for split, training and search, and --seeds for a sweep"
+        raise BadHyperparameter("the seed cannot be searched", hint)
+    fixed = {**_seed_of(trainer, options["seed"]), **given, **parse_fixed(trainer, options["fix"])}
+    if options["sweep"]:
+        if options["range"] or options["only"]:
+            raise BadHyperparameter("a sweep tries the given values only", "leave --range and --only out")
+        return SearchSpace.grid(trainer, parse_grid(trainer, options["sweep"]), fixed, options["seeds"])
+    if options["seeds"] > 1:
+        raise BadHyperparameter("--seeds needs a --sweep", "give the values, as in --sweep rank=8,16,32")
+    space = SearchSpace.for_trainer(trainer, ranges=options["range"], only=options["only"], fixed=fixed)
+    if not space.axes:
+        raise BadHyperparameter(
+            f"{trainer.name}: there is nothing to search", "give a range, as in --range NAME=LOW:HIGH"
+        )
+    return space
+
+
+def _seed_of(trainer: "type[Trainer]", seed: int) -> dict[str, int]:
+    return {"seed": seed} if any(p.name == "seed" for p in trainer.hyperparameters()) else {}
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """The parsed options of every search."""
+
+    options: dict[str, Any]  # of TuningOptions
+    training: "TrainingArguments"
+    plan: Any
+    out: Path | None
+    as_json: bool
+    console: "Console"
+
+    @classmethod
+    def from_options(cls, data: str | None, options: dict[str, Any]) -> "_Request":
+        """Reads the data. The options of every search are taken out of `options`."""
+        from cofactor.cli.options.train_command import TrainingArguments
+        from cofactor.experiments.tuning.session import first_split_plan
+        from cofactor.experiments.tuning.tune import DEFAULT_MINUTES, DEFAULT_TRIALS
+
+        started = time.monotonic()
+        source, seed = source_from_options(data, options), options["seed"]
+        recipe, protocol, patience = take_recipe(options), options.pop("protocol"), options.pop("patience")
+        options["seed"] = seed
+        n_trials, minutes = options.pop("trials"), options.pop("minutes")
+        if n_trials is None and minutes is None and not options.get("sweep"):
+            n_trials, minutes = DEFAULT_TRIALS, DEFAULT_MINUTES
+        tuning = {
+            "seed": seed,
+            "patience": patience,
+            "inner_folds": options.pop("inner_folds") or 0,
+            "n_trials": n_trials or math.inf,
+            "seconds": 60 * minutes if minutes else math.inf,
+            "started": started,
+            **{name: options.pop(name) for name in ("jobs", "study", "resume", "test")},
+        }
+        out, json, console = options.pop("out"), options.pop("as_json"), messages(options.pop("quiet"))
+        whole = make_plan(source, recipe, {"protocol": protocol}, console)
+        plan, name, _ = first_split_plan(whole)
+        if whole.n_splits > 1:
+            console.print(f"searched and tested on {name}, the first of {whole.n_splits} splits", markup=False)
+            if protocol is None and not source.is_synthetic:
+                source = source.subfolder(name)
+        return cls(tuning, TrainingArguments(source, plan.recipe, protocol, seed, patience), plan, out, json, console)
+
+    def session(self, folder: Path, **changes: Any) -> "TuningSession":
+        """The session of the search, whose result prints the command line that trains with the best."""
+        from cofactor.cli.options.train_command import train_command
+        from cofactor.experiments.tuning.session import TuningOptions, TuningSession
+
+        options = TuningOptions(**self.options | changes)
+        return TuningSession(self.plan, options, folder, lambda trainer: train_command(self.training, trainer))
+
+
+def _search(
+    session: "TuningSession", space: "SearchSpace", console: "Console", *, share: float = 1.0, sweep: bool = False
+) -> "SearchResult":
+    """Runs one search, shown on the terminal; the first Ctrl-C ends it, the second quits the program."""
+    from cofactor.cli.display.tuning_progress import SearchDisplay, listen_for_interrupt
+
+    study, budget = session.open_study(space, sweep=sweep), session.options.budget(share)
+    if n := len(study.trials):
+        console.print(f"resuming {session.storage.path} after {n} trials", markup=False)
+    display = SearchDisplay(study, budget, console, session.pool.size)
+    with display, listen_for_interrupt(console) as is_stopped:
+        return session.search(study, budget, display, is_stopped, sweep=sweep)
+
+
+def _tune_one(request: _Request, space: "SearchSpace", *, sweep: bool) -> None:
+    """Searches or sweeps one trainer, and prints the result."""
+    from cofactor.cli.display.tuning_tables import print_result, print_sweep
+    from cofactor.report.search_files import write_search_result
+
+    console, folder = request.console, request.out or Path("tuning") / space.trainer.name
+    changes: dict[str, Any] = {}
+    if space.fixed.get("device") == "cuda" and request.options["jobs"] is None:
+        changes["jobs"] = 1  # parallel trainings would share one GPU
+    with request.session(folder, **changes) as session:
+        result = _search(session, space, console, sweep=sweep)
+        write_search_result(result, folder)
+        if not sweep and session.options.test and result.ending != "interrupted":
+            try:
+                with waiting(console, "training the best and the defaults, and evaluating them on the test part"):
+                    result = session.evaluate_on_test(result)
+            except KeyboardInterrupt:
+                console.print("interrupted: the test part was not read", style="yellow")
+            write_search_result(result, folder)
+    console.print(f"written to {folder}: search.html, trials.csv, search.json, study.db\n", markup=False)
+    if request.as_json:
+        print_json(result.as_dict())
+    elif sweep:
+        print_sweep(result)
+    else:
+        print_result(result, session.plan.metrics)
+
+
+def _tune_all(request: _Request, trainers: "list[type[Trainer]]", seed: int) -> None:
+    """Searches for each trainer in turn, and compares the best of each."""
+    from cofactor.cli.display.tuning_tables import print_all
+    from cofactor.experiments.tuning.search_space import SearchSpace
+    from cofactor.report.search_files import write_search_result
+
+    console, folder = request.console, request.out or Path("tuning/all")
+    results: dict[str, SearchResult] = {}
+    with request.session(folder) as session:
+        for n, trainer in enumerate(trainers):
+            console.print(f"{trainer.name}, {n + 1} of {len(trainers)}", style="bold")
+            space = SearchSpace.for_trainer(trainer, fixed=_seed_of(trainer, seed))
+            try:
+                result = _search(session, space, console, share=1 / (len(trainers) - n))
+            except CofactorError as error:
+                console.print(f"{trainer.name} is left out: {error.message}", style="yellow", markup=False)
+                continue
+            results[trainer.name] = result
+            write_search_result(result, folder / trainer.name)
+            if result.ending == "interrupted":
+                break
+        if not results:
+            raise BadHyperparameter("no trainer could be tuned", "the messages above give the reasons")
+        tested = _compare_on_test(request, session, list(results.values()), folder)
+        for one in tested:
+            write_search_result(one, folder / one.space.trainer.name)
+    console.print(f"written to {folder}: a folder for each trainer, and study.db\n", markup=False)
+    if request.as_json:
+        print_json([one.as_dict() for one in tested])
+    else:
+        print_all(tested, session.plan.metrics)
+
+
+def _compare_on_test(
+    request: _Request, session: "TuningSession", results: "list[SearchResult]", folder: Path
+) -> "Sequence[SearchResult]":
+    """The results with a comparison of the best of each trainer on the test part, as `cofactor compare` makes it."""
+    if not session.options.test or any(one.ending == "interrupted" for one in results):
+        return results
+    try:
+        test = _compare_best(request, session, results, folder)
+    except KeyboardInterrupt:
+        request.console.print("interrupted: the test part was not read", style="yellow")
+        return results
+    readings = session.count_test_reading(results)
+    return [replace(one, test=test, test_readings=readings) for one in results]
+
+
+def _compare_best(
+    request: _Request, session: "TuningSession", results: "Sequence[SearchResult]", folder: Path
+) -> "Comparison":
+    """Trains and compares the best of each trainer; the models go to folder/models, a report to the folder."""
+    from cofactor.cli.display.comparison_progress import ComparisonDisplay
+    from cofactor.cli.options.train_command import compare_command
+    from cofactor.experiments.comparison.candidates import Candidate
+    from cofactor.experiments.comparison.run import run_comparison
+    from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.report.write import write_report
+
+    plan, training, console = session.plan, request.training, request.console
+    best = {one.space.trainer.name: one.trainer for one in results}
+    candidates = [Candidate(name, trainer, training.patience, plan.refit) for name, trainer in best.items()]
+    notes = {"data": training.source.name, "split_recipe": plan.recipe}
+    with ComparisonDisplay(console, list(best)) as display:
+        result = run_comparison(plan, candidates, display, out=folder / "models", notes=lambda split: notes)
+    with waiting(console, "comparing"):
+        summary = summarize(plan, result, command=compare_command(training, best, str(folder / "again")))
+    with drawing(console) as advance:
+        write_report(summary, folder, advance)
+    console.print(f"the report: {click.format_filename(folder / 'report.html')}", markup=False)
+    return summary.comparison

@@ -1,4 +1,4 @@
-"""A search as it goes: a line for each trial that brings something, and below them, on a terminal, how it stands."""
+"""The progress of a search: a line for each trial and, on a terminal, a table of the running trials below."""
 
 import signal
 import time
@@ -21,8 +21,8 @@ REFRESH = 4  # times a second
 
 
 @contextmanager
-def listening(console: Console) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed; the second time it quits the program."""
+def listen_for_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl-C was pressed; the second Ctrl-C quits the program."""
     pressed = False
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
@@ -40,8 +40,8 @@ def listening(console: Console) -> Iterator[Callable[[], bool]]:
 
 
 @dataclass
-class Screen(SearchCallbacks):
-    """What a person sees of a search. On a terminal the trials that are the best so far have a line, elsewhere all."""
+class SearchDisplay(SearchCallbacks):
+    """On a terminal, a line for each trial that is the best so far or failed; elsewhere, a line for every trial."""
 
     study: Study
     budget: Budget
@@ -52,7 +52,7 @@ class Screen(SearchCallbacks):
 
     def __enter__(self) -> Self:
         if self.console.is_terminal and not self.console.quiet:
-            self.live = Live(self._standing(), console=self.console, transient=True, refresh_per_second=REFRESH)
+            self.live = Live(self._make_table(), console=self.console, transient=True, refresh_per_second=REFRESH)
             self.live.__enter__()
         return self
 
@@ -60,64 +60,65 @@ class Screen(SearchCallbacks):
         if self.live is not None:
             self.live.__exit__(*error)
 
-    def began(self, candidate: RunningTrial) -> None:
+    def on_start(self, candidate: RunningTrial) -> None:
         self.running[candidate.number] = candidate, time.monotonic(), 0.0, None
 
-    def reached(self, candidate: RunningTrial, share: float, value: float) -> None:
-        began = self.running[candidate.number][1]
-        self.running[candidate.number] = candidate, began, share, value
+    def on_progress(self, candidate: RunningTrial, share: float, value: float) -> None:
+        started = self.running[candidate.number][1]
+        self.running[candidate.number] = candidate, started, share, value
 
-    def ended(self, trial: TrialResult, best: bool, why: str) -> None:
+    def on_end(self, trial: TrialResult, best: bool, why: str) -> None:
         self.running.pop(trial.number, None)
         if self.live is None or best or trial.state == "failed":
-            said = self._line(trial, best) + (f"  {why}" if why else "")
-            self.console.print(said, style="green" if best else None, markup=False)
+            line = self._line(trial, best) + (f"  {why}" if why else "")
+            self.console.print(line, style="green" if best else None, markup=False)
 
-    def passed(self) -> None:
+    def on_poll(self) -> None:
         if self.live is not None:
-            self.live.update(self._standing())
+            self.live.update(self._make_table())
 
     def _line(self, trial: TrialResult, best: bool) -> str:
         value = "" if trial.value is None else f"{self._metric()} {trial.value:.4f}{'*' if best else ' '}"
         first = "defaults" if not trial.number and dict(trial.hyperparameters) == self.study.space.default() else ""
-        values = first or told(trial.hyperparameters)
+        values = first or describe_values(trial.hyperparameters)
         return f"{trial.number:>5}  {trial.state:<6}  {value:<15}  {trial.seconds:6.1f} s  {values}"
 
-    def _standing(self) -> Table:
-        """How the search stands, and what is being tried."""
+    def _make_table(self) -> Table:
+        """The counts, the best value and the time left, and a row for each running trial."""
         table = Table.grid(padding=(0, 2))
         done, pruned, failed = (
             sum(one.state == state for one in self.study.trials) for state in ("done", "pruned", "failed")
         )
         of = "" if self.budget.trials == float("inf") else f" of {self.budget.trials:.0f} trials"
-        said = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "") + of]
+        parts = [f"{done} done, {pruned} pruned" + (f", {failed} failed" if failed else "") + of]
         best = best_trial(self.study.trials, self.study.metric)
-        said += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
-        said += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]
-        table.add_row(Text(self.study.space.trainer.name, style="bold"), Text(" · ".join(said)))
+        parts += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
+        parts += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]
+        table.add_row(Text(self.study.space.trainer.name, style="bold"), Text(" · ".join(parts)))
         for candidate, since, share, value in self.running.values():
             at = "" if value is None else f"{self._metric()} {value:.4f} "
             progress = f"{share:4.0%} {at}{time.monotonic() - since:5.1f} s"
             table.add_row(
-                Text(f"trial {candidate.number}"), Text(f"{progress}  {told(candidate.values)}", overflow="ellipsis")
+                Text(f"trial {candidate.number}"),
+                Text(f"{progress}  {describe_values(candidate.values)}", overflow="ellipsis"),
             )
         return table
 
     def _metric(self) -> str:
-        return shown_metric(self.study.metric or "")
+        return format_metric(self.study.metric or "")
 
 
-def shown_metric(metric: str) -> str:
-    """As people write it."""
+def format_metric(metric: str) -> str:
+    """The metric as it is written in tables: RMSE, NDCG@10."""
     return metric.upper()
 
 
-def told(values: Any) -> str:
-    """Hyperparameters in a line."""
-    return " ".join(f"{name}={shown(value)}" for name, value in values.items())
+def describe_values(values: Any) -> str:
+    """Hyperparameters in one line."""
+    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value for a table."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 

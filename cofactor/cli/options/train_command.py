@@ -16,7 +16,7 @@ SPLITTING = {"kind": "--kind", "cut": "--cut", "test": "--test-share", "validati
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainingArguments:
     """What was asked for of data and training, as far as it decides about the model.
 
     recipe: of a split that is made in memory. protocol: its name, in place of a recipe.
@@ -43,7 +43,7 @@ class Asked:
         return [word for flag, value in told for word in _words(flag, value)]
 
 
-def train_command(asked: Asked, trainer: Trainer) -> str:
+def train_command(asked: TrainingArguments, trainer: Trainer) -> str:
     """`cofactor train`, or of a protocol `cofactor compare`, which trains and measures as the protocol does."""
     if asked.protocol is not None:
         return compare_command(asked, {"tuned": trainer}, f"report/{trainer.name}-tuned")
@@ -52,7 +52,7 @@ def train_command(asked: Asked, trainer: Trainer) -> str:
     return " ".join(("cofactor train", trainer.name, *((options, asked.data()) if behind else (asked.data(), options))))
 
 
-def compare_command(asked: Asked, trainers: Mapping[str, Trainer], out: str) -> str:
+def compare_command(asked: TrainingArguments, trainers: Mapping[str, Trainer], out: str) -> str:
     """`cofactor compare` with each of the trainers, by the names they are to have."""
     contestants = [f"{name}={shlex.join([one.name, *_settings(one)])}" for name, one in trainers.items()]
     data = shlex.split(asked.data())

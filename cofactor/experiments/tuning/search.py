@@ -1,8 +1,8 @@
-"""A search: candidates from a study, trained by a pool of processes, until a budget is used up."""
+"""A hyperparameter search: trials from a study run in a pool of processes until a budget is used up."""
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,15 +14,15 @@ from cofactor.experiments.tuning.trial import TrialResult
 from cofactor.experiments.tuning.trial_worker import Message
 from cofactor.experiments.tuning.worker_pool import TrialWorker, WorkerPool
 
-POLL_SECONDS = 0.2  # seconds in which Ctrl-C and the end of the budget are heard
-MAX_FAILED_TRIALS = 5  # trials that fail, none having come to an end, until the search is given up
+POLL_SECONDS = 0.2  # seconds between checks for Ctrl-C and the end of the budget
+MAX_FAILED_TRIALS = 5  # without a finished trial: the search is given up then
 
 Ending = Literal["trials", "time", "interrupted", "swept"]
 
 
 @dataclass
 class Budget:
-    """How long a search may go on: until there are so many trials, or for so many seconds, whichever is first."""
+    """The limits of a search: a number of trials and a number of seconds, whichever is reached first."""
 
     trials: float = math.inf
     seconds: float = math.inf
@@ -34,27 +34,28 @@ class Budget:
 
 
 class SearchCallbacks:
-    """What wants to know how a search goes; here nobody."""
+    """Called by a running search; the methods of this class do nothing."""
 
     def on_start(self, candidate: RunningTrial) -> None:
-        """A training begins."""
+        """A trial starts."""
 
     def on_progress(self, candidate: RunningTrial, share: float, value: float) -> None:
-        """It has come so far, and to such a figure."""
+        """A trial has completed a share of its training, with this validation metric so far."""
 
     def on_end(self, trial: TrialResult, best: bool, why: str) -> None:
-        """It has come to an end; best: no other was better before; why: what it failed of."""
+        """A trial ended. best: it is the best so far. why: the reason of a failure."""
 
     def on_poll(self) -> None:
-        """A moment has passed."""
+        """Called several times a second."""
 
 
 @dataclass
 class HyperparameterSearch:
-    """A search under way.
+    """A running search.
 
-    afterwards: seconds to be left of the budget when the search ends, given its trials so far.
-    stopped: whether somebody wants it to end.
+    sweep: tries the points that are enqueued in the study, and prunes none.
+    reserved_seconds: seconds of the budget to keep for the evaluation after the search, given its trials so far.
+    is_stopped: whether the search was asked to end.
     """
 
     study: Study
@@ -70,14 +71,15 @@ class HyperparameterSearch:
 
     @property
     def trials(self) -> list[TrialResult]:
-        """Those that have ended."""
+        """The trials that have ended."""
         return self.study.trials
 
     def run(self) -> Ending:
-        """Until the budget is used up; what is being tried then is broken off and does not count.
+        """Runs trials until the budget is used up or everything is tried; returns why it ended.
 
-        The first candidate, the defaults, is waited for in any case: without it there is nothing to compare with.
-        Raises what is wrong with the data, BadHyperparameter where all that is tried fails.
+        Trials that are running at the end are discarded. The search waits for its first finished trial in any case, so
+        that there is a result. Raises the error of a worker that could not use the data, and BadHyperparameter where
+        the first trials all fail.
         """
         try:
             while True:
@@ -103,7 +105,7 @@ class HyperparameterSearch:
         return None
 
     def _is_exhausted(self) -> bool:
-        """Whether all has been given out: all there is to try, or all that was asked for."""
+        """Whether the last trial has been started: of the space, or of the budget."""
         if self.sweep:
             return not self.study.n_waiting()
         begun = [*(one.hyperparameters for one in self.trials), *(one.values for one in self.study.running.values())]
@@ -116,7 +118,7 @@ class HyperparameterSearch:
                 self._assign(worker, self.study.ask())
 
     def _assign(self, worker: TrialWorker, candidate: RunningTrial) -> None:
-        """A candidate to a worker; one that was tried before has its figures already."""
+        """Runs a trial in a worker; a trial with known hyperparameters takes over their result."""
         self.start_times[candidate.number] = time.perf_counter()
         if (known := self.study.find_finished(candidate.values)) is not None:
             self._notify(self.study.record_repetition(candidate, known))
@@ -140,7 +142,9 @@ class HyperparameterSearch:
             return
         judgement = ObjectiveValue(**message["judged"])
         if self.study.metric not in (None, judgement.metric):
-            self._record_failure(candidate, f"it is judged by {judgement.metric}, the others by {self.study.metric}")
+            self._record_failure(
+                candidate, f"its metric is {judgement.metric}, that of the other trials is {self.study.metric}"
+            )
             return
         self._notify(self.study.record(candidate, judgement))
 
@@ -150,7 +154,7 @@ class HyperparameterSearch:
         if len(self.trials) >= MAX_FAILED_TRIALS and all(one.state == "failed" for one in self.trials):
             name = self.study.space.trainer.name
             raise BadHyperparameter(
-                f"{name}: all of {len(self.trials)} trials failed: {why}", "look elsewhere, with --over"
+                f"{name}: all of {len(self.trials)} trials failed: {why}", "search other ranges, with --range"
             )
 
     def _notify(self, trial: TrialResult, why: str = "") -> None:
@@ -162,22 +166,22 @@ class HyperparameterSearch:
             self.study.discard(candidate)
 
 
-def best_trial(trials: list[TrialResult], metric: str | None) -> TrialResult | None:
-    """The best of those that came to an end, the first of equal ones."""
+def best_trial(trials: Sequence[TrialResult], metric: str | None) -> TrialResult | None:
+    """The best finished trial; of equal ones the first."""
     done = [one for one in trials if one.state == "done" and one.value is not None]
     return min(done, key=lambda one: direction(metric or "") * (one.value or 0.0), default=None)
 
 
-def find_trial(trials: list[TrialResult], values: Mapping[str, Any]) -> TrialResult | None:
-    """The trial of certain hyperparameters that came to an end."""
+def find_trial(trials: Sequence[TrialResult], values: Mapping[str, Any]) -> TrialResult | None:
+    """The finished trial with these hyperparameters."""
     done = (one for one in trials if one.state == "done")
     return next((one for one in done if dict(one.hyperparameters) == dict(values)), None)
 
 
-def average_seeds(trials: list[TrialResult]) -> list[TrialResult]:
-    """Trials that differ in nothing but their seed as one: mean figure, its standard error over the seeds, mean cost.
+def average_seeds(trials: Sequence[TrialResult]) -> list[TrialResult]:
+    """Trials that differ only in their seed, as one: mean metric, its standard error over the seeds, and mean cost.
 
-    Of one seed a trial stays what it is, and so does one that failed.
+    A trial with a single finished seed keeps its own values.
     """
     groups: dict[str, list[TrialResult]] = {}
     for one in trials:

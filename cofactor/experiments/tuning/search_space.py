@@ -1,8 +1,8 @@
-"""What a search goes over: ranges and words of hyperparameters, and what is fixed."""
+"""The search space of a trainer: numeric ranges, choices and fixed values of its hyperparameters."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -13,16 +13,16 @@ from cofactor.training.hyperparameter import Hyperparameter, SearchRange, check_
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-NOT_PART_OF_THE_SEARCH = "threads", "device"  # decide how soon a result is there, not which
-DIGITS = 4  # of a number that is tried, so that it can be typed
+NOT_PART_OF_THE_SEARCH = "threads", "device"  # they change the speed of a training, not its result
+DIGITS = 4  # significant digits of a number that is tried, so that it can be typed
 NAME = r"\s*[A-Za-z][\w-]*\s*"
-NEXT = re.compile(rf",(?={NAME}(?:=|$|,))")  # a comma before a name, not one in a list of widths
+NEXT = re.compile(rf",(?={NAME}(?:=|$|,))")  # a comma before a name, not one in a list of layer widths
 NEXT_VALUES = re.compile(rf",(?={NAME}=)")  # nor one in a list of values
 
 
 @dataclass(frozen=True)
 class NumericAxis:
-    """Numbers from low to high, both of them possible, evenly likely as they are or by their logarithms."""
+    """A range of numbers, both ends included, sampled uniformly or, with `log`, uniformly on a log scale."""
 
     low: float
     high: float
@@ -31,7 +31,7 @@ class NumericAxis:
 
     @property
     def size(self) -> float:
-        """How many values there are."""
+        """The number of values."""
         return self.high - self.low + 1 if self.integer else math.inf
 
     def contains(self, value: Any) -> bool:
@@ -45,7 +45,7 @@ class NumericAxis:
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def round(self, value: Any) -> Any:
-        """A number as it is tried: of few digits, within the range."""
+        """A number with few digits, within the range."""
         if self.integer:
             return int(value)
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
@@ -56,7 +56,7 @@ class NumericAxis:
 
 @dataclass(frozen=True)
 class CategoricalAxis:
-    """One of several values, of which none is nearer to another than to a third."""
+    """A choice among values without an order."""
 
     choices: tuple[Any, ...]
 
@@ -84,7 +84,7 @@ Axis = NumericAxis | CategoricalAxis
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What is tried of a trainer: one value of each axis, and the fixed ones."""
+    """The axes along which a trainer's hyperparameters are varied, and the values of those that are fixed."""
 
     trainer: type[Trainer]
     axes: Mapping[str, Axis]
@@ -99,35 +99,39 @@ class SearchSpace:
         only: Iterable[str] = (),
         fixed: Mapping[str, Any] | None = None,
     ) -> "SearchSpace":
-        """The ranges that a trainer states, changed as texts of NAME=LOW:HIGH say, less what is fixed.
+        """The search ranges of a trainer, with some of them replaced, selected or fixed.
 
-        over: also NAME=WORD:WORD, NAME=LOW:HIGH:log, and NAME alone for all that it may be. only: the names of those
-        that are tried; all others keep their defaults.
+        ranges: texts of NAME=LOW:HIGH, NAME=LOW:HIGH:log, NAME=CHOICE:CHOICE, or NAME for all choices or the trainer's
+            own range; they replace the trainer's ranges or add to them.
+        only: the names of the hyperparameters to search; all others keep their defaults.
+        fixed: hyperparameters with a constant value.
+
+        Raises BadHyperparameter for an unknown name, a malformed range, or a value out of bounds.
         """
         fixed = dict(fixed or {})
         axes = {p.name: axis for p in trainer.hyperparameters() if (axis := default_axis(p)) is not None}
-        for name, text in split_options(ranges):
+        for name, text in split_assignments(ranges):
             parameter = find_hyperparameter(trainer, name)
             axes[parameter.name] = _parse_axis(trainer, parameter, text)
-        if chosen := [find_hyperparameter(trainer, name).name for name, _ in split_options(only)]:
+        if chosen := [find_hyperparameter(trainer, name).name for name, _ in split_assignments(only)]:
             axes = {name: _existing_axis(trainer, axes, name) for name in chosen}
         axes = {name: axis for name, axis in axes.items() if name not in fixed}
-        trainer.of(**fixed)  # wrong values end it here
+        trainer.of(**fixed)  # raises for a wrong value
         return cls(trainer, axes, fixed)
 
     @classmethod
     def grid(
-        cls, trainer: type[Trainer], sweeps: Iterable[str], fixed: Mapping[str, Any], n_seeds: int = 1
+        cls, trainer: type[Trainer], values: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any], n_seeds: int = 1
     ) -> "SearchSpace":
-        """Each of the values in texts of NAME=VALUE,VALUE, for a sweep, with each of the seeds 0, 1, …"""
+        """The grid of a sweep: every combination of values, each with the seeds 0, 1, …, n_seeds − 1."""
         axes: dict[str, Axis] = {}
-        for name, text in split_options(sweeps, NEXT_VALUES):
+        for name, some in values.items():
             parameter = find_hyperparameter(trainer, name)
-            apart = r":" if parameter.type is str else r"[,:]"
-            values = tuple(parse_value(trainer, parameter, one) for one in re.split(apart, text or "") if one.strip())
-            if not values:
+            for value in some:
+                check_value(trainer.name, parameter, value)
+            if not some:
                 raise BadHyperparameter(f"{trainer.name}: no values of {parameter.name} to sweep", "as in rank=8,16,32")
-            axes[parameter.name] = CategoricalAxis(tuple(dict.fromkeys(values)))
+            axes[parameter.name] = CategoricalAxis(tuple(dict.fromkeys(some)))
         if n_seeds > 1:
             find_hyperparameter(trainer, "seed")
             axes["seed"] = CategoricalAxis(tuple(range(n_seeds)))
@@ -135,40 +139,40 @@ class SearchSpace:
         return cls(trainer, axes, {name: value for name, value in fixed.items() if name not in axes})
 
     def default(self) -> dict[str, Any]:
-        """The trainer's own values of the axes."""
+        """The trainer's default values of the axes."""
         defaults = {p.name: p.default for p in self.trainer.hyperparameters()}
         return {name: defaults[name] for name in self.axes}
 
     @property
     def size(self) -> float:
-        """How many points there are."""
+        """The number of points."""
         return math.prod(axis.size for axis in self.axes.values())
 
     def contains(self, values: Mapping[str, Any]) -> bool:
         return all(axis.contains(values[name]) for name, axis in self.axes.items())
 
     def round(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """Values as they are tried, of few digits."""
+        """The values, numbers with few digits."""
         return {name: axis.round(drawn[name]) for name, axis in self.axes.items()}
 
     def distributions(self) -> dict[str, "BaseDistribution"]:
         return {name: axis.distribution() for name, axis in self.axes.items()}
 
     def describe(self) -> dict[str, Any]:
-        """As plain data, of which equal ones are of equal spaces."""
+        """Plain data that are equal for equal search spaces."""
         fixed = {name: value for name, value in self.fixed.items() if name not in NOT_PART_OF_THE_SEARCH}
         return {**{name: str(axis) for name, axis in self.axes.items()}, **fixed}
 
 
 def default_axis(parameter: Hyperparameter) -> Axis | None:
-    """What the trainer says is worth trying."""
+    """The search range or the choices that a trainer states for a hyperparameter; None where it states none."""
     if parameter.search is not None:
         return _numeric_axis(parameter, parameter.search)
     return CategoricalAxis(parameter.choices) if parameter.choices else None
 
 
-def split_options(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list[tuple[str, str | None]]:
-    """Names and what stands after their =, of texts of NAME=…,NAME=…"""
+def split_assignments(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list[tuple[str, str | None]]:
+    """The names and values in texts of NAME=VALUE,NAME=VALUE; the value is None where there is no =."""
     pairs = []
     for text in (part for one in texts for part in between.split(one)):
         name, equals, value = text.partition("=")
@@ -177,16 +181,16 @@ def split_options(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list
 
 
 def find_hyperparameter(trainer: type[Trainer], name: str) -> Hyperparameter:
-    """The hyperparameter of a name, also as the command line has it; one there is not is a BadHyperparameter."""
+    """The hyperparameter of that name, with or without its n_; raises BadHyperparameter for an unknown one."""
     parameters = {p.name: p for p in trainer.hyperparameters()}
     name = name if name in parameters or f"n_{name}" not in parameters else f"n_{name}"
     if name not in parameters:
-        trainer.of(**{name: None})  # says what is near it
+        trainer.of(**{name: None})  # raises, with the nearest name as a hint
     return parameters[name]
 
 
 def parse_value(trainer: type[Trainer], parameter: Hyperparameter, text: str) -> Any:
-    """A value that was typed; raises BadHyperparameter where it cannot be one of the hyperparameter."""
+    """A value as text, converted to the type of the hyperparameter; raises BadHyperparameter where it is invalid."""
     text = text.strip()
     value: Any = text
     if parameter.type is bool:
@@ -197,13 +201,26 @@ def parse_value(trainer: type[Trainer], parameter: Hyperparameter, text: str) ->
     return value
 
 
+def parse_grid(trainer: type[Trainer], texts: Iterable[str]) -> dict[str, list[Any]]:
+    """The values in texts of NAME=VALUE,VALUE, by name."""
+    values: dict[str, list[Any]] = {}
+    for name, text in split_assignments(texts, NEXT_VALUES):
+        parameter = find_hyperparameter(trainer, name)
+        separator = r":" if parameter.type is str else r"[,:]"
+        words = re.split(separator, text or "")
+        values[parameter.name] = [parse_value(trainer, parameter, one) for one in words if one.strip()]
+    return values
+
+
 def parse_fixed(trainer: type[Trainer], texts: Iterable[str]) -> dict[str, Any]:
-    """Values by name of texts of NAME=VALUE,NAME=VALUE."""
+    """The values in texts of NAME=VALUE,NAME=VALUE, by name."""
     fixed = {}
-    for name, text in split_options(texts, NEXT_VALUES):
+    for name, text in split_assignments(texts, NEXT_VALUES):
         parameter = find_hyperparameter(trainer, name)
         if text is None:
-            raise BadHyperparameter(f"{trainer.name}: {parameter.name} is fixed at nothing", "as in --fix rank=64")
+            raise BadHyperparameter(
+                f"{trainer.name}: {parameter.name} has no value to be fixed at", "as in --fix rank=64"
+            )
         fixed[parameter.name] = parse_value(trainer, parameter, text)
     return fixed
 
@@ -218,13 +235,13 @@ def _parse_number(text: str, kind: type) -> int | float | str:
 
 def _existing_axis(trainer: type[Trainer], axes: Mapping[str, Axis], name: str) -> Axis:
     if name not in axes:
-        hint = f"say where to look with --over, as in --over {name}=LOW:HIGH"
-        raise BadHyperparameter(f"{trainer.name} states no range of {name}", hint)
+        hint = f"give a range, as in --range {name}=LOW:HIGH"
+        raise BadHyperparameter(f"{trainer.name} has no search range for {name}", hint)
     return axes[name]
 
 
 def _parse_axis(trainer: type[Trainer], parameter: Hyperparameter, text: str | None) -> Axis:
-    """What is to be tried of a hyperparameter."""
+    """The axis that a text describes; with no text, all choices or the trainer's own range."""
     if parameter.type in (int, float):
         return _parse_range(trainer, parameter, text)
     if text is not None:
@@ -240,17 +257,17 @@ def _parse_axis(trainer: type[Trainer], parameter: Hyperparameter, text: str | N
 
 def _categorical_axis(trainer: type[Trainer], parameter: Hyperparameter, words: tuple[Any, ...]) -> CategoricalAxis:
     if len(set(words)) < 2:
-        message = f"{trainer.name}: there are no two values of {parameter.name} to try"
-        raise BadHyperparameter(message, f"as in --over {parameter.name}=ONE:OTHER, or fix it with --fix")
+        message = f"{trainer.name}: {parameter.name} needs two values to search"
+        raise BadHyperparameter(message, f"as in --range {parameter.name}=ONE:OTHER, or fix it with --fix")
     return CategoricalAxis(tuple(dict.fromkeys(words)))
 
 
 def _parse_range(trainer: type[Trainer], parameter: Hyperparameter, text: str | None) -> NumericAxis:
-    """Of LOW:HIGH, with :log or :linear behind it where it is not as the trainer has it."""
+    """The range of LOW:HIGH, LOW:HIGH:log or LOW:HIGH:linear; the scale is otherwise the trainer's own."""
     if text is None:
         if parameter.search is None:
-            hint = f"say where to look, as in --over {parameter.name}=LOW:HIGH"
-            raise BadHyperparameter(f"{trainer.name} states no range of {parameter.name}", hint)
+            hint = f"give a range, as in --range {parameter.name}=LOW:HIGH"
+            raise BadHyperparameter(f"{trainer.name} has no search range for {parameter.name}", hint)
         return _numeric_axis(parameter, parameter.search)
     low_text, _, rest = text.partition(":")
     high_text, _, scale = rest.partition(":")
@@ -258,8 +275,8 @@ def _parse_range(trainer: type[Trainer], parameter: Hyperparameter, text: str | 
     usual = parameter.search is not None and parameter.search.log and ends[0] > 0
     log = usual if not scale else scale == "log"
     if scale not in ("", "log", "linear") or not ends[0] < ends[1] or (log and ends[0] <= 0):
-        hint = f"a range is LOW:HIGH, or LOW:HIGH:log for numbers above 0, as in --over {parameter.name}=1:10"
-        raise BadHyperparameter(f"{trainer.name}: {text!r} is no range of {parameter.name}", hint)
+        hint = f"a range is LOW:HIGH, or LOW:HIGH:log for numbers above 0, as in --range {parameter.name}=1:10"
+        raise BadHyperparameter(f"{trainer.name}: {text!r} is not a range of {parameter.name}", hint)
     return _numeric_axis(parameter, SearchRange(ends[0], ends[1], log))
 
 

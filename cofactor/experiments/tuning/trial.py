@@ -1,4 +1,4 @@
-"""One training with certain hyperparameters, judged on validation ratings: a point of a sweep or of a search."""
+"""The result of a trial: a training with certain hyperparameters, evaluated on validation ratings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from cofactor.evaluation.metrics.registry import lower_is_better
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What was tried, and what it gave."""
+    """A trial that has ended."""
 
-    number: int  # from 0, in the order they began
+    number: int  # from 0, in the order of their start
     trainer: str
-    hyperparameters: Mapping[str, Any]  # those that were varied
+    hyperparameters: Mapping[str, Any]  # those that the search varies
     state: Literal["done", "pruned", "failed"]
-    value: float | None  # the validation figure; of a pruned one, its last
-    error: float | None  # its standard error over users, or over folds where there are several
-    epochs: int | None  # to the best of them
+    value: float | None  # the validation metric; of a pruned trial, the last one
+    error: float | None  # standard error of the value, over users or over folds
+    epochs: int | None  # to the best epoch
     seconds: float
     cpu_seconds: float
 
@@ -30,9 +30,9 @@ class TrialHistory:
     data: str
     metric: str  # "rmse" or "ndcg@10"
     trials: tuple[TrialResult, ...]
-    importances: Mapping[str, float]  # of each hyperparameter, adding up to 1; none for a sweep
-    command: str  # that trains with the best
-    seeds: int = 1  # each figure is the mean of so many trainings, its error over them
+    importances: Mapping[str, float]  # of each hyperparameter, with a sum of 1; empty for a sweep
+    command: str  # trains with the best hyperparameters
+    seeds: int = 1  # number of trainings of which each value is the mean and each error the standard error
 
     @property
     def lower_is_better(self) -> bool:
