@@ -443,7 +443,7 @@ def test_two_processes_find_what_planted_data_are_best_learned_with(folder, part
         assert tuning(store, pool, SearchSpace.for_trainer(ALS, only=["rank,l2"]), budget).run() == "time"
         assert -1.0 < budget.left < 0.3
         n = len(store.open_study(space, 0, SAME).trials)
-        assert tuning(store, pool, space, Budget(), stopped=lambda: True).run() == "interrupted"
+        assert tuning(store, pool, space, Budget(), is_stopped=lambda: True).run() == "interrupted"
         assert len(store.open_study(space, 0, SAME).trials) == n
 
         # nothing but failures ends it, with the reason
