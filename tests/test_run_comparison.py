@@ -1,5 +1,6 @@
 """Trainings in processes of their own: the same models, what they cost, and what becomes of those that fail."""
 
+import json
 import os
 import shutil
 import threading
@@ -12,17 +13,18 @@ import numpy as np
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import Split, folds, join_parts, split
+from cofactor.data.splitting.split import Split, join_parts, split
 from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments import subprocess_training
 from cofactor.experiments.comparison.candidates import Candidate, SavedModel, folder_name
+from cofactor.experiments.comparison.compare import compare, cross_validate
 from cofactor.experiments.comparison.model_result import ModelResult, mean_cost
 from cofactor.experiments.comparison.run import ComparisonCallbacks, run_comparison
-from cofactor.experiments.comparison.split_results import ComparisonResult
+from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults, keep_comparable
 from cofactor.experiments.comparison.summarize import summarize
-from cofactor.experiments.evaluation_plan import EvaluationPlan
+from cofactor.experiments.evaluation_plan import EvaluationPlan, cross_validation_plan
 from cofactor.experiments.resource_usage import folder_bytes, measure_resources
 from cofactor.experiments.subprocess_training import SubprocessFailure, TrainingRequest, train_in_subprocess
 from cofactor.experiments.subprocess_worker import sample_ratings
@@ -185,7 +187,7 @@ def test_a_comparison_goes_on_where_it_was_broken_off(
         assert one.curve == other.curve
 
 
-@pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "retrain", "damage", "nothing"])
+@pytest.mark.parametrize("change", ["patience", "refit", "seed", "split", "retrain", "damage", "version", "nothing"])
 def test_what_would_be_another_model_is_trained(
     change: str,
     held: tuple[ComparisonResult, EventLog, Path],
@@ -198,6 +200,10 @@ def test_what_would_be_another_model_is_trained(
     shutil.copytree(held[2] / "svd-r-4", tmp_path / "svd-r-4")
     if change == "damage":
         (tmp_path / "svd-r-4" / "model.safetensors").write_bytes(b"")
+    if change == "version":
+        manifest = json.loads((tmp_path / "svd-r-4" / "manifest.json").read_bytes())
+        manifest["packages"]["cofactor"] = "0.0.1"
+        (tmp_path / "svd-r-4" / "manifest.json").write_text(json.dumps(manifest))
     one = Candidate("svd -r 4", SMALL, refit=True)
     one = {
         "patience": replace(one, patience=1),
@@ -216,18 +222,57 @@ def test_what_would_be_another_model_is_trained(
 
 def test_of_several_splits_those_count_that_all_models_were_measured_on(movies: Ratings, tmp_path: Path) -> None:
     cheap = [trainer("popularity", Popularity()), trainer("baseline", Baseline(sweeps=1))]
-    two = plan(*folds(movies, 2, seed=1))
+    two = cross_validation_plan(movies, 2, seed=1)
     whole = run_comparison(two, cheap, EventLog(), out=tmp_path)
-    assert [one.name for one in whole.splits] == ["part 1", "part 2"]
+    assert [one.name for one in whole.splits] == ["fold-1", "fold-2"]
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["baseline", "baseline", "popularity", "popularity"]
-    assert load(tmp_path / "part-2" / "baseline").training_data.split == whole.splits[1].split.fingerprint
-    outcome = summarize(two, whole, command="")
+    assert load(tmp_path / "fold-2" / "baseline").training_data.split == whole.splits[1].split.fingerprint
+    summary = summarize(two, whole)
     rmse = [one.metrics["rmse"] for (one,) in whole.reports["baseline"]]
-    assert outcome.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
-    assert outcome.comparison.split_deviations["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
+    assert summary.comparison.metrics["baseline"]["rmse"] == pytest.approx(np.mean(rmse))
+    assert summary.comparison.split_deviations["baseline"]["rmse"] == pytest.approx(np.std(rmse, ddof=1))
     broken = run_comparison(two, cheap, Broken("reused popularity"), out=tmp_path)
-    assert [one.name for one in broken.splits] == ["part 1"]
+    assert [one.name for one in broken.splits] == ["fold-1"]
     assert broken.names == ["popularity", "baseline"]
+    events = EventLog()
+    trainers = {"popularity": Popularity(), "baseline": Baseline(sweeps=1)}
+    again = cross_validate(trainers, movies, 2, seed=1, out=tmp_path, callbacks=events)
+    assert [one for one in events.events if one.startswith("split")] == ["split fold-1 1/2", "split fold-2 2/2"]
+    assert sum(one.startswith("reused") for one in events.events) == 4
+    assert again.comparison.metrics == summary.comparison.metrics
+    assert again.name == "ratings, 2 folds"
+
+
+def test_trainers_are_compared_from_python(held: tuple[ComparisonResult, EventLog, Path], parts: Split) -> None:
+    before, _, out = held
+    trainers: dict[str, Trainer | Path] = {"popularity": Popularity(), "svd -r 4": SMALL}
+    summary = compare(trainers, parts, refit=True, out=out, against="popularity")
+    expected = before.splits[0].results["svd -r 4"].report.metrics
+    assert summary.comparison.metrics["svd -r 4"] == pytest.approx(dict(expected))
+    assert {one.against for one in summary.comparison.differences["ndcg@10"].values()} == {"popularity"}
+    assert (summary.name, summary.command, summary.interrupted) == ("random", "", False)
+    shorter = compare({"svd": out / "svd-r-4"}, parts, (5,), relevant_from=4.0)
+    model = load(out / "svd-r-4")
+    assert shorter.comparison.metrics["svd"] == pytest.approx(
+        evaluate(model, parts.test, (5,), relevant_from=4.0).metrics
+    )
+    direct = compare({"svd": model}, parts.test, (5,), relevant_from=4.0)
+    assert direct.metrics["svd"] == pytest.approx(shorter.comparison.metrics["svd"])
+    with pytest.raises(BadHyperparameter, match="no model 'svdpp' to compare with"):
+        compare(trainers, parts, against="svdpp")
+    with pytest.raises(BadHyperparameter, match="no candidates to compare"):
+        compare({}, parts)
+
+
+def test_results_that_cannot_be_compared_raise_the_reason(parts: Split) -> None:
+    candidates = [trainer("a"), trainer("reference", requested=False)]
+    error, nothing = CofactorError("it failed"), SplitResults("part 1", parts)
+    with pytest.raises(KeyboardInterrupt):
+        keep_comparable([nothing], candidates, {}, True)
+    with pytest.raises(KeyboardInterrupt):
+        keep_comparable([], candidates, {}, True)
+    with pytest.raises(CofactorError, match="it failed"):
+        keep_comparable([nothing], candidates, {"a": error}, False)
 
 
 class Broken(EventLog):

@@ -134,8 +134,8 @@ def children(process: int) -> list[str]:
         (["svd", "--fix", "rank=3,seed=1"], "the seed cannot be searched"),
         (["svd", "--seeds", "2"], "--seeds needs a --sweep"),
         (["popularity"], "there is nothing to search"),
-        (["svd", "--validation-share", "0"], "no validation ratings to judge"),
-        (["svd", "--kind", "last", "--inner-folds", "2"], "mix what is past"),
+        (["svd", "--validation-share", "0"], "no validation ratings to evaluate"),
+        (["svd", "--kind", "last", "--inner-folds", "2"], "train on later ratings"),
     ],
 )
 def test_what_cannot_be_tuned_is_one_line(run: Run, arguments: list[str], said: str):

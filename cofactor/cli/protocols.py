@@ -1,4 +1,4 @@
-"""`cofactor protocols`: ways of measuring that others have published figures of."""
+"""`cofactor protocols`: the published evaluation protocols and their results."""
 
 import click
 
@@ -9,7 +9,7 @@ from cofactor.cli.display.terminal import as_json, figure, print_facts, print_js
 @click.argument("name", required=False)
 @as_json
 def protocols(name: str | None, as_json: bool) -> None:
-    """List the published protocols, or one of them with the figures of others.
+    """List the published evaluation protocols, or show one of them with its published results.
 
     \b
     cofactor compare all --protocol ml-100k-u1 -o report/

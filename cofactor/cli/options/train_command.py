@@ -1,4 +1,4 @@
-"""The command line that trains with what a search found, on the same ratings, as a shell takes it."""
+"""The command line that trains with the result of a search, on the same ratings, quoted for a shell."""
 
 import shlex
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from cofactor.data.datasets.locations import default_data_folder
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.trainers.base import Trainer
 
-USUAL_PATIENCE = 3
+DEFAULT_PATIENCE = 3
 SPLITTING = {"kind": "--kind", "cut": "--cut", "test": "--test-share", "validation": "--validation-share"}
 
 
 @dataclass(frozen=True)
 class TrainingArguments:
-    """What was asked for of data and training, as far as it decides about the model.
+    """The arguments of a search that a training of the same model needs.
 
-    recipe: of a split that is made in memory. protocol: its name, in place of a recipe.
+    recipe: of a split that is made in memory. protocol: the name of a protocol, instead of a recipe.
     """
 
     source: DataSource
@@ -29,40 +29,45 @@ class TrainingArguments:
     patience: int
 
     def data(self) -> str:
-        """The argument, or nothing where a protocol finds its data by itself."""
+        """The DATA argument; empty where a protocol finds its data by itself."""
         return "" if self.protocol is not None and self.source.is_synthetic else to_shell(self.source)
 
     def options(self) -> list[str]:
-        """Of the split, where it is not the usual one, and of the training."""
-        usual = asdict(SplitRecipe())
-        recipe = usual | dict(self.recipe or {})
-        told = [(flag, recipe[name]) for name, flag in SPLITTING.items() if recipe[name] != usual[name]]
-        told += [("--seed", self.seed)] if self.seed else []  # of the split as well, so it is one for all trials
-        told += [("--patience", self.patience)] if self.patience != USUAL_PATIENCE else []
-        told += [("--data-folder", self.source.folder)] if self.source.folder != default_data_folder() else []
-        return [word for flag, value in told for word in _words(flag, value)]
+        """The options of the split and of the training that differ from their defaults."""
+        defaults = asdict(SplitRecipe())
+        recipe = defaults | dict(self.recipe or {})
+        options = [(flag, recipe[name]) for name, flag in SPLITTING.items() if recipe[name] != defaults[name]]
+        if self.seed:  # of the split as well, so it is the same for all trials
+            options.append(("--seed", self.seed))
+        if self.patience != DEFAULT_PATIENCE:
+            options.append(("--patience", self.patience))
+        if self.source.folder != default_data_folder():
+            options.append(("--data-folder", self.source.folder))
+        return [word for flag, value in options for word in _words(flag, value)]
 
 
-def train_command(asked: TrainingArguments, trainer: Trainer) -> str:
-    """`cofactor train`, or of a protocol `cofactor compare`, which trains and measures as the protocol does."""
-    if asked.protocol is not None:
-        return compare_command(asked, {"tuned": trainer}, f"report/{trainer.name}-tuned")
-    options = shlex.join([*_settings(trainer), *asked.options(), "-o", f"models/{trainer.name}-tuned"])
-    behind = asked.source.data.startswith("-")  # then nothing after it is an option
-    return " ".join(("cofactor train", trainer.name, *((options, asked.data()) if behind else (asked.data(), options))))
+def train_command(arguments: TrainingArguments, trainer: Trainer) -> str:
+    """`cofactor train`, or `cofactor compare` for a protocol, which trains and evaluates as the protocol says."""
+    if arguments.protocol is not None:
+        return compare_command(arguments, {"tuned": trainer}, f"report/{trainer.name}-tuned")
+    options = shlex.join([*_settings(trainer), *arguments.options(), "-o", f"models/{trainer.name}-tuned"])
+    data = arguments.data()
+    if arguments.source.data.startswith("-"):  # after such a DATA argument no word is taken for an option
+        return " ".join(("cofactor train", trainer.name, options, data))
+    return " ".join(("cofactor train", trainer.name, data, options))
 
 
-def compare_command(asked: TrainingArguments, trainers: Mapping[str, Trainer], out: str) -> str:
-    """`cofactor compare` with each of the trainers, by the names they are to have."""
-    contestants = [f"{name}={shlex.join([one.name, *_settings(one)])}" for name, one in trainers.items()]
-    data = shlex.split(asked.data())
+def compare_command(arguments: TrainingArguments, trainers: Mapping[str, Trainer], out: str) -> str:
+    """`cofactor compare` with named trainers."""
+    candidates = [f"{name}={shlex.join([one.name, *_settings(one)])}" for name, one in trainers.items()]
+    data = shlex.split(arguments.data())
     on = [*(word for word in data[:-1] if word != "--"), f"--on={data[-1]}"] if data else []
-    protocol = ["--protocol", asked.protocol] if asked.protocol is not None else []
-    return shlex.join(["cofactor", "compare", *contestants, *on, *protocol, *asked.options(), "-o", out])
+    protocol = ["--protocol", arguments.protocol] if arguments.protocol is not None else []
+    return shlex.join(["cofactor", "compare", *candidates, *on, *protocol, *arguments.options(), "-o", out])
 
 
 def _settings(trainer: Trainer) -> list[str]:
-    """The hyperparameters that are not left to the defaults, as options; the seed is told apart."""
+    """The hyperparameters that differ from their defaults, as options; the seed is an option of the command."""
     given = trainer.settings()
     told = [p for p in trainer.hyperparameters() if p.name != "seed" and given[p.name] != p.default]
     return [word for p in told for word in _words(f"--{p.name.removeprefix('n_').replace('_', '-')}", given[p.name])]

@@ -1,4 +1,4 @@
-"""Figures of others by the published protocols, to set beside ours: as they were published, or measured here."""
+"""Published results of other systems on the protocols, and results of other libraries measured by us."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """What a system of somebody else's reaches by a protocol."""
+    """The metrics of another system on a protocol."""
 
     system: str  # with its main settings
-    figures: Mapping[str, float]  # by the names of metrics
-    source: str  # of a published figure; of a measured one the library and its version
+    figures: Mapping[str, float]  # metrics by name
+    source: str  # the publication; for a measured result, the library and its version
     how: Literal["published", "measured here"] = "published"
     cpu_seconds: float | None = None  # of the fit, on the machine of the benchmarks
 

@@ -1,8 +1,8 @@
-"""The protocols of published figures as data: what is learned, what it is measured on, with which figures.
+"""The published evaluation protocols: data set, splits and metrics.
 
-    plan = PROTOCOLS["ml-100k-u1"].plan(folder)  # of the data set
+    plan = PROTOCOLS["ml-100k-u1"].plan(folder)  # the folder of the data set
 
-Users, items and ratings are counted as the splits are made: what is not as published is a BadData.
+The numbers of users, items and ratings of each split are checked; BadData is raised where they are not as published.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ SEEDS = tuple(f"{SEED_PREFIX}{seed}" for seed in range(3))
 
 @dataclass(frozen=True)
 class ExpectedCounts:
-    """Users and items that have a rating, and ratings; the same in each split."""
+    """The numbers of users and items with ratings, and of ratings, in each split."""
 
     users: int
     items: int
@@ -40,7 +40,7 @@ class ExpectedCounts:
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """One way of measuring that others have published figures of."""
+    """A way of evaluating models for which there are published results."""
 
     name: str
     about: str
@@ -58,14 +58,14 @@ class EvaluationProtocol:
     def load_splits(
         self, folder: Path, names: Sequence[str] = (), validation: float = VALIDATION
     ) -> Iterator[tuple[str, Split]]:
-        """The splits by name, all or some of them, with a share of train for validation; each is counted."""
+        """All or some of the splits by name, with a share of the training part for validation; checks counts."""
         names = tuple(names) or self.splits
         for name, one in zip(names, self.make_splits(folder, names, validation), strict=True):
             _check_counts(self, one)
             yield name, one
 
     def plan(self, folder: Path) -> EvaluationPlan:
-        """All of its splits; an epoch is chosen on a tenth of train, and all of train learned with it."""
+        """A plan of all splits: a tenth of the training part chooses the epoch, and all of it trains the model."""
         return EvaluationPlan(
             self.name,
             lambda: self.load_splits(folder),

@@ -1,4 +1,4 @@
-"""Measuring each held-out item among sampled ones: the cases of a split, made once for all models."""
+"""Evaluators that rank each test item among negative items; the cases of a split are built once for all models."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,19 +12,19 @@ from cofactor.models.base import Model
 
 
 def listed_negatives(file: Path) -> Evaluator:
-    """Among the negatives that a file gives for the pairs that the split holds out."""
-    return _among(lambda split: read_split_cases(file, split))
+    """Ranks each test item among the negatives that a file lists for it."""
+    return _sampled_evaluator(lambda split: read_split_cases(file, split))
 
 
 def random_negatives(n: int, seed: int) -> Evaluator:
-    """Among n items that are drawn of those the user has rated in no part of the split."""
-    return _among(lambda split: draw_negatives(split, n, seed))
+    """Ranks each test item among n random items that its user has not rated in any part of the split."""
+    return _sampled_evaluator(lambda split: draw_negatives(split, n, seed))
 
 
-def _among(cases: Callable[[Split], Cases]) -> Evaluator:
-    kept = lru_cache(maxsize=1)(cases)  # of the split at hand, for one model after another
+def _sampled_evaluator(cases: Callable[[Split], Cases]) -> Evaluator:
+    cached = lru_cache(maxsize=1)(cases)  # of the current split, for one model after another
 
-    def measured(model: Model, split: Split, k: tuple[int, ...]) -> SampledReport:
-        return evaluate_sampled(model, kept(split), k)
+    def evaluate(model: Model, split: Split, k: tuple[int, ...]) -> SampledReport:
+        return evaluate_sampled(model, cached(split), k)
 
-    return measured
+    return evaluate

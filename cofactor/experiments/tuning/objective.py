@@ -1,4 +1,4 @@
-"""How hyperparameters are judged: by validation ratings, or by folds of all ratings that are not test ratings."""
+"""The objective of a search: the validation metric of a training, or its mean over inner folds."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,21 +16,21 @@ from cofactor.training.early_stopping import ValidatedEpoch, validation_ndcgs
 from cofactor.training.fit import fit_ratings
 from cofactor.training.tracking.epoch_row import EpochRow
 
-REPORTS_PER_TRAINING = 10  # parts of a training at whose ends it is compared with others
-CHRONOLOGICAL_KINDS = ("time", "last", "window")  # kinds of split that hold out what is later
+REPORTS_PER_TRAINING = 10  # after each tenth of its epochs, a training is compared with others
+CHRONOLOGICAL_KINDS = ("time", "last", "window")  # kinds of split that hold out later ratings
 
-TrainingPair = tuple[Ratings, Ratings]  # what is trained on, and what it is judged by
-ReportLoss = Callable[[int, float], bool]  # a step from 1 and the loss there; whether to go on
+TrainingPair = tuple[Ratings, Ratings]  # training ratings, validation ratings
+ReportLoss = Callable[[int, float], bool]  # gets a step, from 1, and the loss; returns whether to continue
 
 
 @dataclass(frozen=True)
 class ObjectiveValue:
-    """What hyperparameters are worth."""
+    """The value of the objective for one set of hyperparameters."""
 
     metric: str  # "rmse" or "ndcg@10"
-    loss: float  # the RMSE, or the NDCG turned round: lower is better; of a pruned one, so far
-    error: float | None  # its standard error, over users or over folds; None of a pruned one
-    epochs: int  # to the best of them; the mean of folds
+    loss: float  # RMSE or negative NDCG, lower is better; of a pruned trial, the lowest so far
+    error: float | None  # standard error over users or over folds; None for a pruned trial
+    epochs: int  # to the best epoch; the mean over folds
     seconds: float
     cpu_seconds: float
     pruned: bool = False
@@ -41,16 +41,16 @@ class ObjectiveValue:
 
 
 def check_validation(validation: Ratings, kind: str, n_folds: int) -> None:
-    """Raises BadData where there is nothing to judge by, and for folds of a split by time: they tell the future."""
+    """Raises BadData without validation ratings, and for inner folds of a split by time: they leak the future."""
     if not n_folds and len(validation) == 0:
-        raise BadData("no validation ratings to judge hyperparameters by", "give a --validation-share above 0")
+        raise BadData("no validation ratings to evaluate hyperparameters on", "give a --validation-share above 0")
     if n_folds and kind.startswith(CHRONOLOGICAL_KINDS):
         hint = "leave --inner-folds out: the validation part is the latest before the test part"
-        raise BadData(f"inner folds of a split by {kind} would mix what is past with what is to come", hint)
+        raise BadData(f"inner folds of a split by {kind} would train on later ratings than they validate on", hint)
 
 
 def make_training_pairs(train: Ratings, validation: Ratings, n_folds: int, seed: int) -> list[TrainingPair]:
-    """The one pair of a split, or `n_folds` of its train and validation ratings, none of which is a test rating."""
+    """The train and validation parts, or `n_folds` pairs of folds of both; never a test rating."""
     if not n_folds:
         return [(train, validation)]
     inner = folds(join_parts(train, validation), n_folds, seed=seed, validation=0)

@@ -1,4 +1,4 @@
-"""What goes wrong with a file of searches, in words for the person whose file it is."""
+"""Translates errors of Optuna and SQLite about a study file into messages for its user."""
 
 import sqlite3
 import warnings
@@ -13,7 +13,7 @@ HINT = "leave --resume out and name another folder with -o"
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Optuna's warnings are for programmers; what goes wrong with the file is a BadArtifact."""
+    """Hides warnings of Optuna, and raises BadArtifact for a file that cannot be read or written."""
     import optuna
     import sqlalchemy
 
@@ -28,7 +28,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def content_errors(path: Path) -> Iterator[None]:
-    """What Optuna stumbles over in a file that says what no search can have said."""
+    """Raises BadArtifact for a file whose content Optuna cannot interpret."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""The SQLite file that searches are kept in, which one process holds at a time."""
+"""The study file: an SQLite database with the studies of one or several trainers, locked by one process."""
 
 import itertools
 import sqlite3
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class StudyStorage:
-    """The file, which one process holds at a time; it may keep the studies of several trainers."""
+    """A study file that this process has locked."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Raises BadArtifact where there is a file and it is not to be gone on with, where it is no file of studies, or
-        where another process holds it."""
+        """Raises BadArtifact for an existing file without `resume`, for a file that holds no studies, and where another
+        process has locked the file."""
         self.path = path
         if path.exists():
             if not resume:
-                hint = "add --resume to go on with it, or name another folder with -o"
+                hint = "add --resume to continue it, or name another folder with -o"
                 raise BadArtifact(f"there is a search in {path}", hint)
             _check_is_study_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,17 +33,17 @@ class StudyStorage:
         try:
             self.lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            hint = "wait for it, or name another folder with -o"
+            hint = "wait until it ends, or name another folder with -o"
             raise BadArtifact(f"another search is writing to {path}", hint) from None
         except sqlite3.DatabaseError as error:
-            raise BadArtifact(f"{path.name}.lock beside {path} is no lock: {error}", "remove it") from None
+            raise BadArtifact(f"the lock file {path}.lock is damaged: {error}", "remove it") from None
         with storage_errors(path):
             self.storage = self._storage()
 
-    def open_study(self, space: SearchSpace, seed: int, same: Mapping[str, Any], *, sweep: bool = False) -> "Study":
-        """The study of a trainer, begun or taken up again.
+    def open_study(self, space: SearchSpace, seed: int, settings: Mapping[str, Any], *, sweep: bool = False) -> "Study":
+        """The study of a trainer, new or resumed.
 
-        same: what has to be the same for it to be the same search; raises what `check_same` raises where it is not.
+        settings: must equal those of the study in the file; raises the errors of `check_same_training` where not.
         """
         import optuna
 
@@ -52,11 +52,11 @@ class StudyStorage:
             kept = optuna.create_study(storage=self.storage, study_name=name, load_if_exists=True)
             there, trials = kept.user_attrs.get("search"), kept.get_trials(deepcopy=False)
             if there is None and not trials:
-                kept.set_user_attr("search", dict(same))
+                kept.set_user_attr("search", dict(settings))
         if there is None and trials:
-            raise BadArtifact(f"{self.path} holds a study of {name} that cofactor did not make", HINT)
+            raise BadArtifact(f"{self.path} holds a study of {name} that cofactor did not write", HINT)
         if there is not None:
-            check_same_training(self.path, there, same)
+            check_same_training(self.path, there, settings)
         study = Study(self.path, space, seed, kept)
         study.load(_grid_points(space) if sweep else [space.default()])
         return study
@@ -71,7 +71,7 @@ class StudyStorage:
 
         def connect() -> sqlite3.Connection:
             there = sqlite3.connect(self.path, check_same_thread=False)
-            there.execute("PRAGMA journal_mode=WAL")  # with it, a killed process damages nothing and no step is slow
+            there.execute("PRAGMA journal_mode=WAL")  # a killed process damages nothing, and commits are fast
             there.execute("PRAGMA synchronous=NORMAL")
             return there
 
@@ -80,7 +80,7 @@ class StudyStorage:
 
 
 def _check_is_study_file(path: Path) -> None:
-    """Whether a file holds studies: Optuna would add its tables to anybody's database."""
+    """Raises BadArtifact for a file without studies, before Optuna adds its tables to somebody else's database."""
     try:
         there = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
@@ -88,9 +88,9 @@ def _check_is_study_file(path: Path) -> None:
         finally:
             there.close()
     except sqlite3.Error as error:
-        raise BadArtifact(f"{path} is no file of searches: {error}", HINT) from None
+        raise BadArtifact(f"{path} is not a study file: {error}", HINT) from None
     if not {"studies", "trials", "alembic_version"} <= tables:
-        raise BadArtifact(f"{path} is no file of searches", HINT)
+        raise BadArtifact(f"{path} is not a study file", HINT)
 
 
 def _grid_points(space: SearchSpace) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""A process that trains what it is told to, and the pipe to the one that tells it.
+"""The worker process of a search: receives trials through a pipe, trains, and sends back the results.
 
-It is given a folder that holds the train and the validation part of a split and no test part, and reads it once.
+It reads a folder with the train and validation parts of a split once; the folder holds no test part.
 """
 
 import os
@@ -22,27 +22,27 @@ from cofactor.errors import BadHyperparameter, CofactorError
 from cofactor.experiments.tuning.objective import TrainingPair, evaluate_trial, make_training_pairs
 from cofactor.trainers import TRAINERS
 
-WARM_UP_RATINGS = 1_000  # ratings on which a trainer is tried before time is taken: its kernels are loaded then
+WARM_UP_RATINGS = 1_000  # ratings of a warm-up training, which loads and compiles kernels before time is measured
 
 Message = dict[str, Any]
 
 
 def send(pipe: Connection, message: Message) -> None:
-    """Messages are JSON: nothing that comes out of a pipe is run."""
+    """Sends a message as JSON, so that nothing that is received can be executed."""
     pipe.send_bytes(orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def receive(pipe: Connection) -> Message:
-    """The next message; raises EOFError where the other end is gone."""
+    """The next message; raises EOFError where the other end is closed."""
     message: Message = orjson.loads(pipe.recv_bytes())
     return message
 
 
 def run_worker(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
-    """Judges one trainer after another until the pipe is closed; then it ends at once, in the middle of a training."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that tells
+    """Evaluates trials until the pipe is closed, and then ends at once, even during a training."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     warnings.simplefilter("ignore")
-    np.seterr(all="ignore")  # of a training that diverges it is said that it did
+    np.seterr(all="ignore")  # a training that diverges is reported as such
     said = _start_listener(pipe)
     try:
         parts = _read_pairs(Path(folder), n_folds, seed)
@@ -60,7 +60,7 @@ def run_worker(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
 
 
 def _start_listener(pipe: Connection) -> "queue.SimpleQueue[Message]":
-    """What comes through the pipe, while something else is done; where nothing can come any more, all ends."""
+    """A queue of the messages that arrive; a thread fills it, and ends this process where the pipe is closed."""
     said: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -80,7 +80,7 @@ def _read_pairs(folder: Path, n_folds: int, seed: int) -> list[TrainingPair]:
 
 
 def _warm_up(asked: Mapping[str, Any], part: TrainingPair) -> None:
-    """A short training loads and compiles what the trainer needs; what is wrong with it, the true one will say."""
+    """Trains on a few ratings, so that kernels are loaded and compiled; the trial itself reports any error."""
     few = part[0].where(np.arange(min(WARM_UP_RATINGS, len(part[0]))))
     try:
         trainer = TRAINERS[asked["trainer"]].of(**asked["hyperparameters"])
@@ -92,9 +92,9 @@ def _warm_up(asked: Mapping[str, Any], part: TrainingPair) -> None:
 def _run_trial(
     pipe: Connection, said: "queue.SimpleQueue[Message]", asked: Message, parts: list[TrainingPair]
 ) -> Message:
-    """What the hyperparameters give, or why nothing came of them.
+    """The result of a trial, or its error.
 
-    wrong: it is the fault of the data or of this machine, and would be the same with any other hyperparameters.
+    failed: this trial failed. wrong: the data or the machine is at fault, and every other trial would fail as well.
     """
 
     def report(step: int, loss: float) -> bool:

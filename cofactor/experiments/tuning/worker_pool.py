@@ -1,4 +1,4 @@
-"""Processes that train side by side, each with its share of the cores, and what they say."""
+"""A pool of processes that train in parallel, each with its share of the cores."""
 
 import os
 import signal
@@ -18,15 +18,15 @@ from cofactor.experiments.tuning.trial_worker import Message, receive, run_worke
 from cofactor.machine import cores
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-DEFAULT_MAX_JOBS = 8  # unless more are asked for
-MAX_FAILED_STARTS = 3  # times in a row that a process ends before it is ready
+DEFAULT_MAX_JOBS = 8  # unless --jobs asks for more
+MAX_FAILED_STARTS = 3  # consecutive processes that end before they are ready
 
 
 def divide_cores(jobs: int | None) -> tuple[int, int]:
-    """How many processes where so many are asked for, and how many threads each may use: together one a core.
+    """The number of processes, and the number of threads for each: together one thread for each core.
 
-    Not asked, one a core and eight at most: two trainings at a time take fewer CPU seconds than one after the other on
-    two threads each (benchmarks/tuning.py), but each process holds a copy of the ratings.
+    By default there is one process for each core, and at most 8: two parallel trainings take fewer CPU seconds than two
+    trainings in turn on two threads each (benchmarks/tuning.py), but each process holds a copy of the ratings.
     """
     n_jobs = jobs or min(cores(), DEFAULT_MAX_JOBS)
     return n_jobs, max(1, cores() // n_jobs)
@@ -34,24 +34,24 @@ def divide_cores(jobs: int | None) -> tuple[int, int]:
 
 @dataclass(eq=False)
 class TrialWorker:
-    """What is known of a process here."""
+    """A worker process, as the pool sees it."""
 
     process: BaseProcess
     pipe: Connection
     ready: bool = False
-    task: Any = None  # what it was given, None where it waits
+    task: Any = None  # the current task; None where the worker is idle
 
     def send(self, message: Mapping[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # that it has ended is seen in `said`
+        with suppress(BrokenPipeError):  # `messages` notices that the process has ended
             send(self.pipe, dict(message))
 
 
 @dataclass
 class WorkerPool:
-    """As many processes as wanted, from `fill` on; one that dies costs the trial it was at and is replaced.
+    """A pool of `size` processes, started by `start_missing`. A process that ends fails its trial and is replaced.
 
-    folder: where the train and validation parts lie. threads: that each may use, in BLAS, OpenMP and Numba; what a
-    trainer itself starts is its hyperparameter `threads`.
+    folder: holds the train and validation parts. threads: for BLAS, OpenMP and Numba in each process; the threads of a
+    trainer itself are its hyperparameter `threads`.
     """
 
     folder: Path
@@ -70,21 +70,21 @@ class WorkerPool:
             self._end(one)
 
     def idle(self) -> list[TrialWorker]:
-        """Those that can be given something."""
+        """The workers that are ready for a task."""
         return [one for one in self.workers if one.ready and one.task is None]
 
     def busy(self) -> list[TrialWorker]:
         return [one for one in self.workers if one.task is not None]
 
     def assign(self, worker: TrialWorker, task: Any, message: Mapping[str, Any]) -> None:
-        """Something to train; `task` is what `said` names it by."""
+        """Sends a training to a worker; `messages` returns `task` with its messages."""
         worker.task = task
         worker.send(message)
 
     def messages(self, seconds: float) -> Iterator[tuple[TrialWorker, Any, Message]]:
-        """What comes within some seconds: the worker, its task, and its message; of one that has died, {"failed": …}.
+        """The messages that arrive within some seconds, with their worker and task; {"failed": …} for a dead process.
 
-        Raises CofactorError for what is wrong with the data or the machine, or where no process comes up at all.
+        Raises CofactorError for an error in the data or the machine, and where no process starts at all.
         """
         by_pipe = {one.pipe: one for one in self.workers}
         for pipe in wait(list(by_pipe), seconds):
@@ -105,24 +105,25 @@ class WorkerPool:
                 yield one, task, message
 
     def stop_busy(self) -> None:
-        """Ends all that is being trained; the processes are gone then."""
+        """Ends the running trainings together with their processes."""
         for one in self.busy():
             self._end(one)
             self.workers.remove(one)
 
     def start_missing(self) -> None:
-        """Starts as many as are missing: all of them, at first."""
+        """Starts the processes that are missing; at first, all of them."""
         while len(self.workers) < self.size:
             self.workers.append(self._start())
 
     def _replace(self, dead: TrialWorker) -> Message:
-        """Another in its place; why the one ended."""
+        """Replaces a dead process; a message with the reason of its end."""
         dead.process.join()
         code = dead.process.exitcode or 0
         self.failed_starts += not dead.ready
         if self.failed_starts >= MAX_FAILED_STARTS:
             raise CofactorError(
-                f"a process for training ended with {code} before it began", "COFACTOR_DEBUG=1 may tell"
+                f"a training process ended with exit code {code} during its start",
+                "COFACTOR_DEBUG=1 may show the reason",
             )
         dead.pipe.close()
         self.workers[self.workers.index(dead)] = self._start()
@@ -133,7 +134,7 @@ class WorkerPool:
         }
 
     def _start(self) -> TrialWorker:
-        spawn = get_context("spawn")  # no state of this process, and no locks of its threads
+        spawn = get_context("spawn")  # shares no state and no locks with this process
         ours, theirs = spawn.Pipe()
         arguments = (theirs, str(self.folder), self.n_folds, self.seed)
         process = spawn.Process(target=run_worker, args=arguments, daemon=True)
@@ -150,7 +151,7 @@ class WorkerPool:
 
 @contextmanager
 def _thread_variables(n: int) -> Iterator[None]:
-    """What is started meanwhile finds n as the number of threads that libraries may use."""
+    """Processes that start meanwhile find n as the number of threads for libraries."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(n)))
     try:
@@ -165,7 +166,7 @@ def _thread_variables(n: int) -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """What is started meanwhile hears no Ctrl-C, not even before its first line; the main thread alone can say so."""
+    """Processes that start meanwhile ignore Ctrl-C from their first line on; only the main thread can set this."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
