@@ -126,7 +126,7 @@ def test_the_terminal_says_where_nothing_was_better(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert "Train with the best:" in shown
     assert "3 trials (2 done, 1 failed) in 10 s: the time is up." in shown
-    assert "validation RMSE  0.9000  0.8000" in shown
+    assert "validation RMSE    0.9000  0.8000" in shown
     print_result(result(trial(0, 0.9), default=None))
     assert "Train with the best:" in capsys.readouterr().out
 
