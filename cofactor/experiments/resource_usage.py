@@ -1,4 +1,4 @@
-"""What a training costs: time, processor and memory; and what a model does: room on the disk, time of a list."""
+"""Measures the costs of a training (time, processor, memory) and of a model (disk space, seconds for a top-N list)."""
 
 import ctypes
 import gc
@@ -14,65 +14,65 @@ import numpy as np
 from cofactor.models.base import Model
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-FORGET_THE_PEAK = "5"  # see proc_pid_clear_refs(5)
-ASKED, LENGTH = 100, 10  # users whose lists are timed, and how long these are
+RESET_PEAK = "5"  # see proc_pid_clear_refs(5)
+N_TIMED_USERS, LIST_LENGTH = 100, 10
 
 
 @dataclass
 class ResourceUsage:
-    """What was used between the beginning and the end of `metered`."""
+    """What was used between the beginning and the end of `measure_resources`."""
 
     seconds: float = 0.0  # wall
-    cpu_seconds: float = 0.0  # of all threads of this process
-    peak_bytes: int | None = None  # the most memory in use, on top of that at the beginning
+    cpu_seconds: float = 0.0  # of all threads of the process
+    peak_bytes: int | None = None  # the highest memory in use, minus that at the beginning
 
 
 @contextmanager
 def measure_resources() -> Iterator[ResourceUsage]:
-    """Measures what is done inside, by this process alone.
+    """Measures what this process uses inside the `with` block.
 
-    On Linux the peak is the highest resident memory since the beginning, whatever the process had used and given back
-    before. Elsewhere the system only tells of the highest ever: the peak is by how much that has risen, which is too
-    little where more was used before. None on Windows.
+    On Linux the peak is the highest resident memory since the beginning. Elsewhere the system only reports the highest
+    memory since the process started: the peak is its increase, which is too low where more memory was used before. None
+    on Windows.
     """
-    meter = ResourceUsage()
-    held = _begin()
+    usage = ResourceUsage()
+    in_use = _begin()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
-        yield meter
+        yield usage
     finally:
-        meter.seconds, meter.cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+        usage.seconds, usage.cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         peak = _highest()
-        meter.peak_bytes = None if held is None or peak is None else max(0, peak - held)
+        usage.peak_bytes = None if in_use is None or peak is None else max(0, peak - in_use)
 
 
 def folder_bytes(folder: Path) -> int:
-    """The room that the files of a saved model take."""
+    """The size of the files of a saved model."""
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def measure_list_seconds(model: Model) -> float | None:
-    """Median time of a list of ten for one user alone, with titles and without reasons, over 100 users at equal
-    distances; each is asked for twice and the second time counts. None where there are no users."""
+    """Median seconds of a top-10 list for one user, with titles and without explanations, over 100 users at equal
+    distances; each list is made twice and the second one counts. None where there are no users."""
     users = model.training_data.users.ids
-    taken = []
-    for row in range(0, len(users), -(-len(users) // ASKED) or 1):
-        model.recommend(users[row], LENGTH)
+    seconds = []
+    for row in range(0, len(users), -(-len(users) // N_TIMED_USERS) or 1):
+        model.recommend(users[row], LIST_LENGTH)
         began = time.perf_counter()
-        model.recommend(users[row], LENGTH)
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken)) if taken else None
+        model.recommend(users[row], LIST_LENGTH)
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds)) if seconds else None
 
 
 def _begin() -> int | None:
-    """Gives back what is not needed any more and forgets the peak; the memory that is held then, in bytes."""
+    """Frees unused memory and resets the peak; returns the memory in use, in bytes."""
     gc.collect()
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc: else what was freed would count as held
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc: otherwise freed memory would count as in use
         if trim is not None:
             trim(0)
         try:
-            CLEAR.write_text(FORGET_THE_PEAK)
+            CLEAR.write_text(RESET_PEAK)
         except OSError:  # a sandbox may refuse it
             return _highest()
         return _status("VmRSS")
@@ -91,7 +91,7 @@ def _highest() -> int | None:
 
 
 def _status(field: str) -> int | None:
-    """A field of /proc/self/status, in bytes."""
+    """A field of /proc/self/status, in bytes; None where it is missing."""
     for line in STATUS.read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
