@@ -16,7 +16,7 @@ from cofactor.evaluation.metrics.metric import DESCRIPTIVE, HIGHER, LOWER, Metri
 
 @dataclass(frozen=True, eq=False)
 class PredictedRatings:
-    """Predictions beside the true ratings."""
+    """Predicted and true ratings."""
 
     predicted: Floats  # (n,) clipped to the scale
     true: Floats  # (n,)

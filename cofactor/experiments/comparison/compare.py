@@ -65,7 +65,7 @@ def compare(
 
         parts = cofactor.split(cofactor.read("ml-100k"), "random", seed=0)
         summary = cofactor.compare({"svd": SVD(), "wide": SVD(rank=128)}, parts, seeds=3, out=Path("models"))
-        print("\\n".join(summary.comparison.words()))
+        print("\\n".join(summary.comparison.sentences()))
     """
     if isinstance(on, Ratings):
         return compare_models(candidates, on, *arguments, **options)

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KS = (*range(1, 21), *range(22, 51, 2), *range(55, 101, 5))  # of 1 … 100, as close as the eye can tell apart
+KS = (*range(1, 21), *range(22, 51, 2), *range(55, 101, 5))  # list lengths from 1 to 100
 MARKED = (1, 2, 5, 10, 20, 50, 100)  # lengths at which a line has its marker
 MEASURES = ("precision", "recall", "f1")
 TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
-Over = Mapping[str, Mapping[str, Doubles]]  # by measure and model: (len(KS),) values
+MetricsOverK = Mapping[str, Mapping[str, Doubles]]  # by metric and model: (len(KS),) values
 
 
-def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> Over:
+def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> MetricsOverK:
     """Each metric by k, the mean over the splits, of the models for which it is defined. `prefix`: "rated_" for the
     metrics among the rated test items alone."""
     found: dict[str, dict[str, Doubles]] = {measure: {} for measure in MEASURES}
@@ -46,7 +46,7 @@ def over_k(reports: Mapping[str, Sequence[ReportLike]], prefix: str = "") -> Ove
     return found
 
 
-def draw(over: Over, looks: Mapping[str, ModelStyle], title: str, note: str) -> "Figure":
+def draw(over: MetricsOverK, looks: Mapping[str, ModelStyle], title: str, note: str) -> "Figure":
     """A row of panels for each group of models; the other models are grey lines behind them."""
     names = shorten_all(looks)
     present = {name: look for name, look in looks.items() if name in over["precision"]}
@@ -71,7 +71,7 @@ def draw(over: Over, looks: Mapping[str, ModelStyle], title: str, note: str) -> 
     return figure
 
 
-def describe(over: Over, k: int = 10) -> str:
+def describe(over: MetricsOverK, k: int = 10) -> str:
     """The three metrics of every model at one k, as a sentence."""
     some = "; ".join(
         f"{name} " + ", ".join(f"{values[name][KS.index(k)]:.4f}" for values in over.values())
