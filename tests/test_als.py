@@ -111,7 +111,7 @@ def test_each_epoch_lowers_the_objective_to_a_minimum() -> None:
 def test_but_for_caution_folding_in_a_training_user_gives_the_trained_one(
     rank: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cofactor.models.factor.FEW", 0)
+    monkeypatch.setattr("cofactor.models.factor.SHORT_HISTORY", 0)
     train, _ = planted(60, 80)
     model = ALS(rank=rank, n_epochs=4).fit(train)
     bias, vectors = model.fold_in(train.by_user())

@@ -13,7 +13,7 @@ from cofactor.models.base import Model
 
 @dataclass(frozen=True, eq=False)
 class BaselineModel(Model):
-    """r̂_ui = μ + b_u + b_i. What popularity and the regularised biases leave behind.
+    """r̂_ui = μ + b_u + b_i. The model of the popularity and the baseline trainers.
 
     Cold start: a user or item without training ratings has a bias of 0.
     """
@@ -34,7 +34,7 @@ class BaselineModel(Model):
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)
-        if self.scale is None:  # only ranks: the same list for everybody
+        if self.scale is None:  # only ranks: the same list for every user
             bias = np.zeros(len(counts), dtype=np.float32)
         else:
             residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]

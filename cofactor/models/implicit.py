@@ -1,4 +1,4 @@
-"""Vectors learned from what users did, not from what they rated: ŷ = p_u · q_i."""
+"""Vectors trained on implicit feedback: ŷ = p_u · q_i."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from cofactor.models.base import Model
 from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import cache_slices, cosine, cosines
 
-LEAST_PULL = 1e-6  # keeps a fold-in solvable where a model was trained without regularisation
+MIN_RIDGE = 1e-6  # keeps a fold-in solvable if a model was trained without regularisation
 
 
 @dataclass(frozen=True, eq=False)
 class ImplicitModel(Model):
-    """ŷ_ui = p_u · q_i, near 1 for the items of a user and near 0 for the others. It ranks and predicts no ratings.
+    """ŷ_ui = p_u · q_i, near 1 for the items of a user and near 0 for the others. It only ranks.
 
-    A user given only by a history h is folded in with the items held fixed,
+    A new user with a history h is folded in with the item vectors fixed,
 
         min over p  Σ_{i∈h} (1 - p · q_i)² + α₀ Σ_i (p · q_i)² + λ (|h| + α₀|I|)^ν |p|²
 
-    so that (Σ_{i∈h} q_i q_iᵀ + α₀ QᵀQ + λ (|h| + α₀|I|)^ν I) p = Σ_{i∈h} q_i. The values of the ratings play no part.
-    Cold start: a user without ratings has the mean vector of those who have some, an item without any scores 0.
+    so that (Σ_{i∈h} q_i q_iᵀ + α₀ QᵀQ + λ (|h| + α₀|I|)^ν I) p = Σ_{i∈h} q_i. The values of the ratings are not used.
+    Cold start: a user without ratings has the mean vector of the users with ratings; an item without ratings scores 0.
     """
 
     kind: ClassVar[str] = "implicit"
@@ -61,16 +61,16 @@ class ImplicitModel(Model):
         return scores
 
     def fold_in(self, histories: csr_array) -> Floats:
-        """(m, rank) vectors of users given by (m, n_items) histories; the mean vector for an empty one."""
+        """(m, rank) vectors of new users with (m, n_items) histories; the mean vector for an empty history."""
         lengths = np.diff(histories.indptr)
-        vectors = np.tile(self._nobody, (len(lengths), 1))
+        vectors = np.tile(self._mean_user_vector, (len(lengths), 1))
         for row in np.flatnonzero(lengths):
             design = self._design(histories.indices[histories.indptr[row] : histories.indptr[row + 1]])
             vectors[row] = solve_or_nan(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
         return vectors
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.attributions`, but by Sherman and Morrison, with the (h, rank) vectors X of the whole history,
+        """As in `Model.attributions`, by the Sherman-Morrison formula, with (h, rank) vectors X of the whole history,
 
         A = XᵀX + prior of h - 1 ratings,    p = A⁻¹Xᵀ1,    p_without_j = p - A⁻¹x_j (1 - x_j·p) / (1 - x_j·A⁻¹x_j)
         """
@@ -81,9 +81,9 @@ class ImplicitModel(Model):
         moment, square = design.sum(axis=0), design.T @ design
         whole = solve_or_nan(square + self._prior(h), moment)
         both = solve_or_nan(square + self._prior(h - 1), np.column_stack([design.T, moment]))
-        pulls, fewer = both[:, :h], both[:, h]  # A⁻¹Xᵀ and p
-        leverage = np.einsum("hk,kh->h", design, pulls)
-        removed = pulls * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
+        gains, fewer = both[:, :h], both[:, h]  # A⁻¹Xᵀ and p
+        leverage = np.einsum("hk,kh->h", design, gains)
+        removed = gains * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
         effects: Doubles = (self.item_vectors[items] @ (removed + (whole - fewer)[:, None])).T
         return effects
 
@@ -105,9 +105,9 @@ class ImplicitModel(Model):
         return design
 
     def _prior(self, n: int) -> Doubles:
-        """(rank, rank) α₀ QᵀQ + λ (n + α₀|I|)^ν I of a user with n ratings."""
-        pull = self.l2 * (n + self.unobserved * len(self.item_vectors)) ** self.exponent
-        prior: Doubles = self._gram + max(pull, LEAST_PULL) * np.eye(len(self._gram))
+        """(rank, rank) α₀ QᵀQ + λ (n + α₀|I|)^ν I for a user with n ratings."""
+        ridge = self.l2 * (n + self.unobserved * len(self.item_vectors)) ** self.exponent
+        prior: Doubles = self._gram + max(ridge, MIN_RIDGE) * np.eye(len(self._gram))
         return prior
 
     @cached_property
@@ -118,7 +118,7 @@ class ImplicitModel(Model):
         return gram
 
     @cached_property
-    def _nobody(self) -> Floats:
+    def _mean_user_vector(self) -> Floats:
         return mean_vector(self.user_vectors, self.training_data.user_counts)
 
     @cached_property
@@ -133,7 +133,7 @@ class ImplicitModel(Model):
 
 
 def mean_vector(vectors: Floats, counts: Array) -> Floats:
-    """(rank,) mean over the rows with ratings; zeros where there are none."""
+    """(rank,) mean over the rows with ratings; zeros if there are none."""
     if not counts.any():
         return np.zeros(vectors.shape[1], np.float32)
     total = np.sum(vectors, axis=0, where=(counts > 0)[:, None], dtype=np.float64)

@@ -13,7 +13,7 @@ from cofactor.models.factor import FactorModel
 
 @dataclass(frozen=True, eq=False)
 class PooledFactorModel(FactorModel):
-    """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j). What SVD++ leaves behind.
+    """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j). The model of SVD++.
 
     `user_vectors` hold the whole bracket, summed up. R(u): the items u rated in training or, where they are more than
     `most`, those of them that have fewest training ratings (of equal ones the lower row).
@@ -59,7 +59,7 @@ class PooledFactorModel(FactorModel):
 
 @dataclass(frozen=True, eq=False)
 class PooledModel(PooledFactorModel):
-    """The same with p = 0: r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j. What NSVD leaves behind.
+    """The same with p = 0: r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j. The model of NSVD.
 
     Cold start: as for FactorModel; of a user given only by a history h only the bias is solved for,
 
@@ -101,8 +101,8 @@ class PooledModel(PooledFactorModel):
 def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
     """(nnz,) which ratings of (m, n_items) histories belong to R(h): all, or the `most` of the rarest items.
 
-    That somebody rated a rare item says more of them than that they rated what everybody did. And it is a choice by
-    item, by nothing that only training knows, so that a new user's history is cut as the trained ones.
+    A rating of a rare item tells more about a user than one of a popular item. The choice depends on the items only, so
+    that the history of a new user is cut in the same way as those of the trained users.
     """
     lengths = np.diff(histories.indptr)
     if lengths.max(initial=0) <= most:

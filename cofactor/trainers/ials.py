@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.models.implicit import LEAST_PULL, ImplicitModel, mean_vector
+from cofactor.models.implicit import MIN_RIDGE, ImplicitModel, mean_vector
 from cofactor.row_blocks import even_bounds
 from cofactor.trainers.alternating.partitioned_rows import N_PARTS, WORTH_A_THREAD, PartitionedRows
 from cofactor.trainers.base import IterativeTrainer
@@ -135,7 +135,7 @@ class _TrainingState(ArrayState[IALS]):
         trainer = self.trainer
         shared_diagonal = np.float32(trainer.unobserved) * self._rotate(fixed, solutions)
         weight = trainer.l2 * (side.counts + trainer.unobserved * len(fixed)) ** trainer.exponent
-        row_weight = np.maximum(weight, LEAST_PULL).astype(np.float32)
+        row_weight = np.maximum(weight, MIN_RIDGE).astype(np.float32)
         ridge, size = Ridge(shared_diagonal, np.ones(self.width, np.float32), row_weight), self.solver_size
         self.pool.map(
             lambda first, last: self.solver(first, last, side.rows, fixed, ridge, size, solutions), side.bounds

@@ -1,4 +1,4 @@
-"""Linear regression with a normal prior: what to expect of W weights w once h values v_j = x_j · w + noise are known.
+"""Bayesian linear regression with a normal prior on W weights w, for h observed values v_j = x_j · w + noise.
 
     w ~ N(m, Λ⁻¹) becomes N(A⁻¹(Λ m + α Σ_j x_j v_j), A⁻¹),    A = Λ + α Σ_j x_j x_jᵀ,    1/α: variance of the noise
 
@@ -12,22 +12,22 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.models.regression.linear_solver import solve_or_nan
 
-ROWS_AT_A_TIME = 1 << 14  # whose moments are summed together
-LEAST_VARIANCE = 1e-8  # of a weight that is the same in all rows
+BLOCK_ROWS = 1 << 14  # of a partial sum
+MIN_VARIANCE = 1e-8  # of a weight that is the same in all rows
 
 
 def posterior_mean(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
-    """(b, W) expected weights of b regressions with (b, W) prior means m, one (W, W) prior precision Λ, (b, h, W)
-    vectors x and (b, h) values; a vector of zeros says nothing."""
+    """(b, W) posterior means of the weights of b regressions with (b, W) prior means m, one (W, W) prior precision Λ,
+    (b, h, W) vectors x and (b, h) values; a zero vector has no effect."""
     weighted: Array = design.transpose(0, 2, 1) / noise
     moments = means @ precision + (weighted @ values[:, :, None])[:, :, 0]
     return solve_or_nan(precision + weighted @ design, moments[:, :, None])[:, :, 0]
 
 
 def leave_one_out_means(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
-    """(h, W) expected weights without each of the h values of one regression, for which the prior mean is (h, W) m_j.
+    """(h, W) posterior means without each of the h values of one regression, with (h, W) prior means m_j.
 
-    By Sherman and Morrison from one solution, with b_j = Λ m_j + α Σ_{i≠j} x_i v_i:
+    By the Sherman-Morrison formula from one solution, with b_j = Λ m_j + α Σ_{i≠j} x_i v_i:
 
         (A - α x_j x_jᵀ)⁻¹ b_j = A⁻¹b_j + A⁻¹x_j (x_j · A⁻¹b_j) / (1/α - x_j · A⁻¹x_j)
     """
@@ -42,23 +42,24 @@ def leave_one_out_means(means: Doubles, precision: Doubles, noise: float, design
 
 
 def weighted_moments(columns: Sequence[Floats], weights: Doubles) -> tuple[Doubles, Doubles]:
-    """(W,) mean and (W, W) covariance of n rows of (n,) weights, which lie in (n, …) arrays beside each other.
+    """(W,) mean and (W, W) covariance of n rows with (n,) weights; the columns come from several (n, …) arrays.
 
-    As if W rows more had been seen whose numbers vary as much, but independently: no direction is without variance.
+    The covariance is shrunk as if W more rows with the same variances but no correlations had been seen, so that no
+    direction has a variance of 0.
     """
     n = len(weights)
     total = max(float(weights.sum()), 1e-12)
 
     def rows(start: int) -> tuple[Doubles, Doubles]:
-        here = slice(start, start + ROWS_AT_A_TIME)
+        here = slice(start, start + BLOCK_ROWS)
         return np.column_stack([one[here] for one in columns]).astype(np.float64), weights[here]
 
-    mean: Doubles = np.sum([w @ x for x, w in map(rows, range(0, n, ROWS_AT_A_TIME))], axis=0) / total
+    mean: Doubles = np.sum([w @ x for x, w in map(rows, range(0, n, BLOCK_ROWS))], axis=0) / total
     scatter = np.zeros((len(mean), len(mean)))
-    for x, w in map(rows, range(0, n, ROWS_AT_A_TIME)):
+    for x, w in map(rows, range(0, n, BLOCK_ROWS)):
         x -= mean
         scatter += (x * w[:, None]).T @ x
-    variances = np.maximum(np.diag(scatter) / total, LEAST_VARIANCE)
+    variances = np.maximum(np.diag(scatter) / total, MIN_VARIANCE)
     covariance: Doubles = (scatter + len(mean) * np.diag(variances)) / (total + len(mean))
     covariance[np.diag_indices(len(mean))] = variances
     return mean, covariance

@@ -1,4 +1,4 @@
-"""Systems of linear equations whose numbers may come out of a file that somebody else wrote."""
+"""Solving linear equations whose coefficients may come from an untrusted file."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from cofactor.arrays import Array, Doubles
 
 
 def solve_or_nan(matrices: Doubles, right: Array) -> Doubles:
-    """As np.linalg.solve; NaN where the equations have no single answer, which those of a trained model always have.
+    """As np.linalg.solve, but NaN for a singular matrix, which a trained model never has.
 
-    What follows from NaN is listed nowhere and explains nothing (see `ranking`): a request is answered, not failed.
+    Items with a NaN score are not listed (see `top_n.selection`), so that a request is answered and does not fail.
     """
     try:
-        answers = np.asarray(np.linalg.solve(matrices, right), dtype=np.float64)
+        solutions = np.asarray(np.linalg.solve(matrices, right), dtype=np.float64)
     except np.linalg.LinAlgError:
-        answers = np.full(np.broadcast_shapes(right.shape, matrices.shape[:-2] + right.shape[-2:]), np.nan)
-    return answers
+        solutions = np.full(np.broadcast_shapes(right.shape, matrices.shape[:-2] + right.shape[-2:]), np.nan)
+    return solutions

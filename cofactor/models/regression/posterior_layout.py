@@ -1,6 +1,6 @@
-"""S draws of a bias and a vector for each of n rows: laid out as one long vector, or one by one.
+"""Two layouts of S posterior draws of a bias and a vector for each of n rows.
 
-One by one they are (n, S, W): of each draw the vector of width K = W - 1, and behind it the bias. Side by side they are
+Split, they are (n, S, W): for each draw a vector of width K = W - 1, followed by the bias. Concatenated, they are
 (n, S·K) vectors, each draw's part divided by √S, so that the dot product of two such vectors is the mean over draws.
 """
 

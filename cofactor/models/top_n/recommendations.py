@@ -1,4 +1,4 @@
-"""What a model answers with, and the histories it is asked about: rows inside, ids and titles outside."""
+"""Recommendations and explanations with ids and titles, and the histories of ratings that queries start from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cofactor.errors import BadData
 
 @dataclass(frozen=True)
 class RatingEffect:
-    """One rating in a user's history and what it does to a recommended item's score."""
+    """A rating in a user's history and its effect on the score of a recommended item."""
 
     item: str
     title: str
@@ -23,7 +23,7 @@ class RatingEffect:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One line of a list: the item, its score (in the data's units where the model predicts ratings), and why."""
+    """A recommended item, its score (in the data's units if it is a predicted rating), and the ratings behind it."""
 
     item: str
     title: str
@@ -38,7 +38,7 @@ RatingEffects = tuple[RatingEffect, ...]
 def recommendations(
     training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[RatingEffects] = ()
 ) -> list[Recommendation]:
-    """The lines of a list of (n,) item rows, best first."""
+    """The recommendations for (n,) item rows, best first."""
     lines = []
     for place, item in enumerate(items.tolist()):
         genres = "" if training_data.genres is None else training_data.genres[item] or ""
@@ -83,11 +83,11 @@ def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, floa
 
 
 def check_rating(training_data: TrainingData, item_id: str, rating: float) -> None:
-    """Raises BadData for a rating that is not within the scale."""
+    """Raises BadData for a rating outside the scale."""
     lowest, highest = training_data.scale
     if not lowest <= rating <= highest:  # NaN is neither
         shown = f"the rating of item {str(item_id)[:60]!r} is {rating}"
-        raise BadData(shown, f"the model knows ratings from {lowest:g} to {highest:g}")
+        raise BadData(shown, f"ratings are from {lowest:g} to {highest:g}")
 
 
 def leave_one_out(history: csr_array, places: Array) -> csr_array:

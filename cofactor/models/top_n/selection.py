@@ -1,10 +1,10 @@
-"""The best n of many scores: exact, and the same whenever it is asked."""
+"""The n highest of many scores: exact and deterministic."""
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Rows
 
-EXCLUDED = np.float32(-np.inf)  # the score of an item that must not be listed
+EXCLUDED = np.float32(-np.inf)  # the score of an item that is not to be listed
 WIDEST, PARTS = 64, 4  # scores in a part, at most; parts for each place of a list, at least
 
 
