@@ -103,7 +103,7 @@ def test_effects_are_those_of_leaving_a_rating_out() -> None:
     np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
     one = train.by_user()[[3]]
     one.data, one.indices, one.indptr = one.data[:1], one.indices[:1], np.array([0, 1])
-    alone = model.fold_in_scores(one) - model.scores(np.array([3])) * 0 - model._nobody @ model.item_vectors.T
+    alone = model.fold_in_scores(one) - model.scores(np.array([3])) * 0 - model._mean_user_vector @ model.item_vectors.T
     np.testing.assert_allclose(model.attributions(one, items)[0], alone[0, items], atol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""An index from words to the rows whose text has them, which finds words by their beginning and with typing errors."""
+"""An inverted index from words to rows, with search by prefix and with typing errors."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from rapidfuzz.distance import OSA
 from cofactor.arrays import Array, Rows
 
 LAST = "\U0010ffff"  # sorts behind every letter
-FEW_LETTERS, SOME_LETTERS = 2, 5  # up to these no error is forgiven, and one
+FEW_LETTERS, SOME_LETTERS = 2, 5  # longest words without errors, and with one error at most
 
 
 class InvertedIndex:
-    """The distinct words of (n,) texts in alphabetical order, and the rows that each is in.
+    """The distinct words of (n,) texts in alphabetical order, and the rows of each.
 
-    Words with the same beginning stand side by side, and so do their rows: those of a beginning are one slice.
+    Words with the same prefix are adjacent, and so are their rows: the rows of a prefix are one slice.
     """
 
     def __init__(self, texts: Sequence[Sequence[str]]) -> None:
@@ -35,7 +35,7 @@ class InvertedIndex:
         return word in self._place
 
     def count(self, word: str) -> int:
-        """How many rows have a word."""
+        """The number of rows with a word."""
         return len(self.rows(word))
 
     def rows(self, word: str) -> Rows:
@@ -43,7 +43,7 @@ class InvertedIndex:
         return self._rows[:0] if place is None else self._rows[self._starts[place] : self._starts[place + 1]]
 
     def rows_beginning(self, word: str) -> Rows:
-        """The rows, some more than once, that have a word which begins so."""
+        """The rows with a word that has this prefix; a row may occur more than once."""
         first, last = bisect_left(self._words, word), bisect_left(self._words, word + LAST)
         return self._rows[self._starts[first] : self._starts[last]]
 
@@ -51,8 +51,8 @@ class InvertedIndex:
         return len(self.rows_beginning(word)) > 0
 
     def near(self, word: str) -> list[tuple[str, int]]:
-        """Words that may be meant by a misspelt one, and how many errors lie between: letters left out, put in, taken
-        for others, or exchanged with their neighbour. Numbers are not misspelt."""
+        """Words similar to a misspelt one, and their edit distance: letters omitted, inserted, replaced, or swapped with
+        their neighbour. Numbers are never corrected."""
         most = 0 if len(word) <= FEW_LETTERS or word.isdigit() else 1 if len(word) <= SOME_LETTERS else 2
         if most == 0:
             return []
@@ -71,7 +71,7 @@ class InvertedIndex:
 
 
 def _letters(word: str) -> int:
-    """The set of a word's letters, 64 kinds of them, as bits."""
+    """The set of a word's letters, modulo 64, as bits."""
     bits = 0
     for letter in word:
         bits |= 1 << (ord(letter) % 64)

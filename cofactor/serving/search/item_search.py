@@ -1,4 +1,4 @@
-"""Finding items by words of titles and genres, written as a person in a hurry writes them."""
+"""Search for items by words of titles and genres, tolerant of typing errors."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cofactor.serving.item_table import ItemTable
 from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.title_search import fold
 
-MOST_WORDS = 12  # of a query; what comes behind says hardly more
+MOST_WORDS = 12  # of a query; further words are ignored
 EXACT, BEGINNING, NEAR, NEARER_BY = 1.0, 0.8, 0.7, 0.3  # how well a word fits; for each further typing error
 ABOUT = 0.5  # times as well, where it is a genre or the year that fits
 WHOLE = 0.5  # for a title that has no other words
@@ -21,17 +21,17 @@ WORD = re.compile(r"\w+")
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as they are compared: no case, accents and apostrophes, numbers of sequels as digits."""
+    """The normalized words of a text: without case, accents and apostrophes, and with Roman numerals as digits."""
     return [ROMAN.get(word, word) for word in WORD.findall(fold(text).translate(APOSTROPHES))]
 
 
 @dataclass(frozen=True)
 class WordMatch:
-    """A word of a query, how well it fits each item, and which known words it may stand for."""
+    """A word of a query, how well it matches each item, and the known words it may be a misspelling of."""
 
     word: str
     fit: Floats  # (n_items,) 0 … 1
-    instead: tuple[str, ...] = ()  # known words near it, the likeliest first; none where it is one itself
+    instead: tuple[str, ...] = ()  # similar known words, the likeliest first; none if the word is known
 
 
 class ItemSearch:
@@ -49,12 +49,12 @@ class ItemSearch:
         self._places[table.by_popularity] = np.arange(len(split), dtype=np.int32)
 
     def search(self, query: str, n: int, hidden: Mask | None = None) -> tuple[list[int], str]:
-        """Up to n item rows, and the query as it was read.
+        """Up to n item rows, and the query as it was interpreted.
 
-        A word of the query fits a word of a title or genre that is the same, or begins with it, or, where there is
-        none, that is one typing error away (two for six letters and more; none for one or two). Listed are the items
-        that most words of the query fit, ordered by how well, then by how often they were rated. Where no item has
-        all words, those spelt right are taken for errors as well. The most rated items for an empty query.
+        A word of the query matches the same word of a title or genre, or one that begins with it; if there is none, one
+        that is one typing error away (two for six letters or more; none for one or two). The result are the items that
+        match most words of the query, ordered by the quality of the match, then by the number of ratings. If no item
+        matches all words, known words are corrected as well. An empty query gives the most rated items.
         """
         words = list(dict.fromkeys(words_of(query)))[:MOST_WORDS]
         if not words:
@@ -154,5 +154,5 @@ def _likeliest(reading: WordMatch) -> str:
 
 
 def _length(words: list[str]) -> int:
-    """How many words a query must have to be the whole title: all but the articles."""
+    """The number of words that a query needs to be the whole title: all but the articles."""
     return len(set(words) - ARTICLES)

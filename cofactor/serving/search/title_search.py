@@ -1,4 +1,4 @@
-"""Finding an item by what a person remembers of its title."""
+"""Search for items by words or parts of their titles."""
 
 import unicodedata
 from bisect import bisect_right
@@ -24,7 +24,7 @@ class TitleSearch:
         folded = [fold(training_data.title(row)) for row in self._rows]
         self._text = "\n" + "\n".join(folded) + "\n"
         lengths = np.fromiter((len(one) + 1 for one in folded), dtype=np.int64, count=len(folded))
-        self._starts = [0, *np.cumsum(lengths).tolist()]  # where the line break before each title stands
+        self._starts = [0, *np.cumsum(lengths).tolist()]  # the position of the line break before each title
 
     def search(self, query: str, n: int, hidden: Mask | None = None) -> list[int]:
         """Up to n item rows whose titles hold every word of the query; the most rated ones for an empty query; none of
@@ -59,7 +59,7 @@ class TitleSearch:
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: no case, no accents, single spaces."""
+    """Text without case and accents, and with single spaces."""
     if text.isascii():  # most are: ten times as fast
         return " ".join(text.lower().split())
     apart = unicodedata.normalize("NFKD", text.casefold())

@@ -1,7 +1,7 @@
-"""What one process has counted, and how the counts of several become one.
+"""Counters and histograms of one process, and their sum over several processes.
 
-prometheus_client's own way to add up processes writes to mapped files at each count: 30 µs a request, measured. Here a
-request costs a look-up and three additions, and the whole is put where the others can read it ten times a second.
+The multiprocess mode of prometheus_client writes to mapped files at each count, which takes 30 µs a request. Here a
+request costs a look-up and three additions, and the totals are written to shared memory ten times a second.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ Labels = tuple[str, ...]
 
 
 class MetricCounters:
-    """Counters and times by name and labels. Counts only rise."""
+    """Counters, gauges and histograms by name and labels. Counters only increase."""
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, Labels], float] = {}
@@ -64,7 +64,7 @@ def total(tallies: Iterable[MetricCounters]) -> MetricCounters:
 
 
 def buckets(values: Sequence[float]) -> list[tuple[str, float]]:
-    """How many took at most so long, as Prometheus writes it: each bucket holds those before it."""
+    """The cumulative buckets of a histogram, as Prometheus writes them."""
     listed, so_far = [], 0.0
     for bound, here in zip((*map(str, BUCKETS), "+Inf"), values[1:], strict=True):
         so_far += here

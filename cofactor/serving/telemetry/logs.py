@@ -1,6 +1,6 @@
-"""What is logged: one JSON object a line on stderr, of requests and of whatever else happens.
+"""The log: one JSON object a line on stderr, for requests and other events.
 
-A line holds the template of a route and the name of a key: never a path, for there are users' ids in it, and no key.
+A line has the template of a route and the name of an API key: never a path, which contains user ids, and never a key.
 """
 
 import logging
@@ -16,18 +16,18 @@ import orjson
 from cofactor.serving.http.boundary import Answered
 
 STDERR = 2
-FAULT = 500  # statuses from here on are ours to explain
+FAULT = 500  # statuses from here on are server errors
 
 log = logging.getLogger("cofactor.serving")
 
 
 def write(event: dict[str, Any]) -> None:
-    """One line, in one call of the system, so that lines of several processes do not run into one another."""
+    """Writes one line in a single system call, so that lines of several processes are not mixed."""
     os.write(STDERR, orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE))
 
 
 class EventLogHandler(logging.Handler):
-    """What happens beside requests; on a terminal for a person to read."""
+    """Events other than requests; as plain text on a terminal."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message, trouble = record.getMessage(), self._trouble(record)
@@ -42,7 +42,7 @@ class EventLogHandler(logging.Handler):
 
 
 class RequestLog:
-    """A line for each request, or for those that went wrong: faults of ours, and what was turned away."""
+    """A line for each request, or only for server errors and refused requests."""
 
     def __init__(self, every: bool) -> None:
         self._every = every
@@ -67,9 +67,9 @@ class RequestLog:
 
 @contextmanager
 def to_stderr() -> Iterator[None]:
-    """Within it what happens goes to stderr: all of ours, and faults of the server.
+    """Within the context, the logs of cofactor and the errors of the server go to stderr.
 
-    A handler that is left in place outlives the modules that it belongs to, of which libraries complain at the end.
+    The handler is removed at the end, because it would outlive its modules, about which some libraries complain.
     """
     handler = EventLogHandler()
     loggers = {logging.getLogger("cofactor"): logging.INFO, logging.getLogger("uvicorn"): logging.ERROR}

@@ -1,4 +1,4 @@
-"""Shared memory in which each of several processes keeps a text for the others to read."""
+"""Shared memory in which each of several processes publishes a text for the others."""
 
 import multiprocessing
 import struct
@@ -11,10 +11,10 @@ HEAD = struct.Struct("<II")  # length and CRC-32 of the text
 
 
 class SharedText:
-    """One slot for each process, written by it alone. A reader never waits, whatever happened to the writer.
+    """One slot for each process, which only that process writes. A reader never waits for a writer.
 
-    A text is believed where its checksum is right. One that was read while it was written, or whose writer was killed
-    at it, is not: the one before is read instead, for each slot keeps two and they are written in turn.
+    Each slot holds two texts that are written in turn. If the checksum of the newer one is wrong, because it was being
+    written or its writer was killed, the older one is read.
     """
 
     def __init__(self, n: int) -> None:
@@ -24,7 +24,7 @@ class SharedText:
         self._turns: MutableSequence[int] = context.RawArray("i", n)  # which of the two was written last
 
     def write(self, place: int, text: bytes) -> bool:
-        """Puts a text into a slot; False where it is too long for one."""
+        """Writes a text into a slot; False if it is too long."""
         if len(text) > SIZE - HEAD.size:
             return False
         turn = 1 - self._turns[place]
@@ -34,7 +34,7 @@ class SharedText:
         return True
 
     def read(self, place: int) -> bytes:
-        """What was written last; nothing where nothing was."""
+        """The text that was written last; empty if there is none."""
         last = self._turns[place]
         for turn in (last, 1 - last):
             start = (2 * place + turn) * SIZE
