@@ -51,7 +51,7 @@ class InvertedIndex:
         return len(self.rows_beginning(word)) > 0
 
     def near(self, word: str) -> list[tuple[str, int]]:
-        """Words similar to a misspelt one, and their edit distance: letters omitted, inserted, replaced, or swapped with
+        """Words similar to a misspelt one, and their edit distance: letters omitted, inserted, replaced or swapped with
         their neighbour. Numbers are never corrected."""
         most = 0 if len(word) <= FEW_LETTERS or word.isdigit() else 1 if len(word) <= SOME_LETTERS else 2
         if most == 0:
