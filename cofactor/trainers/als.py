@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases by alternating least squares, for ratings."""
+"""Matrix factorisation of ratings with biases, by alternating least squares."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -44,20 +44,28 @@ class ALS(IterativeTrainer):
     name: ClassVar[str] = "als"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(low=1, high=1024), SearchRange(8, 128, log=True)] = 32
-    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 15
+    rank: Annotated[int, "length of each vector", Bounds(low=1, high=1024), SearchRange(8, 128, log=True)] = 32
+    n_epochs: Annotated[int, "number of epochs; each solves for the items and then for the users", Bounds(low=1)] = 15
     l2: Annotated[
         float,
-        "pull of a vector towards zero for each of its ratings",
+        "L2 penalty of a vector, per rating of its user or item",
         Bounds(low=1e-4),
         SearchRange(0.01, 0.3, log=True),
     ] = 0.1
     bias_l2: Annotated[
-        float, "pull of a bias towards zero for each of its ratings", Bounds(low=1e-4), SearchRange(1e-3, 0.1, log=True)
+        float,
+        "L2 penalty of a bias, per rating of its user or item",
+        Bounds(low=1e-4),
+        SearchRange(1e-3, 0.1, log=True),
     ] = 0.05
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=1e-3), SearchRange(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    init: Annotated[
+        float,
+        "standard deviation of the initial vectors, times √rank",
+        Bounds(low=1e-3),
+        SearchRange(0.01, 1, log=True),
+    ] = 0.1
+    seed: Annotated[int, "random seed for the initial vectors", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState

@@ -1,4 +1,4 @@
-"""Autoencoders of users or of items: ratings in, through hidden layers, all ratings out."""
+"""Autoencoders of users or items: neural networks that reconstruct a row of the rating table."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -73,37 +73,57 @@ class Autoencoder(IterativeTrainer):
 
     name: ClassVar[str] = "autoencoder"
 
-    rows: Annotated[Literal["items", "users"], "what a row of the table is"] = "items"
-    loss: Annotated[Literal["squared", "multinomial"], "to predict ratings, or to rank"] = "squared"
-    layers: Annotated[str, "widths of the hidden layers, as 256,128,256", Choices(("64", "128", "256", "512"))] = "256"
-    activation: Annotated[Literal["sigmoid", "tanh", "selu", "relu", "linear"], "of the hidden layers"] = "sigmoid"
-    tied: Annotated[bool, "give the second half of the layers the weights of the first"] = False
-    dropout: Annotated[float, "share of inputs dropped in training", Bounds(low=0, high=0.95), SearchRange(0, 0.8)] = (
-        0.0
-    )
+    rows: Annotated[Literal["items", "users"], "rows of the rating table that are encoded: items or users"] = "items"
+    loss: Annotated[
+        Literal["squared", "multinomial"], "loss function: squared predicts ratings, multinomial ranks items"
+    ] = "squared"
+    layers: Annotated[
+        str, "comma-separated widths of the hidden layers, such as 256,128,256", Choices(("64", "128", "256", "512"))
+    ] = "256"
+    activation: Annotated[
+        Literal["sigmoid", "tanh", "selu", "relu", "linear"], "activation function of the hidden layers"
+    ] = "sigmoid"
+    tied: Annotated[bool, "share the weights of the first half of the layers with the second half"] = False
+    dropout: Annotated[
+        float, "share of the inputs that are dropped in training", Bounds(low=0, high=0.95), SearchRange(0, 0.8)
+    ] = 0.0
     l2: Annotated[
-        float, "λ, pull of the first and last layers towards zero", Bounds(low=0), SearchRange(0.5, 20, log=True)
+        float,
+        "λ, L2 penalty of the weights of the first and last layers",
+        Bounds(low=0),
+        SearchRange(0.5, 20, log=True),
     ] = 4.0
-    presence: Annotated[float, "what a rated cell of the input has on top of its centred rating", SearchRange(0, 2)] = (
-        1.0
+    presence: Annotated[
+        float, "value added to each observed input, on top of the centred rating", SearchRange(0, 2)
+    ] = 1.0
+    refeed: Annotated[bool, "follow each step with one on the dense output as input and target (dense re-feeding)"] = (
+        False
     )
-    refeed: Annotated[bool, "feed the dense output back as input and target"] = False
-    optimiser: Annotated[Literal["adam", "rmsprop", "momentum", "sgd"], "what makes the steps"] = "adam"
-    learning_rate: Annotated[float, "of the first step", Bounds(low=0), SearchRange(2e-4, 1e-2, log=True)] = 0.002
-    schedule: Annotated[Literal["linear", "constant"], "whether the learning rate falls to 0"] = "linear"
+    optimiser: Annotated[
+        Literal["adam", "rmsprop", "momentum", "sgd"], "optimizer; adam has β₁ = 0.9 and β₂ = 0.99"
+    ] = "adam"
+    learning_rate: Annotated[
+        float, "learning rate of the first step", Bounds(low=0), SearchRange(2e-4, 1e-2, log=True)
+    ] = 0.002
+    schedule: Annotated[Literal["linear", "constant"], "learning rate schedule: linear falls to 0"] = "linear"
     batch_size: Annotated[
-        int, "rows of a batch at most; an epoch has 16 at least", Bounds(low=1), SearchRange(64, 1024, log=True)
+        int,
+        "maximum number of rows in a batch; an epoch has at least 16 batches",
+        Bounds(low=1),
+        SearchRange(64, 1024, log=True),
     ] = 256
-    n_epochs: Annotated[int, "passes over the rows", Bounds(low=1), SearchRange(5, 60, log=True)] = 20
+    n_epochs: Annotated[
+        int, "number of epochs, which are passes over the rows", Bounds(low=1), SearchRange(5, 60, log=True)
+    ] = 20
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of a user's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of an item's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    seed: Annotated[int, "of the first weights, the order of the rows and what is dropped", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
-    device: Annotated[Literal["cpu", "cuda"], "where to train"] = "cpu"
+    seed: Annotated[int, "random seed for the initial weights, the order of the rows and dropout", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
+    device: Annotated[Literal["cpu", "cuda"], "device to train on"] = "cpu"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Regularised biases: how high a user rates and how highly an item is rated, apart from who meets what."""
+"""Regularised biases of users and items, without an interaction between the two."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Baseline(IterativeTrainer):
 
         b_i = Σ_{u∈U(i)} (r_ui - μ - b_u) / (λ_i + |U(i)|),    b_u = Σ_{i∈R(u)} (r_ui - μ - b_i) / (λ_u + |R(u)|)
 
-    μ: mean training rating; R(u): items u rated; U(i): users who rated i; λ: ratings' worth of pull towards zero.
+    μ: mean training rating; R(u): items u rated; U(i): users who rated i; λ: shrinkage, as a number of ratings.
     Cold start: a user or item without training ratings has a bias of 0.
     Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, section 2.1.
     """
@@ -29,12 +29,12 @@ class Baseline(IterativeTrainer):
     personal: ClassVar[bool] = False
 
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of a user's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of an item's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    sweeps: Annotated[int, "alternations between items and users", Bounds(low=1)] = 10
+    sweeps: Annotated[int, "number of epochs; each solves for the items and then for the users", Bounds(low=1)] = 10
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState

@@ -1,4 +1,4 @@
-"""Bayesian matrix factorisation by Gibbs sampling: no λ to tune, and a standard deviation with each prediction."""
+"""Bayesian matrix factorisation by Gibbs sampling: no penalties to tune, a standard deviation for each prediction."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -66,20 +66,22 @@ class Bayes(IterativeTrainer):
 
     structure: Annotated[
         Literal["mf", "svdpp", "flip"],
-        "what describes a user and an item beside themselves",
+        "which sets of ratings describe users and items: none, a user's items, or also an item's users",
         Choices(("mf", "svdpp", "flip")),
     ] = "flip"
     rank: Annotated[
-        int, "width of each vector; 7, 15, 31 are fast", Bounds(low=1, high=511), SearchRange(4, 64, log=True)
+        int, "length of each vector; 7, 15 and 31 are fast", Bounds(low=1, high=511), SearchRange(4, 64, log=True)
     ] = 15
-    n_epochs: Annotated[int, "sweeps over all vectors", Bounds(low=1)] = 60
-    burn_in: Annotated[int, "sweeps before the first draw that is kept", Bounds(low=0)] = 5
-    n_draws: Annotated[int, "draws to keep, at most", Bounds(low=1, high=4096)] = 64
-    time: Annotated[Literal["none", "day"], "what the time of a rating adds"] = "none"
-    features: Annotated[bool, "whether features of users and items are used where there are any"] = True
-    init: Annotated[float, "σ of the first vectors", Bounds(low=1e-3, high=10), SearchRange(0.03, 0.3, log=True)] = 0.1
-    seed: Annotated[int, "of all draws", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    n_epochs: Annotated[int, "number of sweeps, each of which samples all vectors", Bounds(low=1)] = 60
+    burn_in: Annotated[int, "number of sweeps before the first posterior sample that is kept", Bounds(low=0)] = 5
+    n_draws: Annotated[int, "maximum number of posterior samples to keep", Bounds(low=1, high=4096)] = 64
+    time: Annotated[Literal["none", "day"], "time effects: none, or a vector and a bias for each day"] = "none"
+    features: Annotated[bool, "use of the features of users and items, where there are any"] = True
+    init: Annotated[
+        float, "standard deviation of the initial vectors", Bounds(low=1e-3, high=10), SearchRange(0.03, 0.3, log=True)
+    ] = 0.1
+    seed: Annotated[int, "random seed for the sampler", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState

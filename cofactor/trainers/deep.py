@@ -1,4 +1,4 @@
-"""A deep network over the vectors of a user and an item, by gradient descent on mini-batches."""
+"""A deep network over the vectors of a user and an item, by mini-batch gradient descent."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""EASE: a linear autoencoder without hidden layer, in closed form."""
+"""EASE: a linear autoencoder of items without a hidden layer, in closed form."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -42,8 +42,10 @@ class EASE(OneStepTrainer):
 
     name: ClassVar[str] = "ease"
 
-    l2: Annotated[float, "λ, pull of the weights towards zero", Bounds(low=0), SearchRange(10, 5000, log=True)] = 1000.0
-    threads: Annotated[int, "threads that count, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    l2: Annotated[float, "λ, L2 penalty of the weights", Bounds(low=0), SearchRange(10, 5000, log=True)] = 1000.0
+    threads: Annotated[
+        int, "number of threads for the Gram matrix, 0 for one per core; it does not change the result", Bounds(low=0)
+    ] = 0
 
     def solve(self, ratings: Ratings) -> SimilarityModel:
         n_items = len(ratings.items)

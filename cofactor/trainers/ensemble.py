@@ -1,4 +1,4 @@
-"""Latent factors and a deep network together, trained as one or started from both (NeuMF, for ratings)."""
+"""An ensemble of latent factors and a deep network, trained together or started from both (NeuMF, for ratings)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A graph filter in closed form: what people with the same items have, less of what everybody has."""
+"""A graph filter in closed form, which scores items by co-occurrence and attenuates general popularity."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -49,18 +49,20 @@ class Filter(OneStepTrainer):
 
     name: ClassVar[str] = "filter"
 
-    rank: Annotated[int, "leading eigenvectors", Bounds(low=0, high=4096), SearchRange(32, 512, log=True)] = 64
+    rank: Annotated[int, "number of leading eigenvectors", Bounds(low=0, high=4096), SearchRange(32, 512, log=True)] = (
+        64
+    )
     user_power: Annotated[
-        float, "a: how little users with many ratings count", Bounds(low=0), SearchRange(0.1, 0.6)
+        float, "a, exponent by which users with many ratings are weighted down", Bounds(low=0), SearchRange(0.1, 0.6)
     ] = 0.3
     item_power: Annotated[
-        float, "b: how little items with many ratings count", Bounds(low=0), SearchRange(0.1, 0.6)
+        float, "b, exponent by which items with many ratings are weighted down", Bounds(low=0), SearchRange(0.1, 0.6)
     ] = 0.35
     low_pass: Annotated[float, "α, weight of an ideal low-pass filter", Bounds(low=0), SearchRange(0, 0.5)] = 0.05
-    sharpening: Annotated[float, "τ, how much the leading eigenvectors lose", Bounds(low=0), SearchRange(0, 4)] = 2.0
-    sweeps: Annotated[int, "iterations for the eigenvectors", Bounds(low=1)] = 4
-    seed: Annotated[int, "of the vectors that the iteration starts from", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    sharpening: Annotated[float, "τ, attenuation of the leading eigenvectors", Bounds(low=0), SearchRange(0, 4)] = 2.0
+    sweeps: Annotated[int, "number of subspace iterations for the eigenvectors", Bounds(low=1)] = 4
+    seed: Annotated[int, "random seed for the vectors that the iteration starts from", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def solve(self, ratings: Ratings) -> FilterModel:
         graph = self._normalised(ratings)

@@ -1,4 +1,4 @@
-"""Matrix factorisation for what users did: every rating is a positive, everything else a weak negative (iALS)."""
+"""Matrix factorisation for implicit feedback: every rating is a positive, every other pair a weak negative (iALS)."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -58,22 +58,30 @@ class IALS(IterativeTrainer):
     name: ClassVar[str] = "ials"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(16, 512, log=True)] = 64
-    n_epochs: Annotated[int, "alternations between items and users, at most", Bounds(low=1)] = 8
-    unobserved: Annotated[
-        float, "α₀, weight of a pair that says nothing", Bounds(low=0), SearchRange(0.003, 1, log=True)
-    ] = 0.1
-    l2: Annotated[float, "λ, pull of a vector towards zero", Bounds(low=0), SearchRange(3e-3, 3, log=True)] = 0.2
-    exponent: Annotated[
-        float, "ν, growth of the pull with a row's ratings", Bounds(low=0, high=1), SearchRange(0, 1)
-    ] = 0.5
-    solver: Annotated[Literal["conjugate", "blocks"], "conjugate gradients, or blocks of columns (iALS++)"] = (
-        "conjugate"
+    rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(16, 512, log=True)] = 64
+    n_epochs: Annotated[int, "number of epochs; each solves for the items and then for the users", Bounds(low=1)] = 8
+    unobserved: Annotated[float, "α₀, weight of an unobserved pair", Bounds(low=0), SearchRange(0.003, 1, log=True)] = (
+        0.1
     )
-    block: Annotated[int, "columns solved together by blocks", Bounds(low=1)] = 32
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=1e-3), SearchRange(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    l2: Annotated[float, "λ, L2 penalty of a vector", Bounds(low=0), SearchRange(3e-3, 3, log=True)] = 0.2
+    exponent: Annotated[
+        float,
+        "ν, exponent by which the penalty grows with the number of ratings of a user or item",
+        Bounds(low=0, high=1),
+        SearchRange(0, 1),
+    ] = 0.5
+    solver: Annotated[
+        Literal["conjugate", "blocks"], "solver of each vector: conjugate gradients, or blocks of columns (iALS++)"
+    ] = "conjugate"
+    block: Annotated[int, "number of columns that the solver blocks solves together", Bounds(low=1)] = 32
+    init: Annotated[
+        float,
+        "standard deviation of the initial vectors, times √rank",
+        Bounds(low=1e-3),
+        SearchRange(0.01, 1, log=True),
+    ] = 0.1
+    seed: Annotated[int, "random seed for the initial vectors", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState

@@ -1,4 +1,4 @@
-"""Item neighbourhoods: what a user thought of the items most like this one."""
+"""Item neighbourhoods: predicts from the ratings that a user gave to the most similar items."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -54,23 +54,29 @@ class KNN(OneStepTrainer):
 
     name: ClassVar[str] = "knn"
 
-    similarity: Annotated[Literal["pearson-baseline", "cosine"], "what makes items alike"] = "pearson-baseline"
-    n_neighbours: Annotated[int, "neighbours kept of each item", Bounds(low=1), SearchRange(20, 1000, log=True)] = 200
+    similarity: Annotated[Literal["pearson-baseline", "cosine"], "similarity of two items"] = "pearson-baseline"
+    n_neighbours: Annotated[
+        int, "number of neighbours kept for each item", Bounds(low=1), SearchRange(20, 1000, log=True)
+    ] = 200
     shrinkage: Annotated[
-        float, "users' worth of pull of a similarity towards zero", Bounds(low=0), SearchRange(1, 300, log=True)
+        float, "shrinkage of a similarity, as a number of users", Bounds(low=0), SearchRange(1, 300, log=True)
     ] = 100.0
-    sharpness: Annotated[float, "power of the similarities of pearson-baseline", Bounds(low=0), SearchRange(0.5, 4)] = (
-        2.5
+    sharpness: Annotated[
+        float, "exponent of the similarities of pearson-baseline", Bounds(low=0), SearchRange(0.5, 4)
+    ] = 2.5
+    min_support: Annotated[
+        int, "minimum number of users who rated both of two neighbours", Bounds(low=1), SearchRange(1, 10)
+    ] = 1
+    pull: Annotated[float, "λ, shrinkage of a prediction towards the baseline", Bounds(low=0), SearchRange(0, 0.2)] = (
+        0.02
     )
-    min_support: Annotated[int, "users two neighbours have in common, at least", Bounds(low=1), SearchRange(1, 10)] = 1
-    pull: Annotated[float, "λ, pull of a prediction towards the baseline", Bounds(low=0), SearchRange(0, 0.2)] = 0.02
     user_l2: Annotated[
-        float, "pull of a user's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of a user's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 5.0
     item_l2: Annotated[
-        float, "pull of an item's bias towards zero, in ratings", Bounds(low=0), SearchRange(1, 30, log=True)
+        float, "shrinkage of an item's bias, as a number of ratings", Bounds(low=0), SearchRange(1, 30, log=True)
     ] = 3.0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def solve(self, ratings: Ratings) -> Model:
         return self._cosine(ratings) if self.similarity == "cosine" else self._pearson_baseline(ratings)

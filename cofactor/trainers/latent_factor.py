@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases by gradient descent on mini-batches: any optimiser, dropout, an accelerator."""
+"""Matrix factorisation with biases by mini-batch gradient descent, with a choice of optimizer, dropout and device."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Latent factors, a deep network or their ensemble, whichever branches are asked for."""
+"""Latent factors, a deep network or their ensemble, by the option branches."""
 
 from dataclasses import dataclass
 from typing import ClassVar

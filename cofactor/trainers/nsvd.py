@@ -1,4 +1,4 @@
-"""NSVD: matrix factorisation that describes a user by nothing but which items they rated, by gradient descent."""
+"""NSVD: matrix factorisation in which a user is described only by which items they rated, by gradient descent."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -38,15 +38,21 @@ class NSVD(SVDPP):
     name: ClassVar[str] = "nsvd"
 
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.001, 0.1, log=True)
+        float,
+        "L2 penalty of a vector, applied at each of its ratings",
+        Bounds(low=0),
+        SearchRange(0.001, 0.1, log=True),
     ] = 0.01
     set_l2: Annotated[
         float,
-        "pull of all pooled vectors towards zero at each rating",
+        "L2 penalty of the pooled item vectors, per rating of the user",
         Bounds(low=0),
         SearchRange(1e-5, 0.01, log=True),
     ] = 0.0007
-    history: Annotated[str, "ratings of a user that are pooled: max, mean, min (of the users' numbers) or N"] = "max"
+    history: Annotated[
+        str,
+        "maximum number of a user's ratings that are pooled: N, or max, mean or min of the numbers of ratings per user",
+    ] = "max"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The most rated items, the same for everybody: the list that every other model has to beat."""
+"""The items with the most ratings, the same for every user: the reference for all other models."""
 
 from dataclasses import dataclass
 from typing import ClassVar

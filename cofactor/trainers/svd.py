@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases by stochastic gradient descent: "SVD" as the recommender literature calls it."""
+"""Matrix factorisation with biases by stochastic gradient descent, known as SVD in the recommender literature."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -52,23 +52,33 @@ class SVD(IterativeTrainer):
     name: ClassVar[str] = "svd"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 80, log=True)] = 20
+    rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
+    n_epochs: Annotated[
+        int, "number of epochs, which are passes over the ratings", Bounds(low=1), SearchRange(10, 80, log=True)
+    ] = 20
     learning_rate: Annotated[
-        float, "step of the first pass; it falls to 0", Bounds(low=0), SearchRange(0.005, 0.1, log=True)
+        float,
+        "learning rate of the first epoch; it falls linearly to 0",
+        Bounds(low=0),
+        SearchRange(0.005, 0.1, log=True),
     ] = 0.03
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.01, 0.2, log=True)
+        float, "L2 penalty of a vector, applied at each of its ratings", Bounds(low=0), SearchRange(0.01, 0.2, log=True)
     ] = 0.04
     bias_l2: Annotated[
-        float, "pull of a bias towards zero at each rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
+        float, "L2 penalty of a bias, applied at each of its ratings", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
     ] = 0.005
     damping: Annotated[
-        float, "of the steps of rows with many ratings", Bounds(low=0), SearchRange(1e-4, 1e-2, log=True)
+        float,
+        "reduction of the learning rate of users and items with many ratings",
+        Bounds(low=0),
+        SearchRange(1e-4, 1e-2, log=True),
     ] = 0.001
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
-    threads: Annotated[int, "threads, 0 for one a core; the result is the same", Bounds(low=0)] = 0
+    init: Annotated[
+        float, "standard deviation of the initial vectors, times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)
+    ] = 0.1
+    seed: Annotated[int, "random seed for the initial vectors and the order of the ratings", Bounds(low=0)] = 0
+    threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState

@@ -45,28 +45,41 @@ class SVDPP(IterativeTrainer):
     name: ClassVar[str] = "svdpp"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
-    rank: Annotated[int, "width of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
-    n_epochs: Annotated[int, "passes over the ratings", Bounds(low=1), SearchRange(10, 60, log=True)] = 20
+    rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64
+    n_epochs: Annotated[
+        int, "number of epochs, which are passes over the ratings", Bounds(low=1), SearchRange(10, 60, log=True)
+    ] = 20
     learning_rate: Annotated[
-        float, "step of the first pass; it falls to 0", Bounds(low=0), SearchRange(0.005, 0.1, log=True)
+        float,
+        "learning rate of the first epoch; it falls linearly to 0",
+        Bounds(low=0),
+        SearchRange(0.005, 0.1, log=True),
     ] = 0.025
     l2: Annotated[
-        float, "pull of a vector towards zero at each rating", Bounds(low=0), SearchRange(0.003, 0.2, log=True)
+        float,
+        "L2 penalty of a vector, applied at each of its ratings",
+        Bounds(low=0),
+        SearchRange(0.003, 0.2, log=True),
     ] = 0.04
     set_l2: Annotated[
         float,
-        "pull of all pooled vectors towards zero at each rating",
+        "L2 penalty of the pooled item vectors, per rating of the user",
         Bounds(low=0),
         SearchRange(1e-4, 0.02, log=True),
     ] = 0.002
     bias_l2: Annotated[
-        float, "pull of a bias towards zero at each rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
+        float, "L2 penalty of a bias, applied at each of its ratings", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)
     ] = 0.005
     damping: Annotated[
-        float, "of the steps of rows with many ratings", Bounds(low=0), SearchRange(1e-4, 1e-2, log=True)
+        float,
+        "reduction of the learning rate of users and items with many ratings",
+        Bounds(low=0),
+        SearchRange(1e-4, 1e-2, log=True),
     ] = 0.001
-    init: Annotated[float, "σ of the first vectors times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)] = 0.1
-    seed: Annotated[int, "of the first vectors and the order of the ratings", Bounds(low=0)] = 0
+    init: Annotated[
+        float, "standard deviation of the initial vectors, times √rank", Bounds(low=0), SearchRange(0.01, 1, log=True)
+    ] = 0.1
+    seed: Annotated[int, "random seed for the initial vectors and the order of the ratings", Bounds(low=0)] = 0
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState
