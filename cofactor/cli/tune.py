@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cofactor.training.hyperparameter import Hyperparameter
 
 ALL = "all"
-NOT_TUNED = ("popularity", "network")  # popularity has no hyperparameters, and `network` is an alias of `ensemble`
 
 
 class Tuners(Trainers):
@@ -93,7 +92,7 @@ def _make_command_for_all() -> click.Command:
     def run(data: str | None, **options: Any) -> None:
         from cofactor.trainers import TRAINERS
 
-        trainers = [one for name, one in TRAINERS.items() if name not in NOT_TUNED]
+        trainers = [one for one in TRAINERS.values() if one.tunable()]
         _tune_all(_Request.from_options(data, options), trainers, options["seed"])
 
     text = "Search for every trainer in turn, each with an equal share of the remaining time, and compare the results."

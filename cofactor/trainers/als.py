@@ -10,7 +10,7 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
 from cofactor.trainers.alternating.partitioned_rows import WORTH_A_THREAD, PartitionedRows
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import factor_objective
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.training.epoch import WarmStart
@@ -42,6 +42,7 @@ class ALS(IterativeTrainer):
     """
 
     name: ClassVar[str] = "als"
+    family: ClassVar[Family] = "factors by equations"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "length of each vector", Bounds(low=1, high=1024), SearchRange(8, 128, log=True)] = 32

@@ -21,7 +21,7 @@ from cofactor.trainers.autoencoding.network import AutoencoderNetwork
 from cofactor.trainers.autoencoding.optimizers import load_optimizer_arrays, make_optimizer, optimizer_arrays
 from cofactor.trainers.autoencoding.rating_table import RatingTable, normalised_cells, residual_cells
 from cofactor.trainers.autoencoding.warm_start import check_autoencoder, layers_in_units
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.baseline import fit_baseline
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.training.epoch import Snapshot, WarmStart
@@ -72,6 +72,7 @@ class Autoencoder(IterativeTrainer):
     """
 
     name: ClassVar[str] = "autoencoder"
+    family: ClassVar[Family] = "networks"
 
     rows: Annotated[Literal["items", "users"], "rows of the rating table that are encoded: items or users"] = "items"
     loss: Annotated[

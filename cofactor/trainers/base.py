@@ -5,7 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
@@ -16,6 +16,8 @@ from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, Se
 from cofactor.training.snapshot import cannot_resume
 from cofactor.training.state import TrainingState, check_not_empty, run_epochs
 from cofactor.training.warm_start import no_warm_start
+
+Family = Literal["simple", "factors by gradient", "factors by equations", "linear and neighbours", "networks", "others"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Trainer(ABC):
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False where every user's list has the same order
+    family: ClassVar[Family] = "others"  # plots of many models give a family one colour
+    alias_of: ClassVar[str | None] = None  # the trainer that this one is by default, under another name
     warm_start_model: ClassVar[str | None] = None  # the model that training may start from; None where it cannot
     warm_start_parts: ClassVar[Mapping[str, str]] = {}  # parts that may start from a model each, and which model
 
@@ -89,6 +93,11 @@ class Trainer(ABC):
             choices = next((n.values for n in notes if isinstance(n, Choices)), ())
             listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, choices))
         return listed
+
+    @classmethod
+    def tunable(cls) -> bool:
+        """Whether a search over all trainers includes this one: it has a search range, and no other name."""
+        return cls.alias_of is None and any(p.search is not None or p.choices for p in cls.hyperparameters())
 
     @classmethod
     def of(cls, **options: Any) -> Self:

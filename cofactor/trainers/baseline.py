@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 
@@ -26,6 +26,7 @@ class Baseline(IterativeTrainer):
     """
 
     name: ClassVar[str] = "baseline"
+    family: ClassVar[Family] = "simple"
     personal: ClassVar[bool] = False
 
     user_l2: Annotated[

@@ -15,7 +15,7 @@ from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.models.posterior import SECONDS_A_DAY, PosteriorModel
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.trainers.gibbs.posterior_samples import PosteriorSample, PosteriorSamples
 from cofactor.trainers.gibbs.prior import Prior
@@ -63,6 +63,7 @@ class Bayes(IterativeTrainer):
     """
 
     name: ClassVar[str] = "bayes"
+    family: ClassVar[Family] = "factors by equations"
 
     structure: Annotated[
         Literal["mf", "svdpp", "flip"],

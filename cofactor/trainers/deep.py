@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cofactor.trainers.base import Family
 from cofactor.trainers.minibatch.hyperparameters import (
     BatchSize,
     BiasL2,
@@ -48,6 +49,7 @@ class Deep(MiniBatchTrainer):
     """
 
     name: ClassVar[str] = "deep"
+    family: ClassVar[Family] = "networks"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer with the same layers"
 
     deep_rank: DeepRank = 16

@@ -13,7 +13,7 @@ from cofactor.errors import BadHyperparameter
 from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
-from cofactor.trainers.base import OneStepTrainer
+from cofactor.trainers.base import Family, OneStepTrainer
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -41,6 +41,7 @@ class EASE(OneStepTrainer):
     """
 
     name: ClassVar[str] = "ease"
+    family: ClassVar[Family] = "linear and neighbours"
 
     l2: Annotated[float, "λ, L2 penalty of the weights", Bounds(low=0), SearchRange(10, 5000, log=True)] = 1000.0
     threads: Annotated[

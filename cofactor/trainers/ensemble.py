@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cofactor.trainers.base import Family
 from cofactor.trainers.minibatch.hyperparameters import (
     L2,
     BatchSize,
@@ -48,6 +49,7 @@ class Ensemble(MiniBatchTrainer):
     """
 
     name: ClassVar[str] = "ensemble"
+    family: ClassVar[Family] = "networks"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer with the same widths and layers"
     warm_start_parts: ClassVar[Mapping[str, str]] = WARM_START_PARTS
 

@@ -15,7 +15,7 @@ from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type
 from cofactor.row_blocks import equal_cost_bounds
-from cofactor.trainers.base import OneStepTrainer
+from cofactor.trainers.base import Family, OneStepTrainer
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -48,6 +48,7 @@ class Filter(OneStepTrainer):
     """
 
     name: ClassVar[str] = "filter"
+    family: ClassVar[Family] = "linear and neighbours"
 
     rank: Annotated[int, "number of leading eigenvectors", Bounds(low=0, high=4096), SearchRange(32, 512, log=True)] = (
         64

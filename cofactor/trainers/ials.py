@@ -13,7 +13,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.models.implicit import MIN_RIDGE, ImplicitModel, mean_vector
 from cofactor.row_blocks import even_bounds
 from cofactor.trainers.alternating.partitioned_rows import N_PARTS, WORTH_A_THREAD, PartitionedRows
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import implicit_objective
 from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
@@ -56,6 +56,7 @@ class IALS(IterativeTrainer):
     """
 
     name: ClassVar[str] = "ials"
+    family: ClassVar[Family] = "factors by equations"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer that is as wide"
 
     rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(16, 512, log=True)] = 64

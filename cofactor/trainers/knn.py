@@ -14,7 +14,7 @@ from cofactor.models.base import Model
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
 from cofactor.models.sparse import index_type
 from cofactor.row_blocks import equal_cost_bounds
-from cofactor.trainers.base import OneStepTrainer
+from cofactor.trainers.base import Family, OneStepTrainer
 from cofactor.trainers.baseline import fit_baseline
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
@@ -53,6 +53,7 @@ class KNN(OneStepTrainer):
     """
 
     name: ClassVar[str] = "knn"
+    family: ClassVar[Family] = "linear and neighbours"
 
     similarity: Annotated[Literal["pearson-baseline", "cosine"], "similarity of two items"] = "pearson-baseline"
     n_neighbours: Annotated[

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cofactor.trainers.base import Family
 from cofactor.trainers.minibatch.hyperparameters import (
     L2,
     BatchSize,
@@ -46,6 +47,7 @@ class LatentFactor(MiniBatchTrainer):
     """
 
     name: ClassVar[str] = "latent-factor"
+    family: ClassVar[Family] = "factors by gradient"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Rank = 64

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cofactor.trainers.base import Family
 from cofactor.trainers.ensemble import Ensemble
 from cofactor.trainers.minibatch.hyperparameters import Branches
 from cofactor.trainers.minibatch.settings import OptimizationSettings
@@ -19,6 +20,8 @@ class Network(Ensemble):
     """
 
     name: ClassVar[str] = "network"
+    family: ClassVar[Family] = "networks"
+    alias_of: ClassVar[str | None] = "ensemble"
 
     branches: Branches = "both"
 

@@ -9,6 +9,7 @@ from cofactor.arrays import Floats
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.models.pooled import PooledModel
+from cofactor.trainers.base import Family
 from cofactor.trainers.svdpp import SVDPP, PooledTrainingState
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.state import TrainingState
@@ -36,6 +37,7 @@ class NSVD(SVDPP):
     """
 
     name: ClassVar[str] = "nsvd"
+    family: ClassVar[Family] = "factors by gradient"
 
     l2: Annotated[
         float,

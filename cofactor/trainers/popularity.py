@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
-from cofactor.trainers.base import OneStepTrainer
+from cofactor.trainers.base import Family, OneStepTrainer
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Popularity(OneStepTrainer):
     """
 
     name: ClassVar[str] = "popularity"
+    family: ClassVar[Family] = "simple"
     personal: ClassVar[bool] = False
 
     def solve(self, ratings: Ratings) -> BaselineModel:

@@ -11,7 +11,7 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.machine import cores
 from cofactor.models.factor import FactorModel
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import factor_objective
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.training.epoch import WarmStart
@@ -50,6 +50,7 @@ class SVD(IterativeTrainer):
     """
 
     name: ClassVar[str] = "svd"
+    family: ClassVar[Family] = "factors by gradient"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64

@@ -11,7 +11,7 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
 from cofactor.models.pooled import PooledFactorModel, pooled
-from cofactor.trainers.base import IterativeTrainer
+from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import l2_penalty
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.training.epoch import WarmStart
@@ -43,6 +43,7 @@ class SVDPP(IterativeTrainer):
     """
 
     name: ClassVar[str] = "svdpp"
+    family: ClassVar[Family] = "factors by gradient"
     warm_start_model: ClassVar[str | None] = "a model of the same trainer, or of another factorisation that is as wide"
 
     rank: Annotated[int, "length of each vector", Bounds(low=1, high=4096), SearchRange(8, 256, log=True)] = 64

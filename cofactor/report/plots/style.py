@@ -6,8 +6,10 @@ always in ink. Markers and dashes distinguish the models without colour.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from cofactor.trainers import TRAINERS
+from cofactor.trainers.base import Family
 from cofactor.training.tracking import curves
 
 if TYPE_CHECKING:
@@ -29,14 +31,7 @@ IN_THE_DARK = {  # the same colours on a dark sheet
     PURPLE: "#b4a9f8",
     OCHRE: "#fffa86",
 }
-FAMILIES = {  # trainers that are alike have one colour where there are too many for one each
-    "simple": ("popularity", "baseline"),
-    "factors by gradient": ("svd", "nsvd", "svdpp", "latent-factor"),
-    "factors by equations": ("als", "ials", "bayes"),
-    "linear and neighbours": ("ease", "knn", "filter"),
-    "networks": ("deep", "ensemble", "network", "autoencoder"),
-    "others": (),
-}
+FAMILIES: tuple[Family, ...] = get_args(Family)  # trainers of a family share a colour where there are too many models
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 WIDE = 7.5  # inches
@@ -54,8 +49,8 @@ class ModelStyle:
     family: str
 
 
-def family_of(trainer: str) -> str:
-    return next((name for name, members in FAMILIES.items() if trainer in members), "others")
+def family_of(trainer: str) -> Family:
+    return TRAINERS[trainer].family if trainer in TRAINERS else "others"
 
 
 def model_styles(trainers: Mapping[str, str]) -> dict[str, ModelStyle]:
@@ -63,9 +58,9 @@ def model_styles(trainers: Mapping[str, str]) -> dict[str, ModelStyle]:
     colours, else the colour of their family."""
     families = {name: family_of(trainer) for name, trainer in trainers.items()}
     named = [name for name, family in families.items() if family != "simple"]
-    hues = dict(zip(list(FAMILIES)[1:], HUES, strict=True))
+    hues: dict[str, str] = dict(zip(FAMILIES[1:], HUES, strict=True))
     alone = len(named) <= len(HUES)
-    order = sorted(families, key=lambda name: list(FAMILIES).index(families[name]))
+    order = sorted(families, key=lambda name: FAMILIES.index(families[name]))
     found: dict[str, ModelStyle] = {}
     for number, name in enumerate(order):
         family = families[name]

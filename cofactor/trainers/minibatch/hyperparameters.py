@@ -40,9 +40,7 @@ DeepL2 = Annotated[
     float, "L2 penalty of a vector of the layers, per rating", Bounds(low=0), SearchRange(0.01, 0.5, log=True)
 ]
 BiasL2 = Annotated[float, "L2 penalty of a bias, per rating", Bounds(low=0), SearchRange(1e-3, 0.1, log=True)]
-LayerL2 = Annotated[
-    float, "L2 penalty of the weights of the layers", Bounds(low=0), SearchRange(1e-6, 1e-2, log=True)
-]
+LayerL2 = Annotated[float, "L2 penalty of the weights of the layers", Bounds(low=0), SearchRange(1e-6, 1e-2, log=True)]
 Init = Annotated[
     float,
     "standard deviation of the initial vectors of the product, times √rank",
