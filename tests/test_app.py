@@ -23,7 +23,7 @@ from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import FoldedBody
 from cofactor.serving.service import Latency, RecommendationService
-from tests.serving import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
+from tests.small_service import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
 
 ITEMS = list(TITLES)
 

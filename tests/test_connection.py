@@ -15,7 +15,7 @@ from cofactor.serving.processes.server import Server
 from cofactor.serving.processes.turnstile import AWAY, Turnstile
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.metrics import Metrics
-from tests.serving import service
+from tests.small_service import service
 
 LONGEST = module.LARGEST_HEAD
 

@@ -9,7 +9,7 @@ from cofactor.serving import diversity
 from cofactor.serving.diversity import diversify
 from cofactor.serving.schemas.requests import ListQuery
 from cofactor.serving.service import RecommendationService
-from tests.serving import bundle
+from tests.small_service import bundle
 from tests.toys import factors, noise
 
 

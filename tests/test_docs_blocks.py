@@ -79,7 +79,7 @@ def with_negatives(ratings: Ratings, parts: Any) -> Namespace:
 
 
 def with_outcome(ratings: Ratings, parts: Any) -> Namespace:
-    from tests.outcomes import outcome, reports
+    from tests.sample_comparisons import outcome, reports
 
     measured = reports(ratings, ["popularity", "svd"])
     return {"outcome": outcome(measured, {name: name for name in measured})}

@@ -26,7 +26,7 @@ from cofactor.data.splitting.split import folds, given_split, load_split, save_s
 from cofactor.errors import BadArtifact, BadData
 from cofactor.saved.model_folder import load, save
 from tests.conftest import Run
-from tests.test_artifact import mapped, rewrite
+from tests.test_model_folder import mapped, rewrite
 from tests.toys import factors, noise
 
 PEOPLE = {

@@ -15,8 +15,8 @@ from cofactor.serving.http.keys import read_keys
 from cofactor.serving.http.problems import Problem
 from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.server_config import ServerConfig
-from tests.asking import Models
-from tests.serving import ask
+from tests.recording_service import Models
+from tests.small_service import ask
 
 KEY, OTHER, ADMIN = "key-of-the-shop-123", "key-of-the-blog-123", "key-of-the-boss-123"
 HERE = "http://localhost"

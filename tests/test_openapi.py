@@ -17,8 +17,8 @@ from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import requests, responses
 from cofactor.serving.server_config import ServerConfig
-from tests.asking import Models
-from tests.serving import MemoryStore, ask, bundle
+from tests.recording_service import Models
+from tests.small_service import MemoryStore, ask, bundle
 
 KEY, ADMIN = "key-of-the-tests-123", "key-of-the-admin-123"
 ANY_HOST = ServerConfig(models=(), hosts=("*",))

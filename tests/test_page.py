@@ -10,7 +10,7 @@ from cofactor.serving.http.app import PAGE, create_app
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note
-from tests.serving import TITLES, MemoryStore, ask, bundle, model, service
+from tests.small_service import TITLES, MemoryStore, ask, bundle, model, service
 
 SOURCE = files("cofactor.serving") / "page" / "assets"
 SCRIPTS = sorted(one.name for one in SOURCE.iterdir() if one.name.endswith(".js"))

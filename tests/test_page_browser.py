@@ -12,7 +12,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.saved.model_folder import save
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.svd import SVD
-from tests.browsing import PHONE, Visit, browsing, served, visit
+from tests.browser import PHONE, Visit, browsing, served, visit
 
 EVIL = "<img src=x onerror=document.title='owned'> (1999)"
 VIEWS = ("recommend", "map", "compare", "model")

@@ -13,7 +13,7 @@ from cofactor.models.factor import FactorModel
 from cofactor.serving import pagination
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import RecommendationService
-from tests.serving import MemoryStore, bundle
+from tests.small_service import MemoryStore, bundle
 from tests.toys import factors, noise
 
 N_ITEMS = 450

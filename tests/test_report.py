@@ -22,7 +22,7 @@ from cofactor.report.findings import sentences
 from cofactor.report.plots import render
 from cofactor.report.plots.comparison_plots import make_plots
 from cofactor.report.write import comparison_json, metrics_csv, write_report
-from tests.outcomes import HOSTILE, outcome, reports
+from tests.sample_comparisons import HOSTILE, outcome, reports
 
 NAMES = {"differences", "cost", "learning-rmse", "learning-ndcg-10", "lists-catalogue", "groups-user-activity"}
 NAMES |= {"groups-genre", "predicted", "deviations"}

@@ -9,10 +9,10 @@ from playwright.sync_api import Browser
 
 from cofactor.data.ratings import Ratings
 from cofactor.report.write import write_report, write_search
-from tests.browsing import DESK, PHONE, browsing, visit
-from tests.outcomes import HOSTILE, outcome, reports
+from tests.browser import DESK, PHONE, browsing, visit
+from tests.sample_comparisons import HOSTILE, outcome, reports
 from tests.test_page_browser import FAINT
-from tests.test_report_pictures import search, trial
+from tests.test_report_plots import search, trial
 
 WIDE = """[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
   .filter((one) => !one.closest('.wide')).map((one) => one.outerHTML.slice(0, 90))"""

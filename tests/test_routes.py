@@ -13,8 +13,8 @@ from cofactor.serving.http.routes import ROUTES
 from cofactor.serving.schemas import requests
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
-from tests.asking import Asked, Models
-from tests.serving import ask
+from tests.recording_service import Asked, Models
+from tests.small_service import ask
 
 KEY = "a-key-of-the-operator"
 QUESTIONS = [

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from cofactor.cli.serve import serve
 from cofactor.errors import BadArtifact, CofactorError, Unavailable
 from cofactor.saved.model_folder import save
-from tests.serving import TITLES, model
+from tests.small_service import TITLES, model
 
 LEAN = """
 import sys

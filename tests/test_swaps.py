@@ -13,8 +13,8 @@ from cofactor.serving.http.app import create_app
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.model_registry import BadCandidate, ModelRegistry
 from cofactor.serving.server_config import ServerConfig
-from tests.running import Load, Running, running, until
-from tests.serving import TITLES, ask, model, ratings
+from tests.service_process import Load, Running, running, until
+from tests.small_service import TITLES, ask, model, ratings
 
 KEY = "an admin key for tests"
 PATHS = ["/users/40/recommendations?n=5&why=1", "/users/7/recommendations?n=3", "/items/50", "/popular?n=2"]

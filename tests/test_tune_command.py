@@ -21,7 +21,7 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.baseline import Baseline
 from cofactor.training.fit import fit
 from tests.conftest import Run
-from tests.running import until
+from tests.service_process import until
 
 
 @pytest.fixture(scope="module")

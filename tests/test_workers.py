@@ -18,8 +18,8 @@ from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.shared_text import SIZE, SharedText
-from tests.running import Load, running, until
-from tests.serving import model
+from tests.service_process import Load, running, until
+from tests.small_service import model
 
 PATH = "/users/40/recommendations?n=5"
 FIRST_LIST = "cofactor_lists_total"

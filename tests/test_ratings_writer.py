@@ -10,7 +10,7 @@ from cofactor.serving import ratings_writer
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import ListQuery, Page, RatingsBody
 from cofactor.serving.service import OperatorRules, RecommendationService
-from tests.serving import MemoryStore, bundle
+from tests.small_service import MemoryStore, bundle
 
 
 @pytest.fixture

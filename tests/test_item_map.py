@@ -30,7 +30,7 @@ from cofactor.serving.loaded_model import LoadedModel
 from cofactor.trainers.ease import EASE
 from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
-from tests.serving import NOBODY_RATED, model
+from tests.small_service import NOBODY_RATED, model
 
 
 def divergence(places, similar):

@@ -10,7 +10,7 @@ from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.model_registry import SWAPPED, UNCHANGED, ModelRegistry
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import Latency, RecommendationService
-from tests.serving import bundle, model, ratings, service
+from tests.small_service import bundle, model, ratings, service
 
 
 def test_a_service_is_ready_once_it_has_answered():

@@ -29,7 +29,7 @@ from cofactor.serving.schemas.requests import (
 from cofactor.serving.service import OperatorRules, RecommendationService
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.popularity import Popularity
-from tests.serving import NOBODY_RATED, TITLES, USERS, MemoryStore, bundle, ratings
+from tests.small_service import NOBODY_RATED, TITLES, USERS, MemoryStore, bundle, ratings
 from tests.toys import factors, noise
 
 

@@ -12,7 +12,7 @@ from cofactor.serving.filters import has_filters
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import OperatorRules, RecommendationService
 from cofactor.trainers.popularity import Popularity
-from tests.serving import bundle
+from tests.small_service import bundle
 from tests.toys import factors
 
 GENRES = ["Action|Sci-Fi", "Comedy", "comedy|Drama", "Drama", "", None]

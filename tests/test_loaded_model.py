@@ -14,7 +14,7 @@ from cofactor.saved import model_folder
 from cofactor.saved.model_folder import save
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.search.title_search import TitleSearch, fold
-from tests.serving import NOBODY_RATED, TITLES, bundle, model, ratings
+from tests.small_service import NOBODY_RATED, TITLES, bundle, model, ratings
 
 
 def test_a_saved_model_opens_with_its_manifest_and_scores_alike(tmp_path):

@@ -15,7 +15,7 @@ from cofactor.serving.schemas.requests import CategsQuery, ItemsQuery, ListQuery
 from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.item_search import words_of
 from cofactor.serving.service import RecommendationService
-from tests.serving import bundle
+from tests.small_service import bundle
 
 TITLES = {
     "Star Wars (1977)": "Action|Sci-Fi",

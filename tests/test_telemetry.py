@@ -20,7 +20,7 @@ from cofactor.serving.telemetry.counters import BUCKETS, MetricCounters, buckets
 from cofactor.serving.telemetry.instrumented_service import InstrumentedStore
 from cofactor.serving.telemetry.metrics import Metrics
 from cofactor.serving.telemetry.shared_text import SharedText
-from tests.serving import bundle
+from tests.small_service import bundle
 
 ROUTE = "/users/{user}/recommendations"
 

@@ -27,7 +27,7 @@ from cofactor.report.plots import (
 from cofactor.report.plots.comparison_plots import best_first, make_plots
 from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, group_panels, model_styles
 from cofactor.trainers import TRAINERS
-from tests.outcomes import many, outcome, reports
+from tests.sample_comparisons import many, outcome, reports
 
 SEEN = {  # what is left of red, green and blue light; G. Machado et al., IEEE TVCG 15(6), 2009, severity 1
     "everybody": np.eye(3),
