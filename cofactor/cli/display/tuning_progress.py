@@ -60,12 +60,12 @@ class SearchDisplay(SearchCallbacks):
         if self.live is not None:
             self.live.__exit__(*error)
 
-    def on_start(self, candidate: RunningTrial) -> None:
-        self.running[candidate.number] = candidate, time.monotonic(), 0.0, None
+    def on_start(self, trial: RunningTrial) -> None:
+        self.running[trial.number] = trial, time.monotonic(), 0.0, None
 
-    def on_progress(self, candidate: RunningTrial, share: float, value: float) -> None:
-        started = self.running[candidate.number][1]
-        self.running[candidate.number] = candidate, started, share, value
+    def on_progress(self, trial: RunningTrial, share: float, value: float) -> None:
+        started = self.running[trial.number][1]
+        self.running[trial.number] = trial, started, share, value
 
     def on_end(self, trial: TrialResult, best: bool, why: str) -> None:
         self.running.pop(trial.number, None)
@@ -95,12 +95,12 @@ class SearchDisplay(SearchCallbacks):
         parts += [] if best is None else [f"best {self._metric()} {best.value:.4f}"]
         parts += [] if self.budget.seconds == float("inf") else [f"{_clock(self.budget.left)} left"]
         table.add_row(Text(self.study.space.trainer.name, style="bold"), Text(" · ".join(parts)))
-        for candidate, since, share, value in self.running.values():
+        for trial, since, share, value in self.running.values():
             at = "" if value is None else f"{self._metric()} {value:.4f} "
             progress = f"{share:4.0%} {at}{time.monotonic() - since:5.1f} s"
             table.add_row(
-                Text(f"trial {candidate.number}"),
-                Text(f"{progress}  {describe_values(candidate.values)}", overflow="ellipsis"),
+                Text(f"trial {trial.number}"),
+                Text(f"{progress}  {describe_values(trial.values)}", overflow="ellipsis"),
             )
         return table
 

@@ -69,8 +69,8 @@ def compare_command(arguments: TrainingArguments, trainers: Mapping[str, Trainer
 def _settings(trainer: Trainer) -> list[str]:
     """The hyperparameters that differ from their defaults, as options; the seed is an option of the command."""
     given = trainer.settings()
-    told = [p for p in trainer.hyperparameters() if p.name != "seed" and given[p.name] != p.default]
-    return [word for p in told for word in _words(f"--{p.name.removeprefix('n_').replace('_', '-')}", given[p.name])]
+    changed = [p for p in trainer.hyperparameters() if p.name != "seed" and given[p.name] != p.default]
+    return [word for p in changed for word in _words(f"--{p.name.removeprefix('n_').replace('_', '-')}", given[p.name])]
 
 
 def _words(flag: str, value: Any) -> list[str]:

@@ -58,57 +58,61 @@ def make_training_pairs(train: Ratings, validation: Ratings, n_folds: int, seed:
 
 
 def evaluate_trial(
-    trainer: Trainer, parts: Sequence[TrainingPair], patience: int, report: ReportLoss
+    trainer: Trainer, pairs: Sequence[TrainingPair], patience: int, report: ReportLoss
 ) -> ObjectiveValue:
-    """Trains on each of the parts, and takes the best epoch of each.
+    """Trains on each pair, and takes the best epoch of each training.
 
-    At every tenth of a training `report` is told the lowest loss so far, and says whether it is worth going on. The
-    tenths are of the epochs planned: where a learning rate falls to 0 over them, trainings of 10 and of 80 epochs are
-    alike at equal shares of them and at no equal number. Of the second fold and later, the loss is the mean with the
-    earlier ones.
+    After every tenth of a training `report` gets the lowest loss so far, and returns whether to continue. The tenths
+    are of the planned epochs: where the learning rate falls to 0 over them, trainings of 10 and of 80 epochs can be
+    compared at equal shares, and not at equal numbers of epochs. From the second fold on, the loss is the mean over the
+    folds so far.
 
-    Raises what the trainer raises, TrainingDiverged where no epoch is finite, and BadData where every
-    rating is the same and the model predicts ratings: its RMSE says nothing then.
+    Raises the errors of the trainer, TrainingDiverged where no epoch is finite, and BadData for a model that predicts
+    ratings where all ratings are equal, so that its RMSE says nothing.
     """
     started, cpu, waited = time.perf_counter(), time.process_time(), 0.0
 
-    def reported(step: int, loss: float) -> bool:
+    def timed_report(step: int, loss: float) -> bool:
         nonlocal waited
-        asked = time.perf_counter()
-        going = report(step, loss)
-        waited += time.perf_counter() - asked
-        return going
+        sent = time.perf_counter()
+        proceed = report(step, loss)
+        waited += time.perf_counter() - sent
+        return proceed
 
-    bests: list[_BestEpoch] = []
-    for fold, (train, validation) in enumerate(parts):
-        course = _TrialProgress(
-            [one.loss for one in bests], fold * REPORTS_PER_TRAINING, len(parts) * REPORTS_PER_TRAINING, reported
-        )
-        going = True
-        try:
-            fit_ratings(
-                trainer, train, validation, patience=patience, on_epoch=course.passed, validate_single_epoch=True
-            )
-        except _Pruned:
-            going = False
-        bests.append(course.settled(trainer.name, validation if going and len(parts) == 1 else None))
-        _check_ratings_vary(trainer.name, bests[-1].metric, train, validation)
-        if not going or not course.ended():
-            going = False
-            break
-    losses = [one.loss for one in bests]
-    error = (
-        bests[0].error if len(parts) == 1 else float(np.std(losses, ddof=min(1, len(losses) - 1)) / len(losses) ** 0.5)
-    )
+    bests, finished = _train_pairs(trainer, pairs, patience, timed_report)
+    losses = [best.loss for best in bests]
+    fold_error = float(np.std(losses, ddof=min(1, len(losses) - 1)) / len(losses) ** 0.5)
+    error = bests[0].error if len(pairs) == 1 else fold_error
     return ObjectiveValue(
         bests[0].metric,
         float(np.mean(losses)),
-        error if going else None,
-        round(float(np.mean([one.epoch for one in bests]))),
+        error if finished else None,
+        round(float(np.mean([best.epoch for best in bests]))),
         time.perf_counter() - started - waited,
         time.process_time() - cpu,
-        not going,
+        not finished,
     )
+
+
+def _train_pairs(
+    trainer: Trainer, pairs: Sequence[TrainingPair], patience: int, report: ReportLoss
+) -> "tuple[list[_BestEpoch], bool]":
+    """The best epoch on each pair, and whether all pairs were trained on to the end."""
+    bests: list[_BestEpoch] = []
+    for fold, (train, validation) in enumerate(pairs):
+        first, last = fold * REPORTS_PER_TRAINING, len(pairs) * REPORTS_PER_TRAINING
+        progress, finished = _TrialProgress([best.loss for best in bests], first, last, report), True
+        try:
+            fit_ratings(
+                trainer, train, validation, patience=patience, on_epoch=progress.add_epoch, validate_single_epoch=True
+            )
+        except _Pruned:
+            finished = False
+        bests.append(progress.best_epoch(trainer.name, validation if finished and len(pairs) == 1 else None))
+        _check_ratings_vary(trainer.name, bests[-1].metric, train, validation)
+        if not finished or not progress.end():
+            return bests, False
+    return bests, True
 
 
 class _Pruned(Exception):
@@ -117,7 +121,7 @@ class _Pruned(Exception):
 
 @dataclass(frozen=True)
 class _BestEpoch:
-    """What is kept of the best epoch of a training: not its model."""
+    """The best epoch of a training, without its model."""
 
     metric: str
     loss: float
@@ -126,37 +130,37 @@ class _BestEpoch:
 
 
 class _TrialProgress:
-    """One training under way, and what is reported of it."""
+    """The progress of one training, and its reports. Steps are counted over all folds."""
 
-    def __init__(self, losses: Sequence[float], step: int, last: int, report: ReportLoss) -> None:
-        self.losses, self.first, self.step, self.last, self.report = losses, step, step, last, report
+    def __init__(self, losses: Sequence[float], first: int, last: int, report: ReportLoss) -> None:
+        self.losses, self.first, self.step, self.last, self.report = losses, first, first, last, report
         self.best: ValidatedEpoch | None = None
 
-    def passed(self, one: ValidatedEpoch, row: EpochRow) -> None:
-        """Takes an epoch; raises _Pruned where the training is to end, but not after its last epoch."""
+    def add_epoch(self, one: ValidatedEpoch, row: EpochRow) -> None:
+        """Adds an epoch; raises _Pruned where the training should end before its last epoch."""
         if self.best is None or one.loss < self.best.loss:
             self.best = one
         done, planned = one.epoch.number, one.epoch.n_epochs
-        if done < planned and not self._reported(self.first + done * REPORTS_PER_TRAINING // planned):
+        if done < planned and not self._report_until(self.first + done * REPORTS_PER_TRAINING // planned):
             raise _Pruned
 
-    def settled(self, name: str, validation: Ratings | None) -> _BestEpoch:
-        """Its best epoch, with a standard error over the users of `validation`."""
+    def best_epoch(self, name: str, validation: Ratings | None) -> _BestEpoch:
+        """The best epoch, with a standard error over the users of `validation`."""
         assert self.best is not None, f"{name} yielded no epoch"
         error = None if validation is None else _standard_error(self.best, validation)
         metric = "rmse" if self.best.ndcg is None else "ndcg@10"
         return _BestEpoch(metric, float(self.best.loss), self.best.epoch.number, error)
 
-    def ended(self) -> bool:
-        """Tells of the tenths that patience left out; whether another fold is worth going on with."""
+    def end(self) -> bool:
+        """Reports the tenths that early stopping left out; returns whether to continue with the next fold."""
         if self.first + REPORTS_PER_TRAINING < self.last:
-            return self._reported(self.first + REPORTS_PER_TRAINING)
+            return self._report_until(self.first + REPORTS_PER_TRAINING)
         if self.step > self.first:
-            self._reported(self.last - 1)
+            self._report_until(self.last - 1)
         return True
 
-    def _reported(self, reached: int) -> bool:
-        """Tells of all steps up to the one reached."""
+    def _report_until(self, reached: int) -> bool:
+        """Reports all steps up to one; returns whether to continue."""
         while self.best is not None and self.step < reached:
             self.step += 1
             if not self.report(self.step, float(np.mean([*self.losses, self.best.loss]))):
@@ -165,15 +169,15 @@ class _TrialProgress:
 
 
 def _check_ratings_vary(name: str, metric: str, train: Ratings, validation: Ratings) -> None:
-    """Raises BadData where the figure cannot tell one model from another."""
+    """Raises BadData where the RMSE is the same for every reasonable model."""
     value = train.value[0]
     if metric == "rmse" and bool(np.all(train.value == value)) and bool(np.all(validation.value == value)):
-        hint = "tune one that only ranks, such as ials or ease: it is judged by its lists"
-        raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be judged by them", hint)
+        hint = "tune a trainer that only ranks, such as ials or ease, which is evaluated by NDCG"
+        raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be evaluated on them", hint)
 
 
 def _standard_error(one: ValidatedEpoch, validation: Ratings) -> float | None:
-    """The standard error of the figure of an epoch, over users; None where there is one user only."""
+    """The standard error of an epoch's metric over users; None for a single user."""
     if one.rmse is None:
         found = standard_error(validation_ndcgs(one.model, validation))
     else:

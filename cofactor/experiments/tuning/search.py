@@ -36,10 +36,10 @@ class Budget:
 class SearchCallbacks:
     """Called by a running search; the methods of this class do nothing."""
 
-    def on_start(self, candidate: RunningTrial) -> None:
+    def on_start(self, trial: RunningTrial) -> None:
         """A trial starts."""
 
-    def on_progress(self, candidate: RunningTrial, share: float, value: float) -> None:
+    def on_progress(self, trial: RunningTrial, share: float, value: float) -> None:
         """A trial has completed a share of its training, with this validation metric so far."""
 
     def on_end(self, trial: TrialResult, best: bool, why: str) -> None:
@@ -90,8 +90,8 @@ class HyperparameterSearch:
                     self._dispatch()
                 elif not self.pool.busy():
                     return "swept" if self.sweep else "trials"
-                for worker, candidate, message in list(self.pool.messages(POLL_SECONDS)):
-                    self._handle(worker, candidate, message)
+                for worker, trial, message in list(self.pool.messages(POLL_SECONDS)):
+                    self._handle(worker, trial, message)
                 self.callbacks.on_poll()
         finally:
             self._abandon()
@@ -117,40 +117,40 @@ class HyperparameterSearch:
             if not self._is_exhausted() and not self._ending():
                 self._assign(worker, self.study.ask())
 
-    def _assign(self, worker: TrialWorker, candidate: RunningTrial) -> None:
+    def _assign(self, worker: TrialWorker, trial: RunningTrial) -> None:
         """Runs a trial in a worker; a trial with known hyperparameters takes over their result."""
-        self.start_times[candidate.number] = time.perf_counter()
-        if (known := self.study.find_finished(candidate.values)) is not None:
-            self._notify(self.study.record_repetition(candidate, known))
+        self.start_times[trial.number] = time.perf_counter()
+        if (known := self.study.find_finished(trial.values)) is not None:
+            self._notify(self.study.record_repetition(trial, known))
             return
-        self.callbacks.on_start(candidate)
-        settings = {**self.study.space.fixed, **candidate.values}
+        self.callbacks.on_start(trial)
+        settings = {**self.study.space.fixed, **trial.values}
         names = {p.name for p in self.study.space.trainer.hyperparameters()}
         if "threads" in names and "threads" not in settings:
             settings = settings | {"threads": self.threads}
         message = {"trainer": self.study.space.trainer.name, "hyperparameters": settings, "patience": self.patience}
-        self.pool.assign(worker, candidate, message)
+        self.pool.assign(worker, trial, message)
 
-    def _handle(self, worker: TrialWorker, candidate: RunningTrial, message: Message) -> None:
+    def _handle(self, worker: TrialWorker, trial: RunningTrial, message: Message) -> None:
         if "step" in message:
             step, loss = message["step"], message["loss"]
-            worker.send({"go_on": self.study.report(candidate, step, loss) or self.sweep})
-            self.callbacks.on_progress(candidate, step / (REPORTS_PER_TRAINING * max(1, self.pool.n_folds)), abs(loss))
+            worker.send({"go_on": self.study.report(trial, step, loss) or self.sweep})
+            self.callbacks.on_progress(trial, step / (REPORTS_PER_TRAINING * max(1, self.pool.n_folds)), abs(loss))
             return
         if "failed" in message:
-            self._record_failure(candidate, message["failed"])
+            self._record_failure(trial, message["failed"])
             return
-        judgement = ObjectiveValue(**message["judged"])
-        if self.study.metric not in (None, judgement.metric):
+        value = ObjectiveValue(**message["judged"])
+        if self.study.metric not in (None, value.metric):
             self._record_failure(
-                candidate, f"its metric is {judgement.metric}, that of the other trials is {self.study.metric}"
+                trial, f"its metric is {value.metric}, that of the other trials is {self.study.metric}"
             )
             return
-        self._notify(self.study.record(candidate, judgement))
+        self._notify(self.study.record(trial, value))
 
-    def _record_failure(self, candidate: RunningTrial, why: str) -> None:
-        seconds = time.perf_counter() - self.start_times[candidate.number]
-        self._notify(self.study.record_failure(candidate, why, seconds), why)
+    def _record_failure(self, trial: RunningTrial, why: str) -> None:
+        seconds = time.perf_counter() - self.start_times[trial.number]
+        self._notify(self.study.record_failure(trial, why, seconds), why)
         if len(self.trials) >= MAX_FAILED_TRIALS and all(one.state == "failed" for one in self.trials):
             name = self.study.space.trainer.name
             raise BadHyperparameter(
@@ -162,8 +162,8 @@ class HyperparameterSearch:
 
     def _abandon(self) -> None:
         self.pool.stop_busy()
-        for candidate in list(self.study.running.values()):
-            self.study.discard(candidate)
+        for trial in list(self.study.running.values()):
+            self.study.discard(trial)
 
 
 def best_trial(trials: Sequence[TrialResult], metric: str | None) -> TrialResult | None:

@@ -86,9 +86,9 @@ class Study:
             )
             trial = self.sampling_study.ask(self.space.distributions())
             values = trial.user_attrs.get("given") or self.space.round(trial.params)
-        candidate = RunningTrial(number, values, trial)
-        self.running[number] = candidate
-        return candidate
+        running_trial = RunningTrial(number, values, trial)
+        self.running[number] = running_trial
+        return running_trial
 
     def n_waiting(self) -> int:
         """The number of enqueued points that have not been tried."""
@@ -96,34 +96,36 @@ class Study:
 
         return len(self.sampling_study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)))
 
-    def report(self, candidate: RunningTrial, step: int, loss: float) -> bool:
+    def report(self, running_trial: RunningTrial, step: int, loss: float) -> bool:
         """Records the loss at a step. Whether the trial should continue: not where its loss is above the median of the
         finished trials at the same step."""
         with storage_errors(self.path):
-            candidate.trial.report(loss, step)
-            return not candidate.trial.should_prune()
+            running_trial.trial.report(loss, step)
+            return not running_trial.trial.should_prune()
 
-    def record(self, candidate: RunningTrial, judgement: ObjectiveValue) -> TrialResult:
+    def record(self, running_trial: RunningTrial, value: ObjectiveValue) -> TrialResult:
         """Records the value of a trial that ended."""
-        state = "pruned" if judgement.pruned else "done"
-        return self._finish(candidate, {**asdict(judgement), "state": state})
+        state = "pruned" if value.pruned else "done"
+        return self._finish(running_trial, {**asdict(value), "state": state})
 
-    def record_repetition(self, candidate: RunningTrial, known: TrialResult) -> TrialResult:
+    def record_repetition(self, running_trial: RunningTrial, known: TrialResult) -> TrialResult:
         """Records the value of an earlier trial with the same hyperparameters."""
         sign = direction(self.metric or "")
         figures = (sign * (known.value or 0.0), known.error, known.epochs or 0, known.seconds, known.cpu_seconds)
-        return self.record(candidate, ObjectiveValue(self.metric or "", *figures))
+        return self.record(running_trial, ObjectiveValue(self.metric or "", *figures))
 
-    def record_failure(self, candidate: RunningTrial, why: str, seconds: float) -> TrialResult:
+    def record_failure(self, running_trial: RunningTrial, why: str, seconds: float) -> TrialResult:
         """Records a failed trial and its reason."""
-        return self._finish(candidate, {"state": "failed", "why": why[:500], "seconds": seconds, "cpu_seconds": 0.0})
+        return self._finish(
+            running_trial, {"state": "failed", "why": why[:500], "seconds": seconds, "cpu_seconds": 0.0}
+        )
 
-    def discard(self, candidate: RunningTrial) -> None:
+    def discard(self, running_trial: RunningTrial) -> None:
         """Forgets a trial that was interrupted."""
         import optuna
 
-        del self.running[candidate.number]
-        self.sampling_study.tell(candidate.trial, state=optuna.trial.TrialState.FAIL)
+        del self.running[running_trial.number]
+        self.sampling_study.tell(running_trial.trial, state=optuna.trial.TrialState.FAIL)
 
     def find_finished(self, values: Mapping[str, Any]) -> TrialResult | None:
         """A finished trial with the same hyperparameters, or None."""
@@ -154,23 +156,23 @@ class Study:
     def get_note(self, name: str) -> Any:
         return self.stored_study.user_attrs.get(name)
 
-    def _finish(self, candidate: RunningTrial, result: dict[str, Any]) -> TrialResult:
+    def _finish(self, running_trial: RunningTrial, result: dict[str, Any]) -> TrialResult:
         """Ends a trial in memory and, in one transaction, in the file."""
         import optuna
 
-        states, trial = optuna.trial.TrialState, candidate.trial
+        states, trial = optuna.trial.TrialState, running_trial.trial
         with storage_errors(self.path):
-            for name, value in (("number", candidate.number), ("values", candidate.values), ("result", result)):
+            for name, value in (("number", running_trial.number), ("values", running_trial.values), ("result", result)):
                 trial.set_user_attr(name, value)
-            if not self.space.contains(candidate.values):  # defaults outside the ranges are not sampled from
+            if not self.space.contains(running_trial.values):  # defaults outside the ranges are not sampled from
                 ended = self.sampling_study.tell(trial, state=states.FAIL)
             elif result["state"] == "done":
                 ended = self.sampling_study.tell(trial, result["loss"])
             else:  # a failed trial counts as the worst, so that TPE avoids its neighbourhood
                 ended = self.sampling_study.tell(trial, state=states.PRUNED)
             self.stored_study.add_trial(ended)
-        del self.running[candidate.number]
-        return self._append(candidate.number, candidate.values, result)
+        del self.running[running_trial.number]
+        return self._append(running_trial.number, running_trial.values, result)
 
     def _append(self, number: int, values: Any, result: Any) -> TrialResult:
         """Adds a trial that has ended; raises BadArtifact for one that cofactor did not write."""
