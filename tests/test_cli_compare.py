@@ -46,7 +46,7 @@ def asked(*given: str) -> list[Candidate | SavedModel]:
     return [one for one in parse_candidates(given, DEFAULTS) if isinstance(one, SavedModel) or one.requested]
 
 
-def test_a_contestant_has_the_options_of_train() -> None:
+def test_a_candidate_has_the_options_of_train() -> None:
     plain, wide, bayes = asked(
         "svd", "wide=svd --rank 128 --epochs=3 --seed 1", "bayes --time day --refit --patience 9"
     )
@@ -71,7 +71,7 @@ def test_a_contestant_has_the_options_of_train() -> None:
         ("", "no such trainer"),
     ],
 )
-def test_what_is_no_contestant_is_named(given: str, culprit: str) -> None:
+def test_what_is_no_candidate_is_named(given: str, culprit: str) -> None:
     with pytest.raises((click.UsageError, CofactorError, BadHyperparameter)) as wrong:
         asked(given)
     said = wrong.value.format_message() if isinstance(wrong.value, click.UsageError) else wrong.value.message

@@ -85,8 +85,8 @@ def trainer(name: str, of: Trainer = SMALL, **more: Any) -> Candidate:
 
 @pytest.fixture(scope="module")
 def held(parts: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[ComparisonResult, EventLog, Path]:
-    """A contest of three, one of which diverges, and where the models lie."""
-    out, watcher = tmp_path_factory.mktemp("contest") / "models", EventLog()
+    """A comparison of three candidates, one of which diverges, and the folder of its models."""
+    out, watcher = tmp_path_factory.mktemp("comparison") / "models", EventLog()
     some = [
         trainer("popularity", Popularity(), refit=True),
         trainer("wild", SVD(learning_rate=1e6)),
