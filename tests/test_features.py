@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from cofactor.data.datasets.published_splits import movielens_split
 from cofactor.data.feature_encoding_file import FILE, read_encodings, write_encodings
-from cofactor.data.features import ColumnEncoding, Features, infer_encoding
+from cofactor.data.features import ColumnEncoding, Features, cell_text, infer_encoding
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read, with_features
 from cofactor.data.splitting.split import folds, given_split, load_split, save_split, split
@@ -485,3 +485,40 @@ def test_commands_take_tables(run: Run, ratings_file: Path, tmp_path: Path) -> N
     missing = run("split", "r.csv", "--user-features", "none.csv")
     assert missing.exit_code == 2
     assert missing.stderr.startswith("error: none.csv: No such file")
+
+
+def test_a_column_of_two_numbers_holds_categories_and_one_of_three_numbers() -> None:
+    assert infer_encoding("x", ["0", "1", "0", "1"]).kind == "category"
+    assert infer_encoding("x", ["0", "1", "2", "1"]).kind == "number"
+
+
+def test_text_of_which_a_tenth_is_shared_is_of_use() -> None:
+    once = [f"only {n}" for n in range(18)]
+    assert infer_encoding("x", ["a", "a", *once]) is not None  # 2 of 20 values occur in two rows
+    assert infer_encoding("x", ["a", "a", *once, "one more"]) is None
+
+
+def test_of_values_as_frequent_as_one_another_the_first_in_order_are_features(monkeypatch) -> None:
+    monkeypatch.setattr("cofactor.data.features.MAX_VALUES", 2)
+    assert infer_encoding("x", [*"ccbbaa"], "category").values == ("a", "b")
+
+
+def test_the_first_row_can_be_taken_and_a_missing_one_has_no_features() -> None:
+    features = Features.from_table({"x": ["a", "b", "a", "b"]}, {"x": "category"})
+    assert features.take(np.array([0, -1, 1])).matrix.toarray().tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.0, "3"),
+        (-2.0, "-2"),
+        (2.5, "2.5"),
+        (1e15, "1000000000000000.0"),
+        (999999999999999.0, "999999999999999"),
+        (math.nan, None),
+    ],
+)
+def test_a_whole_float_is_written_as_an_integer(value, text) -> None:
+    assert cell_text(value) == text
+    assert cell_text(np.float64(value)) == text

@@ -451,3 +451,12 @@ def test_an_id_that_utf8_cannot_say(tmp_path: Path) -> None:
 def test_a_form_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(BadData):
         ExportOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_as_many_shards_as_five_digits_number() -> None:
+    assert len(ExportOptions(shards=99_999).bounds(3)) == 100_000
+    with pytest.raises(BadData, match="100,000 shards"):
+        ExportOptions(shards=100_000).bounds(3)
+    assert ExportOptions(per_shard=2).bounds(5) == [0, 2, 4, 5]
+    assert ExportOptions(per_shard=2).bounds(0) == [0, 0]
+    assert ExportOptions().bounds(100_001) == [0, 100_000, 100_001]

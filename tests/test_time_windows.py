@@ -106,3 +106,16 @@ def test_kinds_say_when_and_survive_a_folder(tmp_path) -> None:
         "window 1 of 2",
         "window 2 of 2",
     ]
+
+
+def test_windows_that_hold_all_ratings_leave_nothing_to_train_on() -> None:
+    ratings = Ratings.of([*"12345678"], [*"abcdefgh"], [3] * 8, [*range(8)])
+    with pytest.raises(BadData, match=r"4 windows of 0.25 of the ratings leave nothing"):
+        next(rolling_windows(ratings, 4, test=0.25))
+    assert [len(one.train) for one in rolling_windows(ratings, 3, test=0.25, validation=0)] == [2, 4, 6]
+
+
+def test_a_rating_at_the_very_time_of_the_cut_is_tested() -> None:
+    ratings = Ratings.of([*"1234"], [*"abcd"], [3] * 4, [10, 20, 20, 30])
+    assert [len(part) for part in split_at_time(ratings, 20, validation=0).parts.values()] == [1, 0, 3]
+    assert [len(part) for part in split_at_time(ratings, 21, validation=0).parts.values()] == [3, 0, 1]

@@ -3,9 +3,11 @@
 import stat
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from cofactor.data.reading import zip_files
 from cofactor.data.reading.read import read
 from cofactor.data.reading.zip_files import list_files, unzip
 from cofactor.errors import BadData
@@ -84,3 +86,23 @@ def test_a_zip_with_no_ratings_or_nothing_in_it(tmp_path: Path) -> None:
     for files in ({}, {"README": "x"}):
         with pytest.raises(BadData, match="no ratings in it"):
             read(zipped(tmp_path / "a.zip", files))
+
+
+def test_a_zip_larger_than_the_free_disk_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = zipped(tmp_path / "a.zip", {"ratings.dat": RATINGS * 10})
+    size = len(RATINGS) * 10
+    for free, refused in ((size - 1, True), (size, False)):
+        monkeypatch.setattr(zip_files.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        if not refused:
+            assert [file.name for file in unzip(archive, tmp_path / "fits")] == ["ratings.dat"]
+            continue
+        with pytest.raises(BadData, match=f"it unpacks to {size} bytes; {free} are free"):
+            unzip(archive, tmp_path / "out")
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_small_member_may_be_of_any_compression_ratio(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", {"zeros": b"\0" * (1 << 20)})
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.getinfo("zeros").compress_size * 250 < 1 << 20
+    assert unzip(archive, tmp_path / "out")[0].stat().st_size == 1 << 20

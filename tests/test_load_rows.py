@@ -1,0 +1,47 @@
+"""Loading rows: units of time by their size, dense integer ids, and the latest of repeated pairs."""
+
+import numpy as np
+import pytest
+
+from cofactor.data.reading import load_rows
+from cofactor.data.reading.load_rows import encode_integer_ids, find_latest_rows, to_seconds
+
+
+@pytest.mark.parametrize(
+    ("latest", "seconds"),
+    [
+        (10**11 - 1, 10**11 - 1),
+        (10**11, 10**8),
+        (10**14 - 1, (10**14 - 1) // 10**3),
+        (10**14, 10**8),
+        (10**17 - 1, (10**17 - 1) // 10**6),
+        (10**17, 10**8),
+    ],
+)
+def test_the_latest_time_tells_the_unit_of_all(latest: int, seconds: int) -> None:
+    assert to_seconds(np.array([latest, 5])).tolist()[0] == seconds
+
+
+def test_no_times_and_times_before_1970() -> None:
+    assert to_seconds(np.empty(0, np.int64)).tolist() == []
+    assert to_seconds(np.array([-5, 7])).tolist() == [-5, 7]
+
+
+@pytest.mark.parametrize("lookup", [1, 1 << 24])
+def test_integer_ids_are_numbered_in_numeric_order_both_ways(lookup: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_rows, "MAX_LOOKUP", lookup)
+    vocabulary, rows = encode_integer_ids(np.array([900, 7, 0, 900, 10], dtype=np.int32), "user")
+    assert vocabulary.ids.tolist() == ["0", "7", "10", "900"]
+    assert rows.tolist() == [3, 1, 0, 3, 2]
+    assert rows.dtype == np.int32
+
+
+def test_pairs_that_repeat_keep_the_latest_row() -> None:
+    user, item = np.array([0, 1, 0, 0], np.int32), np.array([5, 0, 5, 6], np.int32)
+    assert find_latest_rows(user, item, np.array([9, 1, 8, 1])).tolist() == [True, True, False, True]
+    assert find_latest_rows(user, item, np.array([9, 1, 9, 1])).tolist() == [False, True, True, True]
+    assert find_latest_rows(user, item, None).tolist() == [False, True, True, True]
+    assert find_latest_rows(user[:2], item[:2], None) is None
+    assert find_latest_rows(user[[1, 0]], item[[1, 0]], None) is None  # distinct, in any order
+    adjacent = np.array([3, 3], np.int32)
+    assert find_latest_rows(adjacent, adjacent, None).tolist() == [False, True]  # already in order, and equal
