@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, pstdev
 
+from cofactor.evaluation.metrics.registry import lower_is_better
 from cofactor.experiments.protocols.registry import PROTOCOLS
 
 CLOCKS = ("wall", "cpu")
@@ -31,7 +32,6 @@ METRICS = {  # the columns of a table, the first of which orders it
         "NCF, ML-1M": "ncf-ml-1m",
     }.items()
 }
-LOWER_IS_BETTER = ("rmse", "mae")
 
 
 class Results:
@@ -97,7 +97,7 @@ def lines_of(records: Iterable[dict], title: str) -> list[Line]:
         if one["stage"] == "test" and one["protocol"] in protocols and (one["seed"] == 0 or not of_folds):
             runs.setdefault(one["entry"], []).append(one)
     whole = {name: some for name, some in runs.items() if {one["protocol"] for one in some} == set(protocols)}
-    sign = 1 if metrics[0] in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(metrics[0]) else -1
     return sorted(
         (_line(name, some, metrics) for name, some in whole.items()), key=lambda x: sign * x.figures[metrics[0]][0]
     )

@@ -15,8 +15,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from results import LOWER_IS_BETTER, METRICS, TABLES, Line, Results, lines_of, markdown, seconds, shown
+from results import METRICS, TABLES, Line, Results, lines_of, markdown, seconds, shown
 
+from cofactor.evaluation.metrics.registry import lower_is_better
 from cofactor.report.plots.label_placement import leader, place
 
 INCHES_WIDE, INCHES_A_PANEL = 9.0, 4.8  # 100 dots an inch on a screen; twice as many are drawn
@@ -87,14 +88,14 @@ def panel(axes: Axes, title: str, lines: list[Line], far: list[Line]) -> None:
         axes.plot(x, y, marker, ms=6.5, mfc=fill, mec=colour, mew=1.4, ls="", label=label, zorder=3)
     axes.set_xscale("log")
     axes.margins(x=0.08, y=0.14)
-    if metric in LOWER_IS_BETTER:
+    if lower_is_better(metric):
         axes.invert_yaxis()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK)
-    lower = ", lower is better and higher up" if metric in LOWER_IS_BETTER else ""
+    lower = ", lower is better and higher up" if lower_is_better(metric) else ""
     axes.set_title(f"{title}: {shown(metric)} on the test ratings{lower}", loc="left", fontsize=10, fontweight="bold")
     told = "; ".join(f"{one.entry} {one.figures[metric][0]:.4f} in {seconds(one.cpu)} s" for one in far)
     below = f"\nbelow the frame: {told}" if far else ""
