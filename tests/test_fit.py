@@ -289,6 +289,32 @@ def test_a_refit_that_diverges_leaves_the_chosen_model(parts: Split) -> None:
     assert fitted.model.mean in (3.0, 2.5)
 
 
+def test_the_objective_is_computed_only_for_those_who_see_it(parts: Split) -> None:
+    """Of ials it takes longer than the epochs."""
+    calls: list[int] = []
+
+    class Counts(Steps):
+        def epochs(self, ratings: Ratings, **more: Any) -> Iterator[Epoch]:
+            for one in steps(3.0, 2.9).epochs(ratings):
+                yield Epoch(one.number, 2, one.model, objective=lambda: float(calls.append(1) or 1.0))
+
+    Counts().fit(parts.train, parts.validation)
+    assert calls == []
+    fitted = fit(Counts(), parts, refit=True)
+    assert [row.train_loss for row in fitted.history] == [1.0, 1.0]
+    assert len(calls) == 2
+
+
+def test_an_objective_that_is_not_finite_is_a_training_that_diverged(parts: Split) -> None:
+    class Grows(Steps):
+        def epochs(self, ratings: Ratings, **more: Any) -> Iterator[Epoch]:
+            for one in steps(5.0, 3.0, 3.1).epochs(ratings):
+                yield Epoch(one.number, 3, one.model, objective=1.0 if one.number < 3 else float("nan"))
+
+    fitted = fit(Grows(), parts)
+    assert (fitted.diverged, len(fitted.history)) == (True, 2)
+
+
 # --- Ctrl-C
 
 

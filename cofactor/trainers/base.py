@@ -67,7 +67,9 @@ class Trainer(ABC):
         Raises BadData for no ratings, TrainingDiverged where no epoch is finite, and SplitMismatch where `validation`
         is the test part of a split, or `warm_start` has learned other ratings than these.
         """
-        fitted = fit_ratings(self, ratings, validation, patience=patience, warm_start=warm_start)
+        fitted = fit_ratings(
+            self, ratings, validation, patience=patience, warm_start=warm_start, measure_objective=False
+        )
         if fitted.interrupted:
             raise KeyboardInterrupt
         if fitted.diverged:

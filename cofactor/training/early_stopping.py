@@ -75,22 +75,23 @@ def early_stopping(
     if waited >= patience:
         return
     for epoch in epochs:
-        _check_finite(epoch.number, epoch.train_rmse, epoch.objective)
+        check_finite(epoch.number, epoch.train_rmse)
         if targets is None or (epoch.model.scale is None and epoch.n_epochs == 1 and not validate_single_epoch):
             validated, better = ValidatedEpoch(epoch), True
         else:
             validated = _validate(epoch, targets)
-            _check_finite(epoch.number, validated.rmse, validated.ndcg)
+            check_finite(epoch.number, validated.rmse, validated.ndcg)
             better = validated.loss < lowest
             lowest, waited = (validated.loss, 0) if better else (lowest, waited + 1)
         if better:
-            _check_finite(epoch.number, *epoch.model.arrays().values())
+            check_finite(epoch.number, *epoch.model.arrays().values())
         yield replace(validated, best=better)
         if waited >= patience:
             return
 
 
-def _check_finite(number: int, *values: float | Array | None) -> None:
+def check_finite(number: int, *values: float | Array | None) -> None:
+    """Raises TrainingDiverged where a value of an epoch is not finite."""
     for value in values:
         if value is not None and not np.isfinite(value).all():
             raise TrainingDiverged(f"training diverged in epoch {number}", "lower the learning rate")

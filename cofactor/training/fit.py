@@ -146,8 +146,11 @@ def fit_ratings(
     handle_interrupts: bool = False,
     on_epoch: OnEpoch | None = None,
     validate_single_epoch: bool = False,
+    measure_objective: bool = True,
 ) -> Fit:
     """Trains on ratings that need not be parts of a split, and chooses the epoch on `validation`, see `fit`.
+
+    validate_single_epoch: see `early_stopping`; measure_objective: see `record_epochs`.
 
     Raises SplitMismatch where `validation` is the test part of a split.
     """
@@ -158,7 +161,13 @@ def fit_ratings(
         raise SplitMismatch("the epoch would be chosen on the test part of a split", hint)
     started = time.perf_counter()
     saved = checkpointer or NoCheckpoint(trainer, train)
-    loop = TrainingLoop(saved, display or NoProgress(), handle_interrupts=handle_interrupts, on_epoch=on_epoch)
+    loop = TrainingLoop(
+        saved,
+        display or NoProgress(),
+        handle_interrupts=handle_interrupts,
+        on_epoch=on_epoch,
+        measure_objective=measure_objective,
+    )
     epochs = early_stopping(
         saved.epochs(warm_start), validation, patience, saved.lowest, saved.waited, validate_single_epoch
     )
@@ -174,7 +183,12 @@ def fit_ratings(
 
 def _refit(chosen: Fit, checkpointer: Checkpointer, first: TrainingLoop, warm_start: WarmStart | None) -> Fit:
     """The model of as many epochs on the ratings of the checkpointer, or the chosen one where that fails."""
-    loop = TrainingLoop(checkpointer, first.display, handle_interrupts=first.handle_interrupts)
+    loop = TrainingLoop(
+        checkpointer,
+        first.display,
+        handle_interrupts=first.handle_interrupts,
+        measure_objective=not isinstance(first.display, NoProgress),  # only the display shows it
+    )
     epochs = islice(checkpointer.epochs(warm_start), chosen.best_epoch - len(checkpointer.rows))
     model = chosen.model
     with suppress(TrainingDiverged):

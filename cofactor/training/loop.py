@@ -33,9 +33,10 @@ class TrainingLoop:
         *,
         handle_interrupts: bool = False,
         on_epoch: OnEpoch | None = None,
+        measure_objective: bool = True,
     ) -> None:
         self.checkpointer, self.display = checkpointer, display
-        self.handle_interrupts, self.on_epoch = handle_interrupts, on_epoch
+        self.handle_interrupts, self.on_epoch, self.measure_objective = handle_interrupts, on_epoch, measure_objective
         self.best = checkpointer.best
         self.rows: list[EpochRow] = []
         self.interrupted = self.diverged = False
@@ -47,7 +48,15 @@ class TrainingLoop:
     def run(self, epochs: Iterator[ValidatedEpoch], name: str, *writers: RowWriter) -> ValidatedEpoch:
         """Runs the epochs and returns the best; raises KeyboardInterrupt or TrainingDiverged where there is none."""
         history = nullcontext(self.rows.append)
-        recorded = record_epochs(epochs, self.display, history, *writers, before=self.checkpointer.rows, name=name)
+        recorded = record_epochs(
+            epochs,
+            self.display,
+            history,
+            *writers,
+            before=self.checkpointer.rows,
+            name=name,
+            measure_objective=self.measure_objective,
+        )
         try:
             with self._interrupts(), closing(recorded):
                 for one in recorded:

@@ -104,7 +104,13 @@ def _train_pairs(
         progress, finished = _TrialProgress([best.loss for best in bests], first, last, report), True
         try:
             fit_ratings(
-                trainer, train, validation, patience=patience, on_epoch=progress.add_epoch, validate_single_epoch=True
+                trainer,
+                train,
+                validation,
+                patience=patience,
+                on_epoch=progress.add_epoch,
+                validate_single_epoch=True,
+                measure_objective=False,
             )
         except _Pruned:
             finished = False

@@ -43,11 +43,12 @@ class EpochRow:
     at: float  # when the epoch ended, seconds since 1970
 
     @classmethod
-    def of(cls, validated: ValidatedEpoch, seconds: float) -> "EpochRow":
-        """The row of an epoch that has just ended."""
+    def of(cls, validated: ValidatedEpoch, seconds: float, *, measure_objective: bool = True) -> "EpochRow":
+        """The row of an epoch that has just ended; the objective of some trainers takes longer than the epoch."""
         epoch, one = validated.epoch, validated
         best = one.best and one.has_metrics
-        values = epoch.objective, epoch.train_rmse, one.rmse, one.mae, one.accuracy, one.ndcg, epoch.learning_rate
+        objective = epoch.objective if measure_objective else None
+        values = objective, epoch.train_rmse, one.rmse, one.mae, one.accuracy, one.ndcg, epoch.learning_rate
         return cls(epoch.number, *values, best, seconds, time.time())
 
     def by_column(self) -> dict[str, CellValue]:

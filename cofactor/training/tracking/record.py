@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from cofactor.training.early_stopping import ValidatedEpoch
+from cofactor.training.early_stopping import ValidatedEpoch, check_finite
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.progress import ProgressDisplay
 
@@ -16,14 +16,17 @@ def record_epochs(
     *writers: RowWriter,
     before: Sequence[EpochRow] = (),
     name: str = "training",
+    measure_objective: bool = True,
 ) -> Generator[ValidatedEpoch]:
     """Yields the same epochs, after the row of each is shown and given to every writer.
 
     before: the rows of the earlier epochs of a resumed training. They are shown and written first, so that every record
         is complete; the seconds are counted on from the last of them.
 
+    measure_objective: whether rows have the objective; for some trainers, it takes longer to compute than the epoch.
+
     A generator that is closed early, or interrupted by Ctrl-C, leaves terminal and files in order. Raises the error of
-    a writer that cannot be opened, before the training begins.
+    a writer that cannot be opened, before the training begins, and TrainingDiverged for an infinite objective.
     """
     started = time.perf_counter() - (before[-1].seconds if before else 0.0)
     with ExitStack() as stack:
@@ -32,7 +35,9 @@ def record_epochs(
         for row in before:
             _write(row, writes)
         for one in epochs:
-            _write(EpochRow.of(one, time.perf_counter() - started), writes)
+            row = EpochRow.of(one, time.perf_counter() - started, measure_objective=measure_objective)
+            check_finite(row.epoch, row.train_loss)
+            _write(row, writes)
             advance(one.epoch.number, one.epoch.n_epochs)
             yield one
 
