@@ -6,14 +6,15 @@ at a time, beside all others, so that memory is bounded for any catalogue.
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from cofactor.kernels.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]
 Doubles = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def count_together(start: Counts, items: Rows, first: int, together: Rows) -> None:
     """Adds to (c, n_items) `together` how many users rated both item first + row and each other one.
 
@@ -28,7 +29,7 @@ def count_together(start: Counts, items: Rows, first: int, together: Rows) -> No
                     counts[other] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def renumbered(start: Counts, items: Rows, number: Rows) -> tuple[Counts, Rows]:
     """The same lists with the (n_items + 1,) new numbers of their items, less those whose number is -1."""
     begin = np.zeros(len(start), np.int64)
@@ -44,7 +45,7 @@ def renumbered(start: Counts, items: Rows, number: Rows) -> tuple[Counts, Rows]:
     return begin, kept
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(cache=True, nogil=True, fastmath=True)
 def add_cosines(lists: Rows, first: int, together: Rows, inverse: Doubles, k: Counts, sums: Doubles) -> None:
     """Adds to (m, n_k) sums the cosines of pairs whose lower item is among the first k but not the k before.
 

@@ -7,14 +7,15 @@ out to threads.
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from cofactor.kernels.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]
 Doubles = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def popularity_ranks(
     place: Rows, seen_start: Counts, seen: Rows, asked_start: Counts, asked: Rows, ranks: Rows
 ) -> None:
@@ -31,7 +32,7 @@ def popularity_ranks(
                 ranks[at] = 1 + place[asked[at]] - np.searchsorted(taken, place[asked[at]])
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def tally(
     lists: Rows, popularity: Rows, values: Doubles, k: Counts, length: Counts, popular: Counts, sums: Doubles
 ) -> None:
@@ -60,7 +61,7 @@ def tally(
                 sums[user, longer, column] += sums[user, longer - 1, column]
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def expose(lists: Rows, k: Counts, exposure: Counts) -> None:
     """Adds to (n_k, n_items) `exposure` how many lists hold each item among the first k but not among the k before."""
     for user in range(len(lists)):

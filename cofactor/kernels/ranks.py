@@ -2,7 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import prange
+
+from cofactor.kernels.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]
@@ -16,7 +18,7 @@ Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True, cache=True)
 def ranks(
     scores: Floats,
     rankable: Mask,
@@ -60,14 +62,14 @@ def ranks(
     return rank, mid_rank, top
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _ordered(score: np.float32) -> np.int32:
     """An int32 for each score, in the order of the scores: its bits, those of negative ones turned."""
     bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0, because -0 equals 0
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _rank(row: Rows, item: int) -> tuple[int, float]:
     score = row[item]
     above, above_or_equal = _count(row[:item], score)
@@ -76,7 +78,7 @@ def _rank(row: Rows, item: int) -> tuple[int, float]:
     return rank, 1 + (above + above_or_equal + above_after + above_or_equal_after) / 2
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _count(row: Rows, score: np.int32) -> tuple[int, int]:
     """How many scores are greater, and how many greater or equal."""
     above, above_or_equal = np.int32(0), np.int32(0)
@@ -86,7 +88,7 @@ def _count(row: Rows, score: np.int32) -> tuple[int, int]:
     return int(above), int(above_or_equal)
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
     """The rows of the greatest scores above `never` in order, ties by row: those above a floor, put in order."""
     floor, n_found, n_equal = _floor(row, never, len(top))
@@ -109,7 +111,7 @@ def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
             top[above] = ALL_ROWS - (key & ALL_ROWS)
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     """A floor, how many scores to take so as to have the n greatest, and how many of those may equal the floor.
 
@@ -131,7 +133,7 @@ def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     return np.int32(low), n_above, 0
 
 
-@njit(cache=True)
+@compiled(cache=True)
 def _above(row: Rows, floor: np.int32) -> int:
     above = np.int32(0)
     for at in range(len(row)):

@@ -9,8 +9,9 @@ Shapes: G groups of users, I items, n ratings a user, m users in one call: rows 
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cofactor.kernels.compile import compiled
 
 Key = np.uint64
 Doubles = NDArray[np.float64]
@@ -33,7 +34,7 @@ PHI = np.array([0.5 * math.erfc(-k / STEPS / math.sqrt(2.0)) for k in range(-REA
 SESSION_GAP, PAUSE_GAP, PAUSES = 60.0, 14 * 86_400.0, 0.1  # mean seconds to the next rating; share of long pauses
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def bits(key: Key, n: int) -> Key:
     """Output n of the generator SplitMix64 started at `key`: 64 random bits, found without making the ones before.
 
@@ -45,19 +46,19 @@ def bits(key: Key, n: int) -> Key:
     return z ^ (z >> S31)
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def unit(key: Key, n: int) -> float:
     """Draw n, uniform in [0, 1)."""
     return float(bits(key, n) >> S11) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def normal(key: Key, n: int) -> float:
     """Draws n and n + 1 as one standard normal (Box and Muller, 1958)."""
     return math.sqrt(-2.0 * math.log(1.0 - unit(key, n))) * math.cos(2.0 * math.pi * unit(key, n + 1))
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def vector_of(key: Key, centres: Doubles, spread: float) -> Doubles:
     """(rank,) a user's vector: the centre of the user's group, and `spread` times a standard normal about it."""
     vector: Doubles = centres[int(unit(key, GROUP) * len(centres))].copy()
@@ -66,7 +67,7 @@ def vector_of(key: Key, centres: Doubles, spread: float) -> Doubles:
     return vector
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def trees_of(weights: Doubles) -> Doubles:
     """(G, 2 s) heaps over (G, I) weights, s a power of two ≥ I: leaf i is s + i, a node is its children's sum."""
     groups, items = weights.shape
@@ -82,7 +83,7 @@ def trees_of(weights: Doubles) -> Doubles:
     return trees
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def leaf_at(tree: Doubles, u: float) -> int:
     """The leaf below which a share `u` of all weight lies, never one of weight 0."""
     node, left = 1, u * tree[1]
@@ -94,7 +95,7 @@ def leaf_at(tree: Doubles, u: float) -> int:
     return node - len(tree) // 2
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def weigh(tree: Doubles, leaf: int, weight: float) -> None:
     """Gives a leaf another weight. Sums are made anew, so the old weight brings the old tree back, bit by bit."""
     node = len(tree) // 2 + leaf
@@ -104,7 +105,7 @@ def weigh(tree: Doubles, leaf: int, weight: float) -> None:
         tree[node] = tree[2 * node] + tree[2 * node + 1]
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def dot(a: Doubles, b: Doubles) -> float:
     """a · b, added up in order."""
     total = 0.0
@@ -113,7 +114,7 @@ def dot(a: Doubles, b: Doubles) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def choose(
     seed: Key, first: int, n: int, weights: Doubles, vectors: Doubles, centres: Doubles, spread: float, item: Rows
 ) -> None:
@@ -138,7 +139,7 @@ def choose(
             weigh(tree, mine[j], weights[group, mine[j]])
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def stamp(seed: Key, first: int, n: int, rank: int, begin: int, end: int, time: Times) -> None:
     """Writes the (m · n,) times of m users, growing within each: a first day in [begin, end), sittings, long pauses."""
     for u in range(len(time) // n):
@@ -151,13 +152,13 @@ def stamp(seed: Key, first: int, n: int, rank: int, begin: int, end: int, time: 
             now += 1 + int(-mean * math.log(1.0 - unit(key, draw + GAP)))
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def stars(score: float) -> float:
     """The nearest of 0.5, 1, … 5."""
     return min(max(math.floor(2.0 * score + 0.5) / 2.0, 0.5), 5.0)
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def phi(x: float) -> float:
     """Φ(x), the distribution function of the standard normal, to 3e-8."""
     place = (min(max(x, -REACH), REACH) + REACH) * STEPS
@@ -165,7 +166,7 @@ def phi(x: float) -> float:
     return float(PHI[k] + (place - k) * (PHI[k + 1] - PHI[k]))
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def expected_stars(score: float, noise: float) -> float:
     """E[stars(score + ε)], ε ~ N(0, noise²):  ½ + ½ Σ_{t = .75, 1.25, … 4.75} Φ((score - t) / noise)."""
     if noise == 0.0:
@@ -176,7 +177,7 @@ def expected_stars(score: float, noise: float) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def rate_by_taste(
     seed: Key,
     first: int,
@@ -205,7 +206,7 @@ def rate_by_taste(
     return error
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def rate_uniformly(seed: Key, first: int, n: int, rank: int, value: Floats) -> float:
     """Writes (m · n,) ratings of 0.5, 1, … 5, each as likely; returns Σ (r - 2.75)²."""
     error = 0.0
