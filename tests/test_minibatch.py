@@ -11,6 +11,7 @@ import torch
 
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
+from cofactor.kernels.compilation.simd import padded
 from cofactor.kernels.minibatch import (
     Batch,
     BatchBuffers,
@@ -24,7 +25,6 @@ from cofactor.kernels.minibatch import (
     update_all_rows,
     update_batch,
 )
-from cofactor.kernels.simd import padded
 from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel

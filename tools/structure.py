@@ -46,14 +46,12 @@ def imports_of_package(package: str) -> dict[str, set[str]]:
 
 
 def full_folders(root: Path) -> list[str]:
-    """One line for each folder of the package `root` that holds more files than it may."""
+    """One line for each folder of the package `root` with more modules than allowed, `__init__.py` not counted."""
     counts = Counter(
-        file.parent.relative_to(root).as_posix()
-        for file in root.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        file.parent.relative_to(root).as_posix() for file in root.rglob("*.py") if file.name != "__init__.py"
     )
     return [
-        f"{root.name}/{folder} has {n} files, {limit} are allowed"
+        f"{root.name}/{folder} has {n} modules, {limit} are allowed"
         for folder, n in sorted(counts.items())
         if n > (limit := FILES_IN_FOLDER.get(folder, FILES_IN_A_FOLDER)) and not folder.startswith(REPLACED_SOON)
     ]

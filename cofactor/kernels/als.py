@@ -23,7 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from cofactor.arrays import Floats
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.sparse_rows import SparseRows
 
 FOUR = 4  # rows of a tile, and rows eliminated together

@@ -8,7 +8,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats
 from cofactor.kernels.als import Ridge
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.sparse_rows import SparseRows
 
 NOTHING = np.float32(1e-10)  # of a sum in single precision

@@ -21,7 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.sparse_rows import SparseRows
 
 BLOCK = 128  # ratings of a row whose partners are gathered at a time: they stay in the first-level cache

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.arrays import Floats, Rows
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.sparse_rows import SparseRows
 
 

@@ -8,7 +8,7 @@ input or output is ever stored. Four cells share each pass over a sum, which hal
 import numpy as np
 
 from cofactor.arrays import Floats
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.sparse_rows import SparseRows
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.arrays import Floats, Rows
-from cofactor.kernels.compile import compiled
-from cofactor.kernels.simd import LANES, load, root, spread, store, total
+from cofactor.kernels.compilation.compile import compiled
+from cofactor.kernels.compilation.simd import LANES, load, root, spread, store, total
 
 
 class ParameterTable(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Rows
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 
 LEVELS = (2, 2, 3)  # how parts are grouped: halves, quarters, single parts
 N_PARTS = 12  # their product; with more parts a user's vector is loaded more often, for fewer ratings each time

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from cofactor.arrays import Array, Doubles, Floats
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 from cofactor.kernels.rating_blocks import RatingBlocks
 
 WIDTH = 16  # floats handled at once: one 512-bit register or two of 256; ranks are padded to a multiple of it

@@ -23,7 +23,7 @@ class CpuTables:
     def __init__(self, start: Parameters, settings: OptimizationSettings, batch_size: int) -> None:
         """batch_size: ratings, at most."""
         from cofactor.kernels import minibatch
-        from cofactor.kernels.simd import padded
+        from cofactor.kernels.compilation.simd import padded
 
         self.kernels, self.start, self.mean = minibatch, start, np.array(start.mean)
         self.optimizer = optimizer_constants(settings.optimizer)

@@ -7,7 +7,7 @@ from cofactor.trainers.minibatch.layers import Widths
 
 
 @dataclass(frozen=True)
-class Layout:
+class ParameterLayout:
     """A row is the vector of the product, the vector of the layers and the bias, each aligned to a register of the
     processor; the numbers between them are zero and stay zero."""
 
@@ -44,6 +44,6 @@ class Layout:
 
 
 def _padded(n: int) -> int:
-    from cofactor.kernels.simd import padded
+    from cofactor.kernels.compilation.simd import padded
 
     return padded(n)

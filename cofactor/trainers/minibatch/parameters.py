@@ -11,15 +11,15 @@ from cofactor.models.network import NetworkModel
 from cofactor.models.networks.layers import Layers
 from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.trainers.minibatch.layers import layer_views, n_parameters
-from cofactor.trainers.minibatch.layout import Layout
+from cofactor.trainers.minibatch.layout import ParameterLayout
 from cofactor.trainers.minibatch.settings import OptimizationSettings
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """What is learned, in rating units; rows as in Layout."""
+    """What is learned, in rating units; rows as in ParameterLayout."""
 
-    layout: Layout
+    layout: ParameterLayout
     unit: float
     mean: float
     users: Floats  # (n_users, width)

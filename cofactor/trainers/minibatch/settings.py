@@ -10,7 +10,7 @@ from cofactor.arrays import Floats
 from cofactor.errors import BadHyperparameter
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.minibatch.layers import layer_views, n_parameters
-from cofactor.trainers.minibatch.layout import Layout
+from cofactor.trainers.minibatch.layout import ParameterLayout
 from cofactor.training.optimizer import OptimizerSettings
 
 AUTO_BATCHES = 1000  # in an epoch where batch_size is 0
@@ -62,9 +62,9 @@ class OptimizationSettings:
         return OptimizerSettings(self.optimiser, self.momentum)
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ParameterLayout:
         widths = hidden_widths(self.name, self.layers) if self.deep_rank else ()
-        return Layout(self.rank, self.deep_rank, widths)
+        return ParameterLayout(self.rank, self.deep_rank, widths)
 
     def ratings_per_batch(self, n: int) -> int:
         """Where there are n ratings."""

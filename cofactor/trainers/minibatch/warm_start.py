@@ -11,7 +11,7 @@ from cofactor.models.base import Model
 from cofactor.models.factor import FactorModel
 from cofactor.models.network import NetworkModel
 from cofactor.trainers.minibatch.layers import layer_views
-from cofactor.trainers.minibatch.layout import Layout
+from cofactor.trainers.minibatch.layout import ParameterLayout
 from cofactor.trainers.minibatch.parameters import Parameters
 from cofactor.training.epoch import WarmStart
 from cofactor.training.warm_start import check_warm_start
@@ -59,7 +59,9 @@ def _from_branches(random: Parameters, models: Mapping[str, Model], trainer: str
     return parameters
 
 
-def _check_network(warm_start: WarmStart, trainer: str, layout: Layout, rank: int, ratings: Ratings) -> NetworkModel:
+def _check_network(
+    warm_start: WarmStart, trainer: str, layout: ParameterLayout, rank: int, ratings: Ratings
+) -> NetworkModel:
     model = check_warm_start(warm_start, NetworkModel, trainer, rank, ratings)
     for what, ours, theirs in (
         ("deep_rank", str(layout.deep_rank), str(model.deep_item_vectors.shape[1])),
