@@ -7,7 +7,7 @@ at a time, beside all others, so that memory is bounded for any catalogue.
 import numpy as np
 import numpy.typing as npt
 
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]

@@ -8,7 +8,7 @@ out to threads.
 import numpy as np
 import numpy.typing as npt
 
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]

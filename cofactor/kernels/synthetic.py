@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from cofactor.kernels.compile import compiled
+from cofactor.kernels.compilation.compile import compiled
 
 Key = np.uint64
 Doubles = NDArray[np.float64]
