@@ -1,6 +1,7 @@
 """The one training loop, from Python: refits, records, leaks, trainings that diverge or are interrupted."""
 
 import csv
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cofactor.data.splitting.split import Split, join_parts, save_split, split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, SplitMismatch, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
+from cofactor.saved import manifest
 from cofactor.saved.model_folder import load, load_manifest, save
 from cofactor.trainers.als import ALS
 from cofactor.trainers.base import Trainer
@@ -422,3 +424,77 @@ def test_a_learned_rating_is_not_evaluated_with_or_without_a_split(parts: Split)
     with pytest.raises(SplitMismatch, match="trained on 1 of the 50"):
         cofactor.evaluate(model, test)
     assert cofactor.evaluate(model, replace(test.where(slice(1, 50)))).metrics["rmse"] > 0
+
+
+# --- checkpoints that say what cannot be
+
+
+def _epoch(content: dict[str, Any], name: str, value: Any) -> None:
+    content["epochs"][1][name] = value
+
+
+def _model(content: dict[str, Any], name: str, value: Any) -> None:
+    content["model"][name] = value
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "value", "message"),
+    [
+        (_model, "kind", "oracle", "unknown kind"),
+        (_model, "more", 1, "unknown kind"),
+        (_model, "number", 0, "impossible epoch"),
+        (_model, "number", 3, "impossible epoch"),
+        (_model, "number", True, "impossible epoch"),
+        (_model, "of", 1, "impossible epoch"),
+        (_model, "rmse", "low", "impossible epoch"),
+        (_model, "rmse", True, "impossible epoch"),
+        (_model, "scale", [0.0, 9.0], "another scale"),
+        (_epoch, "epoch", 3, "epoch 2 has impossible metrics"),
+        (_epoch, "best", 1, "epoch 2 has impossible metrics"),
+        (_epoch, "seconds", None, "epoch 2 has impossible metrics"),
+        (_epoch, "train_rmse", "low", "epoch 2 has impossible metrics"),
+        (_epoch, "more", 1.0, "epoch 2 has other metrics"),
+    ],
+)
+def test_an_impossible_checkpoint_is_refused(
+    change: Any, name: str, value: Any, message: str, parts: Split, tmp_path: Path
+) -> None:
+    fit(Baseline(sweeps=2), parts, checkpoint=tmp_path / "kept")
+    file = tmp_path / "kept" / "checkpoint.json"
+    content = json.loads(file.read_text())
+    change(content, name, value)
+    content["sha256"] = manifest.digest(content)
+    file.write_text(json.dumps(content))
+    with pytest.raises(BadArtifact, match=message) as caught:
+        fit(Baseline(sweeps=2), parts, checkpoint=tmp_path / "kept", resume=True)
+    assert "remove the folder" in caught.value.hint
+
+
+def test_a_checkpoint_with_an_impossible_run_name_is_refused(parts: Split, tmp_path: Path) -> None:
+    for name in ("../elsewhere", "", 3):
+        folder = tmp_path / str(name).replace("/", "_") / "kept"
+        fit(Baseline(sweeps=2), parts, checkpoint=folder)
+        content = json.loads((folder / "checkpoint.json").read_text())
+        content["notes"]["run"] = name
+        content["sha256"] = manifest.digest(content)
+        (folder / "checkpoint.json").write_text(json.dumps(content))
+        with pytest.raises(BadArtifact, match="impossible name"):
+            fit(Baseline(sweeps=2), parts, checkpoint=folder, resume=True)
+
+
+def test_threads_and_device_may_change_between_runs(parts: Split, tmp_path: Path) -> None:
+    one, other = (SVD(rank=4, n_epochs=2, threads=threads) for threads in (1, 2))
+    whole = fit(one, parts, checkpoint=tmp_path / "kept")
+    assert arrays_equal(fit(other, parts, checkpoint=tmp_path / "kept", resume=True).model, whole.model)
+
+
+def test_the_seconds_of_earlier_runs_count_those_of_the_refit_too(parts: Split, tmp_path: Path) -> None:
+    fit(Baseline(sweeps=2), parts, refit=True, checkpoint=tmp_path / "kept")
+    for folder, seconds in ((tmp_path / "kept", 2000.0), (tmp_path / "kept" / "refit", 1000.0)):
+        content = json.loads((folder / "checkpoint.json").read_text())
+        content["epochs"][-1]["seconds"] = seconds
+        content["sha256"] = manifest.digest(content)
+        (folder / "checkpoint.json").write_text(json.dumps(content))
+    again = fit(Baseline(sweeps=2), parts, refit=True, checkpoint=tmp_path / "kept", resume=True)
+    assert again.refitted
+    assert 3000 < again.seconds < 3100
