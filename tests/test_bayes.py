@@ -165,7 +165,7 @@ def test_ratings_on_another_scale_are_predicted_on_it(times: int) -> None:
     other = replace(train, value=train.value * np.float32(times), scale=(0, 0), step=None)
     here, there = (fitted(one, rank=3, n_epochs=6, burn_in=2) for one in (train, other))
     pairs = [grid.ravel().astype(np.int32) for grid in np.mgrid[:60, :40]]
-    for ask in (PosteriorModel.predict, PosteriorModel.deviation, PosteriorModel.uncertainty):
+    for ask in (PosteriorModel.predict_rows, PosteriorModel.deviation, PosteriorModel.uncertainty):
         np.testing.assert_allclose(ask(there, *pairs), times * ask(here, *pairs), rtol=1e-5, atol=1e-4)
     folded = [model.fold_in_scores(one.by_user()[:9]) for model, one in ((here, train), (there, other))]
     np.testing.assert_allclose(folded[1], times * folded[0], rtol=1e-4)
