@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cofactor.data.datasets.fetch import fetch as fetch
+    from cofactor.data.datasets.published_splits import movielens_split as movielens_split
     from cofactor.data.features import Features as Features
     from cofactor.data.ratings import Ratings as Ratings
     from cofactor.data.reading.read import read as read
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cofactor.data.splitting.time_windows import rolling_windows as rolling_windows
     from cofactor.data.splitting.time_windows import split_at_time as split_at_time
     from cofactor.data.synthetic.generate import generate as generate
+    from cofactor.data.synthetic.generate import generate_parquet as generate_parquet
     from cofactor.errors import CofactorError as CofactorError
     from cofactor.evaluation.breakdowns.breakdown import break_down as break_down
     from cofactor.evaluation.breakdowns.calibration import calibration as calibration
@@ -39,12 +41,16 @@ if TYPE_CHECKING:
     from cofactor.evaluation.comparison import Comparison as Comparison
     from cofactor.evaluation.evaluate import evaluate as evaluate
     from cofactor.evaluation.report import Report as Report
+    from cofactor.evaluation.sampled_evaluation import evaluate_sampled as evaluate_sampled
+    from cofactor.evaluation.sampled_negatives import read_cases as read_cases
     from cofactor.experiments.comparison.compare import compare as compare
     from cofactor.experiments.comparison.compare import cross_validate as cross_validate
+    from cofactor.experiments.tuning.search_space import SearchSpace as SearchSpace
     from cofactor.experiments.tuning.tune import sweep as sweep
     from cofactor.experiments.tuning.tune import tune as tune
     from cofactor.models.base import Model as Model
     from cofactor.models.top_n.recommend_all import recommend_all as recommend_all
+    from cofactor.report.write import write_report as write_report
     from cofactor.saved.model_folder import load as load
     from cofactor.saved.model_folder import load_manifest as load_manifest
     from cofactor.saved.model_folder import save as save
@@ -53,6 +59,11 @@ if TYPE_CHECKING:
     from cofactor.trainers.svd import SVD as SVD
     from cofactor.training.fit import Fit as Fit
     from cofactor.training.fit import fit as fit
+    from cofactor.training.tracking.csv_log import CsvTracker as CsvTracker
+    from cofactor.training.tracking.curves import CurvesTracker as CurvesTracker
+    from cofactor.training.tracking.mlflow import MLflowTracker as MLflowTracker
+    from cofactor.training.tracking.tensorboard import TensorBoardTracker as TensorBoardTracker
+    from cofactor.training.tracking.tracker import Tracker as Tracker
 
 __version__ = "0.1.0"
 
@@ -92,6 +103,17 @@ _HOME = {
     "save": "cofactor.saved.model_folder",
     "load": "cofactor.saved.model_folder",
     "load_manifest": "cofactor.saved.model_folder",
+    "movielens_split": "cofactor.data.datasets.published_splits",
+    "generate_parquet": "cofactor.data.synthetic.generate",
+    "evaluate_sampled": "cofactor.evaluation.sampled_evaluation",
+    "read_cases": "cofactor.evaluation.sampled_negatives",
+    "SearchSpace": "cofactor.experiments.tuning.search_space",
+    "write_report": "cofactor.report.write",
+    "Tracker": "cofactor.training.tracking.tracker",
+    "CsvTracker": "cofactor.training.tracking.csv_log",
+    "CurvesTracker": "cofactor.training.tracking.curves",
+    "TensorBoardTracker": "cofactor.training.tracking.tensorboard",
+    "MLflowTracker": "cofactor.training.tracking.mlflow",
     "CofactorError": "cofactor.errors",
 }
 

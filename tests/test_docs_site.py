@@ -1,5 +1,6 @@
 """The parts of the documentation site that are our own: navigation, docstrings and the pages of the reference."""
 
+import ast
 import importlib.util
 import sys
 from types import ModuleType
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 import cofactor
-from tests.pages import ROOT
+from tests.pages import PAGES, ROOT, blocks
 
 pytest.importorskip("sphinx")
+
+INTERNAL = ("CONTRIBUTING.md", "docs/synthetic-data.md")  # pages whose examples use internal names
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +122,18 @@ def test_pages_of_modules_that_are_no_longer_public_are_removed(
     before = (tmp_path / "toy.md").stat().st_mtime_ns
     conf.write_reference(None)
     assert (tmp_path / "toy.md").stat().st_mtime_ns == before, "an unchanged page is not written again"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in INTERNAL])
+def test_the_examples_import_public_names_only(conf: Any, page: str) -> None:
+    public = set(conf.public_modules())
+    for block in blocks(page, "python"):
+        for line in ast.walk(ast.parse(block)):
+            if (
+                isinstance(line, ast.ImportFrom)
+                and str(line.module).startswith("cofactor")
+                and page != "CONTRIBUTING.md"
+            ):
+                assert line.module in public, line.module
+                exported = importlib.import_module(str(line.module)).__all__
+                assert {name.name for name in line.names} <= set(exported), line.module
