@@ -38,9 +38,10 @@ class Copy:
             if (root / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, folder / name)
-        for cache in root.glob("*/**/__pycache__"):  # compiled kernels; they are looked up by the time of their source
-            if (folder / cache.relative_to(root).parent).is_dir():
-                shutil.copytree(cache, folder / cache.relative_to(root), dirs_exist_ok=True)
+        for parent in {path.parent for path in folder.rglob("*.py")}:
+            cache = root / parent.relative_to(folder) / "__pycache__"
+            if cache.is_dir():  # compiled kernels; they are looked up by the time of their source
+                shutil.copytree(cache, parent / "__pycache__", dirs_exist_ok=True)
 
     def try_fault(
         self, fault: Fault, mutated: str, tests: Mapping[str, float], variables: Mapping[str, str]
