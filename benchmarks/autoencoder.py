@@ -21,7 +21,7 @@ MULTINOMIAL = {
 RATINGS = [
     Entry("svd", "svd", {"rank": 128, "n_epochs": 20, "learning_rate": 0.03, "l2": 0.04}),
     Entry("autoencoder, items", "autoencoder", {}),
-    Entry("autoencoder, items, not told what is rated", "autoencoder", {"presence": 0.0}),
+    Entry("autoencoder, items, presence 0", "autoencoder", {"presence": 0.0}),
     Entry("autoencoder, users", "autoencoder", {"rows": "users", "dropout": 0.4, "presence": 0.5}),
     Entry("autoencoder, users, 256,128,256", "autoencoder", DEEP),
 ]

@@ -184,15 +184,15 @@ def accuracy(folder: Path, seeds: list[int], repeat: int) -> None:
 
 def transfer(folder: Path, seeds: list[int], repeat: int) -> None:
     """Ensembles trained from scratch, from branches of the same split, and from branches that used the test ratings."""
-    print("\n## Transfer, and the leak that a fresh split makes of it\n")
+    print("\n## Transfer, and the leakage from branches of another split\n")
     print(f"ML-1M 90/10, s = {seeds[0]}; a tenth of train is held out. The leak starts from branches of split s + 1.\n")
     print(f"| ensemble | CPU s to {REACHED:.3f} held out | held-out RMSE | test RMSE | epochs |\n|---|---|---|---|---|")
     task, other = (TASKS[f"ml-1m/{(seeds[0] + more) % 3}"](folder) for more in (0, 1))
     inner = task.inner().train
     starts = {
-        "from nothing": (None, None),
+        "from scratch": (None, None),
         "from branches of the same split": from_branches(branches(task, 0), inner, task.train),
-        "from branches of a fresh split": from_branches(branches(other, 0), inner, task.train),
+        "from branches of another split": from_branches(branches(other, 0), inner, task.train),
     }
     for name, start in starts.items():
         one = trained("ensemble", task, 0, start)

@@ -59,7 +59,7 @@ def main() -> None:
                 ours |= pool.submit(chosen, folder, given.rank, given.epochs).result()
         command = [sys.executable, __file__, *sys.argv[1:], "--svd", json.dumps(ours), "--whole-way", folder]
         subprocess.run(command, check=True)
-        print(f"\nthe best possible RMSE, of the planted expectations: {made:.4f}")
+        print(f"\nthe lowest possible RMSE, that of the expected ratings: {made:.4f}")
         if given.peers:
             beside_libmf(folder, given)
 
