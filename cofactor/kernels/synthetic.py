@@ -1,7 +1,7 @@
-"""Made ratings, user by user: what each user rates, when, and how highly.
+"""Synthetic ratings, user by user: the items that a user rates, the times and the values.
 
-Every user has a random stream of their own, addressed by number: draw k of user u is a function of (seed, u, k) and of
-nothing else, so users can be made in any order, by any number of threads, and come out the same.
+Every user has a random stream of their own, addressed by number: draw k of user u is a function of (seed, u, k) alone.
+Ratings of users can therefore be generated in any order and by any number of threads, with the same result.
 
 Shapes: G groups of users, I items, n ratings a user, m users in one call: rows first, first + 1, … first + m - 1.
 """
