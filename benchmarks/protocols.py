@@ -3,8 +3,8 @@
     python benchmarks/protocols.py --data FOLDER [--protocol ml-100k-u1 …] [--contestants all "svd --rank 128"]
 
 Every protocol is one command, which its section shows, with the published results that `cofactor protocols NAME`
-lists. A section stands between two markers and is replaced when its protocol has been run; the other sections stay.
-The reports are written to build/protocols.
+lists. The sections are between two markers; a section is replaced when its protocol has been run. The reports are
+written to build/protocols.
 """
 
 import argparse
@@ -63,11 +63,11 @@ def section(protocol: EvaluationProtocol, document: Mapping[str, Any], command: 
     """A protocol's heading, command, and table with our results and published ones."""
     rows = [*_ours(document), *_others(protocol)]
     splits = len(protocol.splits)
-    over_users = "± is the standard error over users, who are the same for all models: paired differences are surer"
+    over_users = "± is the standard error over users; paired differences between models are more precise"
     figures = f"Means of {splits} splits ± their standard deviation" if splits > 1 else over_users
     said = (
-        f"{protocol.about} Source: {protocol.source}. {figures}; what others published is as they give it."
-        " CPU seconds are those of the fit."
+        f"{protocol.about} Source: {protocol.source}. {figures}. Published results are quoted as reported."
+        " CPU s is the CPU time of the fit."
     )
     return "\n\n".join(
         [
@@ -109,7 +109,7 @@ def _table(metrics: Sequence[str], rows: Sequence[Row]) -> str:
     """The rows in Markdown, the best by the first metric first; rows without this metric are left out."""
     sign = 1 if lower_is_better(metrics[0]) else -1
     ranked = sorted((row for row in rows if metrics[0] in row.figures), key=lambda row: sign * row.figures[metrics[0]])
-    lines = [["model", *map(shown, metrics), "CPU s", "figures"], ["---", *["---:"] * (len(metrics) + 1), "---"]]
+    lines = [["model", *map(shown, metrics), "CPU s", "origin"], ["---", *["---:"] * (len(metrics) + 1), "---"]]
     for row in ranked:
         cost = "" if row.cpu_seconds is None else seconds(row.cpu_seconds)
         lines.append([row.name, *(_cell(row, metric) for metric in metrics), cost, row.origin])

@@ -76,7 +76,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for folder in given.models:
         crowd(folder, workers, given.rounds, given.seconds)
-    print("\n| model | one client asks for | requests/s | p50 ms | p99 ms |\n|---|---|---|---|---|")
+    print("\n| model | request of one client | requests/s | p50 ms | p99 ms |\n|---|---|---|---|---|")
     for folder in given.models:
         alone(folder, given.seconds)
     print("\n| model | batches of 100, clients | ratings/s | p50 ms | p99 ms | failed |\n|---|---|---|---|---|---|")

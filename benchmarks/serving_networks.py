@@ -99,7 +99,7 @@ def others(model: NetworkModel) -> None:
     ):
         print(f"{what:<52} {min(seconds(run) for _ in range(3)):7.3f} s")
     width = len(model.deep.weights[0])
-    print(f"memory beside the model: {2 * 4 * width * len(ids) / 1e6:.1f} MB")
+    print(f"memory in addition to the model: {2 * 4 * width * len(ids) / 1e6:.1f} MB")
 
 
 def seconds(run: Callable[[], object]) -> float:

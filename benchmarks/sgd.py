@@ -180,7 +180,7 @@ def accuracy(folder: Path, fit: dict[str, Run], repeat: int) -> None:
 
 def default_cost(folder: Path, fit: dict[str, Run], repeat: int) -> None:
     """CPU seconds to reach an RMSE of 0.838 with our defaults and with each setting of LIBMF, seed 0."""
-    print("\nCPU seconds beside the RMSE reached, s = 0, two threads:\n")
+    print("\nTest RMSE and training time for s = 0, on two threads:\n")
     print("| system | hyperparameters | test RMSE | CPU s | wall s |\n|---|---|---|---|---|")
     user, item, value, order = ml_1m(folder, 0)
     n = len(order) // 10

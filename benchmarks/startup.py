@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--repeat", type=int, default=7)
     given = parser.parse_args()
-    print("| what | median wall s | least | most |\n|---|---|---|---|")
+    print("| command | median wall s | minimum | maximum |\n|---|---|---|---|")
     for name, measure in (("cofactor --help", help_), ("serve to ready", lambda: ready(given.model))):
         measure()
         seconds = [measure() for _ in range(given.repeat)]

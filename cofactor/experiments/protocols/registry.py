@@ -108,7 +108,7 @@ _ML_100K = ExpectedCounts(users=943, items=1682, train=80_000, test=20_000)
 _LISTED = (
     EvaluationProtocol(
         "ml-100k-u1",
-        "MovieLens 100K's own split u1, the hardest of its five.",
+        "The split u1 that comes with MovieLens 100K, the hardest of its five splits.",
         "the data set's README; Harper and Konstan 2015",
         "ml-100k",
         _fetched("ml-100k"),
@@ -120,7 +120,7 @@ _LISTED = (
     ),
     EvaluationProtocol(
         "ml-100k-folds",
-        "MovieLens 100K's own five folds, u1 to u5; the mean over them.",
+        "The five folds u1 to u5 that come with MovieLens 100K; metrics are means over the folds.",
         "the data set's README; Harper and Konstan 2015",
         "ml-100k",
         _fetched("ml-100k"),
@@ -132,8 +132,8 @@ _LISTED = (
     ),
     EvaluationProtocol(
         "ml-1m-90-10",
-        "MovieLens 1M, a random tenth of the ratings tested, three seeds.",
-        "a random 90/10 as in Sedhain et al. 2015, AutoRec, and since; the seeds are ours",
+        "MovieLens 1M; the test part is a random tenth of the ratings; three seeds.",
+        "random 90/10 splits as in Sedhain et al. 2015, AutoRec, and later work; the seeds are ours",
         "ml-1m",
         _fetched("ml-1m"),
         SEEDS,
@@ -144,8 +144,9 @@ _LISTED = (
     ),
     EvaluationProtocol(
         "ml-1m-top-n",
-        "MovieLens 1M, every rating a positive: a random fifth of each user's, in the whole catalogue, three seeds.",
-        "usual for lists; the seeds are ours",
+        "MovieLens 1M, every rating a positive; the test part is a random fifth of each user's ratings, ranked in the"
+        " whole catalogue; three seeds.",
+        "a common protocol for top-N recommendation; the seeds are ours",
         "ml-1m",
         _fetched("ml-1m"),
         SEEDS,
@@ -157,7 +158,7 @@ _LISTED = (
     ),
     EvaluationProtocol(
         "gowalla",
-        "Gowalla's check-ins as LightGCN split them, the whole catalogue but what the user has in train.",
+        "Gowalla's check-ins in the split of LightGCN, ranked in the whole catalogue except the user's training items.",
         "He, Deng, Wang, Li, Zhang, Wang 2020, LightGCN",
         "gowalla",
         "train.txt and test.txt in Data/gowalla of https://github.com/kuandeng/LightGCN",
@@ -170,7 +171,7 @@ _LISTED = (
     ),
     EvaluationProtocol(
         "ncf-ml-1m",
-        "MovieLens 1M, each user's latest item among 99 sampled ones: figures for that literature alone.",
+        "MovieLens 1M, each user's latest item among 99 sampled items; comparable only with results on this protocol.",
         "He, Liao, Zhang, Nie, Hu, Chua 2017, Neural Collaborative Filtering",
         "ncf-ml-1m",
         "ml-1m.* in Data of https://github.com/hexiangnan/neural_collaborative_filtering",
