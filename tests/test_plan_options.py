@@ -9,10 +9,10 @@ import click
 import numpy as np
 import pytest
 
-from cofactor.cli.display.terminal import messages
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.plan import make_plan, plan_options
 from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.terminal import messages
 from cofactor.data.splitting.split import folds, load_split, split
 from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.errors import CofactorError

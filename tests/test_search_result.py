@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 import cofactor
-from cofactor.cli.display.tuning_progress import describe_values
-from cofactor.cli.display.tuning_tables import print_all, print_result, print_sweep
 from cofactor.data.splitting.split import split
 from cofactor.data.synthetic.generate import generate
 from cofactor.errors import BadHyperparameter
@@ -22,6 +20,9 @@ from cofactor.experiments.tuning.result import SearchResult
 from cofactor.experiments.tuning.search import Budget, average_seeds, best_trial, find_trial
 from cofactor.experiments.tuning.search_space import CategoricalAxis, NumericAxis, SearchSpace, parse_grid
 from cofactor.experiments.tuning.trial import TrialResult
+from cofactor.report.progress.search_display import describe_values
+from cofactor.report.text.table import Paragraph
+from cofactor.report.text.tuning import describe_search, describe_searches, describe_sweep
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
@@ -117,35 +118,37 @@ def test_the_final_trainers_are_the_best_and_the_defaults() -> None:
     assert better.as_dict()["test"] is None
 
 
-def test_the_terminal_says_where_nothing_was_better(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(result(trial(0, 0.9), trial(1, 0.95, rank=16)))
-    shown = capsys.readouterr().out
+def as_text(paragraphs: list[Paragraph]) -> str:
+    return "\n".join(map(str, paragraphs))
+
+
+def test_the_text_says_where_nothing_was_better() -> None:
+    shown = as_text(describe_search(result(trial(0, 0.9), trial(1, 0.95, rank=16))))
     assert "Nothing was better than the defaults." in shown
     assert "2 trials (2 done) in 10 s: all trials are done." in shown
-    print_result(result(trial(0, 0.9), trial(1, 0.8, rank=16), trial(2, None, "failed"), best=1, ending="time"))
-    shown = capsys.readouterr().out
+    better = result(trial(0, 0.9), trial(1, 0.8, rank=16), trial(2, None, "failed"), best=1, ending="time")
+    shown = as_text(describe_search(better))
     assert "Train with the best:" in shown
     assert "3 trials (2 done, 1 failed) in 10 s: the time is up." in shown
     assert "validation RMSE    0.9000  0.8000" in shown
-    print_result(result(trial(0, 0.9), default=None))
-    assert "Train with the best:" in capsys.readouterr().out
+    assert "Train with the best:" in as_text(describe_search(result(trial(0, 0.9), default=None)))
 
 
-def test_the_table_of_all_trainers_is_in_the_order_of_their_metric(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_all_trainers_is_in_the_order_of_their_metric() -> None:
     rmse = [
         result(trial(0, value), space=replace(SPACE, trainer=kind)) for value, kind in ((0.9, SVD), (0.8, Baseline))
     ]
     lists = [replace(one, metric="ndcg@10") for one in rmse]
-    print_all([*rmse, *lists])
-    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:3] in ("svd", "bas")]
+    shown = as_text(describe_searches([*rmse, *lists]))
+    lines = [line.split()[0] for line in shown.splitlines() if line[:3] in ("svd", "bas")]
     assert lines == ["baseline", "svd", "svd", "baseline"]
 
 
-def test_a_sweep_shows_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_shows_each_point_once() -> None:
     axes = {"rank": CategoricalAxis((8,)), "seed": CategoricalAxis((0, 1))}
     some = [trial(n, 0.9 + n / 10, rank=8, seed=n) for n in range(2)]
-    print_sweep(result(*some, space=SearchSpace(SVD, axes, {}), sweep=True, ending="swept"))
-    lines = capsys.readouterr().out.splitlines()
+    sweep = result(*some, space=SearchSpace(SVD, axes, {}), sweep=True, ending="swept")
+    lines = as_text(describe_sweep(sweep)).splitlines()
     assert "± error over seeds" in lines[0]
     assert lines[1].split()[:3] == ["8", "0.9500", "0.0500"]
     assert describe_values({"rank": 8, "l2": 0.050001, "tied": True}) == "rank=8 l2=0.050001 tied=True"

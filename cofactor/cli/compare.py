@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cofactor.cli import unknown_choice
-from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
+from cofactor.cli import debugging, unknown_choice
 from cofactor.cli.options.candidates import TrainingDefaults, parse_candidates
 from cofactor.cli.options.data_argument import (
     reading_options,
@@ -22,6 +21,7 @@ from cofactor.cli.options.plan import make_plan, plan_options
 from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import mlflow_option
+from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,12 +95,12 @@ def compare(context: click.Context, /, **options: Any) -> None:
     cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/
     cofactor compare models/* deep=ensemble --on splits/ml-1m
     """
-    from cofactor.cli.display.comparison_progress import ComparisonDisplay
-    from cofactor.cli.display.comparison_tables import document, print_outcome
-    from cofactor.experiments.comparison.candidates import SavedModel, expand_seeds
+    from cofactor.experiments.comparison.candidates import SavedModel
     from cofactor.experiments.comparison.mlflow_runs import log_comparison
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.report.progress.comparison_display import ComparisonDisplay
+    from cofactor.report.text.comparison import describe_comparison
     from cofactor.report.write import write_report
     from cofactor.training.tracking.mlflow import check_mlflow
 
@@ -119,10 +119,8 @@ def compare(context: click.Context, /, **options: Any) -> None:
     candidates = [
         one if isinstance(one, SavedModel) else replace(one, refit=one.refit or plan.refit) for one in candidates
     ]
-    expanded = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in candidates]
-    with ComparisonDisplay(console, [one.name for some in expanded for one in some]) as display:
-        models = None if out is None else out / "models"
-        result = run_comparison(plan, candidates, display, out=models, retrain=retrain, seeds=seeds, notes=notes)
+    models, display = None if out is None else out / "models", ComparisonDisplay(console, show_details=debugging())
+    result = run_comparison(plan, candidates, display, out=models, retrain=retrain, seeds=seeds, notes=notes)
     if result.interrupted:
         console.print("interrupted: the results until then are compared", style="yellow")
     with waiting(console, "comparing"):
@@ -135,9 +133,10 @@ def compare(context: click.Context, /, **options: Any) -> None:
         with waiting(console, "logging to MLflow"):
             log_comparison(summary, store)
     if as_json:
-        print_json(document(summary, result))
+        left_out = {name: error.message for name, error in summary.failures.items()}
+        print_json(summary.as_dict() | {"left_out": left_out, "interrupted": summary.interrupted})
     else:
-        print_outcome(summary, plan)
+        print_paragraphs(describe_comparison(summary, plan))
 
 
 def _make_plan(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import drawing, messages, print_table, waiting
+from cofactor.cli.terminal import drawing, messages, print_paragraphs, print_table, waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,13 +40,13 @@ def demo(out: Path) -> None:
 
     It needs no network and only the base installation, and takes at most a minute and a half.
     """
-    from cofactor.cli.display.comparison_tables import print_outcome
     from cofactor.data.data_source import SYNTHETIC
     from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.data.synthetic.demo import demo_ratings
     from cofactor.experiments.comparison.split_results import ComparisonResult, SplitResults
     from cofactor.experiments.comparison.summarize import summarize
     from cofactor.experiments.evaluation_plan import EvaluationPlan
+    from cofactor.report.text.comparison import describe_comparison
     from cofactor.report.write import write_report
 
     console = messages()
@@ -65,7 +65,7 @@ def demo(out: Path) -> None:
     with drawing(console) as advance:
         write_report(outcome, out / "report", advance)
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
-    print_outcome(outcome, plan)
+    print_paragraphs(describe_comparison(outcome, plan))
     click.echo(f"\nThe lowest possible RMSE is {data.best_rmse:.4f}, the noise floor of the synthetic ratings.\n")
     best = list(models)[-1]
     _recommend(models[best][0])
@@ -124,18 +124,11 @@ def _command(name: str) -> str:
 
 def _recommend(model: "Model") -> None:
     """Prints what the first user liked most, and what is recommended to them."""
-    from cofactor.cli.recommend import listing
+    from cofactor.report.text.recommendations import highest_ratings_table, recommendations_table
 
-    training_data = model.training_data
-    user = str(training_data.users.ids[0])
-    row = training_data.interactions[[0]]
-    liked = sorted(zip(row.data.tolist(), row.indices.tolist(), strict=True), key=lambda one: (-one[0], one[1]))
+    user = str(model.training_data.users.ids[0])
     click.echo(f"User {user} liked most:\n")
-    genres = training_data.genres if training_data.genres is not None else [""] * len(training_data.items)
-    rows = [
-        [training_data.title(item), genres[item].replace("|", ", "), f"{rating:g}"] for rating, item in liked[:N_LISTED]
-    ]
-    print_table(rows, ["title", "genres", "rated"], left=2)
+    print_table(highest_ratings_table(model, user, N_LISTED))
     click.echo(f"\nRecommended to user {user}, with the rating that contributed most to each:\n")
-    print_table(*listing(model, model.recommend(user, N_LISTED, why=1)), left=4)
+    print_table(recommendations_table(model, model.recommend(user, N_LISTED, why=1)))
     click.echo()

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
 from cofactor.cli.options.data_argument import open_split, reading_options, source_from_manifest
+from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
 
 
 @click.command()
@@ -35,9 +35,9 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     be omitted for a model of synthetic ratings. Another split is refused, because its test rows may be training rows of
     the model.
     """
-    from cofactor.cli.display.evaluation_tables import print_report
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.experiments.training_split import check_training_split, training_recipe
+    from cofactor.report.text.evaluation import describe_report
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
@@ -50,4 +50,4 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     if as_json:
         print_json({"model": str(model), "split": split.fingerprint, **report.as_dict()})
     else:
-        print_report(report)
+        print_paragraphs(describe_report(report))

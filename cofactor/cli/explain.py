@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.display.terminal import as_json, print_json, print_table
+from cofactor.cli.terminal import as_json, print_json, print_table
 
 
 @click.command()
@@ -20,6 +20,7 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from cofactor.report.text.recommendations import effects_table
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
@@ -33,5 +34,4 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
         )
         return
     click.echo(f"{title}: {score:.2f} for user {user}")
-    rows = [[b.item, b.title, f"{b.rating:g}", f"{b.effect:+.3f}"] for b in because]
-    print_table(rows, ["item", "title", "rated", "effect"], left=2)
+    print_table(effects_table(because))

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, progress, quietly
 from cofactor.cli.options.data_argument import open_split, read_ratings, reading_options, source_from_options
+from cofactor.cli.terminal import as_json, messages, print_json, progress, quietly
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
 from cofactor.cli.options.data_argument import data_folder
+from cofactor.cli.terminal import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.report.text.table import TextTable
 
 
 @click.command()
@@ -49,4 +50,5 @@ def _list(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(here)
     else:
-        print_table([[name, path or "not fetched"] for name, path in here.items()], ["name", "where"], left=2)
+        rows = [[name, path or "not fetched"] for name, path in here.items()]
+        print_table(TextTable(rows, ["name", "where"], left=2))

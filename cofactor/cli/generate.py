@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, progress, quietly
 
 
 class Count(click.ParamType[int]):

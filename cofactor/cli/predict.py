@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, quietly
 from cofactor.cli.options.data_argument import parse_columns
+from cofactor.cli.terminal import as_json, messages, print_json, quietly
 
 if TYPE_CHECKING:
     from cofactor.evaluation.pair_predictions import PairPrediction

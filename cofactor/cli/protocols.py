@@ -2,7 +2,7 @@
 
 import click
 
-from cofactor.cli.display.terminal import as_json, figure, print_facts, print_json, print_table
+from cofactor.cli.terminal import as_json, print_facts, print_json, print_table
 
 
 @click.command()
@@ -16,6 +16,7 @@ def protocols(name: str | None, as_json: bool) -> None:
     """
     from cofactor.cli import unknown_choice
     from cofactor.experiments.protocols.registry import PROTOCOLS
+    from cofactor.report.text.protocols import protocol_facts, protocols_table, published_table
 
     if name is not None and name not in PROTOCOLS:
         raise unknown_choice("protocol", name, PROTOCOLS)
@@ -24,26 +25,9 @@ def protocols(name: str | None, as_json: bool) -> None:
         print_json({"protocols": listed} if name is None else PROTOCOLS[name].as_dict())
         return
     if name is None:
-        rows = [[one.name, one.data, one.about, one.source] for one in PROTOCOLS.values()]
-        print_table(rows, ["name", "data", "what", "source"], left=4)
+        print_table(protocols_table(PROTOCOLS.values()))
         return
-    one = PROTOCOLS[name]
-    counts = (
-        f"{one.counts.users:,} users, {one.counts.items:,} items, {one.counts.train:,} train, {one.counts.test:,} test"
-    )
-    print_facts(
-        {
-            "name": one.name,
-            "what": one.about,
-            "source": one.source,
-            "data": f"{one.data}: {one.origin}",
-            "splits": ", ".join(one.splits),
-            "counts": counts,
-        }
-    )
+    protocol = PROTOCOLS[name]
+    print_facts(protocol_facts(protocol))
     click.echo()
-    rows = [
-        [other.system, f"{other.how}: {other.source}", *(figure(other.figures.get(metric)) for metric in one.metrics)]
-        for other in one.published
-    ]
-    print_table(rows, ["system", "source", *one.metrics], left=2)
+    print_table(published_table(protocol.published, protocol.metrics))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, print_facts, print_json
+from cofactor.cli.terminal import as_json, print_facts, print_json
 
 if TYPE_CHECKING:
     from cofactor.feedback.store import RatingEvent

@@ -1,15 +1,15 @@
 """`cofactor recommend MODEL USER`: the top-N list of a user, of a new user given by ratings, or of every user."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, print_table, progress, quietly
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model
-    from cofactor.models.top_n.recommendations import Recommendation
 
 
 @click.command()
@@ -52,40 +52,25 @@ def recommend(
         raise click.UsageError("--include-seen is for a USER or --all: the items of --rated are never listed")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
+    from cofactor.report.text.recommendations import recommendations_table
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
     if out is not None:
-        write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
+        _write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
         return
     if user is not None:
         listed = loaded.recommend(user, n, exclude_seen=not include_seen, why=why)
     else:
         listed = loaded.recommend_for_ratings(_history(rated), n, why=why)
-    show(loaded, listed, {"user": user} if user is not None else {}, as_json=as_json)
-
-
-def show(model: "Model", listed: "list[Recommendation]", about: dict[str, Any], *, as_json: bool) -> None:
-    """Prints a list of items, each with its explanation below it."""
     if as_json:
-        from dataclasses import asdict
-
+        about = {"user": user} if user is not None else {}
         print_json({**about, "items": [asdict(one) for one in listed]})
-        return
-    print_table(*listing(model, listed), left=4)
+    else:
+        print_table(recommendations_table(loaded, listed))
 
 
-def listing(model: "Model", listed: "list[Recommendation]") -> tuple[list[list[str]], list[str]]:
-    """Rows and headings of a table of items, each followed by its explanation."""
-    digits = 2 if model.scale is not None else 4
-    rows = []
-    for place, one in enumerate(listed, 1):
-        rows.append([str(place), one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.{digits}f}"])
-        rows += [["", "", f"  {effect}", "", ""] for effect in describe_effects(one)]
-    return rows, ["", "item", "title", "genres", "score"]
-
-
-def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
+def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
     """Writes the list of every user to a Parquet file of user, item, rank, score and title."""
     import time
 
@@ -104,11 +89,6 @@ def write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json:
     else:
         click.echo(out)
     console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
-
-
-def describe_effects(one: "Recommendation") -> list[str]:
-    """The effects of ratings on the score of a recommended item, one a line."""
-    return [f"{effect.effect:+.2f} for {effect.title} ({effect.rating:g})" for effect in one.because]
 
 
 def _history(rated: tuple[str, ...]) -> dict[str, float]:

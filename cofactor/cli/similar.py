@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.display.terminal import as_json, print_json, print_table
+from cofactor.cli.terminal import as_json, print_json, print_table
 
 
 @click.command()
@@ -16,6 +16,7 @@ def similar(model: Path, item: str, n: int, as_json: bool) -> None:
     """List the items most similar to ITEM, an id of the data."""
     from dataclasses import asdict
 
+    from cofactor.report.text.recommendations import similar_items_table
     from cofactor.saved.model_folder import load
 
     loaded = load(model)
@@ -23,5 +24,4 @@ def similar(model: Path, item: str, n: int, as_json: bool) -> None:
     if as_json:
         print_json({"item": item, "items": [asdict(one) for one in listed]})
         return
-    rows = [[one.item, one.title, one.genres.replace("|", ", "), f"{one.score:.4f}"] for one in listed]
-    print_table(rows, ["item", "title", "genres", "similarity"], left=3)
+    print_table(similar_items_table(listed))

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.plan import READING, SEVERAL, make_plan, refuse_ignored, several_options
 from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.terminal import as_json, messages, print_json, print_table, quietly, waiting
+from cofactor.report.text.table import TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     rows = [
         [one["folder"], one["kind"], one["fingerprint"][:12], *(f"{one[part]:,}" for part in COUNTS)] for one in saved
     ]
-    print_table(rows, ["folder", "kind", "fingerprint", *COUNTS], left=3)
+    print_table(TextTable(rows, ["folder", "kind", "fingerprint", *COUNTS], left=3))
 
 
 def _make_splits(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.display.terminal import as_json, messages, print_json, quietly, waiting
 from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
+from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,10 +193,10 @@ def _log_test_metrics(trackers: "Sequence[Tracker]", report: "Report") -> None:
 def _print_report(
     trainer: "Trainer", fitted: "Fit", report: "Report", split: "Split", out: Path, as_json: bool
 ) -> None:
-    from cofactor.cli.display.evaluation_tables import print_summary
+    from cofactor.report.text.evaluation import summarize_report
 
     if not as_json:
-        print_summary(report)
+        print_paragraphs(summarize_report(report))
         return
     print_json(
         {

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.display.terminal import as_json, drawing, messages, print_json, quietly, waiting
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.plan import make_plan, protocol_option
 from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
 from cofactor.cli.train import Trainers
 from cofactor.errors import BadHyperparameter, CofactorError
 
@@ -291,20 +291,23 @@ def _search(
     session: "TuningSession", space: "SearchSpace", console: "Console", *, share: float = 1.0, sweep: bool = False
 ) -> "SearchResult":
     """Runs one search, shown on the terminal; the first Ctrl-C ends it, the second quits the program."""
-    from cofactor.cli.display.tuning_progress import SearchDisplay, listen_for_interrupt
+    from cofactor.experiments.tuning.stop_on_interrupt import stop_on_interrupt
+    from cofactor.report.progress.search_display import SearchDisplay
+
+    def announce_end() -> None:
+        console.print("ending the search; Ctrl-C again quits", style="yellow")
 
     study, budget = session.open_study(space, sweep=sweep), session.options.budget(share)
     if n := len(study.trials):
         console.print(f"resuming {session.storage.path} after {n} trials", markup=False)
-    display = SearchDisplay(study, budget, console, session.pool.size)
-    with display, listen_for_interrupt(console) as is_stopped:
-        return session.search(study, budget, display, is_stopped, sweep=sweep)
+    with stop_on_interrupt(announce_end) as is_stopped:
+        return session.search(study, budget, SearchDisplay(console), is_stopped, sweep=sweep)
 
 
 def _tune_one(request: _Request, space: "SearchSpace", *, sweep: bool) -> None:
     """Searches or sweeps one trainer, and prints the result."""
-    from cofactor.cli.display.tuning_tables import print_result, print_sweep
     from cofactor.report.search_files import write_search_result
+    from cofactor.report.text.tuning import describe_search, describe_sweep
 
     console, folder = request.console, request.out or Path("tuning") / space.trainer.name
     changes: dict[str, Any] = {}
@@ -323,17 +326,15 @@ def _tune_one(request: _Request, space: "SearchSpace", *, sweep: bool) -> None:
     console.print(f"written to {folder}: search.html, trials.csv, search.json, study.db\n", markup=False)
     if request.as_json:
         print_json(result.as_dict())
-    elif sweep:
-        print_sweep(result)
     else:
-        print_result(result, session.plan.metrics)
+        print_paragraphs(describe_sweep(result) if sweep else describe_search(result, session.plan.metrics))
 
 
 def _tune_all(request: _Request, trainers: "list[type[Trainer]]", seed: int) -> None:
     """Searches for each trainer in turn, and compares the best of each."""
-    from cofactor.cli.display.tuning_tables import print_all
     from cofactor.experiments.tuning.search_space import SearchSpace
     from cofactor.report.search_files import write_search_result
+    from cofactor.report.text.tuning import describe_searches
 
     console, folder = request.console, request.out or Path("tuning/all")
     results: dict[str, SearchResult] = {}
@@ -359,7 +360,7 @@ def _tune_all(request: _Request, trainers: "list[type[Trainer]]", seed: int) -> 
     if request.as_json:
         print_json([one.as_dict() for one in tested])
     else:
-        print_all(tested, session.plan.metrics)
+        print_paragraphs(describe_searches(tested, session.plan.metrics))
 
 
 def _compare_on_test(
@@ -381,19 +382,19 @@ def _compare_best(
     request: _Request, session: "TuningSession", results: "Sequence[SearchResult]", folder: Path
 ) -> "Comparison":
     """Trains and compares the best of each trainer; the models go to folder/models, a report to the folder."""
-    from cofactor.cli.display.comparison_progress import ComparisonDisplay
     from cofactor.cli.options.train_command import compare_command
     from cofactor.experiments.comparison.candidates import Candidate
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.report.progress.comparison_display import ComparisonDisplay
     from cofactor.report.write import write_report
 
     plan, training, console = session.plan, request.training, request.console
     best = {one.space.trainer.name: one.trainer for one in results}
     candidates = [Candidate(name, trainer, training.patience, plan.refit) for name, trainer in best.items()]
     notes = {"data": training.source.name, "split_recipe": plan.recipe}
-    with ComparisonDisplay(console, list(best)) as display:
-        result = run_comparison(plan, candidates, display, out=folder / "models", notes=lambda split: notes)
+    display = ComparisonDisplay(console)
+    result = run_comparison(plan, candidates, display, out=folder / "models", notes=lambda split: notes)
     with waiting(console, "comparing"):
         summary = summarize(plan, result, command=compare_command(training, best, str(folder / "again")))
     with drawing(console) as advance:

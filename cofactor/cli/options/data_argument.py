@@ -124,7 +124,7 @@ def without_secrets(address: str) -> str:
 
 def read_ratings(source: "DataSource", console: "Console") -> "Ratings":
     """The ratings of a source, with a line on stderr that says what was read and what was left out."""
-    from cofactor.cli.display.terminal import waiting
+    from cofactor.cli.terminal import waiting
 
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
@@ -136,7 +136,7 @@ def read_ratings(source: "DataSource", console: "Console") -> "Ratings":
 
 def open_split(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "tuple[Split, SplitRecipe | None]":
     """`DataSource.open_split`, with a line on stderr that says what was read."""
-    from cofactor.cli.display.terminal import waiting
+    from cofactor.cli.terminal import waiting
 
     if source.is_split():
         with waiting(console, f"reading {source.name}"):

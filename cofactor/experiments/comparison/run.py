@@ -29,6 +29,12 @@ class ComparisonCallbacks:
     A candidate that started ends with `on_result` or `on_failure`, or with neither after an interruption.
     """
 
+    def on_comparison_start(self, names: list[str]) -> None:
+        """The comparison starts. names: of the candidates, with every seed."""
+
+    def on_comparison_end(self) -> None:
+        """The comparison ended, also where it raises an error."""
+
     def on_split(self, name: str, split: Split, number: int, n_splits: int) -> None:
         """A split was loaded. number: from 1."""
 
@@ -73,12 +79,14 @@ def run_comparison(
     the last.
     """
     expanded = [[one] if isinstance(one, SavedModel) else expand_seeds(one, seeds) for one in candidates]
-    _check(plan, [one for some in expanded for one in some], out)
+    every_seed = [one for some in expanded for one in some]
+    _check(plan, every_seed, out)
     by_seed: dict[str, Candidates] = {some[0].name: some for some in expanded}
     results: list[SplitResults] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as scratch:
         run = _ComparisonRun(plan, callbacks or ComparisonCallbacks(), Path(scratch), out, retrain, notes)
+        run.callbacks.on_comparison_start([one.name for one in every_seed])
         try:
             for number, (name, split) in enumerate(plan.splits(), 1):
                 run.callbacks.on_split(name, split, number, plan.n_splits)
@@ -86,6 +94,8 @@ def run_comparison(
                 run.run_split(results[-1], by_seed)
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            run.callbacks.on_comparison_end()
     return keep_comparable(results, candidates, run.failures, interrupted)
 
 

@@ -36,6 +36,12 @@ class Budget:
 class SearchCallbacks:
     """Called by a running search; the methods of this class do nothing."""
 
+    def on_search_start(self, study: Study, budget: Budget) -> None:
+        """A search starts or resumes."""
+
+    def on_search_end(self) -> None:
+        """The search ended, also where it raises an error."""
+
     def on_start(self, trial: RunningTrial) -> None:
         """A trial starts."""
 
@@ -81,6 +87,7 @@ class HyperparameterSearch:
         that there is a result. Raises the error of a worker that could not use the data, and BadHyperparameter where
         the first trials all fail.
         """
+        self.callbacks.on_search_start(self.study, self.budget)
         try:
             while True:
                 if ending := self._ending():
@@ -95,6 +102,7 @@ class HyperparameterSearch:
                 self.callbacks.on_poll()
         finally:
             self._abandon()
+            self.callbacks.on_search_end()
 
     def _ending(self) -> Ending | None:
         if self.is_stopped():

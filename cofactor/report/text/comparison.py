@@ -1,13 +1,10 @@
-"""A comparison as tables on the terminal, and as JSON."""
+"""A comparison as text: tables of accuracy, published results and cost, and the significant differences."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
-import click
-
-from cofactor.cli.display.terminal import figure, print_table
 from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.metrics.metric import DESCRIPTIVE, LOWER, Direction
 from cofactor.evaluation.metrics.registry import (
@@ -20,9 +17,8 @@ from cofactor.evaluation.metrics.registry import (
 )
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.experiments.evaluation_plan import EvaluationPlan
-
-if TYPE_CHECKING:
-    from cofactor.experiments.comparison.split_results import ComparisonResult
+from cofactor.report.text.protocols import published_table
+from cofactor.report.text.table import Paragraph, TextTable
 
 LIST_HEADINGS = {"coverage": "coverage", "novelty": "novelty", "diversity": "diversity", "popularity_lift": "pop. lift"}
 MAX_COLUMNS = 5  # of metrics with their errors: more do not fit a terminal
@@ -53,45 +49,39 @@ COSTS = (
 )
 
 
-def print_outcome(outcome: ComparisonSummary, plan: EvaluationPlan) -> None:
-    """Print the accuracy of the models and published results, the properties of their lists and their cost, and which
+def describe_comparison(summary: ComparisonSummary, plan: EvaluationPlan) -> list[Paragraph]:
+    """The accuracy of the models and of published results, the properties of their lists, their cost, and which
     differences are significant."""
-    comparison = outcome.comparison
-    print_table(*accuracy_table(comparison, plan.metrics))
+    comparison = summary.comparison
+    published: list[Paragraph] = []
     if plan.published:
-        click.echo()
-        print_table(*_published(plan), left=2)
-    click.echo()
-    print_table(*cost_table(comparison))
+        published = ["", published_table(plan.published, plan.metrics, "others")]
     lists = f"lists of {comparison.k[0]}; " if comparison.k else ""
-    click.echo(f"\n* the best; ± {comparison.uncertainty[0]}; {lists}fit, CPU and peak are those of training alone\n")
-    for sentence in comparison.sentences():
-        click.echo(sentence)
+    note = f"* the best; ± {comparison.uncertainty[0]}; {lists}fit, CPU and peak are those of training alone"
+    return [
+        accuracy_table(comparison, plan.metrics),
+        *published,
+        "",
+        cost_table(comparison),
+        f"\n{note}\n",
+        *comparison.sentences(),
+    ]
 
 
-def accuracy_table(comparison: Comparison, first: Sequence[str] = ()) -> tuple[list[list[str]], list[str]]:
-    """Rows and headings of the first table: metrics of accuracy, each with its error, at most MAX_COLUMNS. The metrics
-    `first` come before the others."""
+def accuracy_table(comparison: Comparison, first: Sequence[str] = ()) -> TextTable:
+    """At most MAX_COLUMNS metrics of accuracy, each with its error. The metrics `first` come before the others."""
     names = dict.fromkeys([*first, *_measured(accuracy_columns(), comparison)])
     columns = [Column.of_metric(name) for name in names]
     return _table(comparison.metrics, columns[:MAX_COLUMNS], comparison.uncertainty[1])
 
 
-def cost_table(comparison: Comparison) -> tuple[list[list[str]], list[str]]:
-    """Rows and headings of the second table: properties of the lists, and the cost of each model."""
+def cost_table(comparison: Comparison) -> TextTable:
+    """Properties of the lists, and the cost of each model."""
     costs = {name: asdict(one) for name, one in comparison.costs.items()}
     values = {name: {**metrics, **costs.get(name, {})} for name, metrics in comparison.metrics.items()}
     properties = [name for name in _measured(list_columns(), comparison) if base_name(name) in LIST_HEADINGS]
     columns = [replace(Column.of_metric(name), heading=LIST_HEADINGS[base_name(name)]) for name in properties]
     return _table(values, [*columns, *COSTS], {})
-
-
-def _published(plan: EvaluationPlan) -> tuple[list[list[str]], list[str]]:
-    rows = [
-        [other.system, f"{other.how}: {other.source}", *(figure(other.figures.get(name)) for name in plan.metrics)]
-        for other in plan.published
-    ]
-    return rows, ["others", "source", *plan.metrics]
 
 
 def _measured(names: Sequence[str], comparison: Comparison) -> list[str]:
@@ -104,7 +94,7 @@ def _table(
     values: Mapping[str, Mapping[str, float | None]],
     columns: Sequence[Column],
     errors: Mapping[str, Mapping[str, float]],
-) -> tuple[list[list[str]], list[str]]:
+) -> TextTable:
     rows = [[model] for model in values]
     for column in columns:
         cells = [_finite(some.get(column.name)) for some in values.values()]
@@ -113,7 +103,7 @@ def _table(
         best = min(known, key=lambda value, sign=column.direction: sign * value) if has_best else None  # type: ignore[misc]
         for row, model, value in zip(rows, values, cells, strict=True):
             row.append(_cell(column, value, best, errors.get(model, {}).get(column.name)))
-    return rows, ["model", *(column.heading for column in columns)]
+    return TextTable(rows, ["model", *(column.heading for column in columns)])
 
 
 def _cell(column: Column, value: float | None, best: float | None, error: float | None) -> str:
@@ -131,9 +121,3 @@ def _cell(column: Column, value: float | None, best: float | None, error: float 
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
-
-
-def document(outcome: ComparisonSummary, found: "ComparisonResult") -> dict[str, Any]:
-    """A comparison as JSON: all but breakdowns and what only pictures need."""
-    left_out = {name: error.message for name, error in found.failures.items()}
-    return outcome.as_dict() | {"left_out": left_out, "interrupted": found.interrupted}

@@ -1,13 +1,11 @@
 """The progress of a comparison: one line for each finished model, and a bar for the current training."""
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cofactor.cli import debugging
 from cofactor.errors import CofactorError
 from cofactor.evaluation.metrics.registry import metric_label
 from cofactor.experiments.comparison.run import ComparisonCallbacks
@@ -21,29 +19,36 @@ ORIGINS = {"trained": [], "reused": ["was trained before"], "loaded": ["saved mo
 
 
 class ComparisonDisplay(ComparisonCallbacks):
-    """On a terminal the bar moves with every epoch; elsewhere a line announces each training."""
+    """Shows a comparison on a console, by default on stderr.
 
-    def __init__(self, console: Console, names: list[str]) -> None:
-        self.console, self.names = console, names
-        self.width = max(map(len, names), default=0)
-        columns = (
+    On a terminal a bar moves with every epoch; elsewhere a line announces each training.
+
+    show_details: also print the traceback of a failed training.
+    """
+
+    def __init__(self, console: Console | None = None, *, show_details: bool = False) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
+        self.show_details = show_details
+        self.names: list[str] = []
+        self.bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[metric]}"),
             TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal or self.console.quiet,
         )
-        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal or console.quiet)
         self.task = self.bar.add_task("", total=None, metric="", visible=False)
-        self._open = ExitStack()
 
-    def __enter__(self) -> Self:
-        self._open.enter_context(self.bar)
-        return self
+    def on_comparison_start(self, names: list[str]) -> None:
+        self.names = names
+        self.bar.start()
 
-    def __exit__(self, *error: Any) -> None:
-        self._open.close()
+    def on_comparison_end(self) -> None:
+        self.bar.stop()
 
     def on_split(self, name: str, split: "Split", number: int, n_splits: int) -> None:
         if n_splits > 1:
@@ -65,7 +70,7 @@ class ComparisonDisplay(ComparisonCallbacks):
         self.bar.update(self.task, completed=row.epoch, total=n_epochs, metric=shown)
 
     def on_evaluate(self, name: str) -> None:
-        self._start_bar(f"{self._numbered(name)} measuring")
+        self._start_bar(f"{self._numbered(name)} evaluating")
 
     def on_result(self, result: "ModelResult") -> None:
         self.bar.update(self.task, visible=False)
@@ -75,12 +80,12 @@ class ComparisonDisplay(ComparisonCallbacks):
         self.bar.update(self.task, visible=False)
         self._print(f"{self._numbered(name)}  left out: {error.message}", "yellow")
         details = getattr(error, "details", "")
-        if details and debugging():
+        if details and self.show_details:
             self._print(details)
 
     def _numbered(self, name: str) -> str:
-        number = self.names.index(name) + 1
-        return f"{number:>{len(str(len(self.names)))}}/{len(self.names)} {name:<{self.width}}"
+        number, width = self.names.index(name) + 1, max(map(len, self.names))
+        return f"{number:>{len(str(len(self.names)))}}/{len(self.names)} {name:<{width}}"
 
     def _start_bar(self, description: str) -> None:
         self.bar.remove_task(self.task)  # the total of a task cannot be taken back

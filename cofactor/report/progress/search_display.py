@@ -1,12 +1,7 @@
 """The progress of a search: a line for each trial and, on a terminal, a table of the running trials below."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -20,45 +15,30 @@ from cofactor.experiments.tuning.trial import TrialResult
 REFRESH = 4  # times a second
 
 
-@contextmanager
-def listen_for_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed; the second Ctrl-C quits the program."""
-    pressed = False
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        console.print("ending the search; Ctrl-C again quits", style="yellow")
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@dataclass
 class SearchDisplay(SearchCallbacks):
-    """On a terminal, a line for each trial that is the best so far or failed; elsewhere, a line for every trial."""
+    """Shows a search on a console, by default on stderr.
 
-    study: Study
-    budget: Budget
-    console: Console
-    n_jobs: int
-    running: dict[int, tuple[RunningTrial, float, float, float | None]] = field(default_factory=dict)
-    live: Live | None = None
+    On a terminal, a line for each trial that is the best so far or failed, and a table of the running trials;
+    elsewhere, a line for every trial.
 
-    def __enter__(self) -> Self:
+        cofactor.tune(SVD, parts, callbacks=SearchDisplay())
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
+        self.running: dict[int, tuple[RunningTrial, float, float, float | None]] = {}
+        self.live: Live | None = None
+
+    def on_search_start(self, study: Study, budget: Budget) -> None:
+        self.study, self.budget = study, budget
         if self.console.is_terminal and not self.console.quiet:
             self.live = Live(self._make_table(), console=self.console, transient=True, refresh_per_second=REFRESH)
-            self.live.__enter__()
-        return self
+            self.live.start()
 
-    def __exit__(self, *error: Any) -> None:
+    def on_search_end(self) -> None:
         if self.live is not None:
-            self.live.__exit__(*error)
+            self.live.stop()
+            self.live = None
 
     def on_start(self, trial: RunningTrial) -> None:
         self.running[trial.number] = trial, time.monotonic(), 0.0, None

@@ -1,0 +1,38 @@
+"""The report of an evaluation as text."""
+
+from cofactor.evaluation.metrics.registry import summary_columns
+from cofactor.evaluation.report import Report
+from cofactor.report.text.table import Paragraph, TextTable, format_number
+
+HELD_OUT = "ratings", "users", "items"
+COLD = ("cold_users", "users without training ratings"), ("cold_items", "items without training ratings")
+
+
+def summarize_report(report: Report) -> list[Paragraph]:
+    """The most important metrics with their standard errors, and the numbers of test ratings, users and items."""
+    names = set(summary_columns(report.k))
+    return _describe(report, [name for name in report.metrics if name in names])
+
+
+def describe_report(report: Report) -> list[Paragraph]:
+    """Every metric with its standard error, and the numbers of test ratings, users and items."""
+    return _describe(report, list(report.metrics))
+
+
+def _describe(report: Report, names: list[str]) -> list[Paragraph]:
+    rows = [[name, format_number(report.metrics[name]), _error(report.standard_errors.get(name))] for name in names]
+    return [
+        TextTable(rows, ["metric", "value", "± standard error"]),
+        f"\nevaluated on {describe_counts(report)}",
+    ]
+
+
+def describe_counts(report: Report) -> str:
+    """The numbers of test ratings, users and items, and how many of them are cold."""
+    counts = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
+    cold = [f"{report.counts[name]:,} {words}" for name, words in COLD if report.counts[name]]
+    return counts + (f"; of these, {' and '.join(cold)} (cold start)" if cold else "")
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else format_number(value)
