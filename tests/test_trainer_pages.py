@@ -19,7 +19,7 @@ SECTIONS = [
     "The formula",
     "Hyperparameters",
     "When to use it",
-    "Figures",
+    "Results",
     "What it costs",
     "New users and new items",
     "How it fails",
