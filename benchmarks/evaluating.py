@@ -19,7 +19,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.metrics.relevance import AT_K, RATED
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED
 from cofactor.evaluation.report import Report
 from cofactor.models.factor import FactorModel
 

@@ -13,8 +13,8 @@ from cofactor.evaluation import scored_test_set
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.metrics import intra_list_similarity
 from cofactor.evaluation.metrics.list_properties import OF_A_LIST, OF_ALL_LISTS
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS
-from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
 from cofactor.trainers.popularity import Popularity
 from tests.test_evaluate import K, halves, scoring
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cofactor.evaluation.metrics.metric import DESCRIPTIVE, HIGHER, LOWER
 from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
+from cofactor.evaluation.metrics.ranking_metrics import ndcg, ndcg_of_hits
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings, exact_prediction, metric_value
 from cofactor.evaluation.metrics.registry import (
     METRICS,
@@ -23,7 +24,6 @@ from cofactor.evaluation.metrics.registry import (
     needs_ranking,
     summary_columns,
 )
-from cofactor.evaluation.metrics.relevance import ndcg, ndcg_of_hits
 from cofactor.evaluation.metrics.standard_error import root_standard_error
 from cofactor.evaluation.significance.difference import BETTER, NO_DIFFERENCE, REFERENCE, WORSE, Difference
 

@@ -18,7 +18,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from cofactor.evaluation.metrics import relevance
+from cofactor.evaluation.metrics import ranking_metrics
 from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
 from cofactor.evaluation.metrics.rating_errors import (
     RATING_METRICS,
@@ -96,7 +96,7 @@ def ranx():
 
 
 def literal(hit, rating, popular, k):
-    """docs/relevance.md word for word, for one user's candidates in the order of the ranking: which are relevant, what
+    """docs/metrics.md word for word, for one user's candidates in the order of the ranking: which are relevant, what
     the user gave them, and their ranks by popularity."""
     n_relevant, first = sum(hit), hit[:k]
     hits = sum(first)
@@ -138,8 +138,8 @@ def literal_over_all(hit):
 def test_ranking_metrics_are_their_formulas(cases, cut):
     columns = (cases.as_ranked(one) for one in (cases.relevant, cases.rating, cases.popular))
     expected = [literal(*one) for one in zip(*columns, LENGTHS[cases.k].tolist(), strict=True)]
-    assert relevance.AT_K.keys() == expected[0].keys()
-    for name, metric in relevance.AT_K.items():
+    assert ranking_metrics.AT_K.keys() == expected[0].keys()
+    for name, metric in ranking_metrics.AT_K.items():
         values = np.array([one[name] for one in expected], dtype=float)
         np.testing.assert_allclose(cases.at_k(metric.compute(cut)), values, rtol=0, atol=1e-9, err_msg=name)
         assert name.startswith("ndcg_") == np.isnan(values).any()
@@ -147,10 +147,12 @@ def test_ranking_metrics_are_their_formulas(cases, cut):
 
 def test_metrics_of_whole_rankings_are_their_formulas(cases, ranked):
     expected = [literal_over_all(hit) for hit in cases.as_ranked(cases.relevant)]
-    assert relevance.OVER_ALL.keys() == {"auc", *expected[0]}
+    assert ranking_metrics.OVER_ALL.keys() == {"auc", *expected[0]}
     for name in expected[0]:
         values = [one[name] for one in expected]
-        np.testing.assert_allclose(relevance.OVER_ALL[name].compute(ranked), values, rtol=0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(
+            ranking_metrics.OVER_ALL[name].compute(ranked), values, rtol=0, atol=1e-9, err_msg=name
+        )
 
 
 def test_auc_is_the_share_of_pairs_in_order(cases, ranked):
@@ -158,7 +160,7 @@ def test_auc_is_the_share_of_pairs_in_order(cases, ranked):
     for scores, relevant, n in zip(cases.scores, cases.relevant, cases.n, strict=True):
         mine, others = scores[:n][relevant[:n], None], scores[:n][~relevant[:n]]
         expected.append(np.mean((mine > others) + (mine == others) / 2) if len(others) else nan)
-    np.testing.assert_allclose(relevance.auc(ranked), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(ranking_metrics.auc(ranked), expected, rtol=0, atol=1e-9)
     assert np.isnan(expected).any()
 
 
@@ -175,23 +177,25 @@ def test_ranking_metrics_are_those_of_ranx(cases, ranked, cut, ranx):
             if name == "map":  # ranx divides by R, so that a perfect list of k < R items falls short of 1
                 expected = expected * ranked.n_relevant[mine] / np.minimum(ranked.n_relevant[mine], k)
             np.testing.assert_allclose(
-                relevance.AT_K[name].compute(cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name
+                ranking_metrics.AT_K[name].compute(cut)[mine, number], expected, rtol=0, atol=1e-9, err_msg=name
             )
     some = relevant[:3000], runs[:3000]
     for name, theirs in (("mrr", "reciprocal_rank"), ("map", "average_precision"), ("r_precision", "r_precision")):
         expected = getattr(ranx, theirs)(*some)
         np.testing.assert_allclose(
-            relevance.OVER_ALL[name].compute(ranked)[:3000], expected, rtol=0, atol=1e-9, err_msg=name
+            ranking_metrics.OVER_ALL[name].compute(ranked)[:3000], expected, rtol=0, atol=1e-9, err_msg=name
         )
-    expected = ranx.rank_biased_precision(*some, relevance.PERSISTENCE)
-    np.testing.assert_allclose(relevance.OVER_ALL["rbp"].compute(ranked)[:3000], expected, rtol=0, atol=1e-9)
+    expected = ranx.rank_biased_precision(*some, ranking_metrics.PERSISTENCE)
+    np.testing.assert_allclose(ranking_metrics.OVER_ALL["rbp"].compute(ranked)[:3000], expected, rtol=0, atol=1e-9)
 
 
 def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
     """It gives the mean over users with equally many candidates, two of them at least: here of 30 users at a time."""
     stars = np.where(cases.relevant, np.maximum(cases.rating, 0), 0)
     gains = {"ndcg": cases.relevant.astype(float), "ndcg_rating": stars, "ndcg_exp": 2**stars - 1}
-    ours = {name: np.nan_to_num(relevance.AT_K[name].compute(cut)) for name in gains}  # without any gain theirs is 0
+    ours = {
+        name: np.nan_to_num(ranking_metrics.AT_K[name].compute(cut)) for name in gains
+    }  # without any gain theirs is 0
     for n in range(2, MOST):
         users = np.flatnonzero(cases.n == n)
         for some in np.array_split(users, 1 + len(users) // 30):
@@ -203,7 +207,7 @@ def test_ndcg_is_that_of_scikit_learn_whatever_the_gains(cases, cut):
 
 def test_auc_and_average_precision_are_those_of_scikit_learn(cases, ranked):
     """It takes milliseconds for each. Its average precision treats ties as one, so that it gets our ranks."""
-    auc, average_precision = relevance.auc(ranked), relevance.OVER_ALL["map"].compute(ranked)
+    auc, average_precision = ranking_metrics.auc(ranked), ranking_metrics.OVER_ALL["map"].compute(ranked)
     for user in range(300):
         n = cases.n[user]
         truth, scores, rank = (one[user, :n] for one in (cases.relevant, cases.scores, cases.rank))
@@ -215,7 +219,7 @@ def test_auc_and_average_precision_are_those_of_scikit_learn(cases, ranked):
 @pytest.mark.parametrize("first", [0, 1, 4000, N_CASES])
 def test_metrics_of_some_users_are_those_of_these_users(ranked, cut, first):
     some = ranked.slice_users(first, first + 3000)
-    for metric in relevance.AT_K.values():
+    for metric in ranking_metrics.AT_K.values():
         np.testing.assert_array_equal(
             metric.compute(RanksAtK(some, LENGTHS)), metric.compute(cut)[first : first + 3000]
         )
@@ -225,14 +229,14 @@ def test_gains_of_huge_ratings_do_not_overflow():
     rating = np.array([4000.0, 3999.0])
     ranked = RelevantRanks(np.array([0, 0]), np.array([2, 1], np.int32), None, np.array([2]), rating)
     swapped = (1 / 2 + 1 / log2(3)) / (1 + 1 / 2 / log2(3))
-    assert relevance.ndcg_exp(RanksAtK.at(ranked, 2))[0, 0] == pytest.approx(swapped, abs=1e-12)
+    assert ranking_metrics.ndcg_exp(RanksAtK.at(ranked, 2))[0, 0] == pytest.approx(swapped, abs=1e-12)
 
 
 def test_nobody_ranked_gives_nothing():
     nobody = RelevantRanks(np.empty(0, int), np.empty(0, np.int32), *(np.empty(0),) * 2, np.empty(0), np.empty(0, int))
-    for metric in relevance.AT_K.values():
+    for metric in ranking_metrics.AT_K.values():
         assert metric.compute(RanksAtK.at(nobody, 10, 20)).shape == (0, 2)
-    for metric in relevance.OVER_ALL.values():
+    for metric in ranking_metrics.OVER_ALL.values():
         assert metric.compute(nobody).shape == (0,)
 
 

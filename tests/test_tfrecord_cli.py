@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cofactor.data.exporting.manifest import MANIFEST
+from cofactor.data.exporting.export_manifest import MANIFEST
 from cofactor.saved.model_folder import load_manifest
 from tests.conftest import Run
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.exporting.export import ExportOptions, export, load_exported_split
-from cofactor.data.exporting.manifest import MANIFEST
+from cofactor.data.exporting.export_manifest import MANIFEST
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
 from cofactor.data.splitting.split import split

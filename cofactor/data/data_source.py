@@ -14,7 +14,7 @@ from typing import Literal
 from cofactor.data.datasets.fetch import DATASETS
 from cofactor.data.datasets.locations import default_data_folder, find_dataset
 from cofactor.data.exporting.export import load_exported_split
-from cofactor.data.exporting.manifest import is_export, is_exported_split
+from cofactor.data.exporting.export_manifest import is_export, is_exported_split
 from cofactor.data.merge_feedback import merge_feedback
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read, with_features

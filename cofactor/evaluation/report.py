@@ -10,9 +10,9 @@ import numpy as np
 from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings
 from cofactor.evaluation.metrics.registry import base_name
-from cofactor.evaluation.metrics.relevance import AT_K, RATED
 from cofactor.evaluation.scored_test_set import ScoredTestSet
 from cofactor.evaluation.significance.per_user_values import Samples
 

@@ -11,7 +11,7 @@ from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.metrics.list_accumulator import ListAccumulator
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS, ListResults
 from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
-from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 

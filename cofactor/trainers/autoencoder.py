@@ -15,9 +15,9 @@ from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.networks.layers import Layers
+from cofactor.trainers.autoencoding.autoencoder_network import AutoencoderNetwork
 from cofactor.trainers.autoencoding.build_models import item_model, ranking_model, user_model
 from cofactor.trainers.autoencoding.masked_product import DenseProducts, MaskedProducts, SparseProducts
-from cofactor.trainers.autoencoding.network import AutoencoderNetwork
 from cofactor.trainers.autoencoding.optimizers import load_optimizer_arrays, make_optimizer, optimizer_arrays
 from cofactor.trainers.autoencoding.rating_table import RatingTable, normalised_cells, residual_cells
 from cofactor.trainers.autoencoding.warm_start import check_autoencoder, layers_in_units

@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, BadHyperparameter, TrainingDiverged
-from cofactor.evaluation.metrics.relevance import ndcg_of_hits
+from cofactor.evaluation.metrics.ranking_metrics import ndcg_of_hits
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch
 

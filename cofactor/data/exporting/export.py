@@ -22,7 +22,7 @@ import numpy as np
 from cofactor import atomic_folders
 from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.duckdb_connection import quoted, shared_connection
-from cofactor.data.exporting.manifest import CHANGED_HINT, FORMAT, MANIFEST, is_export, read_manifest
+from cofactor.data.exporting.export_manifest import CHANGED_HINT, FORMAT, MANIFEST, is_export, read_manifest
 from cofactor.data.parquet import join_parquet, parquet_table, write_parquet
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import duckdb
 
 from cofactor.data.duckdb_connection import first_line, reading_connection
-from cofactor.data.exporting.manifest import check_records, is_export, with_manifest
+from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
 from cofactor.data.origin import Origin
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.adjacency_lists import read_adjacency_lists

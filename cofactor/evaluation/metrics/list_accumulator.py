@@ -39,7 +39,7 @@ class ListAccumulator:
 
     def popularity_ranks(self, seen_start: Array, seen: Rows, query_start: Array, query: Rows) -> Rows:
         """(q,) ranks of (q,) items of (m,) users if their candidates were ordered by popularity; 0 for item -1."""
-        from cofactor.kernels.lists import popularity_ranks  # here, because importing Numba takes a while
+        from cofactor.kernels.list_statistics import popularity_ranks  # here, because importing Numba takes a while
 
         found = np.zeros(len(query), dtype=np.int32)
 
@@ -53,7 +53,7 @@ class ListAccumulator:
     def add(self, lists: Rows, measured: Mask, seen_start: Array, seen: Rows) -> None:
         """Add (m, n_top) lists. `measured`: (m,) mask of the users that count; seen_start, seen: their training
         items."""
-        from cofactor.kernels.lists import expose, tally
+        from cofactor.kernels.list_statistics import expose, tally
 
         m, n_top = lists.shape
         starts = np.arange(m + 1) * n_top

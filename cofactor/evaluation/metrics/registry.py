@@ -5,8 +5,8 @@ from typing import Any
 
 from cofactor.evaluation.metrics.list_properties import OF_A_LIST, OF_ALL_LISTS
 from cofactor.evaluation.metrics.metric import COMPARED, DESCRIPTIVE, LOWER, TABULATED, Direction, Metric
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.metrics.rating_errors import BIAS, RATING_METRICS
-from cofactor.evaluation.metrics.relevance import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.metrics.sampled import SAMPLED
 
 LIST_PROPERTIES: dict[str, Metric[Any]] = {**OF_A_LIST, **OF_ALL_LISTS}
