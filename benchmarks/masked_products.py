@@ -76,7 +76,7 @@ def serving(model: AutoencoderModel) -> str:
             started = time.perf_counter()
             scores = model.scores(np.array([user]))[0]
             seconds[0].append(time.perf_counter() - started)
-            inputs, bias = model._centred(history[[user]])
+            inputs, bias = model._inputs(history[[user]])
             dense = torch.from_numpy(inputs.toarray())
             started = time.perf_counter()
             out = network(dense)[0].numpy()

@@ -88,13 +88,13 @@ def in_pytorch(model: NetworkModel) -> Callable[[int], Floats]:
 
 def others(model: NetworkModel) -> None:
     history = model.training_data.interactions
-    model.fold_in(history[:1])  # the prior is computed once
+    model.fold_in_vectors(history[:1])  # the prior is computed once
     ids = model.training_data.items.ids
     first = history[[0]]
     rated = {ids[item]: float(value) for item, value in zip(first.indices, first.data, strict=True)}
     for what, run in (
         ("all items for 100 users", lambda: model.scores(np.arange(100, dtype=np.int32))),
-        (f"folding in 100 users of {len(rated)} ratings", lambda: model.fold_in(history[:100])),
+        (f"folding in 100 users of {len(rated)} ratings", lambda: model.fold_in_vectors(history[:100])),
         (f"10 items for one of {len(rated)} ratings, why = 1", lambda: model.recommend_for_ratings(rated, 10, why=1)),
     ):
         print(f"{what:<52} {min(seconds(run) for _ in range(3)):7.3f} s")

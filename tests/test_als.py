@@ -114,7 +114,7 @@ def test_but_for_caution_folding_in_a_training_user_gives_the_trained_one(
     monkeypatch.setattr("cofactor.models.factor.SHORT_HISTORY", 0)
     train, _ = planted(60, 80)
     model = ALS(rank=rank, n_epochs=4).fit(train)
-    bias, vectors = model.fold_in(train.by_user())
+    bias, vectors = model.fold_in_vectors(train.by_user())
     np.testing.assert_allclose(vectors, model.user_vectors, atol=2e-3)
     np.testing.assert_allclose(bias, model.user_bias, atol=2e-3)
 

@@ -307,9 +307,9 @@ def test_the_contract(test, trainer, monkeypatch, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("weights", "activations", "message"),
     [
-        (((8, 20), (19, 8)), ("tanh", "linear"), "do not lead from 20 items"),
-        (((20, 20),), ("linear",), "do not lead from 20 items"),
-        (((8, 20), (20, 8)), ("tanh", "tanh"), "the last layer has an activation"),
+        (((8, 20), (19, 8)), ("tanh", "linear"), "do not have 20 inputs and outputs"),
+        (((20, 20),), ("linear",), "do not have 20 inputs and outputs"),
+        (((8, 20), (20, 8)), ("tanh", "tanh"), "the last layer is not linear"),
     ],
 )
 def test_layers_that_do_not_fit_are_named(weights, activations, message) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter, UnknownId
 from cofactor.models.base import Model
+from cofactor.models.top_n.recommendations import history_from_ratings
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
@@ -229,6 +230,41 @@ def test_cold_users_and_items_are_answered(name):
     if model.scale is not None:
         train = noise()
         assert abs(predicted[2] - train.value.mean()) < 0.3, "of neither anything is known but the mean"
+
+
+@everyone
+def test_an_unknown_user_is_folded_in_by_ratings(name):
+    model, ratings = on_noise(name), {"3": 4.5, "7": 1.0, "12": 5.0}
+    user, history = model.fold_in(ratings), history_from_ratings(model.training_data, ratings)
+    scores, effects = model.fold_in_scores(history)[0], model.attributions(history, np.array([5], dtype=np.int32))[:, 0]
+    asked = ["5", "19", "3", "5"]
+    np.testing.assert_array_equal(user.predict(asked), model.clip(scores[[5, 19, 3, 5]]))
+    for _ in range(2):  # a list leaves the scores as they are
+        listed = user.recommend(1000)
+        assert sorted(int(one.item) for one in listed) == sorted(set(range(19)) - {3, 7, 12})
+        assert [one.score for one in listed] == model.clip(np.sort(scores[[int(one.item) for one in listed]]))[
+            ::-1
+        ].tolist()
+    assert user.recommend(4, why=1) == model.recommend_for_ratings(ratings, 4, why=1)
+    assert {one.item: one.effect for one in user.explain("5")} == pytest.approx(
+        {item: effect for item, effect in zip(ratings, effects, strict=True) if effect != 0}
+    )
+
+
+@everyone
+def test_what_cannot_be_folded_in_is_an_error(name):
+    model = on_noise(name)
+    with pytest.raises(UnknownId, match="unknown item '180'"):
+        model.fold_in({"180": 3.0})
+    with pytest.raises(BadData, match=r"rating of item .3. is 7\.0"):
+        model.fold_in({"4": 3.0, "3": 7.0})
+    user = model.fold_in({"3": 4.5})
+    with pytest.raises(UnknownId, match="unknown item '180'"):
+        user.predict(["4", "180"])
+    with pytest.raises(UnknownId, match="unknown item '180'"):
+        user.explain("180")
+    with pytest.raises(BadData, match="a list of -1"):
+        user.recommend(3, why=-1)
 
 
 @everyone

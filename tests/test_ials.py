@@ -86,7 +86,7 @@ def test_folding_in_is_the_textbook_formula_and_gives_the_trained_user() -> None
     train = clicks()
     model = fitted(train, rank=12, n_epochs=30, solver="blocks", block=16)
     history, Q = train.by_user(), model.item_vectors.astype(np.float64)
-    folded = model.fold_in(history)
+    folded = model.fold_in_vectors(history)
     rated = np.flatnonzero(train.training_data.user_counts)
     for user in rated[:3]:
         C = np.diag(model.unobserved + (history[[user]].toarray()[0] > 0))  # confidence: α₀, and 1 more for a positive

@@ -236,7 +236,7 @@ def test_the_short_way_to_effects_is_the_long_way(model, h, l2):
 
 def test_fold_in_is_each_users_own_regression(model, monkeypatch):
     monkeypatch.setattr("cofactor.models.factor.FOLD_IN_CELLS", 100)  # several blocks
-    bias, vectors = model.fold_in(model.training_data.interactions)
+    bias, vectors = model.fold_in_vectors(model.training_data.interactions)
     whole, counts = model.training_data.interactions, model.training_data.user_counts
     own = np.column_stack([model.user_vectors, model.user_bias]).astype(np.float64)
     spread = np.average(own**2, axis=0, weights=counts / (counts + 10))

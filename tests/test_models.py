@@ -104,9 +104,9 @@ def autoencoder(ratings: Ratings, sizes: tuple[tuple[int, int], ...], last: str 
 @pytest.mark.parametrize(
     ("sizes", "last", "named"),
     [
-        (((20, 20),), "linear", "do not lead"),
-        (((4, 19), (20, 4)), "linear", "do not lead"),
-        (((4, 20), (19, 4)), "linear", "do not lead"),
+        (((20, 20),), "linear", "do not have 20 inputs and outputs"),
+        (((4, 19), (20, 4)), "linear", "do not have 20 inputs and outputs"),
+        (((4, 20), (19, 4)), "linear", "do not have 20 inputs and outputs"),
         (((4, 20), (20, 4)), "tanh", "last layer"),
     ],
 )

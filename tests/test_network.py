@@ -172,9 +172,9 @@ def test_no_step_of_a_fold_in_makes_it_less_likely(activation: str, seed: int, n
     with pytest.MonkeyPatch.context() as patch:
         for steps in range(gauss_newton.STEPS + 1):
             patch.setattr(gauss_newton, "STEPS", steps)
-            sums = one.sums(one.posterior_mode(), which)
-            assert (sums <= before * (1 + 1e-6)).all(), "float32 apart"
-            before = sums
+            objectives = one.objective(one.posterior_mode(), which)
+            assert (objectives <= before * (1 + 1e-6)).all(), "float32 apart"
+            before = objectives
 
 
 @pytest.mark.parametrize("activation", ["linear", "selu", "tanh"])
@@ -187,8 +187,8 @@ def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
         inside = np.ones((1, history.nnz), dtype=bool)
         one, which = model.regressions(history.indices[None], history.data[None], inside), np.zeros(1, dtype=int)
         found = one.posterior_mode()
-        near = minimize(lambda w, one=one: one.sums(w[None], np.zeros(1, dtype=int))[0], found[0], method="Powell")
-        assert one.sums(found, which)[0] < near.fun + 0.3, "a third of what would mean something"
+        near = minimize(lambda w, one=one: one.objective(w[None], np.zeros(1, dtype=int))[0], found[0], method="Powell")
+        assert one.objective(found, which)[0] < near.fun + 0.3, "a third of what would mean something"
 
 
 def test_histories_of_any_length_together_or_alone() -> None:
@@ -266,9 +266,9 @@ def test_saved_and_loaded(rank: int, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"deep": layers((6, 4, 1))}, "does not take 8 numbers"),
-        ({"deep": Layers((), (), ())}, "does not take 8 numbers"),
-        ({"deep": layers((8, 4, 2))}, "of one number"),
+        ({"deep": layers((6, 4, 1))}, "does not have 8 inputs"),
+        ({"deep": Layers((), (), ())}, "does not have 8 inputs"),
+        ({"deep": layers((8, 4, 2))}, "not linear with one output"),
         ({"deep": Layers(*[one[:1] for one in (layers((8, 1)).weights, layers((8, 1)).biases)], ("relu",))}, "linear"),
         ({"noise": -1.0}, "variance"),
     ],

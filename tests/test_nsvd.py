@@ -23,7 +23,7 @@ def test_history_is_a_length_of_the_users_or_a_number(history: str, kept: int) -
     rarest = [3, 2, 0, 1][:kept]  # rated by 1, 2, 3 and 3 users
     pool = model.set_vectors[rarest].sum(axis=0) / np.sqrt(len(rarest))
     np.testing.assert_allclose(model.user_vectors[0], pool, atol=1e-6)
-    np.testing.assert_allclose(model.fold_in(few().by_user())[1], model.user_vectors, atol=1e-6)
+    np.testing.assert_allclose(model.fold_in_vectors(few().by_user())[1], model.user_vectors, atol=1e-6)
 
 
 def test_what_is_not_pooled_is_not_learned() -> None:

@@ -70,7 +70,7 @@ def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[
 
 def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     model, given = made(), noise(seed=2).by_user()
-    bias, vectors = model.fold_in(given)
+    bias, vectors = model.fold_in_vectors(given)
     history, counts = model.training_data.interactions, model.training_data.user_counts
     own = np.column_stack([model.user_vectors - model.pools(history), model.user_bias]).astype(np.float64)
     rated = np.flatnonzero(counts)
@@ -88,7 +88,7 @@ def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
 
 def test_without_own_vectors_a_fold_in_is_the_pool_and_the_shrunken_mean_error() -> None:
     model, given = made(PooledModel), noise(seed=2).by_user()
-    bias, vectors = model.fold_in(given)
+    bias, vectors = model.fold_in_vectors(given)
     for user in (0, 7, 28):
         items, ratings = given[[user]].indices, given[[user]].data
         x = plain_pool(model, items.tolist())
@@ -138,4 +138,4 @@ def test_a_model_of_training_pools_new_users_as_the_trained_ones() -> None:
     ratings: Ratings = noise()
     model = made(PooledModel)
     trained = replace(model, user_vectors=model.pools(ratings.by_user()))
-    np.testing.assert_array_equal(trained.fold_in(ratings.by_user())[1], trained.user_vectors)
+    np.testing.assert_array_equal(trained.fold_in_vectors(ratings.by_user())[1], trained.user_vectors)

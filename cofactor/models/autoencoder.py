@@ -1,4 +1,4 @@
-"""An autoencoder of users: from what somebody rated, through layers, to a score for every item."""
+"""An autoencoder: a network from a user's ratings to scores of all items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from cofactor.models.vectors import cache_slices, cosine, cosines
 
 @dataclass(frozen=True, eq=False)
 class AutoencoderModel(Model):
-    """r̂_u = μ + b_u + b + f(x_u), f: `layers` from n_items numbers to n_items,
+    """r̂_u = μ + b_u + b + f(x_u), with the network f (`layers`) from n_items inputs to n_items outputs,
 
         x_uj = a + r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)      for j in R(u), else 0
 
-    R(u): the items in the user's history, b: biases of items, a: what it says that somebody has rated an item at all.
-    Where it only ranks (no scale), x_uj = |R(u)|^-½ whatever the rating, and the scores are f(x_u): the logarithms of
-    the items' shares up to a constant of the user.
+    R(u): the items in the user's history; b: item biases; a: an offset that is added to the input of each rated item.
+    A model that only ranks (no scale) has inputs x_uj = |R(u)|^-½, whatever the rating, and scores f(x_u), which are
+    log-probabilities of the items up to a constant per user.
 
-    Everything of a user comes from the history, so a user given only by a history is scored exactly as the trained.
-    Cold start: without a history r̂ is μ + b_j, and where the model only ranks the score is the number of ratings; an
-    item without training ratings has a bias and an output of 0 and changes nothing in a history.
+    There are no parameters per user: folded-in users are scored exactly as trained ones.
+    Cold start: a user without ratings has r̂ = μ + b_j or, if the model only ranks, the number of training ratings as
+    score. An item without training ratings has a bias and an output of 0, and its ratings do not change the scores.
     """
 
     kind: ClassVar[str] = "autoencoder"
@@ -39,7 +39,7 @@ class AutoencoderModel(Model):
     item_bias: Floats  # (n_items,)
     user_l2: float  # λ_u
     presence: float  # a
-    layers: Layers  # the last without activation
+    layers: Layers  # the last one is linear
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -48,16 +48,19 @@ class AutoencoderModel(Model):
     def check(self) -> None:
         n_items, sizes = len(self.training_data.items), [weight.shape for weight in self.layers.weights]
         if len(sizes) < 2 or sizes[0][1] != n_items or sizes[-1][0] != n_items:
-            raise BadArtifact(f"the layers {sizes} do not lead from {n_items:,} items to as many", "save it again")
+            raise BadArtifact(
+                f"the layers {sizes} do not have {n_items:,} inputs and outputs, one for each item",
+                "save the model again",
+            )
         if self.layers.activations[-1] != "linear":
-            raise BadArtifact("the last layer has an activation", "save the model again")
+            raise BadArtifact("the last layer is not linear", "save the model again")
 
     def scores(self, users: Rows) -> Floats:
         return self.fold_in_scores(self.training_data.interactions[users])
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
-        residual, bias = self._centred(histories)
-        codes = encode(self.layers, self._entered(residual, np.diff(histories.indptr)))
+        residual, bias = self._inputs(histories)
+        codes = encode(self.layers, self._first_products(residual, np.diff(histories.indptr)))
         scores: Floats = codes @ self.layers.weights[-1].T
         scores += self.layers.biases[-1]
         cold = np.diff(histories.indptr) == 0
@@ -70,7 +73,7 @@ class AutoencoderModel(Model):
         return scores
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
-        """Only the outputs asked for, from the codes of the users asked for."""
+        """As in `Model.pair_scores`: encodes each distinct user once, and computes only the outputs of the pairs."""
         distinct, where = np.unique(users, return_inverse=True)
         counts = self.training_data.user_counts[distinct]
         codes, bias = self._encode_users(distinct)
@@ -87,19 +90,19 @@ class AutoencoderModel(Model):
 
     @property
     def unknown_item_scores(self) -> Floats:
-        """μ + b_u; -∞ where the model only ranks."""
+        """μ + b_u; -∞ if the model only ranks."""
         if self.scale is None:
             return super().unknown_item_scores
-        bias = self._centred(self.training_data.interactions)[1].astype(np.float32)
+        bias = self._inputs(self.training_data.interactions)[1].astype(np.float32)
         return np.float32(self.mean) + np.append(bias, np.float32(0))
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.attributions`, but the first layer of every left-out history comes from the sums over the whole:
+        """As in `Model.attributions`; the first layer of each shortened history comes from the sums over all h ratings:
 
             Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
-        where d_k = r_k - μ - b_k, w_k are an item's weights and b is the user's bias without j; where the model only
-        ranks it is (W - w_j) / √(h - 1).
+        d_k = r_k - μ - b_k; w_k: the first layer's weights of item k; b: the user's bias without rating j. For a model
+        that only ranks, the sum is (W - w_j) / √(h - 1).
         """
         h = history.nnz
         if h < 2:
@@ -115,35 +118,35 @@ class AutoencoderModel(Model):
         without = encode(self.layers, sums.astype(np.float32)) @ self.layers.weights[-1][items].T
         without += self.layers.biases[-1][items]
         score = self.fold_in_scores(history)[0, items].astype(np.float64)
-        effects: Doubles = score - without - self._ground(bias, items)
+        effects: Doubles = score - without - self._baseline(bias, items)
         return effects
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' rows in the last layer; `EXCLUDED` where either is zero."""
+        """(n_items,) cosine of the items' weights in the last layer; `EXCLUDED` where either is zero."""
         outputs = self.layers.weights[-1]
         return cosine(outputs, self._output_lengths, outputs[item])
 
     def similarities(self, items: Rows) -> Floats:
         return cosines(self.layers.weights[-1][items])
 
-    def _ground(self, bias: Doubles, items: Rows) -> Doubles | float:
-        """(h, m) what is added to the outputs for (h,) biases of a user."""
+    def _baseline(self, bias: Doubles, items: Rows) -> Doubles | float:
+        """(h, m) terms of r̂ other than the outputs, for (h,) user biases; 0 if the model only ranks."""
         if self.scale is None:
             return 0.0
         return self.mean + bias[:, None] + self.item_bias[items]
 
-    def _centred(self, histories: csr_array) -> tuple[csr_array, Doubles]:
-        """x of (m, n_items) histories, but for its scale where the model only ranks, and (m,) biases of the users."""
+    def _inputs(self, histories: csr_array) -> tuple[csr_array, Doubles]:
+        """Inputs x of (m, n_items) histories, not yet normalised if the model only ranks, and (m,) user biases."""
         counts = np.diff(histories.indptr)
         if self.scale is None:
             return with_values(histories, np.ones(histories.nnz, np.float32)), np.zeros(len(counts))
-        of = np.repeat(np.arange(len(counts)), counts)
+        user = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
-        bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
-        return with_values(histories, (residual - bias[of] + self.presence).astype(np.float32)), bias
+        bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
+        return with_values(histories, (residual - bias[user] + self.presence).astype(np.float32)), bias
 
-    def _entered(self, inputs: csr_array, counts: Array) -> Floats:
-        """(m, width) what reaches the first activation, but for the bias."""
+    def _first_products(self, inputs: csr_array, counts: Array) -> Floats:
+        """(m, width) products of the inputs with the first layer's weights, normalised if the model only ranks."""
         sums: Floats = inputs @ self._first
         if self.scale is None:
             sums /= np.sqrt(np.maximum(counts, 1)).astype(np.float32)[:, None]
@@ -156,13 +159,13 @@ class AutoencoderModel(Model):
         block = max(1, SCORE_CELLS // max(len(weight) for weight in self.layers.weights[:-1]))
         for start in range(0, len(users), block):
             history = self.training_data.interactions[users[start : start + block]]
-            inputs, biases[start : start + block] = self._centred(history)
-            codes[start : start + block] = encode(self.layers, self._entered(inputs, np.diff(history.indptr)))
+            inputs, biases[start : start + block] = self._inputs(history)
+            codes[start : start + block] = encode(self.layers, self._first_products(inputs, np.diff(history.indptr)))
         return codes, biases
 
     @cached_property
     def _first(self) -> Floats:
-        """(n_items, width) what each item's residual adds to the first layer: a history takes whole rows of it."""
+        """(n_items, width) weights of the first layer, transposed: a history needs whole rows."""
         return np.ascontiguousarray(self.layers.weights[0].T)
 
     @cached_property
@@ -172,7 +175,7 @@ class AutoencoderModel(Model):
 
 
 def encode(layers: Layers, sums: Floats) -> Floats:
-    """(m, width) what enters the last layer, from (m, first width) products with the first; `sums` is written over."""
+    """(m, width) inputs of the last layer, from (m, first width) products with the first; `sums` is overwritten."""
     sums += layers.biases[0]
     ACTIVATIONS[layers.activations[0]](sums)
     for weight, bias, activation in zip(

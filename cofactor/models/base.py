@@ -13,9 +13,8 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
 from cofactor.data.ratings import TrainingData
-from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.models.checks import check_arrays
+from cofactor.models.checks import check_arrays, check_length, check_rows, known_rows
 from cofactor.models.networks.layers import Layers
 from cofactor.models.scoring import ScoringModel
 from cofactor.models.top_n.recommendations import (
@@ -49,16 +48,16 @@ class Model(ScoringModel):
         times: (m,) seconds since 1970 of the ratings to predict; only some kinds use them. Raises UnknownId for an
         unknown id and BadData for ids that are not text.
         """
-        users = _known_rows(self.training_data.users, user_ids)
-        items = _known_rows(self.training_data.items, item_ids)
+        users = known_rows(self.training_data.users, user_ids)
+        items = known_rows(self.training_data.items, item_ids)
         if len(users) != len(items):
             raise BadData(f"{len(users):,} users for {len(items):,} items", "each pair needs a user and an item")
         return self.predict_rows(users, items, times)
 
     def predict_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) scores of (m,) pairs of rows, as in `predict`."""
-        users = _check_rows(users, self.training_data.users)
-        items = _check_rows(items, self.training_data.items)
+        users = check_rows(users, self.training_data.users)
+        items = check_rows(items, self.training_data.items)
         if times is not None and len(times) != len(users):
             raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give one time for each pair, or no times")
         out = np.empty(len(users), dtype=np.float32)
@@ -80,25 +79,20 @@ class Model(ScoringModel):
         scores = self.scores(np.array([user], dtype=np.int32))[0]
         seen = self.training_data.rated(user)[0] if exclude_seen else None
         items, best = self.top_n_of_scores(scores, n, seen=seen)
-        history = training_history(self.training_data, user_id) if _check_length(why) else None
-        return self._recommendations(items, best, history, why)
+        history = training_history(self.training_data, user_id) if check_length(why) else None
+        return self.list_recommendations(items, best, history, why)
 
     def recommend_for_ratings(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
-        """The n best items for a new user, given by ratings of item ids (fold-in); none of those items is listed.
-
-        Raises UnknownId for an unknown item and BadData for a rating outside the data's scale.
-        """
-        history = history_from_ratings(self.training_data, ratings)
-        items, best = self.top_n_of_scores(self.fold_in_scores(history)[0], n, seen=history.indices)
-        return self._recommendations(items, best, history, _check_length(why))
+        """The n best items for an unknown user with the given ratings: `fold_in(ratings).recommend(n, why=why)`."""
+        return self.fold_in(ratings).recommend(n, why=why)
 
     def recommend_rows(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
         """(m, n) item rows, best first, and their clipped scores, for (m,) user rows; -1 and 0 after the end of a list.
 
         The order is that of the unclipped scores; equal scores are in order of item rows.
         """
-        users = _check_rows(users, self.training_data.users)
-        items = np.empty((len(users), _check_length(n)), dtype=np.int32)
+        users = check_rows(users, self.training_data.users)
+        items = np.empty((len(users), check_length(n)), dtype=np.int32)
         scores = np.empty((len(users), n), dtype=np.float32)
         for here in batch_slices(len(users), self._users_per_block()):
             seen = self.training_data.interactions[users[here]] if exclude_seen else None
@@ -116,13 +110,24 @@ class Model(ScoringModel):
         np.copyto(scores, EXCLUDED, where=self._unrankable if hidden is None else hidden)
         if seen is not None:
             scores[seen] = EXCLUDED
-        return top_n(scores, _check_length(n))
+        return top_n(scores, check_length(n))
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most similar to an item, without the item itself; their scores are `similarity`."""
         item = self.training_data.items.row(item_id)
         rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
         return recommendations(self.training_data, rows, scores)
+
+    # Unknown users
+
+    def fold_in(self, ratings: Mapping[str, float]) -> "FoldedInUser":
+        """A user who is not in the training data, given by ratings of item ids; the model does not change.
+
+        The items' parameters stay as they were trained: `fold_in_scores` of each kind of model computes the user's
+        scores from them. A user without ratings gets the scores of the fallback list. Raises UnknownId for an unknown
+        item and BadData for a rating outside the data's scale.
+        """
+        return FoldedInUser(self, history_from_ratings(self.training_data, ratings))
 
     # Explanations
 
@@ -132,16 +137,15 @@ class Model(ScoringModel):
         return self.explain_rows(training_history(self.training_data, user_id), item, n)
 
     def explain_for_ratings(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[RatingEffect]:
-        """The n of a new user's ratings with the largest effect on an item's score, up or down."""
-        item = self.training_data.items.row(item_id)
-        return self.explain_rows(history_from_ratings(self.training_data, ratings), item, n)
+        """The n ratings with the largest effect on an item's score: `fold_in(ratings).explain(item_id, n)`."""
+        return self.fold_in(ratings).explain(item_id, n)
 
     def explain_rows(self, history: csr_array, item: int, n: int) -> list[RatingEffect]:
         """The n ratings of a (1, n_items) history with the largest effect on the score of an item row."""
         if history.nnz == 0:
             return []
         effects = self.attributions(history, np.array([item], dtype=np.int32))[:, 0]
-        return list(strongest(self.training_data, history, effects, np.abs(effects), _check_length(n)))
+        return list(strongest(self.training_data, history, effects, np.abs(effects), check_length(n)))
 
     def supporting_ratings(self, history: csr_array, items: Rows, n: int) -> list[tuple[RatingEffect, ...]]:
         """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
@@ -198,7 +202,7 @@ class Model(ScoringModel):
         items, best = top_n_per_row(scores, n)
         return items, np.where(items < 0, np.float32(0), self.clip(best))
 
-    def _recommendations(
+    def list_recommendations(
         self, items: Rows, scores: Floats, history: csr_array | None, why: int
     ) -> list[Recommendation]:
         """The list of (k,) items, each with up to `why` ratings of a history that raise its score."""
@@ -208,27 +212,29 @@ class Model(ScoringModel):
         return recommendations(self.training_data, items, scores, self.supporting_ratings(history, items, why))
 
 
-def _known_rows(vocabulary: Vocabulary, ids: Sequence[str]) -> Rows:
-    """(n,) rows of ids; raises BadData for one that is not text and UnknownId for one that is not in the vocabulary."""
-    for one in ids:
-        if not isinstance(one, str):
-            shown = f"{vocabulary.noun} id {one!r} is not text"
-            raise BadData(shown, "ids are text such as '196'; predict_rows takes row numbers")
-    rows = vocabulary.rows(ids)
-    for unknown in np.flatnonzero(rows < 0)[:1].tolist():
-        raise vocabulary.unknown_id(ids[unknown])
-    return rows
+@dataclass(frozen=True, eq=False)
+class FoldedInUser:
+    """A user who is not in the training data, with a (1, n_items) history of ratings; made by `Model.fold_in`."""
 
+    model: Model
+    history: csr_array
 
-def _check_rows(rows: Rows, vocabulary: Vocabulary) -> Rows:
-    rows, n, noun = np.asarray(rows), len(vocabulary), vocabulary.noun
-    bad = np.flatnonzero((rows < 0) | (rows >= n))
-    if len(bad):
-        raise BadData(f"{noun} row {rows[bad[0]]} of {n:,}", f"rows come from the model's own {noun} vocabulary")
-    return rows
+    @cached_property
+    def scores(self) -> Floats:
+        """(n_items,) unclipped scores of all items."""
+        scores: Floats = self.model.fold_in_scores(self.history)[0]
+        return scores
 
+    def predict(self, item_ids: Sequence[str]) -> Floats:
+        """(m,) scores of m items, clipped to the scale if the model predicts ratings; raises UnknownId."""
+        return self.model.clip(self.scores[known_rows(self.model.training_data.items, item_ids)])
 
-def _check_length(n: int) -> int:
-    if n < 0:
-        raise BadData(f"a list of {n}", "ask for 0 or more")
-    return n
+    def recommend(self, n: int = 10, *, why: int = 0) -> list[Recommendation]:
+        """The n items with the highest scores that the user has not rated; with `why`, each with up to that many of
+        the user's ratings that raise its score most. The list is shorter if fewer items are left."""
+        items, best = self.model.top_n_of_scores(self.scores.copy(), n, seen=self.history.indices)
+        return self.model.list_recommendations(items, best, self.history, check_length(why))
+
+    def explain(self, item_id: str, n: int = 5) -> list[RatingEffect]:
+        """The n of the user's ratings with the largest effect on an item's score, up or down."""
+        return self.model.explain_rows(self.history, self.model.training_data.items.row(item_id), n)

@@ -1,4 +1,4 @@
-"""Biases alone: r̂ = μ + b_u + b_i."""
+"""A model of biases only: r̂ = μ + b_u + b_i."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class BaselineModel(Model):
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
         counts = np.diff(histories.indptr)
-        if self.scale is None:  # only ranks: the same list for every user
+        if self.scale is None:  # the model only ranks: every user has the same list
             bias = np.zeros(len(counts), dtype=np.float32)
         else:
             residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
-            of = np.repeat(np.arange(len(counts)), counts)
-            bias = np.bincount(of, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
+            user = np.repeat(np.arange(len(counts)), counts)
+            bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
         return np.float32(self.mean) + bias.astype(np.float32)[:, None] + self.item_bias
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:

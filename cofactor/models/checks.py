@@ -1,11 +1,12 @@
-"""Checks of the arrays of a saved model, before anything is computed with them."""
+"""Checks of the arrays of a saved model and of the arguments of queries."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from cofactor.arrays import Array
-from cofactor.errors import BadArtifact
+from cofactor.arrays import Array, Rows
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadArtifact, BadData
 
 
 def check_arrays(
@@ -44,3 +45,29 @@ def _dtypes(is_index: bool, ndim: int) -> tuple[type, ...]:
     if is_index:
         return np.int32, np.int64
     return (np.float32,) if ndim else (np.float64,)
+
+
+def known_rows(vocabulary: Vocabulary, ids: Sequence[str]) -> Rows:
+    """(n,) rows of ids; raises BadData for one that is not text and UnknownId for one that is not in the vocabulary."""
+    for one in ids:
+        if not isinstance(one, str):
+            shown = f"{vocabulary.noun} id {one!r} is not text"
+            raise BadData(shown, "ids are text such as '196'; predict_rows takes row numbers")
+    rows = vocabulary.rows(ids)
+    for unknown in np.flatnonzero(rows < 0)[:1].tolist():
+        raise vocabulary.unknown_id(ids[unknown])
+    return rows
+
+
+def check_rows(rows: Rows, vocabulary: Vocabulary) -> Rows:
+    rows, n, noun = np.asarray(rows), len(vocabulary), vocabulary.noun
+    bad = np.flatnonzero((rows < 0) | (rows >= n))
+    if len(bad):
+        raise BadData(f"{noun} row {rows[bad[0]]} of {n:,}", f"rows come from the model's own {noun} vocabulary")
+    return rows
+
+
+def check_length(n: int) -> int:
+    if n < 0:
+        raise BadData(f"a list of {n}", "ask for 0 or more")
+    return n

@@ -1,4 +1,4 @@
-"""Biases and vectors: r̂ = μ + b_u + b_i + p_u · q_i."""
+"""Matrix factorisation with biases: r̂ = μ + b_u + b_i + p_u · q_i."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from cofactor.models.vectors import VectorModel
 
 FOLD_IN_CELLS = 1 << 21  # numbers in the design matrices of the histories of a block: 16 MiB
 MIN_L2 = 1e-6  # keeps a fold-in solvable if a model was trained without regularisation
-SHORT_HISTORY = 10  # number of ratings at which a quarter of the extra shrinkage is left
+SHORT_HISTORY = 10  # number of ratings at which the extra shrinkage has fallen to a quarter
 SAMPLED_USERS = 1 << 13  # users from whom the variances of the extra shrinkage are estimated, at most
-MIN_VARIANCE = 1e-12  # of the trained users' weights; if they are all equal, a new user gets the same
+MIN_VARIANCE = 1e-12  # of the trained users' weights: if these are all equal, a new user gets the same weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class FactorModel(VectorModel):
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         return {**super().shapes(n_users, n_items), "bias_l2": (), "vector_l2": ()}
 
-    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
+    def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank) vectors of new users with (m, n_items) histories; zeros for an empty history."""
         lengths, rank = np.diff(histories.indptr), self.item_vectors.shape[1]
         centres = self._centres(histories)

@@ -1,4 +1,4 @@
-"""A filter over the graph of users and items: two steps along its edges, and its leading frequencies set one by one."""
+"""A linear graph filter: two steps on the graph of users and items, and leading eigenvectors with new weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from cofactor.models.base import Model
 from cofactor.models.sparse import checked_matrix, select_columns, with_values
 from cofactor.models.top_n.selection import EXCLUDED
 
-LARGEST_POWER = 4  # of a number of ratings: of a million it is a number still
-MOST_EDGES = 1 << 23  # edges of the first step for the users that are scored together: 64 MiB
+LARGEST_POWER = 4  # of a number of ratings: a million to this power is still finite in float32
+MOST_EDGES = 1 << 23  # edges of the first step in a block of users: 64 MiB
 
 
 @dataclass(frozen=True, eq=False)
 class FilterModel(Model):
     """s_u = x_u D^-b (R̃ᵀR̃ + V diag(g) Vᵀ) D^b,    R̃ = C^-a X D^-b. It only ranks.
 
-    X: (n_users, n_items), 1 where there is a training rating; C, D: the diagonal matrices of the users' and the items'
-    numbers of ratings; V: leading eigenvectors of R̃ᵀR̃; g: what the filter changes at each of them; x_u: a row of X, or
-    of 0 and 1 for a history folded in. Xᵀ C^-2a X comes as a sparse table of pairs of items, where there are few; where
-    not, it is never formed: x_u walks to the users who share its items, and on to theirs.
+    X: (n_users, n_items), 1 for each training rating; C, D: diagonal matrices of the numbers of ratings of users and of
+    items; V: leading eigenvectors of R̃ᵀR̃; g: changes of their weights; x_u: a row of X, or the items of a folded-in
+    history as 0 and 1. If Xᵀ C^-2a X has few entries, it is saved as a sparse table of pairs of items. Otherwise it is
+    never computed: x_u is multiplied by Xᵀ and then by X.
 
-    Memory, over the arrays: the history once more, by item, and the scores of the users that are made together.
+    Memory beyond the arrays: the training ratings once more, by item, and the scores of a block of users.
     Cold start: a user without a history gets the most rated items; an item without training ratings scores 0.
     """
 
@@ -38,9 +38,9 @@ class FilterModel(Model):
     item_power: float  # b
     vectors: Floats  # (n_items, rank) V
     gains: Floats  # (rank,) g
-    starts: Array | None = None  # (n_items + 1,) where the rows of Xᵀ C^-2a X begin,
-    columns: Array | None = None  # (n_pairs,) their columns, in order,
-    pairs: Floats | None = None  # (n_pairs,) and the numbers there
+    starts: Array | None = None  # (n_items + 1,) start of each row of Xᵀ C^-2a X in the two arrays below
+    columns: Array | None = None  # (n_pairs,) columns, ascending within each row
+    pairs: Floats | None = None  # (n_pairs,) values
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -59,7 +59,7 @@ class FilterModel(Model):
             raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
         if not (0 <= self.user_power <= LARGEST_POWER and 0 <= self.item_power <= LARGEST_POWER):
             raise BadArtifact(
-                f"a power of the filter model is not within 0 and {LARGEST_POWER}", "save the model again"
+                f"a power of the filter model is not between 0 and {LARGEST_POWER}", "save the model again"
             )
         self.table  # noqa: B018  # checks it
 
@@ -73,7 +73,7 @@ class FilterModel(Model):
         return self._item_scores(histories, None)
 
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
-        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
         d = self._item_degrees[histories.indices]
         scores = self._two_steps(with_values(histories, d ** np.float32(-2 * self.item_power)), items)
@@ -114,7 +114,7 @@ class FilterModel(Model):
         return scores
 
     def _between(self, these: Rows, those: Rows) -> Doubles:
-        """(h, m) of R̃ᵀR̃ + V diag(g) Vᵀ."""
+        """(h, m) block of R̃ᵀR̃ + V diag(g) Vᵀ, for (h,) and (m,) items."""
         lowered = self._item_degrees.astype(np.float64) ** -self.item_power
         if self.table is None:
             edges = (self._by_item[these] @ self._by_user).toarray()[:, those]
@@ -126,7 +126,7 @@ class FilterModel(Model):
 
     @cached_property
     def table(self) -> csr_array | None:
-        """(n_items, n_items) Xᵀ C^-2a X, where it is kept."""
+        """(n_items, n_items) Xᵀ C^-2a X; None if it was not saved."""
         if self.starts is None or self.columns is None or self.pairs is None:
             return None
         n_items = len(self.training_data.items)
@@ -134,7 +134,7 @@ class FilterModel(Model):
 
     @cached_property
     def _item_degrees(self) -> Floats:
-        """(n_items,) d; 1 for an item without ratings, which no edge leads to."""
+        """(n_items,) diagonal of D; 1 for an item without ratings, which has no edges."""
         return np.maximum(self.training_data.item_counts, 1).astype(np.float32)
 
     @cached_property
@@ -145,7 +145,7 @@ class FilterModel(Model):
 
     @cached_property
     def _by_user(self) -> csr_array:
-        """(n_users, n_items) C^-2a X, in the places of the history."""
+        """(n_users, n_items) C^-2a X."""
         counts = self.training_data.user_counts
         each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
         return with_values(self.training_data.interactions, np.repeat(each, counts))

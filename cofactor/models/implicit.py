@@ -1,4 +1,4 @@
-"""Vectors trained on implicit feedback: ŷ = p_u · q_i."""
+"""Matrix factorisation of implicit feedback: ŷ = p_u · q_i."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class ImplicitModel(Model):
         return scores
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
-        scores: Floats = self.fold_in(histories) @ self.item_vectors.T
+        scores: Floats = self.fold_in_vectors(histories) @ self.item_vectors.T
         return scores
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
@@ -60,7 +60,7 @@ class ImplicitModel(Model):
             np.vecdot(self.user_vectors[users[here]], self.item_vectors[items[here]], out=scores[here])
         return scores
 
-    def fold_in(self, histories: csr_array) -> Floats:
+    def fold_in_vectors(self, histories: csr_array) -> Floats:
         """(m, rank) vectors of new users with (m, n_items) histories; the mean vector for an empty history."""
         lengths = np.diff(histories.indptr)
         vectors = np.tile(self._mean_user_vector, (len(lengths), 1))
@@ -95,9 +95,9 @@ class ImplicitModel(Model):
         return cosines(self.item_vectors[items])
 
     def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where one
-        of the two is zero."""
-        vector = self.fold_in(history)[0] if user is None else self.user_vectors[user]
+        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where
+        either is zero."""
+        vector = self.fold_in_vectors(history)[0] if user is None else self.user_vectors[user]
         return cosine(self.user_vectors, self._user_lengths, vector)
 
     def _design(self, items: Rows) -> Doubles:
@@ -133,7 +133,7 @@ class ImplicitModel(Model):
 
 
 def mean_vector(vectors: Floats, counts: Array) -> Floats:
-    """(rank,) mean over the rows with ratings; zeros if there are none."""
+    """(rank,) mean of the (n, rank) vectors of rows with ratings, by (n,) counts; zeros if there are none."""
     if not counts.any():
         return np.zeros(vectors.shape[1], np.float32)
     total = np.sum(vectors, axis=0, where=(counts > 0)[:, None], dtype=np.float64)

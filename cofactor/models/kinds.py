@@ -1,4 +1,4 @@
-"""Every kind of model by the name that its saved folder carries. A new kind is one file and one line here."""
+"""Every kind of model, by its name in a saved model. A new kind is one file and one line here."""
 
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.base import Model

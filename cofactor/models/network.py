@@ -1,4 +1,4 @@
-"""Biases, a dot product and a deep network over a user's and an item's vectors, scored without PyTorch."""
+"""Biases, a dot product and a deep network over the vectors of a user and an item, computed without PyTorch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,22 +18,23 @@ from cofactor.models.regression.gauss_newton import NonlinearRegressions
 from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import VectorModel, cosine, cosines
 
-LEAST_NOISE = 1e-4  # of a prior and of ratings: keeps a fold-in solvable where a training left no error at all
-FEW = 10  # ratings of a user whose vectors say half as much of the others' as those of a user with very many
+MIN_NOISE = 1e-4  # variance of ratings: keeps a fold-in solvable if a model fits its training ratings exactly
+HALF_WEIGHT = 10  # number of ratings at which a user has half of the full weight in the prior
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkModel(VectorModel):
-    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i]). What a deep network, or an ensemble with one, leaves behind.
+    """r̂_ui = μ + b_u + b_i + p_u · q_i + f([x_u; y_i]). The model of deep networks and of ensembles with one.
 
-    x, y: the deep vectors of users and items, a pair of tables of their own; f: the layers, the first one over a user's
-    numbers and then an item's, the last one linear and of one number; p, q may have a rank of 0. The first layer is
-    W [x; y] + c = Wᵘ x + (Wⁱ y + c), of which the item's part is computed once.
+    x, y: vectors of users and items for the network, separate from p and q; f: the network, whose input is x followed
+    by y, and whose last layer is linear and has one output; p and q may have a rank of 0. The first layer is
+    W [x; y] + c = Wᵘ x + (Wⁱ y + c); the items' term is computed once.
 
-    Cold start: `with_cold_rows` puts in what a trainer has not learned. A user given only by a history gets the most
-    likely (b, p, x): their prior is normal, with mean and covariance those of the trained users, weighted by n / (n +
-    FEW) for n ratings, and ratings have variance `noise` round r̂. A user without training ratings gets the mean of that
-    prior; an item without any has the mean y of all ratings, a q of 0, and a bias by which that user's r̂ is μ.
+    Cold start: `with_cold_rows` sets the rows of users and items without training ratings. A folded-in user gets the
+    posterior mode of (b, p, x): the prior is normal, with the mean and the covariance of the trained users, weighted by
+    n / (n + HALF_WEIGHT) for n ratings; ratings have variance `noise` around r̂. A user without training
+    ratings gets the prior mean. An item without training ratings gets the mean y over all training ratings, q = 0, and
+    the bias with which r̂ of the mean user is μ.
     """
 
     kind: ClassVar[str] = "network"
@@ -41,8 +42,8 @@ class NetworkModel(VectorModel):
 
     deep_user_vectors: Floats  # (n_users, deep_rank) x
     deep_item_vectors: Floats  # (n_items, deep_rank) y
-    deep: Layers  # f: 2 · deep_rank numbers to one
-    noise: float  # variance of a rating round its prediction, on the training ratings
+    deep: Layers  # f: 2 · deep_rank inputs, one output
+    noise: float  # mean squared error of the training ratings
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -56,14 +57,14 @@ class NetworkModel(VectorModel):
     def check(self) -> None:
         width = self.deep_user_vectors.shape[1] + self.deep_item_vectors.shape[1]
         if len(self.deep) == 0 or self.deep.weights[0].shape[1] != width:
-            raise BadArtifact(f"the first of the deep layers does not take {width} numbers", "the folder is damaged")
+            raise BadArtifact(f"the first of the deep layers does not have {width} inputs", "the folder is damaged")
         if len(self.deep.weights[-1]) != 1 or self.deep.activations[-1] != "linear":
-            raise BadArtifact("the last of the deep layers is not linear and of one number", "the folder is damaged")
+            raise BadArtifact("the last of the deep layers is not linear with one output", "the folder is damaged")
         if self.noise < 0:
             raise BadArtifact(f"the variance of the noise is {self.noise:g}", "the folder is damaged")
 
     def with_cold_rows(self) -> Self:
-        """This model with its rows of users and items without training ratings, whatever they hold, replaced."""
+        """A copy of this model with the cold-start values for users and items without training ratings."""
         (b, p, x), (c, y) = self._mean_user, self._unknown_item
         users = {"user_bias": b, "user_vectors": p, "deep_user_vectors": x}
         items = {"item_bias": c, "item_vectors": np.float32(0), "deep_item_vectors": y}
@@ -96,19 +97,19 @@ class NetworkModel(VectorModel):
         return np.float32(self.mean) + bias + b + _deep_scores(self.deep, x, y)
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) correlation of the items' scores over users as the prior has them, their biases left out, by the
-        tangents of r̂ at its mean; `EXCLUDED` where a score is the same for all."""
-        lengths: Floats = np.linalg.norm(self._leanings, axis=1)
-        return cosine(self._leanings, lengths, self._leanings[item])
+        """(n_items,) correlation of the items' scores over users drawn from the prior, without biases, with r̂
+        linearised at the prior mean; `EXCLUDED` where either score is the same for all users."""
+        lengths: Floats = np.linalg.norm(self._score_factors, axis=1)
+        return cosine(self._score_factors, lengths, self._score_factors[item])
 
     def similarities(self, items: Rows) -> Floats:
-        return cosines(self._leanings[items])
+        return cosines(self._score_factors[items])
 
-    # Users given by a history
+    # Fold-in
 
     @one_thread()
-    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
-        """(m,) biases and (m, rank + deep_rank) vectors [p; x] of users given by (m, n_items) histories."""
+    def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
+        """(m,) biases and (m, rank + deep_rank) vectors [p; x] of users with (m, n_items) histories."""
         weights = np.tile(self._prior_mean, (histories.shape[0], 1))
         for rows, items, ratings, inside in similar_length_blocks(histories, weights.shape[1]):
             weights[rows] = self.regressions(items, ratings, inside).posterior_mode()
@@ -117,8 +118,8 @@ class NetworkModel(VectorModel):
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.attributions`, to first order: each rating is left out by one Gauss-Newton step from the weights
-        of the whole history (see `NonlinearRegressions.without_each`). A fit from the start may end in another local
-        optimum, which alone changes a score by more than one rating among a hundred does."""
+        of the whole history (see `NonlinearRegressions.without_each`). Another fit could end in another local optimum,
+        which can change a score more than one of a hundred ratings does."""
         if history.nnz < 2:
             return super().attributions(history, items)
         inside = np.ones((1, history.nnz), dtype=bool)
@@ -129,14 +130,12 @@ class NetworkModel(VectorModel):
 
     def regressions(self, items: Rows, ratings: Floats, inside: Mask) -> "_Histories":
         observed = np.where(inside, ratings.astype(np.float64) - self.mean - self.item_bias[items], 0)
-        return _Histories(
-            self._prior_mean, self._precision, max(self.noise, LEAST_NOISE), observed, self, items, inside
-        )
+        return _Histories(self._prior_mean, self._precision, max(self.noise, MIN_NOISE), observed, self, items, inside)
 
-    # How the numbers come about
+    # Computation
 
     @cached_property
-    def _whole_user_vectors(self) -> Floats:  # made of two arrays, and so kept
+    def _whole_user_vectors(self) -> Floats:  # cached, because it is a copy of two arrays
         return np.hstack((self.user_vectors, self.deep_user_vectors))
 
     def _scores(self, bias: Floats, vectors: Floats) -> Floats:
@@ -156,7 +155,7 @@ class NetworkModel(VectorModel):
         return scores
 
     def tangents(self, weights: Doubles, items: Rows) -> tuple[Doubles, Doubles]:
-        """The same, and (m, h, W) its gradients with respect to the weights."""
+        """(m, h) values as in `personal`, and their (m, h, W) gradients with respect to the weights."""
         bias, p, x = self._parts(weights.astype(np.float32))
         which = np.repeat(np.arange(len(items)), items.shape[1])
         gradients = np.ones((*items.shape, weights.shape[1]))
@@ -170,7 +169,7 @@ class NetworkModel(VectorModel):
         return scores, gradients
 
     def _parts(self, weights: Array) -> tuple[Array, Array, Array]:
-        """The bias b and the vectors p and x in (…, W) weights."""
+        """Views of the bias b and the vectors p and x in (…, W) weights."""
         rank = self.user_vectors.shape[1]
         return weights[..., 0], weights[..., 1 : 1 + rank], weights[..., 1 + rank :]
 
@@ -182,7 +181,9 @@ class NetworkModel(VectorModel):
     def _prior(self) -> tuple[Doubles, Doubles]:
         """(W,) mean and (W, W) covariance of the trained users' [b, p, x]."""
         counts = self.training_data.user_counts
-        return weighted_moments((self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + FEW))
+        return weighted_moments(
+            (self.user_bias, self.user_vectors, self.deep_user_vectors), counts / (counts + HALF_WEIGHT)
+        )
 
     @property
     def _prior_mean(self) -> Doubles:
@@ -194,20 +195,21 @@ class NetworkModel(VectorModel):
 
     @property
     def _mean_user(self) -> tuple[Array, Array, Array]:
-        """b, p and x of a user of whom nothing is known."""
+        """b, p and x of a user without ratings."""
         return self._parts(self._prior_mean.astype(np.float32))
 
     @cached_property
     def _unknown_item(self) -> tuple[np.float32, Floats]:
-        """Bias and y of an item of which nothing is known."""
+        """The bias and y of an item without ratings."""
         counts = self.training_data.item_counts
         y = (counts @ self.deep_item_vectors / max(1, counts.sum())).astype(np.float32)
         bias, _, x = self._mean_user
         return -(bias + _deep_scores(self.deep, x[None], y)[0]), y
 
     @cached_property
-    def _leanings(self) -> Floats:
-        """(n_items, W - 1) the gradients of the scores with respect to p and x, in units of their spread."""
+    def _score_factors(self) -> Floats:
+        """(n_items, W - 1) gradients of the scores with respect to p and x at the prior mean, times the Cholesky factor
+        of the prior covariance: their dot products are covariances of scores over users."""
         every = np.arange(len(self.item_bias), dtype=np.int32)
         _, slopes = self._split_network.values_and_gradients(self._mean_user[2][None], np.zeros_like(every), every)
         spread = np.linalg.cholesky(self._prior[1][1:, 1:]).astype(np.float32)
@@ -216,17 +218,17 @@ class NetworkModel(VectorModel):
 
 
 def _deep_scores(layers: Layers, x: Floats, y: Floats) -> Floats:
-    """(m,) f of (m, deep_rank) users' vectors beside one item's."""
+    """(m,) f of (m, deep_rank) users' vectors with the (deep_rank,) vector of one item."""
     return SplitInputNetwork(layers, y[None]).pair_values(x, np.arange(len(x)), np.zeros(len(x), dtype=np.int32))
 
 
 @dataclass(frozen=True, eq=False)
 class _Histories(NonlinearRegressions):
-    """Ratings, less what their items explain, by the weights of a user."""
+    """The regressions of ratings, minus μ and b_i, on the weights [b, p, x] of b users."""
 
     model: NetworkModel
     items: Rows  # (b, h)
-    inside: Mask  # (b, h), where not, there is no rating
+    inside: Mask  # (b, h) false for padding
 
     def curve(self, weights: Doubles, which: Array) -> Doubles:
         return self.inside[which] * self.model.personal(weights, self.items[which])

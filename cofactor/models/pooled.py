@@ -1,4 +1,4 @@
-"""Users described by the items they rated, whatever the ratings: r̂ = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ y_j)."""
+"""Models of users by the set of items they rated: r̂ = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ y_j)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from cofactor.models.factor import FactorModel
 class PooledFactorModel(FactorModel):
     """r̂_ui = μ + b_u + b_i + q_i · (p_u + |R(u)|^-½ Σ_{j∈R(u)} y_j). The model of SVD++.
 
-    `user_vectors` hold the whole bracket, summed up. R(u): the items u rated in training or, where they are more than
-    `most`, those of them that have fewest training ratings (of equal ones the lower row).
-    Cold start: as for FactorModel; a user given only by a history h is folded in by ridge regression around the pool
+    `user_vectors` are the sums in brackets. R(u): the items that u rated in training; if there are more than `most`,
+    those with the fewest training ratings (ties: the lower row first).
+    Cold start: as for FactorModel, but the ridge regression for a history h shrinks towards the pooled vector
     x = |R(h)|^-½ Σ_{j∈R(h)} y_j,
 
         min over b, v  Σ_{i∈h} (r_i - μ - b_i - b - v · q_i)² + |h| (λ_b b² + λ_p |v - x|²)
@@ -26,14 +26,14 @@ class PooledFactorModel(FactorModel):
     kind: ClassVar[str] = "pooled-factor"
 
     set_vectors: Floats  # (n_items, rank) y
-    most: float  # ratings of a history that are pooled, at most
+    most: float  # maximum number of pooled ratings of a history
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         return {**super().shapes(n_users, n_items), "set_vectors": (n_items, "rank"), "most": ()}
 
     def pools(self, histories: csr_array) -> Floats:
-        """(m, rank) |R(h)|^-½ Σ_{j∈R(h)} y_j of (m, n_items) histories; zeros for an empty one."""
+        """(m, rank) pooled vectors |R(h)|^-½ Σ_{j∈R(h)} y_j of (m, n_items) histories; zeros for an empty one."""
         inside = pooled(histories, self.training_data.item_counts, self.most)
         lengths = np.diff(histories.indptr)
         weights = np.repeat(_weights(np.minimum(lengths, self.most)), lengths) * inside
@@ -41,12 +41,12 @@ class PooledFactorModel(FactorModel):
         return summed
 
     def pools_without_one(self, history: csr_array) -> Doubles:
-        """(h, rank) the pools of a (1, n_items) history without each of its h ratings."""
+        """(h, rank) pooled vectors of a (1, n_items) history without each of its h ratings."""
         y, n = self.set_vectors[history.indices].astype(np.float64), min(history.nnz, int(self.most))
         order = _rarest_first(history, self.training_data.item_counts)
         sums = np.repeat(y[order[:n]].sum(axis=0)[None], history.nnz, axis=0)
         sums[order[:n]] -= y[order[:n]]
-        sums[order[:n]] += y[order[n : n + 1]].sum(axis=0)  # the one that takes its place, where there is one
+        sums[order[:n]] += y[order[n : n + 1]].sum(axis=0)  # the item that takes its place, if there is one
         without: Doubles = sums * _weights(np.array(min(history.nnz - 1, n)))
         return without
 
@@ -59,28 +59,28 @@ class PooledFactorModel(FactorModel):
 
 @dataclass(frozen=True, eq=False)
 class PooledModel(PooledFactorModel):
-    """The same with p = 0: r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j. The model of NSVD.
+    """PooledFactorModel with p = 0: r̂_ui = μ + b_u + b_i + q_i · |R(u)|^-½ Σ_{j∈R(u)} y_j. The model of NSVD.
 
-    Cold start: as for FactorModel; of a user given only by a history h only the bias is solved for,
+    Cold start: as for FactorModel, but only the bias of a user with a history h is estimated,
 
         b = Σ_{i∈h} (r_i - μ - b_i - x · q_i) / (|h| (1 + λ_b)),    x = |R(h)|^-½ Σ_{j∈R(h)} y_j
 
-    and `vector_l2` has no part in it.
+    and `vector_l2` is not used.
     """
 
     kind: ClassVar[str] = "pooled"
 
-    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
+    def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
         lengths, vectors = np.diff(histories.indptr), self.pools(histories)
-        of = np.repeat(np.arange(len(lengths)), lengths)
-        unexplained = np.bincount(of, self._unexplained(histories), minlength=len(lengths))
+        user = np.repeat(np.arange(len(lengths)), lengths)
+        unexplained = np.bincount(user, self._unexplained(histories), minlength=len(lengths))
         ones = np.ones(histories.nnz, dtype=np.float32)
         rated: Floats = csr_array((ones, histories.indices, histories.indptr), histories.shape) @ self.item_vectors
         bias = (unexplained - np.vecdot(vectors, rated)) / self._weight_of_bias(lengths)
         return bias.astype(np.float32), vectors
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.attributions`, by the sums over the history without each rating."""
+        """As in `Model.attributions`, from the sums over the history without each rating."""
         vector, without = self.pools(history)[0].astype(np.float64), self.pools_without_one(history)
         q, unexplained = self.item_vectors[history.indices].astype(np.float64), self._unexplained(history)
         bias = (unexplained.sum() - vector @ q.sum(axis=0)) / self._weight_of_bias(history.nnz)
@@ -90,7 +90,7 @@ class PooledModel(PooledFactorModel):
         return effects
 
     def _unexplained(self, histories: csr_array) -> Doubles:
-        """(nnz,) ratings less the mean and the item's bias."""
+        """(nnz,) ratings minus the mean and the item's bias."""
         residual: Doubles = histories.data.astype(np.float64) - self.mean - self.item_bias[histories.indices]
         return residual
 
@@ -99,10 +99,10 @@ class PooledModel(PooledFactorModel):
 
 
 def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
-    """(nnz,) which ratings of (m, n_items) histories belong to R(h): all, or the `most` of the rarest items.
+    """(nnz,) true for the ratings of (m, n_items) histories in R(h): all, or the `most` of the rarest items.
 
-    A rating of a rare item tells more about a user than one of a popular item. The choice depends on the items only, so
-    that the history of a new user is cut in the same way as those of the trained users.
+    A rating of a rare item is more informative than one of a popular item. The choice depends on the items only, so
+    that it is the same for a new user as for a trained user with the same history.
     """
     lengths = np.diff(histories.indptr)
     if lengths.max(initial=0) <= most:
@@ -114,15 +114,15 @@ def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
 
 
 def _rarest_first(histories: csr_array, item_counts: Rows) -> Array:
-    """(nnz,) the ratings of each history in order of their items' training ratings, then of their rows; last those of
-    items without any, whose vectors are zero."""
-    of = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
+    """(nnz,) positions of the ratings of each history, in order of their items' numbers of training ratings, then rows.
+    Items without training ratings, whose vectors are zero, come last."""
+    user = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
     rarity = np.where(item_counts > 0, item_counts, np.iinfo(np.int32).max)
-    return np.lexsort((histories.indices, rarity[histories.indices], of))
+    return np.lexsort((histories.indices, rarity[histories.indices], user))
 
 
 def _weights(n: Array) -> Floats:
-    """n^-½, for the sum of n vectors; 1 for a sum of none."""
+    """n^-½, the weight of a sum of n vectors; 1 for n = 0."""
     weights: Floats = (1 / np.sqrt(np.maximum(n, 1))).astype(np.float32)
     return weights
 

@@ -1,4 +1,4 @@
-"""Draws from a posterior side by side: r̂ = the mean over draws of μ + b_u + b_i + P_u · Q_i."""
+"""Draws from the posterior of a factorisation: r̂ = the mean over draws of μ + b_u + b_i + P_u · Q_i."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,26 +24,26 @@ SECONDS_A_DAY = 86400
 
 @dataclass(frozen=True, eq=False)
 class PosteriorModel(VectorModel):
-    """What Bayesian factorisation leaves behind: S draws of all its parameters, as one factor model of rank S·K.
+    """The model of Bayesian factorisation: S posterior draws of all parameters, as one factor model of rank S·K.
 
         f_s(u, i, t) = μ + b_u + b_i + P_u · Q_i + c_t + D_t · (P_u + Q_i),    r̂ = (1/S) Σ_s f_s
 
-    b, P, Q, c, D: those of draw s, where b and P hold all that is known of a user: their own part, what their rated
-    items add to it (y_j) and what their features add; b_i and Q_i of an item likewise. t: the day of the rating;
-    without days, and for a day without training ratings, the last two terms are missing. A list has no day.
+    b, P, Q, c, D: the parameters of draw s. b_u and P_u are sums of the user's own part, the contributions y_j of the
+    rated items and those of the user's features; b_i and Q_i are sums of the item's own part and those of its features.
+    t: the day of the rating; the last two terms are 0 without a time, for a day without training ratings, and in lists.
 
-    An item's vector and bias in `item_vectors` and `item_bias` may be what each draw expects of them given all else in
-    it, rather than what it drew (`drawn_item_vectors`, `item_bias_draws`): the mean over draws is the same in the end,
-    and nearer to it after few (Rao and Blackwell). What a history says of a user, and a deviation, goes by those drawn.
+    `item_vectors` and `item_bias` may hold the conditional expectation of an item's parameters given all others of the
+    draw, instead of the drawn parameters (`drawn_item_vectors`, `item_bias_draws`). The mean over draws converges to
+    the same value, and faster (Rao-Blackwellisation). Fold-in and `deviation` use the drawn parameters.
 
-    W = K + 1: [P_u, b_u], [Q_i, b_i] and [D_t, c_t] side by side. In `user_vectors` and `item_vectors` each draw's K
+    W = K + 1 is the length of [P_u, b_u], [Q_i, b_i] and [D_t, c_t]. In `user_vectors` and `item_vectors` each draw's K
     columns are divided by √S, so that their dot product is the mean over draws.
 
-    Cold start: a user or item without training ratings is what the prior of its side expects, given its features. A
-    user given only by a history h is the mean over draws of the posterior given the items of the draw, which is normal:
+    Cold start: a user or item without training ratings has the mean of its prior, given its features. A user with a
+    history h is folded in as the mean over draws of the posterior given the items of the draw, which is normal:
 
         [P, b] ~ N(A⁻¹(Λ m + α Σ_{j∈h} x_j (r_j - μ - b_j)), A⁻¹),    A = Λ + α Σ_{j∈h} x_j x_jᵀ,    x_j = [Q_j, 1],
-        m = mean of the users' prior + |h|^-½ Σ_{j∈h} y_j,    Λ: its precision,    1/α: the draw's noise
+        m = prior mean of users + |h|^-½ Σ_{j∈h} y_j,    Λ: prior precision of users,    1/α: noise variance of the draw
 
     Source: R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using MCMC", ICML 2008, equations
     10 and 11; S. Rendle, L. Zhang, Y. Koren, "On the Difficulty of Evaluating Baselines", 2019, section 3.
@@ -58,12 +58,12 @@ class PosteriorModel(VectorModel):
     user_prior_precision: Floats  # (S, W, W)
     item_prior_mean: Floats  # (S, W)
     item_prior_precision: Floats  # (S, W, W)
-    set_vectors: Floats | None = None  # (n_items, S, W) y_j: what having rated an item adds to a user
+    set_vectors: Floats | None = None  # (n_items, S, W) y_j: contributions of rated items to a user
     user_feature_vectors: Floats | None = None  # (n_user_features, S, W)
     item_feature_vectors: Floats | None = None  # (n_item_features, S, W)
     day_vectors: Floats | None = None  # (n_days, S, W); zeros for a day without training ratings
     first_day: float | None = None  # days since 1970 of the first row of day_vectors
-    drawn_item_vectors: Floats | None = None  # (n_items, S·K) those drawn, where item_vectors are what a draw expects
+    drawn_item_vectors: Floats | None = None  # (n_items, S·K) if item_vectors are conditional expectations
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -100,7 +100,7 @@ class PosteriorModel(VectorModel):
         )
         for known, name in (of_users, of_items):
             if name in arrays and (known is None or len(known.names) != len(arrays[name])):
-                raise _damaged(f"{name!r} does not fit the features that the model knows")
+                raise _damaged(f"{name!r} does not fit the features of the training data")
         if model.noise.min() <= 0:
             raise _damaged("'noise' is not positive")
         for name in ("user_prior_precision", "item_prior_precision"):
@@ -112,30 +112,30 @@ class PosteriorModel(VectorModel):
 
     @property
     def unknown_item_scores(self) -> Floats:
-        """What is left of the score of an item of which nothing is known: it is as the prior expects."""
-        return self._of_new_item(self.item_prior_mean)
+        """Scores of an item with the mean of the items' prior."""
+        return self._scores_of_new_item(self.item_prior_mean)
 
     def new_item_scores(self, features: Mapping[str, str | float]) -> Floats:
-        """(n_users,) scores of an item that is not in the catalogue, by its features as a table of items has them.
+        """(n_users,) scores of an item that is not in the catalogue, from its features by column name.
 
-        Raises BadData where the model was trained without features of items, or does not know a column.
+        Raises BadData for a model trained without item features, and for an unknown column.
         """
         vectors = self.item_feature_vectors
         if vectors is None or self.training_data.item_features is None:
-            raise BadData("the model knows nothing of items beside ratings", "train it on ratings with item features")
+            raise BadData("the model was trained without item features", "train it on ratings with item features")
         added = self.training_data.item_features.encode(features) @ vectors.reshape(len(vectors), -1)
-        return self._of_new_item(self.item_prior_mean + added.reshape(self.item_prior_mean.shape))[:-1]
+        return self._scores_of_new_item(self.item_prior_mean + added.reshape(self.item_prior_mean.shape))[:-1]
 
     @property
     def rankable(self) -> Mask:
-        """(n_items,) true for items with training ratings, and those with features where these were trained on."""
+        """(n_items,) true for items with training ratings or, if the model was trained with them, features."""
         if self.item_feature_vectors is None or self.training_data.item_features is None:
             return super().rankable
         known: Mask = np.diff(self.training_data.item_features.matrix.indptr) > 0
         return known | super().rankable
 
     def similarity(self, item: int) -> Floats:
-        """(n_items,) cosine of the items' vectors of all draws; `EXCLUDED` where either may not be recommended."""
+        """(n_items,) cosine of the items' vectors of all draws; `EXCLUDED` where either is not `rankable`."""
         rankable = self.rankable
         return np.where(rankable & rankable[item], super().similarity(item), EXCLUDED)
 
@@ -143,8 +143,8 @@ class PosteriorModel(VectorModel):
         rankable = self.rankable[items]
         return np.where(rankable[:, None] & rankable, super().similarities(items), EXCLUDED)
 
-    def _of_new_item(self, item: Floats) -> Floats:
-        """(n_users + 1,) scores of an item of (S, W) draws for every user and, last, somebody without a rating."""
+    def _scores_of_new_item(self, item: Floats) -> Floats:
+        """(n_users + 1,) scores of an item with (S, W) draws: for each user and, last, for a user without ratings."""
         bias, vectors = concatenate_draws(np.stack([item, self.user_prior_mean]))
         of_users = np.append(self.user_vectors @ vectors[0] + self.user_bias, vectors[1] @ vectors[0] + bias[1])
         scores: Floats = of_users + (np.float32(self.mean) + bias[0])
@@ -153,7 +153,7 @@ class PosteriorModel(VectorModel):
     # Pairs
 
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
-        """(m,) c_t + D_t · (P_u + Q_i), the mean over draws; 0 for a day without training ratings."""
+        """(m,) mean over draws of c_t + D_t · (P_u + Q_i); 0 for a day without training ratings."""
         effects = np.zeros(len(users), dtype=np.float32)
         if self.day_vectors is None:
             return effects
@@ -167,7 +167,7 @@ class PosteriorModel(VectorModel):
         return effects
 
     def draws(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
-        """(m, S) f_s of (m,) pairs, not clipped. A row of -1 stands for a user or item of which nothing is known."""
+        """(m, S) f_s of (m,) pairs, not clipped. A row of -1 stands for a user or item without ratings and features."""
         p, q = self._user_draws(users), self._item_draws(items)
         scores: Floats = np.float32(self.mean) + p[..., -1] + q[..., -1] + np.vecdot(p[..., :-1], q[..., :-1])
         if times is not None and self.day_vectors is not None:
@@ -176,10 +176,10 @@ class PosteriorModel(VectorModel):
         return scores
 
     def uncertainty(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
-        """(m,) standard deviation of what (m,) pairs are expected to rate.
+        """(m,) posterior standard deviation of the expected rating of (m,) pairs.
 
-        √ of the variance of f_s over draws; and, where a user or item has no training rating and the draws differ in
-        no more than what the prior expects of it, of the variance of that prior. A row of -1 is as in `draws`.
+        The root of the variance of f_s over draws. For users and items without training ratings, whose draws only
+        contain the prior mean, the variance of the prior is added. A row of -1 is as in `draws`.
         """
         variances = np.empty(len(users), dtype=np.float32)
         for here in cache_slices(len(users), self.item_vectors.shape[1]):
@@ -198,26 +198,26 @@ class PosteriorModel(VectorModel):
         return np.sqrt(variances)
 
     def deviation(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
-        """(m,) standard deviation of the ratings of (m,) pairs around their prediction: √(uncertainty² + mean 1/α)."""
+        """(m,) predictive standard deviation of the ratings of (m,) pairs: √(uncertainty² + mean 1/α)."""
         deviations: Floats = np.sqrt(self.uncertainty(users, items, times) ** 2 + self.noise.mean())
         return deviations
 
     @cached_property
     def _prior_covariances(self) -> tuple[Doubles, Doubles]:
-        """(S, W, W) Λ⁻¹ of users and of items."""
+        """(S, W, W) prior covariances Λ⁻¹ of users and of items."""
         both = self.user_prior_precision, self.item_prior_precision
         of_user, of_item = (np.linalg.inv(one.astype(np.float64)) for one in both)
         return of_user, of_item
 
-    # Histories
+    # Fold-in
 
-    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
-        """(m,) biases and (m, S·K) vectors, draw by draw; the mean of the users' prior for an empty history."""
-        return concatenate_draws(self._given(histories))
+    def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
+        """(m,) biases and (m, S·K) vectors of users with (m, n_items) histories; prior means for an empty history."""
+        return concatenate_draws(self._posterior_means(histories))
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.attributions`, exactly, but each draw is solved once for all ratings (see `gaussian`)."""
-        whole, without = self._given(history)[0], self._prior_means_without_each(history.indices)
+        """As in `Model.attributions`, from one solution for each draw (see `leave_one_out_means`)."""
+        whole, without = self._posterior_means(history)[0], self._prior_means_without_each(history.indices)
         effects = np.zeros((history.nnz, len(items)))
         for draw, (precision, noise) in enumerate(self._priors):
             residual = self._residual(draw, history.indices, history.data)
@@ -226,8 +226,8 @@ class PosteriorModel(VectorModel):
             effects += (whole[draw] - fewer) @ self._design(draw, items, self.item_vectors).T
         return effects / len(self.noise)
 
-    def _given(self, histories: csr_array) -> Doubles:
-        """(m, S, W) what each draw expects of the users of (m, n_items) histories."""
+    def _posterior_means(self, histories: csr_array) -> Doubles:
+        """(m, S, W) posterior means of [P, b] in each draw for users with (m, n_items) histories."""
         users = self._prior_means(histories)
         for rows, items, ratings, inside in similar_length_blocks(histories, users.shape[2]):
             for draw, (precision, noise) in enumerate(self._priors):
@@ -237,7 +237,7 @@ class PosteriorModel(VectorModel):
         return users
 
     def _prior_means(self, histories: csr_array) -> Doubles:
-        """(m, S, W) what each draw expects of users by which items they rated, however high."""
+        """(m, S, W) prior means of users in each draw, given which items they rated."""
         lengths = np.diff(histories.indptr)
         means = np.tile(self.user_prior_mean.astype(np.float64), (len(lengths), 1, 1))
         if self.set_vectors is not None:
@@ -247,7 +247,7 @@ class PosteriorModel(VectorModel):
         return means
 
     def _prior_means_without_each(self, items: Rows) -> Doubles:
-        """(h, S, W) the same for users who rated all but one of (h,) items."""
+        """(h, S, W) prior means as in `_prior_means` of a user with (h,) rated items, without each of them."""
         means = np.tile(self.user_prior_mean.astype(np.float64), (len(items), 1, 1))
         if self.set_vectors is not None:
             sets = self.set_vectors[items].astype(np.float64)
@@ -255,7 +255,7 @@ class PosteriorModel(VectorModel):
         return means
 
     def _design(self, draw: int, items: Rows, vectors: Floats) -> Doubles:
-        """(…, W) x_i = [Q_i, 1] of a draw, in vectors of items."""
+        """(…, W) x_i = [Q_i, 1] of (…) items in a draw, from (n_items, S·K) vectors."""
         rank = self.user_prior_mean.shape[1] - 1
         design = np.ones((*items.shape, rank + 1))
         design[..., :-1] = vectors[:, draw * rank : (draw + 1) * rank][items]
@@ -263,13 +263,13 @@ class PosteriorModel(VectorModel):
         return design
 
     def _residual(self, draw: int, items: Rows, ratings: Floats) -> Doubles:
-        """(…) what is left of ratings to be explained by x_i · [P, b]."""
+        """(…) ratings minus μ and b_i of a draw, to be explained by x_i · [P, b]."""
         residual: Doubles = ratings.astype(np.float64) - self.mean - self.item_bias_draws[items, draw]
         return residual
 
     @property
     def _priors(self) -> list[tuple[Doubles, float]]:
-        """The precision of a user and the noise of each draw."""
+        """The prior precision of users and the noise variance of each draw."""
         return list(zip(self.user_prior_precision.astype(np.float64), self.noise.tolist(), strict=True))
 
     # Draws by row
@@ -285,14 +285,14 @@ class PosteriorModel(VectorModel):
         return split_draws(rows, self._drawn_items, self.item_bias_draws, self.item_prior_mean)
 
     def _day_draws(self, times: Times | None) -> Floats:
-        """(m, S, W) [D_t, c_t] of (m,) times, zeros where a day has none; (1, S, W) zeros without times."""
+        """(m, S, W) [D_t, c_t] of (m,) times; zeros for other days; (1, S, W) zeros without times."""
         if times is None or self.day_vectors is None:
             return np.zeros((1, *self.user_prior_mean.shape), dtype=np.float32)
         days = self._days(times)
         return self.day_vectors[days] * (days >= 0)[:, None, None]
 
     def _days(self, times: Times) -> Array:
-        """(m,) rows of `day_vectors`; -1 for a time outside of them."""
+        """(m,) rows of `day_vectors` of (m,) times; -1 for other days."""
         days = np.asarray(times) // SECONDS_A_DAY - int(self.first_day or 0)
         n_days = 0 if self.day_vectors is None else len(self.day_vectors)
         return np.where((days >= 0) & (days < n_days), days, -1)

@@ -16,7 +16,7 @@ from cofactor.models.top_n.selection import EXCLUDED
 from cofactor.row_blocks import batch_slices
 
 SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most
-SCORE_CELLS = 1 << 22  # scores held at a time: 16 MiB; much smaller blocks lose their time to the threads of the BLAS
+SCORE_CELLS = 1 << 22  # scores held at a time: 16 MiB; much smaller blocks are slowed by the threads of the BLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +24,8 @@ class ScoringModel(ABC):
     """The part of a model that differs between kinds.
 
     `scale` is the range of ratings if scores are predicted ratings (RMSE and MAE apply), and None if the model only
-    ranks. A kind must implement `scores`, `fold_in_scores` and `shapes`; it may override the others where it can do
-    better than by scoring every item.
+    ranks. A kind must implement `scores`, `fold_in_scores` and `shapes`; it may override the other
+    methods if it can compute them faster than by scoring every item.
     """
 
     kind: ClassVar[str]
@@ -112,7 +112,7 @@ class ScoringModel(ABC):
         if self.scale is None:
             return scores
         lowest, highest = self.scale
-        return np.minimum(np.maximum(scores, lowest), highest)  # of a few scores np.clip takes three times as long
+        return np.minimum(np.maximum(scores, lowest), highest)  # for few scores np.clip takes three times as long
 
     # Similarities
 

@@ -26,10 +26,10 @@ class SimilarityModel(Model):
     kind: ClassVar[str] = "similarity"
     indices: ClassVar[frozenset[str]] = frozenset({"starts", "columns"})
 
-    dense: Floats | None = None  # (n_items, n_items) B, or
-    starts: Array | None = None  # (n_items + 1,) where the rows of a sparse B begin,
-    columns: Array | None = None  # (n_weights,) their columns, in order,
-    weights: Floats | None = None  # (n_weights,) and the weights there
+    dense: Floats | None = None  # (n_items, n_items) B; or a sparse B:
+    starts: Array | None = None  # (n_items + 1,) start of each row in the two arrays below
+    columns: Array | None = None  # (n_weights,) columns, ascending within each row
+    weights: Floats | None = None  # (n_weights,) values
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -46,7 +46,7 @@ class SimilarityModel(Model):
 
     @cached_property
     def sparse(self) -> csr_array | None:
-        """(n_items, n_items) B where it is sparse."""
+        """(n_items, n_items) B; None if it is dense."""
         return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
     def scores(self, users: Rows) -> Floats:
@@ -59,7 +59,7 @@ class SimilarityModel(Model):
         return self._item_scores(histories, None)
 
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
-        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
         ones = with_values(histories, np.ones(histories.nnz, dtype=np.float32))
         if self.sparse is None:
@@ -113,9 +113,9 @@ class NeighbourModel(Model):
     item_bias: Floats  # (n_items,)
     user_l2: float  # λ_u
     pull: float  # λ
-    starts: Array  # (n_items + 1,) where each row j of the s_ij begins,
-    columns: Array  # (n_weights,) its items i, in order: those that have j for a neighbour,
-    weights: Floats  # (n_weights,) and s_ij
+    starts: Array  # (n_items + 1,) start of the row of each item j in the two arrays below
+    columns: Array  # (n_weights,) items i that have j as a neighbour, ascending within each row
+    weights: Floats  # (n_weights,) s_ij
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
@@ -130,7 +130,7 @@ class NeighbourModel(Model):
         }
 
     def check(self) -> None:
-        if self.pull < 0 or self.sparse.data.min(initial=0) < 0:  # which checks the table first
+        if self.pull < 0 or self.sparse.data.min(initial=0) < 0:  # `sparse` checks the arrays first
             raise BadArtifact("the neighbours model has a negative weight", "save the model again")
 
     @cached_property
@@ -150,7 +150,7 @@ class NeighbourModel(Model):
         return self._item_scores(histories, None)
 
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
-        """(m, k) scores of (k,) items, of all for None, for (m, n_items) histories."""
+        """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns, neighbours = slice(None) if items is None else items, select_columns(self.sparse, items)
         counts = np.diff(histories.indptr)
         user = np.repeat(np.arange(len(counts)), counts)
@@ -164,7 +164,7 @@ class NeighbourModel(Model):
         return scores
 
     def _total_weights(self, histories: csr_array, neighbours: csr_array) -> Floats:
-        """(m, k) λ + Σ_{j∈N(i)∩R(u)} s_ij of the items i whose columns the (n_items, k) neighbours are."""
+        """(m, k) λ + Σ_{j∈N(i)∩R(u)} s_ij, for the (n_items, k) columns s_ij of k items i."""
         sums: Floats = (with_values(histories, np.ones(histories.nnz, dtype=np.float32)) @ neighbours).toarray()
         sums += np.float32(self.pull)
         return sums
@@ -192,7 +192,7 @@ def _column(weights: csr_array, item: int) -> Floats:
 
 
 def _block(weights: csr_array, items: Rows) -> Floats:
-    """(k, k) weights between (k,) items: row a is `_column` of the a-th item, at the places of the k items."""
+    """(k, k) weights between (k,) items: row a is `_column` of the a-th item, restricted to the k items."""
     block = weights[items][:, items].tocoo()
     alike = np.full((len(items), len(items)), EXCLUDED)
     row, column = block.coords

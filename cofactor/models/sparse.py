@@ -1,4 +1,4 @@
-"""Sparse matrices: checked before saved arrays are used as one, and with other values in the same places."""
+"""Sparse matrices: checks of saved ones, and new values for the same places."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -8,7 +8,7 @@ from cofactor.errors import BadArtifact
 
 
 def checked_matrix(name: str, starts: Array, columns: Array, values: Floats, shape: tuple[int, int]) -> csr_array:
-    """The sparse matrix over the arrays, none of them copied; raises BadArtifact with the `name` if they are not one.
+    """A sparse matrix of saved arrays, which are not copied; raises BadArtifact with the `name` if they are invalid.
 
     starts: (n_rows + 1,) from 0 to nnz, never decreasing; columns: (nnz,) increasing within each row; values: (nnz,)
     finite float32. Both index arrays are int32, or both int64.
@@ -20,12 +20,12 @@ def checked_matrix(name: str, starts: Array, columns: Array, values: Floats, sha
 
 
 def with_values(matrix: csr_array, values: Floats) -> csr_array:
-    """A matrix with (nnz,) other values in the places of those of `matrix`."""
+    """A matrix with the same sparsity pattern as `matrix` and (nnz,) new values."""
     return csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def select_columns(matrix: csr_array, items: Rows | None) -> csr_array:
-    """(n, k) columns of a matrix; the matrix itself for None."""
+    """(n, k) columns of a matrix; the whole matrix if `items` is None."""
     return matrix if items is None else matrix[:, items]
 
 

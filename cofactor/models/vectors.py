@@ -1,4 +1,4 @@
-"""Biases and a dot product: what every kind of factor model scores with, however its vectors came about."""
+"""Scores of biases and a dot product, which all factor models have in common."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,14 @@ from cofactor.models.base import Model
 from cofactor.models.top_n.selection import EXCLUDED
 from cofactor.row_blocks import batch_slices
 
-CACHED_CELLS = 1 << 17  # numbers in the vectors gathered at a time: they stay in the cache, three times as fast
+CACHED_CELLS = (
+    1 << 17
+)  # numbers in the vectors gathered at a time: blocks that fit into the cache are three times as fast
 
 
 @dataclass(frozen=True, eq=False)
 class VectorModel(Model):
-    """r̂_ui = μ + b_u + b_i + p_u · q_i; a kind says how a user given only by a history gets b_u and p_u (fold-in)."""
+    """r̂_ui = μ + b_u + b_i + p_u · q_i; each kind defines the fold-in of b_u and p_u."""
 
     mean: float
     user_bias: Floats  # (n_users,)
@@ -37,14 +39,14 @@ class VectorModel(Model):
         }
 
     @abstractmethod
-    def fold_in(self, histories: csr_array) -> tuple[Floats, Floats]:
-        """(m,) biases and (m, rank) vectors of users given by (m, n_items) histories."""
+    def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
+        """(m,) biases and (m, rank) vectors of users with (m, n_items) histories (fold-in)."""
 
     def scores(self, users: Rows) -> Floats:
         return self._scores(self.user_bias.take(users), self.user_vectors.take(users, axis=0))
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
-        return self._scores(*self.fold_in(histories))
+        return self._scores(*self.fold_in_vectors(histories))
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         scores = np.empty(len(users), dtype=np.float32)
@@ -67,14 +69,14 @@ class VectorModel(Model):
         return cosines(self.item_vectors[items])
 
     def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where one
-        of the two is zero."""
-        vector = self.fold_in(history)[1][0] if user is None else self._whole_user_vectors[user]
+        """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where
+        either is zero."""
+        vector = self.fold_in_vectors(history)[1][0] if user is None else self._whole_user_vectors[user]
         return cosine(self._whole_user_vectors, self._user_lengths, vector)
 
     @property
     def _whole_user_vectors(self) -> Floats:
-        """(n_users, …) everything but the bias that fold_in gives a user."""
+        """(n_users, …) vectors of the trained users, as `fold_in_vectors` returns them for histories."""
         return self.user_vectors
 
     @cached_property
@@ -88,7 +90,7 @@ class VectorModel(Model):
         return lengths
 
     def _scores(self, bias: Floats, vectors: Floats) -> Floats:
-        """(m, n_items) of (m,) biases and (m, rank) vectors of users."""
+        """(m, n_items) scores from (m,) biases and (m, rank) vectors of users."""
         scores = vectors @ self.item_vectors.T
         scores += self.item_bias
         scores += (np.float32(self.mean) + bias)[:, None]
@@ -96,7 +98,7 @@ class VectorModel(Model):
 
 
 def cosine(vectors: Floats, lengths: Floats, other: Floats) -> Floats:
-    """(n,) cosine of (n, rank) vectors, whose (n,) lengths are known, with another; `EXCLUDED` where either is zero."""
+    """(n,) cosine of (n, rank) vectors of (n,) lengths with another vector; `EXCLUDED` where either is zero."""
     length = np.linalg.norm(other)
     if length == 0:
         return np.full(len(vectors), EXCLUDED)

@@ -1,4 +1,4 @@
-"""A stack of fully connected layers, computed in NumPy: x becomes f_L(… f_1(x W_1ᵀ + b_1) … W_Lᵀ + b_L)."""
+"""A stack of fully connected layers in NumPy: f_L(… f_1(x W_1ᵀ + b_1) … W_Lᵀ + b_L)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et 
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """Layer l has (n_out, n_in) weights, (n_out,) biases and the name of an activation out of ACTIVATIONS.
+    """Fully connected layers, each with (n_out, n_in) weights, (n_out,) biases and the name of one of ACTIVATIONS.
 
-    Raises BadArtifact where the sizes of neighbouring layers, the types or the activations do not fit.
+    Raises BadArtifact for layers of different sizes or types that do not fit together, and for unknown activations.
     """
 
     weights: tuple[Floats, ...]
@@ -24,13 +24,15 @@ class Layers:
 
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.biases) == len(self.activations):
-            raise BadArtifact("weights, biases and activations of layers differ in number", "the folder is damaged")
+            raise BadArtifact(
+                "the layers have different numbers of weights, biases and activations", "the folder is damaged"
+            )
         width = self.weights[0].shape[1] if self.weights and self.weights[0].ndim == 2 else 0
         for number, (weight, bias, activation) in enumerate(
             zip(self.weights, self.biases, self.activations, strict=True)
         ):
             if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
-                message = f"layer {number} has weights {weight.shape} and biases {bias.shape} after {width} numbers"
+                message = f"layer {number} has weights {weight.shape} and biases {bias.shape}, but {width} inputs"
                 raise BadArtifact(message, "the folder is damaged")
             if weight.dtype != np.float32 or bias.dtype != np.float32:
                 raise BadArtifact(f"layer {number} is of {weight.dtype}, not float32", "the folder is damaged")
@@ -53,7 +55,7 @@ class Layers:
         return len(self.weights)
 
     def __call__(self, x: Floats) -> Floats:
-        """(…, n_out) float32 of the last layer for (…, n_in) numbers; x itself where there is no layer."""
+        """(…, n_out) float32 outputs of the last layer for (…, n_in) inputs; x itself if there are no layers."""
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             x = x @ weight.T
             x += bias
@@ -61,8 +63,8 @@ class Layers:
         return x
 
     def forward_columns(self, x: Floats) -> Floats:
-        """(n_out, m) of the last layer for (n_in, m) numbers: the faster form for many short columns, whose biases are
-        added along the longer side."""
+        """(n_out, m) outputs of the last layer for (n_in, m) inputs. Faster than `__call__` for many small inputs:
+        biases are added along the longer axis."""
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             x = weight @ x
             x += bias[:, None]
@@ -70,8 +72,8 @@ class Layers:
         return x
 
     def gradient(self, x: Floats) -> tuple[Floats, Floats]:
-        """(m,) the first number of the last layer for (m, n_in) numbers, and (m, n_in) its gradient, by
-        back-propagation; the slope of a relu at 0 is 0."""
+        """(m,) first outputs of the last layer for (m, n_in) inputs, and their (m, n_in) gradients, by
+        back-propagation; the derivative of relu at 0 is 0."""
         outputs = [x]
         for weight, bias, activation in zip(self.weights, self.biases, self.activations, strict=True):
             outputs.append(outputs[-1] @ weight.T)
@@ -85,11 +87,11 @@ class Layers:
         return values, gradient
 
     def without_first(self, n: int) -> "Layers":
-        """The layers behind the first n."""
+        """The layers after the first n."""
         return Layers(self.weights[n:], self.biases[n:], self.activations[n:])
 
     def arrays(self, name: str) -> dict[str, Array]:
-        """What is saved: name.0.weight, name.0.bias, …, and name.activations, numbered as in ACTIVATIONS."""
+        """The arrays to save: name.0.weight, name.0.bias, …, and name.activations (positions in ACTIVATIONS)."""
         codes = [list(ACTIVATIONS).index(one) for one in self.activations]
         named: dict[str, Array] = {f"{name}.activations": np.array(codes, dtype=np.int32)}
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -98,7 +100,7 @@ class Layers:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array], name: str) -> "Layers":
-        """The layers saved under a name, taken out of the arrays; raises BadArtifact where they are not all there."""
+        """The layers saved under a name, removed from `arrays`; raises BadArtifact if an array is missing."""
         codes = arrays.pop(f"{name}.activations", None)
         if codes is None or codes.ndim != 1 or codes.dtype not in (np.int32, np.int64):
             raise BadArtifact(f"the model has no activations of {name!r}", "the folder is incomplete")

@@ -1,4 +1,4 @@
-"""A network over a user's numbers and then an item's, computed fast: the items' half of the first layer only once."""
+"""A network of users' and items' vectors; the items' part of the first layer is computed once for all users."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,23 +15,23 @@ from cofactor.models.vectors import CACHED_CELLS, cache_slices
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keeps the BLAS to one thread."""
+    """Limits BLAS to one thread within the context."""
     with _libraries().limit(limits=1, user_api="blas"):
         yield
 
 
 @cache
 def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # searching for them takes milliseconds
+    return ThreadpoolController()  # finding the libraries takes milliseconds
 
 
 @dataclass(frozen=True, eq=False)
 class SplitInputNetwork:
-    """f([x; y_i]) of layers f, of which the first is W [x; y] + c = Wᵘ x + (Wⁱ y + c), the last of one number.
+    """f([x; y_i]) for layers f; the first layer is W [x; y] + c = Wᵘ x + (Wⁱ y + c), the last one has one output.
 
-    Memory, over the arrays: `width`, which is that of the first layer, twice for each item, and blocks of it that stay
-    in the cache. These are too small to share among threads of the BLAS: on a busy machine they took thirty times as
-    long together as one of them alone.
+    Memory beyond the arrays: two (n_items, width) arrays, for the width of the first layer, and blocks that fit into
+    the processor's cache. These are too small for several BLAS threads, which took thirty times as long as one on a
+    busy machine.
     """
 
     layers: Layers
@@ -39,8 +39,8 @@ class SplitInputNetwork:
 
     @one_thread()
     def add_scores(self, scores: Floats, x: Floats) -> None:
-        """Adds f of (m, k) numbers of users with every item to (m, n_items) scores."""
-        users, items = self._users(x).T, self._columns
+        """Adds f of (m, k) users' vectors with every item to (m, n_items) scores."""
+        users, items = self._user_parts(x).T, self._item_part_columns
         width, n_items = items.shape
         at_a_time = max(1, CACHED_CELLS // width)
         users_at_a_time = max(1, at_a_time // max(1, n_items))
@@ -49,21 +49,21 @@ class SplitInputNetwork:
             for start in range(0, n_items, at_a_time):
                 there = slice(start, start + at_a_time)
                 hidden = items[:, None, there] + users[:, here, None]
-                scores[here, there] += self._behind(hidden.reshape(width, -1)).reshape(hidden.shape[1:])
+                scores[here, there] += self._outputs(hidden.reshape(width, -1)).reshape(hidden.shape[1:])
 
     @one_thread()
     def pair_values(self, x: Floats, which: Array, items: Rows) -> Floats:
-        """(n,) f of (n,) items and, of (m, k) numbers of users, the rows that (n,) `which` says."""
-        users, values = self._users(x), np.empty(len(items), dtype=np.float32)
+        """(n,) f of pairs: rows `which` (n,) of (m, k) users' vectors, with (n,) items."""
+        users, values = self._user_parts(x), np.empty(len(items), dtype=np.float32)
         for here in cache_slices(len(items), users.shape[1]):
             hidden = self._sums(users, which[here], items[here])
-            values[here] = self._behind(np.ascontiguousarray(hidden.T))
+            values[here] = self._outputs(np.ascontiguousarray(hidden.T))
         return values
 
     @one_thread()
     def values_and_gradients(self, x: Floats, which: Array, items: Rows) -> tuple[Floats, Floats]:
-        """The same, and (n, k) its gradient with respect to x."""
-        users, values = self._users(x), np.empty(len(items), dtype=np.float32)
+        """(n,) values as in `pair_values`, and their (n, k) gradients with respect to x."""
+        users, values = self._user_parts(x), np.empty(len(items), dtype=np.float32)
         gradients = np.empty((len(items), x.shape[1]), dtype=np.float32)
         weight, activation = self.layers.weights[0][:, : x.shape[1]], self.layers.activations[0]
         for here in cache_slices(len(items), users.shape[1]):
@@ -74,19 +74,19 @@ class SplitInputNetwork:
             np.matmul(gradient, weight, out=gradients[here])
         return values, gradients
 
-    def _users(self, x: Floats) -> Floats:
+    def _user_parts(self, x: Floats) -> Floats:
         """(m, width) Wᵘ x."""
         half: Floats = x @ self.layers.weights[0][:, : x.shape[1]].T
         return half
 
     def _sums(self, users: Floats, which: Array, items: Rows) -> Floats:
-        """(n, width) what the first layer's activation gets."""
+        """(n, width) inputs of the first activation."""
         sums = users[which]
-        sums += self._rows[items]
+        sums += self._item_parts[items]
         return sums
 
-    def _behind(self, sums: Floats) -> Floats:
-        """(n,) f of (width, n) such sums, which are used up."""
+    def _outputs(self, sums: Floats) -> Floats:
+        """(n,) f for (width, n) inputs of the first activation, which are overwritten."""
         ACTIVATIONS[self.layers.activations[0]](sums)
         values: Floats = self._rest.forward_columns(sums)[0]
         return values
@@ -96,14 +96,14 @@ class SplitInputNetwork:
         return self.layers.without_first(1)
 
     @cached_property
-    def _rows(self) -> Floats:
-        """(n_items, width) Wⁱ y + c, for pairs."""
+    def _item_parts(self) -> Floats:
+        """(n_items, width) Wⁱ y + c; this layout is for pairs."""
         weight = self.layers.weights[0]
         half: Floats = self.items @ weight[:, weight.shape[1] - self.items.shape[1] :].T
         half += self.layers.biases[0]
         return half
 
     @cached_property
-    def _columns(self) -> Floats:
-        """(width, n_items) the same, for all items of a user: nearly twice as fast."""
-        return np.ascontiguousarray(self._rows.T)
+    def _item_part_columns(self) -> Floats:
+        """(width, n_items) transpose of `_item_parts`, which is nearly twice as fast for all items of a user."""
+        return np.ascontiguousarray(self._item_parts.T)

@@ -1,6 +1,7 @@
 """Bayesian linear regression with a normal prior on W weights w, for h observed values v_j = x_j · w + noise.
 
-    w ~ N(m, Λ⁻¹) becomes N(A⁻¹(Λ m + α Σ_j x_j v_j), A⁻¹),    A = Λ + α Σ_j x_j x_jᵀ,    1/α: variance of the noise
+    prior:      w ~ N(m, Λ⁻¹)
+    posterior:  w ~ N(A⁻¹(Λ m + α Σ_j x_j v_j), A⁻¹),    A = Λ + α Σ_j x_j x_jᵀ,    1/α: variance of the noise
 
 C. M. Bishop, "Pattern Recognition and Machine Learning", 2006, equations 3.50 and 3.51.
 """
@@ -12,8 +13,8 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.models.regression.linear_solver import solve_or_nan
 
-BLOCK_ROWS = 1 << 14  # of a partial sum
-MIN_VARIANCE = 1e-8  # of a weight that is the same in all rows
+BLOCK_ROWS = 1 << 14  # rows of a partial sum
+MIN_VARIANCE = 1e-8  # of a column: keeps the covariance positive definite if all rows are equal
 
 
 def posterior_mean(means: Doubles, precision: Doubles, noise: float, design: Doubles, values: Doubles) -> Doubles:
@@ -31,8 +32,8 @@ def leave_one_out_means(means: Doubles, precision: Doubles, noise: float, design
 
         (A - α x_j x_jᵀ)⁻¹ b_j = A⁻¹b_j + A⁻¹x_j (x_j · A⁻¹b_j) / (1/α - x_j · A⁻¹x_j)
     """
-    pulls = design * values[:, None] / noise
-    moments = means @ precision + pulls.sum(axis=0) - pulls
+    weighted = design * values[:, None] / noise
+    moments = means @ precision + weighted.sum(axis=0) - weighted
     right: Array = np.concatenate([moments, design]).T
     both = solve_or_nan(precision + design.T @ design / noise, right).T
     given, leverage = both[: len(design)], both[len(design) :]

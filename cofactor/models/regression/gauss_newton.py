@@ -1,11 +1,11 @@
-"""Regression on a curve with a normal prior: the most likely W weights, by the steps of Gauss and Newton.
+"""Nonlinear regression with a normal prior on W weights: the posterior mode, by the Gauss-Newton method.
 
-    w ~ N(m, Λ⁻¹),    v_j = f_j(w) + noise of variance σ²;    the most likely w makes least
+    w ~ N(m, Λ⁻¹),    v_j = f_j(w) + noise of variance σ²;    the posterior mode w minimises
 
         Σ_j (v_j - f_j(w))² / σ² + (w - m)ᵀ Λ (w - m)
 
-A step solves the linear regression of the tangents at w (see gaussian.py). Where that does not lower the sum, which a
-curve does not promise, half of the step is tried, then a quarter and a sixteenth; where none helps, w stays.
+Each step solves the regression linearised at w (see `bayesian_linear`). If that does not lower the objective, half of
+the step is tried, then a quarter and a sixteenth; if none lowers it, w stays as it is.
 J. Nocedal, S. J. Wright, "Numerical Optimization", 2006, section 10.3.
 """
 
@@ -17,14 +17,14 @@ import numpy as np
 from cofactor.arrays import Array, Doubles
 from cofactor.models.regression.bayesian_linear import leave_one_out_means, posterior_mean
 
-STEPS = 6  # at most: held-out ratings were predicted as well after two
-SHARES = (1.0, 0.5, 0.25, 0.0625)  # of a step, until one helps
-GAIN = 0.01  # what a step has to lower the sum by so that another follows; a change of 1 would mean something
+STEPS = 6  # at most; two steps already predicted held-out ratings equally well
+SHARES = (1.0, 0.5, 0.25, 0.0625)  # of a step, tried until one lowers the objective
+TOLERANCE = 0.01  # steps end if one lowers the objective by less; a change of 1 would be statistically meaningful
 
 
 @dataclass(frozen=True, eq=False)
 class NonlinearRegressions(ABC):
-    """b regressions with one prior. A history shorter than h is filled up: there values, curve and tangents are 0."""
+    """b regressions with the same prior and h values each; values, curve and tangents of padding are 0."""
 
     mean: Doubles  # (W,) m
     precision: Doubles  # (W, W) Λ
@@ -33,53 +33,53 @@ class NonlinearRegressions(ABC):
 
     @abstractmethod
     def curve(self, weights: Doubles, which: Array) -> Doubles:
-        """(m, h) f of (m, W) weights of the regressions `which`."""
+        """(m, h) values f of the (m,) regressions `which` at (m, W) weights."""
 
     @abstractmethod
     def tangents(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:
-        """The same, and (m, h, W) its gradients."""
+        """(m, h) values as in `curve`, and their (m, h, W) gradients."""
 
     def posterior_mode(self) -> Doubles:
-        """(b, W) weights, from the prior mean on."""
-        going = np.arange(len(self.observed))
-        weights = np.tile(self.mean, (len(going), 1))
-        sums = self.sums(weights, going)
+        """(b, W) posterior modes of the weights; the first step starts from the prior mean."""
+        active = np.arange(len(self.observed))
+        weights = np.tile(self.mean, (len(active), 1))
+        objectives = self.objective(weights, active)
         for _ in range(STEPS):
-            before = sums[going]
-            design, values = self.linear(weights[going], going)
+            before = objectives[active]
+            design, values = self.linear(weights[active], active)
             goal = posterior_mean(self.mean[None], self.precision, self.noise, design, values)
-            self._walk(weights, sums, going, goal - weights[going])
-            going = going[before - sums[going] > GAIN]
-            if len(going) == 0:
+            self._step(weights, objectives, active, goal - weights[active])
+            active = active[before - objectives[active] > TOLERANCE]
+            if len(active) == 0:
                 break
         return weights
 
     def without_each(self, weights: Doubles) -> Doubles:
-        """(h, W) weights of a single regression without each of its values, by one step of all from its (1, W) most
-        likely ones: what the linear regression of the tangents there loses with a value."""
+        """(h, W) weights of a single regression without each of its values, to first order: from the regression
+        linearised at its (1, W) posterior mode."""
         design, values = self.linear(weights, np.zeros(1, dtype=np.int64))
         whole = posterior_mean(self.mean[None], self.precision, self.noise, design, values)
         fewer = leave_one_out_means(self.mean[None], self.precision, self.noise, design[0], values[0])
         return weights + fewer - whole
 
     def linear(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:
-        """(m, h, W) design and (m, h) values of the linear regressions that the tangents at (m, W) weights make."""
-        there, design = self.tangents(weights, which)
-        return design, self.observed[which] - there + np.vecdot(design, weights[:, None, :])
+        """(m, h, W) design and (m, h) values of the regressions `which`, linearised at (m, W) weights."""
+        values, design = self.tangents(weights, which)
+        return design, self.observed[which] - values + np.vecdot(design, weights[:, None, :])
 
-    def sums(self, weights: Doubles, which: Array) -> Doubles:
-        """(m,) what the most likely weights make least."""
-        off, away = self.observed[which] - self.curve(weights, which), weights - self.mean
-        total: Doubles = np.vecdot(off, off) / self.noise + np.vecdot(away @ self.precision, away)
+    def objective(self, weights: Doubles, which: Array) -> Doubles:
+        """(m,) objective, which the posterior mode minimises, of the regressions `which` at (m, W) weights."""
+        residual, change = self.observed[which] - self.curve(weights, which), weights - self.mean
+        total: Doubles = np.vecdot(residual, residual) / self.noise + np.vecdot(change @ self.precision, change)
         return total
 
-    def _walk(self, weights: Doubles, sums: Doubles, which: Array, step: Doubles) -> None:
-        """Moves the weights of the regressions `which` by the largest share of (m, W) steps that lowers their sums."""
+    def _step(self, weights: Doubles, objectives: Doubles, which: Array, step: Doubles) -> None:
+        """Adds the largest share of (m, W) steps that lowers the objective to the weights of `which`."""
         for share in SHARES:
-            there = weights[which] + share * step
-            total = self.sums(there, which)
-            lower = total < sums[which]
-            weights[which[lower]], sums[which[lower]] = there[lower], total[lower]
+            moved = weights[which] + share * step
+            total = self.objective(moved, which)
+            lower = total < objectives[which]
+            weights[which[lower]], objectives[which[lower]] = moved[lower], total[lower]
             which, step = which[~lower], step[~lower]
             if len(which) == 0:
                 return

@@ -1,7 +1,7 @@
 """Two layouts of S posterior draws of a bias and a vector for each of n rows.
 
-Split, they are (n, S, W): for each draw a vector of width K = W - 1, followed by the bias. Concatenated, they are
-(n, S·K) vectors, each draw's part divided by √S, so that the dot product of two such vectors is the mean over draws.
+The split layout is (n, S, W): for each draw a vector of width K = W - 1, followed by the bias. The concatenated layout
+is (n, S·K): the vectors of all draws, divided by √S, so that the dot product of two rows is the mean over draws.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def split_draws(rows: Rows, vectors: Floats, biases: Floats, unknown: Floats) ->
 
 
 def is_cold(rows: Rows, counts: Rows) -> Mask:
-    """(m,) true for rows of -1 and those of which (n,) counts say that they have no training ratings."""
+    """(m,) true for rows of -1 and for rows without training ratings according to (n,) counts."""
     cold: Mask = np.append(counts, 0)[rows] == 0  # -1 takes the appended 0
     return cold
 
@@ -36,9 +36,9 @@ def is_cold(rows: Rows, counts: Rows) -> Mask:
 def prior_variance(
     p: Floats, q: Floats, cold_user: Mask, cold_item: Mask, user_covariance: Doubles, item_covariance: Doubles
 ) -> Doubles:
-    """(m,) variance of p · q + b_u + b_i, the mean over draws, where cold users and items vary as their priors do.
+    """(m,) variance of p · q + b_u + b_i, as the mean over draws, if cold users and items are random with their priors.
 
-    p, q: (m, S, W) draws of users and items, expected ones for the cold; covariances: (S, W, W) of their priors.
+    p, q: (m, S, W) draws of users and items, prior means for cold ones; covariances: (S, W, W) of their priors.
     """
     variance = np.zeros(len(p))
     for cold, covariance, partners in ((cold_user, user_covariance, q), (cold_item, item_covariance, p)):

@@ -1,4 +1,4 @@
-"""Every user's list at once, to a Parquet file."""
+"""The lists of all users, written to a Parquet file."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +17,8 @@ from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.base import Model
 
-USERS_AT_A_TIME = 50_000  # whose lists are in memory together
-DATABASE_MEMORY = "1GB"  # beyond it DuckDB goes to disk
+USERS_AT_A_TIME = 50_000  # users whose lists are in memory at the same time
+DATABASE_MEMORY = "1GB"  # DuckDB spills to disk beyond it
 
 LISTS = """
     SELECT users.id AS user, items.id AS item, rank, score{title}
@@ -91,14 +91,14 @@ def _keep_lists(
 
 
 def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """Blocks of users with their lists, in order; those of the next users are made while one is used."""
+    """Blocks of users with their lists, in order; further blocks are computed in threads while one is used."""
     n_users, workers = len(model.training_data.users), cores()
 
     def block(start: int) -> tuple[Rows, Rows, Floats]:
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
         return users, *model.recommend_rows(users, n, exclude_seen=exclude_seen)
 
-    # The workers are as many as the processors: threads that the BLAS started in each would wait for one another.
+    # There are as many workers as processors: BLAS threads in each of them would compete for the processors.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         ahead: deque[Future[tuple[Rows, Rows, Floats]]] = deque()
         for start in range(0, n_users, USERS_AT_A_TIME):
@@ -114,5 +114,5 @@ def _insert(database: duckdb.DuckDBPyConnection, statement: str, block: Mapping[
     try:
         database.execute(statement)
     finally:
-        with suppress(duckdb.Error):  # an interrupted statement leaves none to unregister
+        with suppress(duckdb.Error):  # an interrupted statement may have unregistered it
             database.unregister("block")

@@ -54,7 +54,7 @@ def recommendations(
 def strongest(
     training_data: TrainingData, history: csr_array, effects: Doubles, strength: Doubles, n: int
 ) -> RatingEffects:
-    """The n ratings of a (1, n_items) history of the highest positive strength; of equal ones the lower row first."""
+    """The n ratings of a (1, n_items) history with the highest positive `strength`; ties: the lower row first."""
     order = np.argsort(-strength, kind="stable")[:n]
     order = order[(strength[order] > 0) & (strength[order] < np.inf)]
     return tuple(
@@ -74,7 +74,7 @@ def single_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
 
 
 def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, float]) -> csr_array:
-    """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for one that is not on the scale."""
+    """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for a rating outside the scale."""
     for item_id, value in ratings.items():
         check_rating(training_data, item_id, value)
     return make_histories(
@@ -85,7 +85,7 @@ def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, floa
 def check_rating(training_data: TrainingData, item_id: str, rating: float) -> None:
     """Raises BadData for a rating outside the scale."""
     lowest, highest = training_data.scale
-    if not lowest <= rating <= highest:  # NaN is neither
+    if not lowest <= rating <= highest:  # NaN fails both comparisons
         shown = f"the rating of item {str(item_id)[:60]!r} is {rating}"
         raise BadData(shown, f"ratings are from {lowest:g} to {highest:g}")
 

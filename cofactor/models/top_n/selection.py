@@ -5,14 +5,14 @@ import numpy as np
 from cofactor.arrays import Array, Floats, Rows
 
 EXCLUDED = np.float32(-np.inf)  # the score of an item that is not to be listed
-WIDEST, PARTS = 64, 4  # scores in a part, at most; parts for each place of a list, at least
+WIDEST, PARTS = 64, 4  # maximum number of scores in a part; minimum number of parts for each place of a list
 
 
 def top_n_per_row(scores: Floats, n: int) -> tuple[Rows, Floats]:
     """(m, n) columns and values of the n highest scores in each row of (m, n_items), the highest first.
 
-    Of equal scores the lower column comes first. A list that ends early, because the rest is not finite, is filled up
-    with column -1 and value `EXCLUDED`.
+    Of equal scores the lower column comes first. A list with fewer than n finite scores is padded with column -1 and
+    value `EXCLUDED`.
     """
     m, n_items = scores.shape
     columns, best = np.full((m, n), -1, dtype=np.int32), np.full((m, n), EXCLUDED)
@@ -33,8 +33,9 @@ def top_n_per_row(scores: Floats, n: int) -> tuple[Rows, Floats]:
 def top_n(scores: Floats, n: int) -> tuple[Rows, Floats]:
     """(k,) columns and values of the k <= n highest of (n_items,) scores: a row of `top_n_per_row` without its padding.
 
-    Only what reaches the k-th highest of many maxima of parts is sorted: each of k parts has one as high. For one user
-    that costs a fraction of `top_n_per_row`, above all where most of the scores are equal, because they are `EXCLUDED`.
+    The scores are divided into parts. The k-th highest maximum of a part is a lower bound of the k-th highest score,
+    and only scores that reach it are sorted. For one user this is much faster than `top_n_per_row`, especially if
+    most scores are equal, because they are `EXCLUDED`.
     """
     k = min(n, len(scores))
     if k == 0:
