@@ -113,7 +113,7 @@ def test_a_users_list_ratings_and_card_are_there_without_a_script(app):
     found = "".join(Elements(html).text)
     assert "For 40" in found
     assert TITLES["1"].removesuffix(" (1995)") in found
-    assert "From 1 rating, as the model was trained." in found
+    assert "Based on 1 rating from the training data." in found
     assert "because they rated" in found
     assert "Never rated" not in found
     assert "by hand" in found
@@ -145,22 +145,26 @@ def test_a_page_is_of_the_model_and_the_filters_of_its_address(several):
     assert ask(several, "/?year_from=soon").status_code == 422
 
 
-def test_somebody_unheard_of_gets_what_most_rate(several):
+def test_an_unknown_user_gets_the_most_rated_titles(several):
     html = ask(several, f"/?user={YOU}1").text
-    assert "Nothing is known of them yet" in html
+    assert "This user has no ratings yet" in html
     assert "No ratings yet." in html
     assert "★" not in "".join(Elements(html.partition('id="items"')[2].partition("</ol>")[0]).text)
 
 
-def test_a_note_says_what_a_list_rests_on():
+def test_the_note_names_the_ratings_that_a_list_is_based_on():
     listed = [{"item": "1"}]
-    assert note({"recommendations": listed, "source": "trained", "ratings": 1}).startswith("From 1 rating, as")
-    assert "since training" in note({"recommendations": listed, "source": "folded-in", "ratings": 1200})
-    assert note({"recommendations": [], "source": "trained", "ratings": 3}) == "Nothing is left to recommend."
+    assert note({"recommendations": listed, "source": "trained", "ratings": 1}).endswith(
+        "on 1 rating from the training data."
+    )
+    assert "on 1,200 ratings including changes since training." in note(
+        {"recommendations": listed, "source": "folded-in", "ratings": 1200}
+    )
+    assert note({"recommendations": [], "source": "trained", "ratings": 3}) == "No titles to recommend."
     said = set(re.findall(r'"([A-Z][^"]+\.)"', source("list.js")))
     assert {
-        "Nothing is left to recommend.",
-        "Nothing is known of them yet, so these are the most rated titles.",
+        "No titles to recommend.",
+        "This user has no ratings yet. These are the most rated titles.",
     } <= said
 
 

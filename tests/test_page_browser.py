@@ -103,47 +103,47 @@ def pressed(page: Page, row: str) -> list[str]:
     return [one.get_attribute("aria-label") or "" for one in page.query_selector_all(f"{row} [aria-pressed=true]")]
 
 
-def test_a_rating_changes_the_list_at_once_stays_and_can_be_undone_and_taken_back(desk: Visit):
+def test_a_rating_changes_the_list_at_once_stays_and_can_be_undone_and_deleted(desk: Visit):
     page = desk.page
     desk.go("/?user=5")
     before, rated = desk.titles(), known(page)
     assert len(before) == 10
-    assert "as the model was trained" in page.inner_text("#list-note")
+    assert "from the training data" in page.inner_text("#list-note")
     page.click("#items > li:first-child [aria-label='5 of 5']")
     desk.said(f"Saved: {before[0]}")
     assert before[0] not in desk.titles()
     assert desk.titles("#known")[0] == before[0]
     assert known(page) == rated + 1
-    assert "rated since training included" in page.inner_text("#list-note")
+    assert "including changes since training" in page.inner_text("#list-note")
     after = desk.titles()
     assert after != before[1:]
     desk.go("/?user=5")
     assert desk.titles() == after
     assert pressed(page, "#known > li:first-child") == ["5 of 5"]
-    assert "rated here" in page.inner_text("#known > li:first-child .why")
+    assert "rated on" in page.inner_text("#known > li:first-child .why")
     page.click("#known > li:first-child [aria-label='2.5 of 5']")
     desk.said("★2.5")
     page.click("#undo")
     desk.said("Undone")
     assert pressed(page, "#known > li:first-child") == ["5 of 5"]
     page.click("#known > li:first-child .drop")
-    desk.said("Taken back")
+    desk.said("Deleted")
     assert known(page) == rated
     assert before[0] in desk.titles()
     assert before[0] not in desk.titles("#known")
 
 
-def test_somebody_new_begins_with_what_most_rate_and_gets_a_list_of_their_own(desk: Visit):
+def test_a_new_user_starts_with_the_most_rated_titles_and_gets_a_list_of_their_own(desk: Visit):
     page = desk.page
     desk.go("/")
-    page.click("#invent")
+    page.click("#new-user")
     desk.until("() => document.getElementById('known-note').textContent.includes('No ratings yet')")
     assert page.input_value("#user").startswith("you-")
     assert "most rated" in page.inner_text("#list-note")
     strangers = desk.titles()
     page.click("#items > li:nth-child(2) [aria-label='5 of 5']")
     desk.said("Saved")
-    assert "From 1 rating," in page.inner_text("#list-note")
+    assert "Based on 1 rating" in page.inner_text("#list-note")
     assert strangers[1] not in desk.titles()
     assert "because you rated" in page.inner_text("#items .why >> nth=0")
     mine = desk.titles()
@@ -275,7 +275,17 @@ def test_the_card_has_figures_settings_and_the_curve(desk: Visit):
     page = desk.page
     desk.go("/#model")
     card = page.inner_text("#model")
-    for said in ("RMSE", "0.8123", "rank", "8", "300", "120", "kept: epoch 3", "predicts ratings", "taken"):
+    for said in (
+        "RMSE",
+        "0.8123",
+        "rank",
+        "8",
+        "300",
+        "120",
+        "best epoch: 3",
+        "predicted ratings",
+        "stored by the service",
+    ):
         assert said in card
     lines = page.locator("#model polyline")
     assert [one.get_attribute("class") for one in lines.all()] == ["train", "validation"]
@@ -386,7 +396,7 @@ def test_without_a_store_ratings_are_kept_in_the_page(browser: Browser, models: 
         desk.go("/?user=5")
         before, rated = desk.titles(), known(page)
         page.click("#items > li:first-child [aria-label='5 of 5']")
-        desk.said("in this page only")
+        desk.said("on this page only")
         assert before[0] not in desk.titles()
         assert known(page) == rated + 1
         page.click("#undo")
@@ -394,7 +404,7 @@ def test_without_a_store_ratings_are_kept_in_the_page(browser: Browser, models: 
         desk.until("(first) => document.querySelector('#items .title').firstChild.textContent === first", before[0])
         assert known(page) == rated
         page.click("a[href='#compare']")
-        desk.until("() => document.getElementById('compare-note').textContent.includes('One model is served')")
+        desk.until("() => document.getElementById('compare-note').textContent.includes('Only one model is served')")
 
 
 def test_a_key_given_to_the_browser_opens_the_page_and_a_service_that_is_gone_is_told_of(browser, models, tmp_path):
@@ -418,7 +428,7 @@ def test_a_key_given_to_the_browser_opens_the_page_and_a_service_that_is_gone_is
 def test_who_asks_too_often_is_told_and_asked_for_again_later(browser: Browser, models: list[Path]):
     with served(models[0], "--rate", "3") as url, visit(browser, url) as desk:
         desk.page.goto(f"{url}/?user=5")
-        desk.said("asking again")
+        desk.said("Next attempt")
         desk.page.wait_for_selector("body[data-ready]")
         assert len(desk.titles()) == 10
         assert desk.page.is_hidden("#problem")

@@ -368,7 +368,7 @@ def test_a_new_item_is_scored_by_its_features() -> None:
     np.testing.assert_array_equal(model.new_item_scores({}), model.unknown_item_scores[:-1])
     with pytest.raises(BadData, match="column 'genre'"):
         model.new_item_scores({"genre": "Comedy"})
-    with pytest.raises(BadData, match="nothing of items beside ratings"):
+    with pytest.raises(BadData, match="trained without item features"):
         made().new_item_scores({"genres": "Comedy"})
 
 

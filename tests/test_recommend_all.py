@@ -48,13 +48,13 @@ def test_the_file_is_everybodys_recommendations_in_order(model, tmp_path, monkey
 
 def test_workers_do_not_start_threads_of_their_own(model, tmp_path, monkeypatch):
     seen = []
-    top = type(model).top
+    recommend_rows = type(model).recommend_rows
 
     def watched(*asked, **how):
         seen.append(blas_threads())
-        return top(*asked, **how)
+        return recommend_rows(*asked, **how)
 
-    monkeypatch.setattr(type(model), "top", watched)
+    monkeypatch.setattr(type(model), "recommend_rows", watched)
     with threadpool_limits(2, "blas"):
         recommend_all(model, tmp_path / "top.parquet", 2)
         assert blas_threads() == {2}  # as before

@@ -1,4 +1,4 @@
-"""The model card: README.md in the folder of a saved model."""
+"""The model card, which is README.md in the folder of a saved model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from cofactor.saved.manifest import NAME
 
 
 def write_card(manifest: Mapping[str, Any], name: str) -> str:
-    """The text of README.md: what the model is, what it predicts, and how to use it."""
+    """The text of README.md: kind, data, metrics and hyperparameters of the model, and how to use it."""
     counts, scale = manifest["counts"], manifest["scale"]
     does = (
         "ranks items and predicts no ratings" if scale is None else f"predicts ratings of {scale[0]:g} to {scale[1]:g}"
@@ -38,14 +38,14 @@ def write_card(manifest: Mapping[str, Any], name: str) -> str:
             'cofactor.load(".").recommend("USER_ID", n=5)',
             "```",
             "",
-            f"`{NAME}` holds the digest of every file here; loading refuses a folder with a changed file.",
+            f"`{NAME}` contains a digest of every other file. A folder with a changed file cannot be loaded.",
             "",
         ]
     )
 
 
 def _without_curve(notes: Mapping[str, Any]) -> dict[str, Any]:
-    """The notes for a table: only the number of epochs of the learning curve."""
+    """The notes for a table, with the number of epochs instead of the learning curve."""
     curve = notes.get("curve")
     return {**notes, "curve": f"{len(curve)} epochs, in {NAME}"} if isinstance(curve, list) else dict(notes)
 

@@ -1,4 +1,4 @@
-"""The address of the page: whose list and which titles it names, and the answer to it."""
+"""The route of the page: reads the user, model and filters from the address, and renders the page."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ _read = reader(PageQuery)
 
 
 class Front:
-    """Answers with the page, made in a thread: it holds a list with reasons, which takes as long as such a list."""
+    """Answers with the page, rendered in a thread, because it contains a list with explanations."""
 
     def __init__(self, service: ModelRegistry, lanes: Lanes) -> None:
         self._service = service

@@ -1,4 +1,4 @@
-"""What a model says of itself, as HTML, and its learning curve as SVG."""
+"""The model card as HTML, and the learning curve as SVG."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -15,16 +15,16 @@ NAMES = {
     "map": "MAP",
     "f1": "F1",
 }
-TILES = ("rmse", "mae", "ndcg@10", "recall@10", "coverage@10")  # figures shown large
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 360, 210, 42, 12, 12, 34  # of the picture, and its margins
+TILES = ("rmse", "mae", "ndcg@10", "recall@10", "coverage@10")  # metrics shown large
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 360, 210, 42, 12, 12, 34  # of the plot, and its margins
 TICKS = 4
 
 
 def card(described: Mapping[str, Any]) -> str:
-    """The inside of the model's section."""
+    """The content of the section about the model, from the fields of `Card`."""
     metrics, name = described.get("metrics", {}), described.get("trainer") or described["kind"]
     tiles = [
-        *((_metric(key), _figure(metrics[key])) for key in TILES if key in metrics),
+        *((_metric(key), _format(metrics[key])) for key in TILES if key in metrics),
         *((word.capitalize(), f"{described[word]:,}") for word in ("users", "items", "ratings")),
     ]
     low, high = described["scale"]
@@ -33,17 +33,17 @@ def card(described: Mapping[str, Any]) -> str:
         "Trained": str(described.get("created", "")).replace("T", " ").replace("+00:00", " UTC"),
         "Kind": described["kind"],
         "Scale": f"{low:g} to {high:g}" + (f", in steps of {described['step']:g}" if described["step"] else ""),
-        "Does": "predicts ratings" if described["predicts_ratings"] else "ranks, and predicts no ratings",
-        "Ratings while serving": "taken" if described["takes_ratings"] else "not taken, kept in this page",
+        "Output": "predicted ratings" if described["predicts_ratings"] else "ranking scores",
+        "New ratings": "stored by the service" if described["takes_ratings"] else "on this page only",
     }
-    rows = {_metric(key): _figure(value) for key, value in metrics.items()}
+    rows = {_metric(key): _format(value) for key, value in metrics.items()}
     by = "" if name == described["name"] else f' <span class="soft">{escape(str(name))}</span>'
     return (
         f'<h2 id="model-heading" tabindex="-1">{escape(str(described["name"]))}{by}</h2>'
         f'<dl class="tiles">{"".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in tiles)}</dl>'
-        f'<div class="facts"><div>{_curve(described)}</div><div>'
-        f"{_table('What it is', facts)}{_table('Hyperparameters', described.get('hyperparameters', {}))}</div>"
-        f"<div>{_table('Figures on the test part', rows)}</div></div>"
+        f'<div class="facts"><div>{_learning_curve(described)}</div><div>'
+        f"{_table('Properties', facts)}{_table('Hyperparameters', described.get('hyperparameters', {}))}</div>"
+        f"<div>{_table('Metrics on the test set', rows)}</div></div>"
     )
 
 
@@ -61,12 +61,12 @@ def _metric(key: str) -> str:
     return NAMES.get(name, name.replace("_", " ").capitalize()) + at + k
 
 
-def _figure(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _curve(described: Mapping[str, Any]) -> str:
-    """The figures by epoch as a picture, and as a table for who does not see it."""
+def _learning_curve(described: Mapping[str, Any]) -> str:
+    """The learning curve as a plot, and as a table for screen readers."""
     curve: Sequence[Mapping[str, Any]] = described["curve"]
     metric = described.get("curve_metric") or "RMSE"
     lines = {
@@ -76,18 +76,18 @@ def _curve(described: Mapping[str, Any]) -> str:
             [(e["epoch"], e["validation"]) for e in curve],
         ),
     }
-    told = {key: (word, [(x, y) for x, y in points if y is not None]) for key, (word, points) in lines.items()}
-    told = {key: line for key, line in told.items() if line[1]}
-    if metric != "RMSE" and len(told) == 2:  # two figures of different kinds have no axis in common
-        del told["train"]
-    if not told or len(curve) < 2:
-        return '<p class="soft">No learning curve: made in one step, or nothing was measured on the way.</p>'
-    return _picture(told, metric, described.get("best_epoch")) + _told(told)
+    series = {key: (word, [(x, y) for x, y in points if y is not None]) for key, (word, points) in lines.items()}
+    series = {key: line for key, line in series.items() if line[1]}
+    if metric != "RMSE" and len(series) == 2:  # two different metrics have no common axis
+        del series["train"]
+    if not series or len(curve) < 2:
+        return '<p class="soft">No learning curve: the model was trained in one step, or no metrics were recorded.</p>'
+    return _plot(series, metric, described.get("best_epoch")) + _curve_table(series)
 
 
-def _picture(told: Mapping[str, tuple[str, list[tuple[int, float]]]], metric: str, best: int | None) -> str:
-    xs = [x for _, points in told.values() for x, _ in points]
-    ys = [y for _, points in told.values() for _, y in points]
+def _plot(series: Mapping[str, tuple[str, list[tuple[int, float]]]], metric: str, best: int | None) -> str:
+    xs = [x for _, points in series.values() for x, _ in points]
+    ys = [y for _, points in series.values() for _, y in points]
     (x0, x1), (y0, y1) = (min(xs), max(xs)), (min(ys), max(ys))
     step = _step((y1 - y0) or 0.01)
     first, last = floor(y0 / step + 1e-9), ceil(y1 / step - 1e-9)
@@ -105,38 +105,38 @@ def _picture(told: Mapping[str, tuple[str, list[tuple[int, float]]]], metric: st
         f'<text x="{LEFT - 6}" y="{y(v) + 3.5:.1f}" text-anchor="end">{v:.{max(2, -floor(log10(step)))}f}</text>'
         for v in (k * step for k in range(first, last + 1))
     )
-    apart = max(1, round(_step((x1 - x0) or 1)))
-    epochs = [x0, *(e for e in range(apart, x1, apart) if e > x0 + apart / 3 and e < x1 - apart / 3), x1]
-    feet = "".join(f'<text x="{x(v):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{v}</text>' for v in epochs)
+    spacing = max(1, round(_step((x1 - x0) or 1)))
+    epochs = [x0, *(e for e in range(spacing, x1, spacing) if e > x0 + spacing / 3 and e < x1 - spacing / 3), x1]
+    ticks = "".join(f'<text x="{x(v):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{v}</text>' for v in epochs)
     drawn = "".join(
         f'<polyline class="{key}" points="{" ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)}"/>'
-        for key, (_, points) in told.items()
+        for key, (_, points) in series.items()
     )
-    at_best = next((v for a, v in told.get("validation", ("", []))[1] if a == best), None)
+    at_best = next((v for a, v in series.get("validation", ("", []))[1] if a == best), None)
     dot = (
         f'<circle cx="{x(best):.1f}" cy="{y(at_best):.1f}" r="4"/>' if best is not None and at_best is not None else ""
     )
-    legend = "".join(f'<span class="{key}">{word}</span>' for key, (word, _) in told.items())
-    kept = f'<span class="kept">kept: epoch {best}, {at_best:.4f}</span>' if dot else ""
-    said = f"{escape(metric)} by epoch; the table below has the figures"
+    legend = "".join(f'<span class="{key}">{word}</span>' for key, (word, _) in series.items())
+    best_label = f'<span class="kept">best epoch: {best} ({at_best:.4f})</span>' if dot else ""
+    description = f"{escape(metric)} by epoch; the table below has the values"
     return (
         f'<figure class="curve"><figcaption>Learning curve, {escape(metric)} by epoch</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">'
-        f'<g class="grid">{grid}{feet}</g>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{description}">'
+        f'<g class="grid">{grid}{ticks}</g>'
         f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">epoch</text>'
-        f"{drawn}{dot}</svg><p>{legend}{kept}</p></figure>"
+        f"{drawn}{dot}</svg><p>{legend}{best_label}</p></figure>"
     )
 
 
 def _step(span: float) -> float:
-    """A round distance of about TICKS marks over a span: 1, 2 or 5 times a power of ten."""
+    """A distance between about TICKS ticks over a span: 1, 2 or 5 times a power of ten."""
     rough = span / TICKS
     power = 10.0 ** floor(log10(rough))
     return next((m * power for m in (1, 2, 5) if m * power >= rough * 0.99), 10 * power)
 
 
-def _told(told: Mapping[str, tuple[str, list[tuple[int, float]]]]) -> str:
-    columns = {word: dict(points) for word, points in told.values()}
+def _curve_table(series: Mapping[str, tuple[str, list[tuple[int, float]]]]) -> str:
+    columns = {word: dict(points) for word, points in series.values()}
     epochs = sorted({epoch for points in columns.values() for epoch in points})
     heads = "".join(f'<th scope="col">{word}</th>' for word in ("epoch", *columns))
     rows = "".join(
@@ -145,4 +145,4 @@ def _told(told: Mapping[str, tuple[str, list[tuple[int, float]]]]) -> str:
         + "</tr>"
         for epoch in epochs
     )
-    return f"<details><summary>The curve as figures</summary><table><tr>{heads}</tr>{rows}</table></details>"
+    return f"<details><summary>Learning curve as a table</summary><table><tr>{heads}</tr>{rows}</table></details>"

@@ -1,7 +1,6 @@
-"""The page as it first appears: one user's list and the model's card in plain HTML, which needs no script to be read.
+"""The page as first loaded: a user's list and the model card in plain HTML, readable without scripts.
 
-The script that comes with it asks the JSON routes for everything after that. Whatever a model or a request says is
-escaped here, so that a title stays text.
+The scripts of the page load everything else from the JSON routes. All text from models and requests is escaped here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +17,11 @@ from cofactor.serving.page.model_card import card
 from cofactor.serving.schemas.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
 from cofactor.serving.service import RecommendationService
 
-COLOURED = 8  # genres that have a colour of their own; the page's style has as many, and one for the rest
-KNOWN = 20  # of a user's ratings at first
-SUGGESTED = 100  # users
-REASONS = 2  # for each title
-YOU = "you-"  # how the ids of invented users begin
-
+COLOURED = 8  # number of genres with their own colour; the style sheet has as many, and one for other genres
+SHOWN_RATINGS = 20  # of the user, at first
+SUGGESTED = 100  # number of suggested user ids
+REASONS = 2  # ratings that explain each title
+YOU = "you-"  # prefix of the ids of new users
 
 PAGE = Template((files("cofactor.serving") / "page" / "assets" / "index.html").read_text(encoding="utf-8"))
 
@@ -31,7 +29,7 @@ Optional = BeforeValidator(lambda value: value or None)  # a form sends "" for a
 
 
 class PageQuery(BaseModel):
-    """What the address of the page may say: whose list, and which titles. Anything else in it is passed over."""
+    """The parameters of the page's address; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     model: Annotated[str, Field(max_length=LONGEST_ID)] = ""
@@ -43,19 +41,19 @@ class PageQuery(BaseModel):
     seen: bool = False
 
 
-def render(answers: RecommendationService, asked: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
-    """The page for a user, by default the first the model knows; with links to the other models that are served."""
+def render(answers: RecommendationService, query: PageQuery, models: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """The page for a user, by default the first one of the model, with links to the other served models."""
     people = [one["user"] for one in answers.users(Page(n=SUGGESTED))["users"]]
-    user = asked.user or (people[0] if people else YOU + "1")
+    user = query.user or (people[0] if people else YOU + "1")
     genres = [one["genre"] for one in answers.genres()["genres"]]
-    shown = _list(answers, user, asked, genres)
+    shown = _list(answers, user, query, genres)
     known = _known(answers, user)
     described = answers.card()
     colours = {genre: place for place, genre in enumerate(genres[:COLOURED])}
     rated = described["predicts_ratings"] and shown["source"] != "popular"
     whose = "you" if user.startswith(YOU) else "they"
     lines = (_line(one, colours, rated, whose) for one in shown["recommendations"])
-    named = asked.model if any(one["name"] == asked.model for one in models) else ""
+    named = query.model if any(one["name"] == query.model for one in models) else ""
     return PAGE.substitute(
         heading=escape(f"For {user}"),
         user=escape(user),
@@ -64,40 +62,40 @@ def render(answers: RecommendationService, asked: PageQuery, models: Sequence[Ma
         models=_models(models, described["name"], user),
         suggestions="".join(f'<option value="{escape(one)}"></option>' for one in people),
         note=escape(note(shown)),
-        filters=_filters(genres, colours, asked),
+        filters=_filters(genres, colours, query),
         recommendations="".join(lines),
         total=f"{known['total']:,}" if known["total"] else "",
         known="".join(_rating(one, colours) for one in known["ratings"]),
         known_note="" if known["total"] else "No ratings yet.",
         card=card(described),
-        twin=escape(f"{_below(named)}users/{quote(user, safe='')}/recommendations?stranger=popular"),
+        json_list=escape(f"{_model_path(named)}users/{quote(user, safe='')}/recommendations?stranger=popular"),
     ).encode()
 
 
 def note(shown: Mapping[str, Any]) -> str:
-    """What a list rests on, in words. The script has the same ones."""
+    """The note above a list: the ratings that it is computed from. `note` in list.js has the same texts."""
     n = shown["ratings"]
     if not shown["recommendations"]:
-        return "Nothing is left to recommend."
+        return "No titles to recommend."
     if shown["source"] == "popular":
-        return "Nothing is known of them yet, so these are the most rated titles."
-    rest = "as the model was trained" if shown["source"] == "trained" else "what was rated since training included"
-    return f"From {n:,} rating{'s' * (n != 1)}, {rest}."
+        return "This user has no ratings yet. These are the most rated titles."
+    origin = "from the training data" if shown["source"] == "trained" else "including changes since training"
+    return f"Based on {n:,} rating{'s' * (n != 1)} {origin}."
 
 
-def _below(model: str) -> str:
+def _model_path(model: str) -> str:
     return f"models/{quote(model, safe='')}/" if model else ""
 
 
-def _list(answers: RecommendationService, user: str, asked: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
-    chosen = asked.model_dump(exclude={"model", "user", "genre"})
-    known = [genre for genre in asked.genre if genre in genres]
+def _list(answers: RecommendationService, user: str, query: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
+    chosen = query.model_dump(exclude={"model", "user", "genre"})
+    known = [genre for genre in query.genre if genre in genres]
     return answers.recommendations(user, ListQuery(**chosen, genre=known, stranger="popular", why=REASONS))
 
 
 def _known(answers: RecommendationService, user: str) -> dict[str, Any]:
     try:
-        return answers.ratings(user, Page(n=KNOWN))
+        return answers.ratings(user, Page(n=SHOWN_RATINGS))
     except UnknownId:
         return {"total": 0, "ratings": []}
 
@@ -113,7 +111,7 @@ def _line(one: Mapping[str, Any], colours: Mapping[str, int], rated: bool, whose
 
 
 def _rating(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
-    """One rating that is known."""
+    """One rating of the user."""
     given = f'<span class="score">★{one["rating"]:g}</span>'
     return f'<li>{_title(one)}{given}{_genres(one, colours)}<div class="rate"></div></li>'
 
@@ -131,7 +129,7 @@ def _genres(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
 
 
 def _models(models: Sequence[Mapping[str, Any]], current: str, user: str) -> str:
-    """Links to the models that are served, where there are several."""
+    """Links to the served models, if there are several."""
     if len(models) < 2:
         return ""
     addresses = {one["name"]: "?" + urlencode({"model": one["name"], "user": user}) for one in models}
@@ -142,24 +140,25 @@ def _models(models: Sequence[Mapping[str, Any]], current: str, user: str) -> str
     return f'<nav class="models" aria-label="Models">{"".join(links)}</nav>'
 
 
-def _filters(genres: Iterable[str], colours: Mapping[str, int], asked: PageQuery) -> str:
-    """The form of which titles, as it was asked."""
+def _filters(genres: Iterable[str], colours: Mapping[str, int], query: PageQuery) -> str:
+    """The form of the filters, with the values of the request."""
     chips = "".join(
         f'<label class="chip genre g{colours.get(genre, COLOURED)}"><input type="checkbox" name="genre"'
-        f' value="{escape(genre)}"{_if(genre in asked.genre, "checked")}>{escape(genre)}</label>'
+        f' value="{escape(genre)}"{_if(genre in query.genre, "checked")}>{escape(genre)}</label>'
         for genre in genres
     )
     years = "".join(
         f'<label>{word} <input type="number" name="{name}" inputmode="numeric" min="1000" max="2999"'
-        f' value="{getattr(asked, name) or ""}" placeholder="year"></label>'
+        f' value="{getattr(query, name) or ""}" placeholder="year"></label>'
         for name, word in (("year_from", "From"), ("year_to", "to"))
     )
     return (
         f'<div class="chips" role="group" aria-label="Genres">{chips}</div><div class="knobs">'
         f'<span class="years">{years}</span>'
-        f'<label class="knob">Alike <input type="range" name="diversity" min="0" max="1" step="0.1"'
-        f' value="{asked.diversity:g}" aria-label="Diversity"> varied</label>'
-        f'<label><input type="checkbox" name="seen" value="true"{_if(asked.seen, "checked")}> rated ones too</label>'
+        f'<label class="knob">Similar <input type="range" name="diversity" min="0" max="1" step="0.1"'
+        f' value="{query.diversity:g}" aria-label="Diversity"> diverse</label>'
+        f'<label><input type="checkbox" name="seen" value="true"{_if(query.seen, "checked")}>'
+        " include rated titles</label>"
         '<button type="submit" class="unscripted">Apply</button></div>'
     )
 

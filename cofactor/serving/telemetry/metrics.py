@@ -1,4 +1,4 @@
-"""What operators see: counts, times and states of every process that serves, in Prometheus' format."""
+"""Metrics of all server processes in the Prometheus format: counters, histograms of times, and gauges."""
 
 import os
 import threading
@@ -16,92 +16,97 @@ from cofactor.serving.model_registry import REFUSED, ModelRegistry
 from cofactor.serving.telemetry.counters import MetricCounters, buckets, total
 from cofactor.serving.telemetry.shared_text import SharedText
 
-REQUESTS, SECONDS, TURNED_AWAY = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
+REQUESTS, SECONDS, REFUSED_REQUESTS = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
 LISTS, RELOADS = "cofactor_lists", "cofactor_reloads"
-STORE_SECONDS, STORE_WORDS, STORE_ERRORS = "cofactor_store_seconds", "cofactor_store_words", "cofactor_store_errors"
+STORE_SECONDS, STORE_EVENTS, STORE_ERRORS = "cofactor_store_seconds", "cofactor_store_words", "cofactor_store_errors"
 IN_FLIGHT, CONNECTIONS, DAMAGED = "cofactor_in_flight", "cofactor_connections", "cofactor_candidate_refused"
 CPU, MEMORY, FILES, BEGAN = (
     "process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds", "process_start_time_seconds",
 )  # fmt: skip
 
 COUNTERS = {
-    REQUESTS: ("Requests answered; route is a template, empty where there is none.", ("method", "route", "status")),
-    TURNED_AWAY: ("Requests refused before they were looked at.", ("reason",)),
-    LISTS: ("Lists made, by what they rest on: trained, folded-in or popular.", ("source",)),
-    RELOADS: ("Looks into a model's folder in one process: swapped, unchanged or refused.", ("model", "result")),
-    STORE_WORDS: ("Ratings taken and taken back, safe on disk.", ()),
-    STORE_ERRORS: ("Questions to the store of ratings that failed.", ("asked",)),
-    CPU: ("Processor seconds of a worker.", ("worker",)),
+    REQUESTS: ("Answered requests; route is a template, empty for an unknown route.", ("method", "route", "status")),
+    REFUSED_REQUESTS: ("Requests refused before they were processed.", ("reason",)),
+    LISTS: ("Computed lists by source: trained, folded-in or popular.", ("source",)),
+    RELOADS: ("Checks of a model's folder in a process by result: swapped, unchanged or refused.", ("model", "result")),
+    STORE_EVENTS: ("Ratings and deletions stored on disk.", ()),
+    STORE_ERRORS: ("Failed operations of the rating store.", ("asked",)),
+    CPU: ("CPU seconds of a worker.", ("worker",)),
 }
 TIMES = {
     SECONDS: ("Seconds from a request's arrival to its answer.", ("method", "route")),
-    STORE_SECONDS: ("Seconds that the store of ratings took.", ("asked",)),
+    STORE_SECONDS: ("Seconds of an operation of the rating store.", ("asked",)),
 }
 GAUGES = {
-    IN_FLIGHT: ("Requests under way in a worker.", ("worker",)),
-    CONNECTIONS: ("Connections open to a worker.", ("worker",)),
-    DAMAGED: ("1 while a model's folder holds something that cannot be served.", ("worker", "model")),
-    MEMORY: ("Resident memory of a worker; pages of the model are in that of each.", ("worker",)),
+    IN_FLIGHT: ("Requests in progress in a worker.", ("worker",)),
+    CONNECTIONS: ("Open connections of a worker.", ("worker",)),
+    DAMAGED: ("1 while a model's folder contains a model that cannot be served.", ("worker", "model")),
+    MEMORY: (
+        "Resident memory of a worker in bytes, including the pages of the models, which workers share.",
+        ("worker",),
+    ),
     FILES: ("Open files and connections of a worker.", ("worker",)),
-    BEGAN: ("When a worker started, in seconds since 1970.", ("worker",)),
+    BEGAN: ("Start time of a worker in seconds since 1970.", ("worker",)),
 }
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 STATM, OPEN_FILES = Path("/proc/self/statm"), Path("/proc/self/fd")
 
 
 class Metrics:
-    """The figures of one process; with `slots`, those of all that serve beside it are told as well.
+    """The metrics of one process and, with `slots`, of all other server processes.
 
-    `answered` is called in the event loop alone and takes no lock; whatever comes from other threads is counted apart.
+    `answered` is called in the event loop only and takes no lock; events of other threads are counted separately.
     """
 
     def __init__(self, service: ModelRegistry, slots: SharedText | None = None, place: int = 0) -> None:
         self._service, self._slots, self._place = service, slots, place
-        self._tally, self._beside, self._lock = MetricCounters(), MetricCounters(), threading.Lock()
+        self._requests, self._other_events, self._lock = MetricCounters(), MetricCounters(), threading.Lock()
         self._refused: set[str] = set()
         self._began = time.time()
         self.in_flight: Callable[[], int] = lambda: 0
         self.connections: Callable[[], int] = lambda: 0
         if slots is not None and (before := slots.read(place)):
-            self._tally = MetricCounters.loads(before)  # of the worker that was here: counts never fall
-            self._tally.gauges.clear()
-            self._cpu_before = self._tally.counters.pop((CPU, (str(place),)), 0.0)
+            self._requests = MetricCounters.loads(
+                before
+            )  # of the worker that this one replaces: counters never decrease
+            self._requests.gauges.clear()
+            self._cpu_before = self._requests.counters.pop((CPU, (str(place),)), 0.0)
         else:
             self._cpu_before = 0.0
         self._registry = CollectorRegistry()
-        self._registry.register(_Everything(self))
+        self._registry.register(_ServiceCollector(self))
 
     def answered(self, one: Answered) -> None:
-        """A request; a microsecond, for it comes on top of every one."""
-        tally = self._tally
-        tally.count(REQUESTS, (one.method, one.route, str(one.status)))
-        tally.time(SECONDS, (one.method, one.route), one.seconds)
+        """Counts a request. It must take about a microsecond, because it is called for every request."""
+        counters = self._requests
+        counters.count(REQUESTS, (one.method, one.route, str(one.status)))
+        counters.time(SECONDS, (one.method, one.route), one.seconds)
         if one.refused:
-            tally.count(TURNED_AWAY, (one.refused,))
+            counters.count(REFUSED_REQUESTS, (one.refused,))
 
     def listed(self, source: str) -> None:
         with self._lock:
-            self._beside.count(LISTS, (source,))
+            self._other_events.count(LISTS, (source,))
 
-    def stored(self, asked: str, seconds: float, words: int, failed: bool) -> None:
+    def stored(self, operation: str, seconds: float, events: int, failed: bool) -> None:
         with self._lock:
-            self._beside.time(STORE_SECONDS, (asked,), seconds)
-            if words:
-                self._beside.count(STORE_WORDS, (), words)
+            self._other_events.time(STORE_SECONDS, (operation,), seconds)
+            if events:
+                self._other_events.count(STORE_EVENTS, (), events)
             if failed:
-                self._beside.count(STORE_ERRORS, (asked,))
+                self._other_events.count(STORE_ERRORS, (operation,))
 
     def reloaded(self, name: str, result: str) -> None:
         with self._lock:
-            self._beside.count(RELOADS, (name, result))
+            self._other_events.count(RELOADS, (name, result))
             (self._refused.add if result == REFUSED else self._refused.discard)(name)
 
     def flush(self) -> MetricCounters:
-        """This process's figures as they are now, put where the others read them."""
+        """The current metrics of this process, which are also published for the other processes."""
         own = MetricCounters()
-        own.add(self._tally)
+        own.add(self._requests)
         with self._lock:
-            own.add(self._beside)
+            own.add(self._other_events)
             refused = set(self._refused)
         worker = str(self._place)
         own.counters[CPU, (worker,)] = self._cpu_before + time.process_time()
@@ -110,14 +115,14 @@ class Metrics:
             (CONNECTIONS, (worker,)): self.connections(),
             (BEGAN, (worker,)): self._began,
             **{(DAMAGED, (worker, name)): float(name in refused) for name in self._service.versions()},
-            **_of_the_system(worker),
+            **_system_gauges(worker),
         }
         if self._slots is not None:
             self._slots.write(self._place, own.dumps())
         return own
 
     def page(self) -> bytes:
-        """What GET /metrics answers."""
+        """The answer to GET /metrics."""
         return generate_latest(self._registry)
 
     def families(self) -> Iterator[Metric]:
@@ -129,19 +134,21 @@ class Metrics:
 
     def _models(self) -> Iterator[Metric]:
         info = GaugeMetricFamily(
-            "cofactor_model_info", "The version of each model that is live.", labels=("model", "version", "trainer")
+            "cofactor_model_info", "The current version of each model.", labels=("model", "version", "trainer")
         )
-        age = GaugeMetricFamily("cofactor_model_age_seconds", "Seconds since a model was made.", labels=("model",))
+        age = GaugeMetricFamily("cofactor_model_age_seconds", "Seconds since a model was created.", labels=("model",))
         for one in self._service.models()["models"]:
             info.add_metric((one["name"], one["model"], one["trainer"]), 1)
-            if (made := _seconds(self._service.service(one["name"]).loaded_model.manifest.get("created"))) is not None:
-                age.add_metric((one["name"],), time.time() - made)
-        ready = GaugeMetricFamily("cofactor_ready", "1 while requests are taken; 0 before, and at the end.")
+            if (
+                created := _seconds(self._service.service(one["name"]).loaded_model.manifest.get("created"))
+            ) is not None:
+                age.add_metric((one["name"],), time.time() - created)
+        ready = GaugeMetricFamily("cofactor_ready", "1 while requests are accepted; 0 during start-up and shutdown.")
         ready.add_metric((), float(self._service.ready))
         yield from (info, age, ready)
 
 
-class _Everything(Collector):
+class _ServiceCollector(Collector):
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
@@ -165,8 +172,8 @@ def _families(whole: MetricCounters) -> Iterator[Metric]:
     yield from (*counters.values(), *times.values(), *gauges.values())
 
 
-def _of_the_system(worker: str) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Memory and files, where the system tells."""
+def _system_gauges(worker: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Memory and open files, if the system reports them."""
     try:
         pages, files = int(STATM.read_text().split()[1]), sum(1 for _ in OPEN_FILES.iterdir())
     except OSError:

@@ -1,11 +1,11 @@
-// Asking the service: the same JSON routes that anybody may ask.
+// Requests to the JSON routes of the service, which are public.
 
 import { make, say, unsay } from "./dom.js";
 
-const PATIENCE = 5; // times that a busy service is asked again
-const LONGEST_PAUSE = 10; // seconds; who is told to come later than that is told so
+const MAX_RETRIES = 5; // of a request to a busy service
+const LONGEST_PAUSE = 10; // seconds; a request with a longer Retry-After is not repeated
 
-/** What the service answered other than 2xx: its detail and hint are for people to read. */
+/** An answer with a status other than 2xx; its detail and hint are shown to the user. */
 export class Problem extends Error {
   constructor(status, detail, hint, retryAfter) {
     super([detail, hint].filter(Boolean).join(" — "));
@@ -13,19 +13,19 @@ export class Problem extends Error {
   }
 }
 
-const model = document.body.dataset.model; // "" is the default one
+const model = document.body.dataset.model; // "" is the default model
 
-/** The JSON answer to a path below the model of this page, or of another. */
+/** The JSON answer to a path below this page's model, or below the model `of`. */
 export function ask(path, { body, method = body ? "POST" : "GET", of = model } = {}) {
-  return send(of ? `models/${encodeURIComponent(of)}/${path}` : path, method, body, PATIENCE);
+  return send(of ? `models/${encodeURIComponent(of)}/${path}` : path, method, body, MAX_RETRIES);
 }
 
-/** The JSON answer to a path that is not about one model. */
+/** The JSON answer to a path that does not belong to a model. */
 export function askAll(path) {
-  return send(path, "GET", undefined, PATIENCE);
+  return send(path, "GET", undefined, MAX_RETRIES);
 }
 
-async function send(path, method, body, patience) {
+async function send(path, method, body, retries) {
   let response;
   try {
     response = await fetch(path, {
@@ -34,42 +34,42 @@ async function send(path, method, body, patience) {
       body: body && JSON.stringify(body),
     });
   } catch {
-    throw new Problem(0, "The service does not answer.", "Is it still running? Is there a network?");
+    throw new Problem(0, "The service does not answer.", "Check that it is running and that the network is available.");
   }
   const busy = response.status === 429 || response.status === 503;
   const pause = Number(response.headers.get("retry-after") ?? 1);
-  if (busy && patience > 0 && pause <= LONGEST_PAUSE) {
-    const waiting = `The service is busy: asking again in ${Math.max(1, Math.ceil(pause))} s …`;
+  if (busy && retries > 0 && pause <= LONGEST_PAUSE) {
+    const waiting = `The service is busy. Next attempt in ${Math.max(1, Math.ceil(pause))} s …`;
     say(waiting);
     await new Promise((done) => setTimeout(done, Math.max(0.3, pause) * 1000));
     unsay(waiting);
-    return send(path, method, body, patience - 1);
+    return send(path, method, body, retries - 1);
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
-  throw new Problem(response.status, ...said(response, answer, pause));
+  throw new Problem(response.status, ...describeProblem(response, answer, pause));
 }
 
-function said(response, answer, pause) {
-  const wait = response.status === 429 || response.status === 503 ? `Come back in ${Math.ceil(pause)} s.` : "";
-  if (response.status === 401) return ["This service asks for a key.", "Load the page again, and enter one as the password."];
+function describeProblem(response, answer, pause) {
+  const wait = response.status === 429 || response.status === 503 ? `Try again in ${Math.ceil(pause)} s.` : "";
+  if (response.status === 401) return ["This service requires an API key.", "Reload the page and enter a key as the password."];
   return [answer?.detail ?? `The service answered ${response.status}.`, wait || answer?.hint, pause];
 }
 
-/** Shows what went wrong in a place for it, with a way to try again; hides the place without an error. */
-export function complain(place, error, again) {
+/** Shows an error in an element, with a button to try again; hides the element if there is no error. */
+export function showError(place, error, retry) {
   place.hidden = !error;
   place.replaceChildren();
   if (!error) return;
   place.append(error.message);
-  if (again) {
+  if (retry) {
     const button = make("button", { type: "button", className: "quiet" }, "Try again");
-    button.addEventListener("click", again);
+    button.addEventListener("click", retry);
     place.append(" ", button);
   }
 }
 
-/** Parameters of an address; a list gives its name several times, and what is empty is left out. */
+/** The query string of an address. A list repeats its name; empty values are left out. */
 export function query(parameters) {
   const given = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {

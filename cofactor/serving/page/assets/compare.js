@@ -1,4 +1,4 @@
-// The lists of several models for one user, beside one another.
+// The lists of several models for the same user, side by side.
 
 import { ask, askAll } from "./ask.js";
 import { at, make } from "./dom.js";
@@ -11,9 +11,9 @@ const MOST = 3;
 let served = [];
 let chosen = [];
 let turn = 0;
-const cards = new Map(); // name -> the promise of a model's card
+const cards = new Map(); // name -> promise of the model card
 
-/** Learns which models there are; the page's own comes first. */
+/** Loads the names of the models; the model of this page comes first. */
 export async function useModels(current) {
   ({ models: served } = await askAll("models"));
   const first = served.find(({ name }) => name === current) ?? served.find((one) => one.default) ?? served[0];
@@ -25,7 +25,7 @@ export async function drawCompare() {
   const mine = ++turn;
   drawChoice();
   if (served.length < 2) {
-    at("compare-note").textContent = "One model is served here. Name several: cofactor serve models/svd models/ials";
+    at("compare-note").textContent = "Only one model is served. To compare models, serve several: cofactor serve models/svd models/ials";
     return;
   }
   const lists = await Promise.all(chosen.map((name) => listOf(name).catch((error) => error)));

@@ -1,4 +1,4 @@
-// One title by itself: what is known of it, why it has its score, and what is like it.
+// The dialog of one title: its statistics, the explanation of its score, and similar titles.
 
 import { ask } from "./ask.js";
 import { at, make, number, surface } from "./dom.js";
@@ -10,16 +10,16 @@ const N = 8;
 let shown = null;
 let turn = 0;
 
-/** Opens the window of a title, or turns it to another. */
+/** Opens the dialog for a title, or shows another title in it. */
 export async function open(one) {
   const mine = ++turn;
   shown = one;
   at("film-heading").textContent = one.year ? `${plain(one)} (${one.year})` : plain(one);
   const about = make("p", { className: "soft" }, "…");
-  const mine_stars = make("div", { className: "rate" });
+  const starRow = make("div", { className: "rate" });
   const why = make("div", { className: "because" });
   const like = make("ol", { className: "films", "aria-label": "Similar titles" });
-  at("film-body").replaceChildren(genres(one), about, mine_stars, why, make("h3", {}, "Similar"), like);
+  at("film-body").replaceChildren(genres(one), about, starRow, why, make("h3", {}, "Similar"), like);
   if (!at("film").open) at("film").showModal();
   surface();
   at("film").scrollTop = 0;
@@ -32,17 +32,17 @@ export async function open(one) {
     allRated(),
   ]);
   if (mine !== turn) return;
-  about.textContent = item instanceof Error ? item.message : figures(item);
-  drawStars(mine_stars);
+  about.textContent = item instanceof Error ? item.message : statistics(item);
+  drawStars(starRow);
   if (reasons?.because.length) why.append(...explanation(reasons));
   if (similar instanceof Error) like.append(make("li", { className: "soft" }, similar.message));
   else like.append(...similar.similar.map((other) => line(other, { mark: closeness(other.score) })));
-  if (!like.children.length) like.append(make("li", { className: "soft" }, "Nothing is like it."));
+  if (!like.children.length) like.append(make("li", { className: "soft" }, "No similar titles."));
 }
 
-function figures({ ratings, mean }) {
-  if (!ratings) return "Nobody rated it.";
-  return `${number(ratings)} rating${ratings === 1 ? "" : "s"} in training, ★${mean.toFixed(2)} on average.`;
+function statistics({ ratings, mean }) {
+  if (!ratings) return "No training ratings.";
+  return `${number(ratings)} training rating${ratings === 1 ? "" : "s"}, ★${mean.toFixed(2)} on average.`;
 }
 
 function drawStars(row) {
@@ -60,7 +60,7 @@ function explanation({ because }) {
     return make("li", {}, make("span", {}, `${title} ★${number(rating)}`), bar, make("span", { className: "by" }, by));
   });
   const who = whose() === "you" ? "your" : "their";
-  return [make("h3", {}, `What moves ${who} score`), make("ul", { className: "effects" }, ...bars)];
+  return [make("h3", {}, `Ratings with the largest effect on ${who} score`), make("ul", { className: "effects" }, ...bars)];
 }
 
 at("close").addEventListener("click", () => at("film").close());

@@ -1,6 +1,6 @@
-// Elements, numbers, and what the page says. Text from the service is only ever set as text, never as HTML.
+// Elements, numbers and messages. Text from the service is always set as text, never as HTML.
 
-const SAID_FOR = 8000; // milliseconds
+const MESSAGE_TIME = 8000; // milliseconds
 
 export const at = (id) => document.getElementById(id);
 
@@ -8,7 +8,7 @@ export function number(value, digits = 2) {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-/** An element with properties (a name with a hyphen, and role, are attributes) and children. */
+/** A new element with properties (attributes if the name has a hyphen or is `role`) and children. */
 export function make(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -22,7 +22,7 @@ export function make(tag, properties = {}, ...children) {
 let undoing = null;
 let fading;
 
-/** Says something at the foot of the page, aloud too; with `undo` there is a button that takes it back. */
+/** Shows a message at the bottom of the page, in a live region; with `undo`, it has an Undo button. */
 export function say(text, undo = null) {
   clearTimeout(fading);
   undoing = undo;
@@ -30,15 +30,15 @@ export function say(text, undo = null) {
   at("said").textContent = text;
   at("undo").hidden = undo === null;
   at("toast").hidden = false;
-  fading = setTimeout(hush, SAID_FOR);
+  fading = setTimeout(hush, MESSAGE_TIME);
 }
 
-/** Takes back what was said, where nothing else was said since. */
+/** Hides a message if it is still shown. */
 export function unsay(text) {
   if (at("said").textContent === text) at("toast").hidden = true;
 }
 
-/** Nothing outside an open window can be seen or pressed: what is said moves into it, and out again. */
+/** Moves the message into the open dialog, because nothing outside it can be used, and out again. */
 export function surface() {
   const place = document.querySelector("dialog[open]") ?? document.body;
   if (at("toast").parentElement !== place) place.append(at("toast"));
@@ -46,7 +46,7 @@ export function surface() {
 
 function hush() {
   if (at("toast").contains(document.activeElement) || at("toast").matches(":hover")) {
-    fading = setTimeout(hush, SAID_FOR);
+    fading = setTimeout(hush, MESSAGE_TIME);
     return;
   }
   undoing = null;
@@ -61,7 +61,7 @@ export function undo() {
   now?.();
 }
 
-/** Calls a function once nothing has happened for a while. */
+/** A function that calls `act` when it has not been called for some milliseconds (debounce). */
 export function afterwards(milliseconds, act) {
   let waiting;
   return () => {

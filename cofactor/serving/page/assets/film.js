@@ -8,13 +8,13 @@ export const COLOURED = 8; // genres with a colour of their own
 const colours = new Map();
 let predicts = true;
 
-/** What the model's genres are, the most frequent first, and whether its scores are ratings. */
+/** Sets the genres of the model, the most frequent first, and whether its scores are predicted ratings. */
 export function useGenres(genres, card) {
   genres.slice(0, COLOURED).forEach(({ genre }, place) => colours.set(genre, place));
   predicts = card.predicts_ratings;
 }
 
-/** The place of a title's colour: that of its first genre that has one. */
+/** The number of a title's colour: that of its first genre with a colour. */
 export function colour(one) {
   const coloured = one.genres.find((genre) => colours.has(genre));
   return coloured === undefined ? COLOURED : colours.get(coloured);
@@ -28,8 +28,9 @@ export function plain({ title, year }) {
   return year && title.endsWith(ending) ? title.slice(0, -ending.length) : title;
 }
 
-/** A line: what stands at its right is `mark`; `rated` is the rating known, `rate` is called with another. */
-export function line(one, { mark, because = [], whose = "they", about, rated, rate, whom }) {
+/** The row of a title. mark: element at the right; rated: its rating, if any; rate: callback for a new rating;
+ *  labelSuffix: end of the accessible label, to tell rows of the same title apart. */
+export function line(one, { mark, because = [], whose = "they", about, rated, rate, labelSuffix }) {
   const name = make("button", { type: "button", className: "title" }, plain(one));
   name.addEventListener("click", () => open(one));
   if (one.year) name.append(" ", make("span", { className: "year" }, String(one.year)));
@@ -39,15 +40,15 @@ export function line(one, { mark, because = [], whose = "they", about, rated, ra
   if (about) made.append(make("p", { className: "why" }, about));
   if (rate) {
     const row = make("div", { className: "rate" }, stars(one.title, rated, (rating) => rate(one, rating)));
-    if (rated !== undefined) row.append(drop(one, rate, whom));
+    if (rated !== undefined) row.append(deleteButton(one, rate, labelSuffix));
     made.append(row);
   }
   return made;
 }
 
-function drop(one, rate, whom = "") {
-  const button = make("button", { type: "button", className: "quiet drop" }, "Take back");
-  button.setAttribute("aria-label", `Take back the rating of ${one.title}${whom}`);
+function deleteButton(one, rate, labelSuffix = "") {
+  const button = make("button", { type: "button", className: "quiet drop" }, "Delete");
+  button.setAttribute("aria-label", `Delete the rating of ${one.title}${labelSuffix}`);
   button.addEventListener("click", () => rate(one, null));
   return button;
 }
@@ -68,7 +69,7 @@ function reasons(because, whose) {
   return why;
 }
 
-/** What is predicted: stars, or the number of a model that only ranks; nothing where the list is not a prediction. */
+/** The score: stars, or a number if the model only ranks; empty if the list has no predictions. */
 export function score(value, source = "", inStars = predicts) {
   if (source === "popular") return make("span", { className: "score" });
   const stars = inStars ? `${value.toFixed(1)} ★` : Number(value.toPrecision(3)).toLocaleString("en");

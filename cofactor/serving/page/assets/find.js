@@ -1,4 +1,4 @@
-// Finding a title by what is remembered of it.
+// Search for titles.
 
 import { ask, query } from "./ask.js";
 import { afterwards, at } from "./dom.js";
@@ -23,22 +23,22 @@ async function search() {
     if (mine !== turn) return;
     found = answer.items;
     draw();
-    at("read-as").textContent = understood(answer);
+    at("read-as").textContent = interpretation(answer);
   } catch (error) {
     if (mine === turn) at("read-as").textContent = error.message;
   }
 }
 
-function understood({ query, read_as, items }) {
-  if (!items.length) return "No title or genre has these words.";
-  return read_as && read_as.toLowerCase() !== query.toLowerCase() ? `read as “${read_as}”` : "";
+function interpretation({ query, read_as, items }) {
+  if (!items.length) return "No title or genre matches.";
+  return read_as && read_as.toLowerCase() !== query.toLowerCase() ? `Results for “${read_as}”` : "";
 }
 
 function draw() {
-  at("found").replaceChildren(...found.map((one) => line(one, { rated: ratingOf(one.item), rate, whom: ", found" })));
+  at("found").replaceChildren(...found.map((one) => line(one, { rated: ratingOf(one.item), rate, labelSuffix: ", search result" })));
 }
 
-/** A redrawn star keeps its place: it may be rated again at once. */
+/** Redraws the results and restores the focus, so that a title can be rated again at once. */
 function redraw() {
   const row = at("found").contains(document.activeElement) ? document.activeElement.closest("li") : null;
   draw();

@@ -1,16 +1,16 @@
-// What is known of a user: their ratings, and who is like them.
+// The ratings of a user, and similar users.
 
-import { ask, complain } from "./ask.js";
+import { ask, showError } from "./ask.js";
 import { at, make, number } from "./dom.js";
 import { line } from "./film.js";
 import { keepingFocus } from "./list.js";
 import { forget, known, me, rate, remember } from "./person.js";
 
 const N = 20;
-let shown = N; // how many, with those asked for by "More"
+let shown = N; // number of ratings, which "More" increases
 let turn = 0;
 
-/** Draws the ratings anew; from the first when the user is another. */
+/** Redraws the ratings; for another user, from the first one. */
 export async function drawKnown(anew = false) {
   const mine = ++turn;
   if (anew) {
@@ -24,10 +24,10 @@ export async function drawKnown(anew = false) {
     remember(ratings);
     at("known-total").textContent = total ? number(total) : "";
     keepingFocus(at("known"), () => at("known").replaceChildren(...ratings.map(rating)));
-    at("known-note").textContent = total ? "" : "No ratings yet. Find a title, or rate one of the list.";
+    at("known-note").textContent = total ? "" : "No ratings yet. Search for a title, or rate one in the list.";
     at("known-more").hidden = ratings.length >= total;
   } catch (error) {
-    if (mine === turn) complain(at("problem"), error, () => drawKnown(anew));
+    if (mine === turn) showError(at("problem"), error, () => drawKnown(anew));
   }
 }
 
@@ -48,9 +48,9 @@ function rating(one) {
 
 function origin({ source, time }) {
   if (source === "training") return "";
-  if (source === "page") return "rated in this page";
+  if (source === "page") return "rated on this page";
   const day = new Date(time * 1000).toLocaleDateString("en", { dateStyle: "medium" });
-  return `rated here, ${day}`;
+  return `rated on ${day}`;
 }
 
 at("known-more").addEventListener("click", () => {
@@ -58,17 +58,17 @@ at("known-more").addEventListener("click", () => {
   return drawKnown();
 });
 
-/** Fills the list of like-minded users when it is opened. */
+/** Loads the similar users when their list is opened. */
 export function followAlike(choose) {
   at("alike").addEventListener("toggle", async () => {
     if (!at("alike").open) return;
     const list = at("alike-users");
     list.replaceChildren(make("li", { className: "soft" }, "…"));
     try {
-      if (me.unheard) throw new Error("Nothing is known of this one yet.");
+      if (me.unknown) throw new Error("This user has no ratings yet.");
       const { similar } = await ask(`users/${encodeURIComponent(me.user)}/similar?n=8`);
       list.replaceChildren(...similar.map((one) => person(one, choose)));
-      if (!similar.length) list.append(make("li", { className: "soft" }, "Nobody."));
+      if (!similar.length) list.append(make("li", { className: "soft" }, "No similar users."));
     } catch (error) {
       list.replaceChildren(make("li", { className: "soft" }, error.message));
     }

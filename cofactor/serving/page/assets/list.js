@@ -1,16 +1,16 @@
-// The recommendations of a user, and which titles take part in them.
+// The recommendations of a user, and their filters.
 
-import { complain } from "./ask.js";
+import { showError } from "./ask.js";
 import { afterwards, at, number } from "./dom.js";
 import { line, score } from "./film.js";
 import { me, rate, ratingOf, recommended, whose } from "./person.js";
 
 const N = 10;
 const WHY = 2;
-let turn = 0; // the number of the latest question: an answer that comes late is not shown
+let turn = 0; // number of the latest request: the answer to an earlier one is not shown
 let cursor = null;
 
-/** What the form of filters says, as the service is asked. */
+/** The values of the filters, as parameters of a request. */
 export function filters() {
   const form = new FormData(at("filters"));
   const year = (name) => (at("filters").elements[name].checkValidity() ? Number(form.get(name)) || null : null);
@@ -23,14 +23,14 @@ export function filters() {
   };
 }
 
-/** The first page of the list, anew. */
+/** Loads and draws the first page of the list. */
 export async function drawList() {
   const mine = ++turn;
   at("items").setAttribute("aria-busy", "true");
   try {
     const answer = await recommended(me.user, { ...filters(), n: N, why: WHY });
     if (mine !== turn) return;
-    complain(at("problem"), null);
+    showError(at("problem"), null);
     at("list-heading").textContent = `For ${me.user}`;
     at("list-note").textContent = note(answer);
     keepingFocus(at("items"), () => at("items").replaceChildren(...lines(answer)));
@@ -41,7 +41,7 @@ export async function drawList() {
     at("list-note").textContent = "";
     at("items").replaceChildren();
     at("more").hidden = true;
-    complain(at("problem"), error, drawList);
+    showError(at("problem"), error, drawList);
   } finally {
     if (mine === turn) at("items").removeAttribute("aria-busy");
   }
@@ -58,7 +58,7 @@ async function drawMore() {
     added[0]?.querySelector(".title").focus({ preventScroll: true });
     followed(answer);
   } catch (error) {
-    complain(at("problem"), error, drawList);
+    showError(at("problem"), error, drawList);
   } finally {
     at("more").disabled = false;
   }
@@ -75,15 +75,15 @@ function lines({ recommendations, source }) {
   );
 }
 
-/** What a list rests on, in words. The page as it first comes has the same ones. */
+/** The note above a list: the ratings that it is computed from. `note` in rendering.py has the same texts. */
 function note({ recommendations, source, ratings }) {
-  if (!recommendations.length) return "Nothing is left to recommend.";
-  if (source === "popular") return "Nothing is known of them yet, so these are the most rated titles.";
-  const rest = source === "trained" ? "as the model was trained" : "what was rated since training included";
-  return `From ${number(ratings)} rating${ratings === 1 ? "" : "s"}, ${rest}.`;
+  if (!recommendations.length) return "No titles to recommend.";
+  if (source === "popular") return "This user has no ratings yet. These are the most rated titles.";
+  const origin = source === "trained" ? "from the training data" : "including changes since training";
+  return `Based on ${number(ratings)} rating${ratings === 1 ? "" : "s"} ${origin}.`;
 }
 
-/** Redraws a list so that whoever was at one of its titles still is, or at the one that took its place. */
+/** Redraws a list and restores the focus to the same title, or to the one that replaced it. */
 export function keepingFocus(list, draw) {
   const row = list.contains(document.activeElement) ? document.activeElement.closest("li") : null;
   const place = [...list.children].indexOf(row);

@@ -1,4 +1,4 @@
-// The catalogue as a map: what the pointer, fingers and keys do with it. How it is drawn is plane.js's.
+// The map of the catalogue: pointer, touch and keyboard. plane.js draws it.
 
 import { ask } from "./ask.js";
 import { afterwards, at, make } from "./dom.js";
@@ -9,14 +9,14 @@ import { allRated, me, recommended } from "./person.js";
 import { Plane } from "./plane.js";
 
 const N = 1000;
-const LISTED = 20; // recommendations that are marked
-const STEP = 1.5; // of a zoom by button or key
-const CLICK = 5; // pixels that a click may wander
-const NEAR = 24; // pixels within which a title is meant
+const LISTED = 20; // number of recommendations that are marked
+const STEP = 1.5; // zoom factor of a button or key
+const CLICK = 5; // pixels that the pointer may move in a click
+const NEAR = 24; // pixels: largest distance of the pointer from a title
 let plane = null;
 let coming = null;
 
-/** Draws the map; asks for it the first time it is looked at. */
+/** Draws the map; the first call loads it. */
 export async function drawMap() {
   coming ??= begin();
   await coming;
@@ -25,11 +25,11 @@ export async function drawMap() {
 
 async function begin() {
   at("map-tip").hidden = false;
-  at("map-tip").textContent = "Drawing the map: the first time takes a few seconds …";
+  at("map-tip").textContent = "Computing the map. The first time, this takes a few seconds …";
   try {
     const { items } = await ask(`map?n=${N}`);
     plane = new Plane(at("plane"), items.map((one) => ({ ...one, colour: colour(one) })), label);
-    if (!items.length) at("map-note").textContent = "Nothing was rated yet, so there is nothing to show.";
+    if (!items.length) at("map-note").textContent = "There are no rated titles to show.";
     drawLegend(items);
     follow();
     await markMap();
@@ -39,7 +39,7 @@ async function begin() {
   }
 }
 
-/** Marks what the user rated and what is recommended to them. */
+/** Marks the titles that the user rated and those recommended to the user. */
 export async function markMap() {
   if (!plane) return;
   const asked = recommended(me.user, { ...filters(), n: LISTED }).catch(() => ({ recommendations: [] }));
@@ -73,7 +73,7 @@ function alone(name, place) {
 
 function follow() {
   const canvas = at("plane");
-  const fingers = new Map(); // pointer -> where it is
+  const fingers = new Map(); // pointer -> position
   let wandered = 0;
   const where = (event) => [event.offsetX, event.offsetY];
   canvas.addEventListener("pointerdown", (event) => {
@@ -105,7 +105,7 @@ function follow() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plane.draw());
 }
 
-/** Drags with one finger, pinches with two; returns how far it went. */
+/** Moves the map with one pointer and zooms with two; returns the distance that the pointer moved. */
 function moved(fingers, finger, to) {
   const from = fingers.get(finger);
   const other = [...fingers].find(([one]) => one !== finger)?.[1];
@@ -135,7 +135,7 @@ const here = () => (plane.chosen ? plane.place(plane.chosen) : []);
 function choose(one, opening = true) {
   if (!one) return;
   plane.choose(one);
-  at("map-said").textContent = [one.title, one.genres.join(", "), plane.told(one)].filter(Boolean).join("; ");
+  at("map-said").textContent = [one.title, one.genres.join(", "), plane.describeMark(one)].filter(Boolean).join("; ");
   point(one);
   if (opening) open(one);
 }
@@ -145,7 +145,7 @@ function point(one) {
   plane.draw();
 }
 
-/** Puts the label of what is pointed at beside it, wherever it was moved to. */
+/** Shows the label of a title next to its point. */
 function label(one) {
   const tip = at("map-tip");
   const [x, y] = one ? plane.place(one) : [-1, -1];

@@ -1,6 +1,6 @@
-// The page begins here: who is shown, which view, and what follows when either changes.
+// Entry point of the page: the current user, the current view, and updates when either changes.
 
-import { ask, complain } from "./ask.js";
+import { ask, showError } from "./ask.js";
 import { drawCompare, useModels } from "./compare.js";
 import { at, undo } from "./dom.js";
 import { useGenres } from "./film.js";
@@ -8,7 +8,7 @@ import "./find.js";
 import { drawKnown, followAlike } from "./known.js";
 import { drawList, filters } from "./list.js";
 import { drawMap, markMap } from "./map.js";
-import { invented, me, useCard, watch } from "./person.js";
+import { newUserId, me, useCard, watch } from "./person.js";
 import { useScale } from "./stars.js";
 
 const VIEWS = ["recommend", "map", "compare", "model"];
@@ -19,7 +19,7 @@ function view() {
   return VIEWS.includes(named) ? named : "recommend";
 }
 
-/** Marks the view of the address as current and draws what is only drawn when looked at. */
+/** Marks the view named in the address as current, and draws it if it is drawn on demand. */
 function turn() {
   const now = view();
   for (const link of document.querySelectorAll(".views a")) {
@@ -32,17 +32,17 @@ function turn() {
   return undefined;
 }
 
-/** Turns the page to another user. */
+/** Shows another user. */
 async function choose(user) {
   if (!user) return;
-  Object.assign(me, { user, unheard: false });
+  Object.assign(me, { user, unknown: false });
   at("user").value = user;
   at("filters").elements.user.value = user;
   const address = new URL(location.href);
   address.searchParams.set("user", user);
   history.replaceState(null, "", address);
   document.title = `For ${user} · cofactor`;
-  retwin();
+  updateJsonLink();
   for (const link of document.querySelectorAll(".models a")) {
     const other = new URL(link.href);
     other.searchParams.set("user", user);
@@ -51,21 +51,21 @@ async function choose(user) {
   await drawAll(true);
 }
 
-/** Draws what depends on the user: first the list, which says whether anything is known of them at all. */
+/** Draws everything that depends on the user: first the list, which shows whether the user has ratings. */
 async function drawAll(anew = false) {
   await drawList();
   await drawKnown(anew);
-  if (filters().seen) await drawList(); // with what they gave
+  if (filters().seen) await drawList(); // with the ratings
   if (view() === "compare") await drawCompare();
   if (view() === "map") await markMap();
 }
 
-function retwin() {
+function updateJsonLink() {
   const base = document.body.dataset.model ? `models/${encodeURIComponent(document.body.dataset.model)}/` : "";
-  at("twin").href = `${base}users/${encodeURIComponent(me.user)}/recommendations?stranger=popular`;
+  at("json-list").href = `${base}users/${encodeURIComponent(me.user)}/recommendations?stranger=popular`;
 }
 
-async function somebody() {
+async function chooseRandomUser() {
   const answer = await ask(`users?n=1&offset=${Math.floor(Math.random() * users)}`);
   if (answer.users.length) await choose(answer.users[0].user);
 }
@@ -88,10 +88,10 @@ at("who").addEventListener("submit", (event) => {
   event.preventDefault();
   choose(at("user").value.trim());
 });
-const refused = (error) => complain(at("problem"), error);
-at("random").addEventListener("click", () => somebody().catch(refused));
-at("invent").addEventListener("click", async () => {
-  await choose(invented());
+const showProblem = (error) => showError(at("problem"), error);
+at("random").addEventListener("click", () => chooseRandomUser().catch(showProblem));
+at("new-user").addEventListener("click", async () => {
+  await choose(newUserId());
   at("query").focus();
 });
 at("undo").addEventListener("click", undo);
@@ -109,4 +109,4 @@ at("skip").addEventListener("click", (event) => {
   at(view()).querySelector("h1, h2").focus();
 });
 addEventListener("hashchange", turn);
-start().catch((error) => complain(at("problem"), error, () => location.reload()));
+start().catch((error) => showError(at("problem"), error, () => location.reload()));

@@ -1,21 +1,21 @@
-// Whose list it is, and what they rated: kept by the service where it takes ratings, by this page where not.
+// The current user and their ratings, which the service stores if it accepts ratings; otherwise this page does.
 
 import { ask, Problem, query } from "./ask.js";
 import { say } from "./dom.js";
 
-const PAGE = 100; // ratings that one answer holds
-const MOST = 1000; // ratings that one request may send
+const PAGE = 100; // maximum number of ratings in an answer
+const MOST = 1000; // maximum number of ratings in a request
 
-export const me = { user: document.body.dataset.user, unheard: false }; // unheard: nothing is known of them
-let takes = false;
-const kept = new Map(); // user -> item -> {film, rating | null}, the latest word last
+export const me = { user: document.body.dataset.user, unknown: false }; // unknown: the service has no ratings of the user
+let acceptsRatings = false;
+const localRatings = new Map(); // user -> item -> {film, rating | null}, the latest last
 
 export function useCard(card) {
-  takes = card.takes_ratings;
+  acceptsRatings = card.takes_ratings;
 }
 
-/** Somebody nobody has heard of. */
-export function invented() {
+/** The id of a new user. */
+export function newUserId() {
   const digits = crypto.getRandomValues(new Uint8Array(3));
   return `you-${[...digits].map((one) => one.toString(16).padStart(2, "0")).join("")}`;
 }
@@ -23,16 +23,16 @@ export function invented() {
 export const whose = (user = me.user) => (user.startsWith("you-") ? "you" : "they");
 const path = (user) => `users/${encodeURIComponent(user)}`;
 
-/** A page of somebody's ratings: {total, ratings}. */
+/** A page of a user's ratings: {total, ratings}. */
 export async function known(user, offset, n) {
-  if (!kept.get(user)?.size) return trained(user, offset, n);
+  if (!localRatings.get(user)?.size) return trained(user, offset, n);
   const all = await history(user);
   return { total: all.length, ratings: all.slice(offset, offset + n) };
 }
 
 async function trained(user, offset, n) {
   const none = { total: 0, ratings: [] };
-  if (user === me.user && me.unheard) return none;
+  if (user === me.user && me.unknown) return none;
   try {
     return await ask(`${path(user)}/ratings?${query({ offset: String(offset), n })}`);
   } catch (error) {
@@ -41,25 +41,25 @@ async function trained(user, offset, n) {
   }
 }
 
-/** All that is known of somebody, as far as one request can hold it: what the service says, overlaid by what this page keeps. */
+/** All ratings of a user, up to the maximum of a request: those of the service, updated with those of this page. */
 async function history(user) {
-  const words = kept.get(user) ?? new Map();
+  const changes = localRatings.get(user) ?? new Map();
   const all = [];
   for (let offset = 0, total = 1; offset < Math.min(total, MOST); offset += PAGE) {
     const answer = await trained(user, offset, PAGE);
     total = answer.total;
     all.push(...answer.ratings);
   }
-  const own = [...words.values()].reverse().filter(({ rating }) => rating !== null);
+  const own = [...changes.values()].reverse().filter(({ rating }) => rating !== null);
   const said = own.map(({ film, rating }) => ({ ...film, rating, time: null, source: "page" }));
-  return [...said, ...all.filter(({ item }) => !words.has(item))].slice(0, MOST);
+  return [...said, ...all.filter(({ item }) => !changes.has(item))].slice(0, MOST);
 }
 
-/** Somebody's list: what GET …/recommendations answers, by whichever way knows all their ratings. */
+/** The recommendations of a user: by id or, if this page stores ratings of the user, by all ratings. */
 export async function recommended(user, asked, of) {
-  if (!kept.get(user)?.size) {
+  if (!localRatings.get(user)?.size) {
     const answer = await ask(`${path(user)}/recommendations?${query({ ...asked, stranger: "popular" })}`, { of });
-    if (user === me.user && !of) me.unheard = answer.source === "popular" && answer.ratings === 0;
+    if (user === me.user && !of) me.unknown = answer.source === "popular" && answer.ratings === 0;
     return answer;
   }
   const ratings = (await history(user)).map(({ item, rating }) => ({ item, rating }));
@@ -67,25 +67,25 @@ export async function recommended(user, asked, of) {
   return ask("recommendations", { body: { ...typed, ratings }, of });
 }
 
-/** Why an item has its score; null where the service cannot know. */
+/** The explanation of an item's score; null if the service does not have the user's ratings. */
 export async function explained(user, item) {
-  if (kept.get(user)?.size || me.unheard) return null;
+  if (localRatings.get(user)?.size || me.unknown) return null;
   return ask(`${path(user)}/explanations/${encodeURIComponent(item)}?n=5`).catch(() => null);
 }
 
 const watchers = [];
 
-/** Has a function called (and waited for) whenever a rating of this user came or went. */
+/** Registers a function that is called, and awaited, after each change of this user's ratings. */
 export const watch = (act) => watchers.push(act);
 const changed = () => Promise.all(watchers.map((act) => act()));
 
-/** Gives a rating, or takes it back with null; says so, and how to undo it. */
+/** Saves a rating, or deletes it if null; shows a message with an Undo button. */
 export async function rate(film, rating) {
   const { user } = me;
   const before = seen.get(film.item) ?? null;
   await give(user, film, rating);
-  const what = rating === null ? `Taken back: ${film.title}` : `Saved: ${film.title} ★${rating}`;
-  say(takes ? what : `${what} (in this page only)`, async () => {
+  const what = rating === null ? `Deleted: ${film.title}` : `Saved: ${film.title} ★${rating}`;
+  say(acceptsRatings ? what : `${what} (on this page only)`, async () => {
     await give(user, film, before);
     say(`Undone: ${film.title}`);
   });
@@ -105,10 +105,10 @@ async function give(user, film, rating) {
 }
 
 async function put(user, film, rating) {
-  if (!takes) {
-    const words = kept.get(user) ?? kept.set(user, new Map()).get(user);
-    words.delete(film.item);
-    words.set(film.item, { film, rating });
+  if (!acceptsRatings) {
+    const changes = localRatings.get(user) ?? localRatings.set(user, new Map()).get(user);
+    changes.delete(film.item);
+    changes.set(film.item, { film, rating });
   } else if (rating === null) {
     await ask(`${path(user)}/ratings/${encodeURIComponent(film.item)}`, { method: "DELETE" });
   } else {
@@ -116,10 +116,10 @@ async function put(user, film, rating) {
   }
 }
 
-// What this user gave, as far as the page has seen -------------------------------------------------------------------
+// Ratings of this user that the page has loaded ----------------------------------------------------------------------
 
 const seen = new Map(); // item -> rating
-let complete = null; // the promise of having seen everything
+let complete = null; // promise of all ratings
 
 export const ratingOf = (item) => seen.get(item);
 
@@ -132,7 +132,7 @@ export function forget() {
   complete = null;
 }
 
-/** Everything this user rated, by item. */
+/** All ratings of this user, by item. */
 export async function allRated() {
   const { user } = me;
   complete ??= history(user).then((ratings) => user === me.user && remember(ratings)).catch(() => (complete = null));

@@ -1,13 +1,13 @@
-// A plane of points that can be moved, zoomed and drawn on a canvas.
+// A scatter plot on a canvas that can be moved and zoomed.
 
-const CLOSEST = 40; // times
-const EDGE = 26; // pixels left free around the whole
+const CLOSEST = 40; // largest zoom factor
+const EDGE = 26; // pixels of margin
 const LABEL = "12px system-ui, sans-serif";
 const LABELS_EVERY = 15_000; // square pixels for each label
 
 export class Plane {
   /** points: {item, title, year, x, y, ratings, colour}, the most rated first; x and y within -1 … 1.
-   *  drawn: is called after each drawing, with the point that is pointed at. */
+   *  drawn: called after each drawing with the point under the pointer. */
   constructor(canvas, points, drawn) {
     Object.assign(this, { canvas, points, drawn, k: 1, x: 0, y: 0, alone: null, pointed: null, chosen: null });
     this.most = Math.max(1, ...points.map(({ ratings }) => ratings));
@@ -19,8 +19,8 @@ export class Plane {
     Object.assign(this, { rated, listed });
   }
 
-  /** What is marked of a point, in words. */
-  told({ item }) {
+  /** The mark of a point as text. */
+  describeMark({ item }) {
     if (this.rated.has(item)) return `rated ${this.rated.get(item)}`;
     return this.listed.has(item) ? "recommended" : "";
   }
@@ -29,7 +29,7 @@ export class Plane {
     return Math.max(10, Math.min(this.canvas.clientWidth, this.canvas.clientHeight) / 2 - EDGE);
   }
 
-  /** Where a point lies on the canvas, in pixels; the plane is stretched to a canvas that is wider than high. */
+  /** The position of a point on the canvas in pixels; the plot is stretched to the shape of the canvas. */
   place({ x, y }) {
     const wide = Math.min(2.4, (this.canvas.clientWidth / 2 - EDGE) / this.half) / this.far[0];
     const high = Math.min(1.6, (this.canvas.clientHeight / 2 - EDGE) / this.half) / this.far[1];
@@ -46,7 +46,7 @@ export class Plane {
     this.draw();
   }
 
-  /** Zooms so that what lies at a pixel stays there. */
+  /** Zooms around a pixel. */
   zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
     const k = Math.max(1, Math.min(CLOSEST, this.k * by));
     const [dx, dy] = [x - this.canvas.clientWidth / 2, y - this.canvas.clientHeight / 2];
@@ -62,7 +62,7 @@ export class Plane {
     this.draw();
   }
 
-  /** The point nearest to a pixel, within so many; null without any. */
+  /** The point nearest to a pixel, within a distance; null if there is none. */
   nearest(x, y, within) {
     let best = null;
     let least = within;
@@ -75,7 +75,7 @@ export class Plane {
     return best;
   }
 
-  /** The next point in a direction from the chosen one: near, and not far aside. */
+  /** The next point from the chosen one in a direction: near, and with a small angle to the direction. */
   towards(dx, dy) {
     if (!this.chosen) return this.points.find(({ item }) => this.listed.has(item)) ?? this.points[0];
     const [x, y] = this.place(this.chosen);
@@ -92,7 +92,7 @@ export class Plane {
     return best ?? this.chosen;
   }
 
-  /** Chooses a point, and brings it into sight. */
+  /** Chooses a point, and moves the plot so that it is visible. */
   choose(one) {
     this.chosen = one;
     const [x, y] = this.place(one);
@@ -122,7 +122,7 @@ export class Plane {
   }
 
   radius({ ratings }) {
-    const small = Math.min(1, 0.45 + this.half / 480); // on a phone
+    const small = Math.min(1, 0.45 + this.half / 480); // smaller on a phone
     return small * (2.2 + 4 * Math.sqrt(ratings / this.most)) * Math.min(2, Math.sqrt(this.k) ** 0.7);
   }
 
@@ -146,7 +146,7 @@ export class Plane {
     pen.globalAlpha = 1;
   }
 
-  /** Titles where there is room, those that matter to the user first. */
+  /** Draws titles where there is space: recommended titles first, then rated ones. */
   labels(pen, inside, w, h, ink, paper) {
     const weight = ({ item }) => (this.listed.has(item) ? 2 : this.rated.has(item) ? 1 : 0);
     const wanted = inside

@@ -1,4 +1,4 @@
-// Giving a rating: stars where the scale has few steps, a number where it has many.
+// The control for a rating: stars if the scale has few steps, otherwise a number field.
 
 import { make, number } from "./dom.js";
 
@@ -7,7 +7,7 @@ const MOST_STARS = 11;
 let scale = [1, 5];
 let step = 1;
 
-/** The scale of the model, before anything is drawn. */
+/** Sets the scale of the model; called before anything is drawn. */
 export function useScale(card) {
   ({ scale, step } = card);
 }
@@ -20,9 +20,9 @@ function choices() {
   return values;
 }
 
-/** A control for one title: `now` is its rating or undefined; `pick` is called with a number, or null to take it back.
+/** The control for one title. now: its rating or undefined; pick: called with a number, or null to delete the rating.
  *
- * One stop of the Tab key: arrows go from star to star, Enter or Space gives them, and so does a digit at once.
+ * It is one tab stop: arrow keys move between the stars; Enter, Space or a digit sets the rating.
  */
 export function stars(title, now, pick) {
   const values = choices();
@@ -35,7 +35,7 @@ export function stars(title, now, pick) {
     const star = make(
       "button",
       { type: "button", className: `star${half}`, tabIndex: place === start ? 0 : -1, title: name, "aria-label": name },
-      make("span", { "aria-hidden": "true" }) /* the style draws it */,
+      make("span", { "aria-hidden": "true" }) /* drawn by the style sheet */,
     );
     star.setAttribute("aria-pressed", String(value === now));
     star.addEventListener("click", () => {
@@ -48,7 +48,7 @@ export function stars(title, now, pick) {
   return group;
 }
 
-/** Until the pointer moves it points at nothing: the title that comes to lie under it would look rated. */
+/** Disables hover effects until the pointer moves: the next title under the pointer would look rated. */
 function rest() {
   document.body.classList.add("still");
   addEventListener("pointermove", () => document.body.classList.remove("still"), { once: true });
