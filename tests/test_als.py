@@ -19,7 +19,7 @@ from cofactor.trainers.als import ALS
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.svd import SVD
 from tests import twins
-from tests.test_svd import planted, rmse
+from tests.test_svd import rmse, synthetic_split
 from tests.toys import noise
 
 
@@ -94,7 +94,7 @@ def objective(model: FactorModel, train: Ratings) -> float:
 
 
 def test_each_epoch_lowers_the_objective_to_a_minimum() -> None:
-    train, _ = planted(80, 50)
+    train, _ = synthetic_split(80, 50)
     train = replace(train, scale=(1.0, 5.0))  # units of one
     models = [one.model for one in ALS(rank=4, n_epochs=150, l2=0.05).epochs(train)]
     values = [objective(model, train) for model in models]
@@ -112,22 +112,22 @@ def test_but_for_caution_folding_in_a_training_user_gives_the_trained_one(
     rank: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cofactor.models.factor.SHORT_HISTORY", 0)
-    train, _ = planted(60, 80)
+    train, _ = synthetic_split(60, 80)
     model = ALS(rank=rank, n_epochs=4).fit(train)
     bias, vectors = model.fold_in_vectors(train.by_user())
     np.testing.assert_allclose(vectors, model.user_vectors, atol=2e-3)
     np.testing.assert_allclose(bias, model.user_bias, atol=2e-3)
 
 
-def test_it_recovers_planted_factors_down_to_the_noise() -> None:
-    train, test = planted()
+def test_it_recovers_the_factors_of_synthetic_ratings_down_to_the_noise() -> None:
+    train, test = synthetic_split()
     assert rmse(ALS(rank=3, n_epochs=20, l2=0.003, bias_l2=0.001).fit(train), test) < 0.125  # the noise is .1
 
 
 @pytest.mark.parametrize("trainer", [ALS(rank=5, n_epochs=3), ALS(rank=24, n_epochs=3)])
 def test_any_number_of_threads_gives_the_same_arrays(trainer: ALS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(als, "WORTH_A_THREAD", 0)
-    train, _ = planted()
+    train, _ = synthetic_split()
     one, two, five = (replace(trainer, threads=n).fit(train).arrays() for n in (1, 2, 5))
     for name in one:
         assert np.array_equal(one[name], two[name]), name
@@ -136,7 +136,7 @@ def test_any_number_of_threads_gives_the_same_arrays(trainer: ALS, monkeypatch: 
 
 @pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
 def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: float) -> None:
-    stars, _ = planted(60, 40)
+    stars, _ = synthetic_split(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (ALS(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
     wanted = here.predict_rows(stars.user, stars.item) * times + plus
@@ -144,7 +144,7 @@ def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: flo
 
 
 def test_it_continues_from_a_factor_model_of_the_same_split_only() -> None:
-    train, _ = planted(60, 40)
+    train, _ = synthetic_split(60, 40)
     begun = ALS(rank=3, n_epochs=4).fit(train)
     straight = ALS(rank=3, n_epochs=7).fit(train)
     further = list(ALS(rank=3, n_epochs=3).epochs(train, warm_start=begun))[-1].model

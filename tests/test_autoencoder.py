@@ -26,7 +26,7 @@ from cofactor.trainers.baseline import Baseline, fit_baseline
 from cofactor.trainers.popularity import Popularity
 from cofactor.training.epoch import Snapshot
 from tests import test_contract as contract
-from tests.test_svd import planted
+from tests.test_svd import synthetic_split
 from tests.toys import checkerboard, noise
 
 SMALL = {"layers": "12,7,12", "n_epochs": 3, "dropout": 0.3, "learning_rate": 0.01}
@@ -138,8 +138,8 @@ def test_more_epochs_cost_less(options) -> None:
 
 
 @pytest.mark.parametrize("rows", ["items", "users"])
-def test_it_finds_what_was_planted(rows) -> None:
-    train, test = planted(200, 120)
+def test_it_recovers_the_ground_truth(rows) -> None:
+    train, test = synthetic_split(200, 120)
     model = Autoencoder(rows=rows, layers="32", l2=0.3, n_epochs=40).fit(train)
     assert rmse(model, test) < 0.5 * rmse(Baseline().fit(train), test)
 

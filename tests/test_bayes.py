@@ -28,7 +28,9 @@ DAY, NOISE = 86400, 0.4
 N_DAYS, UNSEEN = 12, 7  # the eighth day has no ratings
 
 
-def planted(n_users: int = 200, n_items: int = 90, rank: int = 2, of_days: float = 0.0) -> tuple[Ratings, Ratings]:
+def synthetic_split(
+    n_users: int = 200, n_items: int = 90, rank: int = 2, of_days: float = 0.0
+) -> tuple[Ratings, Ratings]:
     """(train, held out) of known biases, vectors, and c_t + D_t · (P_u + Q_i), plus noise; values are not rounded."""
     rng = np.random.default_rng(0)
     P, Q, D = (rng.normal(0, spread, (n, rank)) for spread, n in ((0.7, n_users), (0.7, n_items), (of_days, N_DAYS)))
@@ -49,8 +51,8 @@ def rmse(model: Model, test: Ratings) -> float:
 
 @cache
 def chain() -> tuple[PosteriorModel, ...]:
-    """Models after 30 sweeps over `planted`: of all draws after the 5th, and of the last one."""
-    train, _ = planted()
+    """Models after 30 sweeps over `synthetic_split`: of all draws after the 5th, and of the last one."""
+    train, _ = synthetic_split()
     return tuple(fitted(train, rank=2, n_epochs=30, n_draws=n) for n in (64, 1))
 
 
@@ -69,8 +71,8 @@ def equal(one: Model, other: Model) -> bool:
 
 
 @pytest.mark.parametrize("structure", ["mf", "svdpp", "flip"])
-def test_it_recovers_what_was_planted_down_to_the_noise(structure: str) -> None:
-    train, test = planted()
+def test_it_recovers_the_ground_truth_down_to_the_noise(structure: str) -> None:
+    train, test = synthetic_split()
     model = fitted(train, rank=2, n_epochs=30, structure=structure)
     assert rmse(model, test) < 1.07 * NOISE
     assert rmse(Baseline().fit(train), test) > 1.8 * NOISE
@@ -79,7 +81,7 @@ def test_it_recovers_what_was_planted_down_to_the_noise(structure: str) -> None:
 
 
 def test_the_mean_over_draws_beats_a_draw() -> None:
-    _, test = planted()
+    _, test = synthetic_split()
     many, last = chain()
     assert len(many.noise) == 25
     assert len(last.noise) == 1
@@ -90,19 +92,19 @@ def test_the_mean_over_draws_beats_a_draw() -> None:
 
 
 def test_deviations_are_neither_too_wide_nor_too_narrow() -> None:
-    _, test = planted()
+    _, test = synthetic_split()
     model, _ = chain()
     z = (model.predict_rows(test.user, test.item) - test.value) / model.deviation(test.user, test.item)
     assert np.mean(np.abs(z) < 1) == pytest.approx(0.683, abs=0.025)
     assert np.mean(np.abs(z) < 2) == pytest.approx(0.954, abs=0.012)
-    known = np.bincount(planted()[0].user, minlength=200)[test.user]
+    known = np.bincount(synthetic_split()[0].user, minlength=200)[test.user]
     uncertainty = model.uncertainty(test.user, test.item)
     few, many = known < np.quantile(known, 0.1), known > np.quantile(known, 0.9)
     assert uncertainty[few].mean() > 1.3 * uncertainty[many].mean(), "who rated less is known less"
 
 
 def test_the_error_of_each_sweep_is_that_of_its_draw() -> None:
-    train, _ = planted()
+    train, _ = synthetic_split()
     for epoch in Bayes(rank=2, n_epochs=8, n_draws=1, threads=1).epochs(train):
         drawn = epoch.model.draws(train.user, train.item)[:, 0]
         assert epoch.train_rmse == pytest.approx(float(np.sqrt(np.mean((drawn - train.value) ** 2))), rel=1e-3)
@@ -113,7 +115,7 @@ def test_the_error_of_each_sweep_is_that_of_its_draw() -> None:
 
 def test_any_number_of_threads_gives_the_same_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bayes, "WORTH_A_THREAD", 0)
-    train, _ = planted(of_days=0.3)
+    train, _ = synthetic_split(of_days=0.3)
     options = {"rank": 5, "n_epochs": 8, "burn_in": 2, "time": "day"}
     one, three = (list(Bayes(threads=n, **options).epochs(train)) for n in (1, 3))
     assert [epoch.train_rmse for epoch in one] == [epoch.train_rmse for epoch in three]
@@ -161,7 +163,7 @@ def test_a_long_chain_takes_no_more_memory_than_a_short_one() -> None:
 
 @pytest.mark.parametrize("times", [16, 32])
 def test_ratings_on_another_scale_are_predicted_on_it(times: int) -> None:
-    train, _ = planted(60, 40)
+    train, _ = synthetic_split(60, 40)
     other = replace(train, value=train.value * np.float32(times), scale=(0, 0), step=None)
     here, there = (fitted(one, rank=3, n_epochs=6, burn_in=2) for one in (train, other))
     pairs = [grid.ravel().astype(np.int32) for grid in np.mgrid[:60, :40]]
@@ -172,7 +174,7 @@ def test_ratings_on_another_scale_are_predicted_on_it(times: int) -> None:
 
 
 def test_days_predict_what_follows_them() -> None:
-    train, test = planted(of_days=0.4)
+    train, test = synthetic_split(of_days=0.4)
     without, with_days = (fitted(train, rank=2, n_epochs=30, time=time) for time in ("none", "day"))
     figures = [evaluate(model, test, ()).metrics["rmse"] for model in (without, with_days)]
     assert figures[1] < 1.1 * NOISE < 1.4 * NOISE < figures[0]
@@ -186,7 +188,7 @@ def test_days_predict_what_follows_them() -> None:
 
 
 def test_a_day_without_ratings_adds_nothing() -> None:
-    model = fitted(planted(60, 40, of_days=0.4)[0], rank=2, n_epochs=8, time="day")
+    model = fitted(synthetic_split(60, 40, of_days=0.4)[0], rank=2, n_epochs=8, time="day")
     pairs = [grid.ravel().astype(np.int32) for grid in np.mgrid[:60, :40]]
     timeless, when = model.predict_rows(*pairs), np.full(2400, DAY)
     for day in (UNSEEN, -1, N_DAYS, 20_000):
@@ -279,7 +281,7 @@ def test_features_of_a_matrix_and_features_of_nothing() -> None:
 
 def test_what_is_held_out_changes_nothing() -> None:
     """Predecessor A's sets of rated items held the test rows, and so the targets."""
-    every = planted(60, 40)[0]
+    every = synthetic_split(60, 40)[0]
     first = split(every, seed=3)
     held_out = (
         np.concatenate([first.test.user, first.validation.user]),

@@ -43,7 +43,7 @@ from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Snapshot
 from cofactor.training.learning_rate import SCHEDULES
 from cofactor.training.optimizer import OptimizerSettings
-from tests.test_svd import planted, rmse
+from tests.test_svd import rmse, synthetic_split
 from tests.toys import noise
 
 SMALL: dict[str, Any] = {"deep_rank": 3, "layers": "6,4"}
@@ -255,8 +255,8 @@ def test_an_accelerators_tables_learn_what_the_kernels_do(shape: str, name: str)
         np.testing.assert_array_equal(getattr(again.parameters(), part), getattr(there.parameters(), part))
 
 
-def test_planted_factors_are_recovered_down_to_the_noise() -> None:
-    train, test = planted()
+def test_the_factors_of_synthetic_ratings_are_recovered_down_to_the_noise() -> None:
+    train, test = synthetic_split()
     trainer = LatentFactor(rank=3, n_epochs=40, batch_size=200, learning_rate=0.02, l2=0.002, bias_l2=0.0)
     assert rmse(trainer.fit(train), test) < 0.135  # the noise is .1
     whole = Ensemble(rank=3, n_epochs=20, batch_size=200, learning_rate=0.02, l2=0.002, bias_l2=0.0, **SMALL)
@@ -265,7 +265,7 @@ def test_planted_factors_are_recovered_down_to_the_noise() -> None:
 
 
 def test_layers_learn_what_no_product_of_a_lower_rank_can() -> None:
-    train, test = planted()
+    train, test = synthetic_split()
     biases = rmse(LatentFactor(rank=1, n_epochs=1, learning_rate=0.0).fit(train), test)
     deep = Deep(deep_rank=8, layers="32,32", n_epochs=15, batch_size=100, deep_l2=0.005, layer_rate=0.3).fit(train)
     assert rmse(deep, test) < 0.4 < biases  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def test_factor_scores_are_mean_biases_and_dot_product(ratings):
         assert model.pair_scores(np.array([user]), np.array([item]))[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_factor_fold_in_recovers_planted_taste():
+def test_factor_fold_in_recovers_the_true_vectors():
     train, _ = checkerboard()
     model = factors(train)
     even = {item: 5.0 if item % 2 == 0 else 1.0 for item in range(0, 12)}

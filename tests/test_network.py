@@ -19,7 +19,7 @@ from cofactor.models.networks.layers import ACTIVATIONS, Layers
 from cofactor.models.regression import gauss_newton
 from cofactor.saved.model_folder import load, save
 
-NOISE = 0.3  # standard deviation of the planted ratings round what the network says
+NOISE = 0.3  # standard deviation of the synthetic ratings around the output of the network
 
 
 def layers(widths: tuple[int, ...], activation: str = "relu", seed: int = 0) -> Layers:
@@ -30,7 +30,7 @@ def layers(widths: tuple[int, ...], activation: str = "relu", seed: int = 0) -> 
 
 
 @cache
-def planted(
+def synthetic_network(
     rank: int = 3, deep_rank: int = 4, activation: str = "relu", n_users: int = 300, n_items: int = 90
 ) -> tuple[NetworkModel, Ratings, Ratings]:
     """A network, and train and held-out ratings that it makes; the last user and the last item have none in train."""
@@ -99,7 +99,7 @@ def rmse(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("rank", [0, 3])
 def test_the_same_as_pytorch(activation: str, rank: int) -> None:
-    model, _, _ = planted(rank, 4, activation, 40, 30)
+    model, _, _ = synthetic_network(rank, 4, activation, 40, 30)
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:40, :30])
     expected = in_pytorch(model, user, item)
     np.testing.assert_allclose(model.scores(np.arange(40, dtype=np.int32)).ravel(), expected, rtol=1e-5, atol=1e-5)
@@ -108,7 +108,7 @@ def test_the_same_as_pytorch(activation: str, rank: int) -> None:
 
 
 def test_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _, _ = planted()
+    model, _, _ = synthetic_network()
     users = np.arange(300, dtype=np.int32)
     whole = model.scores(users)
     for cells in (16, 16 * 7, 16 * 200):
@@ -136,7 +136,7 @@ def test_gradients_are_those_of_pytorch(activation: str) -> None:
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
 def test_tangents_are_the_differences_of_scores(activation: str) -> None:
-    model, _, _ = planted(2, 3, activation, 40, 30)
+    model, _, _ = synthetic_network(2, 3, activation, 40, 30)
     weights = np.random.default_rng(0).normal(size=(4, 6))
     items = np.arange(20, dtype=np.int32).reshape(4, 5)
     values, gradients = model.tangents(weights, items)
@@ -148,7 +148,7 @@ def test_tangents_are_the_differences_of_scores(activation: str) -> None:
 
 @pytest.mark.parametrize("rank", [0, 3])
 def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_them(rank: int) -> None:
-    model, train, held_out = planted(rank)
+    model, train, held_out = synthetic_network(rank)
     user, item = held_out.user, held_out.item
     scores = model.fold_in_scores(train.by_user())
     enough = model.training_data.user_counts[user] >= 30
@@ -163,7 +163,7 @@ def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_th
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from([*ACTIVATIONS]), st.integers(0, 10**6), st.integers(1, 40))
 def test_no_step_of_a_fold_in_makes_it_less_likely(activation: str, seed: int, n: int) -> None:
-    model, _, _ = planted(2, 3, activation, 40, 30)
+    model, _, _ = synthetic_network(2, 3, activation, 40, 30)
     rng = np.random.default_rng(seed)
     items = np.stack([rng.choice(30, min(n, 30), replace=False) for _ in range(3)]).astype(np.int32)
     ratings = rng.uniform(-10, 10, items.shape).astype(np.float32)
@@ -181,7 +181,7 @@ def test_no_step_of_a_fold_in_makes_it_less_likely(activation: str, seed: int, n
 def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
     from scipy.optimize import minimize
 
-    model, train, _ = planted(2, 3, activation, 40, 30)
+    model, train, _ = synthetic_network(2, 3, activation, 40, 30)
     for user in (0, 17, 31):
         history = train.by_user()[[user]]
         inside = np.ones((1, history.nnz), dtype=bool)
@@ -192,7 +192,7 @@ def test_a_fold_in_is_the_most_likely_there_is(activation: str) -> None:
 
 
 def test_histories_of_any_length_together_or_alone() -> None:
-    model, train, _ = planted()
+    model, train, _ = synthetic_network()
     some = train.by_user()[np.array([5, 299, 80, 17])]
     together = model.fold_in_scores(some)
     for row in range(4):
@@ -200,14 +200,14 @@ def test_histories_of_any_length_together_or_alone() -> None:
 
 
 def test_a_user_without_ratings_gets_the_fallback_list() -> None:
-    model, _, _ = planted()
+    model, _, _ = synthetic_network()
     cold = model.scores(np.array([299], dtype=np.int32))[0]
     np.testing.assert_allclose(model.fold_in_scores(csr_array((1, 90), dtype=np.float32))[0], cold, atol=1e-5)
     assert [line.item for line in model.recommend("u299")] == [line.item for line in model.recommend_for_ratings({})]
 
 
 def test_of_an_unknown_item_the_mean_is_known() -> None:
-    model, _, _ = planted()
+    model, _, _ = synthetic_network()
     everybody = np.arange(300, dtype=np.int32)
     of_cold = model.pair_scores(everybody, np.full(300, 89, dtype=np.int32))
     np.testing.assert_allclose(model.unknown_item_scores, np.append(of_cold, of_cold[-1]), atol=1e-5)
@@ -222,7 +222,7 @@ def test_of_an_unknown_item_the_mean_is_known() -> None:
 
 
 def test_effects_are_nearly_those_of_leaving_out() -> None:
-    model, train, _ = planted(activation="tanh")
+    model, train, _ = synthetic_network(activation="tanh")
     items = np.arange(10, dtype=np.int32)
     for user in (3, 200, 7):
         history = train.by_user()[[user]]
@@ -232,14 +232,14 @@ def test_effects_are_nearly_those_of_leaving_out() -> None:
 
 
 def test_effects_of_a_linear_network_are_those_of_leaving_out() -> None:
-    model, train, _ = planted(activation="linear")
+    model, train, _ = synthetic_network(activation="linear")
     history, items = train.by_user()[[3]], np.arange(10, dtype=np.int32)
     slow = super(NetworkModel, model).attributions(history, items)
     np.testing.assert_allclose(model.attributions(history, items), slow, atol=1e-4)
 
 
 def test_alike_are_items_whose_scores_go_together() -> None:
-    model, _, _ = planted()
+    model, _, _ = synthetic_network()
     scores = model.scores(np.arange(299, dtype=np.int32))
     scores -= model.user_bias[:299, None]
     expected = np.corrcoef(scores.T)
@@ -251,7 +251,7 @@ def test_alike_are_items_whose_scores_go_together() -> None:
 
 @pytest.mark.parametrize("rank", [0, 3])
 def test_saved_and_loaded(rank: int, tmp_path) -> None:
-    model, train, _ = planted(rank)
+    model, train, _ = synthetic_network(rank)
     save(model, tmp_path / "model")
     loaded = load(tmp_path / "model")
     assert isinstance(loaded, NetworkModel)
@@ -274,7 +274,7 @@ def test_saved_and_loaded(rank: int, tmp_path) -> None:
     ],
 )
 def test_what_does_not_fit_is_not_loaded(changed: dict, said: str) -> None:
-    model, _, _ = planted()
+    model, _, _ = synthetic_network()
     other = replace(model, **changed)
     with pytest.raises(BadArtifact, match=said):
         NetworkModel.from_arrays(other.training_data, other.scale, other.arrays())

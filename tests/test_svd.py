@@ -16,7 +16,9 @@ from cofactor.trainers.factorization.rating_unit import rating_unit
 from cofactor.trainers.svd import SVD
 
 
-def planted(n_users: int = 400, n_items: int = 150, rank: int = 3, noise: float = 0.1) -> tuple[Ratings, Ratings]:
+def synthetic_split(
+    n_users: int = 400, n_items: int = 150, rank: int = 3, noise: float = 0.1
+) -> tuple[Ratings, Ratings]:
     """Ratings from known biases and vectors plus noise: train and held-out parts."""
     rng = np.random.default_rng(0)
     p, q = rng.normal(0, 0.7, (n_users, rank)), rng.normal(0, 0.7, (n_items, rank))
@@ -33,8 +35,8 @@ def rmse(model: FactorModel, test: Ratings) -> float:
     return float(np.sqrt(np.mean((model.predict_rows(test.user, test.item) - test.value) ** 2)))
 
 
-def test_it_recovers_planted_factors_down_to_the_noise() -> None:
-    train, test = planted()
+def test_it_recovers_the_factors_of_synthetic_ratings_down_to_the_noise() -> None:
+    train, test = synthetic_split()
     model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.002, bias_l2=0.0).fit(train)
     assert rmse(model, test) < 0.135  # the noise is .1; biases alone leave .9
     assert rmse(Baseline().fit(train), test) > 0.7
@@ -43,7 +45,7 @@ def test_it_recovers_planted_factors_down_to_the_noise() -> None:
 @pytest.mark.parametrize("rank", [5, 24])
 def test_any_number_of_threads_gives_the_same_arrays(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(svd, "WORTH_A_THREAD", 0)
-    train, _ = planted()
+    train, _ = synthetic_split()
     one, two, five = (SVD(rank=rank, n_epochs=3, threads=n).fit(train).arrays() for n in (1, 2, 5))
     for name in one:
         assert np.array_equal(one[name], two[name]), name
@@ -51,14 +53,14 @@ def test_any_number_of_threads_gives_the_same_arrays(rank: int, monkeypatch: pyt
 
 
 def test_the_seed_decides_everything() -> None:
-    train, _ = planted(60, 40)
+    train, _ = synthetic_split(60, 40)
     first, again, other = (SVD(rank=4, n_epochs=2, seed=seed).fit(train).user_vectors for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     train = train.where((train.user != 7) & (train.item != 3))
     model = SVD(rank=4, n_epochs=3).fit(train)
     assert model.user_bias[7] == 0
@@ -68,7 +70,7 @@ def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:
 
 
 def test_each_epoch_is_a_model_of_its_own() -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     epochs = list(SVD(rank=4, n_epochs=4).epochs(train))
     assert [one.number for one in epochs] == [1, 2, 3, 4]
     assert len({one.model.user_vectors.tobytes() for one in epochs}) == 4
@@ -78,14 +80,14 @@ def test_each_epoch_is_a_model_of_its_own() -> None:
 
 
 def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     with pytest.raises(BadHyperparameter, match="without bound in epoch") as error:
         SVD(rank=4, learning_rate=50.0).fit(train)
     assert "learning rate" in error.value.hint
 
 
 def test_it_continues_from_a_model_of_the_same_split_only() -> None:
-    train, test = planted()
+    train, test = synthetic_split()
     start = SVD(rank=3, n_epochs=5).fit(train)
     further = list(SVD(rank=3, n_epochs=5).epochs(train, warm_start=start))[-1].model
     assert rmse(further, test) < rmse(start, test)
@@ -98,7 +100,7 @@ def test_it_continues_from_a_model_of_the_same_split_only() -> None:
 
 
 def test_a_folded_in_user_scores_as_the_trained_one() -> None:
-    train, _ = planted()
+    train, _ = synthetic_split()
     model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01).fit(train)
     users = np.arange(20)
     np.testing.assert_allclose(model.fold_in_scores(train.by_user()[:20]), model.scores(users), atol=0.15)
@@ -116,7 +118,7 @@ def test_ml_100k_u1(real_data: Path) -> None:
 @pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
 def test_another_scale_gives_the_same_model_in_its_units(times: float, plus: float) -> None:
     """With one learning rate for all scales, ratings from 0 to 100 made the errors grow without bound."""
-    stars, _ = planted(60, 40)
+    stars, _ = synthetic_split(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (SVD(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
     wanted = here.predict_rows(stars.user, stars.item) * times + plus

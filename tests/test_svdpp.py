@@ -23,10 +23,13 @@ both = pytest.mark.parametrize("trainer", [SVDPP, NSVD])
 CONSTANTS = PooledConstants(*(np.float32(x) for x in (3.0, 0.04, 0.01, 0.02)))  # mean, λ, λ_y, λ_b
 
 
-def planted(n_users: int = 1500, n_items: int = 60, rank: int = 3, noise: float = 0.1) -> tuple[Ratings, Ratings]:
-    """Ratings by users who are what else they rated: r = 3 + b_i + q_i · |S|^-½ Σ_{j∈S} y_j + ε with S = R(u) \\ {i}.
+def synthetic_split(
+    n_users: int = 1500, n_items: int = 60, rank: int = 3, noise: float = 0.1
+) -> tuple[Ratings, Ratings]:
+    """Synthetic train and held-out ratings by users whose vectors are pooled from the other items that they rated.
 
-    (train, held out); the held-out pairs are not in R(u), which is of three to twelve items or so.
+    r = 3 + b_i + q_i · |S|^-½ Σ_{j∈S} y_j + ε with S = R(u) \\ {i}. The held-out pairs are not in R(u), which has about
+    three to twelve items.
     """
     rng = np.random.default_rng(0)
     q, y = rng.normal(0, 1, (n_items, rank)), rng.normal(0, 0.7, (n_items, rank))
@@ -108,8 +111,8 @@ def test_a_pass_takes_time_in_proportion_to_the_ratings() -> None:
 
 
 @both
-def test_it_recovers_planted_pools_down_to_the_noise(trainer: type[SVDPP]) -> None:
-    train, test = planted()
+def test_it_recovers_the_pooled_vectors_of_synthetic_ratings_down_to_the_noise(trainer: type[SVDPP]) -> None:
+    train, test = synthetic_split()
     model = trainer(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01, set_l2=0.0).fit(train)
     assert rmse(model, test) < 0.18  # the noise is .1
     assert rmse(SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01).fit(train), test) > 0.9
@@ -117,7 +120,7 @@ def test_it_recovers_planted_pools_down_to_the_noise(trainer: type[SVDPP]) -> No
 
 @both
 def test_the_seed_decides_everything(trainer: type[SVDPP]) -> None:
-    train, _ = planted(60, 40)
+    train, _ = synthetic_split(60, 40)
     first, again, other = (trainer(rank=4, n_epochs=2, seed=seed).fit(train).set_vectors for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -125,7 +128,7 @@ def test_the_seed_decides_everything(trainer: type[SVDPP]) -> None:
 
 @both
 def test_rows_without_training_ratings_fall_back_to_what_is_known(trainer: type[SVDPP]) -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     train = train.where((train.user != 7) & (train.item != 3))
     model = trainer(rank=4, n_epochs=3).fit(train)
     for row in (model.user_vectors[7], model.item_vectors[3], model.set_vectors[3]):
@@ -135,7 +138,7 @@ def test_rows_without_training_ratings_fall_back_to_what_is_known(trainer: type[
 
 @both
 def test_each_epoch_is_a_model_with_its_own_pools(trainer: type[SVDPP]) -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     epochs = list(trainer(rank=4, n_epochs=4).epochs(train))
     assert len({one.model.user_vectors.tobytes() for one in epochs}) == 4
     errors = [one.train_rmse for one in epochs]
@@ -146,7 +149,7 @@ def test_each_epoch_is_a_model_with_its_own_pools(trainer: type[SVDPP]) -> None:
 
 
 def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
-    train, _ = planted(50, 30)
+    train, _ = synthetic_split(50, 30)
     with pytest.raises(BadHyperparameter, match="svdpp: the errors grew without bound in epoch") as error:
         SVDPP(rank=4, learning_rate=50.0).fit(train)
     assert "learning rate" in error.value.hint
@@ -154,7 +157,7 @@ def test_a_learning_rate_out_of_hand_is_an_error_that_says_so() -> None:
 
 @pytest.mark.parametrize("start", [SVD, SVDPP, NSVD])
 def test_it_goes_on_from_what_a_model_of_the_same_split_has_learned(start: type[SVD] | type[SVDPP]) -> None:
-    train, test = planted(100, 40)
+    train, test = synthetic_split(100, 40)
     before = start(rank=3, n_epochs=4).fit(train)
     same = next(SVDPP(rank=3, n_epochs=1, learning_rate=0.0).epochs(train, warm_start=before)).model
     np.testing.assert_allclose(same.user_vectors, before.user_vectors, atol=1e-5)
@@ -171,7 +174,7 @@ def test_it_goes_on_from_what_a_model_of_the_same_split_has_learned(start: type[
 
 @both
 def test_new_users_are_pooled_from_their_own_histories(trainer: type[SVDPP]) -> None:
-    train, test = planted()
+    train, test = synthetic_split()
     known, new = train.where(train.user < 1000), test.where(test.user >= 1000)
     model = trainer(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01, set_l2=0.0).fit(known)
     scores = model.fold_in_scores(train.by_user())[new.user, new.item]
@@ -182,7 +185,7 @@ def test_new_users_are_pooled_from_their_own_histories(trainer: type[SVDPP]) -> 
 @both
 @pytest.mark.parametrize(("times", "plus"), [(16.0, 0.0), (0.25, 1.0)])
 def test_another_scale_gives_the_same_model_in_its_units(trainer: type[SVDPP], times: float, plus: float) -> None:
-    stars, _ = planted(60, 40)
+    stars, _ = synthetic_split(60, 40)
     other = replace(stars, value=stars.value * np.float32(times) + np.float32(plus), scale=(0.0, 0.0), step=None)
     here, there = (trainer(rank=4, n_epochs=5).fit(ratings) for ratings in (stars, other))
     wanted = here.predict_rows(stars.user, stars.item) * times + plus

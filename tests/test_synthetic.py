@@ -102,15 +102,15 @@ print(r.item.sum(), r.time.sum(), r.value.sum(), r.titles[0])
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.5, 3.0])
 @pytest.mark.parametrize("pattern", ["taste", "grouped"])
 def test_kernels_do_what_their_naive_twins_do(pattern, noise):
-    planted = recipe(items=9, per_user=9, pattern=pattern, rank=3).ground_truth
-    tastes = planted.vectors, planted.centres, planted.spread
+    ground_truth = recipe(items=9, per_user=9, pattern=pattern, rank=3).ground_truth
+    tastes = ground_truth.vectors, ground_truth.centres, ground_truth.spread
     who = np.uint64(11), 5, 9  # n = I: the last pick has one item left
     item, twin_item = np.empty(180, np.int32), np.empty(180, np.int32)
-    synthetic.choose(*who, planted.weights, *tastes, item)
-    twins.synthetic_choose(*who, planted.weights, *tastes, twin_item)
+    synthetic.choose(*who, ground_truth.weights, *tastes, item)
+    twins.synthetic_choose(*who, ground_truth.weights, *tastes, twin_item)
     assert item.tolist() == twin_item.tolist()
     value, twin_value = np.empty(180, np.float32), np.empty(180, np.float32)
-    biases = 3.5, 0.4, planted.item_bias
+    biases = 3.5, 0.4, ground_truth.item_bias
     error = synthetic.rate_by_taste(*who, item, *biases, *tastes, noise, value)
     twin_error = twins.synthetic_rate_by_taste(*who, item, *biases, *tastes, noise, twin_value)
     assert value.tolist() == twin_value.tolist()
@@ -128,7 +128,7 @@ def test_random_bits_are_those_of_the_published_generator():
     assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
-def test_the_best_rmse_is_that_of_the_planted_expectation_and_follows_the_noise():
+def test_the_best_rmse_is_that_of_the_expected_ratings_and_follows_the_noise():
     found = [generate_from_recipe(recipe(users=3000, noise=noise)).best_rmse for noise in (0.0, 0.25, 0.5, 1.0)]
     assert found[0] == 0.0
     # rounding adds 1/48 to the variance of the noise; clipping takes some away
@@ -146,10 +146,12 @@ def test_nothing_but_the_mean_can_be_learned_of_uniform_ratings():
 
 def test_items_are_drawn_by_popularity():
     small = recipe(users=40_000, items=50, per_user=1, pattern="taste")
-    planted = small.ground_truth
+    ground_truth = small.ground_truth
     item = np.empty(40_000, np.int32)  # no taste: the first item of each user follows the weights
-    synthetic.choose(np.uint64(1), 0, 1, planted.weights, np.zeros_like(planted.vectors), planted.centres, 0.0, item)
-    expected = planted.weights[0] / planted.weights.sum() * len(item)
+    synthetic.choose(
+        np.uint64(1), 0, 1, ground_truth.weights, np.zeros_like(ground_truth.vectors), ground_truth.centres, 0.0, item
+    )
+    expected = ground_truth.weights[0] / ground_truth.weights.sum() * len(item)
     assert chisquare(np.bincount(item, minlength=50), expected).pvalue > 1e-4
     counts = np.bincount(generate_from_recipe(recipe(users=4000, items=200)).ratings.item, minlength=200)
     popularity = recipe(items=200).ground_truth.weights[0]
@@ -170,10 +172,10 @@ def test_taste_can_be_recovered_from_the_ratings():
 
 
 def test_items_of_one_genre_are_alike():
-    planted = recipe(items=600, rank=8).ground_truth
-    unit = planted.vectors / np.linalg.norm(planted.vectors, axis=1, keepdims=True)
+    ground_truth = recipe(items=600, rank=8).ground_truth
+    unit = ground_truth.vectors / np.linalg.norm(ground_truth.vectors, axis=1, keepdims=True)
     likeness = unit @ unit.T
-    alike = planted.genres[:, None] == planted.genres[None, :]
+    alike = ground_truth.genres[:, None] == ground_truth.genres[None, :]
     np.fill_diagonal(alike, False)
     assert likeness[alike].mean() > 0.4
     assert abs(likeness[~alike].mean()) < 0.2

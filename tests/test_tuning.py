@@ -419,7 +419,7 @@ def test_cores_are_shared_and_not_oversubscribed(monkeypatch):
         assert divide_cores(jobs) == wanted
 
 
-def test_two_processes_find_what_planted_data_are_best_learned_with(folder, parts: Split, tmp_path):
+def test_two_processes_find_the_best_hyperparameters_for_synthetic_ratings(folder, parts: Split, tmp_path):
     store, space = StudyStorage(tmp_path / "study.db", resume=False), SearchSpace.for_trainer(ALS, only=["rank,l2"])
     with WorkerPool(folder, 2, 1) as pool:
         ended = tuning(store, pool, space, Budget(trials=12)).run()
