@@ -3,7 +3,10 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 from uuid import uuid4
 
 
@@ -44,6 +47,19 @@ def write_file(path: Path, content: bytes) -> None:
     _sync(path.parent)  # other files in the folder, which the content may name, reach the disk first
     working.replace(path)
     _sync(path.parent)
+
+
+@contextmanager
+def open_text_file(path: Path) -> Iterator[TextIO]:
+    """A text file that replaces `path` once it is complete: after an error, `path` is unchanged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    working = temporary_path(path)
+    try:
+        with working.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        working.replace(path)
+    finally:
+        working.unlink(missing_ok=True)
 
 
 def partial_name(name: str) -> str:

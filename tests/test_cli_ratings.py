@@ -9,6 +9,8 @@ import pytest
 
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent
+from cofactor.feedback.summary import StoreSummary
+from cofactor.report.text.ratings import describe_event, store_facts
 from cofactor.saved.model_folder import load, load_manifest
 from tests.conftest import Run
 from tests.postgres import Server
@@ -105,3 +107,13 @@ def test_an_empty_store_has_no_newest(run: Run) -> None:
     assert run("ratings", "kept.db", "--csv").stdout == "user,item,rating,time\n"
     assert run("ratings", "kept.db", "--csv", "--json").exit_code == 2
     assert run("ratings", "nothing.db").exit_code == 2
+
+
+def test_the_summary_of_a_store_names_the_last_of_its_newest_events() -> None:
+    events = [RatingEvent("1", "a", 4.0, 9), RatingEvent("1", "b", None, 9), RatingEvent("2", "a", 3.0, 8)]
+    summary = StoreSummary.from_events(events)
+    assert summary == StoreSummary(ratings=2, deletions=1, users=2, items=2, newest=events[1])
+    assert store_facts(summary)["newest"] == "1970-01-01 00:00:09 UTC: user 1 deleted item b"
+    assert StoreSummary.from_events([]) == StoreSummary(0, 0, 0, 0, None)
+    assert "newest" not in store_facts(StoreSummary.from_events([]))
+    assert describe_event(RatingEvent("1", "a", 4.0, 1 << 62)).startswith(f"{1 << 62} s since 1970: user 1 rated 4")

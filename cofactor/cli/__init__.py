@@ -16,21 +16,21 @@ from cofactor import __version__
 from cofactor.errors import CofactorError
 
 COMMANDS = {
-    "demo": "Train, compare and recommend on synthetic movie ratings, in a minute.",
-    "fetch": "Download a known data set, checked, into the data folder.",
+    "demo": "Train, compare and recommend on synthetic movie ratings in about a minute.",
+    "fetch": "Download a known data set into the data folder and check it.",
     "generate": "Generate synthetic ratings of any size with a known ground truth.",
     "split": "Divide ratings into train, validation and test parts.",
-    "protocols": "The published protocols, and what others reach by them.",
-    "export": "Ratings or a split as TFRecord shards, CSV or Parquet.",
-    "train": "Train a model, measure it and save it as a folder.",
-    "tune": "Search for better hyperparameters, judged on validation ratings.",
-    "evaluate": "Measure a saved model on the test part of its split.",
-    "compare": "Train and measure models on the same ratings: which differences are real.",
-    "recommend": "The best items for a user, or for every user.",
-    "similar": "The items most like an item.",
-    "predict": "Predicted ratings of (user, item) pairs in a file.",
-    "explain": "Why an item is recommended to a user.",
-    "ratings": "What came in while serving: how much, the newest, or all of it.",
+    "protocols": "List the published evaluation protocols and their results.",
+    "export": "Write ratings or a split as TFRecord shards, CSV or Parquet.",
+    "train": "Train a model, evaluate it and save it as a folder.",
+    "tune": "Search for better hyperparameters on validation ratings.",
+    "evaluate": "Evaluate a saved model on the test part of its split.",
+    "compare": "Train and evaluate models on the same ratings, and test their differences.",
+    "recommend": "List the best items for a user, or for every user.",
+    "similar": "List the items most similar to an item.",
+    "predict": "Predict the ratings of (user, item) pairs in a file.",
+    "explain": "Explain the score of an item for a user by the user's ratings.",
+    "ratings": "Count or print the ratings collected while serving.",
     "serve": "Serve a saved model over HTTP, with a page to try it.",
 }
 
@@ -76,7 +76,7 @@ class Commands(click.Group):
             sys.exit(MISUSE)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "cofactor"
-            fail(error.format_message(), f"{where} --help shows what it takes", MISUSE)
+            fail(error.format_message(), f"{where} --help shows the options", MISUSE)
         except click.ClickException as error:
             fail(error.format_message(), "", error.exit_code)
         except (click.Abort, KeyboardInterrupt):
@@ -92,12 +92,12 @@ class Commands(click.Group):
             if debugging():
                 raise
             said = " ".join(str(error).split())[:200]
-            hint = "COFACTOR_DEBUG=1 shows the traceback; please report it with that"
+            hint = "COFACTOR_DEBUG=1 shows the traceback; please report the bug with it"
             fail(f"a bug in cofactor: {type(error).__name__}: {said}", hint, BUG)
 
 
 def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) -> click.UsageError | CofactorError:
-    """The error for a word that is none of the known ones, with the nearest as its hint."""
+    """The error for an unknown name, with the most similar known names as its hint."""
     near = difflib.get_close_matches(name, list(known), 3, cutoff=0.55)
     return CofactorError(f"unknown {noun} {name!r}", f"did you mean {', '.join(near)}?" if near else ", ".join(known))
 
@@ -122,7 +122,9 @@ def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cofactor", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show tracebacks.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show the tracebacks of errors."
+)
 def cofactor() -> None:
     """Train, compare and serve model-based recommenders from a table of ratings."""
 

@@ -21,6 +21,7 @@ from cofactor.cli.options.plan import make_plan, plan_options
 from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import mlflow_option
+from cofactor.cli.options.training import patience_option, refit_option
 from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
 
 if TYPE_CHECKING:
@@ -59,16 +60,8 @@ NOT_REPEATED = ("as_json", "quiet", "retrain", "mlflow")  # options that do not 
     show_default=True,
     help="Number of seeds to train each model with, starting at --seed.",
 )
-@click.option(
-    "--patience",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="Number of epochs without improvement after which training stops.",
-)
-@click.option(
-    "--refit", is_flag=True, help="Train again on the train and validation parts, for the best number of epochs."
-)
+@patience_option
+@refit_option
 @click.option(
     "-o",
     "--out",
@@ -77,7 +70,7 @@ NOT_REPEATED = ("as_json", "quiet", "retrain", "mlflow")  # options that do not 
 )
 @mlflow_option
 @renamed(
-    "--retrain", "--again", is_flag=True, help="Train every model, even where OUT holds it from an earlier comparison."
+    "--retrain", "--again", is_flag=True, help="Train every model, also if OUT holds it from an earlier comparison."
 )
 @plan_options
 @split_options
@@ -89,7 +82,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     """Train and evaluate models on the same ratings, and test which differences are statistically significant.
 
     A CANDIDATE is a trainer with its options in one argument, the folder of a saved model, or `all` for every trainer.
-    NAME= before it sets its name. Popularity and baseline are added to every comparison.
+    NAME= in front of it gives it a name. Popularity and baseline are added to every comparison.
 
     \b
     cofactor compare svd "svd --rank 128" bayes --on ml-100k -o report/

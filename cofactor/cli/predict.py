@@ -1,12 +1,11 @@
 """`cofactor predict MODEL PAIRS`: predicted ratings for the (user, item) pairs in a file."""
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,9 +38,11 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     A model with day effects uses the times of the ratings, if PAIRS has a column of times. A model of posterior draws
     adds the column `deviation`: the standard deviation of the rating around its prediction.
 
-    The column `fallback` names which of user and item has no training ratings; it is empty if both have some. Such a
-    user is scored as one with an empty history, and such an item by the terms of the formula that need no item.
+    The column `fallback` says whether the user, the item or both have no training ratings; it is empty if both have
+    some. A user without training ratings is scored as one with an empty history, and an item without training ratings
+    by the terms of the formula that need no item.
     """
+    from cofactor.atomic_folders import open_text_file
     from cofactor.evaluation.pair_predictions import predict_file, prediction_columns, write_predictions
     from cofactor.saved.model_folder import load
 
@@ -51,7 +52,7 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     if as_json and out is None:
         print_json({"predictions": [{name: getattr(one, name) for name in names} for one in predictions]})
         return
-    with nullcontext(sys.stdout) if out is None else _atomic_file(out) as file:
+    with nullcontext(sys.stdout) if out is None else open_text_file(out) as file:
         counts = write_predictions(predictions, names, file)
     if as_json:
         print_json({"file": str(out), **counts})
@@ -63,16 +64,3 @@ def _start(predictions: "Iterator[PairPrediction]") -> "Iterator[PairPrediction]
     """The same predictions, the first already made: an unreadable file is an error before anything is written."""
     first = list(islice(predictions, 1))
     return chain(first, predictions)
-
-
-@contextmanager
-def _atomic_file(path: Path) -> "Iterator[TextIO]":
-    """A file that replaces `path` once it is complete: after an error, the former file is unchanged."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    working = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with working.open("w", newline="", encoding="utf-8") as file:
-            yield file
-        working.replace(path)
-    finally:
-        working.unlink(missing_ok=True)

@@ -78,19 +78,19 @@ KEYS = click.Path(path_type=Path)
     help="Seconds between checks for newer models; 0: never.",
 )
 @click.option(
-    "--drain", default=0.0, type=click.FloatRange(0), help="Seconds to go on answering after a signal to stop."
+    "--drain", default=0.0, type=click.FloatRange(0), help="Seconds to keep answering requests after a signal to stop."
 )
 @click.option(
     "--log",
     default="problems",
     show_default=True,
     type=click.Choice(["all", "problems", "none"]),
-    help="The requests to log.",
+    help="Which requests to log.",
 )
 def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     """Serve the models in one or more folders over HTTP, with a web page to try them.
 
-    The first model answers requests that name none. NAME is that of the folder unless given.
+    The first model answers requests that name none. NAME defaults to the name of the folder.
     """
     from cofactor.serving.server_config import ServerConfig
 

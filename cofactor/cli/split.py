@@ -40,8 +40,8 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     """Split DATA into train, validation and test parts and save them as a folder.
 
     The parts are disjoint, and the same options give the same split. Every model trained on a split records its
-    fingerprint, so that a model is never evaluated on ratings it has learned. Several splits are saved in a folder
-    each.
+    fingerprint, so that a model is never evaluated on ratings it has learned. Each of
+    several splits is saved in a folder of its own.
 
     \b
     cofactor split ml-1m --folds 5 --repeats 2

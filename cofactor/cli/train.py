@@ -15,6 +15,7 @@ from cofactor.cli.options.data_argument import open_split, reading_options, sour
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
+from cofactor.cli.options.training import patience_option, refit_option
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
 from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
 
@@ -78,18 +79,8 @@ def _command(trainer: "type[Trainer]") -> click.Command:
         help="Folder to save the model in.",
     )
     @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the split and for training.")
-    @click.option(
-        "--patience",
-        type=click.IntRange(1),
-        default=3,
-        show_default=True,
-        help="Epochs without a new best on the validation part after which training ends.",
-    )
-    @click.option(
-        "--refit",
-        is_flag=True,
-        help="Then train once more on the train and validation parts, for as many epochs as were best.",
-    )
+    @patience_option
+    @refit_option
     @tracking_options
     @click.option(
         "--checkpoint",

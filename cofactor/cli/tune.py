@@ -14,6 +14,7 @@ from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.plan import make_plan, protocol_option
 from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.options.training import patience_option
 from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
 from cofactor.cli.train import Trainers
 from cofactor.errors import BadHyperparameter, CofactorError
@@ -148,21 +149,15 @@ def _search_options(command: Any) -> Any:
         click.option(
             "--study",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="The study file [default: study.db in OUT].",
+            help="Study file to write and to resume [default: study.db in OUT].",
         ),
         click.option(
             "-o",
             "--out",
             type=click.Path(path_type=Path, file_okay=False),
-            help="Folder for the study, and for the trials as page, CSV and JSON [default: tuning/TRAINER].",
+            help="Folder for the study, and for the trials as a page, CSV and JSON [default: tuning/TRAINER].",
         ),
-        click.option(
-            "--patience",
-            type=click.IntRange(1),
-            default=3,
-            show_default=True,
-            help="Number of epochs without improvement after which training stops.",
-        ),
+        patience_option,
         click.option(
             "--seed",
             type=click.IntRange(0),
