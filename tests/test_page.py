@@ -1,4 +1,4 @@
-"""The page as it is served: all it needs comes from here, nothing runs but its own scripts, text stays text."""
+"""The page as served: it loads nothing from other servers, runs only its own scripts and escapes all text."""
 
 import re
 from html.parser import HTMLParser
@@ -67,7 +67,7 @@ def test_every_file_is_served_with_its_kind_and_the_policy(app):
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_page_refers_to_nothing_elsewhere_and_to_nothing_missing(app, elements):
+def test_the_page_refers_to_no_other_server_and_to_no_missing_file(app, elements):
     for _, attributes in elements:
         for name in ("href", "src"):
             address = attributes.get(name)

@@ -1,4 +1,4 @@
-"""The page in a browser: what a person does with it, by pointer and by keyboard, on a desk and on a phone."""
+"""The page in a browser, used by pointer and by keyboard, on a desktop and on a phone."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,8 +66,8 @@ def models(movies: Ratings, tmp_path_factory) -> list[Path]:
     rated = replace(movies, titles=evil)
     notes = {"curve": CURVE, "curve_metric": "RMSE", "best_epoch": 3}
     for name, trainer in (("svd", SVD(n_epochs=8, rank=8)), ("ials", IALS(n_epochs=3, rank=8))):
-        figures = {"rmse": 0.8123, "ndcg@10": 0.25}
-        save(trainer.fit(rated), folder / name, trainer=name, metrics=figures, hyperparameters={"rank": 8}, **notes)
+        metrics = {"rmse": 0.8123, "ndcg@10": 0.25}
+        save(trainer.fit(rated), folder / name, trainer=name, metrics=metrics, hyperparameters={"rank": 8}, **notes)
     return [folder / "svd", folder / "ials"]
 
 
@@ -140,11 +140,11 @@ def test_a_new_user_starts_with_the_most_rated_titles_and_gets_a_list_of_their_o
     desk.until("() => document.getElementById('known-note').textContent.includes('No ratings yet')")
     assert page.input_value("#user").startswith("you-")
     assert "most rated" in page.inner_text("#list-note")
-    strangers = desk.titles()
+    popular = desk.titles()
     page.click("#items > li:nth-child(2) [aria-label='5 of 5']")
     desk.said("Saved")
     assert "Based on 1 rating" in page.inner_text("#list-note")
-    assert strangers[1] not in desk.titles()
+    assert popular[1] not in desk.titles()
     assert "because you rated" in page.inner_text("#items .why >> nth=0")
     mine = desk.titles()
     page.reload()
@@ -168,7 +168,7 @@ def test_a_title_is_found_with_typing_errors_rated_there_and_leads_to_similar_on
     page.click("#found > li:first-child .title")
     desk.until("() => document.querySelectorAll('#film .films .title').length === 8")
     assert page.inner_text("#film-heading") == wanted
-    assert "in training" in page.inner_text("#film-body")
+    assert "training ratings" in page.inner_text("#film-body")
     assert pressed(page, "#film .rate") == ["4 of 5"]
     page.click("#film .rate [aria-label='3 of 5']")
     desk.said("★3")
@@ -214,7 +214,7 @@ def test_filters_hold_in_the_list_on_its_next_page_and_without_a_script(desk: Vi
         assert not plain.page.is_visible("#items")
 
 
-def test_the_map_is_drawn_and_answers_to_pointer_and_keys(desk: Visit):
+def test_the_map_is_drawn_and_reacts_to_pointer_and_keys(desk: Visit):
     page = desk.page
     desk.go("/?user=11#map")
     desk.until(MAPPED)
@@ -243,7 +243,7 @@ def test_the_map_is_drawn_and_answers_to_pointer_and_keys(desk: Visit):
     page.click("#legend button >> nth=0")
     box = page.locator("#plane").bounding_box()
     assert box is not None
-    for step in range(400):  # the pointer goes to and fro until it meets a title
+    for step in range(400):  # the pointer moves over the map until it is over a title
         page.mouse.move(box["x"] + 40 + step % 20 * 50, box["y"] + 40 + step // 20 * 22)
         if page.is_visible("#map-tip"):
             break
@@ -253,7 +253,7 @@ def test_the_map_is_drawn_and_answers_to_pointer_and_keys(desk: Visit):
     assert page.inner_text("#map-tip").split("\n")[0].startswith(page.inner_text("#film-heading").rpartition(" (")[0])
 
 
-def test_models_stand_side_by_side_and_what_they_share_is_marked(desk: Visit):
+def test_models_are_compared_side_by_side_and_common_titles_are_marked(desk: Visit):
     page = desk.page
     desk.go("/?user=12#compare")
     desk.until("() => document.querySelectorAll('.column').length === 2")
@@ -271,7 +271,7 @@ def test_models_stand_side_by_side_and_what_they_share_is_marked(desk: Visit):
     assert desk.titles() == ials
 
 
-def test_the_card_has_figures_settings_and_the_curve(desk: Visit):
+def test_the_card_has_metrics_hyperparameters_and_the_learning_curve(desk: Visit):
     page = desk.page
     desk.go("/#model")
     card = page.inner_text("#model")
@@ -294,7 +294,7 @@ def test_the_card_has_figures_settings_and_the_curve(desk: Visit):
     assert float(points[0][1]) < float(points[2][1])  # a falling curve: larger y is further down
 
 
-def test_everything_goes_by_keyboard_alone(desk: Visit):
+def test_everything_can_be_done_with_the_keyboard(desk: Visit):
     page = desk.page
     desk.go("/?user=13")
     page.keyboard.press("Tab")
@@ -309,11 +309,11 @@ def test_everything_goes_by_keyboard_alone(desk: Visit):
     for _ in range(7):
         page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.ariaLabel") == "4 of 5"
-    assert desk.titles()[0] == first  # arrows only look
+    assert desk.titles()[0] == first  # arrow keys only move the focus
     page.keyboard.press("Enter")
     desk.said(f"Saved: {first}")
     assert "★4" in page.inner_text("#said")
-    desk.until("() => document.activeElement.closest('#items .stars')")  # at the title that took its place
+    desk.until("() => document.activeElement.closest('#items .stars')")  # of the title that replaced it
     assert page.evaluate("document.activeElement.closest('li') === document.querySelector('#items > li')")
     page.keyboard.press("Control+z")
     desk.said("Undone")
@@ -332,7 +332,7 @@ def test_everything_goes_by_keyboard_alone(desk: Visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_wider_than_it_nor_too_faint_or_nameless(browser: Browser, url: str, scheme: str):
+def test_on_a_phone_nothing_overflows_lacks_contrast_or_lacks_a_name(browser: Browser, url: str, scheme: str):
     with visit(browser, url, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme) as phone:
         page = phone.page
         phone.go("/?user=14")
@@ -407,7 +407,7 @@ def test_without_a_store_ratings_are_kept_in_the_page(browser: Browser, models: 
         desk.until("() => document.getElementById('compare-note').textContent.includes('Only one model is served')")
 
 
-def test_a_key_given_to_the_browser_opens_the_page_and_a_service_that_is_gone_is_told_of(browser, models, tmp_path):
+def test_a_key_given_to_the_browser_opens_the_page_and_a_service_that_has_ended_is_reported(browser, models, tmp_path):
     key = token_hex(16)
     (tmp_path / "keys").write_text(f"reader: {key}\n")
     (tmp_path / "keys").chmod(0o600)
@@ -425,7 +425,7 @@ def test_a_key_given_to_the_browser_opens_the_page_and_a_service_that_is_gone_is
         desk.faults = [one for one in desk.faults if "ERR_CONNECTION_RE" not in one]  # refused, or reset
 
 
-def test_who_asks_too_often_is_told_and_asked_for_again_later(browser: Browser, models: list[Path]):
+def test_a_request_above_the_rate_limit_is_reported_and_repeated_later(browser: Browser, models: list[Path]):
     with served(models[0], "--rate", "3") as url, visit(browser, url) as desk:
         desk.page.goto(f"{url}/?user=5")
         desk.said("Next attempt")
