@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cofactor.experiments.tuning.search_space import SearchSpace as SearchSpace
     from cofactor.experiments.tuning.tune import sweep as sweep
     from cofactor.experiments.tuning.tune import tune as tune
+    from cofactor.experiments.tuning.tune_all import tune_all as tune_all
     from cofactor.models.base import Model as Model
     from cofactor.models.top_n.recommend_all import recommend_all as recommend_all
     from cofactor.report.write import write_report as write_report
@@ -99,6 +100,7 @@ _HOME = {
     "calibration": "cofactor.evaluation.breakdowns.calibration",
     "spread_calibration": "cofactor.evaluation.breakdowns.calibration",
     "tune": "cofactor.experiments.tuning.tune",
+    "tune_all": "cofactor.experiments.tuning.tune_all",
     "sweep": "cofactor.experiments.tuning.tune",
     "save": "cofactor.saved.model_folder",
     "load": "cofactor.saved.model_folder",

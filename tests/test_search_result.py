@@ -5,11 +5,14 @@ import multiprocessing
 import queue
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import cofactor
 from cofactor.data.splitting.split import split
@@ -19,12 +22,17 @@ from cofactor.experiments.tuning import trial_worker
 from cofactor.experiments.tuning.result import SearchResult
 from cofactor.experiments.tuning.search import Budget, average_seeds, best_trial, find_trial
 from cofactor.experiments.tuning.search_space import CategoricalAxis, NumericAxis, SearchSpace, parse_grid
+from cofactor.experiments.tuning.session import choose_jobs
 from cofactor.experiments.tuning.trial import TrialResult
-from cofactor.report.progress.search_display import describe_values
+from cofactor.experiments.tuning.tune_all import search_each, tune_all
+from cofactor.report.progress.search_display import SearchDisplay, describe_values
 from cofactor.report.text.table import Paragraph
 from cofactor.report.text.tuning import describe_search, describe_searches, describe_sweep
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.ease import EASE
+from cofactor.trainers.knn import KNN
+from cofactor.trainers.popularity import Popularity
 from cofactor.trainers.svd import SVD
 
 SPACE = SearchSpace.for_trainer(SVD, only=["rank"], fixed={"l2": 0.05})
@@ -152,6 +160,58 @@ def test_a_sweep_shows_each_point_once() -> None:
     assert "± error over seeds" in lines[0]
     assert lines[1].split()[:3] == ["8", "0.9500", "0.0500"]
     assert describe_values({"rank": 8, "l2": 0.050001, "tied": True}) == "rank=8 l2=0.050001 tied=True"
+
+
+def test_trainers_are_searched_in_turn_with_equal_shares_of_the_time_that_is_left() -> None:
+    shares: dict[str, float] = {}
+
+    def search(space: SearchSpace, share: float) -> SearchResult:
+        shares[space.trainer.name] = share
+        if space.trainer is EASE:
+            raise BadHyperparameter("all trials failed", "")
+        return result(trial(0, 0.9), space=space, ending="interrupted" if space.trainer is KNN else "time")
+
+    found = list(search_each([SVD, EASE, KNN, Baseline], 3, search))
+    assert [(one.name, type(end)) for one, end in found] == [
+        ("svd", SearchResult), ("ease", BadHyperparameter), ("knn", SearchResult)
+    ]  # fmt: skip
+    assert shares == {"svd": 1 / 4, "ease": 1 / 3, "knn": 1 / 2}, "an interruption ends all searches"
+    assert isinstance(found[0][1], SearchResult)
+    assert found[0][1].space.fixed == {"seed": 3}
+
+
+def test_without_a_search_range_no_trainer_is_tuned() -> None:
+    with pytest.raises(BadHyperparameter, match="no trainer has a search range"):
+        tune_all([Popularity], split(generate(20, 10, 5)))
+
+
+def test_the_seed_is_fixed_unless_it_varies_or_the_trainer_has_none() -> None:
+    assert SPACE.with_seed(3).fixed == {"seed": 3, "l2": 0.05}
+    assert SPACE.with_seed(3).with_seed(4).fixed["seed"] == 3
+    grid = SearchSpace.grid(SVD, {"rank": [2, 4]}, {}, n_seeds=2)
+    assert grid.with_seed(3) is grid
+    assert SearchSpace.for_trainer(EASE).with_seed(3).fixed == {}
+
+
+def test_trainings_on_a_gpu_do_not_run_in_parallel_unless_asked_for() -> None:
+    on_gpu = replace(SPACE, fixed={"device": "cuda"})
+    assert [choose_jobs(space, jobs) for space in (SPACE, on_gpu) for jobs in (None, 4)] == [None, 4, 1, 4]
+
+
+def test_the_display_of_a_search_writes_a_line_for_each_trial_away_from_a_terminal() -> None:
+    console = Console(file=StringIO(), width=100)
+    display = SearchDisplay(console)
+    study = SimpleNamespace(space=SPACE, metric="rmse", trials=[])
+    display.on_search_start(study, Budget())  # type: ignore[arg-type]
+    display.on_end(trial(0, 0.9), True, "")
+    display.on_end(trial(1, None, "failed", rank=16), False, "out of memory")
+    display.on_search_end()
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert [line.split() for line in lines] == [
+        ["0", "done", "RMSE", "0.9000*", "2.0", "s", "defaults"],
+        ["1", "failed", "2.0", "s", "rank=16", "out", "of", "memory"],
+    ]
 
 
 # ---- a worker process, run here ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.cli.options.train_command import TrainingArguments
-    from cofactor.evaluation.comparison import Comparison
     from cofactor.experiments.tuning.result import SearchResult
     from cofactor.experiments.tuning.search_space import SearchSpace
     from cofactor.experiments.tuning.session import TuningSession
@@ -211,11 +210,12 @@ def _make_space(trainer: "type[Trainer]", given: Mapping[str, Any], options: Map
     if any(name == "seed" for name, _ in split_assignments(texts)):
         hint = "--seed sets it for split, training and search, and --seeds for a sweep"
         raise BadHyperparameter("the seed cannot be searched", hint)
-    fixed = {**_seed_of(trainer, options["seed"]), **given, **parse_fixed(trainer, options["fix"])}
+    fixed = {**given, **parse_fixed(trainer, options["fix"])}
     if options["sweep"]:
         if options["range"] or options["only"]:
             raise BadHyperparameter("a sweep tries the given values only", "leave --range and --only out")
-        return SearchSpace.grid(trainer, parse_grid(trainer, options["sweep"]), fixed, options["seeds"])
+        grid = SearchSpace.grid(trainer, parse_grid(trainer, options["sweep"]), fixed, options["seeds"])
+        return grid.with_seed(options["seed"])
     if options["seeds"] > 1:
         raise BadHyperparameter("--seeds needs a --sweep", "give the values, as in --sweep rank=8,16,32")
     space = SearchSpace.for_trainer(trainer, ranges=options["range"], only=options["only"], fixed=fixed)
@@ -223,11 +223,7 @@ def _make_space(trainer: "type[Trainer]", given: Mapping[str, Any], options: Map
         raise BadHyperparameter(
             f"{trainer.name}: there is nothing to search", "give a range, as in --range NAME=LOW:HIGH"
         )
-    return space
-
-
-def _seed_of(trainer: "type[Trainer]", seed: int) -> dict[str, int]:
-    return {"seed": seed} if any(p.name == "seed" for p in trainer.hyperparameters()) else {}
+    return space.with_seed(options["seed"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,14 +297,12 @@ def _search(
 
 def _tune_one(request: _Request, space: "SearchSpace", *, sweep: bool) -> None:
     """Searches or sweeps one trainer, and prints the result."""
+    from cofactor.experiments.tuning.session import choose_jobs
     from cofactor.report.search_files import write_search_result
     from cofactor.report.text.tuning import describe_search, describe_sweep
 
     console, folder = request.console, request.out or Path("tuning") / space.trainer.name
-    changes: dict[str, Any] = {}
-    if space.fixed.get("device") == "cuda" and request.options["jobs"] is None:
-        changes["jobs"] = 1  # parallel trainings would share one GPU
-    with request.session(folder, **changes) as session:
+    with request.session(folder, jobs=choose_jobs(space, request.options["jobs"])) as session:
         result = _search(session, space, console, sweep=sweep)
         write_search_result(result, folder)
         if not sweep and session.options.test and result.ending != "interrupted":
@@ -327,28 +321,28 @@ def _tune_one(request: _Request, space: "SearchSpace", *, sweep: bool) -> None:
 
 def _tune_all(request: _Request, trainers: "list[type[Trainer]]", seed: int) -> None:
     """Searches for each trainer in turn, and compares the best of each."""
-    from cofactor.experiments.tuning.search_space import SearchSpace
+    from cofactor.experiments.tuning.tune_all import search_each
     from cofactor.report.search_files import write_search_result
     from cofactor.report.text.tuning import describe_searches
 
     console, folder = request.console, request.out or Path("tuning/all")
-    results: dict[str, SearchResult] = {}
+    results: list[SearchResult] = []
+
+    def search(space: "SearchSpace", share: float) -> "SearchResult":
+        number = trainers.index(space.trainer) + 1
+        console.print(f"{space.trainer.name}, {number} of {len(trainers)}", style="bold")
+        return _search(session, space, console, share=share)
+
     with request.session(folder) as session:
-        for n, trainer in enumerate(trainers):
-            console.print(f"{trainer.name}, {n + 1} of {len(trainers)}", style="bold")
-            space = SearchSpace.for_trainer(trainer, fixed=_seed_of(trainer, seed))
-            try:
-                result = _search(session, space, console, share=1 / (len(trainers) - n))
-            except CofactorError as error:
-                console.print(f"{trainer.name} is left out: {error.message}", style="yellow", markup=False)
+        for trainer, found in search_each(trainers, seed, search):
+            if isinstance(found, CofactorError):
+                console.print(f"{trainer.name} is left out: {found.message}", style="yellow", markup=False)
                 continue
-            results[trainer.name] = result
-            write_search_result(result, folder / trainer.name)
-            if result.ending == "interrupted":
-                break
+            results.append(found)
+            write_search_result(found, folder / trainer.name)
         if not results:
             raise BadHyperparameter("no trainer could be tuned", "the messages above give the reasons")
-        tested = _compare_on_test(request, session, list(results.values()), folder)
+        tested = _compare_on_test(request, session, results, folder)
         for one in tested:
             write_search_result(one, folder / one.space.trainer.name)
     console.print(f"written to {folder}: a folder for each trainer, and study.db\n", markup=False)
@@ -360,39 +354,33 @@ def _tune_all(request: _Request, trainers: "list[type[Trainer]]", seed: int) -> 
 
 def _compare_on_test(
     request: _Request, session: "TuningSession", results: "list[SearchResult]", folder: Path
-) -> "Sequence[SearchResult]":
-    """The results with a comparison of the best of each trainer on the test part, as `cofactor compare` makes it."""
-    if not session.options.test or any(one.ending == "interrupted" for one in results):
-        return results
-    try:
-        test = _compare_best(request, session, results, folder)
-    except KeyboardInterrupt:
-        request.console.print("interrupted: the test part was not read", style="yellow")
-        return results
-    readings = session.count_test_reading(results)
-    return [replace(one, test=test, test_readings=readings) for one in results]
-
-
-def _compare_best(
-    request: _Request, session: "TuningSession", results: "Sequence[SearchResult]", folder: Path
-) -> "Comparison":
-    """Trains and compares the best of each trainer; the models go to folder/models, a report to the folder."""
+) -> "list[SearchResult]":
+    """The results with a comparison of the best of each trainer on the test part; the report goes to the folder, the
+    models to folder/models."""
     from cofactor.cli.options.train_command import compare_command
-    from cofactor.experiments.comparison.candidates import Candidate
-    from cofactor.experiments.comparison.run import run_comparison
-    from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.experiments.tuning.tune_all import can_compare, compare_tuned
     from cofactor.report.progress.comparison_display import ComparisonDisplay
     from cofactor.report.write import write_report
 
-    plan, training, console = session.plan, request.training, request.console
+    if not can_compare(session, results):
+        return results
+    console, training = request.console, request.training
     best = {one.space.trainer.name: one.trainer for one in results}
-    candidates = [Candidate(name, trainer, training.patience, plan.refit) for name, trainer in best.items()]
-    notes = {"data": training.source.name, "split_recipe": plan.recipe}
-    display = ComparisonDisplay(console)
-    result = run_comparison(plan, candidates, display, out=folder / "models", notes=lambda split: notes)
-    with waiting(console, "comparing"):
-        summary = summarize(plan, result, command=compare_command(training, best, str(folder / "again")))
+    command = compare_command(training, best, str(folder / "again"))
+    notes = {"data": training.source.name, "split_recipe": session.plan.recipe}
+    try:
+        tested, summary = compare_tuned(
+            session,
+            results,
+            ComparisonDisplay(console),
+            out=folder / "models",
+            notes=lambda split: notes,
+            command=command,
+        )
+    except KeyboardInterrupt:
+        console.print("interrupted: the test part was not read", style="yellow")
+        return results
     with drawing(console) as advance:
         write_report(summary, folder, advance)
     console.print(f"the report: {click.format_filename(folder / 'report.html')}", markup=False)
-    return summary.comparison
+    return tested

@@ -138,6 +138,13 @@ class SearchSpace:
         trainer.of(**fixed)
         return cls(trainer, axes, {name: value for name, value in fixed.items() if name not in axes})
 
+    def with_seed(self, seed: int) -> "SearchSpace":
+        """The space with the seed fixed, unless it varies, is fixed already, or the trainer has none."""
+        has_seed = any(p.name == "seed" for p in self.trainer.hyperparameters())
+        if not has_seed or "seed" in self.axes or "seed" in self.fixed:
+            return self
+        return SearchSpace(self.trainer, self.axes, {"seed": seed, **self.fixed})
+
     def default(self) -> dict[str, Any]:
         """The trainer's default values of the axes."""
         defaults = {p.name: p.default for p in self.trainer.hyperparameters()}

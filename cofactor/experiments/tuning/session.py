@@ -64,6 +64,11 @@ class TuningOptions:
         return Budget(self.n_trials, (self.seconds - (time.monotonic() - self.started)) * share)
 
 
+def choose_jobs(space: SearchSpace, jobs: int | None) -> int | None:
+    """The number of parallel trainings: 1 on a GPU, which parallel trainings would share, unless another is given."""
+    return 1 if jobs is None and space.fixed.get("device") == "cuda" else jobs
+
+
 def first_split_plan(plan: EvaluationPlan) -> tuple[EvaluationPlan, str, Split]:
     """A plan of the first split of a plan alone, its name, and the split.
 

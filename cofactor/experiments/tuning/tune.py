@@ -12,7 +12,7 @@ from cofactor.experiments.evaluation_plan import EvaluationPlan, single_split_pl
 from cofactor.experiments.tuning.result import SearchResult
 from cofactor.experiments.tuning.search import SearchCallbacks
 from cofactor.experiments.tuning.search_space import SearchSpace
-from cofactor.experiments.tuning.session import TuningOptions, TuningSession
+from cofactor.experiments.tuning.session import TuningOptions, TuningSession, choose_jobs
 from cofactor.trainers.base import Trainer
 
 DEFAULT_TRIALS, DEFAULT_MINUTES = 50, 10.0
@@ -55,10 +55,10 @@ def tune(
     """
     space = trainer if isinstance(trainer, SearchSpace) else SearchSpace.for_trainer(trainer)
     limits = math.inf if trials is None else trials, math.inf if minutes is None else 60 * minutes
-    options = TuningOptions(seed, patience, inner_folds, *limits, jobs, test, resume)
+    options = TuningOptions(seed, patience, inner_folds, *limits, choose_jobs(space, jobs), test, resume)
     with ExitStack() as stack:
-        session = stack.enter_context(TuningSession(_as_plan(on), options, _folder(folder, stack)))
-        result = session.search(session.open_study(_seeded(space, seed)), options.budget(), callbacks)
+        session = stack.enter_context(TuningSession(as_plan(on), options, folder_or_temporary(folder, stack)))
+        result = session.search(session.open_study(space.with_seed(seed)), options.budget(), callbacks)
         if not test or result.ending == "interrupted":
             return result
         return session.evaluate_on_test(result)
@@ -87,26 +87,20 @@ def sweep(
         print([(one.hyperparameters, one.value, one.error) for one in result.history.trials])
     """
     space = SearchSpace.grid(trainer, values, fixed or {}, seeds)
-    options = TuningOptions(seed, patience, inner_folds, jobs=jobs, test=False, resume=resume)
+    options = TuningOptions(seed, patience, inner_folds, jobs=choose_jobs(space, jobs), test=False, resume=resume)
     with ExitStack() as stack:
-        session = stack.enter_context(TuningSession(_as_plan(on), options, _folder(folder, stack)))
-        study = session.open_study(_seeded(space, seed), sweep=True)
+        session = stack.enter_context(TuningSession(as_plan(on), options, folder_or_temporary(folder, stack)))
+        study = session.open_study(space.with_seed(seed), sweep=True)
         return session.search(study, options.budget(), callbacks, sweep=True)
 
 
-def _as_plan(on: Split | EvaluationPlan) -> EvaluationPlan:
+def as_plan(on: Split | EvaluationPlan) -> EvaluationPlan:
+    """A plan, or the plan of one split."""
     return on if isinstance(on, EvaluationPlan) else single_split_plan(on)
 
 
-def _folder(folder: Path | None, stack: ExitStack) -> Path:
+def folder_or_temporary(folder: Path | None, stack: ExitStack) -> Path:
+    """The folder, or a temporary one that is removed when the stack is closed."""
     if folder is not None:
         return folder
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True)))
-
-
-def _seeded(space: SearchSpace, seed: int) -> SearchSpace:
-    """The space with the seed of the search, for trainers that have one."""
-    has_seed = any(p.name == "seed" for p in space.trainer.hyperparameters())
-    if not has_seed or "seed" in space.axes or "seed" in space.fixed:
-        return space
-    return SearchSpace(space.trainer, space.axes, {"seed": seed, **space.fixed})

@@ -10,6 +10,8 @@ from cofactor.errors import CofactorError
 from cofactor.evaluation.metrics.registry import metric_label
 from cofactor.experiments.comparison.run import ComparisonCallbacks
 
+__all__ = ["ComparisonDisplay"]
+
 if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
     from cofactor.experiments.comparison.model_result import ModelResult

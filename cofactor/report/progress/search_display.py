@@ -12,6 +12,8 @@ from cofactor.experiments.tuning.search import Budget, SearchCallbacks, best_tri
 from cofactor.experiments.tuning.study import RunningTrial, Study
 from cofactor.experiments.tuning.trial import TrialResult
 
+__all__ = ["SearchDisplay"]
+
 REFRESH = 4  # times a second
 
 

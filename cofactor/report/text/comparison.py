@@ -20,6 +20,8 @@ from cofactor.experiments.evaluation_plan import EvaluationPlan
 from cofactor.report.text.protocols import published_table
 from cofactor.report.text.table import Paragraph, TextTable
 
+__all__ = ["accuracy_table", "cost_table", "describe_comparison"]
+
 LIST_HEADINGS = {"coverage": "coverage", "novelty": "novelty", "diversity": "diversity", "popularity_lift": "pop. lift"}
 MAX_COLUMNS = 5  # of metrics with their errors: more do not fit a terminal
 

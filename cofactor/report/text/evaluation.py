@@ -4,6 +4,8 @@ from cofactor.evaluation.metrics.registry import summary_columns
 from cofactor.evaluation.report import Report
 from cofactor.report.text.table import Paragraph, TextTable, format_number
 
+__all__ = ["describe_report", "summarize_report"]
+
 HELD_OUT = "ratings", "users", "items"
 COLD = ("cold_users", "users without training ratings"), ("cold_items", "items without training ratings")
 

@@ -11,6 +11,8 @@ from cofactor.report.progress.search_display import format_metric, format_value
 from cofactor.report.text.comparison import accuracy_table
 from cofactor.report.text.table import Paragraph, TextTable, format_number
 
+__all__ = ["describe_search", "describe_searches", "describe_sweep", "search_table", "sweep_table", "trainers_table"]
+
 ENDINGS = {
     "trials": "all trials are done",
     "time": "the time is up",
