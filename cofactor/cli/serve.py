@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.options.network import address_of, bind, check_reachable, inherited_socket, url_of
 from cofactor.errors import CofactorError
+from cofactor.serving.listening_socket import (
+    address_of,
+    bind,
+    check_reachable,
+    inherited_socket,
+    is_loopback,
+    url_of,
+)
 
 if TYPE_CHECKING:
     from cofactor.serving.server_config import ServerConfig
@@ -99,6 +106,8 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     address = opened.getsockname()[0] if opened else address_of(host)
     options |= {name: _keys(name, options[name]) for name in ("keys", "admin_keys")}
     options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
+    if not is_loopback(address) and hasattr(os, "geteuid") and os.geteuid() == 0:
+        click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
     options["deny"] = options["deny"] or frozenset()
     with opened or bind(address, port) as listening:
         _run(ServerConfig(models=models, **options), listening)

@@ -1,10 +1,8 @@
-"""The address that `serve` listens on, and who can reach it."""
+"""The socket that a service listens on, and the check that only clients with API keys reach it from other machines."""
 
 import ipaddress
 import os
 import socket
-
-import click
 
 from cofactor.errors import CofactorError, Unavailable
 
@@ -48,10 +46,18 @@ def inherited_socket() -> socket.socket | None:
     return socket.socket(fileno=FIRST_INHERITED)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach an IP address."""
+    return ipaddress.ip_address(address).is_loopback
+
+
 def check_reachable(address: str, keys: bool, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """The accepted Host headers: LOOPBACK and those given. Raises CofactorError if other machines could reach a service
-    without API keys."""
-    if ipaddress.ip_address(address).is_loopback:
+    """The accepted Host headers: LOOPBACK and those given, or the address itself where none is given.
+
+    keys: whether the service requires API keys. Raises CofactorError where other machines could reach a service without
+    API keys, and where no Host headers are given for an unspecified address such as 0.0.0.0.
+    """
+    if is_loopback(address):
         return (*LOOPBACK, *hosts)
     if not keys:
         raise CofactorError(
@@ -63,11 +69,10 @@ def check_reachable(address: str, keys: bool, hosts: tuple[str, ...]) -> tuple[s
             f"serving on {address} needs the host names that clients use for this machine",
             "add --allowed-host recommender.example.org for each, or '*' behind a proxy that checks them",
         )
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
     return (*LOOPBACK, *(hosts or (f"[{address}]" if ":" in address else address,)))
 
 
 def url_of(listening: socket.socket) -> str:
+    """The address of a socket as a URL."""
     address, port = listening.getsockname()[:2]
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
