@@ -39,7 +39,7 @@ BUG = 1
 MISUSE = 2
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """Lists its commands without importing them, and ends every error the same way."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -91,9 +91,9 @@ class Commands(click.Group):
                 fail("interrupted", "", INTERRUPTED)
             if debugging():
                 raise
-            said = " ".join(str(error).split())[:200]
+            message = " ".join(str(error).split())[:200]
             hint = "COFACTOR_DEBUG=1 shows the traceback; please report the bug with it"
-            fail(f"a bug in cofactor: {type(error).__name__}: {said}", hint, BUG)
+            fail(f"a bug in cofactor: {type(error).__name__}: {message}", hint, BUG)
 
 
 def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) -> click.UsageError | CofactorError:
@@ -120,7 +120,7 @@ def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
         os.environ["COFACTOR_DEBUG"] = "1"
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cofactor", message="%(prog)s %(version)s")
 @click.option(
     "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show the tracebacks of errors."

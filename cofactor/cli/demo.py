@@ -56,16 +56,16 @@ def demo(out: Path) -> None:
     users, items = len(data.ratings.users), len(data.ratings.items)
     console.print(f"{len(data.ratings):,} synthetic ratings of {items:,} movies by {users:,} users\n")
     plan = EvaluationPlan(SYNTHETIC, lambda: iter([(parts.kind, parts)]), 1)
-    models = {name: _trained(name, plan, parts, out / "models", console) for name in MODELS}
+    models = {name: _train_and_save(name, plan, parts, out / "models", console) for name in MODELS}
     with waiting(console, "comparing"):
-        entries = {name: entry for name, (_, entry) in models.items()}
-        outcome = summarize(
-            plan, ComparisonResult([SplitResults(parts.kind, parts, entries)], {}, False), command="cofactor demo"
+        results = {name: result for name, (_, result) in models.items()}
+        summary = summarize(
+            plan, ComparisonResult([SplitResults(parts.kind, parts, results)], {}, False), command="cofactor demo"
         )
     with drawing(console) as advance:
-        write_report(outcome, out / "report", advance)
+        write_report(summary, out / "report", advance)
     click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
-    print_paragraphs(describe_comparison(outcome, plan))
+    print_paragraphs(describe_comparison(summary, plan))
     click.echo(f"\nThe lowest possible RMSE is {data.best_rmse:.4f}, the noise floor of the synthetic ratings.\n")
     best = list(models)[-1]
     _recommend(models[best][0])
@@ -75,7 +75,7 @@ def demo(out: Path) -> None:
     console.print(f"or: cofactor serve {folder}, and look at http://127.0.0.1:8000/", markup=False)
 
 
-def _trained(
+def _train_and_save(
     name: str, plan: "EvaluationPlan", parts: "Split", place: Path, console: "Console"
 ) -> "tuple[Model, ModelResult]":
     """Trains a model with its progress on the console, evaluates and saves it."""
@@ -88,8 +88,8 @@ def _trained(
     from cofactor.training.fit import fit
     from cofactor.training.tracking.progress import ProgressDisplay
 
-    trainer = _trainer(name)
-    console.print(f"cofactor train {_command(name)}", style="bold")
+    trainer = _make_trainer(name)
+    console.print(f"cofactor train {_format_options(name)}", style="bold")
     with waiting(console, "compiling"):
         warm_up(trainer, parts.train)
     with measure_resources() as usage:
@@ -111,13 +111,13 @@ def _trained(
         return fitted.model, make_result(name, "trained", place / name, fitted.model, report, parts)
 
 
-def _trainer(name: str) -> "Trainer":
+def _make_trainer(name: str) -> "Trainer":
     from cofactor.trainers import TRAINERS
 
     return TRAINERS[name].of(**MODELS[name])
 
 
-def _command(name: str) -> str:
+def _format_options(name: str) -> str:
     """The arguments of `cofactor train` for the same trainer."""
     return " ".join([name, *(f"--{one.removeprefix('n_')} {value}" for one, value in MODELS[name].items())])
 

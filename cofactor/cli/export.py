@@ -51,10 +51,10 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     source = source_from_options(data, options)
     out = out or Path("export") / Path(source.name).stem
-    opened = _opened(source, console)
+    opened = _open(source, console)
     started = time.perf_counter()
-    with progress(console, "exporting") as moved:
-        write(opened, out, form, progress=moved)
+    with progress(console, "exporting") as advance:
+        write(opened, out, form, progress=advance)
     seconds = time.perf_counter() - started
     files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
     if as_json:
@@ -65,7 +65,7 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     console.print(f"{ratings:,} ratings into {len(files):,} files in {seconds:.1f} s", markup=False)
 
 
-def _opened(source: "DataSource", console: "Console") -> "Ratings | Split":
+def _open(source: "DataSource", console: "Console") -> "Ratings | Split":
     from cofactor.data.splitting.recipe import SplitRecipe
 
     if source.is_split():

@@ -35,8 +35,8 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
     if name not in DATASETS:
         raise unknown_choice("data set", name, list(DATASETS))
     columns = BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with progress(messages(quiet), "download", *columns) as moved:
-        path = fetch(name, data_folder, archive=archive, progress=moved)
+    with progress(messages(quiet), "download", *columns) as advance:
+        path = fetch(name, data_folder, archive=archive, progress=advance)
     if as_json:
         print_json({"name": name, "path": str(path)})
     else:

@@ -74,7 +74,7 @@ def generate(
         raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
     console = messages(quiet)
     started = time.perf_counter()
-    with progress(console, "generating") as moved:
+    with progress(console, "generating") as advance:
         files = generate_parquet(
             out,
             users,
@@ -84,7 +84,7 @@ def generate(
             pattern=pattern,  # type: ignore[arg-type]  # one of the choices, checked by click
             rank=rank,
             noise=noise,
-            progress=moved,
+            progress=advance,
         )
     seconds = time.perf_counter() - started
     if as_json:

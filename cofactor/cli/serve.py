@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 100
 
 
-def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[str] | None:
+def _read_ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[str] | None:
     """The ids in a file, one a line; blank lines are ignored."""
     if path is None:
         return None
@@ -34,7 +34,7 @@ def _ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[
         raise CofactorError(f"{path} is not UTF-8 text", "write one id a line") from None
 
 
-def _keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
+def _load_keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
     """The keys in a file, or by default in the environment variable COFACTOR_KEYS or COFACTOR_ADMIN_KEYS."""
     from cofactor.serving.http.keys import read_keys
 
@@ -58,8 +58,8 @@ KEYS = click.Path(path_type=Path)
 )
 @click.option("--store", default="", metavar="FILE|postgresql://…", help="Accept ratings and store them there.")
 @click.option("--new-items", is_flag=True, help="Accept ratings of items that are in no model yet.")
-@click.option("--allow", type=FILE, callback=_ids, help="Recommend only the items in this file, one id a line.")
-@click.option("--deny", type=FILE, callback=_ids, help="Never recommend the items in this file, one id a line.")
+@click.option("--allow", type=FILE, callback=_read_ids, help="Recommend only the items in this file, one id a line.")
+@click.option("--deny", type=FILE, callback=_read_ids, help="Never recommend the items in this file, one id a line.")
 @click.option("--keys", type=KEYS, help="Answer only clients with an API key from this file or COFACTOR_KEYS.")
 @click.option("--admin-keys", type=KEYS, help="File of API keys that may also reload models, or COFACTOR_ADMIN_KEYS.")
 @click.option("--allowed-host", "hosts", multiple=True, help="Host header to accept. Repeatable.")
@@ -101,10 +101,10 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     """
     from cofactor.serving.server_config import ServerConfig
 
-    models = _named(model)
+    models = _parse_models(model)
     opened = inherited_socket()
     address = opened.getsockname()[0] if opened else address_of(host)
-    options |= {name: _keys(name, options[name]) for name in ("keys", "admin_keys")}
+    options |= {name: _load_keys(name, options[name]) for name in ("keys", "admin_keys")}
     options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
     if not is_loopback(address) and hasattr(os, "geteuid") and os.geteuid() == 0:
         click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
@@ -129,7 +129,7 @@ def _run(settings: "ServerConfig", listening: socket.socket) -> None:
         Workers(settings, [listening]).run(started)
 
 
-def _named(models: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+def _parse_models(models: Sequence[str]) -> tuple[tuple[str, Path], ...]:
     """The name and the folder of each model: NAME=FOLDER, or FOLDER with its own name."""
     named: dict[str, Path] = {}
     for one in models:

@@ -72,14 +72,14 @@ def _make_splits(
 ) -> "tuple[Iterator[tuple[str, Split]], bool]":
     """The splits by name, and whether there are several."""
     if published:
-        return _published(source, recipe), True
+        return _make_published_splits(source, recipe), True
     if options["protocol"] is None:
         source.check_unsplit()
     plan = make_plan(source, recipe, options, console)
     return plan.splits(), plan.n_splits > 1
 
 
-def _published(source: "DataSource", recipe: "SplitRecipe") -> "Iterator[tuple[str, Split]]":
+def _make_published_splits(source: "DataSource", recipe: "SplitRecipe") -> "Iterator[tuple[str, Split]]":
     from cofactor.data.datasets.published_splits import MOVIELENS_SPLITS, movielens_split
 
     for name in MOVIELENS_SPLITS:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cofactor.training.tracking.tracker import Tracker
 
 
-class Trainers(click.Group):
+class TrainerGroup(click.Group):
     """A command for each entry of TRAINERS."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,7 +44,7 @@ class Trainers(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from cofactor.trainers import TRAINERS
 
-        return _command(TRAINERS[cmd_name]) if cmd_name in TRAINERS else None
+        return _make_command(TRAINERS[cmd_name]) if cmd_name in TRAINERS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,7 +56,7 @@ class Trainers(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Trainers, name="train", subcommand_metavar="TRAINER [DATA] …")
+@click.group(cls=TrainerGroup, name="train", subcommand_metavar="TRAINER [DATA] …")
 def train() -> None:
     """Train a model, evaluate it on the test part and save it as a folder.
 
@@ -66,7 +66,7 @@ def train() -> None:
     """
 
 
-def _command(trainer: "type[Trainer]") -> click.Command:
+def _make_command(trainer: "type[Trainer]") -> click.Command:
     """The command of one trainer."""
 
     @click.argument("data", required=False)

@@ -16,7 +16,7 @@ from cofactor.cli.options.renamed_option import renamed
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.training import patience_option
 from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
-from cofactor.cli.train import Trainers
+from cofactor.cli.train import TrainerGroup
 from cofactor.errors import BadHyperparameter, CofactorError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-class Tuners(Trainers):
+class TunerGroup(TrainerGroup):
     """A command for each trainer, and `all`; `--trainer NAME` is accepted as well."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,7 +58,7 @@ class Tuners(Trainers):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Tuners, name="tune", subcommand_metavar="TRAINER [DATA] …")
+@click.group(cls=TunerGroup, name="tune", subcommand_metavar="TRAINER [DATA] …")
 def tune() -> None:
     """Search for the hyperparameters that do best on validation ratings.
 

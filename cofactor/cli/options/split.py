@@ -32,7 +32,7 @@ def split_options(command: Any) -> Any:
         click.option(
             "--cut",
             metavar="DATE",
-            callback=_moment,
+            callback=_parse_date,
             help="Test on the ratings from a date on (or seconds since 1970), instead of --kind.",
         ),
         click.option(
@@ -51,10 +51,10 @@ def split_options(command: Any) -> Any:
 def take_recipe(options: dict[str, Any]) -> SplitRecipe:
     """The recipe in the split options, which are removed from `options` together with the seed."""
     shares = options.pop("test_share"), options.pop("validation_share")
-    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_cut(options.pop("cut")))
+    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_check_cut(options.pop("cut")))
 
 
-def _moment(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def _parse_date(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """Seconds since 1970 of a date, with or without a time of day; in UTC where no time zone is given."""
     if text is None:
         return None
@@ -68,7 +68,7 @@ def _moment(context: click.Context, parameter: click.Parameter, text: str | None
     return math.ceil((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _cut(moment: int | None) -> int | None:
+def _check_cut(moment: int | None) -> int | None:
     """The cut; raises UsageError for options that have no effect with one."""
     context = click.get_current_context()
     for name in ("kind", "test_share") if moment is not None else ():
