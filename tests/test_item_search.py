@@ -165,10 +165,10 @@ def test_an_index_finds_what_looking_at_every_word_finds(texts, word):
     index, known = InvertedIndex(texts), sorted({one for text in texts for one in text})
     assert index.rows(word).tolist() == [row for row, text in enumerate(texts) if word in text]
     begin = {row for row, text in enumerate(texts) if any(one.startswith(word) for one in text)}
-    assert set(index.rows_beginning(word).tolist()) == begin
+    assert set(index.rows_with_prefix(word).tolist()) == begin
     most = 0 if len(word) <= 2 or word.isdigit() else 1 if len(word) <= 5 else 2
     near = [(one, OSA.distance(one, word)) for one in known if not one.isdigit()]
-    assert index.near(word) == [(one, errors) for one, errors in near if 0 < errors <= most]
+    assert index.similar_words(word) == [(one, errors) for one, errors in near if 0 < errors <= most]
 
 
 def test_numbers_of_sequels_are_compared_as_digits():

@@ -140,9 +140,9 @@ def test_tangents_are_the_differences_of_scores(activation: str) -> None:
     weights = np.random.default_rng(0).normal(size=(4, 6))
     items = np.arange(20, dtype=np.int32).reshape(4, 5)
     values, gradients = model.tangents(weights, items)
-    np.testing.assert_allclose(values, model.personal(weights, items), atol=1e-5)
+    np.testing.assert_allclose(values, model.personal_scores(weights, items), atol=1e-5)
     for place, one in enumerate(np.eye(6) * 1e-2):
-        slope = (model.personal(weights + one, items) - model.personal(weights - one, items)) / 2e-2
+        slope = (model.personal_scores(weights + one, items) - model.personal_scores(weights - one, items)) / 2e-2
         np.testing.assert_allclose(gradients[:, :, place], slope, atol=2e-3)
 
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.pooled import PooledFactorModel, PooledModel, pooled
+from cofactor.models.pooled import PooledFactorModel, PooledModel, pooled_ratings
 from cofactor.saved.model_folder import load, save
 from tests.toys import noise
 
@@ -25,7 +25,7 @@ def made(kind: type[PooledFactorModel] = PooledFactorModel, most: float = 5.0) -
     p, q, y = (rng.normal(0, 0.6, (n, RANK)).astype(np.float32) for n in (30, N_ITEMS, N_ITEMS))
     b, c = (rng.normal(0, 0.2, n).astype(np.float32) for n in (30, N_ITEMS))
     model = kind(ratings.training_data, (0.5, 5), 2.75, b, c, p, q, 0.1, 0.05, y, most)
-    return replace(model, user_vectors=p + model.pools(ratings.by_user()))
+    return replace(model, user_vectors=p + model.pooled_vectors(ratings.by_user()))
 
 
 def plain_pool(model: PooledFactorModel, items: list[int]) -> np.ndarray:
@@ -37,11 +37,11 @@ def plain_pool(model: PooledFactorModel, items: list[int]) -> np.ndarray:
 @pytest.mark.parametrize("most", [1.0, 5.0, 20.0])
 def test_a_pool_is_the_sum_of_the_kept_over_the_root_of_their_number(most: float) -> None:
     model, given = made(most=most), noise(seed=2).by_user()
-    pools = model.pools(given)
+    vectors = model.pooled_vectors(given)
     for user in range(30):
         items = given[[user]].indices.tolist()
-        np.testing.assert_allclose(pools[user], plain_pool(model, items), atol=1e-6)
-        without = model.pools_without_one(given[[user]])
+        np.testing.assert_allclose(vectors[user], plain_pool(model, items), atol=1e-6)
+        without = model.pooled_vectors_without_each(given[[user]])
         for place, item in enumerate(items):
             left = plain_pool(model, [j for j in items if j != item])
             np.testing.assert_allclose(without[place], left, atol=1e-6)
@@ -61,7 +61,7 @@ def test_the_rarest_items_are_pooled(cells: list[tuple[int, int]], counts: list[
     def rarity(item: int) -> tuple[bool, int, int]:
         return counts[item] == 0, counts[item], item
 
-    inside = pooled(given, np.array(counts, dtype=np.int32), most)
+    inside = pooled_ratings(given, np.array(counts, dtype=np.int32), most)
     for row in range(5):
         here = slice(given.indptr[row], given.indptr[row + 1])
         wanted = sorted(given.indices[here].tolist(), key=rarity)[:most]
@@ -72,7 +72,7 @@ def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     model, given = made(), noise(seed=2).by_user()
     bias, vectors = model.fold_in_vectors(given)
     history, counts = model.training_data.interactions, model.training_data.user_counts
-    own = np.column_stack([model.user_vectors - model.pools(history), model.user_bias]).astype(np.float64)
+    own = np.column_stack([model.user_vectors - model.pooled_vectors(history), model.user_bias]).astype(np.float64)
     rated = np.flatnonzero(counts)
     spread = np.average(own[rated] ** 2, axis=0, weights=(counts / (counts + 10))[rated])
     caution = 2 * np.mean((model.scores(np.arange(30))[history.nonzero()] - history.data) ** 2) / spread
@@ -137,5 +137,5 @@ def test_the_set_vectors_are_saved_and_must_be_there(kind: type[PooledFactorMode
 def test_a_model_of_training_pools_new_users_as_the_trained_ones() -> None:
     ratings: Ratings = noise()
     model = made(PooledModel)
-    trained = replace(model, user_vectors=model.pools(ratings.by_user()))
+    trained = replace(model, user_vectors=model.pooled_vectors(ratings.by_user()))
     np.testing.assert_array_equal(trained.fold_in_vectors(ratings.by_user())[1], trained.user_vectors)

@@ -144,7 +144,7 @@ def test_each_epoch_is_a_model_with_its_own_pools(trainer: type[SVDPP]) -> None:
     errors = [one.train_rmse for one in epochs]
     assert errors == sorted(errors, reverse=True)
     for one in epochs:
-        own = one.model.user_vectors - one.model.pools(train.by_user())
+        own = one.model.user_vectors - one.model.pooled_vectors(train.by_user())
         assert (np.abs(own).max() < 1e-6) == (trainer is NSVD), "NSVD has nothing but the pool"
 
 

@@ -85,19 +85,19 @@ class FilterModel(Model):
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """(h, m): d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
         raised = self._item_degrees.astype(np.float64) ** self.item_power
-        return self._between(history.indices, items) * raised[items] / raised[history.indices, None]
+        return self._filter_block(history.indices, items) * raised[items] / raised[history.indices, None]
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
         every = np.arange(len(self.vectors), dtype=np.int32)
-        alike = self._between(np.array([item], dtype=np.int32), every)[0]
+        similarity = self._filter_block(np.array([item], dtype=np.int32), every)[0]
         norms = self._norms * self._norms[item]
-        return np.where(norms > 0, np.clip(alike / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
+        return np.where(norms > 0, np.clip(similarity / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
 
     def similarities(self, items: Rows) -> Floats:
         norms = self._norms[items][:, None] * self._norms[items]
-        alike = self._between(items, items) / np.maximum(norms, 1e-30)
-        return np.where(norms > 0, np.clip(alike, -1, 1), EXCLUDED).astype(np.float32)
+        similarity = self._filter_block(items, items) / np.maximum(norms, 1e-30)
+        return np.where(norms > 0, np.clip(similarity, -1, 1), EXCLUDED).astype(np.float32)
 
     def _two_steps(self, signals: csr_array, items: Rows | None) -> Floats:
         """(m, k) columns of y Xᵀ C^-2a X for (m, n_items) sparse y, in blocks of users with few edges."""
@@ -113,16 +113,16 @@ class FilterModel(Model):
             first = last
         return scores
 
-    def _between(self, these: Rows, those: Rows) -> Doubles:
+    def _filter_block(self, rows: Rows, columns: Rows) -> Doubles:
         """(h, m) block of R̃ᵀR̃ + V diag(g) Vᵀ, for (h,) and (m,) items."""
         lowered = self._item_degrees.astype(np.float64) ** -self.item_power
         if self.table is None:
-            edges = (self._by_item[these] @ self._by_user).toarray()[:, those]
+            edges = (self._by_item[rows] @ self._by_user).toarray()[:, columns]
         else:
-            edges = self.table[these].toarray()[:, those]
-        leading = (self.vectors[these] * self.gains) @ self.vectors[those].T
-        between: Doubles = edges * lowered[these, None] * lowered[those] + leading
-        return between
+            edges = self.table[rows].toarray()[:, columns]
+        leading = (self.vectors[rows] * self.gains) @ self.vectors[columns].T
+        block: Doubles = edges * lowered[rows, None] * lowered[columns] + leading
+        return block
 
     @cached_property
     def table(self) -> csr_array | None:

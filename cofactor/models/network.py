@@ -118,15 +118,15 @@ class NetworkModel(VectorModel):
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.attributions`, to first order: each rating is left out by one Gauss-Newton step from the weights
-        of the whole history (see `NonlinearRegressions.without_each`). Another fit could end in another local optimum,
+        of the whole history (see `NonlinearRegressions.leave_one_out`). Another fit could end in another local optimum,
         which can change a score more than one of a hundred ratings does."""
         if history.nnz < 2:
             return super().attributions(history, items)
         inside = np.ones((1, history.nnz), dtype=bool)
         one = self.regressions(history.indices[None], history.data[None], inside)
         whole = one.posterior_mode()
-        fewer = self.personal(one.without_each(whole), np.tile(items, (history.nnz, 1)))
-        return self.personal(whole, items[None]) - fewer
+        fewer = self.personal_scores(one.leave_one_out(whole), np.tile(items, (history.nnz, 1)))
+        return self.personal_scores(whole, items[None]) - fewer
 
     def regressions(self, items: Rows, ratings: Floats, inside: Mask) -> "_Histories":
         observed = np.where(inside, ratings.astype(np.float64) - self.mean - self.item_bias[items], 0)
@@ -145,7 +145,7 @@ class NetworkModel(VectorModel):
         self._split_network.add_scores(scores, vectors[:, rank:])
         return scores
 
-    def personal(self, weights: Doubles, items: Rows) -> Doubles:
+    def personal_scores(self, weights: Doubles, items: Rows) -> Doubles:
         """(m, h) b + p · q + f([x; y]) of (m, W) weights [b, p, x] and (m, h) items."""
         bias, p, x = self._parts(weights.astype(np.float32))
         which = np.repeat(np.arange(len(items)), items.shape[1])
@@ -155,7 +155,7 @@ class NetworkModel(VectorModel):
         return scores
 
     def tangents(self, weights: Doubles, items: Rows) -> tuple[Doubles, Doubles]:
-        """(m, h) values as in `personal`, and their (m, h, W) gradients with respect to the weights."""
+        """(m, h) values as in `personal_scores`, and their (m, h, W) gradients with respect to the weights."""
         bias, p, x = self._parts(weights.astype(np.float32))
         which = np.repeat(np.arange(len(items)), items.shape[1])
         gradients = np.ones((*items.shape, weights.shape[1]))
@@ -231,7 +231,7 @@ class _Histories(NonlinearRegressions):
     inside: Mask  # (b, h) false for padding
 
     def curve(self, weights: Doubles, which: Array) -> Doubles:
-        return self.inside[which] * self.model.personal(weights, self.items[which])
+        return self.inside[which] * self.model.personal_scores(weights, self.items[which])
 
     def tangents(self, weights: Doubles, which: Array) -> tuple[Doubles, Doubles]:
         inside = self.inside[which]

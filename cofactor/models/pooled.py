@@ -32,15 +32,15 @@ class PooledFactorModel(FactorModel):
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         return {**super().shapes(n_users, n_items), "set_vectors": (n_items, "rank"), "most": ()}
 
-    def pools(self, histories: csr_array) -> Floats:
+    def pooled_vectors(self, histories: csr_array) -> Floats:
         """(m, rank) pooled vectors |R(h)|^-½ Σ_{j∈R(h)} y_j of (m, n_items) histories; zeros for an empty one."""
-        inside = pooled(histories, self.training_data.item_counts, self.most)
+        inside = pooled_ratings(histories, self.training_data.item_counts, self.most)
         lengths = np.diff(histories.indptr)
         weights = np.repeat(_weights(np.minimum(lengths, self.most)), lengths) * inside
         summed: Floats = csr_array((weights, histories.indices, histories.indptr), histories.shape) @ self.set_vectors
         return summed
 
-    def pools_without_one(self, history: csr_array) -> Doubles:
+    def pooled_vectors_without_each(self, history: csr_array) -> Doubles:
         """(h, rank) pooled vectors of a (1, n_items) history without each of its h ratings."""
         y, n = self.set_vectors[history.indices].astype(np.float64), min(history.nnz, int(self.most))
         order = _rarest_first(history, self.training_data.item_counts)
@@ -51,10 +51,10 @@ class PooledFactorModel(FactorModel):
         return without
 
     def _centres(self, histories: csr_array) -> Doubles:
-        return _without_bias(self.pools(histories))
+        return _without_bias(self.pooled_vectors(histories))
 
     def _centres_without_one(self, history: csr_array) -> Doubles:
-        return _without_bias(self.pools_without_one(history))
+        return _without_bias(self.pooled_vectors_without_each(history))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,25 +71,25 @@ class PooledModel(PooledFactorModel):
     kind: ClassVar[str] = "pooled"
 
     def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
-        lengths, vectors = np.diff(histories.indptr), self.pools(histories)
+        lengths, vectors = np.diff(histories.indptr), self.pooled_vectors(histories)
         user = np.repeat(np.arange(len(lengths)), lengths)
-        unexplained = np.bincount(user, self._unexplained(histories), minlength=len(lengths))
+        residuals = np.bincount(user, self._residuals(histories), minlength=len(lengths))
         ones = np.ones(histories.nnz, dtype=np.float32)
         rated: Floats = csr_array((ones, histories.indices, histories.indptr), histories.shape) @ self.item_vectors
-        bias = (unexplained - np.vecdot(vectors, rated)) / self._weight_of_bias(lengths)
+        bias = (residuals - np.vecdot(vectors, rated)) / self._weight_of_bias(lengths)
         return bias.astype(np.float32), vectors
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
         """As in `Model.attributions`, from the sums over the history without each rating."""
-        vector, without = self.pools(history)[0].astype(np.float64), self.pools_without_one(history)
-        q, unexplained = self.item_vectors[history.indices].astype(np.float64), self._unexplained(history)
-        bias = (unexplained.sum() - vector @ q.sum(axis=0)) / self._weight_of_bias(history.nnz)
-        fewer = unexplained.sum() - unexplained - np.vecdot(without, q.sum(axis=0) - q)
+        vector, without = self.pooled_vectors(history)[0].astype(np.float64), self.pooled_vectors_without_each(history)
+        q, residuals = self.item_vectors[history.indices].astype(np.float64), self._residuals(history)
+        bias = (residuals.sum() - vector @ q.sum(axis=0)) / self._weight_of_bias(history.nnz)
+        fewer = residuals.sum() - residuals - np.vecdot(without, q.sum(axis=0) - q)
         bias_without = fewer / self._weight_of_bias(history.nnz - 1)
         effects: Doubles = (vector - without) @ self.item_vectors[items].T + (bias - bias_without)[:, None]
         return effects
 
-    def _unexplained(self, histories: csr_array) -> Doubles:
+    def _residuals(self, histories: csr_array) -> Doubles:
         """(nnz,) ratings minus the mean and the item's bias."""
         residual: Doubles = histories.data.astype(np.float64) - self.mean - self.item_bias[histories.indices]
         return residual
@@ -98,7 +98,7 @@ class PooledModel(PooledFactorModel):
         return np.maximum(n, 1) * (1 + self.bias_l2)
 
 
-def pooled(histories: csr_array, item_counts: Rows, most: float) -> Mask:
+def pooled_ratings(histories: csr_array, item_counts: Rows, most: float) -> Mask:
     """(nnz,) true for the ratings of (m, n_items) histories in R(h): all, or the `most` of the rarest items.
 
     A rating of a rare item is more informative than one of a popular item. The choice depends on the items only, so

@@ -186,21 +186,21 @@ def _matrix(starts: Array | None, columns: Array | None, weights: Floats | None,
 def _column(weights: csr_array, item: int) -> Floats:
     """(n,) column `item` of (n, n) weights; `EXCLUDED` where no weight is stored."""
     at = np.flatnonzero(weights.indices == item)
-    alike = np.full(weights.shape[0], EXCLUDED)
-    alike[np.searchsorted(weights.indptr, at, side="right") - 1] = weights.data[at]
-    return alike
+    similarity = np.full(weights.shape[0], EXCLUDED)
+    similarity[np.searchsorted(weights.indptr, at, side="right") - 1] = weights.data[at]
+    return similarity
 
 
 def _block(weights: csr_array, items: Rows) -> Floats:
     """(k, k) weights between (k,) items: row a is `_column` of the a-th item, restricted to the k items."""
     block = weights[items][:, items].tocoo()
-    alike = np.full((len(items), len(items)), EXCLUDED)
+    similarity = np.full((len(items), len(items)), EXCLUDED)
     row, column = block.coords
-    alike[column, row] = block.data
-    return alike
+    similarity[column, row] = block.data
+    return similarity
 
 
 def _signed_geometric_mean(forward: Floats, backward: Floats) -> Floats:
     """The geometric mean of two weights, with the sign of the first; 0 where their signs differ."""
-    alike: Floats = np.sign(forward) * np.sqrt(np.maximum(forward * backward, 0))
-    return alike
+    similarity: Floats = np.sign(forward) * np.sqrt(np.maximum(forward * backward, 0))
+    return similarity

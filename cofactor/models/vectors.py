@@ -102,8 +102,8 @@ def cosine(vectors: Floats, lengths: Floats, other: Floats) -> Floats:
     length = np.linalg.norm(other)
     if length == 0:
         return np.full(len(vectors), EXCLUDED)
-    alike = (vectors @ other) / np.maximum(lengths * length, 1e-30)
-    return np.where(lengths > 0, np.clip(alike, -1, 1), EXCLUDED).astype(np.float32)
+    similarity = (vectors @ other) / np.maximum(lengths * length, 1e-30)
+    return np.where(lengths > 0, np.clip(similarity, -1, 1), EXCLUDED).astype(np.float32)
 
 
 def cosines(vectors: Floats) -> Floats:

@@ -27,21 +27,21 @@ def diversify(model: Model, ranked: Rows, scores: Floats, diversity: float, star
     stop, places = min(start + n, len(ranked)), []
     for first in range(start - start % POOL, stop, POOL):
         pool = slice(first, first + POOL)
-        alike = model.similarities(ranked[pool]).astype(np.float64)
-        alike[~np.isfinite(alike)] = 0
-        order = _order_by_marginal_relevance(_relevance(scores[pool]), alike, diversity, stop - first)
+        similarity = model.similarities(ranked[pool]).astype(np.float64)
+        similarity[~np.isfinite(similarity)] = 0
+        order = _order_by_marginal_relevance(_relevance(scores[pool]), similarity, diversity, stop - first)
         places.append(first + order[max(0, start - first) :])
     return np.concatenate(places) if places else np.empty(0, dtype=np.int64)
 
 
-def _order_by_marginal_relevance(relevance: Doubles, alike: Doubles, diversity: float, n: int) -> Array:
+def _order_by_marginal_relevance(relevance: Doubles, similarity: Doubles, diversity: float, n: int) -> Array:
     """(≤ n,) the places within a pool of (k,) relevance and (k, k) similarity, in the order of the new list."""
     value = (1 - diversity) * relevance
     nearest = np.zeros(len(value))  # highest similarity to a chosen item; the first one is chosen without
     order = np.empty(min(n, len(value)), dtype=np.int64)
     for place in range(len(order)):
         best = int(np.argmax(value - diversity * nearest))
-        nearest = np.maximum(nearest, alike[best]) if place else alike[best].copy()
+        nearest = np.maximum(nearest, similarity[best]) if place else similarity[best].copy()
         order[place] = best
         value[best] = -np.inf
     return order

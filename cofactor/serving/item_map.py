@@ -149,16 +149,16 @@ def affinities(vectors: Doubles, perplexity: float) -> Doubles:
     """(n, n) symmetric similarities p of (n, d) vectors (eq. 1), which sum to 1; each p_j|i has the perplexity."""
     n = len(vectors)
     square = (vectors * vectors).sum(axis=1)
-    apart = np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)
-    np.fill_diagonal(apart, np.inf)
-    apart -= apart.min(axis=1, keepdims=True)  # the same probabilities, and never all of them zero
-    np.fill_diagonal(apart, 0)
+    distances = np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)
+    np.fill_diagonal(distances, np.inf)
+    distances -= distances.min(axis=1, keepdims=True)  # the same probabilities, and never all of them zero
+    np.fill_diagonal(distances, 0)
     low, high, beta = np.zeros(n), np.full(n, np.inf), np.ones(n)
     for _ in range(BISECTIONS):
-        p = np.exp(-beta[:, None] * apart)
+        p = np.exp(-beta[:, None] * distances)
         np.fill_diagonal(p, 0)
         total = p.sum(axis=1)
-        entropy = np.log(total) + beta * np.vecdot(p, apart) / total
+        entropy = np.log(total) + beta * np.vecdot(p, distances) / total
         sharper = entropy > np.log(perplexity)
         low, high = np.where(sharper, beta, low), np.where(sharper, high, beta)
         beta = np.where(np.isinf(high), beta * 2, (low + high) / 2)

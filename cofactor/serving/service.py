@@ -146,7 +146,7 @@ class RecommendationService:
 
     def categs(self, asked: CategsQuery) -> JsonObject:
         """Categs: items by a word of their titles or genres, the most rated first."""
-        rows = self.loaded_model.search.having(asked.words, asked.n, self._filter.denied)
+        rows = self.loaded_model.search.search_words(asked.words, asked.n, self._filter.denied)
         table = self._items
         return self._answer(items=[table.ids[row] for row in rows], labels=[table.titles[row] for row in rows])
 

@@ -10,7 +10,7 @@ import numpy as np
 from cofactor.arrays import Array, Floats
 from cofactor.data.ratings import Ratings
 from cofactor.models.factor import FactorModel
-from cofactor.models.pooled import PooledFactorModel, pooled
+from cofactor.models.pooled import PooledFactorModel, pooled_ratings
 from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import l2_penalty
 from cofactor.trainers.factorization.rating_unit import rating_unit
@@ -108,7 +108,7 @@ class PooledTrainingState(ArrayState[SVDPP]):
             history.indptr.astype(np.int64),
             history.indices[shuffled].astype(np.int32),
             history.data[shuffled] / self.unit,
-            pooled(history, counts[1], self.history_limit)[shuffled],
+            pooled_ratings(history, counts[1], self.history_limit)[shuffled],
         )
         pooling = counts[0][user] * self.user_ratings.pooled
         self.n_predicted = np.bincount(self.user_ratings.items, pooling, len(ratings.items))  # ratings that use y_j

@@ -54,7 +54,7 @@ class NonlinearRegressions(ABC):
                 break
         return weights
 
-    def without_each(self, weights: Doubles) -> Doubles:
+    def leave_one_out(self, weights: Doubles) -> Doubles:
         """(h, W) weights of a single regression without each of its values, to first order: from the regression
         linearised at its (1, W) posterior mode."""
         design, values = self.linear(weights, np.zeros(1, dtype=np.int64))

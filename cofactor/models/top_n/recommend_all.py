@@ -47,19 +47,19 @@ def recommend_all(
         raise BadData(f"lists of {n}", "ask for 1 or more")
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as beside:
-        with new_connection(Path(beside, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
-            _keep_ids(database, model)
-            _keep_lists(database, model, n, exclude_seen, on_progress)
+    with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as temporary:
+        with new_connection(Path(temporary, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
+            _insert_ids(database, model)
+            _insert_lists(database, model, n, exclude_seen, on_progress)
             title = "" if model.training_data.titles is None else ", title"
-            file = quoted(str(Path(beside, "lists.parquet")))
+            file = quoted(str(Path(temporary, "lists.parquet")))
             database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
             lines = database.execute("SELECT count(*) FROM lists").fetchall()[0][0]
-        Path(beside, "lists.parquet").replace(target)
+        Path(temporary, "lists.parquet").replace(target)
     return int(lines)
 
 
-def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
+def _insert_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
     for name, vocabulary in (("users", model.training_data.users), ("items", model.training_data.items)):
         columns: dict[str, Array] = {"row": np.arange(len(vocabulary), dtype=np.int32), "id": vocabulary.ids}
         if name == "items" and model.training_data.titles is not None:
@@ -67,7 +67,7 @@ def _keep_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:
         _insert(database, f"CREATE TABLE {name} AS SELECT {select_list(columns)} FROM block", columns)
 
 
-def _keep_lists(
+def _insert_lists(
     database: duckdb.DuckDBPyConnection,
     model: Model,
     n: int,

@@ -93,7 +93,7 @@ def check_rating(training_data: TrainingData, item_id: str, rating: float) -> No
 def leave_one_out(history: csr_array, places: Array) -> csr_array:
     """(m, n_items): a (1, n_items) history of h ratings without the one at each of (m,) places of 0 … h-1."""
     others = np.arange(history.nnz - 1)
-    kept = others + (others >= places[:, None])
+    remaining = others + (others >= places[:, None])
     indptr = np.arange(len(places) + 1) * len(others)
-    ratings = history.data[kept].ravel(), history.indices[kept].ravel(), indptr
+    ratings = history.data[remaining].ravel(), history.indices[remaining].ravel(), indptr
     return csr_array(ratings, shape=(len(places), history.shape[1]))

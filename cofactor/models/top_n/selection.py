@@ -22,11 +22,11 @@ def top_n_per_row(scores: Floats, n: int) -> tuple[Rows, Floats]:
     top = np.partition(scores, n_items - k, axis=1)[:, n_items - k :]  # infinity and NaN sort above every number
     if not (top < np.inf).all():
         return top_n_per_row(np.where(np.isfinite(scores), scores, EXCLUDED), n)
-    kept = _exactly(k, scores, top[:, :1])
-    found = np.take_along_axis(scores, kept, axis=1)
+    chosen = _top_columns(k, scores, top[:, :1])
+    found = np.take_along_axis(scores, chosen, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
     best[:, :k] = np.take_along_axis(found, order, axis=1)
-    columns[:, :k] = np.where(best[:, :k] > EXCLUDED, np.take_along_axis(kept, order, axis=1), -1)
+    columns[:, :k] = np.where(best[:, :k] > EXCLUDED, np.take_along_axis(chosen, order, axis=1), -1)
     return columns, best
 
 
@@ -56,7 +56,7 @@ def top_n(scores: Floats, n: int) -> tuple[Rows, Floats]:
     return columns[order].astype(np.int32), found[order]
 
 
-def _exactly(k: int, scores: Floats, least: Floats) -> Array:
+def _top_columns(k: int, scores: Floats, least: Floats) -> Array:
     """(m, k) columns, ascending, of the scores above (m, 1) `least`, filled up with the first that are equal to it."""
     m, n_items = scores.shape
     keep = scores >= least

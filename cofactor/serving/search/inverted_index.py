@@ -42,29 +42,29 @@ class InvertedIndex:
         place = self._place.get(word)
         return self._rows[:0] if place is None else self._rows[self._starts[place] : self._starts[place + 1]]
 
-    def rows_beginning(self, word: str) -> Rows:
+    def rows_with_prefix(self, word: str) -> Rows:
         """The rows with a word that has this prefix; a row may occur more than once."""
         first, last = bisect_left(self._words, word), bisect_left(self._words, word + LAST)
         return self._rows[self._starts[first] : self._starts[last]]
 
-    def is_beginning(self, word: str) -> bool:
-        return len(self.rows_beginning(word)) > 0
+    def is_prefix(self, word: str) -> bool:
+        return len(self.rows_with_prefix(word)) > 0
 
-    def near(self, word: str) -> list[tuple[str, int]]:
+    def similar_words(self, word: str) -> list[tuple[str, int]]:
         """Words similar to a misspelt one, and their edit distance: letters omitted, inserted, replaced or swapped with
         their neighbour. Numbers are never corrected."""
         most = 0 if len(word) <= FEW_LETTERS or word.isdigit() else 1 if len(word) <= SOME_LETTERS else 2
         if most == 0:
             return []
         found = []
-        for place in self._likely(word, most).tolist():
+        for place in self._candidate_places(word, most).tolist():
             known = self._words[place]
             errors = OSA.distance(word, known, score_cutoff=most)
             if 0 < errors <= most and not known.isdigit():
                 found.append((known, int(errors)))
         return found
 
-    def _likely(self, word: str, most: int) -> Array:
+    def _candidate_places(self, word: str, most: int) -> Array:
         """(k,) places of words of nearly the same length and letters: an error changes at most two letters of a set."""
         other = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))
         return np.flatnonzero((np.abs(self._lengths - len(word)) <= most) & (other <= 2 * most))

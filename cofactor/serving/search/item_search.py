@@ -11,9 +11,9 @@ from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.title_search import fold
 
 MOST_WORDS = 12  # of a query; further words are ignored
-EXACT, BEGINNING, NEAR, NEARER_BY = 1.0, 0.8, 0.7, 0.3  # how well a word fits; for each further typing error
-ABOUT = 0.5  # times as well, where it is a genre or the year that fits
-WHOLE = 0.5  # for a title that has no other words
+EXACT, PREFIX, ONE_ERROR, FURTHER_ERROR = 1.0, 0.8, 0.7, 0.3  # quality of a match; loss by each further typing error
+GENRE_FACTOR = 0.5  # for matches of a genre or the year
+WHOLE_TITLE = 0.5  # bonus for a title without other words
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
 ARTICLES = frozenset({"a", "an", "the"})
 APOSTROPHES = str.maketrans("", "", "'’ʼ`")
@@ -62,24 +62,24 @@ class ItemSearch:
             most_rated: list[int] = (order if hidden is None else order[~hidden[order]])[:n].tolist()
             return most_rated, ""
         readings = self._readings(words, loose=False)
-        rows = self._fitting(readings, n, hidden, at_least=len(readings))
+        rows = self._best_rows(readings, n, hidden, at_least=len(readings))
         if not len(rows):
             readings = self._readings(words, loose=True)
-            rows = self._fitting(readings, n, hidden, at_least=1)
-        return rows.tolist(), self._as_read(readings, rows)
+            rows = self._best_rows(readings, n, hidden, at_least=1)
+        return rows.tolist(), self._interpreted_query(readings, rows)
 
-    def having(self, query: str, n: int, hidden: Mask) -> list[int]:
+    def search_words(self, query: str, n: int, hidden: Mask) -> list[int]:
         """Up to n item rows whose title or genres have every word of a query, or one that begins with it; the most
         rated first."""
         fits = ~hidden
         for word in words_of(query)[:MOST_WORDS]:
-            fits &= self._exactly(word) > 0
+            fits &= self._fit_as_spelt(word) > 0
         order = self._table.by_popularity
         rows: list[int] = order[fits[order]][:n].tolist()
         return rows
 
     def _readings(self, words: list[str], loose: bool) -> list[WordMatch]:
-        """A reading of each word; of both parts where a word fits nothing, but is two known ones without a space."""
+        """The matches of each word; of both parts for an unmatched word that consists of two known ones."""
         readings: list[WordMatch] = []
         for word in words:
             one = self._read(word, loose)
@@ -88,38 +88,38 @@ class ItemSearch:
         return readings
 
     def _parts(self, word: str) -> list[str]:
-        """The two known words of which one that is unknown consists: "spiderman", "starwars"."""
+        """The two known words that an unknown word consists of, as in "spiderman" and "starwars"; otherwise empty."""
         cuts = [[word[:at], word[at:]] for at in range(1, len(word))]
         known = [both for both in cuts if all(part in self._titles for part in both)]
         return max(known, key=lambda both: min(map(self._titles.count, both)), default=[])
 
     def _read(self, word: str, loose: bool) -> WordMatch:
-        exact = self._exactly(word)
+        exact = self._fit_as_spelt(word)
         if exact.any() and not loose:
             return WordMatch(word, exact)
         near = sorted(
             (-fits, -index.count(known), known, index, fits)
-            for index, times in ((self._titles, 1.0), (self._about, ABOUT))
-            for known, errors in index.near(word)
-            for fits in [times * (NEAR - NEARER_BY * (errors - 1))]
+            for index, times in ((self._titles, 1.0), (self._about, GENRE_FACTOR))
+            for known, errors in index.similar_words(word)
+            for fits in [times * (ONE_ERROR - FURTHER_ERROR * (errors - 1))]
         )
         fit = np.zeros_like(exact)
-        for *_, known, index, fits in reversed(near):  # the best last, which stays
+        for *_, known, index, fits in reversed(near):  # the best match is written last
             fit[index.rows(known)] = fits
         known_word = word in self._titles or word in self._about
         return WordMatch(word, np.maximum(fit, exact), () if known_word else tuple(one[2] for one in near))
 
-    def _exactly(self, word: str) -> Floats:
-        """(n_items,) how well a word fits, taken for spelt right."""
+    def _fit_as_spelt(self, word: str) -> Floats:
+        """(n_items,) quality of the matches of a word without corrections."""
         fit = np.zeros(len(self._lengths), dtype=np.float32)
-        for index, times in ((self._about, ABOUT), (self._titles, 1.0)):
-            beginning = index.rows_beginning(word)
-            fit[beginning] = np.maximum(fit[beginning], BEGINNING * times)
+        for index, times in ((self._about, GENRE_FACTOR), (self._titles, 1.0)):
+            beginning = index.rows_with_prefix(word)
+            fit[beginning] = np.maximum(fit[beginning], PREFIX * times)
             fit[index.rows(word)] = EXACT * times
         return fit
 
-    def _fitting(self, readings: list[WordMatch], n: int, hidden: Mask | None, at_least: int) -> Rows:
-        """(≤ n,) rows of the items that most words fit, and at least so many, the best first."""
+    def _best_rows(self, readings: list[WordMatch], n: int, hidden: Mask | None, at_least: int) -> Rows:
+        """(≤ n,) rows of the items that match the most words, best first; none if these match too few words."""
         total, many = np.zeros(len(self._lengths), dtype=np.float32), np.zeros(len(self._lengths), dtype=np.int32)
         said = np.zeros_like(many)
         for one in readings:
@@ -133,12 +133,12 @@ class ItemSearch:
         if most < at_least:
             return np.empty(0, dtype=np.int32)
         rows = np.flatnonzero(many == most)
-        worth = total[rows] + WHOLE * (said[rows] >= self._lengths[rows])
+        worth = total[rows] + WHOLE_TITLE * (said[rows] >= self._lengths[rows])
         order = np.lexsort((self._places[rows], -worth))[:n]
         return rows[order].astype(np.int32)
 
-    def _as_read(self, readings: list[WordMatch], rows: Rows) -> str:
-        """The query with each unknown word as the one that the best item has, or as the likeliest."""
+    def _interpreted_query(self, readings: list[WordMatch], rows: Rows) -> str:
+        """The query with each unknown word replaced by a similar word of the best item, or by the likeliest one."""
         first: Array = rows[:1]
         words = {one for row in first.tolist() for one in words_of(self._text(row))}
         return " ".join(
