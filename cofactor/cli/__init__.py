@@ -122,9 +122,7 @@ def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cofactor", message="%(prog)s %(version)s")
-@click.option(
-    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show the tracebacks of errors."
-)
+@click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show tracebacks.")
 def cofactor() -> None:
     """Train, compare and serve model-based recommenders from a table of ratings."""
 
