@@ -1,7 +1,7 @@
 """What every trainer and its models must do. A trainer is tested here by being listed in TRAINERS."""
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -238,14 +238,18 @@ def test_an_unknown_user_is_folded_in_by_ratings(name):
     user, history = model.fold_in(ratings), history_from_ratings(model.training_data, ratings)
     scores, effects = model.fold_in_scores(history)[0], model.attributions(history, np.array([5], dtype=np.int32))[:, 0]
     asked = ["5", "19", "3", "5"]
-    np.testing.assert_array_equal(user.predict(asked), model.clip(scores[[5, 19, 3, 5]]))
     for _ in range(2):  # a list leaves the scores as they are
         listed = user.recommend(1000)
         assert sorted(int(one.item) for one in listed) == sorted(set(range(19)) - {3, 7, 12})
         assert [one.score for one in listed] == model.clip(np.sort(scores[[int(one.item) for one in listed]]))[
             ::-1
         ].tolist()
+    np.testing.assert_array_equal(user.predict(asked), model.clip(scores[[5, 19, 3, 5]]))
     assert user.recommend(4, why=1) == model.recommend_for_ratings(ratings, 4, why=1)
+    assert user.explain("5", 1) == user.explain("5", 3)[:1]
+    if model.scale is not None:
+        narrow = replace(model, scale=(2.9, 3.0)).fold_in(ratings).predict(model.training_data.items.ids.tolist())
+        assert ((narrow >= np.float32(2.9)) & (narrow <= 3)).all()
     assert {one.item: one.effect for one in user.explain("5")} == pytest.approx(
         {item: effect for item, effect in zip(ratings, effects, strict=True) if effect != 0}
     )
