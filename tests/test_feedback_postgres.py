@@ -60,7 +60,7 @@ def test_a_commit_is_waited_for_whatever_the_server_s_habit(address: str) -> Non
     strict = open_store(f"{address}%20-csynchronous_commit%3Dremote_apply")
     for store, expected in ((hasty, "on"), (strict, "remote_apply")):
         assert isinstance(store, feedback_postgres.PostgresStore)
-        assert store._ask(lambda c: c.execute("SHOW synchronous_commit").fetchone()) == (expected,)
+        assert store._query(lambda c: c.execute("SHOW synchronous_commit").fetchone()) == (expected,)
         store.close()
 
 

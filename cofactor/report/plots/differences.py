@@ -79,8 +79,8 @@ def _panel(axis: "Axes", metric: str, found: Mapping[str, Difference]) -> None:
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
     axis.locator_params(axis="x", nbins=5)
-    better = "better to the left" if direction(metric) > 0 else "better to the right"
-    add_panel_title(axis, f"{metric_name(metric)}, difference from {names[order[0].against]}", better)
+    better = "left is better" if direction(metric) > 0 else "right is better"
+    add_panel_title(axis, f"{metric_name(metric)} minus {names[order[0].against]}", better)
 
 
 def _row(axis: "Axes", at: int, one: Difference, low: float, high: float) -> None:
