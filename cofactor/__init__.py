@@ -2,7 +2,7 @@
 
     import cofactor
 
-    ratings = cofactor.read("ml-100k")
+    ratings = cofactor.read("ml-100k")  # a file, or the folder of MovieLens 100K
     parts = cofactor.split(ratings, "random", seed=0)
     model = cofactor.SVD(rank=32).fit(parts.train, parts.validation)
     print(cofactor.evaluate(model, parts.test))

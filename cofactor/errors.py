@@ -15,6 +15,7 @@ __all__ = [
     "CofactorError",
     "ListChanged",
     "SplitMismatch",
+    "TrainingDiverged",
     "Unavailable",
     "UnknownId",
 ]
@@ -100,3 +101,10 @@ def _printable(line: str) -> str:
     if line.isprintable():
         return line
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+def check_type(argument: str, value: object, expected: type | tuple[type, ...], hint: str) -> None:
+    """Raises BadData where the argument of a public function has another type than expected."""
+    if not isinstance(value, expected):
+        shown = f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
+        raise BadData(f"{argument} is {shown}", hint)

@@ -13,7 +13,7 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
-from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.options.split import refuse_split_options, split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
 from cofactor.cli.options.training import patience_option, refit_option
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
@@ -97,6 +97,8 @@ def _make_command(trainer: "type[Trainer]") -> click.Command:
         if seeded:
             chosen["seed"] = options["seed"]
         source = source_from_options(data, options)
+        if source.is_split():
+            refuse_split_options(source.data or source.name)
         recipe = take_recipe(options)
         warm_start, trackers = take_warm_start(trainer, options), take_trackers(options)
         _train(trainer.of(**chosen), source, recipe, warm_start=warm_start, trackers=trackers, **options)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from cofactor.arrays import Doubles
 from cofactor.data.ratings import Ratings
@@ -75,7 +76,7 @@ def compare_reports(
         only to these models (see `add_seed_variance`). A model with one report per split, as a closed form has, adds
         nothing to that variance.
     against: the model that the others are compared with. If None, or if that model lacks a metric: the best one.
-    extra_metrics: metrics to compare in addition to those that are compared by default, as "mrr" or "precision@20".
+    extra_metrics: metrics to compare in addition to the default ones, as "mrr", or "precision@10" for a k of the reports
     resample_by: unit of the bootstrap for metrics of predicted ratings: users with all their ratings, or single ratings
         as if ratings of one user were independent. Ranking metrics are always resampled by user.
     seed: random seed of the bootstrap.
@@ -86,6 +87,10 @@ def compare_reports(
     Raises SplitMismatch if models were measured on different test ratings, BadHyperparameter for an unknown name, and
     if a model was not trained with equally many seeds on all splits.
     """
+    if resample_by not in get_args(Units):
+        raise BadHyperparameter(f"resample_by is {resample_by!r}", f"it is one of {', '.join(get_args(Units))}")
+    if isinstance(extra_metrics, str):
+        extra_metrics = [extra_metrics]
     seed_reports = group_by_seed(reports)
     check_same_tests(seed_reports)
     check_named(against, seed_reports)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.data.ratings import Ratings
+from cofactor.errors import check_type
 from cofactor.evaluation.held_out import hold_out
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings, metric_value
 from cofactor.evaluation.metrics.standard_error import root_standard_error, standard_error
@@ -34,6 +35,7 @@ def evaluate(
     Raises SplitMismatch if the model was trained on another split or on a test pair, BadData if there are no test
     ratings or a pair occurs twice, BadHyperparameter for a k below 1.
     """
+    check_type("test", test, Ratings, "evaluate on the test part of a split: evaluate(model, parts.test)")
     ks = check_k(k)
     held_out = hold_out(test, model.training_data)
     everything = np.ones(len(test), dtype=bool)

@@ -50,14 +50,14 @@ class Model(ScoringModel):
         """
         users = known_rows(self.training_data.users, user_ids)
         items = known_rows(self.training_data.items, item_ids)
-        if len(users) != len(items):
-            raise BadData(f"{len(users):,} users for {len(items):,} items", "each pair needs a user and an item")
         return self.predict_rows(users, items, times)
 
     def predict_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) scores of (m,) pairs of rows, as in `predict`."""
         users = check_rows(users, self.training_data.users)
         items = check_rows(items, self.training_data.items)
+        if len(users) != len(items):
+            raise BadData(f"{len(users):,} users for {len(items):,} items", "each pair needs a user and an item")
         if times is not None and len(times) != len(users):
             raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give one time for each pair, or no times")
         out = np.empty(len(users), dtype=np.float32)

@@ -1,6 +1,6 @@
 """Checks of the arrays of a saved model and of the arguments of queries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -47,8 +47,11 @@ def _dtypes(is_index: bool, ndim: int) -> tuple[type, ...]:
     return (np.float32,) if ndim else (np.float64,)
 
 
-def known_rows(vocabulary: Vocabulary, ids: Sequence[str]) -> Rows:
-    """(n,) rows of ids; raises BadData for one that is not text and UnknownId for one that is not in the vocabulary."""
+def known_rows(vocabulary: Vocabulary, ids: Iterable[str]) -> Rows:
+    """(n,) rows of ids; raises BadData where they are not texts and UnknownId for one that is not in the vocabulary."""
+    if isinstance(ids, str):
+        raise BadData(f"{vocabulary.noun} ids are one text, {ids!r}", "give a list of ids")
+    ids = list(ids)  # a pandas Series would look up its labels
     for one in ids:
         if not isinstance(one, str):
             shown = f"{vocabulary.noun} id {one!r} is not text"

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cofactor import atomic_folders
-from cofactor.errors import BadArtifact, CofactorError
+from cofactor.errors import BadArtifact, CofactorError, check_type
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
@@ -51,6 +51,7 @@ def save(
     A saved model at that path is replaced. Raises BadArtifact if the path holds anything else, or if the model could
     not be loaded again (a training that diverged leaves NaN).
     """
+    check_type("model", model, Model, "of a Fit, save the model: cofactor.save(fit.model, …)")
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known kinds: {', '.join(KINDS)}")
     model.from_arrays(model.training_data, model.scale, model.arrays())  # raises what loading would raise

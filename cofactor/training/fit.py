@@ -10,7 +10,7 @@ from typing import Any
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
-from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged
+from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged, check_type
 from cofactor.models.base import Model
 from cofactor.training.early_stopping import early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
@@ -101,6 +101,8 @@ def fit(
     finite, SplitMismatch for a warm start that has learned validation or test ratings, and BadArtifact for a checkpoint
     that is damaged, belongs to another training, or exists without `resume`.
     """
+    check_trainer(trainer)
+    check_type("split", split, Split, "cofactor.split makes one of ratings; trainer.fit takes Ratings")
     if resume and checkpoint is None:
         raise BadHyperparameter("resume is set without a checkpoint", "name the folder of the checkpoint")
     starting = StartingModels.of(warm_start)
@@ -132,6 +134,15 @@ def fit(
     return replace(fitted, started_from=starting.provenance())
 
 
+def check_trainer(trainer: object) -> None:
+    """Raises BadHyperparameter where the trainer is a class or a name instead of an instance."""
+    if isinstance(trainer, type):
+        raise BadHyperparameter(f"trainer is the class {trainer.__name__}", f"make an instance: {trainer.__name__}()")
+    if not hasattr(trainer, "epochs"):
+        hint = "give an instance of a trainer, such as cofactor.SVD(rank=32)"
+        raise BadHyperparameter(f"trainer is of type {type(trainer).__name__}", hint)
+
+
 def fit_ratings(
     trainer: TrainerProtocol,
     train: Ratings,
@@ -154,6 +165,13 @@ def fit_ratings(
 
     Raises SplitMismatch where `validation` is the test part of a split.
     """
+    hint = "cofactor.read makes Ratings of a table; cofactor.fit takes a Split"
+    check_type("the training part", train, Ratings, hint)
+    if validation is not None:
+        check_type("the validation part", validation, Ratings, hint)
+        if (train.users, train.items) != (validation.users, validation.items):
+            message = "the validation ratings have other users or items than the training ratings"
+            raise SplitMismatch(message, "take both from one split, where a row means the same in each part")
     if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
     if validation is not None and validation.part == "test":

@@ -54,6 +54,14 @@ def take_recipe(options: dict[str, Any]) -> SplitRecipe:
     return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_check_cut(options.pop("cut")))
 
 
+def refuse_split_options(data: str) -> None:
+    """Raises UsageError for options that say how to split ratings, where the data are split already."""
+    context = click.get_current_context()
+    for name in ("kind", "cut", "test_share", "validation_share"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect: {data} is already split")
+
+
 def _parse_date(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """Seconds since 1970 of a date, with or without a time of day; in UTC where no time zone is given."""
     if text is None:

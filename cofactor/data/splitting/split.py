@@ -27,7 +27,7 @@ from cofactor.data.splitting.assign_parts import (
 )
 from cofactor.data.splitting.fingerprint import compute_fingerprint
 from cofactor.data.splitting.saved_split import read_parts, write_parts
-from cofactor.errors import BadArtifact, BadData
+from cofactor.errors import BadArtifact, BadData, check_type
 
 SplitKind = Literal["random", "per-user", "time", "last", "one"]
 UNSEEDED_KINDS = ("time", "last")
@@ -122,6 +122,7 @@ def split(
         return given_split(train, test, validation=0.0 if validation is None else validation, seed=seed)
     if train is not None or isinstance(test, Ratings) or isinstance(validation, Ratings):
         raise BadData("both ratings to split and parts of a split", "give ratings with shares, or train=… and test=…")
+    check_type("ratings", ratings, Ratings, "cofactor.read makes Ratings of a file or a data frame")
     return _split_ratings(ratings, kind, seed, test, 0.1 if validation is None else validation)
 
 

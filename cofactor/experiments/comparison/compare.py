@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
+from cofactor.errors import check_type
 from cofactor.evaluation.compare import check_named
 from cofactor.evaluation.compare import compare as compare_models
 from cofactor.evaluation.comparison import Comparison
@@ -47,7 +48,7 @@ def compare(
     patience: int = 3,
     refit: bool = False,
     seeds: int = 1,
-    out: Path | None = None,
+    out: Path | str | None = None,
     retrain: bool = False,
     callbacks: ComparisonCallbacks | None = None,
 ) -> ComparisonSummary: ...
@@ -63,7 +64,7 @@ def compare(
     trains each trainer in a process of its own on each split, evaluates all models on the test parts and returns a
     `ComparisonSummary`: see `compare_trainers`.
 
-        parts = cofactor.split(cofactor.read("ml-100k"), "random", seed=0)
+        parts = cofactor.split(cofactor.read("ratings.csv"), "random", seed=0)
         summary = cofactor.compare({"svd": SVD(), "wide": SVD(rank=128)}, parts, seeds=3, out=Path("models"))
         print("\\n".join(summary.comparison.sentences()))
     """
@@ -82,7 +83,7 @@ def compare_trainers(
     patience: int = 3,
     refit: bool = False,
     seeds: int = 1,
-    out: Path | None = None,
+    out: Path | str | None = None,
     retrain: bool = False,
     callbacks: ComparisonCallbacks | None = None,
 ) -> ComparisonSummary:
@@ -98,6 +99,7 @@ def compare_trainers(
     early. Raises BadHyperparameter for an unknown `against` and where there are no candidates, SplitMismatch for a
     saved model of another split, and the first failure where every training fails.
     """
+    _check_arguments(candidates, on)
     plan = on if isinstance(on, EvaluationPlan) else single_split_plan(on)
     plan = plan if k is None else replace(plan, k=tuple(k))
     plan = plan if relevant_from is None else replace(plan, relevant_from=relevant_from)
@@ -107,8 +109,24 @@ def compare_trainers(
         for name, one in candidates.items()
     ]
     notes = {"data": plan.name, "split_recipe": plan.recipe}
-    result = run_comparison(plan, listed, callbacks, out=out, retrain=retrain, seeds=seeds, notes=lambda split: notes)
+    result = run_comparison(
+        plan,
+        listed,
+        callbacks,
+        out=None if out is None else Path(out),
+        retrain=retrain,
+        seeds=seeds,
+        notes=lambda split: notes,
+    )
     return summarize(plan, result, against=against)
+
+
+def _check_arguments(candidates: Mapping[str, object], on: object) -> None:
+    check_type("candidates", candidates, Mapping, "give a mapping from names to trainers, as in {'svd': SVD()}")
+    check_type("the split", on, (Split, EvaluationPlan), "models are compared on test Ratings, trainers on a Split")
+    for name, one in candidates.items():
+        hint = "with a split, give trainers such as SVD(rank=32) or folders of saved models; with test ratings, models"
+        check_type(f"candidate {name}", one, (Trainer, Path, str), hint)
 
 
 def cross_validate(
@@ -126,7 +144,7 @@ def cross_validate(
     validation: share of each training part on which the epoch is chosen. seed: of the folds; each repeat adds 1.
     options: those of `compare_trainers`, such as k, refit or callbacks.
 
-        summary = cofactor.cross_validate(SVD(rank=32), cofactor.read("ml-100k"), n_folds=5)
+        summary = cofactor.cross_validate(SVD(rank=32), cofactor.read("ratings.csv"), n_folds=5)
         print(summary.comparison.metrics["svd"]["rmse"], summary.comparison.split_deviations["svd"]["rmse"])
     """
     named = {candidates.name: candidates} if isinstance(candidates, Trainer) else candidates

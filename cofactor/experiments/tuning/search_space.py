@@ -108,6 +108,9 @@ class SearchSpace:
 
         Raises BadHyperparameter for an unknown name, a malformed range, or a value out of bounds.
         """
+        if not (isinstance(trainer, type) and issubclass(trainer, Trainer)):
+            hint = "give the class of a trainer, as in SearchSpace.for_trainer(SVD, fixed={'rank': 32})"
+            raise BadHyperparameter(f"trainer is of type {type(trainer).__name__}", hint)
         fixed = dict(fixed or {})
         axes = {p.name: axis for p in trainer.hyperparameters() if (axis := default_axis(p)) is not None}
         for name, text in split_assignments(ranges):
@@ -180,6 +183,10 @@ def default_axis(parameter: Hyperparameter) -> Axis | None:
 
 def split_assignments(texts: Iterable[str], between: re.Pattern[str] = NEXT) -> list[tuple[str, str | None]]:
     """The names and values in texts of NAME=VALUE,NAME=VALUE; the value is None where there is no =."""
+    if isinstance(texts, str):
+        texts = [texts]
+    if isinstance(texts, Mapping):
+        raise BadHyperparameter("ranges are a mapping", "give a list of texts, as in ranges=['rank=8:64']")
     pairs = []
     for text in (part for one in texts for part in between.split(one)):
         name, equals, value = text.partition("=")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cofactor.data.splitting.split import Split
+from cofactor.errors import BadHyperparameter, check_type
 from cofactor.experiments.evaluation_plan import EvaluationPlan, single_split_plan
 from cofactor.experiments.tuning.result import SearchResult
 from cofactor.experiments.tuning.search import SearchCallbacks
@@ -29,7 +30,7 @@ def tune(
     seed: int = 0,
     jobs: int | None = None,
     test: bool = True,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     resume: bool = False,
     callbacks: SearchCallbacks | None = None,
 ) -> SearchResult:
@@ -53,6 +54,7 @@ def tune(
         result = cofactor.tune(space, parts, trials=20)
         model = result.trainer.fit(parts.train, parts.validation)
     """
+    check_resumable(folder, resume)
     space = trainer if isinstance(trainer, SearchSpace) else SearchSpace.for_trainer(trainer)
     limits = math.inf if trials is None else trials, math.inf if minutes is None else 60 * minutes
     options = TuningOptions(seed, patience, inner_folds, *limits, choose_jobs(space, jobs), test, resume)
@@ -75,7 +77,7 @@ def sweep(
     patience: int = 3,
     seed: int = 0,
     jobs: int | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     resume: bool = False,
     callbacks: SearchCallbacks | None = None,
 ) -> SearchResult:
@@ -86,6 +88,7 @@ def sweep(
         result = cofactor.sweep(SVD, {"rank": [8, 16, 32]}, parts, seeds=3)
         print([(one.hyperparameters, one.value, one.error) for one in result.history.trials])
     """
+    check_resumable(folder, resume)
     space = SearchSpace.grid(trainer, values, fixed or {}, seeds)
     options = TuningOptions(seed, patience, inner_folds, jobs=choose_jobs(space, jobs), test=False, resume=resume)
     with ExitStack() as stack:
@@ -94,13 +97,20 @@ def sweep(
         return session.search(study, options.budget(), callbacks, sweep=True)
 
 
+def check_resumable(folder: Path | str | None, resume: bool) -> None:
+    """Raises BadHyperparameter where a search would be resumed from no folder."""
+    if resume and folder is None:
+        raise BadHyperparameter("resume is set without a folder", "name the folder that holds the study")
+
+
 def as_plan(on: Split | EvaluationPlan) -> EvaluationPlan:
     """A plan, or the plan of one split."""
+    check_type("the split", on, (Split, EvaluationPlan), "cofactor.split makes one of ratings")
     return on if isinstance(on, EvaluationPlan) else single_split_plan(on)
 
 
-def folder_or_temporary(folder: Path | None, stack: ExitStack) -> Path:
+def folder_or_temporary(folder: Path | str | None, stack: ExitStack) -> Path:
     """The folder, or a temporary one that is removed when the stack is closed."""
     if folder is not None:
-        return folder
+        return Path(folder)
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True)))
