@@ -76,7 +76,7 @@ def compare_reports(
         only to these models (see `add_seed_variance`). A model with one report per split, as a closed form has, adds
         nothing to that variance.
     against: the model that the others are compared with. If None, or if that model lacks a metric: the best one.
-    extra_metrics: metrics to compare in addition to the default ones, as "mrr", or "precision@10" for a k of the reports
+    extra_metrics: metrics to compare in addition to the default ones, as "mrr"; for a k of the reports, "precision@10".
     resample_by: unit of the bootstrap for metrics of predicted ratings: users with all their ratings, or single ratings
         as if ratings of one user were independent. Ranking metrics are always resampled by user.
     seed: random seed of the bootstrap.

@@ -9,8 +9,9 @@ from cofactor.models.implicit import ImplicitModel
 
 def l2_penalty(counts: Array, parameters: Floats, l2: float) -> float:
     """λ Σ_r n_r |x_r|², for (n,) or (n, rank) parameters x of rows with (n,) ratings."""
-    squares = np.square(parameters) if parameters.ndim == 1 else np.vecdot(parameters, parameters)
-    return l2 * float(counts @ squares.astype(np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):  # of a training that diverges, which its loop reports
+        squares = np.square(parameters) if parameters.ndim == 1 else np.vecdot(parameters, parameters)
+        return l2 * float(counts @ squares.astype(np.float64))
 
 
 def factor_objective(model: FactorModel, unit: float, mean_square: float) -> float:
