@@ -250,7 +250,7 @@ def test_an_item_outside_of_the_catalogue_is_placed_by_its_features() -> None:
     scores = model.scores(np.arange(62, dtype=np.int32))
     np.testing.assert_allclose(a, scores[:, 40], rtol=1e-4)
     np.testing.assert_allclose(b, scores[:, 41], rtol=1e-4)
-    with pytest.raises(BadData, match="nothing of items"):
+    with pytest.raises(BadData, match="trained without item features"):
         without.new_item_scores({"kind": "A"})
 
 
