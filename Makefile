@@ -33,6 +33,9 @@ demo/models/svd/manifest.json: | $(BASE)/.installed
 test: lint
 	$(TEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+test-fast: $(TEST)/.installed
+	$(TEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+
 lint: docs
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
