@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import cofactor
@@ -62,7 +63,6 @@ def test_ids_may_be_any_iterable() -> None:
     users, items = list(RATINGS.users.ids[:3]), list(RATINGS.items.ids[:3])
     expected = MODEL.predict(users, items)
     np.testing.assert_array_equal(MODEL.predict(iter(users), dict.fromkeys(items)), expected)
-    pandas = pytest.importorskip("pandas")
     labelled = pandas.Series(users, index=[2, 0, 1])
     np.testing.assert_array_equal(MODEL.predict(labelled, items), expected)
     with pytest.raises(CofactorError, match="unknown user 'zz'"):

@@ -53,7 +53,7 @@ def lightgcn_splits(folder: Path, names: Sequence[str], validation: float) -> It
 def ncf_splits(folder: Path, names: Sequence[str], validation: float) -> Iterator[Split]:
     """NCF's: the latest item of each user is the test part, in a file of its own; every rating is a positive.
 
-    Where there is to be a validation part, it is one of each user's other items, by lot.
+    A validation part, if wanted, has one random item of each user's other items.
     """
     for name in names:
         files = [next(folder.glob(f"*.{part}.rating*"), folder / f"ml-1m.{part}.rating") for part in ("train", "test")]

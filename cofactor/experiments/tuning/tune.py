@@ -42,7 +42,7 @@ def tune(
     trainer: a trainer, whose own search ranges are searched, or a `SearchSpace` with other ranges.
     on: the split; of a plan with several splits, the first.
     trials, minutes: the search ends at whichever comes first; None: no limit.
-    inner_folds: evaluates trials on so many folds of the train and validation parts instead of the validation part.
+    inner_folds: evaluates trials on this many folds of the train and validation parts instead of the validation part.
     patience: as in `cofactor.fit`. jobs: number of parallel trainings; None: one for each core, at most 8.
     folder: keeps the study in study.db there, so that `resume=True` continues it; None: keeps nothing.
 
