@@ -13,7 +13,9 @@ __all__ = [
     "BadData",
     "BadHyperparameter",
     "CofactorError",
+    "DeadlineExceeded",
     "ListChanged",
+    "RequestTooCostly",
     "SplitMismatch",
     "TrainingDiverged",
     "Unavailable",
@@ -80,6 +82,16 @@ class Unavailable(CofactorError):
     """Something that is needed cannot be reached: a download while offline, a package that is not installed."""
 
     status = 503
+
+
+class DeadlineExceeded(Unavailable):
+    """A request took longer than the service allows, and was cancelled."""
+
+
+class RequestTooCostly(CofactorError):
+    """A request would take more computing time than the service allows, by an estimate from its own size."""
+
+    status = 413
 
 
 class ListChanged(CofactorError):

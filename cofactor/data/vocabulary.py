@@ -65,6 +65,10 @@ class Vocabulary:
             raise self.unknown_id(str(id_))
         return found
 
+    def find(self, id_: str) -> int | None:
+        """The row of one id; None for an unknown one."""
+        return self._rows.get(id_)
+
     def rows(self, ids: Sequence[str] | Array) -> Rows:
         """(n,) int32 rows of (n,) ids, -1 where an id is unknown."""
         get = self._rows.get

@@ -48,7 +48,7 @@ class ItemMaps:
 
         Maps of up to a thousand items agree with each other, and so do larger ones; smaller and larger ones differ.
         """
-        size = next((size for size in SIZES if n <= size), SIZES[-1])
+        size = _size(n)
         if size not in self._maps:
             if not self._computing.acquire(blocking=False):
                 raise Unavailable("the map is being computed", "try again in a few seconds")
@@ -59,6 +59,14 @@ class ItemMaps:
                 self._computing.release()
         rows, places = self._maps[size]
         return rows[:n], places[:n]
+
+    def has(self, n: int) -> bool:
+        """Whether the map of n items is computed."""
+        return _size(n) in self._maps
+
+
+def _size(n: int) -> int:
+    return next((size for size in SIZES if n <= size), SIZES[-1])
 
 
 def catalogue_map(model: Model, n: int) -> tuple[Rows, Floats]:

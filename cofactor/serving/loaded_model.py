@@ -74,6 +74,10 @@ class LoadedModel:
         """Rows and positions within [-1, 1]² of the n most rated items. The first call takes seconds."""
         return self._maps.get(self.model, n)
 
+    def has_map(self, n: int) -> bool:
+        """Whether `map` has been computed for n items."""
+        return self._maps.has(n)
+
     @cached_property
     def card(self) -> dict[str, Any]:
         """The public description of the model: part of its manifest, its sizes and its scale."""

@@ -14,7 +14,7 @@ from cofactor.serving.filters import OperatorRules
 from cofactor.serving.item_table import JsonObject
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.server_config import ServerConfig
-from cofactor.serving.service import Latency, RecommendationService
+from cofactor.serving.service import RecommendationService
 from cofactor.serving.telemetry.instrumented_service import InstrumentedService, InstrumentedStore, ListCounter, ignore
 from cofactor.serving.warm_up import warm
 
@@ -192,4 +192,6 @@ class ModelRegistry:
             raise BadCandidate(what, "the previous version is still served; the log has the details") from error
 
     def _new_service(self, model: LoadedModel, name: str) -> InstrumentedService:
-        return InstrumentedService(model, Latency(), self._store, self._rules, name, ListCounter(self._on_list))
+        return InstrumentedService(
+            model, store=self._store, rules=self._rules, name=name, lists=ListCounter(self._on_list)
+        )

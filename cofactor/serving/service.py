@@ -9,6 +9,7 @@ import numpy as np
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
+from cofactor.serving.deadline import check_deadline
 from cofactor.serving.filters import NO_RULES, ItemFilter
 from cofactor.serving.filters import OperatorRules as OperatorRules
 from cofactor.serving.item_table import ItemTable, JsonObject, describe_effect
@@ -22,6 +23,7 @@ from cofactor.serving.schemas.requests import (
     FoldedBody,
     ItemsQuery,
     ListBody,
+    ListOptions,
     ListQuery,
     MapQuery,
     Page,
@@ -32,9 +34,9 @@ from cofactor.serving.schemas.requests import (
     SimilarQuery,
     SimilarUsersQuery,
 )
+from cofactor.serving.unit_costs import FAST as FAST
+from cofactor.serving.unit_costs import UNMEASURED, HistorySize, UnitCosts, check_cost
 from cofactor.serving.user_history import POPULAR_INSTEAD, UserHistory, history_from_request, load_history, unknown_user
-
-FAST = 0.02  # seconds that other requests may wait
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class RecommendationService:
     store: RatingStore | None = None
     rules: OperatorRules = NO_RULES
     name: str = "model"  # under which the model is served
+    costs: UnitCosts = UNMEASURED
 
     def is_fast(self, why: int = 0) -> bool:
         """Whether computing a list takes so little time that the event loop may do it, instead of another thread."""
@@ -82,6 +85,7 @@ class RecommendationService:
         Raises BadData for an item that is unknown or rated twice, and for a rating outside the scale.
         """
         history = history_from_request(self._training_data, asked.ratings)
+        self._check_cost(history, asked)
         return self._answer(**self._lists.for_user("", history, asked))
 
     def batch(self, asked: BatchBody) -> JsonObject:
@@ -98,6 +102,7 @@ class RecommendationService:
     def explanation(self, user: str, item: str, asked: ExplanationQuery) -> JsonObject:
         """Explanation: a user's score for an item, and the n of the user's ratings with the largest effect on it."""
         model, history = self.loaded_model.model, self._history(user)
+        check_cost(self.costs.explanations(len(history.items), 1))
         row = model.training_data.items.row(item)
         if history.user is not None:
             score = model.predict_rows(np.array([history.user], dtype=np.int32), np.array([row], dtype=np.int32))
@@ -208,6 +213,10 @@ class RecommendationService:
     def _answer(self, **fields: Any) -> JsonObject:
         return {"model": self.loaded_model.version, **fields}
 
+    def _check_cost(self, history: UserHistory, asked: ListOptions) -> None:
+        """Raises RequestTooCostly for a list that would take too long; a batch is also bounded by its deadline."""
+        check_cost(self.costs.list(HistorySize(len(history.items), folded=history.user is None), asked))
+
     def _history(self, user: str) -> UserHistory:
         history = load_history(self._training_data, self.store, user)
         if history is None:
@@ -217,12 +226,14 @@ class RecommendationService:
     def _list_of(self, user: str, asked: ListQuery | ListBody | BatchBody) -> JsonObject:
         history = load_history(self._training_data, self.store, user)
         if history is not None:
+            self._check_cost(history, asked)
             return self._lists.for_user(user, history, asked)
         if asked.stranger == "refuse":
             raise unknown_user(self._training_data, user, POPULAR_INSTEAD)
         return self._lists.for_unknown_user(asked)
 
     def _one_of_many(self, user: str, asked: BatchBody) -> JsonObject:
+        check_deadline()
         try:
             return {"user": user, **self._list_of(user, asked)}
         except UnknownId as problem:
