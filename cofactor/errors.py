@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+from cofactor.control_characters import escape_unprintable
+
 __all__ = [
     "BadArtifact",
     "BadData",
@@ -28,7 +30,7 @@ class CofactorError(Exception):
 
     message: one line that names the culprit.
     hint: what to do next; may be empty.
-    Both may quote a name from a damaged or foreign file, so characters that are not printable are replaced: a message
+    Both may quote a name from a damaged or foreign file, so characters that are not printable are escaped: a message
     cannot move the cursor of a terminal.
     """
 
@@ -36,8 +38,8 @@ class CofactorError(Exception):
     exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = _printable(message)
-        self.hint = _printable(hint)
+        self.message = escape_unprintable(message)
+        self.hint = escape_unprintable(hint)
         super().__init__(self.message, self.hint)  # both, so that a pickled error keeps its hint
 
     def __str__(self) -> str:
@@ -107,12 +109,6 @@ def error_context(name: str) -> Iterator[None]:
         yield
     except CofactorError as error:
         raise type(error)(f"{name}: {error.message}", error.hint) from error
-
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def check_type(argument: str, value: object, expected: type | tuple[type, ...], hint: str) -> None:

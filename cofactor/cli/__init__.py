@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from cofactor import __version__
+from cofactor.control_characters import escape_controls_in_lines
 from cofactor.errors import CofactorError
 
 COMMANDS = {
@@ -103,10 +104,10 @@ def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) 
 
 
 def fail(message: str, hint: str, code: int) -> NoReturn:
-    """One line, a blank line and a hint on stderr."""
-    click.echo(f"error: {message}", err=True)
+    """One line, a blank line and a hint on stderr; control characters in them are escaped."""
+    click.echo(f"error: {escape_controls_in_lines(message)}", err=True)
     if hint:
-        click.echo(f"\nhint: {hint}", err=True)
+        click.echo(f"\nhint: {escape_controls_in_lines(hint)}", err=True)
     sys.exit(code)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.terminal import drawing, messages, print_paragraphs, print_table, waiting
+from cofactor.cli.terminal import drawing, messages, print_paragraphs, print_table, print_text, waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,9 +64,9 @@ def demo(out: Path) -> None:
         )
     with drawing(console) as advance:
         write_report(summary, out / "report", advance)
-    click.echo(f"On {len(parts.test):,} test ratings that no model has seen:\n")
+    print_text(f"On {len(parts.test):,} test ratings that no model has seen:\n")
     print_paragraphs(describe_comparison(summary, plan))
-    click.echo(f"\nThe lowest possible RMSE is {data.best_rmse:.4f}, the noise floor of the synthetic ratings.\n")
+    print_text(f"\nThe lowest possible RMSE is {data.best_rmse:.4f}, the noise floor of the synthetic ratings.\n")
     best = list(models)[-1]
     _recommend(models[best][0])
     folder = out / "models" / best
@@ -127,8 +127,8 @@ def _recommend(model: "Model") -> None:
     from cofactor.report.text.recommendations import highest_ratings_table, recommendations_table
 
     user = str(model.training_data.users.ids[0])
-    click.echo(f"User {user} liked most:\n")
+    print_text(f"User {user} liked most:\n")
     print_table(highest_ratings_table(model, user, N_LISTED))
-    click.echo(f"\nRecommended to user {user}, with the rating that contributed most to each:\n")
+    print_text(f"\nRecommended to user {user}, with the rating that contributed most to each:\n")
     print_table(recommendations_table(model, model.recommend(user, N_LISTED, why=1)))
-    click.echo()
+    print_text()

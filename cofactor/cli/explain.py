@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.terminal import as_json, print_json, print_table
+from cofactor.cli.terminal import as_json, print_json, print_table, print_text
 
 
 @click.command()
@@ -20,6 +20,7 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from cofactor.control_characters import escape_controls
     from cofactor.report.text.recommendations import effects_table
     from cofactor.saved.model_folder import load
 
@@ -33,5 +34,5 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
             {"user": user, "item": item, "title": title, "score": score, "because": [asdict(b) for b in because]}
         )
         return
-    click.echo(f"{title}: {score:.2f} for user {user}")
+    print_text(escape_controls(f"{title}: {score:.2f} for user {user}"))
     print_table(effects_table(because))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.options.data_argument import open_split, read_ratings, reading_options, source_from_options
-from cofactor.cli.terminal import as_json, messages, print_json, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, print_path, progress, quietly
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,7 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     if as_json:
         print_json({"folder": str(out), "format": form.format, **_counts(opened), "files": files, "seconds": seconds})
     else:
-        click.echo(out)
+        print_path(out)
     ratings = sum(_counts(opened)["ratings"].values())
     console.print(f"{ratings:,} ratings into {len(files):,} files in {seconds:.1f} s", markup=False)
 

@@ -6,7 +6,7 @@ import click
 
 from cofactor.cli import unknown_choice
 from cofactor.cli.options.data_argument import data_folder
-from cofactor.cli.terminal import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, print_path, print_table, progress, quietly
 from cofactor.report.text.table import TextTable
 
 
@@ -40,7 +40,7 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
     if as_json:
         print_json({"name": name, "path": str(path)})
     else:
-        click.echo(path)
+        print_path(path)
 
 
 def _list(folder: Path, as_json: bool) -> None:

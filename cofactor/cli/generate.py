@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cofactor.cli.terminal import as_json, messages, print_json, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, print_path, progress, quietly
 
 
 class Count(click.ParamType[int]):
@@ -91,5 +91,5 @@ def generate(
         paths = {"ratings": str(files.ratings), "items": str(files.items)}
         print_json({**paths, "rows": files.rows, "best_rmse": files.best_rmse, "seconds": seconds})
     else:
-        click.echo(files.ratings)
+        print_path(files.ratings)
     console.print(f"{files.rows:,} ratings in {seconds:.1f} s; the best possible RMSE on them is {files.best_rmse:.4f}")

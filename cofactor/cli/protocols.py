@@ -2,7 +2,7 @@
 
 import click
 
-from cofactor.cli.terminal import as_json, print_facts, print_json, print_table
+from cofactor.cli.terminal import as_json, print_facts, print_json, print_table, print_text
 
 
 @click.command()
@@ -29,5 +29,5 @@ def protocols(name: str | None, as_json: bool) -> None:
         return
     protocol = PROTOCOLS[name]
     print_facts(protocol_facts(protocol))
-    click.echo()
+    print_text()
     print_table(published_table(protocol.published, protocol.metrics))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cofactor.cli.terminal import as_json, messages, print_json, print_table, progress, quietly
+from cofactor.cli.terminal import as_json, messages, print_json, print_path, print_table, progress, quietly
 
 if TYPE_CHECKING:
     from cofactor.models.base import Model
@@ -87,7 +87,7 @@ def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json
     if as_json:
         print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})
     else:
-        click.echo(out)
+        print_path(out)
     console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
 
 

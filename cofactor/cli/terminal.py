@@ -1,8 +1,10 @@
 """Output to the terminal: data on stdout, everything else on stderr."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cofactor.control_characters import escape_controls, escape_controls_in_json, escape_controls_in_lines
 from cofactor.report.text.table import Paragraph, TextTable
+from cofactor.training.tracking.terminal_console import TerminalConsole, stderr_console
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -23,7 +27,7 @@ quietly = click.option("-q", "--quiet", is_flag=True, help="Print only errors on
 
 def messages(quiet: bool = False) -> Console:
     """The console on stderr, for everything that is not data."""
-    return Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+    return stderr_console(quiet)
 
 
 @contextmanager
@@ -61,9 +65,24 @@ def progress(console: Console, what: str, *columns: "ProgressColumn") -> Iterato
 
 
 def print_json(document: Any) -> None:
-    """Prints one JSON document on stdout; NaN and infinities are null."""
+    """Prints one JSON document on stdout, its control characters escaped; NaN and infinities are null."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    click.echo(orjson.dumps(document, option=options, default=str), nl=False)
+    try:
+        written = orjson.dumps(document, option=options, default=str)
+    except orjson.JSONEncodeError:  # a name that is not UTF-8
+        written = orjson.dumps(_encodable(document), option=options, default=str)
+    click.echo(escape_controls_in_json(written), nl=False)
+
+
+def _encodable(value: Any) -> Any:
+    """The same document, in which text that cannot be encoded has escapes instead of lone surrogates."""
+    if isinstance(value, Mapping):
+        return {_encodable(name): _encodable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    if isinstance(value, Path):
+        value = str(value)
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def print_paragraphs(paragraphs: Iterable[Paragraph]) -> None:
@@ -72,25 +91,38 @@ def print_paragraphs(paragraphs: Iterable[Paragraph]) -> None:
         if isinstance(one, TextTable):
             print_table(one)
         else:
-            click.echo(one)
+            print_text(one)
+
+
+def print_text(text: str = "") -> None:
+    """Lines of text on stdout, with control characters escaped."""
+    click.echo(escape_controls_in_lines(text))
+
+
+def print_path(path: Path) -> None:
+    """The path of a file on stdout: its own bytes for a program, and escapes on a terminal."""
+    if sys.stdout.isatty():
+        print_text(escape_controls(str(path)))
+    else:
+        click.echo(os.fsencode(path))
 
 
 def print_table(table: TextTable) -> None:
     """A table on stdout: with lines and colors on a terminal, as plain text elsewhere."""
     if not sys.stdout.isatty():
-        click.echo(str(table))
+        print_text(str(table))
         return
     drawn = Table(box=SIMPLE_HEAD)
     for number, column in enumerate(table.columns):
         words = number < table.left
         drawn.add_column(column, justify="left" if words else "right", overflow="fold", no_wrap=not words)
-    for row in table.rows:
+    for row in table.visible_rows():
         drawn.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False).print(drawn)
+    TerminalConsole(highlight=False).print(drawn)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
     """Names and values, one pair a line, aligned."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+        print_text(f"{name:<{width}}  {escape_controls(value)}")

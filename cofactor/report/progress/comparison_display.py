@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from cofactor.errors import CofactorError
 from cofactor.evaluation.metrics.registry import metric_label
 from cofactor.experiments.comparison.run import ComparisonCallbacks
+from cofactor.training.tracking.terminal_console import stderr_console
 
 __all__ = ["ComparisonDisplay"]
 
@@ -29,7 +30,7 @@ class ComparisonDisplay(ComparisonCallbacks):
     """
 
     def __init__(self, console: Console | None = None, *, show_details: bool = False) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
+        self.console = stderr_console() if console is None else console
         self.show_details = show_details
         self.names: list[str] = []
         self.bar = Progress(

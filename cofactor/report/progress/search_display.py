@@ -11,6 +11,7 @@ from rich.text import Text
 from cofactor.experiments.tuning.search import Budget, SearchCallbacks, best_trial
 from cofactor.experiments.tuning.study import RunningTrial, Study
 from cofactor.experiments.tuning.trial import TrialResult
+from cofactor.training.tracking.terminal_console import stderr_console
 
 __all__ = ["SearchDisplay"]
 
@@ -27,7 +28,7 @@ class SearchDisplay(SearchCallbacks):
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
+        self.console = stderr_console() if console is None else console
         self.running: dict[int, tuple[RunningTrial, float, float, float | None]] = {}
         self.live: Live | None = None
 

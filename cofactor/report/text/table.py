@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from rich.cells import cell_len
 
+from cofactor.control_characters import escape_controls
+
 __all__ = ["Paragraph", "TextTable", "format_number"]
 
 
@@ -21,9 +23,13 @@ class TextTable:
     columns: Sequence[str]
     left: int = 1
 
+    def visible_rows(self) -> list[list[str]]:
+        """The rows with control characters escaped: titles and ids may hold any."""
+        return [[escape_controls(cell) for cell in row] for row in self.rows]
+
     def __str__(self) -> str:
         """Rows as lines, each column as wide as its widest cell on a terminal."""
-        lines = [list(self.columns), *(list(row) for row in self.rows)]
+        lines = [self.columns, *self.visible_rows()]
         widths = [max(cell_len(line[n]) for line in lines) for n in range(len(self.columns))]
 
         def padded(cell: str, n: int) -> str:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cofactor.training.tracking.epoch_row import CellValue, EpochRow, WriteRow
+from cofactor.training.tracking.terminal_console import stderr_console
 
 HEADINGS = {
     "epoch": "epoch",
@@ -31,7 +32,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True) if console is None else console
+        self.console = stderr_console() if console is None else console
 
     @contextmanager
     def show(self, name: str) -> Iterator[tuple[WriteRow, Advance]]:
