@@ -17,6 +17,7 @@ DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
 .PHONY: help demo serve test test-fast lint docs interop bench soak mutants clean
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE  # processes that tests start need not compile the package again
 
 help:
 	@sed -n 's/^# //p' Makefile

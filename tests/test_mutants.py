@@ -72,6 +72,11 @@ def test_what_a_fault_makes_of_a_line(kind: str, line: int, changed: set[str]) -
     assert faults
 
 
+def test_a_signature_that_is_only_for_type_checkers_gets_no_fault() -> None:
+    overloaded = "import typing\n\n\n@typing.overload\ndef f(x: int = 0) -> int: ...\ndef f(x=1): ...\n"
+    assert lines_by_kind(overloaded) == {"constant": {6}}
+
+
 def test_every_fault_leaves_a_program() -> None:
     for fault in faults_of_file("f.py", SOURCE):
         ast.parse(fault.apply(SOURCE))
@@ -99,6 +104,12 @@ def test_the_tests_of_a_line() -> None:
     assert runs.tests_of("f.py", 16, SOURCE) == {}
     assert runs.tests_of("f.py", 9, SOURCE) == {"a": 1.0, "b": 2.0, "c": 3.0}, "an import runs it, whoever imports"
     assert runs.tests_of("g.py", 1, SOURCE) == {}
+    runs.seconds = {"t.py::a": 1.0, "t.py::b[c]": 2.0, "u.py::a": 3.0}
+    assert runs.tests_in(["t.py"]) == {"t.py::a": 1.0, "t.py::b[c]": 2.0}
+
+
+def test_the_tests_of_a_statement_of_several_lines() -> None:
+    runs = ExecutedLines({"a": 1.0, "b": 2.0})
     several = "def f(x):\n    return g(\n        x,\n        1,\n    )\n"
     runs.by_file["h.py"] = {2: {"a"}, 3: {"b"}}
     assert runs.tests_of("h.py", 4, several) == {"a": 1.0, "b": 2.0}, "all lines of the statement count"

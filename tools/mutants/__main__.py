@@ -93,10 +93,13 @@ def _maps(
         interpreted = measure(root, package, _tests_of_kernels(root, kernels, tests), folder, parallel, **INTERPRETED)
 
     def tests_of(fault: Fault) -> Tests:
-        in_kernel = fault.file.startswith(kernels)
         source = (root / fault.file).read_text(encoding="utf-8")
-        chosen = (interpreted if in_kernel else compiled).tests_of(fault.file, fault.line, source)
-        return chosen, INTERPRETED if in_kernel else {}
+        if not fault.file.startswith(kernels):
+            return compiled.tests_of(fault.file, fault.line, source), {}
+        if chosen := interpreted.tests_of(fault.file, fault.line, source):
+            return chosen, INTERPRETED
+        # what Numba runs while it compiles, or what runs only when compiled
+        return compiled.tests_in(importing_test_files(root, [fault.file])), {}
 
     return tests_of
 

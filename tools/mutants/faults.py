@@ -45,12 +45,13 @@ def faults_of_file(file: str, source: str) -> Iterator[Fault]:
 
 
 def _annotated(source: str) -> "_Regions":
-    """Places whose change has no effect or none that a test should see: annotations, decorators, `__all__`."""
+    """Places whose change has no effect or none that a test should see: annotations, decorators, overloads."""
     regions = []
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.AST | None] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            parts = [node.returns, *node.decorator_list]
+            names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+            parts = [node] if "overload" in names else [node.returns, *node.decorator_list]
         elif isinstance(node, ast.ClassDef):
             parts = [*node.decorator_list]
         elif isinstance(node, ast.arg | ast.AnnAssign):

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -43,6 +43,10 @@ class ExecutedLines:
         chosen = range(first, last + 1) if in_function else lines
         tests = {test for number in chosen for test in lines.get(number, ())}
         return {test: self.seconds[test] for test in tests if test in self.seconds}
+
+    def tests_in(self, test_files: Collection[str]) -> dict[str, float]:
+        """All tests of some test files, with their seconds."""
+        return {test: seconds for test, seconds in self.seconds.items() if test.partition("::")[0] in test_files}
 
 
 def _statement(source: str, line: int) -> tuple[int, int, bool]:
