@@ -1,13 +1,17 @@
 """Files and folders that are written whole or not at all."""
 
+import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
+
+BLOCK = 1 << 24  # bytes that are hashed between two looks at whether to go on
 
 
 def temporary_path(target: Path) -> Path:
@@ -67,10 +71,25 @@ def partial_name(name: str) -> str:
     return f"{name}.part"
 
 
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def sha256(file: Path, between_blocks: Callable[[], None] = lambda: None) -> str:
+    """The SHA-256 of the bytes of a regular file; an exception of `between_blocks` ends a long calculation.
+
+    Raises OSError, also where the file is replaced by a pipe, which would be waited for.
+    """
+    digest = hashlib.sha256()
+    with open(file, "rb", buffering=0, opener=_open_regular) as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+            between_blocks()
+    return digest.hexdigest()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is not a regular file", path)
+    return descriptor
 
 
 def _sync(path: Path) -> None:

@@ -68,6 +68,15 @@ def available_memory() -> int:
     return max(0, min(free))
 
 
+def total_memory() -> int:
+    """Bytes of memory of the machine, within the limit of its container."""
+    limits = [most for limit, _ in MEMORY_LIMITS if (most := _read_number(limit)) is not None]
+    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+    if "SC_PHYS_PAGES" in names:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(limits, default=UNLIMITED)
+
+
 def check_memory(purpose: str, needed: int, hint: str) -> None:
     """Raises Unavailable, with `hint`, where `purpose` needs more bytes than are available."""
     available = available_memory()

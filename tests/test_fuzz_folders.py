@@ -204,10 +204,11 @@ def test_there_and_back_again_is_noticed(folder, tmp_path, monkeypatch):
     def load_while_swapped(*given):
         folder.rename(tmp_path / "aside")
         (tmp_path / "other").rename(folder)
-        loaded = inner(*given)
-        folder.rename(tmp_path / "other")
-        (tmp_path / "aside").rename(folder)
-        return loaded
+        try:
+            return inner(*given)
+        finally:
+            folder.rename(tmp_path / "other")
+            (tmp_path / "aside").rename(folder)
 
     monkeypatch.setattr(model_folder, "_load", load_while_swapped)
     with pytest.raises(BadArtifact, match="replaced while it was read"):

@@ -40,8 +40,8 @@ def test_a_model_replaced_while_it_is_read_is_read_again_and_never_taken_for_one
     save(model(), tmp_path / "m", trainer="svd")
     inner, means = model_folder._load, iter(np.linspace(3.1, 4.0, times))
 
-    def load_and_replace(folder, manifest):
-        loaded = inner(folder, manifest)
+    def load_and_replace(folder, manifest, between_blocks):
+        loaded = inner(folder, manifest, between_blocks)
         for mean in itertools.islice(means, 1):
             save(model(mean=float(mean)), folder, trainer="svd")
         return loaded

@@ -19,6 +19,7 @@ from cofactor.errors import BadArtifact
 
 COLUMNS_SHOWN = 160  # characters
 TEXT_PER_ROW, TEXT_ANYWAY = 256, 1 << 24  # bytes of ids, titles and genres; MovieLens has 50 a row
+ROW_BYTES, FILE_BYTES = 64, 1 << 20  # of numbers and lengths of texts in a row; of what describes the columns
 
 
 def write_parquet(
@@ -62,6 +63,9 @@ def read_small_parquet(path: Path, known: Mapping[str, str], n: int) -> dict[str
         if present.items() - known.items():
             raise _damaged(path, f"has the columns {_shown(present)}, not {_shown(known)}")
         lengths = " + ".join(f"coalesce(strlen({quoted_name(one)}), 0)" for one in present if known[one] == "VARCHAR")
+        claimed = database.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted_path(path)})").fetchall()
+        if sum(rows for (rows,) in claimed) > n:  # before anything is unpacked
+            raise _damaged(path, f"has more than {n:,} rows")
         some = f"(SELECT * FROM {source} LIMIT {n + 1})"
         rows, text = database.execute(f"SELECT count(*), coalesce(sum({lengths or 0}), 0) FROM {some}").fetchall()[0]
         if rows > n:
@@ -75,6 +79,11 @@ def read_small_parquet(path: Path, known: Mapping[str, str], n: int) -> dict[str
 def max_text(n: int) -> int:
     """Bytes of text that n rows of a small table hold, at most."""
     return TEXT_PER_ROW * n + TEXT_ANYWAY
+
+
+def max_parquet_size(n: int) -> int:
+    """Bytes of a file that holds n rows of a small table, at most."""
+    return max_text(n) + ROW_BYTES * n + FILE_BYTES
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:

@@ -37,14 +37,19 @@ FILE = {"bytes": int, "sha256": str}
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes the manifest with a digest of its content; raises BadData for content that is not plain data."""
+    """Writes the manifest with a digest of its content; raises BadData for content that is not plain data, or too
+    long."""
     try:
         plain = orjson.loads(orjson.dumps(dict(content), option=orjson.OPT_SERIALIZE_NUMPY))
     except orjson.JSONEncodeError as error:
         raise BadData(
             f"cannot be saved with a model: {error}", "pass names, numbers, text and lists of these"
         ) from None
-    path.write_bytes(orjson.dumps(plain | {"sha256": digest(plain)}, option=orjson.OPT_INDENT_2))
+    written = orjson.dumps(plain | {"sha256": digest(plain)}, option=orjson.OPT_INDENT_2)
+    if len(written) > MAX_BYTES:
+        message = f"{NAME} would have {len(written):,} bytes, and at most {MAX_BYTES:,} can be read back"
+        raise BadData(message, "pass shorter notes")
+    path.write_bytes(written)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -122,9 +127,14 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
             raise bad(path, "has an impossible scale")
     for entries, fields in (("arrays", ARRAY), ("files", FILE)):
         for name, entry in manifest[entries].items():
-            right = isinstance(entry, dict) and entry.keys() == fields.keys()
+            right = isinstance(entry, dict) and entry.keys() == fields.keys() and _are_sizes(entry.get("shape", []))
             if not right or any(type(entry[field]) is not kind for field, kind in fields.items()):
                 raise bad(path, f"describes {name[:60]!r} of its {entries} in an unknown way")
+
+
+def _are_sizes(shape: Any) -> bool:
+    """Whether a shape is one of whole numbers that are not negative."""
+    return isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
 
 
 def _is_number(value: Any) -> bool:

@@ -33,7 +33,15 @@ from cofactor.saved.training_data import (
     read_training_data,
     write_training_data,
 )
-from cofactor.saved.verify_folder import CARD, FILES, check_arrays, check_digests, check_files, check_magnitudes
+from cofactor.saved.verify_folder import (
+    CARD,
+    FILES,
+    BetweenBlocks,
+    check_arrays,
+    check_digests,
+    check_files,
+    check_magnitudes,
+)
 
 
 def save(
@@ -101,14 +109,17 @@ def load(path: str | Path) -> Model:
     return load_with_manifest(path)[0]
 
 
-def load_with_manifest(path: str | Path) -> tuple[Model, dict[str, Any]]:
+def load_with_manifest(path: str | Path, between_blocks: BetweenBlocks = lambda: None) -> tuple[Model, dict[str, Any]]:
     """A model and its manifest, both of the same moment: a folder that is replaced or changed meanwhile raises
-    BadArtifact. The mapped file must not be overwritten in place afterwards; `save` never does that."""
+    BadArtifact. The mapped file must not be overwritten in place afterwards; `save` never does that.
+
+    between_blocks: is called between blocks of files that are read; an exception of it ends the loading.
+    """
     folder = Path(path)
     with manifests.translate_read_errors(folder):
         before = _state(folder)
         manifest = load_manifest(folder)
-        model = _load(folder, manifest)
+        model = _load(folder, manifest, between_blocks)
         if _state(folder) != before:
             raise BadArtifact(f"{folder} was replaced while it was read", "open it again")
     return model, manifest
@@ -129,15 +140,15 @@ def load_manifest(path: str | Path) -> dict[str, Any]:
     return manifests.read(Path(path) / manifests.NAME)
 
 
-def _load(folder: Path, manifest: Mapping[str, Any]) -> Model:
+def _load(folder: Path, manifest: Mapping[str, Any], between_blocks: BetweenBlocks) -> Model:
     if manifest["kind"] not in KINDS:
         raise BadArtifact(
             f"{folder} is a model of unknown kind {manifest['kind'][:60]!r}", f"known: {', '.join(KINDS)}"
         )
-    check_files(folder, manifest["files"])
+    check_files(folder, manifest)
     arrays = safetensors.read(folder / ARRAYS)
-    check_arrays(folder, arrays, manifest["arrays"])
-    check_digests(folder, manifest["files"])
+    check_arrays(folder, arrays, manifest["arrays"], between_blocks)
+    check_digests(folder, manifest["files"], between_blocks)
     try:
         training_data = read_training_data(folder, manifest, arrays)
         scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))

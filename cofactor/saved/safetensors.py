@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,7 @@ from cofactor.models import sparse
 DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 CODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 MAX_HEADER_BYTES = 1 << 20
+MAX_ITEM_BYTES = 8  # of one number
 MAX_DIMENSIONS = 8
 CSR = ("indptr", "indices", "data")  # the arrays of a sparse matrix
 
@@ -64,6 +65,11 @@ def read(path: Path) -> dict[str, Array]:
         places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
         _check_no_gaps(path, places, size - 8 - length)
         return {name: _mapped(file, 8 + length, place) for name, place in places.items()}
+
+
+def max_size(shapes: Iterable[Sequence[int]]) -> int:
+    """The bytes of a file with arrays of these shapes, at most."""
+    return 8 + MAX_HEADER_BYTES + sum(MAX_ITEM_BYTES * math.prod(shape) for shape in shapes)
 
 
 def matrix_arrays(name: str, matrix: csr_array) -> dict[str, Array]:

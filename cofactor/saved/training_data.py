@@ -42,12 +42,17 @@ def write_training_data(folder: Path, training_data: TrainingData) -> tuple[str,
     return (USERS, ITEMS, *(OPTIONAL if features else ()))
 
 
+def check_rows(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Raises BadArtifact for more users or items than there can be with arrays of that size; reads nothing."""
+    for file, rows in ((USERS, manifest["counts"]["users"]), (ITEMS, manifest["counts"]["items"])):
+        if rows * MIN_ROW_BYTES > manifest["files"][ARRAYS]["bytes"]:
+            message = f"{folder / ARRAYS} is too short for the {rows:,} rows of {file}"
+            raise BadArtifact(message, "save the model again")
+
+
 def read_training_data(folder: Path, manifest: Mapping[str, Any], arrays: dict[str, Array]) -> TrainingData:
     """The training data of a folder; its arrays are removed from `arrays`."""
     counts, ratings = manifest["counts"], manifest["ratings"]
-    for file, rows in ((USERS, counts["users"]), (ITEMS, counts["items"])):
-        if rows * MIN_ROW_BYTES > (folder / ARRAYS).stat().st_size:  # checked before the rows are read
-            raise BadArtifact(f"{ARRAYS} is too short for the {rows:,} rows of {file}", "save the model again")
     users = _read_ids(folder / USERS, counts["users"], ("id",))
     items = _read_ids(folder / ITEMS, counts["items"], ("id", "title", "genres"))
     interactions = safetensors.read_matrix(arrays, INTERACTIONS, (counts["users"], counts["items"]))

@@ -1,4 +1,4 @@
-"""Folders of models that have changed since the last look, by one `stat` of each manifest."""
+"""Folders of models that have changed since the last look, by one `stat` of each of their files."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -6,21 +6,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cofactor.saved import manifest as manifests
+from cofactor.saved.training_data import OPTIONAL
+from cofactor.saved.verify_folder import FILES
 
-Stamp = tuple[int, int, int]  # inode, time of the last change in nanoseconds, bytes
+NAMES = (manifests.NAME, *FILES, *OPTIONAL)
+Stamp = tuple[tuple[int, int, int, int] | None, ...]  # of each file: inode, time of the last change, bytes, mode
+STOPPING = 1.0  # second that the end of `every` waits for a call that goes on
 
 
 def stamp(folder: Path | str) -> Stamp | None:
-    """Inode, modification time and size of a folder's manifest, which differ for another model; None without one."""
+    """Inode, modification time, size and mode of each file, which differ for another model; None without a manifest.
+
+    All files count, not the manifest alone: a folder that is copied slowly may have its manifest before its arrays.
+    """
+    manifest, *others = (_stamp(Path(folder) / name) for name in NAMES)
+    return None if manifest is None else (manifest, *others)
+
+
+def _stamp(file: Path) -> tuple[int, int, int, int] | None:
     try:
-        found = (Path(folder) / manifests.NAME).stat()
+        found = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
 
 
 class FolderWatcher:
-    """Reports the folders whose manifests have changed."""
+    """Reports the folders whose files have changed."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = folders
@@ -42,8 +54,11 @@ class FolderWatcher:
 
 
 @contextmanager
-def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
-    """Within the context a function is called at regular intervals, in a thread of its own; never for 0 seconds."""
+def every(seconds: float, call: Callable[[], object]) -> Iterator[None]:
+    """Within the context a function is called at regular intervals, in a thread of its own; never for 0 seconds.
+
+    At the end, a call that goes on is waited for no longer than STOPPING; its thread does not keep the process alive.
+    """
     ended = threading.Event()
 
     def repeat() -> None:
@@ -58,4 +73,4 @@ def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
     finally:
         ended.set()
         if seconds:
-            thread.join()
+            thread.join(STOPPING)

@@ -15,7 +15,8 @@ from cofactor.arrays import Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.saved.model_folder import load_with_manifest
-from cofactor.serving.folder_watcher import stamp
+from cofactor.saved.verify_folder import BetweenBlocks
+from cofactor.serving.folder_watcher import Stamp, stamp
 from cofactor.serving.item_map import ItemMaps
 from cofactor.serving.item_table import ItemTable
 from cofactor.serving.search.item_search import ItemSearch
@@ -36,15 +37,22 @@ class LoadedModel:
     _maps: ItemMaps = field(default_factory=ItemMaps, init=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path | str) -> "LoadedModel":
+    def open(cls, path: Path | str, between_blocks: BetweenBlocks = lambda: None) -> "LoadedModel":
         """The model saved in a folder; raises BadArtifact if it is damaged.
 
-        A folder that is replaced while it is read is read again, so that files of two models are never mixed.
+        A folder that is replaced while it is read is read again, so that files of two models are never mixed. An
+        exception of `between_blocks`, which is called while files are read, ends the loading.
         """
         for _ in range(ATTEMPTS):
             before = stamp(path)
+
+            def check(before: Stamp | None = before) -> None:
+                between_blocks()
+                if stamp(path) != before:
+                    raise BadArtifact(f"{path} was replaced while it was read", "open it again")
+
             try:
-                return cls(*load_with_manifest(path))
+                return cls(*load_with_manifest(path, check))
             except BadArtifact as error:
                 failed = error
             time.sleep(PAUSE)

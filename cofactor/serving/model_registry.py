@@ -1,8 +1,10 @@
 """The models that are served, by name, and their replacement while requests go on. Independent of HTTP."""
 
 import logging
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingStore
 from cofactor.saved.model_folder import load_manifest
 from cofactor.serving.filters import OperatorRules
+from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.item_table import JsonObject
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.server_config import ServerConfig
@@ -19,6 +22,7 @@ from cofactor.serving.telemetry.instrumented_service import InstrumentedService,
 from cofactor.serving.warm_up import warm
 
 DEFAULT_NAME = "model"  # of a model that was given without one
+LOAD_WAIT = 10.0  # seconds that a reload waits for another one to end
 SWAPPED, UNCHANGED, REFUSED = "swapped", "unchanged", "refused"  # the results of a reload
 
 log = logging.getLogger("cofactor.serving")
@@ -28,6 +32,10 @@ class BadCandidate(BadArtifact):
     """The model in a folder cannot replace the one that is served; neither the service nor the request is at fault."""
 
     status = 409
+
+
+class LoadingStopped(Unavailable):
+    """A model was not loaded because the service is stopping."""
 
 
 class Observer(Protocol):
@@ -56,6 +64,9 @@ class ModelRegistry:
         self.default = next(iter(named))
         self.folders = dict(folders or {})
         self.ready = False
+        self.failures: dict[str, str] = {}  # by name: why the model in its folder is not served
+        self._watcher = FolderWatcher(self.folders)
+        self._stopping = threading.Event()
         self._store, self._rules = store, rules or OperatorRules()
         self._on_list: Callable[[str], None] = ignore
         self._on_reload: list[Callable[[str, str], None]] = []
@@ -63,7 +74,9 @@ class ModelRegistry:
         self._live: Mapping[str, RecommendationService] = {
             name: self._new_service(one, name) for name, one in named.items()
         }
-        self._changing = threading.RLock()  # held while the mapping is replaced; requests only read it
+        self._loading = threading.RLock()  # held while a model is loaded and warmed up: one at a time
+        self._checking = threading.Lock()  # held while the folders are checked
+        self._changing = threading.Lock()  # held while the mapping is replaced; requests only read it
 
     @classmethod
     def open(cls, config: ServerConfig) -> "ModelRegistry":
@@ -135,7 +148,7 @@ class ModelRegistry:
 
     def replace(self, model: LoadedModel, name: str = "") -> None:
         """Warms up a model and serves it from now on; the former one stays if the new one fails."""
-        with self._changing:
+        with self._one_at_a_time():
             service = warm(self._new_service(model, name or self.default))
             service.lists.open = True
             self.put(service, name)
@@ -156,34 +169,90 @@ class ModelRegistry:
         return done
 
     def reload_here(self, name: str = "") -> JsonObject:
-        """Reloads a model in this process only. Loading and warming up happen in the calling thread."""
-        with self._changing:  # two reloads at a time might leave the older version
+        """Reloads a model in this process only. Loading and warming up happen in the calling thread.
+
+        Raises Unavailable where another model is being loaded for long, or the service is stopping.
+        """
+        try:
+            return self._reload_and_report(name)
+        except BadCandidate as error:
+            self._log_refusal(name or self.default, error)
+            raise
+
+    def check_folders(self) -> None:
+        """Reloads each model whose folder has changed since the last call; to be called at intervals by a thread.
+
+        Without a change it costs a few `stat` calls, and during another call it returns at once. A model that cannot be
+        served is tried again only when its folder changes, and is logged once. Raises nothing for such a model.
+        """
+        if not self._checking.acquire(blocking=False):
+            return
+        try:
+            for name in self._watcher.changed():
+                known = self.failures.get(name)
+                try:
+                    self._reload_and_report(name)
+                except BadCandidate as error:
+                    if known is None or _without_numbers(known) != _without_numbers(error.message):
+                        self._log_refusal(name, error)
+                except LoadingStopped:
+                    return
+        finally:
+            self._checking.release()
+
+    def stop_loading(self) -> None:
+        """Ends a loading of a model that goes on in another thread, at its next block, and refuses further ones."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Ends loadings and closes the store; the models can still answer from memory."""
+        self.ready = False
+        self.stop_loading()
+        if self._store is not None:
+            self._store.close()
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if not self._loading.acquire(timeout=LOAD_WAIT):
+            raise Unavailable("another model is being loaded", "reload this one when that has ended")
+        try:
+            yield
+        finally:
+            self._loading.release()
+
+    def _reload_and_report(self, name: str) -> JsonObject:
+        with self._one_at_a_time():  # two reloads at a time might leave the older version
             before, name = self.service(name).version, name or self.default
             try:
                 self._reload(name)
             except BadCandidate as error:
+                self.failures[name] = error.message
                 self.report_reload(name, REFUSED)
-                log.warning("the model %s stays at version %s: %s", name, before, error.message)
                 raise
+            self.failures.pop(name, None)
             now = self.service(name).version
             self.report_reload(name, UNCHANGED if now == before else SWAPPED)
         if now != before:
             log.info("the model %s was replaced: version %s instead of %s", name, now, before)
         return {"model": now, "name": name, "before": before, "changed": now != before}
 
-    def close(self) -> None:
-        """Closes the store; the models can still answer from memory."""
-        self.ready = False
-        if self._store is not None:
-            self._store.close()
+    def _log_refusal(self, name: str, error: BadCandidate) -> None:
+        log.warning("the model %s stays at version %s: %s", name, self.service(name).version, error.message)
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise LoadingStopped("the service is stopping", "reload the model when it runs again")
 
     def _reload(self, name: str) -> None:
         if name not in self.folders:
             raise Unavailable(f"the model {name!r} was not loaded from a folder", "start the service with a folder")
         folder = self.folders[name]
+        self._check_stopping()
         try:
             if load_manifest(folder) != self.service(name).loaded_model.manifest:
-                self.replace(LoadedModel.open(folder), name)
+                self.replace(LoadedModel.open(folder, self._check_stopping), name)
+        except LoadingStopped:
+            raise
         except CofactorError as error:
             raise BadCandidate(error.message, f"the previous version is still served; {error.hint}") from error
         except Exception as error:  # any failure of the new model during its warm-up
@@ -195,3 +264,8 @@ class ModelRegistry:
         return InstrumentedService(
             model, store=self._store, rules=self._rules, name=name, lists=ListCounter(self._on_list)
         )
+
+
+def _without_numbers(message: str) -> str:
+    """A message without its numbers: sizes differ each time while a file is being copied."""
+    return re.sub(r"\d[\d,.]*", "#", message)
