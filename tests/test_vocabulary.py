@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from cofactor.data.vocabulary import Vocabulary, natural_order
 from cofactor.errors import BadData, UnknownId
+from tests.any_ids import any_ids
 
 
-@given(st.lists(st.text(min_size=1), max_size=30))
+@given(st.lists(any_ids(), max_size=30))
 def test_rows_and_ids_are_inverse(ids):
     vocabulary = Vocabulary.of(ids, "user")
     assert len(vocabulary) == len(set(ids))

@@ -7,7 +7,7 @@ import numpy as np
 from cofactor.arrays import Array, Rows
 from cofactor.data.features import Features
 from cofactor.data.ratings import Ratings, find_step
-from cofactor.data.vocabulary import Vocabulary
+from cofactor.data.vocabulary import Vocabulary, natural_order
 
 Described = tuple[Vocabulary, Features | None]
 
@@ -45,7 +45,7 @@ def reindex(whole: Ratings, part: Ratings) -> Ratings:
 
 
 def _union(one: Vocabulary, other: Vocabulary) -> Vocabulary:
-    return one if one == other else Vocabulary.of([*one.ids, *other.ids], one.noun)
+    return one if one == other else Vocabulary(np.array(natural_order({*one.ids, *other.ids}), dtype=object), one.noun)
 
 
 def _rows_of(ids: Vocabulary, known: Vocabulary) -> Rows:

@@ -10,6 +10,7 @@ from rapidfuzz.distance import JaroWinkler
 
 from cofactor.arrays import Array, Rows, Strings
 from cofactor.errors import BadData, UnknownId
+from cofactor.ids import check_id, normalize_id
 
 MAX_COMPARED = 10_000  # ids that an unknown id is compared with; takes a millisecond
 MIN_SIMILARITY = 0.5  # of two ids, for one to be suggested in place of the other
@@ -37,18 +38,28 @@ class Vocabulary:
 
     @classmethod
     def of(cls, ids: Iterable[str], noun: str = "id") -> "Vocabulary":
-        """The distinct ids in their natural order."""
-        return cls(np.array(natural_order({str(i) for i in ids}), dtype=object), noun)
+        """The distinct ids, in normal form and in their natural order; raises BadData for text that is no id."""
+        given = {str(i) for i in ids}
+        return cls(np.array(natural_order({check_id(i, noun.removeprefix("id")) for i in given}), dtype=object), noun)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
         return dict(zip(self.ids.tolist(), range(len(self.ids)), strict=True))
 
+    @cached_property
+    def _rows_by_normal_form(self) -> dict[str, int]:
+        """The rows of ids that are not in normal form, as in models of earlier versions, by their normal form."""
+        joined = "".join(self._rows)
+        if joined.isascii() and joined.isprintable() and " " not in joined:
+            return {}
+        others = ((normalize_id(id_), row) for id_, row in self._rows.items())
+        return {normal: row for normal, row in others if normal not in self._rows}
+
     def __len__(self) -> int:
         return len(self.ids)
 
     def __contains__(self, id_: object) -> bool:
-        return id_ in self._rows
+        return isinstance(id_, str) and self.find(id_) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and (self is other or np.array_equal(self.ids, other.ids))
@@ -60,19 +71,29 @@ class Vocabulary:
 
     def row(self, id_: str) -> int:
         """The row of one id; raises UnknownId with the nearest known ids as its hint."""
-        found = self._rows.get(str(id_))
+        found = self.find(str(id_))
         if found is None:
             raise self.unknown_id(str(id_))
         return found
 
     def find(self, id_: str) -> int | None:
-        """The row of one id; None for an unknown one."""
-        return self._rows.get(id_)
+        """The row of one id, or of its normal form; None for an unknown one."""
+        row = self._rows.get(id_)
+        if row is None:
+            normal = normalize_id(id_)
+            row = self._rows.get(normal)
+            if row is None and self._rows_by_normal_form:
+                row = self._rows_by_normal_form.get(normal)
+        return row
 
     def rows(self, ids: Sequence[str] | Array) -> Rows:
         """(n,) int32 rows of (n,) ids, -1 where an id is unknown."""
         get = self._rows.get
-        return np.fromiter((get(str(i), -1) for i in ids), dtype=np.int32, count=len(ids))
+        rows = np.fromiter((get(str(i), -1) for i in ids), dtype=np.int32, count=len(ids))
+        for place in np.flatnonzero(rows < 0).tolist():
+            row = self.find(str(ids[place]))
+            rows[place] = -1 if row is None else row
+        return rows
 
     def unknown_id(self, id_: str) -> UnknownId:
         """The UnknownId error for an id that is not in the vocabulary."""

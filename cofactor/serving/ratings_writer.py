@@ -1,11 +1,9 @@
 """Storing, deleting and listing the ratings of users."""
 
-import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, Unavailable
 from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.top_n.recommendations import check_rating
@@ -15,7 +13,6 @@ from cofactor.serving.schemas.requests import GivenRating, Page, RatingsBody
 from cofactor.serving.user_history import unknown_user
 
 MAX_EVENTS = 10_000  # of one user in a store: each list of the user reads them all
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and halves of characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +83,8 @@ class RatingsWriter:
 
     def _check(self, one: GivenRating) -> None:
         training_data = self.table.model.training_data
-        _check_id(training_data.users, one.user)
         if not self.rules.new_items:
             known_item(training_data.items, one.item)
-        _check_id(training_data.items, one.item)
         check_rating(training_data, one.item, one.rating)
 
     def _is_rated(self, user: str, item: str, store: RatingStore) -> bool:
@@ -108,10 +103,3 @@ def _check_number(store: RatingStore, user: str, items: Collection[str]) -> None
     if len(known.union(items)) > MAX_EVENTS:
         shown = f"user {user[:60]!r} has {len(known):,} ratings in the store, which holds at most {MAX_EVENTS:,} of one"
         raise BadData(shown, "train a model with the ratings of the store, and start a new store")
-
-
-def _check_id(known: Vocabulary, id_: str) -> None:
-    """Raises BadData for a new id that cannot be displayed."""
-    if id_ not in known and UNPRINTABLE.search(id_):
-        shown = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", id_)[:60]
-        raise BadData(f"{known.noun} {shown!r} has a control character in its id", "ids are printable text")

@@ -21,6 +21,7 @@ from cofactor.data.reading.text_format import find_header, is_gzip
 from cofactor.data.reading.titles import TITLE_NAMES, Titles, numbered_lines
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.ids import normalize_id
 
 Noun = Literal["user", "item"]
 YEAR = re.compile(r"\((\d{4})\)\s*$")  # at the end of a title
@@ -146,8 +147,9 @@ def _notes(table: FeatureTable, features: Features, known: Vocabulary, rated: in
 
 def _checked_ids(ids: Cells, noun: str) -> list[str]:
     seen: dict[str, int] = {}
-    for number, id_ in enumerate(ids, start=1):
-        if id_ is None:
+    for number, given in enumerate(ids, start=1):
+        id_ = normalize_id(given or "")
+        if not id_:
             raise BadData(f"row {number:,} has no {noun} id", "give it an id, or remove it")
         if seen.setdefault(id_, number) != number:
             message = f"{noun} {id_[:40]!r} is in rows {seen[id_]:,} and {number:,}"

@@ -16,6 +16,7 @@ from cofactor.data.duckdb_connection import RESOURCE_ERRORS
 from cofactor.data.ratings import latest_row_of_each_pair
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.data.vocabulary import Vocabulary
+from cofactor.ids import find_id_fault
 
 # (from, divisor): a number of seconds this high is far in the future, so the unit is ns, µs or ms.
 UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
@@ -63,7 +64,11 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Encoded
     good = "bool_and(coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
     timed = " AND time IS NOT NULL)" if "time" in source.types else ")"
     faultless = connection.execute(f"SELECT {good}{timed} FROM rated").fetchone()
-    return load_checked_rows(connection, timed="time" in source.types) if faultless == (True,) else None
+    if faultless != (True,):
+        return None
+    found = load_checked_rows(connection, timed="time" in source.types)
+    follow_rule = all(find_id_fault(id_) is None for known in (found.users, found.items) for id_ in known.ids)
+    return found if follow_rule else None
 
 
 def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> EncodedRatings:

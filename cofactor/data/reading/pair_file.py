@@ -19,6 +19,7 @@ from cofactor.data.reading.columns import find_columns
 from cofactor.data.reading.sql_source import TEXT, SqlScan
 from cofactor.data.reading.text_format import open_text
 from cofactor.errors import BadData, error_context
+from cofactor.ids import normalize_id
 
 BLOCK_ROWS = 100_000
 PAIR = ("user", "item")
@@ -92,6 +93,7 @@ def _parquet_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> I
 
 
 def _make_pair(user: str, item: str, time: str = "", *, where: str) -> Pair:
+    user, item = normalize_id(user), normalize_id(item)
     if not (user and item):
         raise BadData(f"{where}: no {'item' if user else 'user'} id", "every row needs a user and an item")
     return Pair(user, item, _seconds(time, where) if time else None)

@@ -10,7 +10,7 @@ from cofactor.data.duckdb_connection import RESOURCE_ERRORS
 from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.load_rows import EncodedRatings, load_checked_rows
 from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
-from cofactor.data.reading.sql_source import SqlScan
+from cofactor.data.reading.sql_source import SqlScan, id_fault_sql, normalized_id_sql
 from cofactor.errors import BadData
 
 MAX_NAMED = 3  # rows that an error names
@@ -18,8 +18,10 @@ MAX_NAMED = 3  # rows that an error names
 # A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
     ("fault IS NOT NULL", "", "fault"),
-    ("coalesce(trim(\"user\"), '') = ''", "user", "'no user id'"),
-    ("coalesce(trim(item), '') = ''", "item", "'no item id'"),
+    ("{user_fault} = ''", "user", "'no user id'"),
+    ("{item_fault} = ''", "item", "'no item id'"),
+    ("{user_fault} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_fault}"),
+    ("{item_fault} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_fault}"),
     ("coalesce(trim(rating), '') = ''", "rating", "'no rating'"),
     ("TRY_CAST(rating AS DOUBLE) IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
     ("NOT isfinite(TRY_CAST(rating AS FLOAT))", "rating", "'rating ' || {rating} || ' is not a finite number'"),
@@ -107,15 +109,18 @@ def _count_faults(connection: duckdb.DuckDBPyConnection) -> RowCheck:
 def _checked_rows_sql(records: str, timed: bool) -> str:
     faults = FAULTS + (TIME_FAULTS if timed else ())
     shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
-    conditions = [condition.format(seconds=SECONDS) for condition, _, _ in faults]
+    ids = {role: normalized_id_sql(f'"{role}"') for role in ("user", "item")}
+    computed = {f"{role}_fault": id_fault_sql(f"{role}_id") for role in ids} | {"seconds": SECONDS}
+    conditions = [condition.format(**computed) for condition, _, _ in faults]
     place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))
     reason = " ".join(
-        f"WHEN {held} THEN {why.format(**shown)}" for held, (_, _, why) in zip(conditions, faults, strict=True)
+        f"WHEN {held} THEN {why.format(**shown, **computed)}"
+        for held, (_, _, why) in zip(conditions, faults, strict=True)
     )
     return (
-        f'SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, trim("user") AS user_id, '
-        f"trim(item) AS item_id, TRY_CAST(rating AS FLOAT) AS rating, "
-        f'{SECONDS if timed else "NULL::BIGINT"} AS "time" FROM ({records})'
+        f"SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "
+        f'TRY_CAST(rating AS FLOAT) AS rating, {SECONDS if timed else "NULL::BIGINT"} AS "time" '
+        f"FROM (SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}))"
     )
 
 

@@ -12,6 +12,7 @@ from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import ROLES, find_columns
 from cofactor.data.reading.dataframes import rating_columns
 from cofactor.data.reading.text_format import TextDialect, detect_dialect, is_gzip
+from cofactor.ids import BLANKS, HIDDEN, JOINING, MAX_LENGTH
 
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 REAL = ("FLOAT", "DOUBLE")
@@ -38,8 +39,8 @@ class SqlScan:
         return f"CASE WHEN {same} THEN {number} ELSE -1 END"
 
     def id_text(self, role: str) -> str:
-        """SQL for an id as text, without spaces around it; a whole float is written as the integer it is."""
-        text = f'trim(CAST("{role}" AS VARCHAR))'
+        """SQL for an id as text in normal form; a whole float is written as the integer it is."""
+        text = normalized_id_sql(f'CAST("{role}" AS VARCHAR)')
         if self.types[role] not in REAL:
             return text
         return f'CASE WHEN abs("{role}") < 1e15 AND "{role}" = trunc("{role}") THEN ' + (
@@ -62,6 +63,25 @@ class SqlScan:
         if self.dated:
             return 'CAST(floor(epoch(CAST("time" AS TIMESTAMPTZ))) AS BIGINT)'
         return 'CAST("time" AS BIGINT)'
+
+
+def normalized_id_sql(text: str) -> str:
+    """SQL for `ids.normalize_id` of a text."""
+    trimmed = f"trim({text}, {quoted(BLANKS)})"
+    # nfc_normalize ends at a NUL, which is a fault anyway
+    return f"CASE WHEN contains({trimmed}, chr(0)) THEN {trimmed} ELSE nfc_normalize({trimmed}) END"
+
+
+def id_fault_sql(text: str) -> str:
+    """SQL for `ids.find_id_fault` of a text in normal form: the fault, or NULL; '' for an empty id."""
+    return (
+        f"CASE WHEN coalesce({text}, '') = '' THEN '' "
+        f"WHEN length({text}) > {MAX_LENGTH} THEN 'is longer than {MAX_LENGTH} characters' "
+        f"WHEN {text} IN ('.', '..') THEN 'is not accepted as an id' "
+        f"WHEN regexp_full_match({text}, {quoted(f'[{JOINING}]*')}) THEN 'has no visible character' "
+        f"WHEN regexp_matches({text}, {quoted(f'[{HIDDEN}]')}) "
+        "THEN 'has a control character or an invisible character in it' END"
+    )
 
 
 def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:

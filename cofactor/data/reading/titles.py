@@ -13,6 +13,7 @@ from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.ids import normalize_id
 
 Titles = Mapping[str, tuple[str, str]]  # item id -> title, genres as in "Comedy|Drama"
 
@@ -70,14 +71,14 @@ def _u_item(line: str, number: int, genres: list[str]) -> tuple[str, tuple[str, 
     if len(cells) < GENRES_FROM:
         raise _short(number, len(cells), f"at least {GENRES_FROM}")
     flagged = [name for name, flag in zip(genres, cells[GENRES_FROM:], strict=False) if flag.strip() == "1"]
-    return cells[0].strip(), (cells[1].strip(), "|".join(flagged))
+    return normalize_id(cells[0]), (cells[1].strip(), "|".join(flagged))
 
 
 def _movie(line: str, number: int) -> tuple[str, tuple[str, str]]:
     cells = line.split("::")
     if len(cells) < 3:
         raise _short(number, len(cells), "3")
-    return cells[0].strip(), ("::".join(cells[1:-1]).strip(), _plain_genres(cells[-1]))
+    return normalize_id(cells[0]), ("::".join(cells[1:-1]).strip(), _plain_genres(cells[-1]))
 
 
 def _from_csv(text: str) -> Titles:
@@ -93,7 +94,7 @@ def _from_csv(text: str) -> Titles:
             if len(row) <= max(place for place in where if place is not None):
                 raise _short(rows.line_num, len(row), "more")
             id_, title, genres = (row[place].strip() if place is not None else "" for place in where)
-            found[id_] = (title, _plain_genres(genres))
+            found[normalize_id(id_)] = (title, _plain_genres(genres))
         return found
     except csv.Error as error:
         raise BadData(f"line {rows.line_num:,}: {error}", "correct the table of titles, or move it away") from error
@@ -109,7 +110,7 @@ def _from_parquet(path: Path) -> Titles:
         chosen = (quoted_name(names[place]) if place is not None else "NULL" for place in where)
         cells = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in chosen)
         rows = connection.execute(f"SELECT {cells} FROM {table}").fetchall()
-        return {id_: (title, _plain_genres(genres)) for id_, title, genres in rows}
+        return {normalize_id(id_): (title, _plain_genres(genres)) for id_, title, genres in rows}
 
 
 def _places(names: list[str]) -> tuple[int, int, int | None] | None:

@@ -25,6 +25,7 @@ from cofactor.data.tfrecord.record_files import FOREIGN, Record, read_records
 from cofactor.data.tfrecord.varints import pack_varints, unpack_varints
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, error_context
+from cofactor.ids import check_id
 
 NAMES = {"user": "user_id", "item": "item_ids", "rating": "ratings", "time": "times"}
 KINDS = {BYTES: "bytes", FLOATS: "floats", INTEGERS: "integers"}
@@ -86,8 +87,7 @@ class _IdNumbers(dict[bytes, int]):
             text = raw.decode()
         except UnicodeDecodeError:
             raise BadData(f"an id that is not UTF-8: {raw[:40]!r}", "ids are text or whole numbers") from None
-        if not text:
-            raise BadData("an empty id", "give every user and item an id")
+        check_id(text)
         number = self[raw] = len(self)
         return number
 

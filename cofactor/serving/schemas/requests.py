@@ -6,7 +6,10 @@ when it arrives; after that its values are trusted.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from cofactor.ids import HINT, MAX_LENGTH, find_id_fault, normalize_id
 
 MOST_LISTED = 100  # items, users or explanations in one answer
 MOST_REASONS = 10  # an explained list scores the catalogue once for each rating in the history
@@ -15,15 +18,29 @@ MOST_NAMED = 1_000  # ids in a list of a body
 MOST_NAMED_IN_ADDRESS = 50  # ids or genres in the parameters of an address
 MOST_USERS = 100  # in a batch
 MOST_ON_A_MAP = 2_000
-LONGEST_ID = 200
+LONGEST_ID = MAX_LENGTH
 LONGEST_QUERY = 100
 LONGEST_GENRE = 50
 LONGEST_CURSOR = 100
 YEARS = (1000, 2999)
 LATEST = 1 << 40  # latest time of a rating, in seconds since 1970: far in the future
-NO_NUL = r"^[^\x00]*$"  # text in a database cannot contain NUL
+NO_NUL = r"^[^\x00]*$"  # what a schema says of the characters of an id; `check_id` says more
 
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=NO_NUL)]
+
+def _normal_id(given: str) -> str:
+    """The normal form of an id; the error does not repeat what the client sent."""
+    id_ = normalize_id(given)
+    fault = find_id_fault(id_)
+    if fault:
+        raise PydanticCustomError("id", "an id that {fault}; {hint}", {"fault": fault, "hint": HINT})
+    return id_
+
+
+Id = Annotated[
+    str,
+    AfterValidator(_normal_id),
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_ID, "pattern": NO_NUL}),
+]
 Genre = Annotated[str, Field(min_length=1, max_length=LONGEST_GENRE)]
 Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[1])]
 N = Annotated[int, Field(ge=1, le=MOST_LISTED, description="maximum number of entries")]
