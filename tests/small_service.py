@@ -1,7 +1,7 @@
 """A model small enough to know every answer of, and a client that asks an app without a network."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.feedback.store import RatingEvent, RatingStore
+from cofactor.feedback.store import Mark, RatingChange, RatingEvent, RatingStore
 from cofactor.models.factor import FactorModel
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.model_registry import ModelRegistry
@@ -68,23 +68,65 @@ class MemoryStore(RatingStore):
     """The contract of a store, for tests of what is asked of one: as long as the process lives."""
 
     fast_reads = True
+    identity = "memory"
 
     def __init__(self, *words: RatingEvent) -> None:
         self._words: dict[tuple[str, str], RatingEvent] = {}
+        self._changes: list[RatingChange | None] = []  # None: after that, everything is to be read again
+        self._notes: dict[str, int] = {}
+        self._titles: dict[str, str] = {}
         self.append(words)
 
     def append(self, events: Sequence[RatingEvent]) -> None:
-        self._words |= {(word.user, word.item): word for word in events}
+        for word in events:
+            old = self._words.get((word.user, word.item))
+            before = None if old is None else old.rating
+            self._changes.append(RatingChange(word.user, word.item, old is not None, before, word.rating))
+            self._words[word.user, word.item] = word
 
     def events_of(self, user: str) -> list[RatingEvent]:
         own = [word for word in self._words.values() if word.user == user]
         return sorted(own, key=lambda word: (-word.time, word.item))
+
+    def event(self, user: str, item: str) -> RatingEvent | None:
+        return self._words.get((user, item))
+
+    def counts_of(self, users: Collection[str]) -> dict[str, int]:
+        return {user: len(self.events_of(user)) for user in users}
 
     def all_events(self) -> Iterator[RatingEvent]:
         return iter([self._words[pair] for pair in sorted(self._words)])
 
     def count(self) -> int:
         return len(self._words)
+
+    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+        return (len(self._changes),), self.all_events()
+
+    def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
+        changes = self._changes[int(mark[0]) :]
+        known = [one for one in changes if one is not None]
+        return (len(self._changes),), known if len(known) == len(changes) else None
+
+    def forget(self, user: str) -> int:
+        own = self.events_of(user)
+        for word in own:
+            del self._words[word.user, word.item]
+        self._changes.append(None)
+        self._notes[user] = self.last_note() + 1
+        return len(own)
+
+    def forgotten(self, users: Collection[str]) -> dict[str, int]:
+        return {user: self._notes[user] for user in users if user in self._notes}
+
+    def last_note(self) -> int:
+        return max(self._notes.values(), default=0)
+
+    def titles(self) -> dict[str, str]:
+        return dict(self._titles)
+
+    def record_titles(self, titles: Mapping[str, str]) -> None:
+        self._titles |= titles
 
     def close(self) -> None:
         pass

@@ -8,6 +8,7 @@ import pytest
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
 from cofactor.feedback import postgres as feedback_postgres
+from cofactor.feedback import postgres_connections
 from cofactor.feedback.open_store import existing_store, open_store
 from cofactor.feedback.store import RatingEvent
 from tests.postgres import Server
@@ -41,13 +42,13 @@ def test_the_pool_comes_back_after_a_crash_of_the_server(
     with ThreadPoolExecutor(4) as threads:  # so that several connections are lost
         list(threads.map(lambda user: store.append([RatingEvent(str(user), "1", 3.0, 1)]), range(40)))
     postgres.stop("immediate")
-    monkeypatch.setattr(store._pool, "timeout", 0.2)
+    monkeypatch.setattr(postgres_connections, "TIMEOUT", 0.2)
     for ask in (lambda: store.append([WORD]), lambda: store.events_of("u"), store.count, lambda: store.all_events()):
         with pytest.raises(Unavailable) as told:
             ask()
         assert SECRET not in f"{told.value.message} {told.value.hint}"
     postgres.start()
-    monkeypatch.setattr(store._pool, "timeout", 5)
+    monkeypatch.setattr(postgres_connections, "TIMEOUT", 5)
     assert store.count() == 40, "every acknowledged rating is there"
     store.append([WORD])
     postgres.stop("immediate")  # this time nobody asks while it is away
@@ -60,7 +61,7 @@ def test_a_commit_is_waited_for_whatever_the_server_s_habit(address: str) -> Non
     strict = open_store(f"{address}%20-csynchronous_commit%3Dremote_apply")
     for store, expected in ((hasty, "on"), (strict, "remote_apply")):
         assert isinstance(store, feedback_postgres.PostgresStore)
-        assert store._query(lambda c: c.execute("SHOW synchronous_commit").fetchone()) == (expected,)
+        assert store._connections.query(lambda c: c.execute("SHOW synchronous_commit").fetchone()) == (expected,)
         store.close()
 
 
@@ -74,7 +75,7 @@ def test_a_server_that_does_not_sync_is_refused(address: str, postgres: Server) 
 
 
 def test_a_locked_table_is_waited_for_and_then_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_postgres, "TIMEOUT", 0.2)
+    monkeypatch.setattr(postgres_connections, "TIMEOUT", 0.2)
     store = open_store(address)
     with psycopg.connect(address) as other:
         other.execute("LOCK cofactor_feedback")

@@ -16,12 +16,15 @@ import pytest
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
 from cofactor.feedback import sqlite as feedback_sqlite
+from cofactor.feedback import sqlite_connection
 from cofactor.feedback.group_commit import GroupCommit
 from cofactor.feedback.open_store import existing_store, open_store
-from cofactor.feedback.sqlite import APPLICATION, SCHEMA, SqliteStore
+from cofactor.feedback.sqlite import SqliteStore
+from cofactor.feedback.sqlite_schema import APPLICATION, SCHEMA
 from cofactor.feedback.store import RatingEvent
 
 WORD = RatingEvent("u", "1", 4.0, 100)
+LATER = time.monotonic() + 3600
 
 
 def words(n: int, user: str = "u") -> list[RatingEvent]:
@@ -41,9 +44,8 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 
 def test_a_commit_is_one_sync_of_a_log(store: SqliteStore, path: Path) -> None:
-    for connection in (store._writing, store._reading):
-        assert connection.execute("PRAGMA synchronous").get == 2, "FULL"
-        assert connection.execute("PRAGMA journal_mode").get == "wal"
+    assert store._writing.execute("PRAGMA synchronous").get == 2, "FULL"
+    assert store._writing.execute("PRAGMA journal_mode").get == "wal"
     store.append([WORD])
     assert path.with_name("ratings.db-wal").stat().st_size > 0
 
@@ -133,8 +135,8 @@ def test_an_empty_file_becomes_a_store_but_not_for_a_reader(path: Path) -> None:
 
 
 def test_damage_that_is_met_later_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_sqlite, "CHECKED_BYTES", 0)
-    _damaged(path, 3 * 4096, b"\xff" * 200)
+    monkeypatch.setattr(sqlite_connection, "CHECKED_BYTES", 0)
+    _damaged(path, 20 * 4096, b"\xff" * 200)
     store = SqliteStore(path)
     with pytest.raises(BadArtifact, match=r"ratings\.db is damaged"):
         list(store.all_events())
@@ -236,7 +238,7 @@ def _at_once(store: SqliteStore, given: dict[str, Sequence[RatingEvent]]) -> dic
 
 
 def test_a_locked_database_is_waited_for_and_then_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_sqlite, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(feedback_sqlite, "TIMEOUT", 0.2)
     store = SqliteStore.create(path)
     other = apsw.Connection(str(path))
     other.execute("BEGIN IMMEDIATE")
@@ -296,7 +298,7 @@ class Slow:
         self.commits: list[list[int]] = []
         self.begun, self.go = Event(), Event()
 
-    def __call__(self, given: Sequence[int]) -> None:
+    def __call__(self, given: Sequence[int], deadline: float) -> None:
         self.begun.set()
         assert self.go.wait(10)
         if any(one == -2 for one in given):
@@ -309,7 +311,7 @@ class Slow:
 def _put_behind(slow: Slow, group: GroupCommit[int], given: Sequence[int]) -> dict[int, Exception | None]:
     """Puts 0, and the rest while that is under way."""
     outcome: dict[int, Exception | None] = {}
-    threads = [Thread(target=lambda one=one: outcome.update({one: group.submit(one)})) for one in (0, *given)]
+    threads = [Thread(target=lambda one=one: outcome.update({one: group.submit(one, LATER)})) for one in (0, *given)]
     threads[0].start()
     assert slow.begun.wait(10)
     for thread in threads[1:]:
@@ -317,7 +319,7 @@ def _put_behind(slow: Slow, group: GroupCommit[int], given: Sequence[int]) -> di
     while group._queue.qsize() < len(given):
         time.sleep(0.001)
     slow.go.set()
-    group.close()
+    group.close(10)
     for thread in threads:
         thread.join(10)
     return outcome
@@ -347,27 +349,27 @@ def test_an_error_that_trying_again_would_not_mend_is_told_to_all_at_once() -> N
 
 def test_nothing_is_taken_after_the_end() -> None:
     committed: list[int] = []
-    group = GroupCommit[int](committed.extend, TimeoutError)
-    assert group.submit(1) is None
-    group.close()
-    group.close()
-    assert isinstance(group.submit(2), InterruptedError)
+    group = GroupCommit[int](lambda given, _: committed.extend(given), TimeoutError)
+    assert group.submit(1, LATER) is None
+    group.close(10)
+    group.close(10)
+    assert isinstance(group.submit(2, LATER), InterruptedError)
     assert committed == [1]
 
 
 def test_threads_that_put_without_pause_all_get_their_turn() -> None:
     committed: list[int] = []
-    group, together = GroupCommit[int](committed.extend, TimeoutError), Barrier(8)
+    group, together = GroupCommit[int](lambda given, _: committed.extend(given), TimeoutError), Barrier(8)
 
     def put(first: int) -> None:
         together.wait()
-        assert [group.submit(first + n) for n in range(500)] == [None] * 500
+        assert [group.submit(first + n, LATER) for n in range(500)] == [None] * 500
 
     threads = [Thread(target=put, args=(500 * number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    group.close()
+    group.close(10)
     assert sorted(committed) == list(range(4000))
     assert [one for one in committed if one < 500] == list(range(500)), "in the order each came"

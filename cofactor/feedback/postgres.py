@@ -1,63 +1,40 @@
 """Ratings in a PostgreSQL database, for services on several machines.
 
-Each statement is a transaction of its own and returns when the server has synced its log; the server shares one sync
-among transactions that commit at the same time. Ids are stored as UTF-8 bytes: so any text fits into a database of any
-encoding, and ids sort by code point. The view cofactor_ratings shows them as text.
+A batch is a transaction, which returns when the server has synced its log; the server shares one sync among
+transactions that commit at the same time. Ids are stored as UTF-8 bytes, so that they sort by code point. The view
+cofactor_ratings shows them as text.
 """
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from cofactor.errors import BadArtifact, BadData, Unavailable
-from cofactor.feedback.store import RatingEvent, RatingStore, latest_events, without_password
+from cofactor.feedback import postgres_schema as schema
+from cofactor.feedback.postgres_address import parse_address
+from cofactor.feedback.postgres_connections import (
+    LONG_TIMEOUT,
+    Connection,
+    Connections,
+    fetch_value,
+    log,
+    translated,
+)
+from cofactor.feedback.store import (
+    TIMEOUT,
+    Mark,
+    RatingChange,
+    RatingEvent,
+    RatingStore,
+    check_id,
+    digest_id,
+    is_utf8,
+    latest_events,
+    without_password,
+)
 
-try:
-    import psycopg
-    from psycopg import conninfo, sql
-    from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
-except ImportError as missing:
-    raise Unavailable(
-        "a store of ratings in PostgreSQL needs psycopg, which is not installed", "pip install 'cofactor[postgres]'"
-    ) from missing
-
-Connection = psycopg.Connection[tuple[Any, ...]]
-T = TypeVar("T")
-
-FORMAT = "cofactor feedback 1"  # the comment on the table
-LOCK = int.from_bytes(b"cofF")  # advisory lock, held while the table is created
-TIMEOUT = 5.0  # seconds for each of: connecting, waiting for a connection, a statement
-MAX_CONNECTIONS = 8  # of each process
-KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+LOCK = int.from_bytes(b"cofF")  # advisory lock, held while the tables are created
 FETCH_ROWS = 10_000  # at a time
-
-SCHEMA = (
-    'CREATE TABLE cofactor_feedback ("user" bytea NOT NULL, item bytea NOT NULL, rating float8, '
-    'time bigint NOT NULL, PRIMARY KEY ("user", item))',
-    f"COMMENT ON TABLE cofactor_feedback IS '{FORMAT}'",
-    'CREATE VIEW cofactor_ratings AS SELECT {} AS "user", {} AS item, rating, time, to_timestamp(time) AS at '
-    "FROM cofactor_feedback".format(
-        *(
-            rf"CASE WHEN position('\x00'::bytea IN {name}) > 0 THEN encode({name}, 'escape') "
-            f"ELSE convert_from({name}, 'UTF8') END"
-            for name in ('"user"', "item")
-        )
-    ),
-)
-UPSERT = (
-    "INSERT INTO cofactor_feedback SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::float8[], %s::bigint[]) "
-    'ON CONFLICT ("user", item) DO UPDATE SET rating = EXCLUDED.rating, time = EXCLUDED.time'
-)
-SELECT_USER = 'SELECT item, rating, time FROM cofactor_feedback WHERE "user" = %s ORDER BY time DESC, item'
-SELECT_ALL = 'SELECT "user", item, rating, time FROM cofactor_feedback ORDER BY "user", item'
-# Asynchronous commits may lose ratings; a stricter setting of the operator is left as it is.
-SYNCHRONOUS_COMMIT = (
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-)
-
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # silent unless the service logs
 
 
 class PostgresStore(RatingStore):
@@ -68,98 +45,205 @@ class PostgresStore(RatingStore):
     def __init__(self, address: str) -> None:
         """Raises BadData for an invalid address or if there is no table, BadArtifact if the table of that name has
         another format, and Unavailable if the server does not answer or would lose ratings in a power failure."""
-        self._address, self._name = _parsed(address), without_password(address)
-        with _translated(self._name), _connected(self._address) as connection:
+        self._name = without_password(address)
+        self._connections, self._unpruned = Connections(parse_address(address), self._name), 0
+        with self._connections.opening(TIMEOUT) as connection:
             if not _has_table(connection, self._name):
                 raise BadData(f"{self._name} has no table of ratings", "cofactor serve --store ADDRESS creates it")
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            self._address,
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=MAX_CONNECTIONS,
-            open=True,
-            configure=_configure,
-            timeout=TIMEOUT,
-            reconnect_timeout=TIMEOUT,  # after that the next request tries again
-        )
+            self._complete = bool(fetch_value(connection, schema.IS_COMPLETE))
+            self._salt, self._identity = _settings(connection) if self._complete else (b"", b"")
+        self._connections.open_pool()
 
     @classmethod
     def create(cls, address: str) -> "PostgresStore":
-        """The store in a database; its table is created if there is none."""
-        with (
-            _translated(without_password(address)),
-            _connected(_parsed(address)) as connection,
-            connection.transaction(),
-        ):
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            if not _has_table(connection, without_password(address)):
-                for statement in SCHEMA:
-                    connection.execute(sql.SQL(statement))
+        """The store in a database; tables that are missing are created."""
+        name = without_password(address)
+        connections = Connections(parse_address(address), name)
+        with connections.opening(TIMEOUT) as connection:
+            complete = _has_table(connection, name) and fetch_value(connection, schema.IS_COMPLETE)
+        if not complete:
+            with connections.opening(LONG_TIMEOUT) as connection:
+                _create_tables(connection, name)
         return cls(address)
+
+    @property
+    def identity(self) -> str:
+        return self._identity.hex()
+
+    # Events
 
     def append(self, events: Sequence[RatingEvent]) -> None:
         if not events:
             return
         rows = sorted((user.encode(), item.encode(), *rest) for (user, item), rest in latest_events(events).items())
         columns = [list(column) for column in zip(*rows, strict=True)]  # sorted, so that two batches cannot deadlock
-        self._query(lambda connection: connection.execute(UPSERT, columns))
+        self._connections.transaction(lambda connection: self._put(connection, columns))
+        self._prune(len(rows))
 
     def events_of(self, user: str) -> list[RatingEvent]:
-        try:
-            key = user.encode()
-        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
+        if not is_utf8(user):  # no stored id is
             return []
-        rows = self._query(lambda connection: connection.execute(SELECT_USER, [key], binary=True).fetchall())
-        return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
+        rows = self._connections.query(lambda c: c.execute(schema.SELECT_USER, [user.encode()], binary=True).fetchall())
+        with translated(self._name):
+            return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
+
+    def event(self, user: str, item: str) -> RatingEvent | None:
+        if not (is_utf8(user) and is_utf8(item)):
+            return None
+        keys = [user.encode(), item.encode()]
+        row = self._connections.query(
+            lambda connection: connection.execute(schema.SELECT_PAIR, keys, binary=True).fetchone()
+        )
+        return None if row is None else RatingEvent(user, item, *row)
+
+    def counts_of(self, users: Collection[str]) -> dict[str, int]:
+        keys = {user.encode(): user for user in users if is_utf8(user)}
+        rows = self._connections.query(lambda c: c.execute(schema.SELECT_COUNTS, [list(keys)], binary=True).fetchall())
+        return {**dict.fromkeys(users, 0), **{keys[user]: events for user, events in rows}}
 
     def all_events(self) -> Iterator[RatingEvent]:
-        rows = self._snapshot()
-        next(rows)  # takes the snapshot
-        return rows  # type: ignore[return-value]
+        return self.snapshot()[1]
 
     def count(self) -> int:
-        (found,) = self._query(lambda c: c.execute("SELECT count(*) FROM cofactor_feedback").fetchone()) or (0,)
-        return int(found)
+        return int(
+            self._connections.query(
+                lambda connection: fetch_value(connection, "SELECT count(*) FROM cofactor_feedback")
+            )
+        )
+
+    # Changes
+
+    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+        rows = self._snapshot()
+        return next(rows), rows  # type: ignore[arg-type,return-value]
+
+    def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
+        since, last_number, last_removals = mark
+        rows = self._connections.query(
+            lambda c: c.execute(schema.SELECT_CHANGES, {"since": since}, binary=True).fetchall()
+        )
+        snapshot, last, removals, pruned = rows[0][:4]
+        here: Mark = (snapshot, last, removals)
+        behind = pruned > 0 and int(last_number) - schema.IN_FLIGHT < pruned
+        if removals != last_removals or behind or len(rows) > schema.CHANGES_KEPT:
+            return here, None
+        with translated(self._name):
+            changes = [row[5:] for row in rows if row[4] is not None]
+            return here, [RatingChange(user.decode(), item.decode(), *rest) for user, item, *rest in changes]
+
+    # People who are forgotten
+
+    def forget(self, user: str) -> int:
+        """Erases the events from the tables. VACUUM frees their space, and the server overwrites it in time."""
+        check_id("user", user)
+        note = {"digest": digest_id(self._salt, user), "time": int(time.time())}
+        with self._connections.opening(LONG_TIMEOUT) as connection:
+            connection.execute("SET statement_timeout = 0")
+            with connection.transaction():
+                deleted = connection.execute(
+                    'DELETE FROM cofactor_feedback WHERE "user" = %s', [user.encode()]
+                ).rowcount
+                connection.execute('DELETE FROM cofactor_changes WHERE "user" = %s', [user.encode()])
+                for statement in schema.NOTE:
+                    connection.execute(statement, note)
+                if left := fetch_value(
+                    connection, 'SELECT count(*) FROM cofactor_feedback WHERE "user" = %s', user.encode()
+                ):
+                    raise Unavailable(f"{left:,} ratings could not be deleted", "a trigger in the database keeps them")
+            connection.execute(schema.VACUUM)
+        return deleted
+
+    def forgotten(self, users: Collection[str]) -> dict[str, int]:
+        if not self._complete:
+            return {}
+        digests = {digest_id(self._salt, user): user for user in users if is_utf8(user)}
+        select = "SELECT digest, number FROM cofactor_forgotten WHERE digest = ANY(%s)"
+        rows = self._connections.query(lambda c: c.execute(select, [list(digests)], binary=True).fetchall())
+        return {digests[digest]: number for digest, number in rows}
+
+    def last_note(self) -> int:
+        select = "SELECT coalesce(max(number), 0) FROM cofactor_forgotten"
+        return int(self._connections.query(lambda connection: fetch_value(connection, select))) if self._complete else 0
+
+    # Titles
+
+    def titles(self) -> dict[str, str]:
+        if not self._complete:
+            return {}
+        rows = self._connections.query(
+            lambda c: c.execute("SELECT item, title FROM cofactor_titles", binary=True).fetchall()
+        )
+        with translated(self._name):
+            return {item.decode(): title.decode() for item, title in rows}
+
+    def record_titles(self, titles: Mapping[str, str]) -> None:
+        put = (
+            "INSERT INTO cofactor_titles SELECT * FROM unnest(%s::bytea[], %s::bytea[]) "
+            "ON CONFLICT (item) DO UPDATE SET title = EXCLUDED.title"
+        )
+        rows = sorted((i.encode(), title.encode()) for i, title in titles.items() if is_utf8(i) and is_utf8(title))
+        columns = [[item for item, _ in rows], [title for _, title in rows]]
+        self._connections.query(lambda connection: connection.execute(put, columns))
 
     def close(self) -> None:
-        self._pool.close()
+        self._connections.close()
 
-    def _query(self, query: Callable[[Connection], T]) -> T:
-        """Runs a query over a connection of the pool. A lost connection is replaced and the query repeated: every query
-        may run twice without harm."""
-        deadline = time.monotonic() + TIMEOUT
-        with _translated(self._name):
-            while True:
-                connection = None
-                try:
-                    with self._pool.connection() as connection:
-                        return query(connection)
-                except psycopg.OperationalError:
-                    if connection is None or not connection.broken or time.monotonic() > deadline:
-                        raise
-                    self._pool.check()  # the other connections were lost as well
+    def _put(self, connection: Connection, columns: list[list[Any]]) -> None:
+        """Writes events and reads them back; raises Unavailable if a trigger discarded or changed some."""
+        connection.execute(schema.UPSERT, columns)
+        lost = len(columns[0]) - int(fetch_value(connection, schema.COUNT_KEPT, *columns))
+        if lost:
+            hint = "a trigger in the database discards or changes them: remove it; no rating was stored"
+            raise Unavailable(f"{self._name} did not keep {lost:,} of {len(columns[0]):,} ratings", hint)
 
-    def _snapshot(self) -> Iterator[RatingEvent | None]:
-        """None once the snapshot is taken, and then every event."""
-        with _translated(self._name), _connected(self._address) as connection, connection.transaction():
-            connection.execute("SET LOCAL statement_timeout = 0")  # reading a large store takes longer
-            with connection.cursor("snapshot", binary=True) as rows:
-                rows.itersize = FETCH_ROWS
-                rows.execute(SELECT_ALL)
-                yield None
-                for user, item, rating, seconds in rows:
-                    yield RatingEvent(user.decode(), item.decode(), rating, seconds)
+    def _prune(self, n_changes: int) -> None:
+        self._unpruned += n_changes
+        if self._unpruned > schema.CHANGES_KEPT // 10:
+            self._unpruned = 0
+            try:
+                self._connections.transaction(lambda c: [c.execute(statement) for statement in schema.PRUNE])
+            except Unavailable as error:
+                log.warning("%s: old changes were not removed: %s", self._name, error.message)
+
+    def _snapshot(self) -> Iterator[Mark | RatingEvent]:
+        """The mark of the snapshot, once it is taken, and then every event."""
+        with self._connections.reading() as (connection, limited):
+            with limited():
+                connection.execute("SET statement_timeout = 0")  # reading a large store takes longer
+                connection.execute("SET idle_in_transaction_session_timeout = 0")
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                mark = connection.execute(schema.SELECT_MARK).fetchone() if self._complete else None
+                rows = connection.cursor("snapshot", binary=True)
+                rows.execute(schema.SELECT_ALL)
+            try:
+                yield (mark or ("", 0, 0))[:3]
+                while True:
+                    with limited():
+                        fetched = rows.fetchmany(FETCH_ROWS)
+                    if not fetched:
+                        return
+                    for user, item, rating, seconds in fetched:
+                        yield RatingEvent(user.decode(), item.decode(), rating, seconds)
+            finally:
+                with limited():
+                    rows.close()
 
 
-def _connected(address: str) -> Connection:
-    connection = psycopg.connect(address, autocommit=True)
-    _configure(connection)
-    return connection
+def _settings(connection: Connection) -> tuple[bytes, bytes]:
+    found: dict[str, bytes] = dict(connection.execute("SELECT name, value FROM cofactor_settings").fetchall())
+    return bytes(found["salt"]), bytes(found["identity"])
 
 
-def _configure(connection: Connection) -> None:
-    connection.execute(SYNCHRONOUS_COMMIT)
-    connection.execute("SELECT set_config('statement_timeout', %s, false)", [f"{int(TIMEOUT * 1000)}ms"])
+def _create_tables(connection: Connection, name: str) -> None:
+    connection.execute("SET statement_timeout = 0")  # counting the events of a large store takes longer
+    connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])  # before the transaction, which then sees new tables
+    with connection.transaction():
+        if not _has_table(connection, name):
+            for statement in schema.SCHEMA:
+                connection.execute(statement)
+        if not fetch_value(connection, schema.IS_COMPLETE):  # another process may have completed them in the meantime
+            for statement in schema.completing_statements():
+                connection.execute(statement)
 
 
 def _has_table(connection: Connection, name: str) -> bool:
@@ -174,53 +258,9 @@ def _has_table(connection: Connection, name: str) -> bool:
         raise Unavailable(
             f"the server of {name} runs with fsync = off", "set it to on: a power failure would lose ratings"
         )
-    if exists and comment != FORMAT:
+    if exists and comment != schema.FORMAT:
         raise BadArtifact(
-            f"the table cofactor_feedback in {name} has the format {comment!r}, not {FORMAT!r}",
+            f"the table cofactor_feedback in {name} has the format {comment!r}, not {schema.FORMAT!r}",
             "upgrade cofactor, or name another database or schema; nothing was changed",
         )
     return bool(exists)
-
-
-def _parsed(address: str) -> str:
-    """The address with timeouts added. An address that libpq would misread is rejected before anything connects: the
-    part it takes for a host or a port may belong to a password, and its error message would show it."""
-    try:
-        given = conninfo.conninfo_to_dict(address)
-    except psycopg.Error:
-        given = {"port": "unreadable"}
-    ports = str(given.get("port") or "5432").split(",")
-    misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
-    if misread or not all(port.isdigit() for port in ports):
-        raise BadData(
-            "the address of the PostgreSQL store is invalid",
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / ? % written as %40 %3A %2F %3F %25",
-        )
-    timeouts: dict[str, str | int] = {"connect_timeout": int(TIMEOUT), "application_name": "cofactor", **KEEPALIVES}
-    return conninfo.make_conninfo(address, **{key: value for key, value in timeouts.items() if key not in given})
-
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Turns errors of PostgreSQL into messages for an operator."""
-    try:
-        yield
-    except (PoolTimeout, PoolClosed) as error:
-        closed = isinstance(error, PoolClosed)
-        raise Unavailable(
-            f"{name} is closed" if closed else f"{name} does not answer",
-            "the service is stopping" if closed else "is the server running? No rating was stored",
-        ) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise Unavailable(
-            f"{name} took more than {TIMEOUT:g} s", "it is locked or busy; no rating was stored"
-        ) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        hint = "GRANT CREATE, USAGE ON SCHEMA … TO the database user of the service, which then owns the table"
-        raise Unavailable(f"{name}: {_first_line(error)}", hint) from error
-    except psycopg.Error as error:
-        raise Unavailable(f"{name}: {_first_line(error)}", "look at the server; no rating was stored") from error
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__

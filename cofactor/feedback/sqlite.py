@@ -1,136 +1,267 @@
 """Ratings in one SQLite file, without set-up, for any number of threads and processes on one machine.
 
 The file has a write-ahead log with synchronous=FULL: a commit returns when its frames in FILE-wal are synced. Threads
-that append at the same time share a commit (see `group_commit`); processes take turns.
+that append at the same time share a commit (see `group_commit`); processes take turns. Each thread that reads has a
+connection of its own, and no lock is shared between readers and writers.
 
 Only SQLite opens the file: closing another descriptor of it would release the locks of the whole process.
 """
 
+import logging
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
-from cofactor.errors import BadArtifact, BadData, CofactorError, Unavailable
+from cofactor.errors import BadData, CofactorError, Unavailable
 from cofactor.feedback.group_commit import GroupCommit
-from cofactor.feedback.store import LatestEvents, RatingEvent, RatingStore, latest_events
-
-APPLICATION = int.from_bytes(b"cofF")  # in the header of the file, at byte 68
-VERSION = 1
-BUSY_TIMEOUT = 5.0  # seconds to wait for other processes
-CHECKED_BYTES = 64 << 20  # size up to which a whole file is checked when it is opened: half a second
-
-SCHEMA = (
-    "CREATE TABLE feedback (user TEXT NOT NULL, item TEXT NOT NULL, rating REAL, time INTEGER NOT NULL, "
-    "PRIMARY KEY (user, item)) STRICT, WITHOUT ROWID"
+from cofactor.feedback.sqlite_connection import (
+    ReaderPool,
+    connect,
+    interrupted_at,
+    open_checked,
+    switch_to_log,
+    sync_folder,
+    translate,
+    wait_until,
 )
+from cofactor.feedback.sqlite_erasure import erase_user
+from cofactor.feedback.sqlite_schema import create_table, is_empty
+from cofactor.feedback.store import (
+    TIMEOUT,
+    LatestEvents,
+    Mark,
+    RatingChange,
+    RatingEvent,
+    RatingStore,
+    check_id,
+    digest_id,
+    is_utf8,
+    latest_events,
+)
+
+T = TypeVar("T")
+
+READ_TIMEOUT = 0.1  # seconds that a reader waits for a lock: writers never hold one that readers need
+BLOCKED = 5.0  # seconds for which reads do not count as fast after one met a lock
+CHANGES_KEPT = 10_000  # changes after which a process that did not follow them reads everything again
+
 UPSERT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
+SELECT_KEPT = "SELECT 1 FROM feedback WHERE user = ? AND item = ? AND rating IS ? AND time = ?"
+PRUNE = f"DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - {CHANGES_KEPT}"
 SELECT_USER = (
     "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the order of the primary key
 )
+SELECT_PAIR = "SELECT user, item, rating, time FROM feedback WHERE user = ? AND item = ?"
+SELECT_COUNT = "SELECT events FROM user_counts WHERE user = ?"
 SELECT_ALL = "SELECT user, item, rating, time FROM feedback ORDER BY user, item"
+SELECT_NUMBER = "SELECT seq FROM sqlite_sequence WHERE name = 'changes'"
+SELECT_CHANGES = "SELECT user, item, existed, before, after FROM changes WHERE number > ? ORDER BY number"
 TIME = itemgetter(3)
 
-RESTORE = "it was not changed; replace it with a backup, or name another file"
+log = logging.getLogger("cofactor.feedback")
 
 
 class SqliteStore(RatingStore):
     """A store in an existing file."""
 
-    fast_reads = True
-
     def __init__(self, path: Path) -> None:
         """Raises BadData if there is no file, BadArtifact if it belongs to another application, has a newer version or
-        is damaged, and Unavailable if it cannot be opened for writing."""
+        is damaged, and Unavailable if it cannot be opened for writing within TIMEOUT."""
+        check_name(path)
         self.path = path.absolute()
         if not self.path.exists():
             raise BadData(f"there is no store of ratings in {path}", "cofactor serve --store FILE creates it")
+        deadline = time.monotonic() + TIMEOUT
+        self._blocked_until = 0.0
         try:
-            self._writing = _open_checked(self.path)
-            self._reading = _open_checked(self.path)
-        except apsw.Error as error:
-            raise _translate(self.path, error) from error
-        self._reader, self._read_lock = self._reading.cursor(), Lock()
+            self._writing = open_checked(self.path, deadline)
+            self._salt, self._identity = (bytes(self._setting(name)) for name in ("salt", "identity"))
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise translate(path, error) from error
+        self._readers = ReaderPool(self._open_reader, self._close_connection)
         self._files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         self._inodes = self._find_inodes()
-        _sync_folder(self.path)
+        sync_folder(self.path)
+        self._unpruned = 0
         self._commits = GroupCommit(self._commit, shared=apsw.BusyError)
 
     @classmethod
     def create(cls, path: Path) -> "SqliteStore":
         """The store in a file, created if there is none."""
-        whole = path.absolute()
+        check_name(path)
+        whole, deadline = path.absolute(), time.monotonic() + TIMEOUT
         if not whole.parent.is_dir():
             make = f"mkdir -p {shlex.quote(str(path.parent))}"
             raise Unavailable(f"the folder {path.parent} for the store of ratings does not exist", make)
         try:
-            with closing(_connect(whole, apsw.SQLITE_OPEN_CREATE)) as connection:
-                if _is_empty(connection):
-                    _create_table(connection)
+            with closing(connect(whole, deadline, apsw.SQLITE_OPEN_CREATE)) as connection:
+                if is_empty(connection):
+                    switch_to_log(connection, deadline)
+                    create_table(connection)
         except apsw.Error as error:
-            raise _translate(whole, error) from error
+            raise translate(path, error) from error
         return cls(path)
+
+    @property
+    def fast_reads(self) -> bool:
+        return time.monotonic() >= self._blocked_until
+
+    @property
+    def identity(self) -> str:
+        return self._identity.hex()
+
+    # Events
 
     def append(self, events: Sequence[RatingEvent]) -> None:
         if not events:
             return
-        error = self._commits.submit(latest_events(events))
+        error = self._commits.submit(latest_events(events), time.monotonic() + TIMEOUT)
         if error is not None:
-            raise _translate(self.path, error) from error
+            raise self._translate(error) from error
 
     def events_of(self, user: str) -> list[RatingEvent]:
-        try:
-            with self._read_lock:
-                rows: list[Any] = self._reader.execute(SELECT_USER, (user,)).fetchall()
-        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
+        if not is_utf8(user):  # no stored id is
             return []
-        except apsw.Error as error:
-            raise _translate(self.path, error) from error
+        rows: list[Any] = self._read(lambda connection: connection.execute(SELECT_USER, (user,)).fetchall())
         rows.sort(key=TIME, reverse=True)  # stable, and many times faster than sorting in SQLite
         return [RatingEvent(*row) for row in rows]
 
+    def event(self, user: str, item: str) -> RatingEvent | None:
+        if not (is_utf8(user) and is_utf8(item)):
+            return None
+        row = self._read(lambda connection: connection.execute(SELECT_PAIR, (user, item)).fetchone())
+        return None if row is None else RatingEvent(*row)
+
+    def counts_of(self, users: Collection[str]) -> dict[str, int]:
+        storable = [user for user in users if is_utf8(user)]
+
+        def counts(connection: apsw.Connection) -> dict[str, int]:
+            return {user: int(connection.execute(SELECT_COUNT, (user,)).get or 0) for user in storable}
+
+        return {**dict.fromkeys(users, 0), **self._read(counts)}
+
     def all_events(self) -> Iterator[RatingEvent]:
-        rows = self._snapshot()
-        next(rows)  # takes the snapshot
-        return rows  # type: ignore[return-value]
+        return self.snapshot()[1]
 
     def count(self) -> int:
+        return int(self._read(lambda c: c.execute("SELECT coalesce(sum(events), 0) FROM user_counts").get))
+
+    # Changes
+
+    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+        rows = self._snapshot()
+        return (next(rows),), rows  # type: ignore[return-value]
+
+    def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
+        since = int(mark[0])
+
+        def changes(connection: apsw.Connection) -> tuple[int, list[Any]]:
+            last = int(connection.execute(SELECT_NUMBER).get or 0)
+            if last == since or not 0 < last - since <= CHANGES_KEPT:
+                return last, []
+            connection.execute("BEGIN")  # so that both are of one snapshot
+            try:
+                return int(connection.execute(SELECT_NUMBER).get), connection.execute(
+                    SELECT_CHANGES, (since,)
+                ).fetchall()
+            finally:
+                connection.execute("COMMIT")
+
+        last, rows = self._read(changes)
+        if len(rows) != last - since:  # removed events count as changes, but have no rows
+            return (last,), None
+        return (last,), [RatingChange(user, item, bool(existed), *both) for user, item, existed, *both in rows]
+
+    # People who are forgotten
+
+    def forget(self, user: str) -> int:
+        check_id("user", user)
         try:
-            with self._read_lock:
-                return int(self._reader.execute("SELECT count(*) FROM feedback").get)
+            return erase_user(self.path, user, digest_id(self._salt, user))
+        except Exception as error:
+            raise self._translate(error) from error
+
+    def forgotten(self, users: Collection[str]) -> dict[str, int]:
+        digests = {user: digest_id(self._salt, user) for user in users if is_utf8(user)}
+        select = "SELECT number FROM forgotten WHERE digest = ?"
+
+        def numbers(connection: apsw.Connection) -> dict[str, int]:
+            found = {user: connection.execute(select, (digest,)).get for user, digest in digests.items()}
+            return {user: int(number) for user, number in found.items() if number is not None}
+
+        return self._read(numbers) if self.last_note() else {}
+
+    def last_note(self) -> int:
+        return int(self._read(lambda c: c.execute("SELECT coalesce(max(number), 0) FROM forgotten").get))
+
+    # Titles
+
+    def titles(self) -> dict[str, str]:
+        rows: list[Any] = self._read(lambda c: c.execute("SELECT item, title FROM titles").fetchall())
+        return dict(rows)
+
+    def record_titles(self, titles: Mapping[str, str]) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        rows = [(item, title) for item, title in titles.items() if is_utf8(item) and is_utf8(title)]
+        try:
+            with closing(connect(self.path, deadline)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT OR REPLACE INTO titles VALUES (?, ?)", rows)
+                connection.execute("COMMIT")
         except apsw.Error as error:
-            raise _translate(self.path, error) from error
+            raise self._translate(error) from error
 
     def close(self) -> None:
-        self._commits.close()
-        with self._read_lock:
-            for connection in (self._reading, self._writing):
-                with suppress(apsw.Error):
-                    if self._find_inodes() != self._inodes:  # closing would remove the log of the file now there
-                        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-                    connection.close()
+        if not self._commits.close(TIMEOUT):
+            log.error("%s: its disk hangs; the last ratings may not have been stored", self.path)
+            return  # the connection is in use
+        self._readers.close()
+        self._close_connection(self._writing)
 
-    def _commit(self, batches: Sequence[LatestEvents]) -> None:
-        rows = ((user, item, *event) for batch in batches for (user, item), event in batch.items())
+    # Writing
+
+    def _commit(self, batches: Sequence[LatestEvents], deadline: float) -> None:
+        merged: LatestEvents = {}
+        for batch in batches:
+            merged.update(batch)
+        rows = [(user, item, *event) for (user, item), event in merged.items()]
+        wait_until(self._writing, deadline)
         self._writing.execute("BEGIN IMMEDIATE")
         try:
-            self._writing.executemany(UPSERT, rows)
+            with interrupted_at(self._writing, deadline):
+                self._writing.executemany(UPSERT, rows)
+                self._check_kept(rows)
+                self._prune(len(rows))
             self._writing.execute("COMMIT")
         finally:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
         if self._find_inodes() != self._inodes:
             raise Unavailable(
-                f"{self.path} was moved, removed or replaced while in use", "put it back, or restart the service"
+                f"{self.path.name} was moved, removed or replaced while in use", "put it back, or restart the service"
             )
+
+    def _check_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Raises Unavailable if a trigger of somebody else discarded or changed a row."""
+        lost = len(rows) - sum(1 for _ in self._writing.executemany(SELECT_KEPT, rows))
+        if lost:
+            hint = "a trigger in the database discards or changes them: remove it; no rating was stored"
+            raise Unavailable(f"{self.path.name} did not keep {lost:,} of {len(rows):,} ratings", hint)
+
+    def _prune(self, n_changes: int) -> None:
+        self._unpruned += n_changes
+        if self._unpruned > CHANGES_KEPT // 10:
+            self._writing.execute(PRUNE)
+            self._unpruned = 0
 
     def _find_inodes(self) -> list[tuple[int, int] | None]:
         """Device and inode of the database and its log: SQLite goes on writing to a file that was removed."""
@@ -143,112 +274,57 @@ class SqliteStore(RatingStore):
                 found.append(None)
         return found
 
-    def _snapshot(self) -> Iterator[RatingEvent | None]:
-        """None once the snapshot is taken, and then every event."""
+    # Reading
+
+    def _read(self, query: Callable[[apsw.Connection], T]) -> T:
         try:
-            with closing(_connect(self.path)) as connection:
+            with self._readers.connection() as connection:
+                return query(connection)
+        except (apsw.Error, UnicodeDecodeError, InterruptedError) as error:
+            if isinstance(error, apsw.BusyError):
+                self._blocked_until = time.monotonic() + BLOCKED
+            raise self._translate(error) from error
+
+    def _snapshot(self) -> Iterator[int | RatingEvent]:
+        """The number of the last change, once the snapshot is taken, and then every event."""
+        last: RatingEvent | None = None
+        try:
+            with closing(connect(self.path, time.monotonic() + TIMEOUT)) as connection:
+                connection.execute("BEGIN")
+                number = int(connection.execute(SELECT_NUMBER).get or 0)  # the snapshot is that of this moment
                 rows: Any = connection.execute(SELECT_ALL)
-                first = rows.fetchone()  # the snapshot is that of this moment
-                yield None
+                first = rows.fetchone()
+                yield number
                 for row in chain([first] if first else [], rows):
-                    yield RatingEvent(*row)
+                    last = RatingEvent(*row)
+                    yield last
+        except UnicodeDecodeError as error:
+            told = self._translate(error)
+            after = f" after user {last.user!r}, item {last.item!r}" if last else ""
+            raise type(told)(f"{told.message}{after}", told.hint) from error
         except apsw.Error as error:
-            raise _translate(self.path, error) from error
+            raise self._translate(error) from error
+
+    def _open_reader(self) -> apsw.Connection:
+        return connect(self.path, time.monotonic() + READ_TIMEOUT)
+
+    def _setting(self, name: str) -> Any:
+        return self._writing.execute("SELECT value FROM settings WHERE name = ?", (name,)).get
+
+    def _close_connection(self, connection: apsw.Connection) -> None:
+        with suppress(apsw.Error):
+            if self._find_inodes() != self._inodes:  # closing would remove the log of the file now there
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close()
+
+    def _translate(self, error: Exception) -> CofactorError:
+        """An error of an operation, which may reach a client of the service: it names the file without its folder."""
+        told = translate(self.path.name, error)
+        log.warning("%s: %s: %s", self.path, type(error).__name__, error)
+        return told
 
 
-def _open_checked(path: Path) -> apsw.Connection:
-    """A connection to a store, which is checked."""
-    connection = _connect(path)
-    if connection.readonly("main"):
-        raise Unavailable(f"{path} is read-only", "let the user of this process write to the file and its folder")
-    if _is_empty(connection):
-        raise BadArtifact(f"{path} is an empty database, not a store of ratings", "remove it, or name another file")
-    _switch_to_log(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    if path.stat().st_size <= CHECKED_BYTES and (found := connection.execute("PRAGMA quick_check(1)").get) != "ok":
-        raise BadArtifact(f"{path} is damaged: {' '.join(str(found).split())[:200]}", RESTORE)
-    return connection
-
-
-def _connect(path: Path, more_flags: int = 0) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | more_flags)
-    connection.set_busy_timeout(int(BUSY_TIMEOUT * 1000))
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
-def _is_empty(connection: apsw.Connection) -> bool:
-    """Whether a database is empty; raises BadArtifact if it is neither empty nor a store of this version."""
-    application, version, tables = connection.execute(
-        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
-        "(SELECT count(*) FROM sqlite_schema)"
-    ).get
-    if application == version == tables == 0:
-        return True
-    path = connection.filename
-    if application != APPLICATION:
-        raise BadArtifact(f"{path} is a database of another application", "name another file; it was not changed")
-    if version != VERSION:
-        raise BadArtifact(f"{path} has version {version}; this cofactor reads version {VERSION}", "upgrade cofactor")
-    if connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'feedback'").get != SCHEMA:
-        raise BadArtifact(f"{path} has no table of ratings of version {VERSION}", RESTORE)
-    return False
-
-
-def _create_table(connection: apsw.Connection) -> None:
-    """Turns an empty database into a store, unless another process has done so in the meantime."""
-    _switch_to_log(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    if _is_empty(connection):
-        connection.execute(SCHEMA)
-        connection.execute(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
-
-
-def _switch_to_log(connection: apsw.Connection) -> None:
-    """Switches to a write-ahead log. SQLite's busy timeout does not apply here, so this waits for other processes."""
-    deadline = time.monotonic() + BUSY_TIMEOUT
-    while True:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").get
-            break
-        except apsw.BusyError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-    if mode != "wal":
-        raise Unavailable(
-            f"{connection.filename} cannot have a write-ahead log", "put it on a local disk, not on a network share"
-        )
-
-
-def _sync_folder(path: Path) -> None:
-    """Syncs the folder, so that the names of the file and its log are on disk; SQLite does so only for new files."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _translate(path: Path, error: Exception) -> CofactorError:
-    """The error, with a message for an operator."""
-    if isinstance(error, apsw.NotADBError):
-        return BadArtifact(f"{path} is not an SQLite database, or is damaged", RESTORE)
-    if isinstance(error, apsw.CorruptError | apsw.SQLError):
-        return BadArtifact(f"{path} is damaged: {error}", RESTORE)
-    if isinstance(error, apsw.FullError):
-        return Unavailable(f"the disk of {path} is full", "free some space on it; no rating was stored")
-    if isinstance(error, apsw.BusyError):
-        return Unavailable(
-            f"{path} is locked by another program", f"it did not release the lock in {BUSY_TIMEOUT:g} s: end it"
-        )
-    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
-        hint = "let the user of this process write to the file and its folder"
-        return Unavailable(f"{path} cannot be opened for writing: {error}", hint)
-    if isinstance(error, InterruptedError | apsw.ConnectionClosedError | apsw.CursorClosedError):
-        return Unavailable(f"{path} is closed", "the service is stopping")
-    if isinstance(error, CofactorError):
-        return type(error)(error.message, error.hint)
-    return Unavailable(f"{path} cannot be read or written: {error}", "check its disk; no rating was stored")
+def check_name(path: Path) -> None:
+    """Raises BadData for a path that SQLite cannot open because it is not UTF-8."""
+    if not is_utf8(str(path)):
+        raise BadData(f"the path of the store {str(path)!r} is not UTF-8", "name a file in UTF-8")

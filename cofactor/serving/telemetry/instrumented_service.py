@@ -1,10 +1,11 @@
 """A recommendation service and a store that report their work, for the metrics of a service."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from cofactor.feedback.delegating_store import DelegatingStore
 from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.serving.item_table import JsonObject
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListBody, ListQuery
@@ -53,13 +54,13 @@ class InstrumentedService(RecommendationService):
         return answer
 
 
-class InstrumentedStore(RatingStore):
+class InstrumentedStore(DelegatingStore):
     """Reports the time of each operation, the number of events appended, and failures."""
 
     def __init__(self, store: RatingStore, report: Callable[[str, float, int, bool], None]) -> None:
         """`report` is called with the operation, its seconds, the number of events appended, and whether it failed."""
-        self._store, self._report = store, report
-        self.fast_reads = store.fast_reads
+        super().__init__(store)
+        self._report = report
 
     def append(self, events: Sequence[RatingEvent]) -> None:
         start = perf_counter()
@@ -79,12 +80,3 @@ class InstrumentedStore(RatingStore):
             raise
         self._report(READ, perf_counter() - start, 0, False)
         return events
-
-    def all_events(self) -> Iterator[RatingEvent]:
-        return self._store.all_events()
-
-    def count(self) -> int:
-        return self._store.count()
-
-    def close(self) -> None:
-        self._store.close()
