@@ -1,5 +1,6 @@
 """Item neighbourhoods against Koren's and Surprise's formulas, and on real ratings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from cofactor.data.datasets.published_splits import movielens_split
 from cofactor.data.ratings import Ratings, make_histories
 from cofactor.errors import BadArtifact, CofactorError
 from cofactor.models.base import Model
+from cofactor.models.scoring import ScoringModel
 from cofactor.models.similarity import NeighbourModel, SimilarityModel
+from cofactor.models.top_n.recommendations import single_history
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers.baseline import Baseline
 from cofactor.trainers.knn import KNN
@@ -135,3 +138,23 @@ def test_it_predicts_better_than_surprise(real_data: Path) -> None:
     parts = movielens_split(real_data / "ml-100k", "u1", validation=0)
     error = KNN().fit(parts.train).predict_rows(parts.test.user, parts.test.item) - parts.test.value
     assert np.sqrt(np.mean(error**2)) < 0.93
+
+
+@pytest.mark.parametrize(("pull", "user_l2"), [(0.0, 0.0), (0.5, 3.0)])
+@pytest.mark.parametrize("h", [1, 2, 3, 18])
+def test_attributions_are_the_changes_of_the_score_without_each_rating(pull: float, user_l2: float, h: int) -> None:
+    model = replace(KNN(n_neighbours=6).fit(RATINGS), pull=pull, user_l2=user_l2)
+    rated = np.sort(np.random.default_rng(h).choice(25, h, replace=False)).astype(np.int32)
+    history = single_history(rated, np.linspace(1, 5, h, dtype=np.float32), 25)
+    items = np.array([24, 0, 7, 7], dtype=np.int32)
+    effects = model.attributions(history, items)
+    np.testing.assert_allclose(effects, ScoringModel.attributions(model, history, items), atol=2e-5)
+    assert np.abs(effects).max() > 0.01
+
+
+def test_attributions_to_a_baseline_are_those_of_its_bias() -> None:
+    rates = Baseline().fit(RATINGS)
+    history, items = RATINGS.by_user()[[3]], np.arange(25)
+    for model in (rates, replace(rates, scale=None), replace(rates, user_l2=0.0)):
+        effects = model.attributions(history, items)
+        np.testing.assert_allclose(effects, ScoringModel.attributions(model, history, items), atol=1e-5)

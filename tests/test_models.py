@@ -8,8 +8,10 @@ from cofactor.errors import BadArtifact
 from cofactor.models.autoencoder import AutoencoderModel
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.kinds import KINDS
 from cofactor.models.network import NetworkModel
 from cofactor.models.networks.layers import Layers
+from cofactor.models.scoring import ScoringModel
 from cofactor.models.similarity import SimilarityModel
 from tests.toys import checkerboard, factors, noise
 
@@ -150,3 +152,8 @@ def test_a_similarity_model_has_one_table_of_weights(ratings):
     for parts in ((None,), (dense, *empty)):
         with pytest.raises(BadArtifact, match="either dense or sparse"):
             SimilarityModel(ratings.training_data, None, *parts).check()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_explains_by_scoring_every_shortened_history(kind):
+    assert KINDS[kind].attributions is not ScoringModel.attributions, "its cost is the square of the history"

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Floats, Rows
+from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.models.base import Model
 
 
@@ -37,10 +37,24 @@ class BaselineModel(Model):
         if self.scale is None:  # the model only ranks: every user has the same list
             bias = np.zeros(len(counts), dtype=np.float32)
         else:
-            residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
             user = np.repeat(np.arange(len(counts)), counts)
-            bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
+            sums = np.bincount(user, self._residuals(histories), minlength=len(counts))
+            bias = sums / np.maximum(self.user_l2 + counts, 1e-12)
         return np.float32(self.mean) + bias.astype(np.float32)[:, None] + self.item_bias
+
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`: the change of the user's bias, which is the same for every item."""
+        effects = np.zeros((history.nnz, len(items)))
+        if self.scale is not None:
+            residuals, n = self._residuals(history).astype(np.float64), history.nnz
+            whole = residuals.sum() / max(self.user_l2 + n, 1e-12)
+            effects += (whole - (residuals.sum() - residuals) / max(self.user_l2 + n - 1, 1e-12))[:, None]
+        return effects
+
+    def _residuals(self, histories: csr_array) -> Floats:
+        """(nnz,) ratings minus the mean and the item's bias."""
+        residuals: Floats = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
+        return residuals
 
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]

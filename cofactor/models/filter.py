@@ -89,8 +89,7 @@ class FilterModel(Model):
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
-        every = np.arange(len(self.vectors), dtype=np.int32)
-        similarity = self._filter_block(np.array([item], dtype=np.int32), every)[0]
+        similarity = self._filter_block(np.array([item], dtype=np.int32), None)[0]
         norms = self._norms * self._norms[item]
         return np.where(norms > 0, np.clip(similarity / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
 
@@ -113,13 +112,14 @@ class FilterModel(Model):
             first = last
         return scores
 
-    def _filter_block(self, rows: Rows, columns: Rows) -> Doubles:
-        """(h, m) block of R̃ᵀR̃ + V diag(g) Vᵀ, for (h,) and (m,) items."""
+    def _filter_block(self, rows: Rows, items: Rows | None) -> Doubles:
+        """(h, m) block of R̃ᵀR̃ + V diag(g) Vᵀ, for (h,) and (m,) items, or for all items if None."""
         lowered = self._item_degrees.astype(np.float64) ** -self.item_power
         if self.table is None:
-            edges = (self._by_item[rows] @ self._by_user).toarray()[:, columns]
+            edges = (self._by_item[rows] @ select_columns(self._by_user, items)).toarray()
         else:
-            edges = self.table[rows].toarray()[:, columns]
+            edges = select_columns(self.table[rows], items).toarray()
+        columns = slice(None) if items is None else items
         leading = (self.vectors[rows] * self.gains) @ self.vectors[columns].T
         block: Doubles = edges * lowered[rows, None] * lowered[columns] + leading
         return block

@@ -163,6 +163,29 @@ class NeighbourModel(Model):
         scores += (np.float32(self.mean) + bias.astype(np.float32))[:, None]
         return scores
 
+    def attributions(self, history: csr_array, items: Rows) -> Doubles:
+        """As in `Model.attributions`, from sums over the whole history. With d_j = r_j - μ - b_j and h ratings,
+
+            r̂_i - b_i - μ = b + (Σ_j s_ij d_j - b Σ_j s_ij) / (λ + Σ_j s_ij),    b = Σ_j d_j / (λ_u + h)
+
+        and a rating k that is left out is subtracted from each of the sums.
+        """
+        s = self.sparse[history.indices][:, items].toarray().astype(np.float64)  # (h, m)
+        d = history.data.astype(np.float64) - self.mean - self.item_bias[history.indices]
+        weights, weighted = s.sum(axis=0), d @ s
+        whole = self._personal_terms(d.sum(), history.nnz, weighted, weights)
+        without = self._personal_terms(
+            (d.sum() - d)[:, None], history.nnz - 1, weighted - s * d[:, None], np.maximum(weights - s, 0)
+        )
+        effects: Doubles = whole - without
+        return effects
+
+    def _personal_terms(self, sums: Doubles, n: int, weighted: Doubles, weights: Doubles) -> Doubles:
+        """The terms of r̂ that depend on a history of n ratings: of (…) Σ_j d_j, Σ_j s_ij d_j and Σ_j s_ij."""
+        bias = sums / max(self.user_l2 + n, 1e-12)
+        terms: Doubles = bias + (weighted - bias * weights) / np.maximum(self.pull + weights, 1e-12)
+        return terms
+
     def _total_weights(self, histories: csr_array, neighbours: csr_array) -> Floats:
         """(m, k) λ + Σ_{j∈N(i)∩R(u)} s_ij, for the (n_items, k) columns s_ij of k items i."""
         sums: Floats = (with_values(histories, np.ones(histories.nnz, dtype=np.float32)) @ neighbours).toarray()
