@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.feedback.store import Mark, RatingChange, RatingEvent, RatingStore
+from cofactor.feedback.store import Mark, Pair, RatingChange, RatingEvent, RatingStore
 from cofactor.models.factor import FactorModel
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.model_registry import ModelRegistry
@@ -88,8 +88,8 @@ class MemoryStore(RatingStore):
         own = [word for word in self._words.values() if word.user == user]
         return sorted(own, key=lambda word: (-word.time, word.item))
 
-    def event(self, user: str, item: str) -> RatingEvent | None:
-        return self._words.get((user, item))
+    def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
+        return {pair: self._words[pair] for pair in pairs if pair in self._words}
 
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
         return {user: len(self.events_of(user)) for user in users}

@@ -12,6 +12,8 @@ from cofactor.serving.schemas.requests import ListQuery, Page, RatingsBody
 from cofactor.serving.service import OperatorRules, RecommendationService
 from tests.small_service import MemoryStore, bundle
 
+ITEM = "not released yet"
+
 
 @pytest.fixture
 def store():
@@ -120,12 +122,16 @@ def test_all_or_none_are_taken(answers, store, bad, words):
 
 def test_items_that_no_model_knows_are_taken_where_the_operator_says_so(store):
     answers = RecommendationService(bundle(), store=store, rules=OperatorRules(new_items=True))
-    rate(answers, ("new", "not released yet", 4.0))
-    assert [word.item for word in store.events_of("new")] == ["not released yet"]
+    rate(answers, ("new", ITEM, 4.0))
+    assert [word.item for word in store.events_of("new")] == [ITEM]
     with pytest.raises(UnknownId):
         answers.recommendations("new", ListQuery())
-    assert shown(answers, "new") == []
-    assert answers.delete_rating("new", "not released yet")["taken_back"] is True
+    answer = answers.ratings("new", Page())
+    responses.UserRatings.model_validate(answer, strict=True)
+    assert answer["waiting"] == 1
+    [line] = answer["ratings"]
+    assert (line["item"], line["title"], line["rating"], line["new_item"]) == (ITEM, ITEM, 4.0, True)
+    assert answers.delete_rating("new", ITEM)["taken_back"] is True
 
 
 def test_a_store_keeps_a_bounded_number_of_ratings_of_one_user(answers, store, monkeypatch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from cofactor.feedback.store import Mark, RatingChange, RatingEvent, RatingStore
+from cofactor.feedback.store import Mark, Pair, RatingChange, RatingEvent, RatingStore
 
 
 class DelegatingStore(RatingStore):
@@ -21,8 +21,8 @@ class DelegatingStore(RatingStore):
     def events_of(self, user: str) -> list[RatingEvent]:
         return self._store.events_of(user)
 
-    def event(self, user: str, item: str) -> RatingEvent | None:
-        return self._store.event(user, item)
+    def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
+        return self._store.events_at(pairs)
 
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
         return self._store.counts_of(users)

@@ -23,18 +23,22 @@ from cofactor.feedback.postgres_connections import (
 from cofactor.feedback.store import (
     TIMEOUT,
     Mark,
+    Pair,
     RatingChange,
     RatingEvent,
     RatingStore,
-    check_id,
+    check_storable,
     digest_id,
     is_utf8,
     latest_events,
     without_password,
 )
+from cofactor.ids import normalize_id
 
 LOCK = int.from_bytes(b"cofF")  # advisory lock, held while the tables are created
 FETCH_ROWS = 10_000  # at a time
+MANY = 10_000  # users, from which on all notes are read
+VACUUM_TIMEOUT = 60.0  # seconds
 
 
 class PostgresStore(RatingStore):
@@ -62,8 +66,7 @@ class PostgresStore(RatingStore):
         with connections.opening(TIMEOUT) as connection:
             complete = _has_table(connection, name) and fetch_value(connection, schema.IS_COMPLETE)
         if not complete:
-            with connections.opening(LONG_TIMEOUT) as connection:
-                _create_tables(connection, name)
+            _create_tables(connections, name)
         return cls(address)
 
     @property
@@ -87,14 +90,12 @@ class PostgresStore(RatingStore):
         with translated(self._name):
             return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
 
-    def event(self, user: str, item: str) -> RatingEvent | None:
-        if not (is_utf8(user) and is_utf8(item)):
-            return None
-        keys = [user.encode(), item.encode()]
-        row = self._connections.query(
-            lambda connection: connection.execute(schema.SELECT_PAIR, keys, binary=True).fetchone()
-        )
-        return None if row is None else RatingEvent(user, item, *row)
+    def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
+        storable = [pair for pair in pairs if is_utf8(pair[0]) and is_utf8(pair[1])]
+        columns = [[user.encode() for user, _ in storable], [item.encode() for _, item in storable]]
+        rows = self._connections.query(lambda c: c.execute(schema.SELECT_PAIRS, columns, binary=True).fetchall())
+        decoded = [(user.decode(), item.decode(), rest) for user, item, *rest in rows]
+        return {(user, item): RatingEvent(user, item, *rest) for user, item, rest in decoded}
 
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
         keys = {user.encode(): user for user in users if is_utf8(user)}
@@ -135,21 +136,20 @@ class PostgresStore(RatingStore):
 
     def forget(self, user: str) -> int:
         """Erases the events from the tables. VACUUM frees their space, and the server overwrites it in time."""
-        check_id("user", user)
+        check_storable("user", user)
+        self._complete_tables()
+        ids = [one.encode() for one in (user, normalize_id(user))]
         note = {"digest": digest_id(self._salt, user), "time": int(time.time())}
-        with self._connections.opening(LONG_TIMEOUT) as connection:
+        with self._connections.opening(TIMEOUT) as connection, connection.transaction():
+            deleted = connection.execute(schema.DELETE_USER, [ids]).rowcount
+            connection.execute(schema.DELETE_CHANGES, [ids])
+            for statement in schema.NOTE:
+                connection.execute(statement, note)
+            left = fetch_value(connection, schema.COUNT_USER, ids)
+            if left or not fetch_value(connection, schema.IS_NOTED, note["digest"]):
+                raise Unavailable(f"{left:,} ratings could not be deleted", "a trigger in the database keeps them")
+        with self._connections.opening(VACUUM_TIMEOUT) as connection:
             connection.execute("SET statement_timeout = 0")
-            with connection.transaction():
-                deleted = connection.execute(
-                    'DELETE FROM cofactor_feedback WHERE "user" = %s', [user.encode()]
-                ).rowcount
-                connection.execute('DELETE FROM cofactor_changes WHERE "user" = %s', [user.encode()])
-                for statement in schema.NOTE:
-                    connection.execute(statement, note)
-                if left := fetch_value(
-                    connection, 'SELECT count(*) FROM cofactor_feedback WHERE "user" = %s', user.encode()
-                ):
-                    raise Unavailable(f"{left:,} ratings could not be deleted", "a trigger in the database keeps them")
             connection.execute(schema.VACUUM)
         return deleted
 
@@ -157,9 +157,12 @@ class PostgresStore(RatingStore):
         if not self._complete:
             return {}
         digests = {digest_id(self._salt, user): user for user in users if is_utf8(user)}
-        select = "SELECT digest, number FROM cofactor_forgotten WHERE digest = ANY(%s)"
-        rows = self._connections.query(lambda c: c.execute(select, [list(digests)], binary=True).fetchall())
-        return {digests[digest]: number for digest, number in rows}
+        select, keys = "SELECT digest, number FROM cofactor_forgotten", [list(digests)]
+        if len(digests) <= MANY:
+            rows = self._connections.query(lambda c: c.execute(f"{select} WHERE digest = ANY(%s)", keys).fetchall())
+        else:
+            rows = self._connections.query(lambda c: c.execute(select).fetchall())
+        return {digests[digest]: number for digest, number in rows if digest in digests}
 
     def last_note(self) -> int:
         select = "SELECT coalesce(max(number), 0) FROM cofactor_forgotten"
@@ -177,6 +180,7 @@ class PostgresStore(RatingStore):
             return {item.decode(): title.decode() for item, title in rows}
 
     def record_titles(self, titles: Mapping[str, str]) -> None:
+        self._complete_tables()
         put = (
             "INSERT INTO cofactor_titles SELECT * FROM unnest(%s::bytea[], %s::bytea[]) "
             "ON CONFLICT (item) DO UPDATE SET title = EXCLUDED.title"
@@ -204,6 +208,14 @@ class PostgresStore(RatingStore):
                 self._connections.transaction(lambda c: [c.execute(statement) for statement in schema.PRUNE])
             except Unavailable as error:
                 log.warning("%s: old changes were not removed: %s", self._name, error.message)
+
+    def _complete_tables(self) -> None:
+        """Creates the tables that a store of an earlier cofactor lacks."""
+        if not self._complete:
+            _create_tables(self._connections, self._name)
+            with self._connections.opening(TIMEOUT) as connection:
+                self._salt, self._identity = _settings(connection)
+            self._complete = True
 
     def _snapshot(self) -> Iterator[Mark | RatingEvent]:
         """The mark of the snapshot, once it is taken, and then every event."""
@@ -234,16 +246,17 @@ def _settings(connection: Connection) -> tuple[bytes, bytes]:
     return bytes(found["salt"]), bytes(found["identity"])
 
 
-def _create_tables(connection: Connection, name: str) -> None:
-    connection.execute("SET statement_timeout = 0")  # counting the events of a large store takes longer
-    connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])  # before the transaction, which then sees new tables
-    with connection.transaction():
-        if not _has_table(connection, name):
-            for statement in schema.SCHEMA:
-                connection.execute(statement)
-        if not fetch_value(connection, schema.IS_COMPLETE):  # another process may have completed them in the meantime
-            for statement in schema.completing_statements():
-                connection.execute(statement)
+def _create_tables(connections: Connections, name: str) -> None:
+    with connections.opening(LONG_TIMEOUT) as connection:
+        connection.execute("SET statement_timeout = 0")  # counting the events of a large store takes longer
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])  # before the transaction, which then sees new tables
+        with connection.transaction():
+            if not _has_table(connection, name):
+                for statement in schema.SCHEMA:
+                    connection.execute(statement)
+            if not fetch_value(connection, schema.IS_COMPLETE):  # another process may have completed them
+                for statement in schema.completing_statements():
+                    connection.execute(statement)
 
 
 def _has_table(connection: Connection, name: str) -> bool:

@@ -102,7 +102,10 @@ COUNT_KEPT = (
     "WHERE kept.rating IS NOT DISTINCT FROM given.rating AND kept.time = given.time"
 )
 SELECT_USER = 'SELECT item, rating, time FROM cofactor_feedback WHERE "user" = %s ORDER BY time DESC, item'
-SELECT_PAIR = 'SELECT rating, time FROM cofactor_feedback WHERE "user" = %s AND item = %s'
+SELECT_PAIRS = (
+    'SELECT "user", item, rating, time FROM cofactor_feedback '
+    'JOIN unnest(%s::bytea[], %s::bytea[]) AS given ("user", item) USING ("user", item)'
+)
 SELECT_COUNTS = 'SELECT "user", events FROM cofactor_user_counts WHERE "user" = ANY(%s)'
 SELECT_ALL = 'SELECT "user", item, rating, time FROM cofactor_feedback ORDER BY "user", item'
 SELECT_MARK = (
@@ -121,6 +124,10 @@ PRUNE = (
     f"{CHANGES_KEPT}) WHERE name = 'pruned'",
     "DELETE FROM cofactor_changes WHERE number <= (SELECT number FROM cofactor_settings WHERE name = 'pruned')",
 )
+DELETE_USER = 'DELETE FROM cofactor_feedback WHERE "user" = ANY(%s)'
+DELETE_CHANGES = 'DELETE FROM cofactor_changes WHERE "user" = ANY(%s)'
+COUNT_USER = 'SELECT count(*) FROM cofactor_feedback WHERE "user" = ANY(%s)'
+IS_NOTED = "SELECT count(*) > 0 FROM cofactor_forgotten WHERE digest = %s"
 NOTE = (
     "DELETE FROM cofactor_forgotten WHERE digest = %(digest)s",
     "INSERT INTO cofactor_forgotten (digest, time) VALUES (%(digest)s, %(time)s)",

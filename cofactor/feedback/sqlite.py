@@ -38,10 +38,11 @@ from cofactor.feedback.store import (
     TIMEOUT,
     LatestEvents,
     Mark,
+    Pair,
     RatingChange,
     RatingEvent,
     RatingStore,
-    check_id,
+    check_storable,
     digest_id,
     is_utf8,
     latest_events,
@@ -51,6 +52,7 @@ T = TypeVar("T")
 
 READ_TIMEOUT = 0.1  # seconds that a reader waits for a lock: writers never hold one that readers need
 BLOCKED = 5.0  # seconds for which reads do not count as fast after one met a lock
+MANY = 10_000  # users, from which on all notes are read
 CHANGES_KEPT = 10_000  # changes after which a process that did not follow them reads everything again
 
 UPSERT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
@@ -134,11 +136,10 @@ class SqliteStore(RatingStore):
         rows.sort(key=TIME, reverse=True)  # stable, and many times faster than sorting in SQLite
         return [RatingEvent(*row) for row in rows]
 
-    def event(self, user: str, item: str) -> RatingEvent | None:
-        if not (is_utf8(user) and is_utf8(item)):
-            return None
-        row = self._read(lambda connection: connection.execute(SELECT_PAIR, (user, item)).fetchone())
-        return None if row is None else RatingEvent(*row)
+    def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
+        storable = [pair for pair in pairs if is_utf8(pair[0]) and is_utf8(pair[1])]
+        rows: list[Any] = self._read(lambda c: c.executemany(SELECT_PAIR, storable).fetchall())
+        return {(user, item): RatingEvent(user, item, *rest) for user, item, *rest in rows}
 
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
         storable = [user for user in users if is_utf8(user)]
@@ -183,21 +184,24 @@ class SqliteStore(RatingStore):
     # People who are forgotten
 
     def forget(self, user: str) -> int:
-        check_id("user", user)
+        check_storable("user", user)
         try:
             return erase_user(self.path, user, digest_id(self._salt, user))
         except Exception as error:
             raise self._translate(error) from error
 
     def forgotten(self, users: Collection[str]) -> dict[str, int]:
-        digests = {user: digest_id(self._salt, user) for user in users if is_utf8(user)}
-        select = "SELECT number FROM forgotten WHERE digest = ?"
+        if not self.last_note():
+            return {}
+        digests = {digest_id(self._salt, user): user for user in users if is_utf8(user)}
 
-        def numbers(connection: apsw.Connection) -> dict[str, int]:
-            found = {user: connection.execute(select, (digest,)).get for user, digest in digests.items()}
-            return {user: int(number) for user, number in found.items() if number is not None}
+        def notes(connection: apsw.Connection) -> list[Any]:
+            if len(digests) > MANY:
+                return connection.execute("SELECT digest, number FROM forgotten").fetchall()
+            keys = [(digest,) for digest in digests]
+            return connection.executemany("SELECT digest, number FROM forgotten WHERE digest = ?", keys).fetchall()
 
-        return self._read(numbers) if self.last_note() else {}
+        return {digests[digest]: number for digest, number in self._read(notes) if digest in digests}
 
     def last_note(self) -> int:
         return int(self._read(lambda c: c.execute("SELECT coalesce(max(number), 0) FROM forgotten").get))

@@ -13,6 +13,7 @@ import apsw
 from cofactor.errors import Unavailable
 from cofactor.feedback.sqlite_connection import connect, wait_until
 from cofactor.feedback.store import TIMEOUT
+from cofactor.ids import normalize_id
 
 LOG_TIMEOUT = 30.0  # seconds to wait for readers to leave the log; one that trains may read for long
 NOTE = "INSERT OR REPLACE INTO forgotten (digest, time) VALUES (?, ?)"
@@ -34,13 +35,14 @@ def erase_user(path: Path, user: str, digest: bytes) -> int:
 
 
 def _delete_and_note(connection: apsw.Connection, user: str, digest: bytes) -> int:
+    ids = (user, normalize_id(user))
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("DELETE FROM feedback WHERE user = ?", (user,))
+        connection.execute("DELETE FROM feedback WHERE user IN (?, ?)", ids)
         deleted = connection.changes()
-        connection.execute("DELETE FROM changes WHERE user = ?", (user,))
+        connection.execute("DELETE FROM changes WHERE user IN (?, ?)", ids)
         connection.execute(NOTE, (digest, int(time.time())))
-        left = connection.execute("SELECT count(*) FROM feedback WHERE user = ?", (user,)).get
+        left = connection.execute("SELECT count(*) FROM feedback WHERE user IN (?, ?)", ids).get
         noted = connection.execute("SELECT count(*) FROM forgotten WHERE digest = ?", (digest,)).get
         if left or not noted:
             raise Unavailable(f"{left:,} ratings could not be deleted", "a trigger in the database keeps them")

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cofactor.errors import BadData
+from cofactor.ids import normalize_id
 
 TIMES = range(-(1 << 63), 1 << 63)  # the times that a store can hold
 TIMEOUT = 5.0  # seconds after which an operation is given up, whatever the file, the disk or the server does
 
-LatestEvents = dict[tuple[str, str], tuple[float | None, int]]  # (user, item) -> rating, time
+Pair = tuple[str, str]  # user, item
+LatestEvents = dict[Pair, tuple[float | None, int]]  # rating, time
 Mark = tuple[int | str, ...]  # a moment in the history of a store; only the store itself can read it
 
 
@@ -64,8 +66,9 @@ class RatingStore(ABC):
         user."""
 
     @abstractmethod
-    def event(self, user: str, item: str) -> RatingEvent | None:
-        """The latest event of one pair; takes the same time for any number of ratings."""
+    def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
+        """The latest event of each of these pairs of user and item that has one; the time for one pair does not depend
+        on the number of ratings."""
 
     @abstractmethod
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
@@ -99,9 +102,9 @@ class RatingStore(ABC):
 
     @abstractmethod
     def forget(self, user: str) -> int:
-        """Erases all events of a user, and returns their number. A note stays that the user was forgotten, from which
-        the id cannot be read: the next training leaves out the user's ratings in other data, too. An event that is
-        appended later is one of a new person."""
+        """Erases all events of a user, also of the id in normal form, and returns their number. A note stays that the
+        user was forgotten, from which the id cannot be read: the next training leaves out the user's ratings in other
+        data, too. An event that is appended later is one of a new person."""
 
     @abstractmethod
     def forgotten(self, users: Collection[str]) -> dict[str, int]:
@@ -134,8 +137,8 @@ class RatingStore(ABC):
 def latest_events(events: Sequence[RatingEvent]) -> LatestEvents:
     """The last event of each pair; raises BadData for one that a store could not return unchanged."""
     for event in events:
-        check_id("user", event.user)
-        check_id("item", event.item)
+        check_storable("user", event.user)
+        check_storable("item", event.item)
         if event.rating is not None and not math.isfinite(event.rating):
             shown = f"user {event.user!r} rates item {event.item!r} {event.rating}"
             raise BadData(shown, "ratings are finite numbers")
@@ -148,7 +151,7 @@ def latest_events(events: Sequence[RatingEvent]) -> LatestEvents:
     }
 
 
-def check_id(noun: str, id_: str) -> None:
+def check_storable(noun: str, id_: str) -> None:
     """Raises BadData for an id that a store could not return unchanged."""
     if not id_ or not is_utf8(id_):
         raise BadData(f"the {noun} id {id_!r} cannot be stored", "an id is Unicode text of at least one character")
@@ -156,7 +159,7 @@ def check_id(noun: str, id_: str) -> None:
 
 def digest_id(salt: bytes, user: str) -> bytes:
     """The digest under which a forgotten user is noted: the id cannot be read from it."""
-    return hashlib.blake2b(user.encode(), key=salt, digest_size=32).digest()
+    return hashlib.blake2b(normalize_id(user).encode(), key=salt, digest_size=32).digest()
 
 
 def without_password(address: str) -> str:

@@ -38,7 +38,7 @@ def history_size(training_data: TrainingData, store: RatingStore | None, user: s
     """The size of a user's history, without reading it."""
     row = training_data.users.find(user)
     trained = 0 if row is None else int(training_data.user_counts[row])
-    events = 0 if store is None or not store.fast_reads else len(store.events_of(user))
+    events = 0 if store is None or not store.fast_reads else store.count_of(user)
     return HistorySize(trained + events, events, folded=events > 0)
 
 

@@ -11,6 +11,7 @@ from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.data.reading.feature_tables import YEAR
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
+from cofactor.serving.rating_counts import ItemCounts
 
 JsonObject = dict[str, Any]  # to be serialized as a JSON object
 NO_YEAR = -1
@@ -56,10 +57,9 @@ class ItemTable:
             "year": self.years[row],
         }
 
-    def item_with_statistics(self, row: int) -> JsonObject:
-        """An item with the number and the mean of its training ratings."""
-        count, mean = int(self.model.training_data.item_counts[row]), float(self.means[row])
-        return {**self.item(row), "ratings": count, "mean": mean if count else None}
+    def item_with_statistics(self, row: int, counts: ItemCounts) -> JsonObject:
+        """An item with the number and the mean of its ratings."""
+        return {**self.item(row), "ratings": int(counts.counts[row]), "mean": counts.mean(row)}
 
     def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[RatingEffect]] = ()) -> list[JsonObject]:
         """The lines of a list of (k,) item rows, best first, with their scores and the ratings that explain them."""
@@ -86,18 +86,19 @@ class ItemTable:
         """(n_items,) true for the items that may be recommended."""
         return self.model.rankable
 
-    @cached_property
+    @property
     def by_popularity(self) -> Rows:
-        """(n_items,) rows by descending number of ratings, then by row."""
-        return np.argsort(-self.model.training_data.item_counts, kind="stable").astype(np.int32)
+        """(n_items,) rows by descending number of training ratings, then by row."""
+        return self.trained_counts.by_popularity
 
     @cached_property
-    def means(self) -> Doubles:
-        """(n_items,) mean training rating; 0 without ratings."""
+    def trained_counts(self) -> ItemCounts:
+        """The number and the sum of the training ratings of each item."""
         history, counts = self.model.training_data.interactions, self.model.training_data.item_counts
-        sums = np.bincount(history.indices, history.data.astype(np.float64), minlength=len(counts))
-        means: Doubles = sums / np.maximum(counts, 1)
-        return means
+        sums: Doubles = np.bincount(history.indices, history.data.astype(np.float64), minlength=len(counts)).astype(
+            float
+        )
+        return ItemCounts(counts, sums, {}, np.argsort(-counts, kind="stable").astype(np.int32))
 
     @cached_property
     def year_array(self) -> Rows:

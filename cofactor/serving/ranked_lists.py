@@ -11,8 +11,10 @@ from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.models.top_n.selection import EXCLUDED, top_n
 from cofactor.serving.diversity import POOL, diversify
 from cofactor.serving.filters import ItemFilter, candidates_in, has_filters
+from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.pagination import digest, next_cursor, start_of_page
+from cofactor.serving.rating_counts import RatingCounts
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
 from cofactor.serving.user_history import UserHistory
 
@@ -26,6 +28,7 @@ class RankedLists:
     table: ItemTable
     filter: ItemFilter
     version: str
+    rating_counts: RatingCounts
 
     @property
     def model(self) -> Model:
@@ -55,7 +58,7 @@ class RankedLists:
         computes for an empty history."""
         of_list = digest("stranger", options.diversity, *_filter_parts(options))
         start = start_of_page(options.cursor, self.version, of_list)
-        counts = self.model.training_data.item_counts.astype(np.float32)
+        counts = self.rating_counts.current().counts.astype(np.float32)
         rows, _, more = self._page(counts, NONE, self.filter.hidden_by(options), options, start)
         return {
             "source": "popular",
@@ -68,11 +71,12 @@ class RankedLists:
         """The fields of `Popular`."""
         of_list = digest("popular", *_filter_parts(options))
         start = start_of_page(options.cursor, self.version, of_list)
-        order = self.table.by_popularity
+        counts = self.rating_counts.current()
+        order = counts.by_popularity
         listed = order[~self.filter.hidden_by(options)[order]]
         stop = start + options.n
         return {
-            "items": [self.table.item_with_statistics(row) for row in listed[start:stop].tolist()],
+            "items": [self.table.item_with_statistics(row, counts) for row in listed[start:stop].tolist()],
             "next": next_cursor(stop, self.version, of_list) if stop < len(listed) else None,
         }
 
@@ -103,8 +107,11 @@ class RankedLists:
         return rows[places], best[places], len(rows) > stop
 
 
-def nearest_users(model: Model, user: str, history: UserHistory, n: int) -> list[JsonObject]:
-    """The n users most similar to a user with a history, without that user, and how many items both have rated."""
+def nearest_users(
+    model: Model, user: str, history: UserHistory, n: int, forgotten: ForgottenUsers = NOBODY
+) -> list[JsonObject]:
+    """The n users most similar to a user with a history, and how many items both have rated; without that user and
+    without those who were forgotten."""
     training_data = model.training_data
     similarity = model.user_similarity(history.user, history.sparse(len(training_data.items)))
     hidden = training_data.user_counts == 0
@@ -113,16 +120,20 @@ def nearest_users(model: Model, user: str, history: UserHistory, n: int) -> list
     similarity[hidden] = EXCLUDED
     rated = np.zeros(len(training_data.items), dtype=bool)
     rated[history.items] = True
-    rows, scores = top_n(similarity, n)
-    return [
+    rows, scores = top_n(similarity, n + forgotten.count())
+    ids = [str(training_data.users.ids[row]) for row in rows.tolist()]
+    gone = forgotten.among(ids)
+    listed = [
         {
-            "user": str(training_data.users.ids[row]),
+            "user": one,
             "score": score,
             "ratings": int(training_data.user_counts[row]),
             "common": int(np.count_nonzero(rated[training_data.rated(row)[0]])),
         }
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+        for one, row, score in zip(ids, rows.tolist(), scores.tolist(), strict=True)
+        if one not in gone
     ]
+    return listed[:n]
 
 
 def _filter_parts(options: FilterOptions) -> tuple[object, ...]:

@@ -1,18 +1,23 @@
 """Storing, deleting and listing the ratings of users."""
 
 import time
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from cofactor.arrays import Floats, Rows
 from cofactor.errors import BadData, Unavailable
 from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.top_n.recommendations import check_rating
 from cofactor.serving.filters import OperatorRules, known_item
+from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.schemas.requests import GivenRating, Page, RatingsBody
 from cofactor.serving.user_history import unknown_user
 
-MAX_EVENTS = 10_000  # of one user in a store: each list of the user reads them all
+MAX_EVENTS = 10_000  # events of one user in a store: each list of the user reads them all
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,7 @@ class RatingsWriter:
     table: ItemTable
     rules: OperatorRules
     store: RatingStore | None
+    forgotten: ForgottenUsers = NOBODY
 
     def rate(self, asked: RatingsBody) -> int:
         """Stores all ratings of a request or none, and returns the number of pairs. They are durable on return.
@@ -34,8 +40,7 @@ class RatingsWriter:
             self._check(one)
             event = RatingEvent(one.user, one.item, one.rating, now if one.time is None else one.time)
             events.setdefault(one.user, {})[one.item] = event
-        for user, of_items in events.items():
-            _check_number(store, user, of_items.keys())
+        _check_numbers(store, {user: of_items.keys() for user, of_items in events.items()})
         accepted = [event for of_items in events.values() for event in of_items.values()]
         store.append(accepted)
         return len(accepted)
@@ -51,30 +56,43 @@ class RatingsWriter:
         store.append([RatingEvent(user, item, None, int(time.time()))])
         return True
 
-    def ratings(self, user: str, page: Page) -> tuple[int, list[JsonObject]]:
-        """The number of a user's ratings, and a page of them: first those of the store, the latest first, then those of
-        training. Ratings of items that are not in the model are left out. Raises UnknownId for an unknown user."""
+    def ratings(self, user: str, page: Page) -> JsonObject:
+        """The number of a user's ratings, a page of them, and how many events the model was not trained on: first the
+        ratings of the store, the latest first, then those of training. Raises UnknownId for an unknown user."""
         training_data = self.table.model.training_data
         events = [] if self.store is None else self.store.events_of(user)
-        if not events and user not in training_data.users:
-            raise unknown_user(training_data, user)
-        listed: list[tuple[int, float, int | None, str]] = []
-        changed = set()
+        row = self.forgotten.trained_row(training_data, user)
+        if not events and row is None:
+            raise unknown_user(training_data, user, forgotten=self.forgotten)
+        trained = {} if row is None else _as_dict(*training_data.rated(row))
+        listed: list[tuple[int | str, float, int | None, str]] = []
+        waiting = 0
         for event in events:
-            if event.item not in training_data.items:
-                continue
-            row = training_data.items.row(event.item)
-            changed.add(row)
+            item = training_data.items.find(event.item)
+            before = None if item is None else trained.pop(item, None)
+            waiting += before != (None if event.rating is None else float(np.float32(event.rating)))
             if event.rating is not None:
-                listed.append((row, event.rating, event.time, "service"))
-        if user in training_data.users:
-            items, ratings = training_data.rated(training_data.users.row(user))
-            trained = zip(items.tolist(), ratings.tolist(), strict=True)
-            listed += [(row, rating, None, "training") for row, rating in trained if row not in changed]
-        return len(listed), [
-            {**self.table.item(row), "rating": rating, "time": seconds, "source": source}
-            for row, rating, seconds, source in listed[page.offset : page.offset + page.n]
-        ]
+                listed.append((event.item if item is None else item, event.rating, event.time, "service"))
+        listed += [(item, rating, None, "training") for item, rating in trained.items()]
+        return {
+            "total": len(listed),
+            "waiting": waiting,
+            "ratings": [
+                {**self._item(item), "rating": rating, "time": seconds, "source": source}
+                for item, rating, seconds, source in listed[page.offset : page.offset + page.n]
+            ],
+        }
+
+    def forget(self, user: str) -> JsonObject:
+        """Erases a user from the store; for the model, the user is unknown from then on."""
+        store, row = self._require_store(), self.forgotten.trained_row(self.table.model.training_data, user)
+        return {"forgotten": store.forget(user), "trained": row is not None}
+
+    def _item(self, item: int | str) -> JsonObject:
+        """An item by its row, or by its id if the model does not have it."""
+        if isinstance(item, int):
+            return self.table.item(item)
+        return {"item": item, "title": item, "genres": [], "year": None, "new_item": True}
 
     def _require_store(self) -> RatingStore:
         if self.store is None:
@@ -88,18 +106,24 @@ class RatingsWriter:
         check_rating(training_data, one.item, one.rating)
 
     def _is_rated(self, user: str, item: str, store: RatingStore) -> bool:
-        for event in store.events_of(user):
-            if event.item == item:
-                return event.rating is not None
+        event = store.events_at([(user, item)]).get((user, item))
+        if event is not None:
+            return event.rating is not None
         training_data = self.table.model.training_data
-        if user not in training_data.users or item not in training_data.items:
-            return False
-        return training_data.items.row(item) in training_data.rated(training_data.users.row(user))[0]
+        row, column = self.forgotten.trained_row(training_data, user), training_data.items.find(item)
+        return row is not None and column is not None and column in training_data.rated(row)[0]
 
 
-def _check_number(store: RatingStore, user: str, items: Collection[str]) -> None:
-    """Raises BadData if a store would hold too many events of a user."""
-    known = {event.item for event in store.events_of(user)}
-    if len(known.union(items)) > MAX_EVENTS:
-        shown = f"user {user[:60]!r} has {len(known):,} ratings in the store, which holds at most {MAX_EVENTS:,} of one"
-        raise BadData(shown, "train a model with the ratings of the store, and start a new store")
+def _as_dict(items: Rows, ratings: Floats) -> dict[int, float]:
+    return dict(zip(items.tolist(), ratings.tolist(), strict=True))
+
+
+def _check_numbers(store: RatingStore, rated: Mapping[str, Collection[str]]) -> None:
+    """Raises BadData if a store would hold too many events of one of the users, by the items that each rates now."""
+    counts = store.counts_of(rated)
+    close = [user for user, items in rated.items() if counts[user] + len(items) > MAX_EVENTS]
+    again = Counter(user for user, _ in store.events_at([(user, item) for user in close for item in rated[user]]))
+    for user in close:
+        if counts[user] + len(rated[user]) - again[user] > MAX_EVENTS:
+            shown = f"user {user[:60]!r} has {counts[user]:,} ratings in the store, which holds at most {MAX_EVENTS:,}"
+            raise BadData(f"{shown} of one", "train a model with the ratings of the store, and start a new store")

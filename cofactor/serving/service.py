@@ -12,9 +12,11 @@ from cofactor.feedback.store import RatingStore
 from cofactor.serving.deadline import check_deadline
 from cofactor.serving.filters import NO_RULES, ItemFilter
 from cofactor.serving.filters import OperatorRules as OperatorRules
+from cofactor.serving.forgotten_users import ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject, describe_effect
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.ranked_lists import RankedLists, nearest_users
+from cofactor.serving.rating_counts import RatingCounts
 from cofactor.serving.ratings_writer import RatingsWriter
 from cofactor.serving.schemas.requests import (
     BatchBody,
@@ -119,7 +121,8 @@ class RecommendationService:
     def similar_users(self, user: str, asked: SimilarUsersQuery) -> JsonObject:
         """SimilarUsers: the users most similar to a user."""
         return self._answer(
-            user=user, similar=nearest_users(self.loaded_model.model, user, self._history(user), asked.n)
+            user=user,
+            similar=nearest_users(self.loaded_model.model, user, self._history(user), asked.n, self._forgotten),
         )
 
     # Lists for everybody
@@ -137,7 +140,9 @@ class RecommendationService:
 
     def item(self, item: str) -> JsonObject:
         """OneItem: an item with its statistics."""
-        return self._answer(**self._items.item_with_statistics(self._training_data.items.row(item)))
+        return self._answer(
+            **self._items.item_with_statistics(self._training_data.items.row(item), self._counts.current())
+        )
 
     def items(self, asked: ItemsQuery) -> JsonObject:
         """Items: those whose titles contain every word of a query; the most rated ones for an empty query."""
@@ -175,15 +180,16 @@ class RecommendationService:
         """Users: a page of the trained users in order of ids, each with the number of ratings."""
         training_data, here = self._training_data, slice(asked.offset, asked.offset + asked.n)
         counts = zip(training_data.users.ids[here].tolist(), training_data.user_counts[here].tolist(), strict=True)
-        listed = [{"user": user, "ratings": count} for user, count in counts]
+        found = list(counts)
+        gone = self._forgotten.among([user for user, _ in found])
+        listed = [{"user": user, "ratings": count} for user, count in found if user not in gone]
         return self._answer(total=len(training_data.users), offset=asked.offset, users=listed)
 
     # Ratings
 
     def ratings(self, user: str, asked: Page) -> JsonObject:
         """UserRatings: a page of a user's ratings."""
-        total, listed = self._writer.ratings(user, asked)
-        return self._answer(user=user, total=total, offset=asked.offset, ratings=listed)
+        return self._answer(user=user, offset=asked.offset, **self._writer.ratings(user, asked))
 
     def rate(self, asked: RatingsBody) -> JsonObject:
         """Taken: the number of ratings stored."""
@@ -192,6 +198,10 @@ class RecommendationService:
     def delete_rating(self, user: str, item: str) -> JsonObject:
         """TakenBack: whether a rating was deleted."""
         return self._answer(user=user, item=item, taken_back=self._writer.delete_rating(user, item))
+
+    def forget_user(self, user: str) -> JsonObject:
+        """Forgotten: erases a user from the store; the user is unknown from then on, also to the models."""
+        return self._answer(user=user, **self._writer.forget(user))
 
     # The model
 
@@ -218,18 +228,18 @@ class RecommendationService:
         check_cost(self.costs.list(HistorySize(len(history.items), folded=history.user is None), asked))
 
     def _history(self, user: str) -> UserHistory:
-        history = load_history(self._training_data, self.store, user)
+        history = load_history(self._training_data, self.store, user, self._forgotten)
         if history is None:
-            raise unknown_user(self._training_data, user)
+            raise unknown_user(self._training_data, user, forgotten=self._forgotten)
         return history
 
     def _list_of(self, user: str, asked: ListQuery | ListBody | BatchBody) -> JsonObject:
-        history = load_history(self._training_data, self.store, user)
+        history = load_history(self._training_data, self.store, user, self._forgotten)
         if history is not None:
             self._check_cost(history, asked)
             return self._lists.for_user(user, history, asked)
         if asked.stranger == "refuse":
-            raise unknown_user(self._training_data, user, POPULAR_INSTEAD)
+            raise unknown_user(self._training_data, user, POPULAR_INSTEAD, self._forgotten)
         return self._lists.for_unknown_user(asked)
 
     def _one_of_many(self, user: str, asked: BatchBody) -> JsonObject:
@@ -245,8 +255,16 @@ class RecommendationService:
 
     @cached_property
     def _lists(self) -> RankedLists:
-        return RankedLists(self._items, self._filter, self.loaded_model.version)
+        return RankedLists(self._items, self._filter, self.loaded_model.version, self._counts)
 
     @cached_property
     def _writer(self) -> RatingsWriter:
-        return RatingsWriter(self._items, self.rules, self.store)
+        return RatingsWriter(self._items, self.rules, self.store, self._forgotten)
+
+    @cached_property
+    def _forgotten(self) -> ForgottenUsers:
+        return ForgottenUsers.of(self.store, self.loaded_model.manifest)
+
+    @cached_property
+    def _counts(self) -> RatingCounts:
+        return RatingCounts(self._training_data, self._items.trained_counts, self.store)

@@ -13,6 +13,7 @@ from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import check_rating, single_history
 from cofactor.serving.filters import known_item
+from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.schemas.requests import Rated
 
 POPULAR_INSTEAD = "Or ask with stranger=popular for the most rated items"
@@ -53,17 +54,19 @@ class UserHistory:
 _NOTHING = UserHistory(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
 
-def load_history(training_data: TrainingData, store: RatingStore | None, user: str) -> UserHistory | None:
+def load_history(
+    training_data: TrainingData, store: RatingStore | None, user: str, forgotten: ForgottenUsers = NOBODY
+) -> UserHistory | None:
     """The ratings of a user; None for an unknown user, and for one whose ratings are all deleted.
 
     A rating of the store replaces one of the training data, and a deletion removes it. Items that are not in the model
     are ignored; ratings outside its scale, which another model may have had, are clipped to it. A user of the
-    vocabulary who never had a rating counts as trained: the model has a list for them.
+    vocabulary who never had a rating counts as trained: the model has a list for them. The trained ratings of a user
+    who was forgotten do not count.
     """
-    events, known = [] if store is None else store.events_of(user), user in training_data.users
-    if not events and not known:
+    events, row = [] if store is None else store.events_of(user), forgotten.trained_row(training_data, user)
+    if not events and row is None:
         return None
-    row = training_data.users.row(user) if known else None
     items, ratings = (_NOTHING.items, _NOTHING.ratings) if row is None else training_data.rated(row)
     if events:
         trained = dict(zip(items.tolist(), ratings.tolist(), strict=True))
@@ -85,10 +88,14 @@ def history_from_request(training_data: TrainingData, rated: Sequence[Rated]) ->
     return _make_history(found)
 
 
-def unknown_user(training_data: TrainingData, user: str, alternative: str = "") -> UnknownId:
+def unknown_user(
+    training_data: TrainingData, user: str, alternative: str = "", forgotten: ForgottenUsers = NOBODY
+) -> UnknownId:
     """The error for a user without ratings; `alternative`: what the client may ask for instead."""
+    shown = user[:LONGEST_SHOWN]
+    if forgotten.count() and forgotten.among([user, *training_data.users.similar_ids(user)]):
+        return UnknownId(f"unknown user {shown!r}", alternative or "the user has no ratings")
     if user in training_data.users:
-        shown = user[:LONGEST_SHOWN]
         return UnknownId(f"all ratings of user {shown!r} are deleted", f"rate an item first. {alternative}".strip())
     unknown = training_data.users.unknown_id(user)
     hint = unknown.hint if unknown.hint.endswith("?") or not alternative else f"{unknown.hint}."

@@ -123,8 +123,8 @@ class Popular(Answer):
 
 class RatedItem(Item):
     model_config = _strict({**STAR_WARS, "ratings": 583, "mean": 4.36})
-    ratings: Annotated[int, Field(description="number of training ratings of the item")]
-    mean: Annotated[float | None, Field(description="mean of the training ratings; null without any")]
+    ratings: Annotated[int, Field(description="number of ratings of the item, with those sent to the service")]
+    mean: Annotated[float | None, Field(description="mean of these ratings; null without any")]
 
 
 class OneItem(Answer, RatedItem):
@@ -237,13 +237,25 @@ class UserRating(Item):
         Literal["training", "service"],
         Field(description="whether the rating is from the training data or was sent to the service"),
     ]
+    new_item: Annotated[
+        bool, Field(description="only for an item that the model does not have: it waits for the next training")
+    ] = False
 
 
 class UserRatings(Answer):
-    model_config = _strict({"model": VERSION, "user": "196", "total": 40, "offset": 0, "ratings": [RATING]})
+    model_config = _strict(
+        {"model": VERSION, "user": "196", "total": 40, "offset": 0, "waiting": 1, "ratings": [RATING]}
+    )
     user: str
     total: int
     offset: int
+    waiting: Annotated[
+        int,
+        Field(
+            description="number of ratings and deletions that were sent to the service and that the model was not "
+            "trained on; lists take them into account, except ratings of new items"
+        ),
+    ] = 0
     ratings: Annotated[
         list[UserRating],
         Field(description="ratings sent to the service, latest first, then those of the training data"),
@@ -260,6 +272,15 @@ class TakenBack(Answer):
     user: str
     item: str
     taken_back: Annotated[bool, Field(description="false if there was no such rating")]
+
+
+class Forgotten(Answer):
+    model_config = _strict({"model": VERSION, "user": "196", "forgotten": 12, "trained": True})
+    user: str
+    forgotten: Annotated[int, Field(description="number of ratings and deletions that were erased from the store")]
+    trained: Annotated[
+        bool, Field(description="whether the model was trained on ratings of the user; they are no longer used")
+    ]
 
 
 # The model -----------------------------------------------------------------------------------------------------------
