@@ -14,6 +14,7 @@ MOST_WORDS = 12  # of a query; further words are ignored
 EXACT, PREFIX, ONE_ERROR, FURTHER_ERROR = 1.0, 0.8, 0.7, 0.3  # quality of a match; loss by each further typing error
 GENRE_FACTOR = 0.5  # for matches of a genre or the year
 WHOLE_TITLE = 0.5  # bonus for a title without other words
+YEARS = ["", *map(str, range(10_000))]  # the word of each year; none for `NO_YEAR`, which is the number before 0
 ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -148,18 +149,12 @@ def _without_year(titles: Postings, table: ItemTable) -> Postings:
     """The words of titles, without the year at the end."""
     last = np.ones(len(titles.row), dtype=bool)
     last[:-1] = titles.row[1:] != titles.row[:-1]
-    years, of_item = np.unique(table.year_array, return_inverse=True)
-    year_words = titles.numbers(_year_texts(years))[of_item]  # (n_items,)
+    year_words = titles.numbers(YEARS)[table.year_array - NO_YEAR]  # (n_items,)
     return titles.where(~last | (titles.word != year_words[titles.row]))
 
 
 def _about(table: ItemTable) -> Postings:
     """The words of the genres and the year of each item."""
     genres, genres_of_item = table.genre_sets
-    years, year_of_item = np.unique(table.year_array, return_inverse=True)
     named = Postings.from_texts([" ".join(names) for names in genres]).expand(genres_of_item)
-    return named.merge(Postings.from_texts(_year_texts(years)).expand(year_of_item))
-
-
-def _year_texts(years: Array) -> list[str]:
-    return ["" if year == NO_YEAR else str(year) for year in years.tolist()]
+    return named.merge(Postings.from_texts(YEARS).expand(table.year_array - NO_YEAR))

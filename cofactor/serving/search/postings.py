@@ -8,11 +8,13 @@ from itertools import chain
 import numpy as np
 
 from cofactor.arrays import Array, Mask, Rows
+from cofactor.row_blocks import batch_slices
 from cofactor.serving.search.text_folding import fold, fold_all
 
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
 APOSTROPHES = "'’ʼ`"
 WORD = re.compile(r"\w+")
+BLOCK = 1 << 14  # words whose characters are processed at a time: they fit into the cache
 
 _NO_APOSTROPHES = str.maketrans("", "", APOSTROPHES)
 
@@ -61,7 +63,8 @@ class Postings:
 
     def expand(self, text_of_row: Array) -> "Postings":
         """The occurrences in (m,) rows, each of which has one of these texts, given by its number."""
-        order = np.argsort(text_of_row, kind="stable").astype(np.int32)
+        small = np.uint16 if len(text_of_row) and int(text_of_row.max()) < 1 << 16 else np.int64  # is sorted by radix
+        order = np.argsort(text_of_row.astype(small), kind="stable").astype(np.int32)
         starts = np.searchsorted(text_of_row[order], np.arange(int(self.row.max(initial=-1)) + 2))
         lengths = np.diff(starts)[self.row]
         place = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -84,9 +87,9 @@ class Postings:
 def _find_words(text: str) -> tuple[Array, Array, Rows]:
     """(n,) start and end of each word of a text, and the line that it is in."""
     codes = _codes(text)
-    present = np.flatnonzero(np.bincount(codes)) if len(codes) else np.empty(0, dtype=np.int64)
-    in_word = np.zeros(int(present.max(initial=0)) + 1, dtype=bool)
-    in_word[[code for code in present.tolist() if WORD.match(chr(code))]] = True
+    present = map(chr, range(128)) if text.isascii() else set(text)
+    in_word = np.zeros(int(codes.max(initial=127)) + 1, dtype=bool)
+    in_word[[ord(character) for character in present if WORD.match(character)]] = True
     inside = np.zeros(len(codes) + 2, dtype=bool)
     inside[1:-1] = in_word[codes]
     edges = np.flatnonzero(inside[1:] != inside[:-1])
@@ -96,19 +99,28 @@ def _find_words(text: str) -> tuple[Array, Array, Rows]:
 
 
 def _number_words(text: str, starts: Array, ends: Array) -> tuple[Array, Rows]:
-    """(k,) the position of the first occurrence of each distinct word, and (n,) the number of each word.
-
-    Words are compared by a hash, Σ_p c_p w_p with random 64-bit weights w_p for the character at each position: among a
-    million words, the chance of two with equal hashes is 10⁻⁷.
-    """
-    lengths = ends - starts
-    weights = np.random.default_rng(0).integers(1, 1 << 64, int(lengths.max(initial=0)), dtype=np.uint64)
-    offsets = np.cumsum(lengths) - lengths
-    position = np.arange(int(lengths.sum())) - np.repeat(offsets, lengths)
-    characters = _codes(text)[position + np.repeat(starts, lengths)] + np.uint64(1)
-    hashes = np.add.reduceat(characters * weights[position], offsets) if len(starts) else np.empty(0, dtype=np.uint64)
+    """(k,) the position of the first occurrence of each distinct word, and (n,) the number of each word."""
+    codes, hashes = _codes(text), np.empty(len(starts), dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(
+        1, 1 << 64, int((ends - starts).max(initial=0)), dtype=np.uint64, endpoint=False
+    )
+    for here in batch_slices(len(starts), BLOCK):
+        hashes[here] = _hash_words(codes, weights, starts[here], ends[here])
     _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
     return first, number.astype(np.int32)
+
+
+def _hash_words(codes: Array, weights: Array, starts: Array, ends: Array) -> Array:
+    """(n,) hashes Σ_p (c_p + 1) w_p of words of characters c_p, with random 64-bit weights w_p by position.
+
+    Among a million words, the chance that two have equal hashes is 10⁻⁷.
+    """
+    lengths = ends - starts
+    offsets = np.cumsum(lengths) - lengths
+    position = np.arange(int(lengths.sum())) - np.repeat(offsets, lengths)
+    characters = codes[position + np.repeat(starts, lengths)].astype(np.uint64)
+    hashes: Array = np.add.reduceat((characters + np.uint64(1)) * weights[position], offsets)
+    return hashes
 
 
 def _codes(text: str) -> Array:
