@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
 
+from cofactor.output_checks import check_output_file, is_stream, write_errors
+
 BLOCK = 1 << 24  # bytes that are hashed between two looks at whether to go on
 
 
@@ -46,24 +48,37 @@ def write_file(path: Path, content: bytes) -> None:
     Raises OSError; `path` is unchanged then.
     """
     working = path.with_name(partial_name(path.name))
-    working.write_bytes(content)
-    _sync(working)
-    _sync(path.parent)  # other files in the folder, which the content may name, reach the disk first
-    working.replace(path)
+    try:
+        working.write_bytes(content)
+        _sync(working)
+        _sync(path.parent)  # other files in the folder, which the content may name, reach the disk first
+        working.replace(path)
+    except OSError:
+        working.unlink(missing_ok=True)
+        raise
     _sync(path.parent)
 
 
 @contextmanager
 def open_text_file(path: Path) -> Iterator[TextIO]:
-    """A text file that replaces `path` once it is complete: after an error, `path` is unchanged."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    working = temporary_path(path)
+    """A text file that replaces `path` once it is complete: after an error, `path` is unchanged.
+
+    A device or a pipe is not replaced, but written to. Raises BadArtifact where it cannot be written.
+    """
+    stream = is_stream(path)
+    target = path if stream else check_output_file(path)
+    working = target if stream else temporary_path(target)
     try:
-        with working.open("w", newline="", encoding="utf-8") as file:
+        with write_errors(path):
+            working.parent.mkdir(parents=True, exist_ok=True)
+        with _file_errors(path), working.open("w", newline="", encoding="utf-8") as file:
             yield file
-        working.replace(path)
+        if not stream:
+            with write_errors(path):
+                working.replace(target)
     finally:
-        working.unlink(missing_ok=True)
+        if not stream:
+            working.unlink(missing_ok=True)
 
 
 def partial_name(name: str) -> str:
@@ -90,6 +105,18 @@ def _open_regular(path: str, flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "is not a regular file", path)
     return descriptor
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """Turns the OSErrors of writing an open file, which name no file, into BadArtifact."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        with write_errors(path):
+            raise
 
 
 def _sync(path: Path) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "BadHyperparameter",
     "CofactorError",
     "DeadlineExceeded",
+    "InUse",
     "ListChanged",
     "RequestTooCostly",
     "SplitMismatch",
@@ -94,6 +95,12 @@ class RequestTooCostly(CofactorError):
     """A request would take more computing time than the service allows, by an estimate from its own size."""
 
     status = 413
+
+
+class InUse(CofactorError):
+    """Another process writes to the same folder."""
+
+    status = 409
 
 
 class ListChanged(CofactorError):

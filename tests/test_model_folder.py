@@ -174,14 +174,14 @@ def test_a_model_that_only_ranks_and_has_no_titles(tmp_path):
 
 
 def test_ids_and_titles_of_any_text(tmp_path):
-    ids = ["a\0b", "ü 日本🎬", "'; DROP TABLE x --", " ", "1", "01", "NULL"]
+    ids = ["a b", "ü 日本🎬", "'; DROP TABLE x --", "_", "1", "01", "NULL"]
     ratings = Ratings.of(ids, ids, [1.0, 2, 3, 4, 5, 1, 2])
-    titles = np.array([None] * 6 + ["x\ny"], dtype=object)
+    titles = np.array([None] * 5 + ["a\0b", "x\ny"], dtype=object)
     model = Popularity().fit(replace(ratings, titles=titles, genres=np.array([""] * 7, dtype=object)))
     save(model, tmp_path / "m")
     assert is_the_same(load(tmp_path / "m"), model)
-    with pytest.raises(BadData, match=r"users\.parquet cannot be written"):
-        save(Popularity().fit(Ratings.of(["\ud800"], ["a"], [1.0])), tmp_path / "n")
+    with pytest.raises(BadData, match=r"items\.parquet cannot be written"):
+        save(Popularity().fit(replace(ratings, titles=np.array(["\ud800"] * 7, dtype=object))), tmp_path / "n")
     assert [f.name for f in tmp_path.iterdir()] == ["m"]
 
 
@@ -251,8 +251,7 @@ def test_a_model_does_not_replace_a_folder_whose_manifest_is_a_link_or_too_large
 
 def test_a_place_is_checked_before_a_training_and_left_as_it_was(model, tmp_path):
     check_place(tmp_path / "new" / "folder")
-    assert [one.name for one in tmp_path.iterdir()] == ["new"]
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(BadArtifact):

@@ -101,7 +101,7 @@ def test_a_damaged_shard_is_one_line_with_a_hint(
         (["--shards", "0"], "not in the range"),
         (["--shards", "100000"], "100,000 shards"),
         (["--format", "json"], "'json' is not one of"),
-        (["-o", "ratings.csv"], "exists and is not an export"),
+        (["-o", "ratings.csv"], "it is a file, not a folder"),
     ],
 )
 def test_an_export_that_cannot_be(run: Run, table: str, arguments: list[str], said: str) -> None:

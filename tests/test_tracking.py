@@ -15,7 +15,7 @@ from rich.console import Console
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, split
-from cofactor.errors import CofactorError
+from cofactor.errors import BadArtifact, CofactorError
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.trainers import TRAINERS
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
@@ -205,7 +205,7 @@ def test_an_error_of_the_training_is_not_taken_for_one_of_a_record(parts: Split,
 
     with pytest.raises(OSError, match="the ratings are gone"):
         shown(epochs(), csv_log(tmp_path / "log.csv"))
-    with pytest.raises(FileExistsError):
+    with pytest.raises(BadArtifact, match="cannot write"):
         shown(epochs(), csv_log(tmp_path / "log.csv" / "log.csv"))
 
 

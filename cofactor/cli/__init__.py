@@ -13,8 +13,10 @@ from typing import Any, NoReturn
 import click
 
 from cofactor import __version__
+from cofactor.cli.standard_streams import drop_failed_output, flush_output, open_closed_streams
 from cofactor.control_characters import escape_controls_in_lines
 from cofactor.errors import CofactorError
+from cofactor.output_checks import HINTS
 
 COMMANDS = {
     "demo": "Train, compare and recommend on synthetic movie ratings in about a minute.",
@@ -37,6 +39,7 @@ COMMANDS = {
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 BUG = 1
+BROKEN_PIPE = 1  # as other programs of Python end
 MISUSE = 2
 
 
@@ -69,6 +72,7 @@ class CommandGroup(click.Group):
         extra = {"prog_name": "cofactor", **extra, "standalone_mode": False}
         try:
             code = super().main(*arguments, **extra)
+            flush_output()
             sys.exit(code if isinstance(code, int) else 0)
         except CofactorError as error:
             fail(error.message, error.hint, error.exit_code)
@@ -82,11 +86,23 @@ class CommandGroup(click.Group):
             fail(error.format_message(), "", error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             fail("interrupted", "", INTERRUPTED)
+        except BrokenPipeError:  # the program that read the output has ended, as `head` does
+            drop_failed_output()
+            sys.exit(BROKEN_PIPE)
         except OSError as error:
             if debugging():
                 raise
-            about = f": {error.filename}" if error.filename else ""
-            fail(f"{error.strerror or error}{about}", "", MISUSE)
+            place = "the standard output" if drop_failed_output() else error.filename
+            about = f": {place}" if place else ""
+            fail(f"{error.strerror or error}{about}", HINTS.get(error.errno or 0, ""), MISUSE)
+        except MemoryError as error:
+            if debugging():
+                raise
+            fail(
+                f"there is not enough memory: {error}".removesuffix(": "),
+                "use fewer ratings, or a smaller model",
+                MISUSE,
+            )
         except Exception as error:
             if isinstance(error.__cause__, KeyboardInterrupt):  # wrapped by Python or Numba where it struck in C
                 fail("interrupted", "", INTERRUPTED)
@@ -130,4 +146,8 @@ def cofactor() -> None:
 
 def main() -> None:
     """The `cofactor` program."""
+    try:
+        open_closed_streams()
+    except CofactorError as error:
+        fail(error.message, error.hint, error.exit_code)
     cofactor()

@@ -19,6 +19,7 @@ from cofactor.cli.options.data_argument import (
 )
 from cofactor.cli.options.plan import make_plan, plan_options
 from cofactor.cli.options.renamed_option import renamed
+from cofactor.cli.options.seed import seed_option
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.tracking import mlflow_option
 from cofactor.cli.options.training import patience_option, refit_option
@@ -52,7 +53,7 @@ NOT_REPEATED = ("as_json", "quiet", "retrain", "mlflow")  # options that do not 
     metavar="NAME",
     help="The model with which the others are compared [default: the best model of each metric].",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the split and for training.")
+@seed_option("for the split and for training")
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -92,6 +93,7 @@ def compare(context: click.Context, /, **options: Any) -> None:
     from cofactor.experiments.comparison.mlflow_runs import log_comparison
     from cofactor.experiments.comparison.run import run_comparison
     from cofactor.experiments.comparison.summarize import summarize
+    from cofactor.folder_lock import reserve_folder
     from cofactor.report.progress.comparison_display import ComparisonDisplay
     from cofactor.report.text.comparison import describe_comparison
     from cofactor.report.write import write_report
@@ -108,6 +110,8 @@ def compare(context: click.Context, /, **options: Any) -> None:
         raise unknown_choice("candidate", against, names)
     if store is not None:
         check_mlflow()
+    if out is not None:
+        context.with_resource(reserve_folder(out, "comparison"))
     plan, notes = _make_plan(candidates, options, console)
     candidates = [
         one if isinstance(one, SavedModel) else replace(one, refit=one.refit or plan.refit) for one in candidates

@@ -45,12 +45,14 @@ def export(out: Path | None, data: str, **options: Any) -> None:
 
     from cofactor.data.exporting.export import ExportOptions
     from cofactor.data.exporting.export import export as write
+    from cofactor.output_checks import check_output_folder
 
     named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
     form = ExportOptions(**named, gzipped=options.pop("compress") is not None)
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     source = source_from_options(data, options)
     out = out or Path("export") / Path(source.name).stem
+    check_output_folder(out)
     opened = _open(source, console)
     started = time.perf_counter()
     with progress(console, "exporting") as advance:

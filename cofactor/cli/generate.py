@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cofactor.cli.options.seed import seed_option
 from cofactor.cli.terminal import as_json, messages, print_json, print_path, progress, quietly
 
 
@@ -37,7 +38,7 @@ class Count(click.ParamType[int]):
     "--rank", type=Count(), default=8, show_default=True, help="Width of latent vectors, or number of groups."
 )
 @click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of the noise, in stars.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the ratings.")
+@seed_option("of the ratings")
 @click.option(
     "-o",
     "--out",

@@ -44,8 +44,11 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     """
     from cofactor.atomic_folders import open_text_file
     from cofactor.evaluation.pair_predictions import predict_file, prediction_columns, write_predictions
+    from cofactor.output_checks import check_output_file, is_stream
     from cofactor.saved.model_folder import load
 
+    if out is not None and not is_stream(out):
+        check_output_file(out)
     loaded = load(model)
     predictions = _start(predict_file(loaded, pairs, parse_columns(columns)))
     names = prediction_columns(loaded)

@@ -52,9 +52,13 @@ def recommend(
         raise click.UsageError("--include-seen is for a USER or --all: the items of --rated are never listed")
     if everybody is (out is None):
         raise click.UsageError("--all needs --out, and --out needs --all")
+    from cofactor.output_checks import check_output_file
     from cofactor.report.text.recommendations import recommendations_table
     from cofactor.saved.model_folder import load
 
+    if out is not None:
+        check_suffix(out)
+        check_output_file(out)
     loaded = load(model)
     if out is not None:
         _write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
@@ -74,11 +78,8 @@ def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json
     """Writes the list of every user to a Parquet file of user, item, rank, score and title."""
     import time
 
-    from cofactor.errors import BadData
     from cofactor.models.top_n.recommend_all import recommend_all
 
-    if out.suffix != ".parquet":
-        raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
     console = messages(quiet)
     started = time.perf_counter()
     with progress(console, "recommending") as advance:
@@ -89,6 +90,14 @@ def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json
     else:
         print_path(out)
     console.print(f"{rows:,} recommendations for {users:,} users in {seconds:.1f} s")
+
+
+def check_suffix(out: Path) -> None:
+    """Raises BadData for a file that is not named as one of Parquet."""
+    from cofactor.errors import BadData
+
+    if out.suffix != ".parquet":
+        raise BadData(f"cannot write {out.name}", "name a file that ends in .parquet")
 
 
 def _history(rated: tuple[str, ...]) -> dict[str, float]:

@@ -7,6 +7,7 @@ import click
 
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.plan import READING, SEVERAL, make_plan, refuse_ignored, several_options
+from cofactor.cli.options.seed import seed_option
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.report.text.table import TextTable
@@ -29,7 +30,7 @@ COUNTS = "train", "validation", "test"
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write [default: splits/NAME]."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the split.")
+@seed_option("of the split")
 @split_options
 @several_options
 @click.option("--published", is_flag=True, help="Save the splits that come with MovieLens 100K: u1 to u5, ua, ub.")
@@ -52,11 +53,14 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
         if other := next((name for name in SEVERAL if options[name] is not None), None):
             raise click.UsageError(f"give one of --{other} and --published")
         refuse_ignored("--published", ("kind", "cut", "test_share", *READING))
+    from cofactor.output_checks import check_output_folder
+
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     protocol = options["protocol"]
     recipe, source = take_recipe(options), source_from_options(data, options)
-    splits, several = _make_splits(source, recipe, options, published, console)
     out = out or Path("splits") / (protocol or Path(source.name).stem)
+    check_output_folder(out)
+    splits, several = _make_splits(source, recipe, options, published, console)
     saved = list(_save(splits, out, several, console))
     if as_json:
         print_json({"splits": saved})

@@ -13,6 +13,8 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
+from cofactor.cli.options.outputs import reserve_outputs
+from cofactor.cli.options.seed import seed_option
 from cofactor.cli.options.split import refuse_split_options, split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
 from cofactor.cli.options.training import patience_option, refit_option
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from cofactor.trainers.base import Trainer
     from cofactor.training.fit import Fit
     from cofactor.training.tracking.tracker import Tracker
+
+
+RATING_BYTES = 8  # of a training rating in a saved model: the row of its item, and its value
 
 
 class TrainerGroup(click.Group):
@@ -78,7 +83,7 @@ def _make_command(trainer: "type[Trainer]") -> click.Command:
         show_default=True,
         help="Folder to save the model in.",
     )
-    @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the split and for training.")
+    @seed_option("for the split and for training")
     @patience_option
     @refit_option
     @tracking_options
@@ -100,8 +105,10 @@ def _make_command(trainer: "type[Trainer]") -> click.Command:
         if source.is_split():
             refuse_split_options(source.data or source.name)
         recipe = take_recipe(options)
-        warm_start, trackers = take_warm_start(trainer, options), take_trackers(options)
-        _train(trainer.of(**chosen), source, recipe, warm_start=warm_start, trackers=trackers, **options)
+        warm_start, configured = take_warm_start(trainer, options), trainer.of(**chosen)
+        with reserve_outputs(options):
+            trackers = take_trackers(options)
+            _train(configured, source, recipe, warm_start=warm_start, trackers=trackers, **options)
 
     seeded = any(p.name == "seed" for p in trainer.hyperparameters())
     tuned = [p for p in trainer.hyperparameters() if p.name != "seed"]
@@ -127,15 +134,13 @@ def _train(
 ) -> None:
     """Trains on a source, evaluates on its test part, and saves the model with its metrics."""
     from cofactor.evaluation.evaluate import evaluate
-    from cofactor.saved.model_folder import check_place
+    from cofactor.output_checks import check_free_space
     from cofactor.training.fit import fit
     from cofactor.training.tracking.progress import ProgressDisplay
 
-    if how["resume"] and how["checkpoint"] is None:
-        raise click.UsageError("--resume needs a checkpoint: name its folder with --checkpoint")
     console = messages(quiet)
     split, split_recipe = open_split(source, recipe, console)
-    check_place(out)
+    check_free_space(out, len(split.train) * RATING_BYTES, "a model of these ratings")
     fitted = fit(
         trainer,
         split,

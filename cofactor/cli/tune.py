@@ -13,6 +13,7 @@ from cofactor.cli.options.data_argument import reading_options, source_from_opti
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.plan import make_plan, protocol_option
 from cofactor.cli.options.renamed_option import renamed
+from cofactor.cli.options.seed import seed_option
 from cofactor.cli.options.split import split_options, take_recipe
 from cofactor.cli.options.training import patience_option
 from cofactor.cli.terminal import as_json, drawing, messages, print_json, print_paragraphs, quietly, waiting
@@ -157,13 +158,7 @@ def _search_options(command: Any) -> Any:
             help="Folder for the study, and for the trials as a page, CSV and JSON [default: tuning/TRAINER].",
         ),
         patience_option,
-        click.option(
-            "--seed",
-            type=click.IntRange(0),
-            default=0,
-            show_default=True,
-            help="Random seed for the split, for training and for the search.",
-        ),
+        seed_option("for the split, for training and for the search"),
         click.option(
             "--inner-folds",
             type=click.IntRange(2, 20),
@@ -243,8 +238,13 @@ class _Request:
         from cofactor.cli.options.train_command import TrainingArguments
         from cofactor.experiments.tuning.session import first_split_plan
         from cofactor.experiments.tuning.tune import DEFAULT_MINUTES, DEFAULT_TRIALS
+        from cofactor.output_checks import check_output_file, check_output_folder
 
         started = time.monotonic()
+        if options["out"] is not None:
+            check_output_folder(options["out"])
+        if options["study"] is not None:
+            check_output_file(options["study"])
         source, seed = source_from_options(data, options), options["seed"]
         recipe, protocol, patience = take_recipe(options), options.pop("protocol"), options.pop("patience")
         options["seed"] = seed

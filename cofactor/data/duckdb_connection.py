@@ -1,5 +1,6 @@
 """DuckDB connections that print nothing, and quoting of names, texts and paths for SQL."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -9,8 +10,9 @@ from pathlib import Path
 import duckdb
 
 from cofactor.arrays import Array
-from cofactor.errors import BadData, Unavailable
+from cofactor.errors import BadData, CofactorError, Unavailable
 from cofactor.machine import cores
+from cofactor.output_checks import os_error, write_errors
 
 MEMORY_LIMIT = "1500MB"  # for tables; DuckDB spills the rest to disk. Results in NumPy arrays come on top
 SMALL_MEMORY_LIMIT = "128MB"  # while a small file is unpacked: a row group of ids takes a tenth of it
@@ -70,6 +72,19 @@ def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConne
         raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from error
     except duckdb.Error as error:
         raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from error
+
+
+@contextmanager
+def table_write_errors(path: Path | str, kind: type[CofactorError] = BadData) -> Iterator[None]:
+    """Turns an error of writing tables to a place, of DuckDB or of the disk, into an error of this kind."""
+    with write_errors(path, kind):
+        try:
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            default = errno.EIO if isinstance(error, duckdb.IOException) else errno.ENOMEM
+            raise os_error(str(error), path, default) from error
+        except duckdb.Error as error:
+            raise kind(f"cannot write {path}: {first_line(error)}", "ids and titles are Unicode text") from error
 
 
 def reading_threads() -> int:

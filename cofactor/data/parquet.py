@@ -16,6 +16,7 @@ from cofactor.data.duckdb_connection import (
     shared_connection,
 )
 from cofactor.errors import BadArtifact
+from cofactor.output_checks import os_error
 
 COLUMNS_SHOWN = 160  # characters
 TEXT_PER_ROW, TEXT_ANYWAY = 256, 1 << 24  # bytes of ids, titles and genres; MovieLens has 50 a row
@@ -25,7 +26,10 @@ ROW_BYTES, FILE_BYTES = 64, 1 << 20  # of numbers and lengths of texts in a row;
 def write_parquet(
     path: Path, columns: Mapping[str, Array], *, compression: str = "zstd", metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes parallel (n,) columns; those of objects are text. Raises duckdb.Error where it cannot."""
+    """Writes parallel (n,) columns; those of objects are text.
+
+    Raises OSError where the disk does not take them, duckdb.Error where they cannot be written at all.
+    """
     with shared_connection() as database:
         database.register("given", {name: np.ascontiguousarray(column) for name, column in columns.items()})
         _copy(database, f"SELECT {select_list(columns)} FROM given", path, compression, metadata or {})
@@ -103,9 +107,12 @@ def _copy(
 ) -> None:
     entries = ", ".join(f"{quoted(key)}: {quoted(value)}" for key, value in metadata.items())
     extra = f", KV_METADATA {{{entries}}}" if entries else ""
-    database.execute(
-        f"COPY ({query}) TO {quoted(str(path.absolute()))} (FORMAT parquet, COMPRESSION {compression}{extra})"
-    )
+    try:
+        database.execute(
+            f"COPY ({query}) TO {quoted(str(path.absolute()))} (FORMAT parquet, COMPRESSION {compression}{extra})"
+        )
+    except duckdb.IOException as error:  # of a full disk, say
+        raise os_error(str(error), path) from error
 
 
 def _damaged(path: Path, message: str) -> BadArtifact:

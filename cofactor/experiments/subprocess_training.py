@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from cofactor import errors
 from cofactor.errors import CofactorError
 from cofactor.trainers.base import Trainer
 from cofactor.training.tracking.epoch_row import EpochRow
@@ -86,7 +87,8 @@ def _read_answers(running: "subprocess.Popen[bytes]", request: str, on_epoch: On
     for line in running.stdout:
         answer = json.loads(line)
         if "error" in answer:
-            raise CofactorError(answer["error"]["message"], answer["error"]["hint"])
+            kind = getattr(errors, answer["error"]["kind"], CofactorError)  # the process has classes of ours only
+            raise kind(answer["error"]["message"], answer["error"]["hint"])
         if "result" in answer:
             result: dict[str, Any] = answer["result"]
             return result

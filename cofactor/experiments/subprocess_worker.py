@@ -3,7 +3,7 @@
 {"ready": true}                when everything is imported and compiled
 {"row": {…}, "of": 20}         after each epoch: its `EpochRow`, and how many epochs are planned
 {"result": {…}}                when the model is saved
-{"error": {…}}                 instead of a result: message and hint of what went wrong
+{"error": {…}}                 instead of a result: kind, message and hint of what went wrong
 """
 
 import json
@@ -24,6 +24,7 @@ from cofactor.data.splitting.split import join_parts, load_split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
 from cofactor.experiments.resource_usage import measure_resources
+from cofactor.output_checks import HINTS
 from cofactor.saved.model_folder import save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
@@ -49,9 +50,13 @@ def main() -> None:
         try:
             _train(request, answer)
         except CofactorError as error:
-            answer({"error": {"message": error.message, "hint": error.hint}})
+            answer({"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}})
         except MemoryError:
-            answer({"error": {"message": "there is not enough memory to train it", "hint": ""}})
+            answer({"error": {"kind": "Unavailable", "message": "there is not enough memory to train it", "hint": ""}})
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            message = f"{error.strerror or error}{place}"
+            answer({"error": {"kind": "Unavailable", "message": message, "hint": HINTS.get(error.errno or 0, "")}})
 
 
 def _train(request: dict[str, Any], answer: Answer) -> None:

@@ -1,8 +1,7 @@
 """Writing of reports: a page, tables, plots and metrics. Each file is written whole or not at all."""
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import orjson
 
 from cofactor.atomic_folders import write_file
-from cofactor.errors import BadArtifact
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.experiments.tuning.trial import TrialHistory
+from cofactor.output_checks import write_errors
 from cofactor.report import html, markdown, tuning_page
 from cofactor.report.comparison_page import page
 from cofactor.report.plots import render
@@ -33,7 +32,7 @@ def write_report(outcome: ComparisonSummary, folder: Path, advance: Advance = la
     Plots that an earlier report in this folder lists in comparison.json, and that this one does not have, are removed;
     no other file is. Raises BadArtifact if the folder is not writable.
     """
-    with _write_errors(folder):
+    with write_errors(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         earlier = _pictures_of(folder / "comparison.json")
         some = list(make_plots(outcome))
@@ -54,7 +53,7 @@ def write_search(search: TrialHistory, folder: Path) -> None:
     """search.html, search.md, and pictures/search-TRAINER as PNG and SVG."""
     name = f"search-{slug(search.trainer) or 'trainer'}"
     one = tuning_page.picture(search, name)
-    with _write_errors(folder):
+    with write_errors(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         write_file(folder / "search.md", tuning_page.tables(search).encode())
         write_file(folder / "search.html", tuning_page.page(search, _draw(one, folder)).encode())
@@ -104,12 +103,3 @@ def _pictures_of(file: Path) -> set[str]:
     except (OSError, ValueError, KeyError, TypeError):
         return set()  # no earlier report, or not a report
     return {name for name in names if name == slug(name) and name.partition("-")[0] in KINDS}
-
-
-@contextmanager
-def _write_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise BadArtifact(f"cannot write {folder}: {what}", "name a folder in a place you may write to") from error

@@ -9,20 +9,21 @@ features.parquet   the encoding of the features, if there are any
 README.md          a model card
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from cofactor import atomic_folders
+from cofactor.arrays import Array
 from cofactor.errors import BadArtifact, CofactorError, check_type
+from cofactor.folder_lock import lock_beside, locked
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
+from cofactor.output_checks import check_free_space, check_output_folder, new_folders, real_path, write_errors
 from cofactor.saved import manifest as manifests
 from cofactor.saved import safetensors
 from cofactor.saved.model_card import write_card
@@ -63,8 +64,7 @@ def save(
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known kinds: {', '.join(KINDS)}")
     model.from_arrays(model.training_data, model.scale, model.arrays())  # raises what loading would raise
-    check_place(path)
-    target = Path(os.path.realpath(path))
+    target = check_place(path)
     working = atomic_folders.temporary_path(target)
     content = _describe(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -73,35 +73,38 @@ def save(
         "metrics": dict(metrics or {}),
         "notes": notes,
     }
-    try:
-        with _translate_disk_errors(path):
-            working.mkdir()
-            _write(model, working, content, target.name)
-            atomic_folders.replace_folder(working, target)
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
+    with reserve_place(path):
+        try:
+            with write_errors(path):
+                arrays = model.arrays() | interaction_arrays(model.training_data)
+                check_free_space(path, sum(array.nbytes for array in arrays.values()), "the model")
+                working.mkdir()
+                _write(model, arrays, working, content, target.name)
+                atomic_folders.replace_folder(working, target)
+        finally:
+            shutil.rmtree(working, ignore_errors=True)
 
 
-def check_place(path: str | Path) -> None:
-    """Raises BadArtifact if a model could not be saved as `path`; to be called before a training, not after it.
+def check_place(path: str | Path) -> Path:
+    """The real path of a place for a model; raises BadArtifact if a model could not be saved there. To be called before
+    a training, not after it.
 
     Creates the parent folder.
     """
-    target = Path(os.path.realpath(path))
-    with _translate_disk_errors(path):
-        _check_replaceable(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".", dir=target.parent):
-            pass
+    with write_errors(path):
+        _check_replaceable(real_path(path))
+    return check_output_folder(path)
 
 
 @contextmanager
-def _translate_disk_errors(path: str | Path) -> Iterator[None]:
-    try:
+def reserve_place(path: str | Path) -> Iterator[None]:
+    """Checks a place for a model, and keeps other trainings from it within the context; `save` may write to it.
+
+    Raises what `check_place` raises, and InUse where another training has the place.
+    """
+    target = check_place(path)
+    with new_folders(target.parent), locked(target, lock_beside(target), "training"):
         yield
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise BadArtifact(f"cannot write {path}: {what}", "name a folder that you may write to") from error
 
 
 def load(path: str | Path) -> Model:
@@ -175,8 +178,7 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _write(model: Model, folder: Path, content: dict[str, Any], name: str) -> None:
-    arrays = model.arrays() | interaction_arrays(model.training_data)
+def _write(model: Model, arrays: Mapping[str, Array], folder: Path, content: dict[str, Any], name: str) -> None:
     check_magnitudes(Path(name) / ARRAYS, arrays)
     digests = safetensors.write(folder / ARRAYS, arrays)
     content["arrays"] = {

@@ -12,7 +12,8 @@ Reading checks everything in the folder, and maps the arrays into memory.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,8 @@ from cofactor import atomic_folders
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter, SplitMismatch
+from cofactor.folder_lock import LOCK, reserve_folder
+from cofactor.output_checks import check_output_folder, write_errors
 from cofactor.saved import manifest, safetensors
 
 FORMAT, VERSION = "cofactor checkpoint", 1
@@ -42,7 +45,13 @@ FIELDS: dict[str, type] = {
     "arrays": dict,  # name -> file, dtype, shape, sha256
     "sha256": str,  # of everything above
 }
+OTHER_FILES = (NAME, REFIT, atomic_folders.partial_name(NAME), LOCK)
 HINT = "remove the folder to train from the beginning"
+RESUME = "the last checkpoint is kept, --resume continues from it"
+
+
+class NotFinite(BadArtifact):
+    """An array of a checkpoint holds NaN or an infinity."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +74,32 @@ class CheckpointFolder:
     folder: Path
     _kept: dict[str, tuple[Array, dict[str, Any]]] = field(default_factory=dict)  # by name: the array, and where it is
 
-    def prepare(self) -> None:
-        """Creates the folder; raises BadArtifact where it holds something else."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise BadArtifact(f"{self.folder} is a file, not a folder for a checkpoint", "choose another folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for one in self.folder.iterdir():
-            if one.name not in (NAME, REFIT, atomic_folders.partial_name(NAME)) and not ARRAYS.fullmatch(one.name):
-                message = f"{self.folder} holds {one.name[:60]!r}, which does not belong to a checkpoint"
-                raise BadArtifact(message, "choose another folder, or remove the file")
+    def prepare(self, *, resume: bool = True) -> None:
+        """Creates the folder.
+
+        Raises BadArtifact where it cannot be written or holds something else, and where it holds a checkpoint that is
+        not to be resumed.
+        """
+        check_output_folder(self.folder)
+        with write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for one in self.folder.iterdir():
+                if one.name not in OTHER_FILES and not ARRAYS.fullmatch(one.name):
+                    message = f"{self.folder} holds {one.name[:60]!r}, which does not belong to a checkpoint"
+                    raise BadArtifact(message, "choose another folder, or remove the file")
+        if not resume and self.holds_one():
+            hint = "resume it (--resume, or resume=True), or remove the folder"
+            raise BadArtifact(f"there is a checkpoint in {self.folder}", hint)
+
+    @contextmanager
+    def reserve(self, *, resume: bool) -> Iterator[None]:
+        """Prepares the folder, and keeps other trainings from it within the context.
+
+        Raises what `prepare` raises, and InUse where another training has it.
+        """
+        with reserve_folder(self.folder, "training"):
+            self.prepare(resume=resume)
+            yield
 
     def holds_one(self) -> bool:
         """Whether there is a checkpoint, damaged or not."""
@@ -82,8 +108,13 @@ class CheckpointFolder:
     def write(self, checkpoint: Checkpoint) -> None:
         """Replaces the last checkpoint.
 
-        Raises BadArtifact where arrays are not finite, and OSError; the last checkpoint stays then.
+        Raises NotFinite where arrays are not finite, and BadArtifact where the disk does not take them; the last
+        checkpoint stays then.
         """
+        with write_errors(self.folder, hint=f"{RESUME}; "):
+            self._write(checkpoint)
+
+    def _write(self, checkpoint: Checkpoint) -> None:
         state = {f"state.{name}": array for name, array in checkpoint.state.items()}
         best = {f"best.{name}": array for name, array in checkpoint.best.items()}
         kept = {name: self._kept[name] for name, array in (state | best).items() if self._is_kept(name, array)}
@@ -128,7 +159,11 @@ class CheckpointFolder:
             return {}
         there = [int(found[1]) for path in self.folder.iterdir() if (found := ARRAYS.fullmatch(path.name))]
         file = f"arrays-{max(there, default=0) + 1}.safetensors"
-        digests = safetensors.write(self.folder / file, arrays)
+        try:
+            digests = safetensors.write(self.folder / file, arrays)
+        except OSError:
+            (self.folder / file).unlink(missing_ok=True)
+            raise
         return {
             name: (
                 array,
@@ -239,7 +274,9 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _check_finite(path: Path, name: str, array: Array) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise _bad(path, f"holds other than finite numbers in {name[:60]!r}")
+        raise NotFinite(
+            f"{path} holds other than finite numbers in {name[:60]!r}", f"the checkpoint is damaged: {HINT}"
+        )
 
 
 def _bad(path: Path, message: str) -> BadArtifact:

@@ -45,6 +45,14 @@ class ValidatedEpoch:
         return self.rmse is not None or self.ndcg is not None
 
 
+def check_patience(patience: object) -> None:
+    """Raises BadHyperparameter for a patience that is no whole number of epochs, or below 1."""
+    if not isinstance(patience, int) or isinstance(patience, bool):
+        raise BadHyperparameter(f"patience is {patience!r}", "it is a number of epochs, at least 1")
+    if patience < 1:
+        raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
+
+
 def early_stopping(
     epochs: Iterable[Epoch],
     validation: Ratings | None,
@@ -67,8 +75,7 @@ def early_stopping(
     Raises TrainingDiverged at the first epoch with a metric that is not finite, or whose model would be the best so far
     and is not finite; BadHyperparameter for a patience below 1; BadData for an empty validation part.
     """
-    if patience < 1:
-        raise BadHyperparameter(f"a patience of {patience} epochs", "it must be at least 1")
+    check_patience(patience)
     if validation is not None and len(validation) == 0:
         raise BadData("no validation ratings to choose an epoch with", "give the split a larger validation part")
     targets = None if validation is None else _ValidationTargets(validation)

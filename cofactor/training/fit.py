@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,8 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged, check_type
 from cofactor.models.base import Model
-from cofactor.training.early_stopping import early_stopping
+from cofactor.training.checkpoint import CheckpointFolder
+from cofactor.training.early_stopping import check_patience, early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
 from cofactor.training.loop import OnEpoch, TrainingLoop
 from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpoint, describe_training
@@ -98,39 +99,47 @@ def fit(
     interrupted or has diverged is not refitted.
 
     Raises BadData for an empty train part, BadHyperparameter for a patience below 1, TrainingDiverged where no epoch is
-    finite, SplitMismatch for a warm start that has learned validation or test ratings, and BadArtifact for a checkpoint
-    that is damaged, belongs to another training, or exists without `resume`.
+    finite, SplitMismatch for a warm start that has learned validation or test ratings, BadArtifact for a checkpoint
+    that is damaged, belongs to another training, exists without `resume` or cannot be written, and InUse where another
+    training writes to its folder.
     """
     check_trainer(trainer)
     check_type("split", split, Split, "cofactor.split makes one of ratings; trainer.fit takes Ratings")
+    check_patience(patience)
+    if not isinstance(trackers, Sequence) or not all(hasattr(one, "open") for one in trackers):
+        hint = "give a list of trackers: trackers=[cofactor.CsvTracker(path)]"
+        raise BadHyperparameter(f"trackers is of type {type(trackers).__name__}", hint)
     if resume and checkpoint is None:
         raise BadHyperparameter("resume is set without a checkpoint", "name the folder of the checkpoint")
     starting = StartingModels.of(warm_start)
     starting.check_split(split)
     display = progress if isinstance(progress, ProgressDisplay) else ProgressDisplay() if progress else NoProgress()
-    checkpointer: Checkpointer = NoCheckpoint(trainer, split.train)
-    if checkpoint is not None:
-        parts = [part for part in (split.train, split.validation) if len(part)]
-        training = describe_training(trainer, parts, patience=patience, **starting.digests())
-        checkpointer = FolderCheckpointer(trainer, split.train, Path(checkpoint), training, resume)
-    if (status := checkpointer.status()) is not None:
-        display.inform(status)
-    origin = split.train.origin
-    name = data or (origin.name if origin else "data")
-    run = RunDescription(checkpointer.run_name(), trainer.name, trainer.settings(), name, split.fingerprint)
-    fitted = fit_ratings(
-        trainer,
-        split.train,
-        split.validation if len(split.validation) else None,
-        patience=patience,
-        refit=refit,
-        warm_start=starting.warm_start,
-        checkpointer=checkpointer,
-        display=display,
-        writers=[tracker.open(run) for tracker in trackers],
-        handle_interrupts=handle_interrupts,
-        on_epoch=on_epoch,
-    )
+    with ExitStack() as reserved:
+        checkpointer: Checkpointer = NoCheckpoint(trainer, split.train)
+        if checkpoint is not None:
+            folder = Path(checkpoint)
+            reserved.enter_context(CheckpointFolder(folder).reserve(resume=resume))
+            parts = [part for part in (split.train, split.validation) if len(part)]
+            training = describe_training(trainer, parts, patience=patience, **starting.digests())
+            checkpointer = FolderCheckpointer(trainer, split.train, folder, training, resume)
+        if (status := checkpointer.status()) is not None:
+            display.inform(status)
+        origin = split.train.origin
+        name = data or (origin.name if origin else "data")
+        run = RunDescription(checkpointer.run_name(), trainer.name, trainer.settings(), name, split.fingerprint)
+        fitted = fit_ratings(
+            trainer,
+            split.train,
+            split.validation if len(split.validation) else None,
+            patience=patience,
+            refit=refit,
+            warm_start=starting.warm_start,
+            checkpointer=checkpointer,
+            display=display,
+            writers=[tracker.open(run) for tracker in trackers],
+            handle_interrupts=handle_interrupts,
+            on_epoch=on_epoch,
+        )
     return replace(fitted, started_from=starting.provenance())
 
 
@@ -165,6 +174,7 @@ def fit_ratings(
 
     Raises SplitMismatch where `validation` is the test part of a split.
     """
+    check_patience(patience)
     hint = "cofactor.read makes Ratings of a table; cofactor.fit takes a Split"
     check_type("the training part", train, Ratings, hint)
     if validation is not None:

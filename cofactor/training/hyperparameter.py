@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from cofactor.errors import BadHyperparameter
 
+MAX_INTEGER = (1 << 63) - 1  # manifests and kernels hold no larger whole number
+
 __all__ = ["Bounds", "Choices", "Hyperparameter", "SearchRange"]
 
 
@@ -59,6 +61,8 @@ def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}, not {kind}", f"it is the {parameter.help}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadHyperparameter(f"{trainer}: {parameter.name} is {value}", "it must be a finite number")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise BadHyperparameter(f"{trainer}: {parameter.name} is {value!r}", f"it must be at most {MAX_INTEGER}")
     bounds = parameter.bounds
     if isinstance(value, str) or bounds.low <= value <= bounds.high:
         return

@@ -14,7 +14,15 @@ from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter, CofactorError
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
-from cofactor.training.checkpoint import HINT, REFIT, Checkpoint, CheckpointFolder, check_same_training, digest_ratings
+from cofactor.training.checkpoint import (
+    HINT,
+    REFIT,
+    Checkpoint,
+    CheckpointFolder,
+    NotFinite,
+    check_same_training,
+    digest_ratings,
+)
 from cofactor.training.early_stopping import ValidatedEpoch
 from cofactor.training.epoch import Epoch, Snapshot, TrainerProtocol, WarmStart
 from cofactor.training.tracking.epoch_row import EpochRow
@@ -103,12 +111,9 @@ class FolderCheckpointer(Checkpointer):
         self.folder, self.training, self.resume = folder, training, resume
         self.store: CheckpointFolder | None = CheckpointFolder(folder)  # None once the state is not finite
         self.last: Checkpoint | None = None
-        self.store.prepare()
-        if resume and self.store.holds_one():
+        self.store.prepare(resume=resume)
+        if self.store.holds_one():
             self._restore(self.store)
-        elif self.store.holds_one():
-            hint = "resume it (--resume, or resume=True), or remove the folder"
-            raise BadArtifact(f"there is a checkpoint in {folder}", hint)
 
     def _restore(self, store: CheckpointFolder) -> None:
         self.last = found = store.read()
@@ -144,7 +149,7 @@ class FolderCheckpointer(Checkpointer):
         try:
             self.store.write(checkpoint)
             self.last = checkpoint
-        except BadArtifact:
+        except NotFinite:
             self.store = None
 
     def complete(self) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cofactor.cli.options.outputs import check_records
+
 if TYPE_CHECKING:
     from cofactor.training.tracking.tracker import Tracker
 
@@ -34,7 +36,8 @@ def tracking_options(command: Any) -> Any:
 def take_trackers(options: dict[str, Any]) -> "list[Tracker]":
     """The trackers of the tracking options, which are removed from `options`.
 
-    Raises Unavailable where a package is missing that one of them needs.
+    Raises Unavailable where a package is missing that one of them needs, and BadArtifact for a place that cannot be
+    written.
     """
     from cofactor.training.tracking.csv_log import CsvTracker
     from cofactor.training.tracking.curves import CurvesTracker
@@ -47,5 +50,6 @@ def take_trackers(options: dict[str, Any]) -> "list[Tracker]":
         "curves": CurvesTracker,
         "mlflow": MLflowTracker,
     }
+    check_records(options)
     given = {name: options.pop(name) for name in kinds}
     return [kinds[name](place) for name, place in given.items() if place is not None]

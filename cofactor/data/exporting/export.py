@@ -16,12 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import numpy as np
 
 from cofactor import atomic_folders
 from cofactor.data.align_vocabularies import align, reindex
-from cofactor.data.duckdb_connection import quoted, shared_connection
+from cofactor.data.duckdb_connection import quoted, shared_connection, table_write_errors
 from cofactor.data.exporting.export_manifest import CHANGED_HINT, FORMAT, MANIFEST, is_export, read_manifest
 from cofactor.data.parquet import join_parquet, parquet_table, write_parquet
 from cofactor.data.ratings import Ratings
@@ -31,6 +30,7 @@ from cofactor.data.tfrecord.record_files import frame_records, record_file
 from cofactor.data.tfrecord.shards import shard_name
 from cofactor.data.tfrecord.user_examples import encode_examples
 from cofactor.errors import BadData
+from cofactor.output_checks import check_output_folder, real_path, write_errors
 
 FileFormat = Literal["tfrecord", "csv", "parquet"]
 Progress = Callable[[int, int], object]  # ratings written, ratings in all
@@ -80,16 +80,17 @@ def export(
     BadData where the path is something else, or cannot be written.
     """
     options, path = options or ExportOptions(), Path(path)
+    with write_errors(path, BadData):
+        target = real_path(path, BadData)
     if path.exists() and not is_export(path) and not (path.is_dir() and not any(path.iterdir())):
         raise BadData(f"{path} exists and is not an export", "choose another name; nothing was overwritten")
-    target = path.resolve()
+    check_output_folder(path, BadData)
     working = atomic_folders.temporary_path(target)
     try:
-        working.mkdir(parents=True)
-        _fill(source, working, options, progress or (lambda done, total: None))
-        atomic_folders.replace_folder(working, target)
-    except (OSError, duckdb.Error) as e:
-        raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
+        with table_write_errors(path):
+            working.mkdir(parents=True)
+            _fill(source, working, options, progress or (lambda done, total: None))
+            atomic_folders.replace_folder(working, target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
 

@@ -24,15 +24,18 @@ from scipy.sparse import csr_array
 from cofactor import atomic_folders
 from cofactor.arrays import Array
 from cofactor.data import feature_encoding_file
+from cofactor.data.duckdb_connection import table_write_errors
 from cofactor.data.features import Features
 from cofactor.data.origin import FeedbackCounts, Origin
 from cofactor.data.parquet import read_parquet, write_parquet
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
+from cofactor.output_checks import check_free_space, check_output_folder, real_path, write_errors
 
 FORMAT = "cofactor split 1"
 MANIFEST = "split.json"
+ROW_BYTES = 2  # of a rating on disk, at least: compressed
 FEATURES = {"user": "user.features.parquet", "item": "item.features.parquet"}
 _TEXTS = {"titles": "title", "genres": "genres"}  # a field of Ratings and its column
 
@@ -42,16 +45,19 @@ def write_parts(path: Path, parts: Mapping[str, Ratings], facts: Mapping[str, An
 
     Raises BadData where the path is something other than a saved split, or cannot be written.
     """
+    with write_errors(path, BadData):
+        target = real_path(path, BadData)
     if path.exists() and not (path / MANIFEST).is_file() and not _is_empty_folder(path):
         raise BadData(f"{path} exists and is not a saved split", "choose another name; nothing was overwritten")
-    target = path.resolve()
+    check_output_folder(path, BadData)
+    rows = sum(len(part) for part in parts.values())
+    check_free_space(path, ROW_BYTES * rows, f"a split of {rows:,} ratings", BadData)
     working = atomic_folders.temporary_path(target)
     try:
-        working.mkdir(parents=True)
-        _fill(working, parts, facts)
-        atomic_folders.replace_folder(working, target)
-    except (OSError, duckdb.Error) as e:
-        raise BadData(f"cannot write {path}: {e}", "name a folder in a place you may write to") from e
+        with table_write_errors(path):
+            working.mkdir(parents=True)
+            _fill(working, parts, facts)
+            atomic_folders.replace_folder(working, target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
 

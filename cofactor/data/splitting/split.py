@@ -236,8 +236,8 @@ def check_share(name: str, share: float) -> None:
 
 
 def _check_seed(seed: int) -> None:
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadData(f"a seed of {seed!r}", "give a whole number from 0")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
+        raise BadData(f"a seed of {seed!r}", "give a whole number from 0, below 2**63")
 
 
 def _check_shares(test: float, validation: float) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from cofactor.arrays import Floats, Rows, Times
 from cofactor.atomic_folders import temporary_path
+from cofactor.data.duckdb_connection import table_write_errors
 from cofactor.data.origin import Origin
 from cofactor.data.parquet import join_parquet, write_parquet
 from cofactor.data.ratings import Ratings
@@ -26,10 +26,12 @@ from cofactor.data.synthetic.ground_truth import BIAS_SPREAD, GroundTruth, Patte
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.machine import cores
+from cofactor.output_checks import check_free_space, check_output_file
 
 Progress = Callable[[int, int], object]  # ratings generated, ratings in all
 
 MEAN = 3.5
+ROW_BYTES = 4  # of a rating on disk, at least: compressed
 BEGIN, END = 946_684_800, 1_546_300_800  # of first ratings: 2000 to 2018, in seconds since 1970
 CHUNK_RATINGS, BLOCK_CHUNKS = 1 << 17, 32  # ratings that a thread generates at a time; chunks held in memory at a time
 
@@ -121,18 +123,18 @@ def generate_parquet(
     is written whole or not at all. Raises BadData as `SyntheticRecipe` does, and where a file cannot be written.
     """
     recipe, path = SyntheticRecipe(users, items, per_user, seed, pattern, rank, noise), Path(path)
-    if path.is_dir():
-        raise BadData(f"{path} is a folder", "name the file to write, as in ratings.parquet")
+    target = check_output_file(path, BadData)
     items_path = path.with_name(f"{path.stem}.items.parquet")
-    working = temporary_path(path)
+    items_target = check_output_file(items_path, BadData)
+    check_free_space(target, ROW_BYTES * len(recipe), f"a file of {len(recipe):,} ratings", BadData)
+    working = temporary_path(target)
     try:
-        working.mkdir(parents=True)
-        best = _write_ratings(recipe, working, threads, progress)
-        _write_items(recipe.ground_truth, working / "items.parquet")
-        (working / "items.parquet").replace(items_path)
-        (working / "ratings.parquet").replace(path)
-    except (OSError, duckdb.Error) as e:
-        raise BadData(f"cannot write {path}: {e}", "name a file in a folder you may write to") from e
+        with table_write_errors(path):
+            working.mkdir(parents=True)
+            best = _write_ratings(recipe, working, threads, progress)
+            _write_items(recipe.ground_truth, working / "items.parquet")
+            (working / "items.parquet").replace(items_target)
+            (working / "ratings.parquet").replace(target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return SyntheticFiles(path, items_path, len(recipe), best)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cofactor.errors import BadArtifact
+from cofactor.errors import BadArtifact, InUse
 from cofactor.experiments.tuning.search_space import CategoricalAxis, SearchSpace
 from cofactor.experiments.tuning.storage_errors import HINT, content_errors, storage_errors
 from cofactor.experiments.tuning.study import Study
+from cofactor.output_checks import check_output_file
 from cofactor.training.checkpoint import check_same_training
 
 if TYPE_CHECKING:
@@ -20,21 +21,24 @@ class StudyStorage:
     """A study file that this process has locked."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Raises BadArtifact for an existing file without `resume`, for a file that holds no studies, and where another
-        process has locked the file."""
+        """Raises BadArtifact for an existing file without `resume`, for a file that holds no studies or cannot be
+        written, and InUse where another process has locked the file."""
         self.path = path
         if path.exists():
             if not resume:
                 hint = "add --resume to continue it, or name another folder with -o"
                 raise BadArtifact(f"there is a search in {path}", hint)
             _check_is_study_file(path)
+        check_output_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=0, isolation_level=None)
         try:
+            self.lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=0, isolation_level=None)
             self.lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise BadArtifact(f"{path}.lock cannot be written: {error}", "the disk may be full") from None
             hint = "wait until it ends, or name another folder with -o"
-            raise BadArtifact(f"another search is writing to {path}", hint) from None
+            raise InUse(f"another search is writing to {path}", hint) from None
         except sqlite3.DatabaseError as error:
             raise BadArtifact(f"the lock file {path}.lock is damaged: {error}", "remove it") from None
         with storage_errors(path):

@@ -12,12 +12,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Floats, Rows
-from cofactor.data.duckdb_connection import new_connection, quoted, select_list
+from cofactor.data.duckdb_connection import new_connection, quoted, select_list, table_write_errors
 from cofactor.errors import BadData
 from cofactor.machine import cores
 from cofactor.models.base import Model
+from cofactor.output_checks import check_free_space, check_output_file, new_folders
 
 USERS_AT_A_TIME = 50_000  # users whose lists are in memory at the same time
+ROW_BYTES = 2  # of a list on disk, at least: compressed
+LISTS_FILE = "lists.parquet"
 DATABASE_MEMORY = "1GB"  # DuckDB spills to disk beyond it
 
 LISTS = """
@@ -41,22 +44,31 @@ def recommend_all(
     user for whom fewer than n items are left has fewer rows, or none. The file is written under a temporary name beside
     `path` and renamed when it is complete. `on_progress` is called with the number of users done and of all users.
 
-    Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1.
+    Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1,
+    and for a file that cannot be written.
     """
     if n < 1:
         raise BadData(f"lists of {n}", "ask for 1 or more")
-    target = Path(path).absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name[:100]}.", dir=target.parent) as temporary:
-        with new_connection(Path(temporary, "lists.duckdb"), {"memory_limit": DATABASE_MEMORY}) as database:
-            _insert_ids(database, model)
-            _insert_lists(database, model, n, exclude_seen, on_progress)
-            title = "" if model.training_data.titles is None else ", title"
-            file = quoted(str(Path(temporary, "lists.parquet")))
-            database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
-            lines = database.execute("SELECT count(*) FROM lists").fetchall()[0][0]
-        Path(temporary, "lists.parquet").replace(target)
-    return int(lines)
+    target = check_output_file(path, BadData)
+    users, items = len(model.training_data.users), len(model.training_data.items)
+    check_free_space(target, ROW_BYTES * users * min(n, items), "the lists of all users", BadData)
+    prefix, near = f".{target.name[:100]}.", target.parent
+    with table_write_errors(path), new_folders(near), TemporaryDirectory(prefix=prefix, dir=near) as folder:
+        rows = _write_lists(model, Path(folder), n, exclude_seen, on_progress)
+        Path(folder, LISTS_FILE).replace(target)
+    return rows
+
+
+def _write_lists(
+    model: Model, folder: Path, n: int, exclude_seen: bool, on_progress: Callable[[int, int], object] | None
+) -> int:
+    """Writes the lists to LISTS_FILE in a folder; returns the number of rows."""
+    with new_connection(folder / "lists.duckdb", {"memory_limit": DATABASE_MEMORY}) as database:
+        _insert_ids(database, model)
+        _insert_lists(database, model, n, exclude_seen, on_progress)
+        title, file = "" if model.training_data.titles is None else ", title", quoted(str(folder / LISTS_FILE))
+        database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
+        return int(database.execute("SELECT count(*) FROM lists").fetchall()[0][0])
 
 
 def _insert_ids(database: duckdb.DuckDBPyConnection, model: Model) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cofactor.output_checks import write_errors
 from cofactor.training.tracking.epoch_row import COLUMNS, CellValue, EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
@@ -26,10 +27,14 @@ class CsvTracker:
 def csv_log(path: Path) -> Iterator[WriteRow]:
     """A CSV file with six digits of each value, complete after every row; its folder is created.
 
+    Raises BadArtifact where it cannot be opened.
+
     A cell is empty where something was not measured; `best` is `*` where the epoch was the best so far.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("w", newline="", encoding="utf-8")
+    with opened as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
 

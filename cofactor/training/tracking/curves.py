@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cofactor.errors import BadData, Unavailable
+from cofactor.output_checks import check_output_file
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
@@ -57,6 +58,7 @@ def curves(path: Path, title: str) -> Iterator[WriteRow]:
 
     Each is written to a temporary file and renamed, so that the file is complete at any moment.
     """
+    check_output_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows: list[EpochRow] = []
     due = time.monotonic() + FIRST_PLOT_SECONDS

@@ -16,6 +16,7 @@ from socket import gethostname
 from typing import Any
 
 from cofactor.errors import Unavailable
+from cofactor.output_checks import real_path, write_errors
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter, WriteRow
 from cofactor.training.tracking.tracker import RunDescription
 
@@ -108,9 +109,11 @@ def _opened(folder: Path) -> Any:
     """A new event file. Those of one folder are read in the order of their names, so the time comes first."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    folder.mkdir(parents=True, exist_ok=True)
     now = time.time()
-    file = (folder / f"events.out.tfevents.{now:017.6f}.{gethostname()}.{getpid()}").open("xb")
+    with write_errors(folder):
+        folder = real_path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / f"events.out.tfevents.{now:017.6f}.{gethostname()}.{getpid()}").open("xb")
     writer = RecordWriter(file)
     _add(writer, 0, now, file_version="brain.Event:2")
     return writer
