@@ -131,10 +131,10 @@ def test_every_list_is_that_of_the_model(noisy, why):
         listed = noisy.recommendations(user, ListQuery(n=7, why=why))["recommendations"]
         direct = of_model.recommend(user, 7, why=why)
         assert [(one["item"], one["title"], one["score"]) for one in listed] == [
-            (one.item, one.title, one.score) for one in direct
+            (one.item, one.title, round(one.score, 4)) for one in direct
         ]
         reasons = [[(r["item"], r["rating"], r["effect"]) for r in one["because"]] for one in listed]
-        assert reasons == [[(r.item, r.rating, r.effect) for r in one.because] for one in direct]
+        assert reasons == [[(r.item, r.rating, float(f"{r.effect:.5g}")) for r in one.because] for one in direct]
 
 
 def test_the_two_columns_are_the_list(answers):
@@ -213,7 +213,7 @@ def test_a_stranger_may_have_the_most_rated_items(noisy):
     nobody = {one.item: one.score for one in noisy.loaded_model.model.recommend_for_ratings({}, 20)}
     for line in answer["recommendations"]:
         assert line["because"] == []
-        assert line["score"] == pytest.approx(nobody[line["item"]])
+        assert line["score"] == round(nobody[line["item"]], 4)
 
 
 def test_many_users_at_once_get_what_each_would_get(noisy):
@@ -259,7 +259,7 @@ def test_lists_of_real_users_are_those_of_the_model_and_of_plain_sorting(real_da
     for row, user in enumerate(training_data.users.ids):
         listed = answers.recommendations(user, ListQuery(n=20))["recommendations"]
         direct = of_model.recommend(user, 20)
-        assert [(one["item"], one["score"]) for one in listed] == [(one.item, one.score) for one in direct]
+        assert [(one["item"], one["score"]) for one in listed] == [(one.item, round(one.score, 4)) for one in direct]
         scores = of_model.scores(np.array([row], dtype=np.int32))[0]
         scores[training_data.rated(row)[0]] = -np.inf
         scores[training_data.item_counts == 0] = -np.inf
@@ -305,7 +305,7 @@ def test_users_like_a_user_by_the_cosine_of_their_vectors(noisy):
     cosine[[3, 29]] = -np.inf
     similar = noisy.similar_users("3", SimilarUsersQuery(n=100))["similar"]
     assert [one["user"] for one in similar] == [str(row) for row in np.argsort(-cosine, kind="stable")[:28]]
-    np.testing.assert_allclose([one["score"] for one in similar], np.sort(cosine)[::-1][:28], rtol=1e-5)
+    np.testing.assert_allclose([one["score"] for one in similar], np.sort(cosine)[::-1][:28], rtol=1e-4)
     own = set(training_data.rated(3)[0].tolist())
     for one in similar:
         others = set(training_data.rated(int(one["user"]))[0].tolist())
@@ -336,13 +336,14 @@ def test_popular_items_have_their_figures_and_pages(noisy):
     column = training_data.interactions.tocsc()
     for one in listed:
         values = column[:, [int(one["item"])]].data
-        assert (one["ratings"], one["mean"]) == (len(values), pytest.approx(values.mean()))
+        assert (one["ratings"], one["mean"]) == (len(values), pytest.approx(values.mean(), abs=5e-5))
 
 
 def test_similar_items_are_the_models_and_may_be_filtered(noisy):
     every = noisy.similar("5", SimilarQuery(n=100))
     direct = noisy.loaded_model.model.similar_items("5", 100)
-    assert [(one["item"], one["score"]) for one in every["similar"]] == [(one.item, one.score) for one in direct]
+    assert [one["item"] for one in every["similar"]] == [one.item for one in direct]
+    assert [one["score"] for one in every["similar"]] == [float(f"{one.score:.5g}") for one in direct]
     assert every["item"] == "5"
     comedies = noisy.similar("5", SimilarQuery(n=3, genre=["Comedy"]))
     assert ids(comedies, "similar") == [one for one in ids(every, "similar") if int(one) % 2][:3]
@@ -418,5 +419,7 @@ def test_a_list_rests_on_the_whole_history_as_it_is_now(noisy, words, user):
         else noisy.loaded_model.model.recommend_for_ratings(history, 6, why=2)
     )
     assert (answer["source"], answer["ratings"]) == ("trained" if same else "folded-in", len(history))
-    assert [(one["item"], one["score"]) for one in answer["recommendations"]] == [(o.item, o.score) for o in direct]
+    assert [(one["item"], one["score"]) for one in answer["recommendations"]] == [
+        (o.item, round(o.score, 4)) for o in direct
+    ]
     assert [ids(one, "because") for one in answer["recommendations"]] == [[r.item for r in o.because] for o in direct]

@@ -12,6 +12,7 @@ from cofactor.data.reading.feature_tables import YEAR
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.serving.rating_counts import ItemCounts
+from cofactor.serving.rounding import round_rating, round_score
 
 JsonObject = dict[str, Any]  # to be serialized as a JSON object
 NO_YEAR = -1
@@ -61,8 +62,18 @@ class ItemTable:
         """An item with the number and the mean of its ratings."""
         return {**self.item(row), "ratings": int(counts.counts[row]), "mean": counts.mean(row)}
 
-    def lines(self, rows: Rows, scores: Floats, because: Sequence[Sequence[RatingEffect]] = ()) -> list[JsonObject]:
-        """The lines of a list of (k,) item rows, best first, with their scores and the ratings that explain them."""
+    def lines(
+        self,
+        rows: Rows,
+        scores: Floats,
+        because: Sequence[Sequence[RatingEffect]] = (),
+        *,
+        scale: tuple[float, float] | None = None,
+    ) -> list[JsonObject]:
+        """The lines of a list of (k,) item rows, best first, with their scores and the ratings that explain them.
+
+        scale: that of the scores if they are ratings.
+        """
         ids, titles, genres, years = self.ids, self.titles, self.genres, self.years
         lines: list[JsonObject] = [
             {
@@ -70,7 +81,7 @@ class ItemTable:
                 "title": titles[row],
                 "genres": genres[row],
                 "year": years[row],
-                "score": score,
+                "score": round_score(score, scale),
                 "because": [],
             }
             for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
@@ -135,7 +146,12 @@ class ItemTable:
 
 
 def describe_effect(one: RatingEffect) -> JsonObject:
-    return {"item": one.item, "title": one.title, "rating": one.rating, "effect": one.effect}
+    return {
+        "item": one.item,
+        "title": one.title,
+        "rating": round_rating(one.rating),
+        "effect": round_score(one.effect),
+    }
 
 
 def split_genres(genres: str | None) -> list[str]:

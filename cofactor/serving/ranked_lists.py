@@ -15,6 +15,7 @@ from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.pagination import digest, next_cursor, start_of_page
 from cofactor.serving.rating_counts import RatingCounts
+from cofactor.serving.rounding import round_score
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
 from cofactor.serving.user_history import UserHistory
 
@@ -49,7 +50,7 @@ class RankedLists:
         return {
             "source": history.source,
             "ratings": len(history.items),
-            "recommendations": self.table.lines(rows, self.model.clip(page_scores), because),
+            "recommendations": self.table.lines(rows, self.model.clip(page_scores), because, scale=self.model.scale),
             "next": next_cursor(start + options.n, self.version, of_list) if more else None,
         }
 
@@ -63,7 +64,7 @@ class RankedLists:
         return {
             "source": "popular",
             "ratings": 0,
-            "recommendations": self.table.lines(rows, self.table.unknown_user_scores[rows]),
+            "recommendations": self.table.lines(rows, self.table.unknown_user_scores[rows], scale=self.model.scale),
             "next": next_cursor(start + options.n, self.version, of_list) if more else None,
         }
 
@@ -91,7 +92,8 @@ class RankedLists:
         """The predicted ratings and the titles of the n best items that a user has not rated."""
         scores = history.scores(self.model)
         rows, best = self.model.top_n_of_scores(scores, n, seen=history.items, hidden=self.filter.hidden)
-        return self.model.clip(best).tolist(), [self.table.titles[row] for row in rows.tolist()]
+        ratings = [round_score(score, self.model.scale) for score in self.model.clip(best).tolist()]
+        return ratings, [self.table.titles[row] for row in rows.tolist()]
 
     def _page(
         self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int
@@ -126,7 +128,7 @@ def nearest_users(
     listed = [
         {
             "user": one,
-            "score": score,
+            "score": round_score(score),
             "ratings": int(training_data.user_counts[row]),
             "common": int(np.count_nonzero(rated[training_data.rated(row)[0]])),
         }

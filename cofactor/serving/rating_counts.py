@@ -17,6 +17,7 @@ from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import CofactorError
 from cofactor.feedback.store import Mark, RatingChange, RatingStore
+from cofactor.serving.rounding import round_score
 
 SCANNED = 10_000  # events of the store that are counted at a time
 PATIENCE = 0.02  # seconds that a request waits for the changes of a store that is not read in microseconds
@@ -36,7 +37,7 @@ class ItemCounts:
 
     def mean(self, row: int) -> float | None:
         """The mean rating of an item; None without ratings."""
-        return float(self.sums[row] / self.counts[row]) if self.counts[row] else None
+        return round_score(float(self.sums[row] / self.counts[row])) if self.counts[row] else None
 
 
 class RatingCounts:

@@ -14,6 +14,7 @@ from cofactor.models.top_n.recommendations import check_rating
 from cofactor.serving.filters import OperatorRules, known_item
 from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
+from cofactor.serving.rounding import round_rating
 from cofactor.serving.schemas.requests import GivenRating, Page, RatingsBody
 from cofactor.serving.user_history import unknown_user
 
@@ -73,7 +74,7 @@ class RatingsWriter:
             waiting += before != (None if event.rating is None else float(np.float32(event.rating)))
             if event.rating is not None:
                 listed.append((event.item if item is None else item, event.rating, event.time, "service"))
-        listed += [(item, rating, None, "training") for item, rating in trained.items()]
+        listed += [(item, round_rating(rating), None, "training") for item, rating in trained.items()]
         return {
             "total": len(listed),
             "waiting": waiting,

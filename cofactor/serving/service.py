@@ -18,6 +18,7 @@ from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.ranked_lists import RankedLists, nearest_users
 from cofactor.serving.rating_counts import RatingCounts
 from cofactor.serving.ratings_writer import RatingsWriter
+from cofactor.serving.rounding import round_score
 from cofactor.serving.schemas.requests import (
     BatchBody,
     CategsQuery,
@@ -113,7 +114,7 @@ class RecommendationService:
         because = model.explain_rows(history.sparse(len(model.training_data.items)), row, asked.n)
         line = {
             **self._items.item(row),
-            "score": float(score[0]),
+            "score": round_score(float(score[0]), model.scale),
             "because": [describe_effect(one) for one in because],
         }
         return self._answer(user=user, **line)
@@ -170,7 +171,7 @@ class RecommendationService:
         """Map: the most rated items in two dimensions, similar ones close together."""
         (rows, places), counts = self.loaded_model.map(asked.n), self._training_data.item_counts
         listed = [
-            {**self._items.item(row), "x": x, "y": y, "ratings": int(counts[row])}
+            {**self._items.item(row), "x": round_score(x), "y": round_score(y), "ratings": int(counts[row])}
             for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True)
             if not self._filter.denied[row]
         ]
