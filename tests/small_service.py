@@ -68,7 +68,7 @@ class MemoryStore(RatingStore):
     """The contract of a store, for tests of what is asked of one: as long as the process lives."""
 
     fast_reads = True
-    identity = "memory"
+    identity = name = "memory"
 
     def __init__(self, *words: RatingEvent) -> None:
         self._words: dict[tuple[str, str], RatingEvent] = {}
@@ -125,8 +125,8 @@ class MemoryStore(RatingStore):
     def titles(self) -> dict[str, str]:
         return dict(self._titles)
 
-    def record_titles(self, titles: Mapping[str, str]) -> None:
-        self._titles |= titles
+    def replace_titles(self, titles: Mapping[str, str]) -> None:
+        self._titles = dict(titles)
 
     def close(self) -> None:
         pass

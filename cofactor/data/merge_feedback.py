@@ -10,8 +10,10 @@ from cofactor.arrays import Array, Floats, Mask, Times
 from cofactor.data.align_vocabularies import align
 from cofactor.data.origin import FeedbackCounts, Origin
 from cofactor.data.ratings import Ratings
+from cofactor.data.remove_users import without_users
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
+from cofactor.feedback.catalogue import check_catalogue
 from cofactor.feedback.open_store import display_name, existing_store
 
 ROUNDING = 1e-3  # of a step: float32 has no tenths
@@ -20,15 +22,24 @@ ROUNDING = 1e-3  # of a step: float32 has no tenths
 def merge_feedback(ratings: Ratings, address: str) -> Ratings:
     """`ratings` merged with the events in a feedback store: a file, or a postgresql:// address.
 
-    See `merge_events` for the rules. Raises BadData where there is no store at the address or a rating lies outside the
-    scale, Unavailable where the store cannot be reached.
+    Users whom the store has forgotten are left out of `ratings`, with their ids and features; what they rated
+    afterwards is merged as the ratings of new users. See `merge_events` for the rules. Raises BadData where there is no
+    store at the address, it holds ratings of another catalogue, or a rating lies outside the scale, and Unavailable
+    where the store cannot be reached.
     """
     with closing(existing_store(address)) as store:
+        check_catalogue(store.titles(), ratings.titles_by_id(), display_name(address), "these ratings")
+        last_note, identity = store.last_note(), store.identity
+        forgotten = store.forgotten(ratings.users.ids.tolist()) if last_note else {}
         events = list(store.all_events())
     values = np.array([np.nan if event.rating is None else event.rating for event in events], dtype=np.float64)
     times = np.array([event.time for event in events], dtype=np.int64)
     users, items = [event.user for event in events], [event.item for event in events]
-    return merge_events(ratings, display_name(address), users, items, values, times)
+    merged = merge_events(without_users(ratings, forgotten), display_name(address), users, items, values, times)
+    if not last_note or merged.origin is None or merged.origin.feedback is None:
+        return merged
+    counts = replace(merged.origin.feedback, forgotten=len(forgotten), store=identity, last_note=last_note)
+    return replace(merged, origin=replace(merged.origin, feedback=counts))
 
 
 def merge_events(

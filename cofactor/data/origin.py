@@ -7,12 +7,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FeedbackCounts:
-    """How many ratings a feedback store added, replaced and deleted."""
+    """How many ratings a feedback store added, replaced and deleted, and how many users it left out."""
 
     name: str  # of the store
     added: int
     replaced: int
     taken_back: int
+    forgotten: int = 0  # users in the other data whom the store has forgotten
+    store: str = ""  # the identity of the store, as long as `last_note` refers to it
+    last_note: int = 0  # the number of the last note on a forgotten user; 0: nobody was forgotten
+
+    def as_record(self) -> dict[str, Any]:
+        """The counts as JSON; those of forgotten users only where somebody was forgotten."""
+        record = asdict(self)
+        return (
+            record if self.last_note else {name: record[name] for name in ("name", "added", "replaced", "taken_back")}
+        )
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Origin:
             "rejected": self.rejected,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
             "notes": list(self.notes),
-            "ratings_from": None if self.feedback is None else asdict(self.feedback),
+            "ratings_from": None if self.feedback is None else self.feedback.as_record(),
         }
 
     def remarks(self) -> list[str]:
@@ -49,5 +59,6 @@ class Origin:
         remarks += self.notes
         if (counts := self.feedback) is not None:
             changes = f"{counts.added:,} added, {counts.replaced:,} replaced, {counts.taken_back:,} deleted"
-            remarks.append(f"from {counts.name}: {changes}")
+            left_out = f", {counts.forgotten:,} forgotten users left out" if counts.forgotten else ""
+            remarks.append(f"from {counts.name}: {changes}{left_out}")
         return remarks

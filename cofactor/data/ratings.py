@@ -115,6 +115,10 @@ class Ratings:
                 parts.append(f"{len(features.names):,} features of {noun}s")
         return "; ".join(parts)
 
+    def titles_by_id(self) -> dict[str, str]:
+        """The titles of the items that have one, by item id."""
+        return {} if self.titles is None else _titles_by_id(self.items, self.titles)
+
     def origin_record(self) -> dict[str, Any] | None:
         """`Origin.as_record` of the origin; None where it is not known."""
         return None if self.origin is None else self.origin.as_record()
@@ -205,10 +209,18 @@ class TrainingData:
         start, stop = self.interactions.indptr[user : user + 2].tolist()
         return self.interactions.indices[start:stop], self.interactions.data[start:stop]
 
+    def titles_by_id(self) -> dict[str, str]:
+        """The titles of the items that have one, by item id."""
+        return {} if self.titles is None else _titles_by_id(self.items, self.titles)
+
     def title(self, item: int) -> str:
         """The title of an item row, or its id where it has no title."""
         title = "" if self.titles is None else self.titles[item]
         return str(title or self.items.ids[item])
+
+
+def _titles_by_id(items: Vocabulary, titles: Strings) -> dict[str, str]:
+    return {item: str(title) for item, title in zip(items.ids.tolist(), titles.tolist(), strict=True) if title}
 
 
 def make_csr(row: Rows, column: Rows, value: Floats, shape: tuple[int, int]) -> csr_array:

@@ -52,11 +52,15 @@ class DelegatingStore(RatingStore):
     def identity(self) -> str:
         return self._store.identity
 
+    @property
+    def name(self) -> str:
+        return self._store.name
+
     def titles(self) -> dict[str, str]:
         return self._store.titles()
 
-    def record_titles(self, titles: Mapping[str, str]) -> None:
-        self._store.record_titles(titles)
+    def replace_titles(self, titles: Mapping[str, str]) -> None:
+        self._store.replace_titles(titles)
 
     def close(self) -> None:
         self._store.close()

@@ -49,11 +49,11 @@ class PostgresStore(RatingStore):
     def __init__(self, address: str) -> None:
         """Raises BadData for an invalid address or if there is no table, BadArtifact if the table of that name has
         another format, and Unavailable if the server does not answer or would lose ratings in a power failure."""
-        self._name = without_password(address)
-        self._connections, self._unpruned = Connections(parse_address(address), self._name), 0
+        self._shown = without_password(address)
+        self._connections, self._unpruned = Connections(parse_address(address), self._shown), 0
         with self._connections.opening(TIMEOUT) as connection:
-            if not _has_table(connection, self._name):
-                raise BadData(f"{self._name} has no table of ratings", "cofactor serve --store ADDRESS creates it")
+            if not _has_table(connection, self._shown):
+                raise BadData(f"{self._shown} has no table of ratings", "cofactor serve --store ADDRESS creates it")
             self._complete = bool(fetch_value(connection, schema.IS_COMPLETE))
             self._salt, self._identity = _settings(connection) if self._complete else (b"", b"")
         self._connections.open_pool()
@@ -87,7 +87,7 @@ class PostgresStore(RatingStore):
         if not is_utf8(user):  # no stored id is
             return []
         rows = self._connections.query(lambda c: c.execute(schema.SELECT_USER, [user.encode()], binary=True).fetchall())
-        with translated(self._name):
+        with translated(self._shown):
             return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
 
     def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
@@ -128,7 +128,7 @@ class PostgresStore(RatingStore):
         behind = pruned > 0 and int(last_number) - schema.IN_FLIGHT < pruned
         if removals != last_removals or behind or len(rows) > schema.CHANGES_KEPT:
             return here, None
-        with translated(self._name):
+        with translated(self._shown):
             changes = [row[5:] for row in rows if row[4] is not None]
             return here, [RatingChange(user.decode(), item.decode(), *rest) for user, item, *rest in changes]
 
@@ -140,7 +140,7 @@ class PostgresStore(RatingStore):
         self._complete_tables()
         ids = [one.encode() for one in (user, normalize_id(user))]
         note = {"digest": digest_id(self._salt, user), "time": int(time.time())}
-        with self._connections.opening(TIMEOUT) as connection, connection.transaction():
+        with self._connections.single(TIMEOUT) as connection, connection.transaction():
             deleted = connection.execute(schema.DELETE_USER, [ids]).rowcount
             connection.execute(schema.DELETE_CHANGES, [ids])
             for statement in schema.NOTE:
@@ -148,7 +148,7 @@ class PostgresStore(RatingStore):
             left = fetch_value(connection, schema.COUNT_USER, ids)
             if left or not fetch_value(connection, schema.IS_NOTED, note["digest"]):
                 raise Unavailable(f"{left:,} ratings could not be deleted", "a trigger in the database keeps them")
-        with self._connections.opening(VACUUM_TIMEOUT) as connection:
+        with self._connections.single(VACUUM_TIMEOUT) as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute(schema.VACUUM)
         return deleted
@@ -170,23 +170,28 @@ class PostgresStore(RatingStore):
 
     # Titles
 
+    @property
+    def name(self) -> str:
+        return self._shown
+
     def titles(self) -> dict[str, str]:
         if not self._complete:
             return {}
         rows = self._connections.query(
             lambda c: c.execute("SELECT item, title FROM cofactor_titles", binary=True).fetchall()
         )
-        with translated(self._name):
+        with translated(self._shown):
             return {item.decode(): title.decode() for item, title in rows}
 
-    def record_titles(self, titles: Mapping[str, str]) -> None:
+    def replace_titles(self, titles: Mapping[str, str]) -> None:
         self._complete_tables()
         put = (
-            "INSERT INTO cofactor_titles SELECT * FROM unnest(%s::bytea[], %s::bytea[]) "
-            "ON CONFLICT (item) DO UPDATE SET title = EXCLUDED.title"
+            "WITH former AS (DELETE FROM cofactor_titles WHERE NOT item = ANY(%s)) INSERT INTO cofactor_titles "
+            "SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT (item) DO UPDATE SET title = EXCLUDED.title"
         )
         rows = sorted((i.encode(), title.encode()) for i, title in titles.items() if is_utf8(i) and is_utf8(title))
-        columns = [[item for item, _ in rows], [title for _, title in rows]]
+        items = [item for item, _ in rows]
+        columns = [items, items, [title for _, title in rows]]
         self._connections.query(lambda connection: connection.execute(put, columns))
 
     def close(self) -> None:
@@ -198,7 +203,7 @@ class PostgresStore(RatingStore):
         lost = len(columns[0]) - int(fetch_value(connection, schema.COUNT_KEPT, *columns))
         if lost:
             hint = "a trigger in the database discards or changes them: remove it; no rating was stored"
-            raise Unavailable(f"{self._name} did not keep {lost:,} of {len(columns[0]):,} ratings", hint)
+            raise Unavailable(f"{self._shown} did not keep {lost:,} of {len(columns[0]):,} ratings", hint)
 
     def _prune(self, n_changes: int) -> None:
         self._unpruned += n_changes
@@ -207,12 +212,12 @@ class PostgresStore(RatingStore):
             try:
                 self._connections.transaction(lambda c: [c.execute(statement) for statement in schema.PRUNE])
             except Unavailable as error:
-                log.warning("%s: old changes were not removed: %s", self._name, error.message)
+                log.warning("%s: old changes were not removed: %s", self._shown, error.message)
 
     def _complete_tables(self) -> None:
         """Creates the tables that a store of an earlier cofactor lacks."""
         if not self._complete:
-            _create_tables(self._connections, self._name)
+            _create_tables(self._connections, self._shown)
             with self._connections.opening(TIMEOUT) as connection:
                 self._salt, self._identity = _settings(connection)
             self._complete = True

@@ -116,9 +116,15 @@ class Connections:
 
     @contextmanager
     def opening(self, seconds: float) -> Iterator[Connection]:
+        """A connection of its own to open the store; errors say to the operator what the server says."""
+        with _translated_for_operator(self.name), self.single(seconds) as connection:
+            yield connection
+
+    @contextmanager
+    def single(self, seconds: float) -> Iterator[Connection]:
         """A connection of its own, for operations that may take longer than one of the pool."""
         with (
-            translated(self.name, opening=True),
+            translated(self.name),
             psycopg.connect(self._address, autocommit=True) as connection,
             self._deadlines.limit(connection.fileno(), time.monotonic() + seconds),
         ):
@@ -146,20 +152,24 @@ def fetch_value(connection: Connection, query: str, *parameters: Any) -> Any:
 
 
 @contextmanager
-def translated(name: str, opening: bool = False) -> Iterator[None]:
-    """Turns errors of PostgreSQL into messages. Those of an operation may reach a client of the service, and leave
-    what the server says to the log; an operator sees those of opening a store."""
+def translated(name: str) -> Iterator[None]:
+    """Turns errors of PostgreSQL into messages that may reach a client of the service: the log has the details."""
     try:
         yield
     except (psycopg.Error, PoolTimeout, PoolClosed, TimeoutError, UnicodeDecodeError) as error:
-        if (
-            opening
-            and isinstance(error, psycopg.OperationalError)
-            and not isinstance(error, psycopg.errors.QueryCanceled)
-        ):
-            raise Unavailable(f"{name}: {_first_line(error)}", "look at the server; no rating was stored") from error
         log.warning("%s: %s: %s", name, type(error).__name__, _first_line(error))
         raise _translate(name, error) from error
+
+
+@contextmanager
+def _translated_for_operator(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        cause = error.__cause__
+        if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, psycopg.errors.QueryCanceled):
+            raise
+        raise Unavailable(f"{name}: {_first_line(cause)}", "look at the server; no rating was stored") from cause
 
 
 def _translate(name: str, error: Exception) -> CofactorError:

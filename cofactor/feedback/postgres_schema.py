@@ -49,7 +49,7 @@ TRIGGERS = {
     "cofactor_event_removed": (
         "DELETE",
         "OLD TABLE AS former",
-        """UPDATE cofactor_user_counts SET events = events - removed.events
+        """UPDATE cofactor_user_counts SET events = cofactor_user_counts.events - removed.events
              FROM (SELECT "user", count(*) AS events FROM former GROUP BY "user") AS removed
              WHERE cofactor_user_counts."user" = removed."user";
            DELETE FROM cofactor_user_counts WHERE events <= 0 AND "user" IN (SELECT "user" FROM former);

@@ -208,18 +208,23 @@ class SqliteStore(RatingStore):
 
     # Titles
 
+    @property
+    def name(self) -> str:
+        return self.path.name
+
     def titles(self) -> dict[str, str]:
         rows: list[Any] = self._read(lambda c: c.execute("SELECT item, title FROM titles").fetchall())
         return dict(rows)
 
-    def record_titles(self, titles: Mapping[str, str]) -> None:
+    def replace_titles(self, titles: Mapping[str, str]) -> None:
         deadline = time.monotonic() + TIMEOUT
         rows = [(item, title) for item, title in titles.items() if is_utf8(item) and is_utf8(title)]
         try:
             with closing(connect(self.path, deadline)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO titles VALUES (?, ?)", rows)
+                connection.execute("DELETE FROM titles")
+                connection.executemany("INSERT INTO titles VALUES (?, ?)", rows)
                 connection.execute("COMMIT")
         except apsw.Error as error:
             raise self._translate(error) from error

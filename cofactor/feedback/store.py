@@ -121,13 +121,18 @@ class RatingStore(ABC):
 
     # The catalogue that the ids belong to
 
+    @property
     @abstractmethod
-    def titles(self) -> dict[str, str]:
-        """The titles of items, as `record_titles` recorded them."""
+    def name(self) -> str:
+        """The name of the store for messages: without folders and passwords."""
 
     @abstractmethod
-    def record_titles(self, titles: Mapping[str, str]) -> None:
-        """Records the titles of items, in addition to those recorded already."""
+    def titles(self) -> dict[str, str]:
+        """The titles of items, as `replace_titles` recorded them."""
+
+    @abstractmethod
+    def replace_titles(self, titles: Mapping[str, str]) -> None:
+        """Records the titles of items, in place of those recorded before."""
 
     @abstractmethod
     def close(self) -> None:

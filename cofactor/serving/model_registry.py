@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cofactor.errors import BadArtifact, CofactorError, Unavailable, UnknownId
+from cofactor.feedback.catalogue import record_catalogue
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingStore
 from cofactor.saved.model_folder import load_manifest
@@ -84,6 +85,8 @@ class ModelRegistry:
         folders = dict(config.models)
         models = {name: LoadedModel.open(folder) for name, folder in folders.items()}
         store = open_store(config.store) if config.store else None
+        if store is not None:
+            _record_catalogue(store, models)
         rules = OperatorRules(allow=config.allow, deny=config.deny, new_items=config.new_items)
         return cls(models, store, rules, folders)
 
@@ -250,7 +253,11 @@ class ModelRegistry:
         self._check_stopping()
         try:
             if load_manifest(folder) != self.service(name).loaded_model.manifest:
-                self.replace(LoadedModel.open(folder, self._check_stopping), name)
+                model = LoadedModel.open(folder, self._check_stopping)
+                if self._store is not None:
+                    live = {other: one.loaded_model for other, one in self._live.items() if other != name}
+                    _record_catalogue(self._store, {**live, name: model})
+                self.replace(model, name)
         except LoadingStopped:
             raise
         except CofactorError as error:
@@ -264,6 +271,10 @@ class ModelRegistry:
         return InstrumentedService(
             model, store=self._store, rules=self._rules, name=name, lists=ListCounter(self._on_list)
         )
+
+
+def _record_catalogue(store: RatingStore, models: Mapping[str, LoadedModel]) -> None:
+    record_catalogue(store, {name: one.model.training_data.titles_by_id() for name, one in models.items()})
 
 
 def _without_numbers(message: str) -> str:
