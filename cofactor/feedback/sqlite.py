@@ -74,14 +74,14 @@ log = logging.getLogger("cofactor.feedback")
 class SqliteStore(RatingStore):
     """A store in an existing file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, deadline: float | None = None) -> None:
         """Raises BadData if there is no file, BadArtifact if it belongs to another application, has a newer version or
         is damaged, and Unavailable if it cannot be opened for writing within TIMEOUT."""
         check_name(path)
         self.path = path.absolute()
         if not self.path.exists():
             raise BadData(f"there is no store of ratings in {path}", "cofactor serve --store FILE creates it")
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + TIMEOUT if deadline is None else deadline
         self._blocked_until = 0.0
         try:
             self._writing = open_checked(self.path, deadline)
@@ -110,7 +110,7 @@ class SqliteStore(RatingStore):
                     create_table(connection)
         except apsw.Error as error:
             raise translate(path, error) from error
-        return cls(path)
+        return cls(path, deadline)
 
     @property
     def fast_reads(self) -> bool:
