@@ -115,6 +115,9 @@ def test_the_page_says_what_was_found(found: ComparisonSummary, written: Path) -
     assert len(ids) == len(set(ids))
     assert [tag for tag, _ in page.tags if tag in ("script", "img", "link", "iframe", "object")] == []
     assert all((attributes.get("href") or "#").startswith("#") for _, attributes in page.tags)
+    referred = [(attributes["xlink:href"] or "").removeprefix("#") for tag, attributes in page.tags if tag == "use"]
+    assert referred
+    assert set(referred) <= set(ids), "every mark of a plot is there"
 
 
 def test_hostile_names_stay_text(measured: dict[str, Report], tmp_path: Path) -> None:

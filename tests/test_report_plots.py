@@ -23,6 +23,7 @@ from cofactor.report.plots import (
     label_placement,
     learning_curves,
     list_length,
+    predictions,
 )
 from cofactor.report.plots.comparison_plots import best_first, make_plots
 from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, group_panels, model_styles
@@ -196,6 +197,31 @@ def test_curves_have_the_epoch_that_was_kept_marked(measured: dict[str, Report])
         assert f"{kept:.4f}\nin epoch 5" in {text.get_text() for text in axis.texts}
 
 
+def test_a_dashed_line_for_the_best_curve_where_there_are_several(measured: dict[str, Report]) -> None:
+    curves = outcome(measured, {name: name for name in measured}).curves
+    judged = {name: one for name, one in curves.items() if one.metric == "RMSE"}
+    assert len(judged) > 1
+    for some, n_dashed in ((judged, 1), (dict([*judged.items()][:1]), 0)):
+        figure = learning_curves.draw(some, "RMSE")
+        for axis in figure.axes:
+            assert sum(line.get_linestyle() == "--" for line in axis.lines) == n_dashed
+        assert ("dashed" in figure.get_supxlabel()) is (n_dashed > 0)
+
+
+def test_the_axes_of_predictions_leave_room_on_both_sides(measured: dict[str, Report]) -> None:
+    found = outcome(measured, {name: name for name in measured})
+    one, looks = found.calibrations["svd"], model_styles(found.trainers)
+    for predicted, ends in ((np.array([1.0, 2, 3, 4, 5]), (0.8, 5.2)), (np.full(5, 3.0), (2.5, 3.5))):
+        axis = predictions.draw({"svd": replace(one, predicted=predicted)}, {}, looks).axes[0]
+        assert axis.get_xlim() == pytest.approx(ends)
+
+
+def test_lists_of_any_length_are_drawn_under_their_title(measured: dict[str, Report]) -> None:
+    over = list_length.over_k({name: [report] for name, report in measured.items()})
+    figure = list_length.draw(over, model_styles({name: name for name in measured}), "By length", "How to read it")
+    assert (figure.get_suptitle(), figure.get_supxlabel()) == ("By length", "How to read it")
+
+
 def test_no_real_difference_is_a_grey_ring_and_what_is_real_is_not(measured: dict[str, Report]) -> None:
     comparison = outcome(measured, {name: name for name in measured}).comparison
     some = dict(comparison.differences["ndcg@5"])
@@ -222,6 +248,19 @@ def test_groups_have_their_counts_and_every_model(everybody: ComparisonSummary) 
             figures = [group.metrics[name].get(metric, np.nan) for group in one.groups]
             if np.isfinite(figures).any():
                 assert any(np.array_equal(figures, line, equal_nan=True) for line in lines), name
+
+
+def test_models_without_a_colour_are_strokes_beside_named_groups(everybody: ComparisonSummary) -> None:
+    one = everybody.breakdowns[1]
+    figure = groups.draw(one, model_styles(everybody.trainers), best_first(everybody.comparison))
+    for axis in figure.axes:
+        strokes = [line for line in axis.lines if line.get_marker() == "|"]
+        legend = axis.get_legend()
+        assert legend is not None
+        assert len(axis.lines) - len(strokes) == len(legend.get_texts()), "a point for each model of the legend"
+        figures = {tuple(np.asarray(line.get_xdata(), float)[:-1]) for line in axis.lines}  # some lack the last group
+        assert len(figures) == len(axis.lines), "no model is drawn twice"
+    assert "Strokes" in figure.get_supxlabel()
 
 
 def trial(number: int, value: float | None, **hyperparameters: object) -> TrialResult:
