@@ -461,6 +461,13 @@ def test_a_line_of_users_that_is_none_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_a_long_header_is_cut_off_in_the_message(ratings_file: Path, tmp_path: Path) -> None:
+    names = ",".join(f"column-{n:03}" for n in range(40))
+    with pytest.raises(BadData) as caught:
+        read(ratings_file, user_features=written(tmp_path / "u.csv", f"user,{names},column-000\n1\n"))
+    assert caught.value.message.partition("header: ")[2] == f"user, {names.replace(',', ', ')}"[:200]
+
+
 # --- the command line
 
 

@@ -112,6 +112,15 @@ def test_the_parts_are_those_that_were_put_in() -> None:
     assert found.degrees_of_freedom == 800
 
 
+def test_two_seeds_have_a_variance() -> None:
+    values = trained(np.random.default_rng(0), 0.5, 2, (3, 2))
+    found = SeedVariance.from_samples(samples(values))
+    means = values.mean(axis=2)
+    assert found.variance == pytest.approx(((means[:, 0] - means[:, 1]) ** 2 / 2).mean() / 6)
+    assert found.degrees_of_freedom == 3
+    assert SeedVariance.from_samples(samples(values[:, :1])) == SeedVariance()
+
+
 def test_for_the_root_of_a_mean_users_explain_what_they_do_to_the_root() -> None:
     rng = np.random.default_rng(0)
     weight = rng.integers(1, 20, M).astype(float)

@@ -72,6 +72,11 @@ def test_without_validation_every_epoch_is_the_best_so_far():
     assert [one.best for one in early_stopping([ranked], FOUR)] == [True]
 
 
+def test_a_resumed_training_that_had_waited_long_enough_learns_no_further_epoch():
+    assert list(early_stopping(epochs(1, 1), FOUR, patience=2, lowest=9.0, waited=2)) == []
+    assert len(list(early_stopping(epochs(4, 5, 5), FOUR, patience=2, lowest=0.0, waited=1))) == 1
+
+
 def ranked(train, *scores, of=None):
     """Epochs of models that only rank, each with one score of every item for everybody."""
     for number, bias in enumerate(scores, 1):
