@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.kernels.ranks import ranks
+from cofactor.evaluation.scored_test_set import compute_ranks
+from cofactor.kernels.ranks import UserItems
 from tests import twins
+
+
+def ranks(scores, rankable, seen_start, seen, asked_start, asked, n_top):
+    return compute_ranks(scores, rankable, UserItems(seen_start, seen), UserItems(asked_start, asked), n_top)
 
 
 def starts(lists):

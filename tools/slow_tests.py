@@ -87,7 +87,7 @@ def main() -> None:
     """Measure the given tests, or all, and write the list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tests", nargs="*", help="Test files to measure; the list keeps what it says of the others.")
-    parser.add_argument("--limit", type=float, default=0.5, help="Seconds that a case may take (0.5).")
+    parser.add_argument("--limit", type=float, default=0.3, help="Seconds that a case may take (0.3).")
     parser.add_argument("--kept", type=float, default=3.0, help="Seconds for the quickest test of a file (3).")
     options = parser.parse_args()
     seconds = measure(options.tests or ["tests"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,12 @@ from cofactor.evaluation.metrics.list_accumulator import ListAccumulator
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS, ListResults
 from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
 from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.metrics.threads import run_in_threads
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
+
+if TYPE_CHECKING:
+    from cofactor.kernels.ranks import Ranking, UserItems
 
 MAX_SCORES = 1 << 23  # scores of a block of users: 32 MB; smaller blocks switch too often between BLAS and Numba
 MAX_VALUES = 1 << 22  # values of a block of users and many k: 32 MB
@@ -130,7 +134,7 @@ class _ScoredUsers(NamedTuple):
 
 def _score_blocks(scorer: Scorer, relevant: Mask, lists: ListAccumulator, n_top: int) -> Iterator[_ScoredUsers]:
     """Score blocks of users in order and add their top-n lists to `lists`."""
-    from cofactor.kernels.ranks import ranks as compute_ranks  # here, because importing Numba takes a while
+    from cofactor.kernels.ranks import UserItems  # here, because importing Numba takes a while
 
     held_out = scorer.held_out
     n_users, size = len(held_out.start) - 1, max(1, MAX_SCORES // held_out.n_items)
@@ -143,11 +147,24 @@ def _score_blocks(scorer: Scorer, relevant: Mask, lists: ListAccumulator, n_top:
         seen_start, seen = scorer.training_items(users)
         n_relevant = np.bincount(number[relevant[here]], minlength=len(users))
         query_start, query = np.concatenate(([0], np.cumsum(n_relevant))), item[relevant[here]]
-        ranks, mid_ranks, top = compute_ranks(scores, scorer.rankable, seen_start, seen, query_start, query, n_top)
-        lists.add(top, n_relevant > 0, seen_start, seen)
+        asked = UserItems(query_start, query)
+        found = compute_ranks(scores, scorer.rankable, UserItems(seen_start, seen), asked, n_top)
+        lists.add(found.top, n_relevant > 0, seen_start, seen)
         popularity_ranks = lists.popularity_ranks(seen_start, seen, query_start, query)
         n_candidates = held_out.n_items - np.diff(seen_start)
-        yield _ScoredUsers(scores[number, item], ranks, mid_ranks, popularity_ranks, n_candidates[n_relevant > 0])
+        n_candidates = n_candidates[n_relevant > 0]
+        yield _ScoredUsers(scores[number, item], found.rank, found.mid_rank, popularity_ranks, n_candidates)
+
+
+def compute_ranks(scores: Floats, rankable: Mask, seen: "UserItems", asked: "UserItems", n_top: int) -> "Ranking":
+    """The ranks of the asked items and the `n_top` first candidates of each user, as `rank_items` fills them in."""
+    from cofactor.kernels.ranks import Ranking, rank_items
+
+    m, q = len(scores), len(asked.items)
+    top = np.full((m, n_top), -1, np.int32)
+    found = Ranking(np.empty(q, np.int32), np.empty(q, np.float64), top)
+    run_in_threads(lambda first, last: rank_items(first, last, scores, rankable, seen, asked, found), m)
+    return found
 
 
 def _rank_rated(held_out: HeldOut, scores: Floats, selected: Mask) -> RelevantRanks:

@@ -1,8 +1,9 @@
 """Where given items stand in each user's full ranking, and who stands at its top."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
 from cofactor.kernels.compilation.compile import compiled
 
@@ -18,58 +19,57 @@ Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-@compiled(parallel=True, cache=True)
-def ranks(
-    scores: Floats,
-    rankable: Mask,
-    seen_start: Counts,
-    seen: Rows,
-    asked_start: Counts,
-    asked: Rows,
-    n_top: int,
-) -> tuple[Rows, Doubles, Rows]:
-    """Ranks of the asked items among each user's candidates, and each user's first `n_top` candidates.
+class UserItems(NamedTuple):
+    """Some items of each of m users: those of user u are items[start[u]:start[u + 1]]."""
 
-    Shapes, for m users and n items:
-        scores (m, n), no NaN; rankable (n,);
-        seen_start (m + 1,), seen (·,): items of user u that are no candidates, seen[seen_start[u]:seen_start[u+1]];
-        asked_start (m + 1,), asked (q,): items of user u to find, none of them seen.
-    Returns
-        rank (q,): 1 is the top. Candidates go by falling score, of equal scores by row. Items that are not rankable
-        score -∞: they stand last, by row.
-        mid_rank (q,): the same, but candidates of equal score share the mean of their ranks.
-        top (m, n_top): the first rankable candidates by rank; -1 where there are no more.
+    start: Counts  # (m + 1,)
+    items: Rows
 
-    An item's rank is a count, 1 + |{c : s_c > s or (s_c = s and c before it)}|, read off one pass over the scores for
-    each asked item: such a pass is a vector loop, faster than sorting until a user has hundreds of asked items.
-    Users are independent of each other, so the result is the same for any number of threads.
+
+class Ranking(NamedTuple):
+    """Ranks of q items among their users' candidates, and the first candidates of each of m users."""
+
+    rank: Rows  # (q,) 1 is the top
+    mid_rank: Doubles  # (q,) the same, but candidates of equal score share the mean of their ranks
+    top: Rows  # (m, n_top) the first rankable candidates by rank; -1 where there are no more
+
+
+@compiled(cache=True, nogil=True)
+def rank_items(
+    first: int, last: int, scores: Floats, rankable: Mask, seen: UserItems, asked: UserItems, found: Ranking
+) -> None:
+    """Fills the ranks of asked items among each user's candidates, and the first candidates, for users first … last.
+
+    scores: (m, n), no NaN; rankable: (n,); seen: the items that are no candidates; asked: the items to find, none of
+    them seen; found: all is -1 before.
+
+    Candidates go by falling score, of equal scores by row. Items that are not rankable score -∞: they stand last, by
+    row. An item's rank is a count, 1 + |{c : s_c > s or (s_c = s and c before it)}|, read off one pass over the scores
+    for each asked item: such a pass is a vector loop, faster than sorting until a user has hundreds of asked items.
+    Users are independent of each other, so the result is the same however they are dealt out to threads.
     """
-    m, n = scores.shape
-    rank = np.empty(len(asked), np.int32)
-    mid_rank = np.empty(len(asked), np.float64)
-    top = np.full((m, n_top), -1, np.int32)
+    n = scores.shape[1]
     never = _ordered(np.float32(-np.inf))
-    for user in prange(m):
-        row = np.empty(n, np.int32)
+    row = np.empty(n, np.int32)
+    for user in range(first, last):
         for item in range(n):
             row[item] = _ordered(scores[user, item]) if rankable[item] else never
-        for at in range(seen_start[user], seen_start[user + 1]):
-            row[seen[at]] = SEEN
-        for at in range(asked_start[user], asked_start[user + 1]):
-            rank[at], mid_rank[at] = _rank(row, asked[at])
-        if n_top > 0:
-            _fill_top(row, never, top[user])
-    return rank, mid_rank, top
+        for at in range(seen.start[user], seen.start[user + 1]):
+            row[seen.items[at]] = SEEN
+        for at in range(asked.start[user], asked.start[user + 1]):
+            found.rank[at], found.mid_rank[at] = _rank(row, asked.items[at])
+        if found.top.shape[1] > 0:
+            _fill_top(row, never, found.top[user])
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _ordered(score: np.float32) -> np.int32:
     """An int32 for each score, in the order of the scores: its bits, those of negative ones turned."""
     bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0, because -0 equals 0
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _rank(row: Rows, item: int) -> tuple[int, float]:
     score = row[item]
     above, above_or_equal = _count(row[:item], score)
@@ -78,7 +78,7 @@ def _rank(row: Rows, item: int) -> tuple[int, float]:
     return rank, 1 + (above + above_or_equal + above_after + above_or_equal_after) / 2
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _count(row: Rows, score: np.int32) -> tuple[int, int]:
     """How many scores are greater, and how many greater or equal."""
     above, above_or_equal = np.int32(0), np.int32(0)
@@ -88,7 +88,7 @@ def _count(row: Rows, score: np.int32) -> tuple[int, int]:
     return int(above), int(above_or_equal)
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
     """The rows of the greatest scores above `never` in order, ties by row: those above a floor, put in order."""
     floor, n_found, n_equal = _floor(row, never, len(top))
@@ -111,7 +111,7 @@ def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
             top[above] = ALL_ROWS - (key & ALL_ROWS)
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     """A floor, how many scores to take so as to have the n greatest, and how many of those may equal the floor.
 
@@ -133,7 +133,7 @@ def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     return np.int32(low), n_above, 0
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def _above(row: Rows, floor: np.int32) -> int:
     above = np.int32(0)
     for at in range(len(row)):

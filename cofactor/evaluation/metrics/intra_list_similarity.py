@@ -1,7 +1,6 @@
 """Cosine similarity of the items of lists by their training ratings, in bounded memory for any catalogue."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Rows
 from cofactor.evaluation.metrics.item_statistics import ItemStatistics
+from cofactor.evaluation.metrics.threads import run_in_threads
 
 MAX_COUNTS = 1 << 24  # co-occurrence counts of pairs of items in memory at a time: 64 MB
 LARGE_BATCH = 1 << 25  # items of lists per batch if counts are recomputed for each batch: 128 MB
@@ -98,12 +98,3 @@ class IntraListSimilarity:
 
             run_in_threads(count, len(together))
             yield first, together
-
-
-def run_in_threads(work: Callable[[int, int], object], n: int) -> None:
-    """Call work(first, last) on as many ranges of 0 … n in parallel as Numba has threads."""
-    import numba
-
-    edges = np.linspace(0, n, numba.get_num_threads() + 1).astype(int).tolist()
-    with ThreadPoolExecutor(len(edges) - 1) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))

@@ -6,9 +6,10 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Mask, Rows
 from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.metrics.intra_list_similarity import IntraListSimilarity, run_in_threads
+from cofactor.evaluation.metrics.intra_list_similarity import IntraListSimilarity
 from cofactor.evaluation.metrics.item_statistics import ItemStatistics, mean_history_popularity
 from cofactor.evaluation.metrics.list_properties import OF_A_LIST, Exposure, ListResults, ListStatistics
+from cofactor.evaluation.metrics.threads import run_in_threads
 
 
 class _PendingLists(NamedTuple):
