@@ -21,6 +21,9 @@ class DelegatingStore(RatingStore):
     def events_of(self, user: str) -> list[RatingEvent]:
         return self._store.events_of(user)
 
+    def ratings_of(self, user: str) -> dict[str, float | None]:
+        return self._store.ratings_of(user)
+
     def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
         return self._store.events_at(pairs)
 

@@ -90,6 +90,15 @@ class PostgresStore(RatingStore):
         with translated(self._shown):
             return [RatingEvent(user, item.decode(), rating, time) for item, rating, time in rows]
 
+    def ratings_of(self, user: str) -> dict[str, float | None]:
+        if not is_utf8(user):
+            return {}
+        rows = self._connections.query(
+            lambda c: c.execute(schema.SELECT_RATINGS, [user.encode()], binary=True).fetchall()
+        )
+        with translated(self._shown):
+            return {item.decode(): rating for item, rating in rows}
+
     def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
         storable = [pair for pair in pairs if is_utf8(pair[0]) and is_utf8(pair[1])]
         columns = [[user.encode() for user, _ in storable], [item.encode() for _, item in storable]]
@@ -121,7 +130,7 @@ class PostgresStore(RatingStore):
     def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
         since, last_number, last_removals = mark
         rows = self._connections.query(
-            lambda c: c.execute(schema.SELECT_CHANGES, {"since": since}, binary=True).fetchall()
+            lambda c: c.execute(schema.SELECT_CHANGES, {"since": since, "last": last_number}, binary=True).fetchall()
         )
         snapshot, last, removals, pruned = rows[0][:4]
         here: Mark = (snapshot, last, removals)

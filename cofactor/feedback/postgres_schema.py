@@ -70,7 +70,6 @@ def completing_statements() -> list[str]:
     return [
         "LOCK TABLE cofactor_feedback IN SHARE ROW EXCLUSIVE MODE",
         *(f"CREATE TABLE IF NOT EXISTS {name} {columns}" for name, columns in TABLES.items()),
-        "CREATE INDEX IF NOT EXISTS cofactor_changes_xid ON cofactor_changes (xid)",
         "INSERT INTO cofactor_settings VALUES "
         "('salt', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), NULL), "
         "('identity', substr(uuid_send(gen_random_uuid()), 9), NULL), ('removals', NULL, 0), ('pruned', NULL, 0) "
@@ -102,6 +101,7 @@ COUNT_KEPT = (
     "WHERE kept.rating IS NOT DISTINCT FROM given.rating AND kept.time = given.time"
 )
 SELECT_USER = 'SELECT item, rating, time FROM cofactor_feedback WHERE "user" = %s ORDER BY time DESC, item'
+SELECT_RATINGS = 'SELECT item, rating FROM cofactor_feedback WHERE "user" = %s'
 SELECT_PAIRS = (
     'SELECT "user", item, rating, time FROM cofactor_feedback '
     'JOIN unnest(%s::bytea[], %s::bytea[]) AS given ("user", item) USING ("user", item)'
@@ -116,7 +116,7 @@ SELECT_MARK = (
 SELECT_CHANGES = (  # one statement, so that the mark and the changes are of one snapshot
     f"SELECT mark.*, changes.* FROM ({SELECT_MARK}) AS mark LEFT JOIN "
     '(SELECT number, "user", item, existed, before, after FROM cofactor_changes '
-    "WHERE xid >= pg_snapshot_xmin(%(since)s::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, %(since)s::pg_snapshot) "
+    f"WHERE number > %(last)s - {IN_FLIGHT} AND NOT pg_visible_in_snapshot(xid, %(since)s::pg_snapshot) "
     f"ORDER BY number LIMIT {CHANGES_KEPT + 1}) AS changes ON true ORDER BY changes.number"
 )
 PRUNE = (

@@ -61,6 +61,7 @@ PRUNE = f"DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) 
 SELECT_USER = (
     "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the order of the primary key
 )
+SELECT_RATINGS = "SELECT item, rating FROM feedback WHERE user = ?"
 SELECT_PAIR = "SELECT user, item, rating, time FROM feedback WHERE user = ? AND item = ?"
 SELECT_COUNT = "SELECT events FROM user_counts WHERE user = ?"
 SELECT_ALL = "SELECT user, item, rating, time FROM feedback ORDER BY user, item"
@@ -135,6 +136,12 @@ class SqliteStore(RatingStore):
         rows: list[Any] = self._read(lambda connection: connection.execute(SELECT_USER, (user,)).fetchall())
         rows.sort(key=TIME, reverse=True)  # stable, and many times faster than sorting in SQLite
         return [RatingEvent(*row) for row in rows]
+
+    def ratings_of(self, user: str) -> dict[str, float | None]:
+        if not is_utf8(user):
+            return {}
+        rows: list[Any] = self._read(lambda connection: connection.execute(SELECT_RATINGS, (user,)).fetchall())
+        return dict(rows)
 
     def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
         storable = [pair for pair in pairs if is_utf8(pair[0]) and is_utf8(pair[1])]

@@ -65,6 +65,10 @@ class RatingStore(ABC):
         """The latest event of each of a user's items, in descending order of time, then by item; empty for an unknown
         user."""
 
+    def ratings_of(self, user: str) -> dict[str, float | None]:
+        """The ratings in `events_of` by item, None for a deleted one, in any order."""
+        return {event.item: event.rating for event in self.events_of(user)}
+
     @abstractmethod
     def events_at(self, pairs: Collection[Pair]) -> dict[Pair, RatingEvent]:
         """The latest event of each of these pairs of user and item that has one; the time for one pair does not depend

@@ -1,6 +1,6 @@
 """The ratings of a user: those of the training data, updated with the events of a store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Floats, Rows
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
-from cofactor.feedback.store import RatingEvent, RatingStore
+from cofactor.feedback.store import RatingStore
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import check_rating, single_history
 from cofactor.serving.filters import known_item
@@ -51,7 +51,7 @@ class UserHistory:
         return ("trained", self.user) if self.user is not None else (self.items.tobytes(), self.ratings.tobytes())
 
 
-_NOTHING = UserHistory(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+_NOTHING = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
 
 
 def load_history(
@@ -64,16 +64,17 @@ def load_history(
     vocabulary who never had a rating counts as trained: the model has a list for them. The trained ratings of a user
     who was forgotten do not count.
     """
-    events, row = [] if store is None else store.events_of(user), forgotten.trained_row(training_data, user)
-    if not events and row is None:
+    changes = {} if store is None else store.ratings_of(user)
+    row = forgotten.trained_row(training_data, user)
+    if not changes and row is None:
         return None
-    items, ratings = (_NOTHING.items, _NOTHING.ratings) if row is None else training_data.rated(row)
-    if events:
-        trained = dict(zip(items.tolist(), ratings.tolist(), strict=True))
-        updated = _apply_events(training_data, trained, events)
-        if row is None or updated != trained:
-            return _make_history(updated) if updated else None
-    return UserHistory(items, ratings, row)
+    trained = UserHistory(*(_NOTHING if row is None else training_data.rated(row)), row)
+    if not changes:
+        return trained
+    updated = _apply_changes(training_data, trained, changes)
+    if row is not None and _is_same(updated, trained):
+        return trained
+    return updated if len(updated.items) else None
 
 
 def history_from_request(training_data: TrainingData, rated: Sequence[Rated]) -> UserHistory:
@@ -102,20 +103,24 @@ def unknown_user(
     return UnknownId(unknown.message, f"{hint} {alternative}".strip())
 
 
-def _apply_events(
-    training_data: TrainingData, trained: dict[int, float], events: Sequence[RatingEvent]
-) -> dict[int, float]:
-    """Ratings by item row, updated with events."""
-    (lowest, highest), found = training_data.scale, dict(trained)
-    for event in events:
-        if event.item not in training_data.items:
-            continue
-        item = training_data.items.row(event.item)
-        if event.rating is None:
-            found.pop(item, None)
-        else:
-            found[item] = float(np.float32(min(max(event.rating, lowest), highest)))
-    return found
+def _apply_changes(
+    training_data: TrainingData, before: UserHistory, changes: Mapping[str, float | None]
+) -> UserHistory:
+    """A history in which ratings by item id replace those of the same items; None deletes one."""
+    rows = training_data.items.rows(list(changes))
+    given = np.array([np.nan if one is None else one for one in changes.values()], dtype=np.float64)
+    clipped: Floats = np.clip(given, *training_data.scale).astype(np.float32)[rows >= 0]
+    rows, places = np.unique(rows[rows >= 0], return_index=True)  # two ids of one normal form are one item
+    values: Floats = clipped[places]
+    stay, rated = ~np.isin(before.items, rows), ~np.isnan(values)
+    items = np.concatenate((before.items[stay], rows[rated])).astype(np.int32)
+    ratings: Floats = np.concatenate((before.ratings[stay], values[rated]))
+    order = np.argsort(items)
+    return UserHistory(items[order], ratings[order])
+
+
+def _is_same(one: UserHistory, other: UserHistory) -> bool:
+    return np.array_equal(one.items, other.items) and np.array_equal(one.ratings, other.ratings)
 
 
 def _make_history(rated: dict[int, float]) -> UserHistory:
