@@ -78,7 +78,7 @@ class Model(ScoringModel):
         user = self.training_data.users.row(user_id)
         scores = self.scores(np.array([user], dtype=np.int32))[0]
         seen = self.training_data.rated(user)[0] if exclude_seen else None
-        items, best = self.top_n_of_scores(scores, n, seen=seen)
+        items, best = self.top_n_of_user(user, scores, n, seen=seen)
         history = training_history(self.training_data, user_id) if check_length(why) else None
         return self.list_recommendations(items, best, history, why)
 
@@ -111,6 +111,28 @@ class Model(ScoringModel):
         if seen is not None:
             scores[seen] = EXCLUDED
         return top_n(scores, check_length(n))
+
+    def top_n_of_user(
+        self, user: int, scores: Floats, n: int, *, seen: Rows | None = None, hidden: Mask | None = None
+    ) -> tuple[Rows, Floats]:
+        """As `top_n_of_scores`, for the (n_items,) `scores` of a user row; the result does not depend on the users that
+        they were computed with.
+
+        A matrix product rounds differently for other numbers of rows. So the items that may be among the n best within
+        `score_error` are scored again one by one.
+        """
+        error = self.score_error(user)
+        rows, best = self.top_n_of_scores(scores, n, seen=seen, hidden=hidden)
+        if error is None or not len(rows):
+            return rows, best
+        if len(rows) == n:
+            least = np.nextafter(np.float32(float(best[-1]) - 2 * error), EXCLUDED)
+            rows = np.flatnonzero((scores >= least) & (scores > EXCLUDED)).astype(np.int32)
+        else:
+            rows = np.sort(rows)
+        exact = self.pair_scores(np.full(len(rows), user, dtype=np.int32), rows)
+        order = np.argsort(-exact, kind="stable")[:n]
+        return rows[order], exact[order]
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most similar to an item, without the item itself; their scores are `similarity`."""

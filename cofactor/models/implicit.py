@@ -12,7 +12,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.regression.linear_solver import solve_or_nan
-from cofactor.models.vectors import cache_slices, cosine, cosines
+from cofactor.models.vectors import cache_slices, cosine, cosines, dot_product_error
 
 MIN_RIDGE = 1e-6  # keeps a fold-in solvable if a model was trained without regularisation
 
@@ -59,6 +59,9 @@ class ImplicitModel(Model):
         for here in cache_slices(len(users), self.item_vectors.shape[1]):
             np.vecdot(self.user_vectors[users[here]], self.item_vectors[items[here]], out=scores[here])
         return scores
+
+    def score_error(self, user: int) -> float | None:
+        return dot_product_error(self.user_vectors[user], self._largest_item_length)
 
     def fold_in_vectors(self, histories: csr_array) -> Floats:
         """(m, rank) vectors of new users with (m, n_items) histories; the mean vector for an empty history."""
@@ -125,6 +128,10 @@ class ImplicitModel(Model):
     def _item_lengths(self) -> Floats:
         lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
         return lengths
+
+    @cached_property
+    def _largest_item_length(self) -> float:
+        return float(self._item_lengths.max(initial=0))
 
     @cached_property
     def _user_lengths(self) -> Floats:

@@ -88,6 +88,9 @@ class NetworkModel(VectorModel):
             scores += self._split_network.pair_values(self.deep_user_vectors, users, items)
         return scores
 
+    def score_error(self, user: int) -> float | None:
+        return None  # the network's rounding errors are not bounded here
+
     @property
     def unknown_item_scores(self) -> Floats:
         """The scores of an item without ratings."""

@@ -81,6 +81,12 @@ class ScoringModel(ABC):
             out[pairs] = scores[row[pairs] - here.start, items[pairs] if every else column[pairs]]
         return out
 
+    def score_error(self, user: int) -> float | None:
+        """The highest difference, by rounding, between `scores` of a user row, computed alone or with any other users,
+        and `pair_scores`. None if it is not known; then users are not scored together where a list must not depend on
+        who else is in a request."""
+        return None
+
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(m,) effects on `pair_scores` of the (m,) times of the ratings, in seconds since 1970; 0 for most kinds."""
         return np.zeros(len(users), dtype=np.float32)

@@ -13,6 +13,9 @@ from cofactor.models.base import Model
 from cofactor.models.top_n.selection import EXCLUDED
 from cofactor.row_blocks import batch_slices
 
+UNIT_ROUNDOFF = 2.0**-24  # of single precision
+SAFETY = 1.1  # for what is of second order in it
+MAX_ERROR = 1e30  # far from overflow
 CACHED_CELLS = (
     1 << 17
 )  # numbers in the vectors gathered at a time: blocks that fit into the cache are three times as fast
@@ -56,6 +59,10 @@ class VectorModel(Model):
         scores += np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
         return scores
 
+    def score_error(self, user: int) -> float | None:
+        terms = self._largest_item_bias + abs(self.mean) + abs(float(self.user_bias[user]))
+        return dot_product_error(self.user_vectors[user], self._largest_item_length, terms)
+
     @property
     def unknown_item_scores(self) -> Floats:
         """μ + b_u."""
@@ -89,12 +96,33 @@ class VectorModel(Model):
         lengths: Floats = np.linalg.norm(self.item_vectors, axis=1)
         return lengths
 
+    @cached_property
+    def _largest_item_length(self) -> float:
+        return float(self._item_lengths.max(initial=0))
+
+    @cached_property
+    def _largest_item_bias(self) -> float:
+        return float(np.abs(self.item_bias).max(initial=0))
+
     def _scores(self, bias: Floats, vectors: Floats) -> Floats:
         """(m, n_items) scores from (m,) biases and (m, rank) vectors of users."""
         scores = vectors @ self.item_vectors.T
         scores += self.item_bias
         scores += (np.float32(self.mean) + bias)[:, None]
         return scores
+
+
+def dot_product_error(vector: Floats, longest: float, terms: float = 0.0) -> float | None:
+    """The highest difference between two results, in single precision and any order of summation, of the dot product of
+    a vector with another one of length at most `longest`, plus a few numbers whose absolute values sum to `terms`; None
+    if it may not be finite.
+
+    Of k products, each result differs by at most k u Σ|p q| / (1 - k u) from the exact one, u = 2⁻²⁴ (Higham 2002,
+    equation 3.5), and Σ|p q| is at most the product of the lengths.
+    """
+    length = float(np.linalg.norm(vector.astype(np.float64))) * longest
+    error = SAFETY * UNIT_ROUNDOFF * (2 * len(vector) * length + 8 * (length + terms))
+    return error if error < MAX_ERROR else None
 
 
 def cosine(vectors: Floats, lengths: Floats, other: Floats) -> Floats:

@@ -35,15 +35,20 @@ class RankedLists:
     def model(self) -> Model:
         return self.table.model
 
-    def for_user(self, user: str, history: UserHistory, options: ListOptions) -> JsonObject:
-        """The fields of a `List` for a user with a history."""
+    def for_user(
+        self, user: str, history: UserHistory, options: ListOptions, scores: Floats | None = None
+    ) -> JsonObject:
+        """The fields of a `List` for a user with a history.
+
+        scores: (n_items,) those of the trained user if they are computed already; they are overwritten.
+        """
         of_list = digest(
             "list", user, *history.digest_parts(), options.seen, options.diversity, *_filter_parts(options)
         )
         start = start_of_page(options.cursor, self.version, of_list)
         seen = NONE if options.seen or candidates_in(options) else history.items
-        scores, hidden = history.scores(self.model), self.filter.hidden_by(options)
-        rows, page_scores, more = self._page(scores, seen, hidden, options, start)
+        scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
+        rows, page_scores, more = self._page(scores, seen, hidden, options, start, history.user)
         because: Sequence[Sequence[RatingEffect]] = ()
         if options.why and len(history.items):
             because = self.model.supporting_ratings(history.sparse(len(self.table.ids)), rows, options.why)
@@ -90,23 +95,30 @@ class RankedLists:
 
     def columns(self, history: UserHistory, n: int) -> tuple[list[float], list[str]]:
         """The predicted ratings and the titles of the n best items that a user has not rated."""
-        scores = history.scores(self.model)
-        rows, best = self.model.top_n_of_scores(scores, n, seen=history.items, hidden=self.filter.hidden)
+        rows, best = self._best(history.scores(self.model), n, history.items, self.filter.hidden, history.user)
         ratings = [round_score(score, self.model.scale) for score in self.model.clip(best).tolist()]
         return ratings, [self.table.titles[row] for row in rows.tolist()]
 
     def _page(
-        self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int
+        self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int, user: int | None = None
     ) -> tuple[Rows, Floats, bool]:
-        """(k,) item rows and unclipped scores of a page, and whether the list continues after it."""
+        """(k,) item rows and unclipped scores of a page, and whether the list continues after it.
+
+        user: the row of the trained user whose scores these are.
+        """
         stop = start + options.n
         if not options.diversity:
-            rows, best = self.model.top_n_of_scores(scores, stop + 1, seen=seen, hidden=hidden)
+            rows, best = self._best(scores, stop + 1, seen, hidden, user)
             return rows[start:stop], best[start:stop], len(rows) > stop
         whole_pools = -(-(stop + 1) // POOL) * POOL
-        rows, best = self.model.top_n_of_scores(scores, whole_pools, seen=seen, hidden=hidden)
+        rows, best = self._best(scores, whole_pools, seen, hidden, user)
         places = diversify(self.model, rows, best, options.diversity, start, options.n)
         return rows[places], best[places], len(rows) > stop
+
+    def _best(self, scores: Floats, n: int, seen: Rows, hidden: Mask, user: int | None) -> tuple[Rows, Floats]:
+        if user is None:
+            return self.model.top_n_of_scores(scores, n, seen=seen, hidden=hidden)
+        return self.model.top_n_of_user(user, scores, n, seen=seen, hidden=hidden)
 
 
 def nearest_users(

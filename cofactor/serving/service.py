@@ -1,5 +1,6 @@
 """Every query of one served model. Independent of HTTP."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
+from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
 from cofactor.serving.filters import NO_RULES, ItemFilter
 from cofactor.serving.filters import OperatorRules as OperatorRules
@@ -40,6 +42,7 @@ from cofactor.serving.schemas.requests import (
 from cofactor.serving.unit_costs import FAST as FAST
 from cofactor.serving.unit_costs import UNMEASURED, HistorySize, UnitCosts, check_cost
 from cofactor.serving.user_history import POPULAR_INSTEAD, UserHistory, history_from_request, load_history, unknown_user
+from cofactor.serving.user_scores import UserScores, is_scored_with_others, score_users, users_per_product
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,24 @@ class RecommendationService:
 
     # Lists for one user
 
-    def recommendations(self, user: str, asked: ListQuery | ListBody) -> JsonObject:
+    def recommendations(self, user: str, asked: ListQuery | ListBody, scored: UserScores | None = None) -> JsonObject:
         """UserList: the items with the highest scores that a user has not rated, by all of the user's ratings.
 
+        scored: the scores of the user's row if they are computed already (see `find_scored_row`).
         Raises UnknownId for a user without ratings, unless the request asks for the most rated items then.
         """
-        return self._answer(user=user, **self._list_of(user, asked))
+        return self._answer(user=user, **self._list_of(user, asked, self._load(user), scored))
+
+    def find_scored_row(self, user: str) -> int | None:
+        """The row of a user whose list is computed faster together with others; None for other users and models."""
+        row = self._training_data.users.find(user)
+        if row is None or not is_scored_with_others(self.loaded_model.model, row):
+            return None
+        if self.store is None:
+            return row
+        if not self.store.fast_reads or self.store.count_of(user):
+            return None
+        return self._forgotten.trained_row(self._training_data, user)
 
     def recommendations_for_ratings(self, asked: FoldedBody) -> JsonObject:
         """FoldedList: the same for a new user, given by ratings (fold-in); without ratings, the fallback list.
@@ -95,7 +110,12 @@ class RecommendationService:
         """BatchLists: a list for each of many users, or the reason why there is none."""
         if asked.cursor and len(asked.users) > 1:
             raise BadData("a cursor continues the list of a single user", "ask for each user's next page separately")
-        return self._answer(lists=[self._one_of_many(user, asked) for user in asked.users])
+        block = users_per_product(self.loaded_model.model)
+        lists = []
+        for here in batch_slices(len(asked.users), block):
+            check_deadline()
+            lists += self._many_lists(asked.users[here], asked)
+        return self._answer(lists=lists)
 
     def reco(self, asked: RecoQuery) -> JsonObject:
         """Reco: a user's list as two columns, predicted ratings and titles."""
@@ -229,24 +249,46 @@ class RecommendationService:
         check_cost(self.costs.list(HistorySize(len(history.items), folded=history.user is None), asked))
 
     def _history(self, user: str) -> UserHistory:
-        history = load_history(self._training_data, self.store, user, self._forgotten)
+        history = self._load(user)
         if history is None:
             raise unknown_user(self._training_data, user, forgotten=self._forgotten)
         return history
 
-    def _list_of(self, user: str, asked: ListQuery | ListBody | BatchBody) -> JsonObject:
-        history = load_history(self._training_data, self.store, user, self._forgotten)
+    def _load(self, user: str) -> UserHistory | None:
+        return load_history(self._training_data, self.store, user, self._forgotten)
+
+    def _list_of(
+        self,
+        user: str,
+        asked: ListQuery | ListBody | BatchBody,
+        history: UserHistory | None,
+        scored: UserScores | None = None,
+    ) -> JsonObject:
         if history is not None:
             self._check_cost(history, asked)
-            return self._lists.for_user(user, history, asked)
+            scores = scored.scores if scored is not None and scored.user == history.user else None
+            return self._lists.for_user(user, history, asked, scores)
         if asked.stranger == "refuse":
             raise unknown_user(self._training_data, user, POPULAR_INSTEAD, self._forgotten)
         return self._lists.for_unknown_user(asked)
 
-    def _one_of_many(self, user: str, asked: BatchBody) -> JsonObject:
-        check_deadline()
+    def _many_lists(self, users: Sequence[str], asked: BatchBody) -> list[JsonObject]:
+        """A list for each user; those of trained users from one matrix product, if that is faster."""
+        model, histories = self.loaded_model.model, [self._load(user) for user in users]
+        rows = [None if history is None else history.user for history in histories]
+        together = [row for row in rows if row is not None and is_scored_with_others(model, row)]
+        scored = {one.user: one for one in score_users(model, together)} if len(together) > 1 else {}
+        lists = []
+        for user, history, row in zip(users, histories, rows, strict=True):
+            check_deadline()
+            lists.append(self._one_of_many(user, asked, history, scored.pop(row, None) if row is not None else None))
+        return lists
+
+    def _one_of_many(
+        self, user: str, asked: BatchBody, history: UserHistory | None, scored: UserScores | None
+    ) -> JsonObject:
         try:
-            return {"user": user, **self._list_of(user, asked)}
+            return {"user": user, **self._list_of(user, asked, history, scored)}
         except UnknownId as problem:
             return {"user": user, "problem": {"detail": problem.message, "hint": problem.hint}}
 

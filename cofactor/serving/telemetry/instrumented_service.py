@@ -10,6 +10,7 @@ from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.serving.item_table import JsonObject
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListBody, ListQuery
 from cofactor.serving.service import RecommendationService
+from cofactor.serving.user_scores import UserScores
 
 T = TypeVar("T")
 
@@ -38,8 +39,8 @@ class InstrumentedService(RecommendationService):
 
     lists: ListCounter = field(default_factory=lambda: ListCounter(ignore))
 
-    def recommendations(self, user: str, asked: ListQuery | ListBody) -> JsonObject:
-        answer = super().recommendations(user, asked)
+    def recommendations(self, user: str, asked: ListQuery | ListBody, scored: UserScores | None = None) -> JsonObject:
+        answer = super().recommendations(user, asked, scored)
         self.lists(answer["source"])
         return answer
 
