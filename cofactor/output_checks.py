@@ -114,7 +114,7 @@ def check_free_space(place: Path | str, needed: int, what: str, kind: type[Cofac
         status = os.statvfs(there)
     free = min(status.f_bavail * status.f_frsize, _largest_file())
     if needed > free:
-        message = f"cannot write {place}: {what} takes about {_shown(needed)}, and {_shown(free)} can be written there"
+        message = f"cannot write {place}: {_shown(needed)} are needed for {what}, {_shown(free)} can be written there"
         raise kind(message, FULL)
 
 

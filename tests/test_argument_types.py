@@ -1,6 +1,7 @@
 """Arguments of the wrong type, as people give them: an error that names the argument, with a hint."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ import pytest
 
 import cofactor
 from cofactor import SVD, Baseline
-from cofactor.errors import BadData, BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.errors import BadData, BadHyperparameter, CofactorError, SplitMismatch, TrainingDiverged
 from cofactor.experiments.tuning.search_space import SearchSpace
+from cofactor.trainers import TRAINERS
+from cofactor.training.early_stopping import early_stopping
 from tests.toys import noise
 
 RATINGS = noise()
 PARTS = cofactor.split(RATINGS, "random", seed=0)
+HUGE = replace(RATINGS, value=RATINGS.value * np.float32(1e30), scale=(0.0, 5e30))
 MODEL = Baseline().fit(PARTS.train)
 
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
@@ -35,6 +39,23 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         "resample_by is 'items'",
     ),
     "a search from nowhere": (lambda: cofactor.tune(Baseline, PARTS, resume=True), "resume is set without a folder"),
+    "one tracker": (
+        lambda: cofactor.fit(Baseline(), PARTS, trackers=cofactor.CsvTracker("x.csv")),
+        "trackers is of type",
+    ),
+    "the name of a tracker": (lambda: cofactor.fit(Baseline(), PARTS, trackers="csv"), "trackers is of type str"),
+    "patience as text": (lambda: cofactor.fit(Baseline(), PARTS, patience="3"), "patience is '3'"),
+    "a part of an epoch": (lambda: Baseline().fit(PARTS.train, PARTS.validation, patience=2.5), "patience is 2.5"),
+    "no patience": (lambda: cofactor.fit(Baseline(), PARTS, patience=0), "a patience of 0 epochs"),
+    "patience in a comparison": (lambda: cofactor.compare({"a": Baseline()}, PARTS, patience="3"), "patience is '3'"),
+    "k as text": (lambda: cofactor.evaluate(MODEL, PARTS.test, k="5"), "k is '5'"),
+    "no k": (lambda: cofactor.evaluate(MODEL, PARTS.test, k=0), "k is 0"),
+    "a true k": (lambda: cofactor.evaluate(MODEL, PARTS.test, k=True), "k is True"),
+    "n as text": (lambda: MODEL.recommend("12", n="5"), "n is '5'"),
+    "n items as text": (lambda: MODEL.similar_items("12", n="5"), "n is '5'"),
+    "a seed beyond 64 bits": (lambda: SVD(seed=1 << 63), "seed is 9223372036854775808"),
+    "a seed of a split": (lambda: cofactor.split(RATINGS, "random", seed=1 << 63), "a seed of 9223372036854775808"),
+    "ratings beyond all models": (lambda: Baseline().fit(HUGE), "the ratings reach"),
     "one id for a list": (lambda: MODEL.predict("12", ["3"]), "user ids are one text, '12'"),
     "pairs of unequal length": (
         lambda: MODEL.predict_rows(np.array([1, 2], np.int32), np.array([2], np.int32)),
@@ -67,3 +88,43 @@ def test_ids_may_be_any_iterable() -> None:
     np.testing.assert_array_equal(MODEL.predict(labelled, items), expected)
     with pytest.raises(CofactorError, match="unknown user 'zz'"):
         MODEL.predict(pandas.Series(["0", "zz", "1"], index=[2, 0, 1]), items)
+
+
+def test_one_list_length_is_as_good_as_a_list_of_one() -> None:
+    one, several = cofactor.evaluate(MODEL, PARTS.test, k=5), cofactor.evaluate(MODEL, PARTS.test, k=[5])
+    assert one.k == several.k == (5,)
+    assert one.metrics == several.metrics
+    assert cofactor.compare({"a": MODEL, "b": MODEL}, PARTS.test, k=5).metrics["a"].keys() >= {"ndcg@5"}
+
+
+def test_the_repr_of_what_a_training_gives_is_a_line() -> None:
+    fitted = cofactor.fit(SVD(rank=4, n_epochs=2), PARTS)
+    report = cofactor.evaluate(fitted.model, PARTS.test)
+    compared = cofactor.compare({"a": MODEL, "b": fitted.model}, PARTS.test)
+    for one, said in (
+        (fitted.model, "<FactorModel that predicts ratings from"),
+        (fitted.model.training_data, "<training data: "),
+        (fitted, "<fit of <FactorModel"),
+        (report, "<report on "),
+        (compared, "<comparison of a, b on 1 split>"),
+    ):
+        assert repr(one).startswith(said)
+        assert len(repr(one)) < 240
+        assert "\n" not in repr(one)
+
+
+@pytest.mark.parametrize("name", ["svd", "als", "ials"])
+def test_a_training_that_starts_too_far_away_diverges_with_a_hint_for_that(name: str) -> None:
+    with pytest.raises(TrainingDiverged) as raised:
+        TRAINERS[name].of(init=1e30, rank=8).fit(PARTS.train)
+    assert raised.value.hint == "lower init, now 1e+30"
+
+
+def test_equations_without_a_solution_are_a_training_that_diverged() -> None:
+    class Unsolvable(Baseline):
+        def epochs(self, ratings, **how):
+            yield from super().epochs(ratings, **how)
+            np.linalg.cholesky(-np.eye(2))
+
+    with pytest.raises(TrainingDiverged, match="training diverged: matrix is not positive definite"):
+        list(early_stopping(Unsolvable().epochs(PARTS.train), None))

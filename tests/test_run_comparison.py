@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import Split, join_parts, split
-from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.data.splitting.split import Split, join_parts, save_split, split
+from cofactor.errors import BadHyperparameter, CofactorError, SplitMismatch, TrainingDiverged
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.experiments import subprocess_training
@@ -323,6 +323,15 @@ def test_a_process_that_ends_without_a_word_is_told_of(
     monkeypatch.setattr(subprocess_training, "PROGRAM", program)
     with pytest.raises(SubprocessFailure, match=said):
         train_in_subprocess(TrainingRequest(SMALL, tmp_path, tmp_path / "out"))
+
+
+def test_a_training_that_diverges_in_a_process_is_one_that_diverged(parts: Split, tmp_path: Path) -> None:
+    save_split(parts, tmp_path / "split")
+    request = TrainingRequest(SVD(init=1e30, n_epochs=1), tmp_path / "split", tmp_path / "out")
+    with pytest.raises(TrainingDiverged) as raised:
+        train_in_subprocess(request)
+    assert raised.value.hint == "lower init, now 1e+30"
+    assert not (tmp_path / "out").exists()
 
 
 def test_ctrl_c_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,7 @@ def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) 
 
 def fail(message: str, hint: str, code: int) -> NoReturn:
     """One line, a blank line and a hint on stderr; control characters in them are escaped."""
+    drop_failed_output()
     click.echo(f"error: {escape_controls_in_lines(message)}", err=True)
     if hint:
         click.echo(f"\nhint: {escape_controls_in_lines(hint)}", err=True)

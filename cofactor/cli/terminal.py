@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cofactor.control_characters import escape_controls, escape_controls_in_json, escape_controls_in_lines
+from cofactor.errors import Unavailable
+from cofactor.output_checks import HINTS
 from cofactor.report.text.table import Paragraph, TextTable
 from cofactor.training.tracking.terminal_console import TerminalConsole, stderr_console
 
@@ -71,7 +73,7 @@ def print_json(document: Any) -> None:
         written = orjson.dumps(document, option=options, default=str)
     except orjson.JSONEncodeError:  # a name that is not UTF-8
         written = orjson.dumps(_encodable(document), option=options, default=str)
-    click.echo(escape_controls_in_json(written), nl=False)
+    _write(escape_controls_in_json(written), line=False)
 
 
 def _encodable(value: Any) -> Any:
@@ -96,7 +98,18 @@ def print_paragraphs(paragraphs: Iterable[Paragraph]) -> None:
 
 def print_text(text: str = "") -> None:
     """Lines of text on stdout, with control characters escaped."""
-    click.echo(escape_controls_in_lines(text))
+    _write(escape_controls_in_lines(text))
+
+
+def _write(data: str | bytes, *, line: bool = True) -> None:
+    """Writes to stdout; raises Unavailable where that is on a full disk, say."""
+    try:
+        click.echo(data, nl=line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = HINTS.get(error.errno or 0, "send it to another place")
+        raise Unavailable(f"the standard output cannot be written: {error.strerror or error}", hint) from error
 
 
 def print_path(path: Path) -> None:
@@ -104,7 +117,7 @@ def print_path(path: Path) -> None:
     if sys.stdout.isatty():
         print_text(escape_controls(str(path)))
     else:
-        click.echo(os.fsencode(path))
+        _write(os.fsencode(path))
 
 
 def print_table(table: TextTable) -> None:

@@ -135,6 +135,7 @@ def _train(
     """Trains on a source, evaluates on its test part, and saves the model with its metrics."""
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.output_checks import check_free_space
+    from cofactor.saved.model_folder import check_room
     from cofactor.training.fit import fit
     from cofactor.training.tracking.progress import ProgressDisplay
 
@@ -148,6 +149,7 @@ def _train(
         trackers=trackers,
         progress=ProgressDisplay(console),
         handle_interrupts=True,
+        on_epoch=lambda epoch, row: row.epoch > 1 or check_room(epoch.model, out),
         data=source.name,
         **how,
     )

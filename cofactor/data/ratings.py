@@ -193,6 +193,11 @@ class TrainingData:
     user_features: Features | None = None  # of n_users rows
     item_features: Features | None = None  # of n_items rows
 
+    def __repr__(self) -> str:
+        low, high = self.scale
+        counts = f"{self.interactions.nnz:,} ratings from {low:g} to {high:g}"
+        return f"<training data: {counts} by {len(self.users):,} users on {len(self.items):,} items>"
+
     @cached_property
     def item_counts(self) -> Rows:
         """(n_items,) number of training ratings of each item."""

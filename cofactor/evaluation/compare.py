@@ -30,7 +30,7 @@ from cofactor.models.base import Model
 def compare(
     models: Mapping[str, Model | Sequence[Model]],
     test: Ratings,
-    k: Sequence[int] = (10,),
+    k: Sequence[int] | int = (10,),
     *,
     relevant_from: float | None = None,
     against: str | None = None,

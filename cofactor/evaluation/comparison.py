@@ -29,6 +29,11 @@ class Comparison:
     differences: Mapping[str, Mapping[str, Difference]]
     costs: Mapping[str, Cost]
 
+    def __repr__(self) -> str:
+        names, splits = list(self.seed_reports), max(map(len, self.seed_reports.values()), default=0)
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        return f"<comparison of {', '.join(names[:6])}{more} on {splits} split{'s' if splits != 1 else ''}>"
+
     @property
     def reports(self) -> dict[str, list[ReportLike]]:
         """By model: the report of the first seed for each split."""

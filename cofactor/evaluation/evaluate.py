@@ -20,15 +20,15 @@ StandardErrors = dict[str, float]
 def evaluate(
     model: Model,
     test: Ratings,
-    k: Sequence[int] = (10, 20),
+    k: Sequence[int] | int = (10, 20),
     *,
     relevant_from: float | None = None,
     min_test_ratings: int = 20,
 ) -> Report:
     """Compute every metric of a model on test ratings that it was not trained on.
 
-    k: list lengths of the ranking metrics. If empty, only the errors of predicted ratings are computed and nothing is
-        ranked.
+    k: list lengths of the ranking metrics, or one. If empty, only the errors of predicted ratings are computed and
+        nothing is ranked.
     relevant_from: the lowest test rating of a relevant item; None: every test item is relevant.
     min_test_ratings: number of test ratings that a user needs for rated_precision, rated_recall and rated_f1.
 

@@ -1,6 +1,6 @@
 """The result of an evaluation: every metric of a model on a test set, with standard errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -40,6 +40,10 @@ class Report:
     scored_test_set: ScoredTestSet = field(repr=False)
     predictions: Floats | None = field(repr=False)  # (n,) of the test ratings, clipped; None: the model only ranks
     step: float | None = None  # of the scale
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
+        return f"<report on {self.counts['ratings']:,} test ratings of {self.counts['users']:,} users: {shown}, …>"
 
     @cached_property
     def prediction_errors(self) -> Doubles | None:
@@ -112,10 +116,13 @@ class Report:
         }
 
 
-def check_k(k: Sequence[int]) -> tuple[int, ...]:
-    """List lengths, ascending and without duplicates. Raises BadHyperparameter for one that is not a whole number from
-    1."""
-    for one in k:
-        if one != int(one) or one < 1:
-            raise BadHyperparameter(f"k is {one!r}", "k is a list length: a whole number from 1")
-    return tuple(sorted({int(one) for one in k}))
+def check_k(k: Sequence[int] | int) -> tuple[int, ...]:
+    """List lengths, ascending and without duplicates; k may be one length.
+
+    Raises BadHyperparameter for one that is not a whole number from 1.
+    """
+    lengths = list(k) if isinstance(k, Iterable) else [k]
+    for one in lengths:
+        if not isinstance(one, int | np.integer | float) or isinstance(one, bool) or one < 1 or one != int(one):
+            raise BadHyperparameter(f"k is {one!r}", "k is a list length, or several: whole numbers from 1")
+    return tuple(sorted({int(one) for one in lengths}))

@@ -18,6 +18,7 @@ from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.evaluation.held_out import HeldOut, hold_out
 from cofactor.evaluation.metrics.sampled import SAMPLED
 from cofactor.evaluation.metrics.standard_error import standard_error
+from cofactor.evaluation.report import check_k
 from cofactor.evaluation.sampled_negatives import Cases
 from cofactor.evaluation.significance.per_user_values import Samples
 from cofactor.models.base import Model
@@ -38,6 +39,10 @@ class SampledReport:
     k: tuple[int, ...]
     users: Rows = field(repr=False)  # (n,) the test's user rows, ascending
     ranks: Array = field(repr=False)  # (n,) of the held-out items, from 1
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
+        return f"<report on {self.counts['ratings']:,} cases of {self.counts['users']:,} users: {shown}>"
 
     def samples(self, name: str) -> Samples | None:
         """The values by user whose mean is the metric; None for a missing metric."""
@@ -63,16 +68,17 @@ def metric_values(name: str, ranks: Array) -> Doubles:
     return SAMPLED[base].compute(ranks, int(k))
 
 
-def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] = (10,)) -> SampledReport:
+def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] | int = (10,)) -> SampledReport:
     """Evaluate a model on cases that it was not trained on.
 
     The rank is 1 + the number of negatives that score no lower: a tie counts against the model. An item that the model
     does not know scores lowest. Raises UnknownId for an unknown user, and SplitMismatch if the model was trained on
     a held-out pair or on another split.
     """
-    if not k or any(one != int(one) or one < 1 for one in k):
-        raise BadHyperparameter(f"k is {list(k)}", "list lengths are whole numbers from 1")
-    held_out, ks = hold_out(cases.test, model.training_data), tuple(sorted({int(one) for one in k}))
+    ks = check_k(k)
+    if not ks:
+        raise BadHyperparameter("k is empty", "give one list length, or several: whole numbers from 1")
+    held_out = hold_out(cases.test, model.training_data)
     rank = _ranks(model, held_out, cases)
     names = [f"{name}@{at}" for at in ks for name in SAMPLED]
     values = {name: metric_values(name, rank) for name in names}

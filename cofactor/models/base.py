@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData
-from cofactor.models.checks import check_arrays, check_length, check_rows, known_rows
+from cofactor.models.checks import check_arrays, check_length, check_n, check_rows, known_rows
 from cofactor.models.networks.layers import Layers
 from cofactor.models.scoring import ScoringModel
 from cofactor.models.top_n.recommendations import (
@@ -39,6 +39,17 @@ class Model(ScoringModel):
     and checked when it is loaded. Ids of users and items are str; methods whose names end in `_rows` take row numbers
     instead. An unknown id raises UnknownId, whose hint names the most similar known ids.
     """
+
+    def __init_subclass__(cls) -> None:
+        """The repr of a model is short, also of one that is a dataclass, which would show its arrays."""
+        super().__init_subclass__()
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Model.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        low, high = self.scale or (0.0, 0.0)
+        task = "ranks items" if self.scale is None else f"predicts ratings from {low:g} to {high:g}"
+        return f"<{type(self).__name__} that {task}; {self.training_data!r}>"
 
     # Predictions
 
@@ -75,6 +86,7 @@ class Model(ScoringModel):
 
         The list is shorter if fewer items are left. A user without training ratings gets the fallback list.
         """
+        check_n(n)
         user = self.training_data.users.row(user_id)
         scores = self.scores(np.array([user], dtype=np.int32))[0]
         seen = self.training_data.rated(user)[0] if exclude_seen else None
@@ -84,6 +96,7 @@ class Model(ScoringModel):
 
     def recommend_for_ratings(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
         """The n best items for an unknown user with the given ratings: `fold_in(ratings).recommend(n, why=why)`."""
+        check_n(n)
         return self.fold_in(ratings).recommend(n, why=why)
 
     def recommend_rows(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
@@ -136,6 +149,7 @@ class Model(ScoringModel):
 
     def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
         """The n items most similar to an item, without the item itself; their scores are `similarity`."""
+        check_n(n)
         item = self.training_data.items.row(item_id)
         rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
         return recommendations(self.training_data, rows, scores)
@@ -155,11 +169,13 @@ class Model(ScoringModel):
 
     def explain(self, user_id: str, item_id: str, n: int = 5) -> list[RatingEffect]:
         """The n training ratings of a user with the largest effect on an item's score, up or down."""
+        check_n(n)
         item = self.training_data.items.row(item_id)
         return self.explain_rows(training_history(self.training_data, user_id), item, n)
 
     def explain_for_ratings(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[RatingEffect]:
         """The n ratings with the largest effect on an item's score: `fold_in(ratings).explain(item_id, n)`."""
+        check_n(n)
         return self.fold_in(ratings).explain(item_id, n)
 
     def explain_rows(self, history: csr_array, item: int, n: int) -> list[RatingEffect]:
@@ -254,9 +270,11 @@ class FoldedInUser:
     def recommend(self, n: int = 10, *, why: int = 0) -> list[Recommendation]:
         """The n items with the highest scores that the user has not rated; with `why`, each with up to that many of
         the user's ratings that raise its score most. The list is shorter if fewer items are left."""
+        check_n(n)
         items, best = self.model.top_n_of_scores(self.scores.copy(), n, seen=self.history.indices)
         return self.model.list_recommendations(items, best, self.history, check_length(why))
 
     def explain(self, item_id: str, n: int = 5) -> list[RatingEffect]:
         """The n of the user's ratings with the largest effect on an item's score, up or down."""
+        check_n(n)
         return self.model.explain_rows(self.history, self.model.training_data.items.row(item_id), n)

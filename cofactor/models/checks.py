@@ -9,6 +9,12 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadArtifact, BadData
 
 
+def check_n(n: object) -> None:
+    """Raises BadData for a length of a list that is no whole number."""
+    if not isinstance(n, int | np.integer) or isinstance(n, bool):
+        raise BadData(f"n is {n!r}", "n is the length of the list: a whole number")
+
+
 def check_arrays(
     kind: str,
     expected: Mapping[str, tuple[int | str, ...]],

@@ -76,8 +76,7 @@ def save(
     with reserve_place(path):
         try:
             with write_errors(path):
-                arrays = model.arrays() | interaction_arrays(model.training_data)
-                check_free_space(path, sum(array.nbytes for array in arrays.values()), "the model")
+                arrays = check_room(model, path)
                 working.mkdir()
                 _write(model, arrays, working, content, target.name)
                 atomic_folders.replace_folder(working, target)
@@ -94,6 +93,13 @@ def check_place(path: str | Path) -> Path:
     with write_errors(path):
         _check_replaceable(real_path(path))
     return check_output_folder(path)
+
+
+def check_room(model: Model, path: str | Path) -> dict[str, Array]:
+    """The arrays to save of a model; raises BadArtifact where the disk of a place has no room for them."""
+    arrays = model.arrays() | interaction_arrays(model.training_data)
+    check_free_space(path, sum(array.nbytes for array in arrays.values()), "the model")
+    return arrays
 
 
 @contextmanager

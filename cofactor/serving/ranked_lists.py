@@ -9,10 +9,8 @@ from cofactor.arrays import Floats, Mask, Rows
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.models.top_n.selection import EXCLUDED, top_n
-from cofactor.row_blocks import batch_slices
-from cofactor.serving.deadline import check_deadline
 from cofactor.serving.diversity import POOL, diversify
-from cofactor.serving.filters import ItemFilter, has_filters, requested
+from cofactor.serving.filters import ItemFilter, candidates_in, has_filters
 from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.pagination import digest, next_cursor, start_of_page
@@ -21,7 +19,6 @@ from cofactor.serving.rounding import round_score
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
 from cofactor.serving.user_history import UserHistory
 
-MAX_PAIRS = 100_000  # of ratings and items that are explained between two checks of the deadline
 NONE = np.empty(0, dtype=np.int32)
 
 
@@ -49,10 +46,12 @@ class RankedLists:
             "list", user, *history.digest_parts(), options.seen, options.diversity, *_filter_parts(options)
         )
         start = start_of_page(options.cursor, self.version, of_list)
-        seen = NONE if options.seen or requested(options, "candidates") is not None else history.items
+        seen = NONE if options.seen or candidates_in(options) else history.items
         scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
         rows, page_scores, more = self._page(scores, seen, hidden, options, start, history.user)
-        because = self._explain(history, rows, options.why) if options.why else ()
+        because: Sequence[Sequence[RatingEffect]] = ()
+        if options.why and len(history.items):
+            because = self.model.supporting_ratings(history.sparse(len(self.table.ids)), rows, options.why)
         return {
             "source": history.source,
             "ratings": len(history.items),
@@ -99,16 +98,6 @@ class RankedLists:
         rows, best = self._best(history.scores(self.model), n, history.items, self.filter.hidden, history.user)
         ratings = [round_score(score, self.model.scale) for score in self.model.clip(best).tolist()]
         return ratings, [self.table.titles[row] for row in rows.tolist()]
-
-    def _explain(self, history: UserHistory, rows: Rows, why: int) -> list[Sequence[RatingEffect]]:
-        """For each of (k,) items the up to `why` ratings that raise its score most, in blocks of items."""
-        if not len(history.items):
-            return []
-        sparse, because = history.sparse(len(self.table.ids)), list[Sequence[RatingEffect]]()
-        for here in batch_slices(len(rows), max(1, MAX_PAIRS // len(history.items))):
-            check_deadline()
-            because += self.model.supporting_ratings(sparse, rows[here], why)
-        return because
 
     def _page(
         self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int, user: int | None = None
@@ -165,6 +154,5 @@ def _filter_parts(options: FilterOptions) -> tuple[object, ...]:
     """The filters of a request, for the digest of a list; their order in the request does not matter."""
     if not has_filters(options):
         return ()
-    named = [requested(options, name) for name in ("genre", "without_genre", "allow", "deny", "candidates")]
-    lists = (() if one is None else tuple(sorted(set(one))) or None for one in named)
-    return (*lists, options.year_from, options.year_to)
+    named = options.genre, options.without_genre, options.allow, options.deny, candidates_in(options)
+    return (*(tuple(sorted(set(one))) if one else () for one in named), options.year_from, options.year_to)

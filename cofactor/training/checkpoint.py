@@ -47,7 +47,7 @@ FIELDS: dict[str, type] = {
 }
 OTHER_FILES = (NAME, REFIT, atomic_folders.partial_name(NAME), LOCK)
 HINT = "remove the folder to train from the beginning"
-RESUME = "the last checkpoint is kept, --resume continues from it"
+RESUME = "the last checkpoint is kept, and --resume continues from it; "
 
 
 class NotFinite(BadArtifact):
@@ -111,8 +111,12 @@ class CheckpointFolder:
         Raises NotFinite where arrays are not finite, and BadArtifact where the disk does not take them; the last
         checkpoint stays then.
         """
-        with write_errors(self.folder, hint=f"{RESUME}; "):
-            self._write(checkpoint)
+        with write_errors(self.folder, hint=RESUME if self.holds_one() else ""):
+            try:
+                self._write(checkpoint)
+            except OSError:
+                self._remove_others()
+                raise
 
     def _write(self, checkpoint: Checkpoint) -> None:
         state = {f"state.{name}": array for name, array in checkpoint.state.items()}
@@ -159,11 +163,7 @@ class CheckpointFolder:
             return {}
         there = [int(found[1]) for path in self.folder.iterdir() if (found := ARRAYS.fullmatch(path.name))]
         file = f"arrays-{max(there, default=0) + 1}.safetensors"
-        try:
-            digests = safetensors.write(self.folder / file, arrays)
-        except OSError:
-            (self.folder / file).unlink(missing_ok=True)
-            raise
+        digests = safetensors.write(self.folder / file, arrays)
         return {
             name: (
                 array,

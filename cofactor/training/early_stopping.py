@@ -1,6 +1,6 @@
 """Early stopping: validates each epoch, and ends a training when the validation metric does not improve any more."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -81,7 +81,7 @@ def early_stopping(
     targets = None if validation is None else _ValidationTargets(validation)
     if waited >= patience:
         return
-    for epoch in epochs:
+    for epoch in _solved(epochs):
         check_finite(epoch.number, epoch.train_rmse)
         if targets is None or (epoch.model.scale is None and epoch.n_epochs == 1 and not validate_single_epoch):
             validated, better = ValidatedEpoch(epoch), True
@@ -95,6 +95,14 @@ def early_stopping(
         yield replace(validated, best=better)
         if waited >= patience:
             return
+
+
+def _solved(epochs: Iterable[Epoch]) -> Iterator[Epoch]:
+    """The epochs; raises TrainingDiverged where one ends with equations that have no solution."""
+    try:
+        yield from epochs
+    except np.linalg.LinAlgError as error:
+        raise TrainingDiverged(f"training diverged: {str(error).lower()}", "raise the penalties") from error
 
 
 def check_finite(number: int, *values: float | Array | None) -> None:

@@ -12,6 +12,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged, check_type
 from cofactor.models.base import Model
+from cofactor.saved.manifest import LARGEST
 from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
@@ -22,6 +23,7 @@ from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
 from cofactor.training.tracking.tracker import RunDescription, Tracker
 from cofactor.training.warm_start import StartingModels, WarmStartSource
 
+MAX_RATING = LARGEST  # as the numbers of a saved model
 MAX_CURVE_EPOCHS = 1_000  # in the manifest of a saved model
 
 
@@ -37,6 +39,10 @@ class Fit:
     diverged: bool = False  # an epoch was not finite; the model is the best before it
     refitted: bool = False
     started_from: dict[str, dict[str, str]] = field(default_factory=dict)  # models of a warm start, and their digests
+
+    def __repr__(self) -> str:
+        ended = "interrupted, " if self.interrupted else "diverged, " if self.diverged else ""
+        return f"<fit of {self.model!r}: epoch {self.best_epoch} of {len(self.history)}, {ended}{self.seconds:.1f} s>"
 
     def notes(self) -> dict[str, Any]:
         """What `cofactor train` saves about a training with its model, for `cofactor.save(fit.model, path, **…)`."""
@@ -152,6 +158,14 @@ def check_trainer(trainer: object) -> None:
         raise BadHyperparameter(f"trainer is of type {type(trainer).__name__}", hint)
 
 
+def check_magnitude(ratings: Ratings) -> None:
+    """Raises BadData for ratings so large that a model of them could not be saved."""
+    largest = max(map(abs, ratings.scale))
+    if largest > MAX_RATING:
+        message = f"the ratings reach {largest:g}, and at most {MAX_RATING:g} can be trained on"
+        raise BadData(message, "divide all ratings by the same number")
+
+
 def fit_ratings(
     trainer: TrainerProtocol,
     train: Ratings,
@@ -184,6 +198,7 @@ def fit_ratings(
             raise SplitMismatch(message, "take both from one split, where a row means the same in each part")
     if len(train) == 0:
         raise BadData("no ratings to train on", "give the split a larger training part")
+    check_magnitude(train)
     if validation is not None and validation.part == "test":
         hint = "choose it on the validation part: test metrics of an epoch that is chosen on the test part are too good"
         raise SplitMismatch("the epoch would be chosen on the test part of a split", hint)

@@ -9,6 +9,7 @@ from types import FrameType
 from cofactor.errors import TrainingDiverged
 from cofactor.training.early_stopping import ValidatedEpoch
 from cofactor.training.resume import Checkpointer
+from cofactor.training.state import divergence_hint
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import ProgressDisplay
 from cofactor.training.tracking.record import record_epochs
@@ -72,10 +73,10 @@ class TrainingLoop:
             self.interrupted = True
             if self.best is None:
                 raise
-        except TrainingDiverged:
+        except TrainingDiverged as error:
             self.diverged = True
             if self.best is None:
-                raise
+                raise TrainingDiverged(error.message, divergence_hint(self.checkpointer.trainer.settings())) from error
         assert self.best is not None, f"{name} yielded no epoch"
         return self.best
 

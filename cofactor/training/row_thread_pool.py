@@ -6,6 +6,8 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Self, TypeVar
 
+import numpy as np
+
 from cofactor.arrays import Array
 from cofactor.machine import cores
 
@@ -30,7 +32,13 @@ class RowThreadPool:
         ranges = list(pairwise(int(bound) for bound in bounds))
         if self._executor is None:
             return [function(first, last) for first, last in ranges]
-        return list(self._executor.map(lambda rows: function(*rows), ranges))
+        settings = np.geterr()  # which a thread of the pool does not have
+
+        def call(rows: tuple[int, int]) -> R:
+            with np.errstate(**settings):
+                return function(*rows)
+
+        return list(self._executor.map(call, ranges))
 
     def __enter__(self) -> Self:
         return self

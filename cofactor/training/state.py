@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+import numpy as np
+
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData, TrainingDiverged
@@ -14,6 +16,8 @@ from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.snapshot import check_arrays
 from cofactor.training.warm_start import no_warm_start
+
+LARGE_INIT = 10.0  # standard deviation of initial numbers, with which no training converges
 
 
 class NamedSettings(Protocol):
@@ -125,7 +129,8 @@ def run_epochs(
             state = state_type.init(trainer, ratings, resources)
         n_done = 0 if resume is None else resume.number
         for number in range(n_done + 1, state.n_epochs + 1):
-            metrics = state.step(number)
+            with np.errstate(over="ignore", invalid="ignore"):  # of a training that diverges, which is checked below
+                metrics = state.step(number)
             _check_finite(trainer, number, metrics)
             yield Epoch(
                 number,
@@ -148,6 +153,13 @@ def _check_finite(trainer: NamedSettings, number: int, metrics: EpochMetrics) ->
     measured = (metrics.train_rmse, None if callable(metrics.objective) else metrics.objective)
     if all(value is None or math.isfinite(value) for value in measured):
         return
-    rate = trainer.settings().get("learning_rate")
-    hint = "raise the penalties" if rate is None else f"lower the learning rate, now {rate:g}"
+    hint = divergence_hint(trainer.settings())
     raise TrainingDiverged(f"{trainer.name}: the errors grew without bound in epoch {number}", hint)
+
+
+def divergence_hint(settings: Mapping[str, Any]) -> str:
+    """The hyperparameter to change after a training that diverged."""
+    init, rate = settings.get("init"), settings.get("learning_rate")
+    if isinstance(init, float) and init > LARGE_INIT:
+        return f"lower init, now {init:g}"
+    return "raise the penalties" if rate is None else f"lower the learning rate, now {rate:g}"

@@ -12,6 +12,7 @@ from cofactor.evaluation.compare import check_named
 from cofactor.evaluation.compare import compare as compare_models
 from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.report import check_k
 from cofactor.evaluation.significance.paired_differences import Units
 from cofactor.experiments.comparison.candidates import Candidate, Candidates, SavedModel
 from cofactor.experiments.comparison.run import ComparisonCallbacks, run_comparison
@@ -26,7 +27,7 @@ from cofactor.trainers.base import Trainer
 def compare(
     candidates: Mapping[str, Model | Sequence[Model]],
     on: Ratings,
-    k: Sequence[int] = (10,),
+    k: Sequence[int] | int = (10,),
     *,
     relevant_from: float | None = None,
     against: str | None = None,
@@ -41,7 +42,7 @@ def compare(
 def compare(
     candidates: Mapping[str, Trainer | Path],
     on: Split | EvaluationPlan,
-    k: Sequence[int] | None = None,
+    k: Sequence[int] | int | None = None,
     *,
     relevant_from: float | None = None,
     against: str | None = None,
@@ -76,7 +77,7 @@ def compare(
 def compare_trainers(
     candidates: Mapping[str, Trainer | Path],
     on: Split | EvaluationPlan,
-    k: Sequence[int] | None = None,
+    k: Sequence[int] | int | None = None,
     *,
     relevant_from: float | None = None,
     against: str | None = None,
@@ -101,7 +102,7 @@ def compare_trainers(
     """
     _check_arguments(candidates, on)
     plan = on if isinstance(on, EvaluationPlan) else single_split_plan(on)
-    plan = plan if k is None else replace(plan, k=tuple(k))
+    plan = plan if k is None else replace(plan, k=check_k(k))
     plan = plan if relevant_from is None else replace(plan, relevant_from=relevant_from)
     check_named(against, candidates)
     listed: Candidates = [

@@ -57,6 +57,9 @@ class ComparisonSummary:
     failures: Mapping[str, CofactorError] = field(default_factory=dict)  # of candidates that were left out
     interrupted: bool = False
 
+    def __repr__(self) -> str:
+        return f"<summary of {self.name}: {self.comparison!r}, {len(self.failures)} left out>"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without breakdowns, calibrations and failures."""
         return {

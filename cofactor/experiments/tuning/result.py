@@ -32,6 +32,11 @@ class SearchResult:
     test: Comparison | None = None  # of the tuned and the default model on the test part
     test_readings: int = 0  # how many times this search has read the test part
 
+    def __repr__(self) -> str:
+        value = "–" if self.best.value is None else f"{self.best.value:.4f}"
+        n, name = len(self.trials), self.space.trainer.name
+        return f"<search of {name}, {n} trial{'s' if n != 1 else ''}: best {self.metric} {value}>"
+
     @property
     def history(self) -> TrialHistory:
         """The trials as a report shows them; those of several seeds averaged."""
