@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.feedback.store import Mark, Pair, RatingChange, RatingEvent, RatingStore
+from cofactor.feedback.store import EventRow, Mark, Pair, RatingChange, RatingEvent, RatingStore
 from cofactor.models.factor import FactorModel
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.model_registry import ModelRegistry
@@ -94,14 +94,12 @@ class MemoryStore(RatingStore):
     def counts_of(self, users: Collection[str]) -> dict[str, int]:
         return {user: len(self.events_of(user)) for user in users}
 
-    def all_events(self) -> Iterator[RatingEvent]:
-        return iter([self._words[pair] for pair in sorted(self._words)])
-
     def count(self) -> int:
         return len(self._words)
 
-    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
-        return (len(self._changes),), self.all_events()
+    def snapshot(self) -> tuple[Mark, Iterator[list[EventRow]]]:
+        words = [self._words[pair] for pair in sorted(self._words)]
+        return (len(self._changes),), iter([[(one.user, one.item, one.rating, one.time) for one in words]])
 
     def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
         changes = self._changes[int(mark[0]) :]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.errors import Unavailable
-from cofactor.feedback.sqlite import SqliteStore
+from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.serving import rating_counts
 from cofactor.serving.item_table import ItemTable
@@ -67,13 +67,19 @@ def test_counts_are_of_training_and_store(steps: list[list[RatingEvent]], before
     check(counts.current(), store)
 
 
-def test_counts_follow_what_another_process_stores(tmp_path) -> None:
-    here, elsewhere = SqliteStore.create(tmp_path / "r.db"), SqliteStore(tmp_path / "r.db")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_counts_follow_what_another_process_stores(kind, tmp_path, request) -> None:
+    address = request.getfixturevalue("postgres").new_schema() if kind == "postgres" else str(tmp_path / "r.db")
+    here, elsewhere = open_store(address), open_store(address)
     counts = counts_of(here)
     counts.refresh()
     first = counts.current()
     assert counts.current() is first, "nothing has changed"
     elsewhere.append([RatingEvent("x", "1", 5.0, 1), RatingEvent("y", "1", 3.0, 1), RatingEvent("40", "50", None, 1)])
+    counts.refresh()
+    check(counts.current(), here)
+    elsewhere.append([RatingEvent("x", "1", None, 1), RatingEvent("40", "50", 2.0, 1), RatingEvent("x", "new", 2.0, 1)])
+    counts.refresh()
     check(counts.current(), here)
     elsewhere.forget("x")
     counts.refresh()

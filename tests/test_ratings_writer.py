@@ -5,6 +5,7 @@ import time
 import pytest
 
 from cofactor.errors import BadData, Unavailable, UnknownId
+from cofactor.feedback.delegating_store import DelegatingStore
 from cofactor.feedback.store import RatingEvent
 from cofactor.serving import ratings_writer
 from cofactor.serving.schemas import responses
@@ -141,6 +142,25 @@ def test_a_store_keeps_a_bounded_number_of_ratings_of_one_user(answers, store, m
         rate(answers, ("40", "3", 4.0), ("40", "4", 4.0), ("7", "2", 4.0))
     assert rate(answers, ("40", "3", 4.0), ("40", "1", 2.0))["taken"] == 2
     assert store.count() == 4
+
+
+class NoHistories(DelegatingStore):
+    """A store whose histories nobody may read."""
+
+    def events_of(self, user):
+        raise AssertionError(user)
+
+    ratings_of = events_of
+
+
+def test_storing_and_deleting_ratings_reads_no_history(store, monkeypatch):
+    monkeypatch.setattr(ratings_writer, "MAX_EVENTS", 3)
+    answers = RecommendationService(bundle(), store=NoHistories(store))
+    rate(answers, ("40", "1", 4.0), ("40", "2", 4.0), ("40", "3", 4.0), ("7", "1", 4.0))
+    rate(answers, ("40", "1", 3.0), ("40", "2", 3.0), ("7", "2", 4.0))
+    with pytest.raises(BadData, match="user '40' has 3 ratings"):
+        rate(answers, ("40", "1", 3.0), ("40", "4", 3.0))
+    assert answers.delete_rating("40", "1")["taken_back"] is True
 
 
 def test_without_a_store_no_rating_is_taken():

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from cofactor.feedback.store import Mark, Pair, RatingChange, RatingEvent, RatingStore
+from cofactor.feedback.store import EventRow, Mark, Pair, RatingChange, RatingEvent, RatingStore
 
 
 class DelegatingStore(RatingStore):
@@ -36,7 +36,7 @@ class DelegatingStore(RatingStore):
     def count(self) -> int:
         return self._store.count()
 
-    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+    def snapshot(self) -> tuple[Mark, Iterator[list[EventRow]]]:
         return self._store.snapshot()
 
     def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:

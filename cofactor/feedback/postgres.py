@@ -22,6 +22,7 @@ from cofactor.feedback.postgres_connections import (
 )
 from cofactor.feedback.store import (
     TIMEOUT,
+    EventRow,
     Mark,
     Pair,
     RatingChange,
@@ -111,9 +112,6 @@ class PostgresStore(RatingStore):
         rows = self._connections.query(lambda c: c.execute(schema.SELECT_COUNTS, [list(keys)], binary=True).fetchall())
         return {**dict.fromkeys(users, 0), **{keys[user]: events for user, events in rows}}
 
-    def all_events(self) -> Iterator[RatingEvent]:
-        return self.snapshot()[1]
-
     def count(self) -> int:
         return int(
             self._connections.query(
@@ -123,7 +121,7 @@ class PostgresStore(RatingStore):
 
     # Changes
 
-    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+    def snapshot(self) -> tuple[Mark, Iterator[list[EventRow]]]:
         rows = self._snapshot()
         return next(rows), rows  # type: ignore[arg-type,return-value]
 
@@ -231,7 +229,7 @@ class PostgresStore(RatingStore):
                 self._salt, self._identity = _settings(connection)
             self._complete = True
 
-    def _snapshot(self) -> Iterator[Mark | RatingEvent]:
+    def _snapshot(self) -> Iterator[Mark | list[EventRow]]:
         """The mark of the snapshot, once it is taken, and then every event."""
         with self._connections.reading() as (connection, limited):
             with limited():
@@ -248,8 +246,7 @@ class PostgresStore(RatingStore):
                         fetched = rows.fetchmany(FETCH_ROWS)
                     if not fetched:
                         return
-                    for user, item, rating, seconds in fetched:
-                        yield RatingEvent(user.decode(), item.decode(), rating, seconds)
+                    yield [(user.decode(), item.decode(), rating, seconds) for user, item, rating, seconds in fetched]
             finally:
                 with limited():
                     rows.close()

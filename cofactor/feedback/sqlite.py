@@ -13,7 +13,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from itertools import chain
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ from cofactor.feedback.sqlite_erasure import erase_user
 from cofactor.feedback.sqlite_schema import create_table, is_empty
 from cofactor.feedback.store import (
     TIMEOUT,
+    EventRow,
     LatestEvents,
     Mark,
     Pair,
@@ -52,6 +53,7 @@ T = TypeVar("T")
 
 READ_TIMEOUT = 0.1  # seconds that a reader waits for a lock: writers never hold one that readers need
 BLOCKED = 5.0  # seconds for which reads do not count as fast after one met a lock
+FETCH_ROWS = 10_000  # at a time
 MANY = 10_000  # users, from which on all notes are read
 CHANGES_KEPT = 10_000  # changes after which a process that did not follow them reads everything again
 
@@ -156,17 +158,14 @@ class SqliteStore(RatingStore):
 
         return {**dict.fromkeys(users, 0), **self._read(counts)}
 
-    def all_events(self) -> Iterator[RatingEvent]:
-        return self.snapshot()[1]
-
     def count(self) -> int:
         return int(self._read(lambda c: c.execute("SELECT coalesce(sum(events), 0) FROM user_counts").get))
 
     # Changes
 
-    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
+    def snapshot(self) -> tuple[Mark, Iterator[list[EventRow]]]:
         rows = self._snapshot()
-        return (next(rows),), rows  # type: ignore[return-value]
+        return next(rows), rows  # type: ignore[arg-type,return-value]
 
     def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:
         since = int(mark[0])
@@ -198,8 +197,6 @@ class SqliteStore(RatingStore):
             raise self._translate(error) from error
 
     def forgotten(self, users: Collection[str]) -> dict[str, int]:
-        if not self.last_note():
-            return {}
         digests = {digest_id(self._salt, user): user for user in users if is_utf8(user)}
 
         def notes(connection: apsw.Connection) -> list[Any]:
@@ -301,22 +298,24 @@ class SqliteStore(RatingStore):
                 self._blocked_until = time.monotonic() + BLOCKED
             raise self._translate(error) from error
 
-    def _snapshot(self) -> Iterator[int | RatingEvent]:
-        """The number of the last change, once the snapshot is taken, and then every event."""
-        last: RatingEvent | None = None
+    def _snapshot(self) -> Iterator[Mark | list[EventRow]]:
+        """The mark of the snapshot, once it is taken, and then every event."""
+        fetched: list[EventRow] = []
         try:
             with closing(connect(self.path, time.monotonic() + TIMEOUT)) as connection:
                 connection.execute("BEGIN")
                 number = int(connection.execute(SELECT_NUMBER).get or 0)  # the snapshot is that of this moment
                 rows: Any = connection.execute(SELECT_ALL)
-                first = rows.fetchone()
-                yield number
-                for row in chain([first] if first else [], rows):
-                    last = RatingEvent(*row)
-                    yield last
+                yield (number,)
+                while True:
+                    fetched = []
+                    fetched.extend(islice(rows, FETCH_ROWS))  # keeps the rows before one that cannot be read
+                    if not fetched:
+                        return
+                    yield fetched
         except UnicodeDecodeError as error:
             told = self._translate(error)
-            after = f" after user {last.user!r}, item {last.item!r}" if last else ""
+            after = f" after user {fetched[-1][0]!r}, item {fetched[-1][1]!r}" if fetched else ""
             raise type(told)(f"{told.message}{after}", told.hint) from error
         except apsw.Error as error:
             raise self._translate(error) from error

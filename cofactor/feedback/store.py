@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, starmap
 from typing import NamedTuple
 
 from cofactor.errors import BadData
@@ -20,6 +21,7 @@ TIMEOUT = 5.0  # seconds after which an operation is given up, whatever the file
 
 Pair = tuple[str, str]  # user, item
 LatestEvents = dict[Pair, tuple[float | None, int]]  # rating, time
+EventRow = tuple[str, str, float | None, int]  # user, item, rating, time
 Mark = tuple[int | str, ...]  # a moment in the history of a store; only the store itself can read it
 
 
@@ -82,9 +84,10 @@ class RatingStore(ABC):
         """The number of pairs with an event of one user."""
         return self.counts_of([user])[user]
 
-    @abstractmethod
     def all_events(self) -> Iterator[RatingEvent]:
         """The latest event of every pair, by user and item: a snapshot taken at the call."""
+        _, rows = self.snapshot()
+        return starmap(RatingEvent, chain.from_iterable(rows))
 
     @abstractmethod
     def count(self) -> int:
@@ -93,8 +96,8 @@ class RatingStore(ABC):
     # Changes, for counts that follow the events of all processes
 
     @abstractmethod
-    def snapshot(self) -> tuple[Mark, Iterator[RatingEvent]]:
-        """`all_events`, with a mark of the moment, for `changes_since`."""
+    def snapshot(self) -> tuple[Mark, Iterator[list[EventRow]]]:
+        """`all_events` as rows, in lists of some thousands, with a mark of the moment, for `changes_since`."""
 
     @abstractmethod
     def changes_since(self, mark: Mark) -> tuple[Mark, list[RatingChange] | None]:

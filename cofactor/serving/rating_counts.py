@@ -6,20 +6,22 @@ training ratings that were deleted since. A model that was trained with the rati
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress
 from threading import Event, Lock, Thread
+from typing import NamedTuple
 
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.data.ratings import TrainingData
+from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
-from cofactor.feedback.store import Mark, RatingChange, RatingStore
+from cofactor.feedback.store import EventRow, Mark, RatingChange, RatingStore
 from cofactor.serving.rounding import round_score
 
-SCANNED = 10_000  # events of the store that are counted at a time
 PATIENCE = 0.02  # seconds that a request waits for the changes of a store that is not read in microseconds
 RETRY = 5.0  # seconds after a failure in which the store is not asked again
 
@@ -38,6 +40,15 @@ class ItemCounts:
     def mean(self, row: int) -> float | None:
         """The mean rating of an item; None without ratings."""
         return round_score(float(self.sums[row] / self.counts[row])) if self.counts[row] else None
+
+
+class _States(NamedTuple):
+    """The state of m pairs before and after some events; each has a rating, or NaN for none."""
+
+    items: Sequence[str]  # (m,) ids
+    rows: Rows  # (m,) of the items; -1 for a new one
+    before: Doubles  # (m,)
+    after: Doubles  # (m,)
 
 
 class RatingCounts:
@@ -89,39 +100,48 @@ class RatingCounts:
         if self._mark is not None:
             self._mark, changes = store.changes_since(self._mark)
         if changes is None:
-            self._mark, events = store.snapshot()
-            states = (RatingChange(one.user, one.item, False, None, one.rating) for one in events)
-            self._now = self._changed(self._trained, states)
+            self._mark, chunks = store.snapshot()
+            found: dict[str, int] = {}
+            self._now = self._changed(self._trained, (self._first_states(rows, found) for rows in chunks))
         elif changes:
-            self._now = self._changed(self._now, iter(changes))
+            self._now = self._changed(self._now, iter([self._states(changes)]))
 
-    def _changed(self, before: ItemCounts, changes: Iterator[RatingChange]) -> ItemCounts:
-        counts, sums, new_items = before.counts.copy(), before.sums.copy(), dict(before.new_items)
-        while chunk := list(islice(changes, SCANNED)):
-            self._add(chunk, counts, sums, new_items)
-        return ItemCounts(counts, sums, new_items, _merge_order(before, counts))
+    def _first_states(self, rows: list[EventRow], found: dict[str, int]) -> _States:
+        users, items, ratings, _ = zip(*rows, strict=True) if rows else ((),) * 4
+        return self._make_states(users, items, np.ones(len(rows), dtype=bool), (None,) * len(rows), ratings, found)
 
-    def _add(self, changes: list[RatingChange], counts: Rows, sums: Doubles, new_items: dict[str, int]) -> None:
-        training_data = self._training_data
-        users = training_data.users.rows([one.user for one in changes])
-        items = training_data.items.rows([one.item for one in changes])
-        after, before = self._values(one.after for one in changes), self._values(one.before for one in changes)
-        first = ~np.array([one.existed for one in changes], dtype=bool)
-        before[first] = _trained_ratings(training_data, users[first], items[first])
-        known = items >= 0
-        np.add.at(counts, items[known], _present(after)[known] - _present(before)[known])
-        np.add.at(sums, items[known], np.nan_to_num(after)[known] - np.nan_to_num(before)[known])
-        for place in np.flatnonzero(~known).tolist():
-            item = changes[place].item
-            count = new_items.pop(item, 0) + int(_present(after)[place] - _present(before)[place])
-            if count > 0:
-                new_items[item] = count
+    def _states(self, changes: list[RatingChange]) -> _States:
+        users, items, existed, before, after = zip(*changes, strict=True)
+        return self._make_states(users, items, ~np.array(existed, dtype=bool), before, after, {})
 
-    def _values(self, ratings: Iterable[float | None]) -> Doubles:
+    def _make_states(
+        self,
+        users: Sequence[str],
+        items: Sequence[str],
+        first: Mask,
+        before: Sequence[float | None],
+        after: Sequence[float | None],
+        found: dict[str, int],
+    ) -> _States:
+        data = self._training_data
+        rows, values = _rows(data.items, items, found), self._values(before)
+        values[first] = _trained_ratings(data, _rows(data.users, list(compress(users, first)), {}), rows[first])
+        return _States(items, rows, values, self._values(after))
+
+    def _changed(self, before: ItemCounts, chunks: Iterator[_States]) -> ItemCounts:
+        counts, sums, new_items = before.counts.copy(), before.sums.copy(), Counter(before.new_items)
+        for items, rows, old, new in chunks:
+            more, known = _present(new) - _present(old), rows >= 0
+            np.add.at(counts, rows[known], more[known])
+            np.add.at(sums, rows[known], np.nan_to_num(new[known]) - np.nan_to_num(old[known]))
+            for place in np.flatnonzero(~known & (more != 0)).tolist():
+                new_items[items[place]] += int(more[place])
+        return ItemCounts(counts, sums, +new_items, _merge_order(before, counts))
+
+    def _values(self, ratings: Sequence[float | None]) -> Doubles:
         """Ratings within the scale of the model; NaN where there is none."""
-        lowest, highest = self._training_data.scale
-        values = np.array([np.nan if one is None else one for one in ratings], dtype=np.float64)
-        return np.clip(values, lowest, highest)
+        values: Doubles = np.clip(np.array(ratings, dtype=np.float64), *self._training_data.scale)
+        return values
 
 
 def _merge_order(before: ItemCounts, counts: Rows) -> Rows:
@@ -133,6 +153,13 @@ def _merge_order(before: ItemCounts, counts: Rows) -> Rows:
     changed, of_changed = changed[np.argsort(of_changed)], np.sort(of_changed)
     order: Rows = np.insert(same, np.searchsorted(keys, of_changed), changed).astype(np.int32)
     return order
+
+
+def _rows(known: Vocabulary, ids: Sequence[str], found: dict[str, int]) -> Rows:
+    """(m,) rows of ids, which repeat often; -1 for an unknown one. found: the rows that were looked up before."""
+    missing = list(set(ids).difference(found))
+    found.update(zip(missing, known.rows(missing).tolist(), strict=True))
+    return np.fromiter(map(found.__getitem__, ids), np.int32, len(ids))
 
 
 def _present(values: Array) -> Rows:
