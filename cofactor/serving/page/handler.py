@@ -2,29 +2,30 @@
 
 from functools import partial
 
-from cofactor.serving.http.endpoint import Lanes
-from cofactor.serving.http.exchange import Call, Reply
-from cofactor.serving.http.parameters import reader
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cofactor.serving.api.context import RequestContext
+from cofactor.serving.api.executors import Executors
+from cofactor.serving.api.parameters import reader
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.rendering import PageQuery, render
-
-HTML = b"text/html; charset=utf-8"
-HEADERS = ((b"cache-control", b"no-cache"),)
 
 _read = reader(PageQuery)
 
 
-class Front:
+class PageHandler:
     """Answers with the page, rendered in a thread, because it contains a list with explanations."""
 
-    def __init__(self, service: ModelRegistry, lanes: Lanes) -> None:
-        self._service = service
-        self._lanes = lanes
+    def __init__(self, registry: ModelRegistry, executors: Executors) -> None:
+        self._registry, self._executors = registry, executors
 
-    async def __call__(self, call: Call, ids: tuple[str, ...]) -> Reply:
-        asked = _read(call.query)
+    async def __call__(self, request: Request, context: RequestContext) -> Response:
+        """The page as HTML."""
+        asked = _read(request.scope["query_string"])
         if asked.model:
-            call.answers = self._service.service(asked.model)
-            call.version = call.answers.version
-        work = partial(render, call.answers, asked, self._service.models()["models"])
-        return Reply(await self._lanes.thread(work), HTML, headers=HEADERS)
+            context.service = self._registry.service(asked.model)
+            context.version = context.service.version
+        work = partial(render, context.service, asked, self._registry.models()["models"])
+        html = await self._executors.threads(work)
+        return Response(html, media_type="text/html", headers={"cache-control": "no-cache"})

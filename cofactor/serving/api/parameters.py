@@ -1,4 +1,4 @@
-"""What stands in an address: ids in the path, parameters behind the question mark."""
+"""Parameters of a request: ids in its path, and names and values in its query string."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,31 +7,31 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cofactor.serving.http.problems import invalid, misasked
+from cofactor.serving.api.problems import from_validation, invalid
 from cofactor.serving.schemas import requests
 
-MOST_PARAMETERS = 400  # more than any route takes, every list full
-MOST_KEPT = 256  # parameters as they were sent, for each route, with what they mean …
-LONGEST_KEPT = 200  # … of so many bytes at most: reading them takes as long as everything else here
-NOT_UTF_8 = "what is percent-encoded in the address is not UTF-8"
+MAX_PARAMETERS = 400  # more than any route takes, with all lists full
+CACHE_SIZE = 256  # query strings with their parameters, for each route …
+MAX_CACHED = 200  # … of at most so many bytes: reading them takes as long as the rest of a short request
+NOT_UTF_8 = "the percent-encoded bytes are not UTF-8"
 
 _id = TypeAdapter(requests.Id).validate_python
 
 
 def segment(encoded: str, name: str) -> str:
-    """An id out of a path. Raises Problem (422) where it is empty, too long, or not UTF-8."""
+    """The id that a segment of a path encodes; raises Problem (422) if it is empty, too long, or not UTF-8."""
     try:
         return _id(unquote_to_bytes(encoded.encode("latin-1")).decode() if _encoded(encoded) else encoded)
     except UnicodeDecodeError:
         raise invalid(f"path {name}: {NOT_UTF_8}") from None
     except ValidationError as error:
-        raise misasked(error, f"path {name}") from None
+        raise from_validation(error, f"path {name}") from None
 
 
 def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
-    """What reads the parameters that a class names: each once, or as often as one likes where it is a list.
+    """A function that reads the parameters of a query string into a class; only lists may be given more than once.
 
-    Numbers and switches are written as in JSON: `n=1_0` and `seen=yes` are errors.
+    Numbers and booleans are written as in JSON: `n=1_0` and `seen=yes` are errors.
     """
     listed = {_alias(query, name) for name, field in query.model_fields.items() if get_origin(field.annotation) is list}
     switches = {_alias(query, name) for name, field in query.model_fields.items() if field.annotation is bool}
@@ -53,19 +53,19 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
         try:
             return query.model_validate(given)
         except ValidationError as error:
-            raise misasked(error, "query") from None
+            raise from_validation(error, "query") from None
 
-    kept = lru_cache(MOST_KEPT)(read)  # what was read never changes
-    return lambda sent: (kept if len(sent) <= LONGEST_KEPT else read)(sent)
+    cached = lru_cache(CACHE_SIZE)(read)  # the classes are frozen
+    return lambda sent: (cached if len(sent) <= MAX_CACHED else read)(sent)
 
 
 def _pairs(sent: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(sent.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        return parse_qsl(sent.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         raise invalid(f"query: {NOT_UTF_8}") from None
     except ValueError:
-        raise invalid(f"query: more than {MOST_PARAMETERS} parameters") from None
+        raise invalid(f"query: more than {MAX_PARAMETERS} parameters") from None
 
 
 def _encoded(part: str) -> bool:
@@ -81,5 +81,5 @@ def _is_number(annotation: Any) -> bool:
 
 
 def _plain(value: str) -> bool:
-    """Whether a number is free of what Python would let pass and JSON would not: spaces, underscores, a plus sign."""
+    """Whether a number has none of the spaces, underscores and plus signs that Python accepts and JSON does not."""
     return value.isascii() and not set(value) & set(" \t\r\n\f\v_") and not value.startswith("+")

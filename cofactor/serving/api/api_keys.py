@@ -1,4 +1,4 @@
-"""Who may ask: API keys, of which only digests are kept."""
+"""API keys, of which only digests are kept."""
 
 import hashlib
 import os
@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from hmac import compare_digest
 from pathlib import Path
 
+from starlette.datastructures import Headers
+
 from cofactor.errors import CofactorError
 
-SHORTEST = 16  # characters of a key
+MIN_LENGTH = 16  # characters of a key
 OTHERS = 0o007  # bits of a mode that let anybody in; a group is let in on purpose (systemd gives credentials 440)
 LINE = re.compile(r"(?:(?P<name>[\w.-]{1,64})\s*:\s*)?(?P<key>[!-9;-~]+)", re.ASCII)  # a key: visible, no colon
 NEW = 'make one: python -c "import secrets; print(secrets.token_urlsafe())"'
@@ -43,8 +45,8 @@ def digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-def whose(key: bytes, keys: Iterable[Key]) -> str:
-    """The name of a key, "" where it is none; takes as long for one that is nearly right as for any other."""
+def find_name(key: bytes, keys: Iterable[Key]) -> str:
+    """The name of a key, empty for an unknown one; the time does not depend on how much of a key is right."""
     asked, found = digest(key), ""
     for name, known in keys:
         if compare_digest(asked, known):
@@ -52,14 +54,14 @@ def whose(key: bytes, keys: Iterable[Key]) -> str:
     return found
 
 
-def presented(headers: dict[bytes, bytes]) -> bytes | None:
-    """The key that a request brings: as X-API-Key, as a bearer token, or as the password of HTTP Basic."""
-    if (key := headers.get(b"x-api-key")) is not None:
-        return key.strip()
-    scheme, _, rest = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer":
-        return rest.strip()
-    if scheme.lower() == b"basic":
+def read_from(headers: Headers) -> bytes | None:
+    """The key in a request: as X-API-Key, as a bearer token, or as the password of HTTP Basic."""
+    if (key := headers.get("x-api-key")) is not None:
+        return key.strip().encode("latin-1")
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip().encode("latin-1")
+    if scheme.lower() == "basic":
         try:
             return b64decode(rest.strip(), validate=True).partition(b":")[2]
         except NotBase64:
@@ -72,8 +74,8 @@ def _key(words: str, where: str, unnamed: str) -> Key:
     if not found:
         raise CofactorError(f"{where}: not a key", "write name: key, of visible ASCII characters and without spaces")
     key = found["key"]
-    if len(key) < SHORTEST:
-        raise CofactorError(f"{where}: a key has at least {SHORTEST} characters, this one {len(key)}", NEW)
+    if len(key) < MIN_LENGTH:
+        raise CofactorError(f"{where}: a key has at least {MIN_LENGTH} characters, this one {len(key)}", NEW)
     return found["name"] or unnamed, digest(key.encode())
 
 

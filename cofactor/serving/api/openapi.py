@@ -7,18 +7,19 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from cofactor.serving.http import problems
-from cofactor.serving.http.boundary import REQUEST_ID
-from cofactor.serving.http.routes import ROUTES, Route
+from cofactor.serving.api import problems
+from cofactor.serving.api.access import OPEN
+from cofactor.serving.api.context import REQUEST_ID
+from cofactor.serving.api.routes import ROUTES, Route
 from cofactor.serving.schemas import requests, responses
 from cofactor.serving.server_config import ServerConfig
 
 API_VERSION = "2"
-ABOUT = """Recommendations from trained models, that learn from each rating at once.
+ABOUT = """Recommendations from trained models, which take each new rating into account at once.
 
-Every answer names the version of the model that gave it, in `model` and in the header `X-Model-Version`. Everything
-outside 2xx is a problem (RFC 9457) with a `detail` and a `hint`. What is asked under `/models/{name}` is asked of that
-model; without it, of the first. A parameter or a field that is not known is an error, not ignored.
+Every response names the version of the model, in `model` and in the header `X-Model-Version`. Every response outside 2xx
+is a problem (RFC 9457) with a `detail` and a `hint`. Paths below `/models/{name}` are answered by that model, all others
+by the first one. Unknown parameters and fields are errors.
 """
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
@@ -27,61 +28,61 @@ SCHEMES = {
 }
 KEYED: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
 HERE = [{"url": "/", "description": "the first model, and the service"}]
-TWIN = {
+NAMED_MODEL = {
     "url": "/models/{name}",
-    "description": "the model of that name; /models lists them",
+    "description": "the model with that name; /models lists the names",
     "variables": {"name": {"default": "model"}},
 }
 SENT: dict[str, Any] = {  # headers of every answer
-    "X-Model-Version": {"description": "the version of the model that answered", "schema": {"type": "string"}},
+    "X-Model-Version": {"description": "the version of the model", "schema": {"type": "string"}},
     "X-Request-ID": {
-        "description": "the request's own where it is fit, else a new one; the log has it too",
-        "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern.decode()}$"},
+        "description": "the request's own id if it is printable, otherwise a new one; also in the log",
+        "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"},
     },
 }
 RETRY_AFTER = {
-    "description": "in how many seconds to ask again",
+    "description": "seconds after which to ask again",
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
 OWN: dict[int, dict[str, Any]] = {  # headers of some problems
-    401: {"WWW-Authenticate": {"description": "how to say who asks", "schema": {"type": "string"}}},
-    405: {"Allow": {"description": "the methods that are taken", "schema": {"type": "string"}}},
+    401: {"WWW-Authenticate": {"description": "how to send a key", "schema": {"type": "string"}}},
+    405: {"Allow": {"description": "the supported methods", "schema": {"type": "string"}}},
     429: {"Retry-After": RETRY_AFTER},
     503: {"Retry-After": RETRY_AFTER},
 }
 WHEN = {
     400: "The body is not JSON",
-    401: "No key, or one that is not known",
-    403: "The key does not open this, or a page from elsewhere sent it",
+    401: "No key, or an unknown one",
+    403: "The key does not permit this, or a page of another site sent it",
     404: "No such user, item, model or route",
-    405: "The route does not take that method",
-    408: "The body came in too slowly",
-    409: "The list has changed since the page before; or the model's folder holds nothing that could be served",
+    405: "The route does not support that method",
+    408: "The body arrived too slowly",
+    409: "The list has changed since the previous page; or the model in the folder cannot be served",
     413: "The body is too large",
     415: "The body is not application/json in UTF-8, or compressed",
-    421: "The service does not go by the name in Host",
+    421: "The service does not have the name in Host",
     422: "A parameter or a field is out of bounds, unknown, repeated or of the wrong type",
     429: "More requests than the rate allows, or too many wrong keys",
-    500: "A fault of the service: its log has it",
-    503: "Not ready, too busy, or what is needed is out of reach",
+    500: "An error of the service; its log has the details",
+    503: "Not ready, too busy, or something that the service needs cannot be reached",
 }
 IDS = {"user": "196", "item": "50"}
 
 
 @cache
-def openapi(settings: ServerConfig) -> dict[str, Any]:
+def openapi(config: ServerConfig) -> dict[str, Any]:
     """The document of a service that is run with these settings: keys are asked for where there are any."""
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        own = {} if route.twin else {"servers": HERE}
-        paths.setdefault(route.path, own)[route.method.lower()] = _operation(route, settings)
-    names = [name for name, _ in settings.models] or ["model"]
-    twin = {**TWIN, "variables": {"name": {"default": names[0], "enum": names}}}
+        own = {} if route.named else {"servers": HERE}
+        paths.setdefault(route.path, own)[route.method.lower()] = _operation(route, config)
+    names = [name for name, _ in config.models] or ["model"]
+    named = {**NAMED_MODEL, "variables": {"name": {"default": names[0], "enum": names}}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "cofactor", "version": API_VERSION, "description": ABOUT, "license": {"name": "Apache-2.0"}},
-        "servers": [*HERE, twin],
+        "servers": [*HERE, named],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
         "paths": paths,
         "components": {
@@ -96,13 +97,11 @@ def openapi(settings: ServerConfig) -> dict[str, Any]:
 def statuses(route: Route) -> list[int]:
     """Every status of a problem that a route can answer with."""
     found = {422, 500, *route.problems}
-    if route.path not in ("/live", "/ready"):
+    if route.path not in OPEN:
         found |= {401, 421, 429}
-    if not route.errand:
+    if route.answer is not None or route.operation in ("reload", "metrics"):
         found |= {404, 503}
-    if route.ask in ("reload", "metrics"):
-        found |= {404, 503}
-    if route.body is not None:
+    if route.body is not None or route.form:
         found |= {400, 408, 413, 415}
     if "cursor" in {**route.query.model_fields, **(route.body.model_fields if route.body else {})}:
         found.add(409)
@@ -111,10 +110,10 @@ def statuses(route: Route) -> list[int]:
     return sorted(found)
 
 
-def _operation(route: Route, settings: ServerConfig) -> dict[str, Any]:
-    guarded = route.path.startswith("/admin/") or (settings.keys and route.path not in ("/live", "/ready"))
+def _operation(route: Route, config: ServerConfig) -> dict[str, Any]:
+    guarded = route.admin or (config.keys and route.path not in OPEN)
     operation: dict[str, Any] = {
-        "operationId": route.ask if route.body is not requests.ListBody else f"{route.ask}_by_body",
+        "operationId": route.operation,
         "summary": route.summary,
         "tags": [route.tag],
         "security": KEYED if guarded else [],
@@ -130,13 +129,13 @@ def _operation(route: Route, settings: ServerConfig) -> dict[str, Any]:
 
 
 def _success(route: Route) -> dict[str, Any]:
-    if route.answer is not None:
-        content = {"application/json": _shown(route.answer)}
-    elif route.ask == "metrics":
+    if route.response is not None:
+        content = {"application/json": _shown(route.response)}
+    elif route.operation == "metrics":
         content = {"text/plain": {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": {"type": "object"}}}
-    return {"description": "The answer", "headers": _headers(200), "content": content}
+    return {"description": "The response", "headers": _headers(200), "content": content}
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -204,7 +203,7 @@ def _parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, A
 
 
 def _schemas() -> dict[str, Any]:
-    answers = {route.answer for route in ROUTES if route.answer} | {responses.Problem}
+    answers = {route.response for route in ROUTES if route.response} | {responses.Problem}
     bodies = {route.body for route in ROUTES if route.body}
     every = [(one, "serialization") for one in answers] + [(one, "validation") for one in bodies]
     every.sort(key=lambda one: one[0].__name__)

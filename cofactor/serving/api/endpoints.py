@@ -1,0 +1,135 @@
+"""Endpoints: from a request to its response, with every error as a problem."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from cofactor.errors import CofactorError
+from cofactor.serving.api.context import RequestContext, context_of
+from cofactor.serving.api.executors import Executors
+from cofactor.serving.api.parameters import reader, segment
+from cofactor.serving.api.problems import Problem, from_error, printable
+from cofactor.serving.api.request_body import FORM, JSON, BodyReader, parse_json
+from cofactor.serving.api.routes import Answer, Route
+from cofactor.serving.model_registry import ModelRegistry
+from cofactor.serving.schemas import requests
+
+Handler = Callable[[Request, RequestContext], Awaitable[Response]]
+
+log = logging.getLogger("cofactor.serving")
+
+
+def json_response(answer: object) -> Response:
+    """An object as JSON."""
+    return Response(orjson.dumps(answer), media_type=JSON)
+
+
+class Endpoint:
+    """All methods of one path. An ASGI application, called by the router."""
+
+    def __init__(self, path: str, handlers: Mapping[str, Handler], registry: ModelRegistry) -> None:
+        self._path, self._registry = path, registry
+        self._handlers = {**({"HEAD": handlers["GET"]} if "GET" in handlers else {}), **handlers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        context = context_of(scope)
+        context.route = self._path
+        response = await self._respond(Request(scope, receive), context)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request, context: RequestContext) -> Response:
+        try:
+            if "name" in request.path_params:
+                context.service = self._registry.service(segment(request.path_params["name"], "name"))
+                context.version = context.service.version
+            return await self._handler(request)(request, context)
+        except Problem as problem:
+            context.refused = problem.refused
+            return problem.response(context.version)
+        except CofactorError as error:
+            return from_error(error).response(context.version)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            log.exception("request %s: %s %s failed", context.request_id, context.method, context.route)
+            return Problem(500, "the service failed to answer", "the log of the service has the details").response(
+                context.version
+            )
+
+    def _handler(self, request: Request) -> Handler:
+        if request.method in self._handlers:
+            return self._handlers[request.method]
+        allow = ("allow", ", ".join(sorted({*self._handlers, "OPTIONS"})))
+        if request.method == "OPTIONS":
+            return partial(_options, allow)
+        detail = f"{printable(request.url.path)} does not support {printable(request.method)}"
+        raise Problem(405, detail, headers=[allow])
+
+
+class ModelHandler:
+    """Answers a route with the service of a model."""
+
+    def __init__(self, route: Route, answer: Answer, executors: Executors, bodies: BodyReader) -> None:
+        self._route, self._answer, self._executors, self._bodies = route, answer, executors, bodies
+        self._ids = route.ids
+        self._read = reader(route.query)
+        self._has_query = route.query is not requests.Nothing
+
+    async def __call__(self, request: Request, context: RequestContext) -> Response:
+        """The answer as JSON."""
+        route = self._route
+        asked: list[Any] = [segment(request.path_params[name], name) for name in self._ids]
+        query = self._read(await self._parameters(request))
+        if self._has_query:
+            asked.append(query)
+        if route.body is not None:
+            asked.append(parse_json(await self._bodies.read(request, JSON), route.body))
+        work = partial(_written, self._answer, context.service, asked)
+        if route.writes:
+            answer = await self._executors.disk(work)
+        elif route.fast(context.service, asked[-1] if asked else None):
+            answer = await self._executors.loop(work)
+        else:
+            answer = await self._executors.threads(work)
+        return Response(answer, media_type=JSON)
+
+    async def _parameters(self, request: Request) -> bytes:
+        """The query string, followed by the form in the body if the route has one."""
+        query: bytes = request.scope["query_string"]
+        if self._route.form and (request.method == "POST" or "content-type" in request.headers):
+            form = await self._bodies.read(request, FORM)
+            return b"&".join(part for part in (query, form) if part)
+        return query
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """The response for a path without a route."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+        return
+    problem = Problem(404, f"there is nothing at {printable(scope['path'])}")
+    await problem.response(context_of(scope).version)(scope, receive, send)
+
+
+def by_path(routes: Sequence[tuple[Route, Handler]]) -> dict[str, dict[str, Handler]]:
+    """The handlers of each path by method. Paths that end in an id come last, because an id may contain slashes."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for route, handler in sorted(routes, key=lambda one: one[0].path.endswith("}")):
+        paths.setdefault(route.path, {})[route.method] = handler
+    return paths
+
+
+async def _options(allow: tuple[str, str], request: Request, context: RequestContext) -> Response:
+    return Response(status_code=204, headers=dict([allow]))
+
+
+def _written(answer: Answer, service: Any, asked: Sequence[str | BaseModel]) -> bytes:
+    return orjson.dumps(answer(service, *asked))

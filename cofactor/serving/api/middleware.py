@@ -1,0 +1,146 @@
+"""The outermost middleware: identifies a request, completes the headers of its response, and reports it."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from random import uniform
+from time import perf_counter
+from typing import Protocol
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cofactor.serving.api.context import REQUEST_ID, SCOPE_KEY, RequestContext
+from cofactor.serving.model_registry import ModelRegistry
+
+Header = tuple[bytes, bytes]
+
+# The page needs its own files and its own service, and nothing else; no other page may frame it.
+SECURITY_HEADERS: tuple[Header, ...] = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+NO_STORE = (b"cache-control", b"no-store")
+CLOSE = (b"connection", b"close")
+CLIENT_GONE = 499  # recorded, never sent
+RETRY_LATER = frozenset({429, 503})
+MAX_DELAYED = 1024  # refusals that are delayed at the same time
+
+log = logging.getLogger("cofactor.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """What metrics and the log get to know of a request: no id, no text of a user, and no key."""
+
+    method: str
+    route: str  # template of the route; empty for an unknown one
+    status: int
+    seconds: float
+    request_id: str
+    key: str  # name of the API key
+    version: str  # of the model
+    refused: str = ""  # why the request was refused before it was processed
+
+
+class Recorder(Protocol):
+    """Receives every answered request: metrics, or a log."""
+
+    def answered(self, one: AnsweredRequest) -> None: ...
+
+
+class RequestMiddleware:
+    """Gives each request a context, and each response its common headers."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        registry: ModelRegistry,
+        recorders: Sequence[Recorder] = (),
+        closing: Callable[[], bool] = lambda: False,
+        delay: float = 0.0,
+    ) -> None:
+        """closing: whether clients should close their connections, because the process is about to stop.
+
+        delay: Seconds for which a response that asks to retry later is held back. A client that does not wait would
+        otherwise be refused thousands of times a second, at the expense of all others.
+        """
+        self._app, self._registry, self._recorders = app, registry, recorders
+        self._closing, self._delay, self._delayed = closing, delay, 0
+        self._process = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request; the path is matched as it was sent, so that an id may contain an encoded slash."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = perf_counter()
+        context = RequestContext(scope, self._request_id(scope), self._registry.service())
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        status = CLIENT_GONE
+
+        async def respond(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if status in RETRY_LATER and context.refused:
+                    await self._hold()
+                message = {**message, "headers": self._headers(context, message["headers"])}
+            await send(message)
+
+        try:
+            await self._app({**scope, "path": path, "root_path": "", SCOPE_KEY: context}, receive, respond)
+        except ClientDisconnect:
+            status = CLIENT_GONE
+        self._record(context, status, perf_counter() - start)
+
+    def _headers(self, context: RequestContext, own: Sequence[Header]) -> list[Header]:
+        names = {name for name, _ in own}
+        headers = [
+            *own,
+            (b"x-request-id", context.request_id.encode()),
+            (b"x-model-version", context.version.encode()),
+            *SECURITY_HEADERS,
+        ]
+        if b"cache-control" not in names:
+            headers.append(NO_STORE)
+        if self._closing() and b"connection" not in names:
+            headers.append(CLOSE)
+        return headers
+
+    async def _hold(self) -> None:
+        """Waits a little, by a random time, so that clients that were refused together do not come back together."""
+        if self._delay and self._delayed < MAX_DELAYED:
+            self._delayed += 1
+            try:
+                await asyncio.sleep(self._delay * uniform(1.0, 1.5))
+            finally:
+                self._delayed -= 1
+
+    def _request_id(self, scope: Scope) -> str:
+        """The client's own id if it is printable; otherwise one that no other process gives."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and REQUEST_ID.fullmatch(sent := value.decode("latin-1")):
+                return sent
+        return f"{self._process}-{next(self._numbers):x}"
+
+    def _record(self, context: RequestContext, status: int, seconds: float) -> None:
+        if self._recorders:
+            one = AnsweredRequest(
+                context.method, context.route, status, seconds, context.request_id,
+                context.key, context.version, context.refused,
+            )  # fmt: skip
+            for recorder in self._recorders:
+                recorder.answered(one)

@@ -1,0 +1,100 @@
+"""Errors as problem+json (RFC 9457): what went wrong and what to do next, without internals of the service."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from cofactor.errors import CofactorError
+
+MEDIA_TYPE = "application/problem+json"
+SEE = "/openapi.json lists every route and its parameters"
+MAX_SHOWN = 200  # characters of a detail or a hint
+RETRY_AFTER = 1  # seconds
+
+
+class Problem(Exception):
+    """A request that is not answered.
+
+    Args:
+        status: HTTP status.
+        detail: What is wrong, in one line.
+        hint: What to do next.
+        name: Kind of the problem in CamelCase; without one the HTTP status says it all.
+        headers: Further headers of the response.
+        refused: Reason, for metrics and the log, if the request was refused before it was processed.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        hint: str = SEE,
+        *,
+        name: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+        refused: str = "",
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.hint = status, detail, hint
+        self.name, self.headers, self.refused = name, headers, refused
+
+    def response(self, version: str) -> Response:
+        """The response, which names the version of the model."""
+        body = {
+            "type": f"urn:cofactor:problem:{_words(self.name, '-')}" if self.name else "about:blank",
+            "title": _words(self.name, " ").capitalize() if self.name else HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": printable(self.detail),
+            "hint": printable(self.hint),
+            "model": version,
+        }
+        response = Response(orjson.dumps(body), self.status, media_type=MEDIA_TYPE)
+        for name, value in self.headers:
+            response.headers.append(name, value)
+        return response
+
+
+def from_error(error: CofactorError) -> Problem:
+    """The problem for an error of the service."""
+    unavailable = error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    headers = [("retry-after", str(RETRY_AFTER))] if unavailable else []
+    return Problem(error.status, error.message, error.hint or SEE, name=type(error).__name__, headers=headers)
+
+
+def from_validation(error: ValidationError, where: str) -> Problem:
+    """The problem for an invalid parameter or body; names the first three errors, and repeats no input."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return Problem(400, found[0]["msg"], "send one JSON object, in UTF-8")
+    return invalid("; ".join(f"{_where(where, one['loc'])}: {one['msg']}" for one in found[:3]))
+
+
+def invalid(detail: str) -> Problem:
+    """The problem for a request that has the wrong content."""
+    return Problem(422, detail, name="InvalidRequest")
+
+
+def retry_later(detail: str, hint: str, seconds: int, name: str, status: int = 503) -> Problem:
+    """The problem for a request that is refused for now."""
+    return Problem(status, detail, hint, name=name, headers=[("retry-after", str(seconds))], refused=_words(name, "-"))
+
+
+def printable(text: str) -> str:
+    """Text of bounded length without control characters and surrogates, which JSON cannot hold."""
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: MAX_SHOWN * 2])
+    return clean if len(clean) <= MAX_SHOWN else clean[: MAX_SHOWN - 1] + "…"
+
+
+def _where(first: str, location: tuple[Any, ...]) -> str:
+    """("ratings", 0, "item") as "body ratings[0].item"."""
+    path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in location).lstrip(".")
+    return f"{first} {path}".strip()
+
+
+def _words(name: str, joint: str) -> str:
+    return joint.join(re.findall("[A-Z][a-z]*", name)).lower()
