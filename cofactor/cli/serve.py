@@ -36,7 +36,7 @@ def _read_ids(_: click.Context, __: click.Parameter, path: Path | None) -> froze
 
 def _load_keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
     """The keys in a file, or by default in the environment variable COFACTOR_KEYS or COFACTOR_ADMIN_KEYS."""
-    from cofactor.serving.http.keys import read_keys
+    from cofactor.serving.api.api_keys import read_keys
 
     text = os.environ.get(f"COFACTOR_{option.upper()}", "")
     return read_keys(path) if path else read_keys(text) if text else ()
@@ -78,6 +78,13 @@ KEYS = click.Path(path_type=Path)
     "--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Number of server processes."
 )
 @click.option(
+    "--server",
+    default="granian",
+    show_default=True,
+    type=click.Choice(["granian", "uvicorn"]),
+    help="HTTP server to run. A socket of systemd is always served by uvicorn.",
+)
+@click.option(
     "--watch",
     default=2.0,
     show_default=True,
@@ -110,23 +117,18 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
         click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
     options["deny"] = options["deny"] or frozenset()
     with opened or bind(address, port) as listening:
-        _run(ServerConfig(models=models, **options), listening)
+        _run(ServerConfig(models=models, **options), listening, inherited=opened is not None)
 
 
-def _run(settings: "ServerConfig", listening: socket.socket) -> None:
+def _run(settings: "ServerConfig", listening: socket.socket, inherited: bool) -> None:
     def started(versions: dict[str, str]) -> None:
         what = ", ".join(f"{folder} (version {versions[name]})" for name, folder in settings.models)
         url = url_of(listening)
         click.echo(f"serving {what} on {url} — try {url}/", err=True)
 
-    if settings.workers == 1:
-        from cofactor.serving.processes.process import run
+    from cofactor.serving.processes.server import serve as run_server
 
-        run(settings, [listening], started)
-    else:
-        from cofactor.serving.processes.workers import Workers
-
-        Workers(settings, [listening]).run(started)
+    run_server(settings, listening, started, inherited)
 
 
 def _parse_models(models: Sequence[str]) -> tuple[tuple[str, Path], ...]:

@@ -20,10 +20,22 @@ def address_of(host: str) -> str:
 
 
 def bind(address: str, port: int) -> socket.socket:
-    """A socket bound to an address of this machine, not yet listening."""
-    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    """A socket bound to an address of this machine, not listening, so that server processes can listen there as well.
+
+    Sockets of one user may share a port (SO_REUSEPORT), so it is first bound without sharing: an address that another
+    program listens on is an error. Raises Unavailable.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+        port = bound.getsockname()[1]
+        bound.close()
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "SO_REUSEPORT"):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind((address, port))
     except OSError as error:
         bound.close()

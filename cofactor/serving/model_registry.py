@@ -19,7 +19,7 @@ from cofactor.serving.item_table import JsonObject
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
-from cofactor.serving.telemetry.instrumented_service import InstrumentedService, InstrumentedStore, ListCounter, ignore
+from cofactor.serving.telemetry.instrumented_store import InstrumentedStore
 from cofactor.serving.warm_up import warm
 
 DEFAULT_NAME = "model"  # of a model that was given without one
@@ -43,7 +43,6 @@ class Observer(Protocol):
     """Receives the events of a registry, from any thread."""
 
     def reloaded(self, name: str, result: str) -> None: ...
-    def listed(self, source: str) -> None: ...
     def stored(self, operation: str, seconds: float, events: int, failed: bool) -> None: ...
 
 
@@ -69,7 +68,6 @@ class ModelRegistry:
         self._watcher = FolderWatcher(self.folders)
         self._stopping = threading.Event()
         self._store, self._rules = store, rules or OperatorRules()
-        self._on_list: Callable[[str], None] = ignore
         self._on_reload: list[Callable[[str, str], None]] = []
         self._on_requested_reload: list[Callable[[str], None]] = []
         self._live: Mapping[str, RecommendationService] = {
@@ -93,9 +91,8 @@ class ModelRegistry:
     # Events
 
     def observe(self, observer: Observer) -> None:
-        """Reports reloads, lists and operations of the store to an observer; to be called before the first request."""
+        """Reports reloads and operations of the store to an observer; to be called before the first request."""
         self.on_reload(observer.reloaded)
-        self._on_list = observer.listed
         if self._store is not None:
             self._store = InstrumentedStore(self._store, observer.stored)
         self._live = {name: self._new_service(one.loaded_model, name) for name, one in self._live.items()}
@@ -153,7 +150,6 @@ class ModelRegistry:
         """Warms up a model and serves it from now on; the former one stays if the new one fails."""
         with self._one_at_a_time():
             service = warm(self._new_service(model, name or self.default))
-            service.lists.open = True
             self.put(service, name)
 
     def put(self, service: RecommendationService, name: str = "") -> None:
@@ -267,10 +263,8 @@ class ModelRegistry:
             what = f"the model in {folder} cannot be served: {type(error).__name__}"
             raise BadCandidate(what, "the previous version is still served; the log has the details") from error
 
-    def _new_service(self, model: LoadedModel, name: str) -> InstrumentedService:
-        return InstrumentedService(
-            model, store=self._store, rules=self._rules, name=name, lists=ListCounter(self._on_list)
-        )
+    def _new_service(self, model: LoadedModel, name: str) -> RecommendationService:
+        return RecommendationService(model, store=self._store, rules=self._rules, name=name)
 
 
 def _record_catalogue(store: RatingStore, models: Mapping[str, LoadedModel]) -> None:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Everything that is fixed before the first request. Picklable, because worker processes receive it."""
+    """Everything that is fixed before the first request. Written as JSON for the worker processes."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     models: tuple[tuple[str, Path], ...]  # name and folder, the default one first
     store: str = ""  # a file (SQLite) or postgresql://…; without one, no ratings are accepted
@@ -20,6 +25,7 @@ class ServerConfig:
     rate: float = 0.0  # requests per second for each key, or each address without keys; 0: no limit
     waiting: int = 64  # requests that may wait in one worker; more are rejected with 503
     workers: int = 1  # processes
+    server: str = "granian"  # or "uvicorn"
     watch: float = 2.0  # seconds between checks of the models' folders; 0: never
     drain: float = 0.0  # seconds to go on answering after the signal to stop, while /ready fails
     proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For is trusted

@@ -45,7 +45,7 @@ def create_app(
     closing: Callable[[], bool] = lambda: False,
     delay: float = 0.0,
     lifespan: Lifespan | None = None,
-) -> ASGIApp:
+) -> RequestMiddleware:
     """The application for any ASGI server.
 
     Args:

@@ -20,7 +20,18 @@ class RequestContext:
     The service of the model is looked up once, so that a response never mixes two versions of a model.
     """
 
-    __slots__ = ("address", "headers", "key", "method", "refused", "request_id", "route", "service", "version")
+    __slots__ = (
+        "address",
+        "headers",
+        "key",
+        "method",
+        "refused",
+        "request_id",
+        "route",
+        "service",
+        "sources",
+        "version",
+    )
 
     def __init__(self, scope: Scope, request_id: str, service: RecommendationService) -> None:
         self.method: str = scope["method"]
@@ -30,6 +41,7 @@ class RequestContext:
         self.service, self.version = service, service.version
         self.route = ""  # template of the route; empty for an unknown one
         self.key = ""  # name of the API key
+        self.sources: list[str] = []  # of the lists in the response: trained, folded-in or popular
         self.refused = ""  # why the request was refused before it was processed
 
 

@@ -6,22 +6,27 @@ from functools import partial
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cofactor.errors import CofactorError
 from cofactor.serving.api.context import RequestContext, context_of
-from cofactor.serving.api.executors import Executors
+from cofactor.serving.api.executors import Executor, Executors
 from cofactor.serving.api.parameters import reader, segment
 from cofactor.serving.api.problems import Problem, from_error, printable
 from cofactor.serving.api.request_body import FORM, JSON, BodyReader, parse_json
 from cofactor.serving.api.routes import Answer, Route
+from cofactor.serving.costs import cost_of
+from cofactor.serving.deadline import Deadline
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import requests
+from cofactor.serving.service import RecommendationService
+from cofactor.serving.unit_costs import FAST
 
 Handler = Callable[[Request, RequestContext], Awaitable[Response]]
+
+MAX_SECONDS = 8.0  # of computation for one request
 
 log = logging.getLogger("cofactor.serving")
 
@@ -92,14 +97,18 @@ class ModelHandler:
             asked.append(query)
         if route.body is not None:
             asked.append(parse_json(await self._bodies.read(request, JSON), route.body))
-        work = partial(_written, self._answer, context.service, asked)
-        if route.writes:
-            answer = await self._executors.disk(work)
-        elif route.fast(context.service, asked[-1] if asked else None):
-            answer = await self._executors.loop(work)
-        else:
-            answer = await self._executors.threads(work)
+        work = partial(_compute, self._answer, context.service, asked)
+        answer, context.sources = await self._executor(context.service, asked)(work)
         return Response(answer, media_type=JSON)
+
+    def _executor(self, service: RecommendationService, asked: Sequence[Any]) -> Executor:
+        """Where the answer is computed; raises RequestTooCostly for one that would take too long."""
+        route = self._route
+        seconds = cost_of(service, route.cost or route.operation, asked, asked[-1] if asked else None)
+        if route.writes:
+            return self._executors.disk
+        waits = route.stored and service.store is not None and not service.store.fast_reads
+        return self._executors.threads if waits or seconds > FAST else self._executors.loop
 
     async def _parameters(self, request: Request) -> bytes:
         """The query string, followed by the form in the body if the route has one."""
@@ -131,5 +140,9 @@ async def _options(allow: tuple[str, str], request: Request, context: RequestCon
     return Response(status_code=204, headers=dict([allow]))
 
 
-def _written(answer: Answer, service: Any, asked: Sequence[str | BaseModel]) -> bytes:
-    return orjson.dumps(answer(service, *asked))
+def _compute(answer: Answer, service: RecommendationService, asked: Sequence[Any]) -> tuple[bytes, list[str]]:
+    """The answer as JSON, and the source of each list in it."""
+    with Deadline(MAX_SECONDS):
+        computed = answer(service, *asked)
+    lists = [computed, *computed.get("lists", ())]
+    return orjson.dumps(computed), [one["source"] for one in lists if "source" in one]

@@ -1,13 +1,14 @@
 """Where the work of a request is done, and how much of it may wait: load shedding.
 
-A server starts a task for each request, and a task that does not wait runs to its end: a thousand requests would keep the
-event loop busy for a thousand times as long as one takes, and /live would wait for all of them. So the work in one pass of
-the event loop is bounded, the rest waits in order of arrival, and a request that finds too many waiting is refused at once.
+A server starts a task for each request, and a task that does not wait runs to its end: a thousand requests would keep
+the event loop busy for a thousand times as long as one takes, and /live would wait for all of them. So the work in one
+pass of the event loop is bounded, the rest waits in order of arrival, and a request that finds too many waiting is
+refused at once.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
@@ -22,6 +23,7 @@ MAX_RELOADS = 4  # that wait for the one in progress
 WRITERS = 32  # threads that wait for a disk: ratings that come in together are written together
 
 Work = Callable[[], Any]
+Executor = Callable[[Work], Awaitable[Any]]
 
 
 def busy() -> Problem:

@@ -52,6 +52,7 @@ class AnsweredRequest:
     key: str  # name of the API key
     version: str  # of the model
     refused: str = ""  # why the request was refused before it was processed
+    sources: Sequence[str] = ()  # of the lists in the response: trained, folded-in or popular
 
 
 class Recorder(Protocol):
@@ -78,6 +79,7 @@ class RequestMiddleware:
         """
         self._app, self._registry, self._recorders = app, registry, recorders
         self._closing, self._delay, self._delayed = closing, delay, 0
+        self.in_flight = 0
         self._process = secrets.token_hex(4)
         self._numbers = count(1)
 
@@ -100,10 +102,13 @@ class RequestMiddleware:
                 message = {**message, "headers": self._headers(context, message["headers"])}
             await send(message)
 
+        self.in_flight += 1
         try:
             await self._app({**scope, "path": path, "root_path": "", SCOPE_KEY: context}, receive, respond)
         except ClientDisconnect:
             status = CLIENT_GONE
+        finally:
+            self.in_flight -= 1
         self._record(context, status, perf_counter() - start)
 
     def _headers(self, context: RequestContext, own: Sequence[Header]) -> list[Header]:
@@ -132,7 +137,8 @@ class RequestMiddleware:
     def _request_id(self, scope: Scope) -> str:
         """The client's own id if it is printable; otherwise one that no other process gives."""
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and REQUEST_ID.fullmatch(sent := value.decode("latin-1")):
+            sent: str = value.decode("latin-1")
+            if name == b"x-request-id" and REQUEST_ID.fullmatch(sent):
                 return sent
         return f"{self._process}-{next(self._numbers):x}"
 
@@ -140,7 +146,7 @@ class RequestMiddleware:
         if self._recorders:
             one = AnsweredRequest(
                 context.method, context.route, status, seconds, context.request_id,
-                context.key, context.version, context.refused,
+                context.key, context.version, context.refused, context.sources,
             )  # fmt: skip
             for recorder in self._recorders:
                 recorder.answered(one)

@@ -17,9 +17,9 @@ from cofactor.serving.server_config import ServerConfig
 API_VERSION = "2"
 ABOUT = """Recommendations from trained models, which take each new rating into account at once.
 
-Every response names the version of the model, in `model` and in the header `X-Model-Version`. Every response outside 2xx
-is a problem (RFC 9457) with a `detail` and a `hint`. Paths below `/models/{name}` are answered by that model, all others
-by the first one. Unknown parameters and fields are errors.
+Every response names the version of the model, in `model` and in the header `X-Model-Version`. Every response outside
+2xx is a problem (RFC 9457) with a `detail` and a `hint`. Paths below `/models/{name}` are answered by that model, all
+others by the first one. Unknown parameters and fields are errors.
 """
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},

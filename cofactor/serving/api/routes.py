@@ -1,4 +1,4 @@
-"""The routes of the API: method, path, request, response. The application and its OpenAPI document are made from them."""
+"""The routes of the API, from which the application and its OpenAPI document are made."""
 
 import re
 from collections.abc import Callable
@@ -9,44 +9,8 @@ from pydantic import BaseModel
 
 from cofactor.serving.schemas import requests as q
 from cofactor.serving.schemas import responses as r
-from cofactor.serving.service import FAST, RecommendationService
 
-Answer = Callable[..., Any]  # called with the service, the ids of the path, and the parameters or the body
-IsFast = Callable[[RecommendationService, Any], bool]
-
-
-def always(service: RecommendationService, asked: Any) -> bool:
-    return True
-
-
-def never(service: RecommendationService, asked: Any) -> bool:
-    return False
-
-
-def history(service: RecommendationService, asked: Any) -> bool:
-    """Ratings that came in while serving may be on another machine."""
-    return service.store is None or service.store.fast_reads
-
-
-def one_list(service: RecommendationService, asked: q.ListOptions) -> bool:
-    return service.is_fast(asked.why) and history(service, asked)
-
-
-def folded_list(service: RecommendationService, asked: q.FoldedBody) -> bool:
-    return service.is_fast(asked.why)
-
-
-def many_lists(service: RecommendationService, asked: q.BatchBody) -> bool:
-    each = service.latency.explained if asked.why else service.latency.plain
-    return each * len(asked.users) < FAST and history(service, asked)
-
-
-def explained(service: RecommendationService, asked: Any) -> bool:
-    return service.is_fast(1) and history(service, asked)
-
-
-def plain_list(service: RecommendationService, asked: Any) -> bool:
-    return service.is_fast() and history(service, asked)
+Answer = Callable[..., Any]  # called with the service of a model, the ids of the path, and the parameters or the body
 
 
 @dataclass(frozen=True)
@@ -62,7 +26,8 @@ class Route:
         method: HTTP method.
         query: Class of the parameters.
         body: Class of the JSON body.
-        fast: Whether a response takes so little time that the event loop computes it.
+        cost: Operation by which its cost is estimated, if it is another one.
+        stored: Whether it reads stored ratings, which may be on another machine.
         writes: Whether it waits for a disk.
         form: Whether the parameters may also come as a form in the body.
         admin: Whether it requires an admin key.
@@ -79,7 +44,8 @@ class Route:
     method: str = "GET"
     query: type[BaseModel] = q.Nothing
     body: type[BaseModel] | None = None
-    fast: IsFast = always
+    cost: str = ""
+    stored: bool = False
     writes: bool = False
     form: bool = False
     admin: bool = False
@@ -99,20 +65,21 @@ LISTS = f"{USER}/recommendations"
 ROUTES = [
     Route(
         LISTS, "recommendations", r.UserList, "Items with the highest scores that a user has not rated, best first",
-        lambda service, user, asked: service.recommendations(user, asked), query=q.ListQuery, fast=one_list,
+        lambda service, user, asked: service.recommendations(user, asked), query=q.ListQuery, stored=True,
     ),
     Route(
         LISTS, "recommendations_by_body", r.UserList, "The same with longer lists of items to allow, deny or rank",
-        lambda service, user, asked: service.recommendations(user, asked), "POST", body=q.ListBody, fast=one_list,
+        lambda service, user, asked: service.recommendations(user, asked), "POST", body=q.ListBody,
+        cost="recommendations", stored=True,
     ),
     Route(
         "/recommendations", "recommendations_for_ratings", r.FoldedList,
         "The same for the ratings in the request, which are not stored",
-        lambda service, asked: service.recommendations_for_ratings(asked), "POST", body=q.FoldedBody, fast=folded_list,
+        lambda service, asked: service.recommendations_for_ratings(asked), "POST", body=q.FoldedBody,
     ),
     Route(
         "/batch/recommendations", "batch", r.BatchLists, "Lists for many users",
-        lambda service, asked: service.batch(asked), "POST", body=q.BatchBody, fast=many_lists,
+        lambda service, asked: service.batch(asked), "POST", body=q.BatchBody, stored=True,
     ),
     Route(
         "/popular", "popular", r.Popular, "The most rated items",
@@ -120,37 +87,37 @@ ROUTES = [
     ),
     Route(
         f"{ITEM}/similar", "similar", r.Similar, "The items most similar to one",
-        lambda service, item, asked: service.similar(item, asked), query=q.SimilarQuery, fast=plain_list,
+        lambda service, item, asked: service.similar(item, asked), query=q.SimilarQuery,
     ),
     Route(
         f"{USER}/similar", "similar_users", r.SimilarUsers, "The users most similar to one",
-        lambda service, user, asked: service.similar_users(user, asked), query=q.SimilarUsersQuery, fast=plain_list,
+        lambda service, user, asked: service.similar_users(user, asked), query=q.SimilarUsersQuery, stored=True,
     ),
     Route(
         f"{USER}/explanations/{{item}}", "explanation", r.Explanation,
         "A user's score for an item, and the ratings with the largest effect on it",
         lambda service, user, item, asked: service.explanation(user, item, asked),
-        query=q.ExplanationQuery, fast=explained,
+        query=q.ExplanationQuery, stored=True,
     ),
     Route(
         "/reco", "reco", r.Reco, "A user's recommendations as two columns: predicted ratings and titles",
-        lambda service, asked: service.reco(asked), query=q.RecoQuery, fast=plain_list, form=True,
+        lambda service, asked: service.reco(asked), query=q.RecoQuery, stored=True, form=True,
     ),
     Route(
         "/reco", "reco_by_form", r.Reco, "The same with the parameters as a form",
-        lambda service, asked: service.reco(asked), "POST", query=q.RecoQuery, fast=plain_list, form=True,
+        lambda service, asked: service.reco(asked), "POST", query=q.RecoQuery, cost="reco", stored=True, form=True,
     ),
     Route(
         f"{USER}/ratings", "ratings", r.UserRatings, "A page of a user's ratings",
-        lambda service, user, asked: service.ratings(user, asked), query=q.Page, fast=history, tag="ratings",
+        lambda service, user, asked: service.ratings(user, asked), query=q.Page, stored=True, tag="ratings",
     ),
     Route(
         "/ratings", "rate", r.Taken, "Stores ratings; answers when they would survive a power failure",
-        lambda service, asked: service.rate(asked), "POST", body=q.RatingsBody, fast=never, writes=True, tag="ratings",
+        lambda service, asked: service.rate(asked), "POST", body=q.RatingsBody, writes=True, tag="ratings",
     ),
     Route(
         f"{USER}/ratings/{{item}}", "delete_rating", r.TakenBack, "Deletes a rating, also one of the training data",
-        lambda service, user, item: service.delete_rating(user, item), "DELETE", fast=never, writes=True, tag="ratings",
+        lambda service, user, item: service.delete_rating(user, item), "DELETE", writes=True, tag="ratings",
     ),
     Route(
         "/items", "items", r.Items, "Items by words of their titles; the most rated ones without a query",
@@ -168,7 +135,7 @@ ROUTES = [
     Route("/genres", "genres", r.Genres, "The genres", lambda service: service.genres(), tag="finding"),
     Route(
         "/map", "map", r.Map, "The most rated items in two dimensions",
-        lambda service, asked: service.map(asked), query=q.MapQuery, fast=never, tag="finding",
+        lambda service, asked: service.map(asked), query=q.MapQuery, tag="finding",
     ),
     Route(
         "/users", "users", r.Users, "A page of the users of the training data",
@@ -180,11 +147,11 @@ ROUTES = [
     ),
     Route("/models", "models", r.Models, "The served models", named=False, tag="service"),
     Route(
-        "/admin/reload", "reload", r.Reloaded, "Serves the model that is in the folder now; a damaged one changes nothing",
+        "/admin/reload", "reload", r.Reloaded, "Serves the model in its folder; a damaged one changes nothing",
         method="POST", admin=True, problems=(401, 403, 409), tag="service",
     ),
     Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
-    Route("/ready", "ready", r.Status, "200 once every model has answered", named=False, problems=(503,), tag="service"),
+    Route("/ready", "ready", r.Status, "200 once all models have answered", named=False, problems=(503,), tag="service"),
     Route("/metrics", "metrics", None, "Metrics for Prometheus", named=False, tag="service"),
     Route("/openapi.json", "openapi", None, "This document", named=False, tag="service"),
 ]  # fmt: skip

@@ -1,184 +1,192 @@
-"""Metrics of all server processes in the Prometheus format: counters, histograms of times, and gauges."""
+"""Metrics of all server processes in the Prometheus format.
+
+prometheus_client adds the processes up: in its multiprocess mode (the environment variable PROMETHEUS_MULTIPROC_DIR)
+each process keeps its counts in memory-mapped files of one folder. The counts of processes that have ended stay.
+"""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from cofactor.serving.http.boundary import Answered
+from cofactor.serving.api.middleware import AnsweredRequest
 from cofactor.serving.model_registry import REFUSED, ModelRegistry
-from cofactor.serving.telemetry.counters import MetricCounters, buckets, total
-from cofactor.serving.telemetry.shared_text import SharedText
 
-REQUESTS, SECONDS, REFUSED_REQUESTS = "cofactor_requests", "cofactor_request_seconds", "cofactor_refused"
-LISTS, RELOADS = "cofactor_lists", "cofactor_reloads"
-STORE_SECONDS, STORE_EVENTS, STORE_ERRORS = "cofactor_store_seconds", "cofactor_store_words", "cofactor_store_errors"
-IN_FLIGHT, CONNECTIONS, DAMAGED = "cofactor_in_flight", "cofactor_connections", "cofactor_candidate_refused"
-CPU, MEMORY, FILES, BEGAN = (
-    "process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds", "process_start_time_seconds",
-)  # fmt: skip
-
-COUNTERS = {
-    REQUESTS: ("Answered requests; route is a template, empty for an unknown route.", ("method", "route", "status")),
-    REFUSED_REQUESTS: ("Requests refused before they were processed.", ("reason",)),
-    LISTS: ("Computed lists by source: trained, folded-in or popular.", ("source",)),
-    RELOADS: ("Checks of a model's folder in a process by result: swapped, unchanged or refused.", ("model", "result")),
-    STORE_EVENTS: ("Ratings and deletions stored on disk.", ()),
-    STORE_ERRORS: ("Failed operations of the rating store.", ("asked",)),
-    CPU: ("CPU seconds of a worker.", ("worker",)),
-}
-TIMES = {
-    SECONDS: ("Seconds from a request's arrival to its answer.", ("method", "route")),
-    STORE_SECONDS: ("Seconds of an operation of the rating store.", ("asked",)),
-}
-GAUGES = {
-    IN_FLIGHT: ("Requests in progress in a worker.", ("worker",)),
-    CONNECTIONS: ("Open connections of a worker.", ("worker",)),
-    DAMAGED: ("1 while a model's folder contains a model that cannot be served.", ("worker", "model")),
-    MEMORY: (
-        "Resident memory of a worker in bytes, including the pages of the models, which workers share.",
-        ("worker",),
-    ),
-    FILES: ("Open files and connections of a worker.", ("worker",)),
-    BEGAN: ("Start time of a worker in seconds since 1970.", ("worker",)),
-}
-PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 STATM, OPEN_FILES = Path("/proc/self/statm"), Path("/proc/self/fd")
 
 
 class Metrics:
-    """The metrics of one process and, with `slots`, of all other server processes.
+    """The metrics of one process and, in multiprocess mode, of all others."""
 
-    `answered` is called in the event loop only and takes no lock; events of other threads are counted separately.
-    """
-
-    def __init__(self, service: ModelRegistry, slots: SharedText | None = None, place: int = 0) -> None:
-        self._service, self._slots, self._place = service, slots, place
-        self._requests, self._other_events, self._lock = MetricCounters(), MetricCounters(), threading.Lock()
-        self._refused: set[str] = set()
-        self._began = time.time()
+    def __init__(self, models: ModelRegistry) -> None:
+        own = CollectorRegistry()
+        self._models, self._own = models, own
+        self._worker = str(os.getpid())
         self.in_flight: Callable[[], int] = lambda: 0
         self.connections: Callable[[], int] = lambda: 0
-        if slots is not None and (before := slots.read(place)):
-            self._requests = MetricCounters.loads(
-                before
-            )  # of the worker that this one replaces: counters never decrease
-            self._requests.gauges.clear()
-            self._cpu_before = self._requests.counters.pop((CPU, (str(place),)), 0.0)
-        else:
-            self._cpu_before = 0.0
-        self._registry = CollectorRegistry()
-        self._registry.register(_ServiceCollector(self))
+        self.lost_lines: Callable[[], int] = lambda: 0
+        self._requests = Counter(
+            "cofactor_requests",
+            "Answered requests; route is a template, empty for an unknown route.",
+            ("method", "route", "status"),
+            registry=own,
+        )
+        self._seconds = Histogram(
+            "cofactor_request_seconds",
+            "Seconds from a request's arrival to its response.",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=own,
+        )
+        self._refused = Counter(
+            "cofactor_refused", "Requests refused before they were processed.", ("reason",), registry=own
+        )
+        self._lists = Counter(
+            "cofactor_lists", "Computed lists by source: trained, folded-in or popular.", ("source",), registry=own
+        )
+        self._reloads = Counter(
+            "cofactor_reloads",
+            "Checks of a model's folder in a process by result: swapped, unchanged or refused.",
+            ("model", "result"),
+            registry=own,
+        )
+        self._store_seconds = Histogram(
+            "cofactor_store_seconds",
+            "Seconds of an operation of the rating store.",
+            ("asked",),
+            buckets=BUCKETS,
+            registry=own,
+        )
+        self._store_events = Counter("cofactor_store_words", "Ratings and deletions stored on disk.", registry=own)
+        self._store_errors = Counter(
+            "cofactor_store_errors", "Failed operations of the rating store.", ("asked",), registry=own
+        )
+        self._gauges = {
+            name: Gauge(name, text, ("worker",), registry=own, multiprocess_mode="livemax")
+            for name, text in {
+                "cofactor_in_flight": "Requests in progress in a worker.",
+                "cofactor_connections": "Open connections of a worker.",
+                "cofactor_log_lines_lost": "Lines of the log that a worker could not write.",
+                "process_cpu_seconds": "CPU seconds of a worker.",
+                "process_resident_memory_bytes": "Resident memory of a worker, with the pages of the models it shares.",
+                "process_open_fds": "Open files and connections of a worker.",
+                "process_start_time_seconds": "Start time of a worker in seconds since 1970.",
+            }.items()
+        }  # fmt: skip
+        self._damaged = Gauge(
+            "cofactor_candidate_refused",
+            "1 while a model's folder contains a model that cannot be served.",
+            ("worker", "model"),
+            registry=own,
+            multiprocess_mode="livemax",
+        )
+        for name in models.versions():
+            self._damaged.labels(self._worker, name).set(0)
+        self._gauges["process_start_time_seconds"].labels(self._worker).set(time.time())
+        self._observed: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def answered(self, one: Answered) -> None:
-        """Counts a request. It must take about a microsecond, because it is called for every request."""
-        counters = self._requests
-        counters.count(REQUESTS, (one.method, one.route, str(one.status)))
-        counters.time(SECONDS, (one.method, one.route), one.seconds)
+    def answered(self, one: AnsweredRequest) -> None:
+        """Counts a request."""
+        key = one.method, one.route, one.status
+        found = self._observed.get(key)
+        if found is None:
+            found = self._observed[key] = (
+                self._requests.labels(one.method, one.route, str(one.status)),
+                self._seconds.labels(one.method, one.route),
+            )
+        requests, seconds = found
+        requests.inc()
+        seconds.observe(one.seconds)
         if one.refused:
-            counters.count(REFUSED_REQUESTS, (one.refused,))
-
-    def listed(self, source: str) -> None:
-        with self._lock:
-            self._other_events.count(LISTS, (source,))
+            self._refused.labels(one.refused).inc()
+        for source in one.sources:
+            self._lists.labels(source).inc()
 
     def stored(self, operation: str, seconds: float, events: int, failed: bool) -> None:
-        with self._lock:
-            self._other_events.time(STORE_SECONDS, (operation,), seconds)
-            if events:
-                self._other_events.count(STORE_EVENTS, (), events)
-            if failed:
-                self._other_events.count(STORE_ERRORS, (operation,))
+        """Counts an operation of the store."""
+        self._store_seconds.labels(operation).observe(seconds)
+        self._store_events.inc(events)
+        if failed:
+            self._store_errors.labels(operation).inc()
 
     def reloaded(self, name: str, result: str) -> None:
-        with self._lock:
-            self._other_events.count(RELOADS, (name, result))
-            (self._refused.add if result == REFUSED else self._refused.discard)(name)
+        """Counts a reload."""
+        self._reloads.labels(name, result).inc()
+        self._damaged.labels(self._worker, name).set(float(result == REFUSED))
 
-    def flush(self) -> MetricCounters:
-        """The current metrics of this process, which are also published for the other processes."""
-        own = MetricCounters()
-        own.add(self._requests)
-        with self._lock:
-            own.add(self._other_events)
-            refused = set(self._refused)
-        worker = str(self._place)
-        own.counters[CPU, (worker,)] = self._cpu_before + time.process_time()
-        own.gauges = {
-            (IN_FLIGHT, (worker,)): self.in_flight(),
-            (CONNECTIONS, (worker,)): self.connections(),
-            (BEGAN, (worker,)): self._began,
-            **{(DAMAGED, (worker, name)): float(name in refused) for name in self._service.versions()},
-            **_system_gauges(worker),
+    def update(self) -> None:
+        """Measures the process; called about once a second."""
+        measured = {
+            "cofactor_in_flight": self.in_flight(),
+            "cofactor_connections": self.connections(),
+            "cofactor_log_lines_lost": self.lost_lines(),
+            "process_cpu_seconds": time.process_time(),
+            **_memory_and_files(),
         }
-        if self._slots is not None:
-            self._slots.write(self._place, own.dumps())
-        return own
+        for name, value in measured.items():
+            self._gauges[name].labels(self._worker).set(value)
 
     def page(self) -> bytes:
-        """The answer to GET /metrics."""
-        return generate_latest(self._registry)
+        """The response to GET /metrics."""
+        self.update()
+        page = self._own
+        if folder := os.environ.get(FOLDER_VARIABLE):
+            page = CollectorRegistry()
+            _forget_ended_processes(Path(folder))
+            MultiProcessCollector(page, folder)  # type: ignore[no-untyped-call]
+        models = CollectorRegistry()
+        models.register(_ModelCollector(self._models))
+        return generate_latest(page) + generate_latest(models)
 
-    def families(self) -> Iterator[Metric]:
-        own = self.flush()
-        others = [] if self._slots is None else [self._slots.read(n) for n in range(self._slots.n) if n != self._place]
-        whole = total([own, *(MetricCounters.loads(text) for text in others if text)])
-        yield from _families(whole)
-        yield from self._models()
 
-    def _models(self) -> Iterator[Metric]:
+class _ModelCollector(Collector):
+    """What is known of the models when the page is requested."""
+
+    def __init__(self, models: ModelRegistry) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
         info = GaugeMetricFamily(
             "cofactor_model_info", "The current version of each model.", labels=("model", "version", "trainer")
         )
         age = GaugeMetricFamily("cofactor_model_age_seconds", "Seconds since a model was created.", labels=("model",))
-        for one in self._service.models()["models"]:
+        for one in self._models.models()["models"]:
             info.add_metric((one["name"], one["model"], one["trainer"]), 1)
-            if (
-                created := _seconds(self._service.service(one["name"]).loaded_model.manifest.get("created"))
-            ) is not None:
+            created = _seconds(self._models.service(one["name"]).loaded_model.manifest.get("created"))
+            if created is not None:
                 age.add_metric((one["name"],), time.time() - created)
         ready = GaugeMetricFamily("cofactor_ready", "1 while requests are accepted; 0 during start-up and shutdown.")
-        ready.add_metric((), float(self._service.ready))
+        ready.add_metric((), float(self._models.ready))
         yield from (info, age, ready)
-
-
-class _ServiceCollector(Collector):
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        return self._metrics.families()
 
     def describe(self) -> list[Metric]:
         return []
 
 
-def _families(whole: MetricCounters) -> Iterator[Metric]:
-    counters = {name: CounterMetricFamily(name, text, labels=labels) for name, (text, labels) in COUNTERS.items()}
-    gauges = {name: GaugeMetricFamily(name, text, labels=labels) for name, (text, labels) in GAUGES.items()}
-    times = {name: HistogramMetricFamily(name, text, labels=labels) for name, (text, labels) in TIMES.items()}
-    for (name, labels), value in sorted(whole.counters.items()):
-        counters[name].add_metric(labels, value)
-    for (name, labels), value in sorted(whole.gauges.items()):
-        gauges[name].add_metric(labels, value)
-    for (name, labels), values in sorted(whole.times.items()):
-        times[name].add_metric(labels, buckets(values), values[0])
-    yield from (*counters.values(), *times.values(), *gauges.values())
+def _forget_ended_processes(folder: Path) -> None:
+    """Removes the gauges of processes that have ended; their counters stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process = file.stem.rpartition("_")[2]
+        if not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]
 
 
-def _system_gauges(worker: str) -> dict[tuple[str, tuple[str, ...]], float]:
+def _memory_and_files() -> dict[str, float]:
     """Memory and open files, if the system reports them."""
     try:
         pages, files = int(STATM.read_text().split()[1]), sum(1 for _ in OPEN_FILES.iterdir())
     except OSError:
         return {}
-    return {(MEMORY, (worker,)): pages * PAGE, (FILES, (worker,)): files}
+    return {"process_resident_memory_bytes": pages * PAGE_SIZE, "process_open_fds": files}
 
 
 def _seconds(created: object) -> float | None:

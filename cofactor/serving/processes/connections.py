@@ -1,0 +1,59 @@
+"""The open connections of a worker, and a limit on the time that unread responses wait for their client."""
+
+import os
+import socket
+from pathlib import Path
+
+DESCRIPTORS = Path("/proc/self/fd")
+UNREAD = 30.0  # seconds after which a connection is closed whose client does not read
+
+
+class Connections:
+    """The connections of this process to one port, found among its open files (Linux)."""
+
+    def __init__(self, port: int, unread: float = UNREAD) -> None:
+        self._port, self._unread = port, unread
+        self._known: set[tuple[int, str]] = set()
+        self._others: set[tuple[int, str]] = set()  # open sockets that are not connections to the port
+        self.count = 0
+
+    def update(self) -> None:
+        """Counts the connections, and sets the limit for new ones.
+
+        A server hands its responses to the system, which keeps them for as long as a client acknowledges packets
+        without reading. TCP_USER_TIMEOUT ends such a connection.
+        """
+        if not hasattr(socket, "TCP_USER_TIMEOUT") or not DESCRIPTORS.exists():
+            return
+        sockets = _open_sockets()
+        new = sockets - self._known
+        self._others = (self._others & sockets) | {one for one in new if not self._limit(one[0])}
+        self._known = sockets
+        self.count = len(sockets - self._others)
+
+    def _limit(self, descriptor: int) -> bool:
+        """Whether a descriptor is a connection to the port; its limit is set then."""
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as connection:
+                if connection.family not in (socket.AF_INET, socket.AF_INET6):
+                    return False
+                if connection.getsockname()[1] != self._port:
+                    return False
+                connection.getpeername()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * self._unread))
+        except OSError:  # closed meanwhile, or not connected
+            return False
+        return True
+
+
+def _open_sockets() -> set[tuple[int, str]]:
+    """Descriptor and inode of each open socket."""
+    found = set()
+    for file in DESCRIPTORS.iterdir():
+        try:
+            target = str(file.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add((int(file.name), target))
+    return found

@@ -1,0 +1,162 @@
+"""A server process: opens and warms up the models, then follows their folders while requests are answered."""
+
+import asyncio
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from starlette.types import ASGIApp
+from threadpoolctl import threadpool_limits
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from cofactor.errors import CofactorError, Unavailable
+from cofactor.serving.api.application import create_app
+from cofactor.serving.api.middleware import Recorder
+from cofactor.serving.api.rate_limit import SharedTimes
+from cofactor.serving.folder_watcher import FolderWatcher
+from cofactor.serving.model_registry import SWAPPED, ModelRegistry
+from cofactor.serving.processes.connections import Connections
+from cofactor.serving.processes.run_folder import RunFolder
+from cofactor.serving.telemetry.logs import LineWriter, RequestLog, logging_to
+from cofactor.serving.telemetry.metrics import Metrics
+
+TICK = 0.1  # seconds between looks at requests to stop or to reload
+UPDATE = 1.0  # seconds between signs of life
+FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another try to open the models, doubled each time
+RELOADED_WITHIN = 20.0  # seconds in which all processes carry out a requested reload
+REFUSAL_DELAY = 1.0  # seconds for which a response that asks to retry later is held back
+
+log = logging.getLogger("cofactor.serving")
+
+
+def create() -> ASGIApp:
+    """The application of a server process; called by the server before the process accepts connections."""
+    app: ASGIApp = Worker(RunFolder.of_parent()).app
+    return app
+
+
+class Worker:
+    """One server process."""
+
+    def __init__(self, run: RunFolder) -> None:
+        """Opens and warms up the models; exits if they cannot be served and the service has not started yet.
+
+        BLAS uses one thread: a request scores one user, and several requests are answered at the same time.
+        """
+        threadpool_limits(1, "blas")
+        self._run, self._config, self._writer = run, run.config(), LineWriter()
+        self._handled = run.reloads
+        self._closing = False
+        with logging_to(self._writer):
+            self._registry = self._open()
+        self._connections = Connections(run.port)
+        self._metrics = Metrics(self._registry)
+        self._registry.observe(self._metrics)
+        self._registry.warm_up()
+        self._registry.on_requested_reload(self._reload_others)
+        self._registry.on_reload(lambda name, result: _freeze() if result == SWAPPED else None)
+        recorders: list[Recorder] = [self._metrics]
+        if self._config.log != "none":
+            recorders.append(RequestLog(self._writer, every=self._config.log == "all"))
+        app = create_app(
+            self._registry, self._config, recorders, self._metrics.page, SharedTimes(run.times),
+            lambda: self._closing, REFUSAL_DELAY, self._lifespan,
+        )  # fmt: skip
+        self._metrics.in_flight = lambda: app.in_flight
+        self._metrics.connections = lambda: self._connections.count
+        self._metrics.lost_lines = lambda: self._writer.lost
+        proxies = list(self._config.proxies)
+        self.app: Any = ProxyHeadersMiddleware(app, trusted_hosts=proxies) if proxies else app  # type: ignore[arg-type]
+
+    def _open(self) -> ModelRegistry:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return ModelRegistry.open(self._config)
+            except CofactorError as error:
+                if not self._run.started:
+                    self._run.fail(error.message, error.hint)
+                    sys.exit(1)
+                log.error("a worker cannot start: %s; it tries again in %g s", error.message, pause)
+                time.sleep(pause)
+                pause = min(2 * pause, MAX_PAUSE)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Any) -> AsyncIterator[None]:
+        ended = threading.Event()
+        with logging_to(self._writer):
+            _freeze()
+            signs_of_life = asyncio.create_task(self._live())
+            threading.Thread(target=self._follow, args=(ended,), name="follow", daemon=True).start()
+            try:
+                yield
+            finally:
+                ended.set()
+                signs_of_life.cancel()
+                with suppress(asyncio.CancelledError):
+                    await signs_of_life
+                self._registry.close()
+                gc.unfreeze()
+
+    async def _live(self) -> None:
+        """Signs of life come from the event loop, so that a process whose loop hangs has none."""
+        next_update = 0.0
+        while True:
+            if not self._closing and self._run.stopping:
+                self._closing, self._registry.ready = True, False
+            if (now := time.monotonic()) >= next_update:
+                next_update = now + UPDATE
+                self._connections.update()
+                self._metrics.update()
+                self._write_state()
+            await asyncio.sleep(TICK)
+
+    def _follow(self, ended: threading.Event) -> None:
+        """Checks the models' folders: when they have changed, and when a reload is requested."""
+        watcher, watch = FolderWatcher(self._registry.folders), self._config.watch
+        next_look = time.monotonic()
+        while not ended.wait(TICK):
+            if (requested := self._run.reloads) > self._handled:
+                self._reload(self._registry.folders)
+                self._handled = requested
+                self._write_state()
+            if watch and time.monotonic() >= next_look:
+                next_look = time.monotonic() + watch
+                self._reload(watcher.changed())
+
+    def _reload(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(CofactorError):  # the registry has logged it
+                self._registry.reload_here(name)
+
+    def _reload_others(self, name: str) -> None:
+        """Returns when every process serves the version of this one; raises Unavailable if one does not in time."""
+        requested, version = self._run.request_reload(), self._registry.versions()[name]
+        end = time.monotonic() + RELOADED_WITHIN
+        while (states := self._run.states()) and any(one.reloads < requested for one in states):
+            if time.monotonic() > end:
+                hint = "they follow as soon as they can; the log says when"
+                raise Unavailable(f"not every process has checked the model {name!r} yet", hint)
+            time.sleep(TICK)
+        if behind := sum(one.versions.get(name) != version for one in states):
+            raise Unavailable(f"{behind} other processes serve another version of the model {name!r}", "reload again")
+
+    def _write_state(self) -> None:
+        with suppress(OSError):  # the disk is full, or the service has ended
+            self._run.write_state(self._handled, self._registry.versions())
+
+
+def _freeze() -> None:
+    """Leaves everything that exists out of garbage collections.
+
+    A catalogue is half a million objects without a cycle. A full collection looks at all of them while requests wait:
+    90 ms with 4,000 items.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
