@@ -7,7 +7,7 @@ import asyncio
 from time import perf_counter
 from typing import Any
 
-from cofactor.serving.http.app import create_app
+from cofactor.serving.api.application import create_app
 
 ROUNDS, AT_ONCE = 3_000, 10
 ASKED = [("/live", b""), ("/genres", b""), ("/users/196/recommendations", b""), ("/users/196/recommendations", b"n=10")]

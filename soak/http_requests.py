@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.routes import ROUTES
 from soak.damage import CHANGES, Rng, change_json, choose
 
 BODIES: list[Any] = [

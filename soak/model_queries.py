@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from cofactor.errors import UnknownId
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import Recommendation
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.schemas import requests
 from cofactor.serving.service import RecommendationService

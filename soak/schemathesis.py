@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.routes import ROUTES
 from soak.requests import start
 from soak.result_table import print_result
 from soak.server_process import ServerProcess

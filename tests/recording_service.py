@@ -1,40 +1,45 @@
 """Answers that say what they were asked, in the documented shape: what the front door is tested with."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from cofactor.errors import UnknownId
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.model_registry import BadCandidate
-from cofactor.serving.service import Latency
+from cofactor.serving.service import RecommendationService
+from cofactor.serving.unit_costs import UnitCosts
+from tests.small_service import bundle
 
 EXAMPLES: dict[str, Any] = {
-    route.ask: route.answer.model_json_schema()["examples"][0] for route in ROUTES if route.answer is not None
+    route.operation: route.response.model_json_schema()["examples"][0] for route in ROUTES if route.response is not None
 }
 
 
-@dataclass
-class Asked:
-    """Takes every question of Answers, keeps it in `asked`, and gives the documented example of an answer."""
+class Asked(RecommendationService):
+    """Takes every question of a service, keeps it in `asked`, and gives the documented example of an answer."""
 
-    version: str = "abc123"
-    latency: Latency = field(default_factory=Latency)
-    store: Any = None
-    is_brief: bool = True
-    asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    def __init__(self, version: str = "abc123", costs: UnitCosts | None = None, store: Any = None) -> None:
+        super().__init__(bundle(), costs=costs or UnitCosts(), store=store)
+        object.__setattr__(self, "asked", [])
+        object.__setattr__(self, "said", version)
 
-    def is_fast(self, why: int = 0) -> bool:
-        return self.is_brief
+    asked: list[tuple[str, tuple[Any, ...]]]
 
-    def __getattr__(self, ask: str) -> Any:
-        if ask not in EXAMPLES:
-            raise AttributeError(ask)
+    @property
+    def version(self) -> str:
+        return self.said
 
-        def answer(*arguments: Any) -> dict[str, Any]:
-            self.asked.append((ask, arguments))
-            return {**EXAMPLES[ask], "model": self.version}
 
-        return answer
+def _recorded(ask: str) -> Any:
+    def answer(self: Asked, *arguments: Any) -> dict[str, Any]:
+        self.asked.append((ask, arguments))
+        return {**EXAMPLES[ask], "model": self.version}
+
+    return answer
+
+
+for _route in ROUTES:
+    if _route.answer is not None and not _route.cost:
+        setattr(Asked, _route.operation, _recorded(_route.operation))
 
 
 class Models:

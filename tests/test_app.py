@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from cofactor.ids import find_id_fault, normalize_id
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving import service as answers_module
-from cofactor.serving.http import body
-from cofactor.serving.http.app import create_app
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.application import create_app
+from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import FoldedBody
@@ -304,7 +303,7 @@ def test_a_body_is_json_in_utf_8_and_nothing_else(app, headers, status):
 
 
 def test_a_body_that_is_too_large_is_413_announced_or_not(app):
-    large = b" " * (body.LARGEST + 1)
+    large = b" " * (request_body.MAX_BYTES + 1)
 
     async def pieces():
         for start in range(0, len(large), 1 << 14):

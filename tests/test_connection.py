@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 import pytest
-
 from cofactor.serving.http import connection as module
-from cofactor.serving.http.app import create_app
 from cofactor.serving.http.connection import OnePiece
-from cofactor.serving.processes.server import Server
 from cofactor.serving.processes.turnstile import AWAY, Turnstile
+
+from cofactor.serving.api.application import create_app
+from cofactor.serving.processes.server import Server
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.metrics import Metrics
 from tests.small_service import service

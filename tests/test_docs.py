@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from cofactor.serving.http.table import Table
 
 from cofactor.data.ratings import Ratings
-from cofactor.serving.http.routes import ROUTES
-from cofactor.serving.http.table import Table
+from cofactor.serving.api.routes import ROUTES
 from tests.conftest import Run
 from tests.pages import PAGES, ROOT, anchors, blocks, read_page, without_blocks
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from cofactor.serving.http.app import PAGE, create_app
+from cofactor.serving.api.application import PAGE, create_app
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note

@@ -190,7 +190,7 @@ def test_4_of_a_pair_rated_twice_the_latest_counts_and_the_number_is_told(run: R
 def test_5_a_new_process_answers_the_same_without_any_training_code(model: Model, tmp_path: Path) -> None:
     save(model, tmp_path / "model")
     code = (
-        "import sys, json\nfrom cofactor.serving.http.app import create_app\n"
+        "import sys, json\nfrom cofactor.serving.api.application import create_app\n"
         "from cofactor.serving.loaded_model import LoadedModel\n"
         "from cofactor.serving.schemas.requests import RecoQuery\n"
         "from cofactor.serving.model_registry import ModelRegistry\n"

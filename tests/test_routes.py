@@ -6,13 +6,14 @@ from urllib.parse import quote
 
 import pytest
 
-from cofactor.serving.http.app import create_app
-from cofactor.serving.http.document import statuses
-from cofactor.serving.http.keys import read_keys
-from cofactor.serving.http.routes import ROUTES
+from cofactor.serving.api.api_keys import read_keys
+from cofactor.serving.api.application import create_app
+from cofactor.serving.api.openapi import statuses
+from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.schemas import requests
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
+from cofactor.serving.unit_costs import UnitCosts
 from tests.recording_service import Asked, Models
 from tests.small_service import ask
 
@@ -67,13 +68,15 @@ def test_a_body_is_the_question_it_says(path, question, ids, kind):
 
 
 def test_every_question_of_the_service_is_asked_by_some_route():
-    routed = {route.ask for route in ROUTES if not route.errand}
+    routed = {route.operation for route in ROUTES if route.answer is not None and not route.cost}
     assert {question for _, _, question, _ in QUESTIONS} | {question for _, question, _, _ in BODIES} == routed
 
 
-@pytest.mark.parametrize("route", [one for one in ROUTES if not one.errand], ids=lambda one: f"{one.method} {one.path}")
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if one.answer is not None], ids=lambda one: f"{one.method} {one.path}"
+)
 def test_a_question_takes_what_its_route_brings(route):
-    signature = inspect.signature(getattr(RecommendationService, route.ask), eval_str=True)
+    signature = inspect.signature(getattr(RecommendationService, route.cost or route.operation), eval_str=True)
     _, *parameters = signature.parameters.values()
     brought = [str] * len(route.ids)
     if (kind := route.body or route.query) is not requests.Nothing:
@@ -87,7 +90,8 @@ def test_a_question_takes_what_its_route_brings(route):
 @pytest.mark.parametrize("body", [False, True])
 @pytest.mark.parametrize("brief", [False, True], ids=["in a thread", "in the loop"])
 def test_the_model_that_is_named_answers_and_no_other(brief, body):
-    models = Models(first=Asked("v1", is_brief=brief), second=Asked("v2", is_brief=brief))
+    costs = UnitCosts() if brief else UnitCosts(trained=1.0, folded=1.0)
+    models = Models(first=Asked("v1", costs), second=Asked("v2", costs))
     app = create_app(models)
     for prefix, version in (("", "v1"), ("/models/first", "v1"), ("/models/second", "v2")):
         more = {"json": {"n": 2}} if body else {}
@@ -101,7 +105,7 @@ def test_every_route_about_a_model_has_a_twin_and_no_other():
     for route in ROUTES:
         path = "/models/first" + re.sub(r"\{\w+\}", "1", route.path)
         status = ask(app, path, route.method, **({"content": b""} if route.body else {})).status_code
-        assert (status == 404) is not route.twin, path
+        assert (status == 404) is not route.named, path
         assert status in (200, 404, 415, 422) or (route.path, status) == ("/admin/reload", 403)
 
 

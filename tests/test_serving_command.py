@@ -23,7 +23,7 @@ from tests.small_service import TITLES, model
 LEAN = """
 import sys
 from cofactor.cli.serve import serve
-from cofactor.serving.http.app import create_app
+from cofactor.serving.api.application import create_app
 from cofactor.serving.loaded_model import LoadedModel
 heavy = {"numba", "torch", "pandas", "polars", "pyarrow", "sklearn", "cofactor.trainers", "cofactor.kernels"}
 sys.exit(", ".join(heavy & set(sys.modules)) or 0)

@@ -9,7 +9,7 @@ import pytest
 
 from cofactor.models.factor import FactorModel
 from cofactor.saved.model_folder import save
-from cofactor.serving.http.app import create_app
+from cofactor.serving.api.application import create_app
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.model_registry import BadCandidate, ModelRegistry
 from cofactor.serving.server_config import ServerConfig

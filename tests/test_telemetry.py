@@ -5,6 +5,9 @@ import logging
 import os
 
 import pytest
+from cofactor.serving.telemetry.counters import BUCKETS, MetricCounters, buckets, total
+from cofactor.serving.telemetry.instrumented_service import InstrumentedStore
+from cofactor.serving.telemetry.shared_text import SharedText
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,21 +15,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from cofactor.errors import Unavailable
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent
-from cofactor.serving.http.boundary import Answered
+from cofactor.serving.api.middleware import AnsweredRequest
 from cofactor.serving.model_registry import REFUSED, SWAPPED, ModelRegistry
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListQuery, Rated
 from cofactor.serving.telemetry import logs
-from cofactor.serving.telemetry.counters import BUCKETS, MetricCounters, buckets, total
-from cofactor.serving.telemetry.instrumented_service import InstrumentedStore
 from cofactor.serving.telemetry.metrics import Metrics
-from cofactor.serving.telemetry.shared_text import SharedText
 from tests.small_service import bundle
 
 ROUTE = "/users/{user}/recommendations"
 
 
 def answered(status=200, seconds=0.003, route=ROUTE, **more):
-    return Answered("GET", route, status, seconds, "abc-1", "shop", "0123456789ab", **more)
+    return AnsweredRequest("GET", route, status, seconds, "abc-1", "shop", "0123456789ab", **more)
 
 
 @pytest.fixture

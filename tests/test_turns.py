@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from cofactor.serving.http.problems import Problem
-from cofactor.serving.http.turns import SLICE, Threads, Turns
+from cofactor.serving.api.executors import PASS, EventLoopExecutor, ThreadExecutor
+from cofactor.serving.api.problems import Problem
 
 COST = 0.002  # seconds
 
@@ -20,7 +20,7 @@ def spin() -> float:
 
 
 def test_without_others_work_is_done_at_once():
-    turns = Turns(waiting=0)
+    turns = EventLoopExecutor(max_waiting=0)
 
     async def alone():
         done = []
@@ -34,7 +34,7 @@ def test_without_others_work_is_done_at_once():
 
 
 def test_a_burst_is_answered_in_its_order_and_the_loop_gets_round_meanwhile():
-    turns, done, rounds = Turns(waiting=1000), [], []
+    turns, done, rounds = EventLoopExecutor(max_waiting=1000), [], []
 
     async def watch() -> None:
         while len(done) < 200:
@@ -49,25 +49,25 @@ def test_a_burst_is_answered_in_its_order_and_the_loop_gets_round_meanwhile():
 
     asyncio.run(burst())
     assert done == list(range(200))
-    assert max(rounds) <= SLICE / COST + 1  # pieces of work in one pass, however busy the machine is
+    assert max(rounds) <= PASS / COST + 1  # pieces of work in one pass, however busy the machine is
 
 
 def test_who_finds_too_many_waiting_is_told_at_once():
-    turns = Turns(waiting=5)
+    turns = EventLoopExecutor(max_waiting=5)
 
     async def burst():
         return await asyncio.gather(*(turns(spin) for _ in range(50)), return_exceptions=True)
 
     refused = [one for one in asyncio.run(burst()) if isinstance(one, Problem)]
-    within = SLICE / COST
+    within = PASS / COST
     assert 50 - 5 - within - 1 <= len(refused) <= 50 - 5 - 1
     assert {(one.status, one.refused) for one in refused} == {(503, "busy")}
-    assert dict(refused[0].headers)[b"retry-after"] == b"1"
+    assert dict(refused[0].headers)["retry-after"] == "1"
     assert turns.waiting == 0
 
 
 def test_an_error_is_its_own_askers_alone_and_who_has_gone_is_passed_over():
-    turns, done = Turns(waiting=10, slice_=0.0), []
+    turns, done = EventLoopExecutor(max_waiting=10, seconds=0.0), []
 
     def fail() -> None:
         raise ValueError("mine")
@@ -85,7 +85,7 @@ def test_an_error_is_its_own_askers_alone_and_who_has_gone_is_passed_over():
 
 
 def test_turns_outlive_a_loop():
-    turns = Turns(waiting=10)
+    turns = EventLoopExecutor(max_waiting=10)
 
     async def some():
         return await asyncio.gather(*(turns(spin) for _ in range(8)))
@@ -95,7 +95,7 @@ def test_turns_outlive_a_loop():
 
 
 def test_threads_take_what_they_and_the_waiting_can_hold():
-    threads, begun, release = Threads(2, waiting=3, name="test"), threading.Semaphore(0), threading.Event()
+    threads, begun, release = ThreadExecutor(2, max_waiting=3, name="test"), threading.Semaphore(0), threading.Event()
 
     def work() -> str:
         begun.release()
@@ -105,7 +105,7 @@ def test_threads_take_what_they_and_the_waiting_can_hold():
     async def ask():
         tasks = [asyncio.create_task(threads(work)) for _ in range(5)]
         await asyncio.sleep(0)
-        with pytest.raises(Problem, match="can be answered"):
+        with pytest.raises(Problem, match="are waiting"):
             await threads(work)
         assert begun.acquire(timeout=10)
         release.set()
@@ -116,3 +116,24 @@ def test_threads_take_what_they_and_the_waiting_can_hold():
     assert len(set(names)) <= 2
     assert asyncio.run(threads(lambda: "again")) == "again"
     threads.close()
+
+
+def test_a_thread_that_works_on_is_not_waited_for_beyond_the_deadline():
+    threads, release = ThreadExecutor(1, max_waiting=0, name="test", deadline=0.05), threading.Event()
+
+    async def ask():
+        with pytest.raises(Problem) as raised:
+            await threads(lambda: release.wait(10))
+        return raised.value
+
+    problem = asyncio.run(ask_then(release, ask))
+    assert (problem.status, problem.refused) == (503, "too-slow")
+    assert asyncio.run(threads(lambda: "again")) == "again"  # its place is free once it has ended
+    threads.close()
+
+
+async def ask_then(release, ask):
+    problem = await ask()
+    release.set()
+    await asyncio.sleep(0.05)
+    return problem

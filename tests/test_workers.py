@@ -9,15 +9,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cofactor.serving.processes.memory import settled
+from cofactor.serving.processes.rounds import Rounds
+from cofactor.serving.telemetry.shared_text import SIZE, SharedText
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.saved.model_folder import save
 from cofactor.serving.model_registry import SWAPPED, UNCHANGED, ModelRegistry
-from cofactor.serving.processes.memory import settled
-from cofactor.serving.processes.rounds import Rounds
 from cofactor.serving.processes.worker import Worker, receive
 from cofactor.serving.server_config import ServerConfig
-from cofactor.serving.telemetry.shared_text import SIZE, SharedText
 from tests.service_process import Load, running, until
 from tests.small_service import model
 
@@ -116,9 +116,9 @@ def test_a_hang_up_reloads_every_worker_and_none_outlives_its_parent(folder):
 
 def test_what_stops_a_worker_from_starting_is_one_line(tmp_path):
     from click.testing import CliRunner
+    from cofactor.serving.processes.workers import NotStarted
 
     from cofactor.cli.serve import serve
-    from cofactor.serving.processes.workers import NotStarted
 
     error = CliRunner().invoke(serve, [str(tmp_path), "--workers", "2", "--port", "0"]).exception
     assert isinstance(error, NotStarted)

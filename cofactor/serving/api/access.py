@@ -1,5 +1,6 @@
 """Access control: which requests are accepted, decided before their parameters are read."""
 
+import re
 from time import monotonic
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +13,7 @@ from cofactor.serving.server_config import ServerConfig
 
 OPEN = frozenset({"/live", "/ready"})  # for everybody and by any host name: an orchestrator has no key
 ASSETS = (".css", ".js", ".svg", ".png")  # files of the page: a dozen at once, from memory
+ADMIN = re.compile("(/models/[^/]+)?/admin/")  # paths that require an admin key, also those without a route
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 GUESSES = 1.0  # wrong keys per second from one network …
 MAX_GUESSES = 20.0  # … and at once
@@ -59,7 +61,9 @@ class AccessControl:
     def _check(self, context: RequestContext, path: str) -> None:
         _check_framing(context)
         self._check_host(context)
-        if self._keys_required:
+        if ADMIN.match(path):
+            self.check_admin(context)
+        elif self._keys_required:
             context.key = self._key_name(context)
         if context.method not in SAFE:
             self._check_origin(context)

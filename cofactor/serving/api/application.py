@@ -61,13 +61,13 @@ def create_app(
     executors, router = Executors(config.waiting), Router(default=not_found, redirect_slashes=False)
     access = AccessControl(router, config, times)
     document = openapi.openapi(config)
-    service = ServiceEndpoints(registry, executors, document, metrics, access.check_admin).handlers
+    service = ServiceEndpoints(registry, executors, document, metrics).handlers
     bodies = BodyReader()
 
     def handler(route: Route) -> Handler:
         if route.answer is None:
             return service[route.operation]
-        return ModelHandler(route, route.answer, executors, bodies)
+        return ModelHandler(route, route.answer, executors, bodies, access.check_admin)
 
     def endpoints(routes: Sequence[Route]) -> list[BaseRoute]:
         paths = by_path([(route, handler(route)) for route in routes])

@@ -82,8 +82,16 @@ class Endpoint:
 class ModelHandler:
     """Answers a route with the service of a model."""
 
-    def __init__(self, route: Route, answer: Answer, executors: Executors, bodies: BodyReader) -> None:
+    def __init__(
+        self,
+        route: Route,
+        answer: Answer,
+        executors: Executors,
+        bodies: BodyReader,
+        check_admin: Callable[[RequestContext], None],
+    ) -> None:
         self._route, self._answer, self._executors, self._bodies = route, answer, executors, bodies
+        self._check_admin = check_admin
         self._ids = route.ids
         self._read = reader(route.query)
         self._has_query = route.query is not requests.Nothing
@@ -91,6 +99,8 @@ class ModelHandler:
     async def __call__(self, request: Request, context: RequestContext) -> Response:
         """The answer as JSON."""
         route = self._route
+        if route.admin:
+            self._check_admin(context)
         asked: list[Any] = [segment(request.path_params[name], name) for name in self._ids]
         query = self._read(await self._parameters(request))
         if self._has_query:
@@ -113,7 +123,8 @@ class ModelHandler:
     async def _parameters(self, request: Request) -> bytes:
         """The query string, followed by the form in the body if the route has one."""
         query: bytes = request.scope["query_string"]
-        if self._route.form and (request.method == "POST" or "content-type" in request.headers):
+        sent = request.headers.get("content-type", "").lower()
+        if self._route.form and (request.method == "POST" or sent.startswith(FORM)):
             form = await self._bodies.read(request, FORM)
             return b"&".join(part for part in (query, form) if part)
         return query

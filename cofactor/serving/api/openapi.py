@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from cofactor.serving.api import problems
 from cofactor.serving.api.access import OPEN
 from cofactor.serving.api.context import REQUEST_ID
+from cofactor.serving.api.request_body import FORM
 from cofactor.serving.api.routes import ROUTES, Route
 from cofactor.serving.schemas import requests, responses
 from cofactor.serving.server_config import ServerConfig
@@ -117,7 +118,7 @@ def _operation(route: Route, config: ServerConfig) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         "security": KEYED if guarded else [],
-        "parameters": [*(_id(name) for name in route.ids), *_parameters(route.query)],
+        "parameters": [*(_id(name) for name in route.ids), *([] if _is_form(route) else _parameters(route.query))],
         "responses": {
             "200": _success(route),
             **{str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses(route)},
@@ -125,7 +126,14 @@ def _operation(route: Route, config: ServerConfig) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": _shown(route.body)}}
+    if _is_form(route):
+        content = {FORM: {"schema": route.query.model_json_schema()}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _is_form(route: Route) -> bool:
+    return route.form and route.method == "POST"
 
 
 def _success(route: Route) -> dict[str, Any]:

@@ -151,7 +151,7 @@ ROUTES = [
         method="POST", admin=True, problems=(401, 403, 409), tag="service",
     ),
     Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
-    Route("/ready", "ready", r.Status, "200 once all models have answered", named=False, problems=(503,), tag="service"),
+    Route("/ready", "ready", r.Status, "200 once all models answer", named=False, problems=(503,), tag="service"),
     Route("/metrics", "metrics", None, "Metrics for Prometheus", named=False, tag="service"),
     Route("/openapi.json", "openapi", None, "This document", named=False, tag="service"),
 ]  # fmt: skip

@@ -30,10 +30,9 @@ class ServiceEndpoints:
         executors: Executors,
         document: Mapping[str, Any],
         metrics: Callable[[], bytes] | None,
-        check_admin: Callable[[RequestContext], None],
     ) -> None:
         self._registry, self._executors, self._metrics = registry, executors, metrics
-        self._document, self._check_admin = document, check_admin
+        self._document = document
         self.handlers: dict[str, Handler] = {
             "live": self._live,
             "ready": self._ready,
@@ -61,7 +60,6 @@ class ServiceEndpoints:
 
     async def _reload(self, request: Request, context: RequestContext) -> Response:
         check_no_parameters(request.scope["query_string"])
-        self._check_admin(context)
         name = segment(request.path_params["name"], "name") if "name" in request.path_params else ""
         answer = await self._executors.reload(partial(self._registry.reload, name))
         context.version = answer["model"]
