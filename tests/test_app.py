@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 
 from cofactor.ids import find_id_fault, normalize_id
 from cofactor.models.baseline import BaselineModel
-from cofactor.serving import service as answers_module
+from cofactor.serving.api import endpoints
 from cofactor.serving.api.application import create_app
+from cofactor.serving.api.request_body import MAX_BYTES
 from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import FoldedBody
-from cofactor.serving.service import Latency, RecommendationService
+from cofactor.serving.service import RecommendationService
+from cofactor.serving.unit_costs import UnitCosts
 from tests.small_service import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
 
 ITEMS = list(TITLES)
@@ -303,7 +305,7 @@ def test_a_body_is_json_in_utf_8_and_nothing_else(app, headers, status):
 
 
 def test_a_body_that_is_too_large_is_413_announced_or_not(app):
-    large = b" " * (request_body.MAX_BYTES + 1)
+    large = b" " * (MAX_BYTES + 1)
 
     async def pieces():
         for start in range(0, len(large), 1 << 14):
@@ -388,9 +390,9 @@ def test_no_address_is_a_fault(app, path, id_, query):
 # One version an answer ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("brief", [0.0, 10.0], ids=["in a thread", "in the loop"])
+@pytest.mark.parametrize("brief", [-1.0, 10.0], ids=["in a thread", "in the loop"])
 def test_answers_do_not_mix_versions_while_bundles_are_swapped(monkeypatch, brief):
-    monkeypatch.setattr(answers_module, "FAST", brief)
+    monkeypatch.setattr(endpoints, "FAST", brief)
     kinds = []
     for name in ("old", "new"):
         titles = {item: f"{name} {title}" for item, title in TITLES.items()}
@@ -448,7 +450,7 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)
     running = ModelRegistry(bundle(Slow(rated.training_data, rated.scale, 3.0, *biases, 1.0)))
-    running.put(RecommendationService(running.service().loaded_model, Latency(1.0, 1.0)))
+    running.put(RecommendationService(running.service().loaded_model, costs=UnitCosts(trained=1.0)))
     app = create_app(running)
 
     async def both():

@@ -58,6 +58,7 @@ def test_every_route_is_there_with_every_parameter_and_every_problem(documented)
         form = route.form and route.method == "POST"
         fields = {} if form else route.query.model_fields
         expected = {("path", one) for one in route.ids} | {("query", one.alias or name) for name, one in fields.items()}
+        assert named == expected
         assert set(operation["responses"]) == {"200"} | {str(status) for status in statuses(route)}
         assert ("requestBody" in operation) is (route.body is not None or form)
         assert operation["summary"]

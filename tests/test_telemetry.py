@@ -3,25 +3,26 @@
 import json
 import logging
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
-from cofactor.serving.telemetry.counters import BUCKETS, MetricCounters, buckets, total
-from cofactor.serving.telemetry.instrumented_service import InstrumentedStore
-from cofactor.serving.telemetry.shared_text import SharedText
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from cofactor.errors import Unavailable
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent
+from cofactor.serving.api.application import create_app
 from cofactor.serving.api.middleware import AnsweredRequest
 from cofactor.serving.model_registry import REFUSED, SWAPPED, ModelRegistry
-from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListQuery, Rated
 from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.instrumented_store import InstrumentedStore
 from cofactor.serving.telemetry.metrics import Metrics
-from tests.small_service import bundle
+from tests.small_service import ask, bundle
 
+WORKER = ("worker", str(os.getpid()))
 ROUTE = "/users/{user}/recommendations"
 
 
@@ -68,31 +69,31 @@ def test_models_and_reloads_are_told(service):
     info = ("model", "model"), ("trainer", "by hand"), ("version", service.service().version)
     assert told["cofactor_model_info", *info] == 1
     assert told["cofactor_model_age_seconds", info[0]] > 3600
-    assert told["cofactor_candidate_refused", info[0], ("worker", "0")] == 1
+    assert told["cofactor_candidate_refused", info[0], WORKER] == 1
     assert told["cofactor_reloads_total", info[0], ("result", "refused")] == 1
     assert told["cofactor_ready",] == 1
     service.report_reload("model", SWAPPED)
-    assert samples(metrics)["cofactor_candidate_refused", info[0], ("worker", "0")] == 0
+    assert samples(metrics)["cofactor_candidate_refused", info[0], WORKER] == 0
 
 
-def test_lists_are_counted_by_what_they_rest_on_and_the_warm_up_is_not(service, tmp_path):
+def test_lists_are_counted_by_their_source_and_the_warm_up_is_not(tmp_path):
     service = ModelRegistry(bundle(), open_store(str(tmp_path / "ratings.db")))
     metrics = Metrics(service)
     service.observe(metrics)
     service.warm_up()
-    answers = service.service()
-    answers.store.append([RatingEvent("7", "50", 5.0, 1)])
-    answers.recommendations("40", ListQuery())
-    answers.recommendations("7", ListQuery())
-    answers.recommendations_for_ratings(FoldedBody(ratings=[Rated(item="50", rating=4.0)]))
-    answers.batch(BatchBody(users=["40", "nobody"], n=1))
-    answers.recommendations("nobody", ListQuery(stranger="popular"))
-    told = samples(metrics)
-    assert told["cofactor_lists_total", ("source", "trained")] == 2
-    assert told["cofactor_lists_total", ("source", "folded-in")] == 2
-    assert told["cofactor_lists_total", ("source", "popular")] == 1
-    assert told["cofactor_store_words_total",] == 1
-    assert told["cofactor_store_seconds_count", ("asked", "put")] == 1
+    app = create_app(service, recorders=[metrics])
+    service.service().store.append([RatingEvent("7", "50", 5.0, 1)])
+    for user in ("40", "7"):
+        assert ask(app, f"/users/{user}/recommendations").status_code == 200
+    ask(app, "/recommendations", "POST", json={"ratings": [{"item": "50", "rating": 4.0}]})
+    ask(app, "/batch/recommendations", "POST", json={"users": ["40", "nobody"], "n": 1})
+    ask(app, "/users/nobody/recommendations?stranger=popular")
+    found = samples(metrics)
+    assert found["cofactor_lists_total", ("source", "trained")] == 2
+    assert found["cofactor_lists_total", ("source", "folded-in")] == 2
+    assert found["cofactor_lists_total", ("source", "popular")] == 1
+    assert found["cofactor_store_words_total",] == 1
+    assert found["cofactor_store_seconds_count", ("asked", "put")] == 1
     service.close()
 
 
@@ -112,33 +113,36 @@ def test_a_store_that_fails_is_counted_and_its_error_passed_on(tmp_path):
     ]  # fmt: skip
 
 
-def test_workers_are_added_up_and_one_that_comes_back_goes_on_counting(service):
-    slots = SharedText(2)
-    first, second = Metrics(service, slots, 0), Metrics(service, slots, 1)
-    for metrics, times in ((first, 3), (second, 4)):
-        for _ in range(times):
-            metrics.answered(answered())
-        metrics.flush()
-    key = "cofactor_requests_total", ("method", "GET"), ("route", ROUTE), ("status", "200")
-    assert samples(first)[key] == samples(second)[key] == 7
-    assert {("worker", "0"), ("worker", "1")} == {one[1] for one in samples(first) if one[0] == "cofactor_in_flight"}
-    again = Metrics(service, slots, 1)  # after the second one died
-    again.answered(answered())
-    assert samples(again)[key] == 8
-    cpu = "process_cpu_seconds_total", ("worker", "1")
-    assert samples(again)[cpu] >= samples(first)[cpu] > 0
+COUNTS = """
+import sys
+from cofactor.serving.api.middleware import AnsweredRequest
+from cofactor.serving.telemetry.metrics import Metrics
+from tests.small_service import service
+metrics = Metrics(service())
+for _ in range(int(sys.argv[1])):
+    metrics.answered(AnsweredRequest("GET", "/genres", 200, 0.003, "abc-1", "shop", "0123456789ab"))
+print(metrics.page().decode())
+"""
 
 
-@given(st.lists(st.floats(0, 20), max_size=30))
-def test_buckets_hold_what_a_naive_count_does(times):
-    tally = MetricCounters()
-    for one in times:
-        tally.time("t", (), one)
-    whole = total([tally, MetricCounters.loads(tally.dumps())])
-    values = whole.times.get(("t", ()), [0.0] * (len(BUCKETS) + 2))
-    naive = [(str(bound), 2 * sum(one <= bound for one in times)) for bound in BUCKETS]
-    assert buckets(values) == [*naive, ("+Inf", 2 * len(times))]
-    assert values[0] == pytest.approx(2 * sum(times))
+def test_processes_are_added_up_and_the_counts_of_ended_ones_stay(tmp_path):
+    (tmp_path / "metrics").mkdir()
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    for times, together in ((3, 3), (4, 7)):
+        run = subprocess.run(
+            [sys.executable, "-c", COUNTS, str(times)], env=environment, capture_output=True, text=True, check=True
+        )
+        families = list(text_string_to_metric_families(run.stdout))
+        found = {(one.name, *sorted(one.labels.items())): one.value for one in _samples(families)}
+        key = ("method", "GET"), ("route", "/genres")
+        assert found["cofactor_requests_total", *key, ("status", "200")] == together
+        assert found["cofactor_request_seconds_bucket", ("le", "0.005"), *key] == together
+        workers = {one.labels["worker"] for one in _samples(families) if one.name == "process_open_fds"}
+        assert len(workers) == 1  # the gauges of a process end with it
+
+
+def _samples(families):
+    return [one for family in families for one in family.samples]
 
 
 # The log -------------------------------------------------------------------------------------------------------------
@@ -156,7 +160,9 @@ def test_buckets_hold_what_a_naive_count_does(times):
     ],
 )
 def test_a_line_says_what_happened(capfd, every, one, level):
-    logs.RequestLog(every).answered(one)
+    writer = logs.LineWriter()
+    logs.RequestLog(writer, every).answered(one)
+    writer.flush()
     lines = capfd.readouterr().err.splitlines()
     if level is None:
         assert lines == []
@@ -172,7 +178,7 @@ def test_a_line_says_what_happened(capfd, every, one, level):
 
 
 def test_whatever_else_happens_is_a_line_too(capfd):
-    with logs.to_stderr():
+    with logs.logging_to(logs.LineWriter()):
         logging.getLogger("cofactor.serving").info("the model %s is at version %s now", "svd", "é")
         logging.getLogger("uvicorn.error").warning("not worth it")
         try:
@@ -183,3 +189,17 @@ def test_whatever_else_happens_is_a_line_too(capfd):
     assert info == {**info, "level": "info", "event": "the model svd is at version é now", "process": os.getpid()}
     assert "RuntimeError: inside" in error["trouble"]
     assert not logging.getLogger("cofactor").handlers
+
+
+def test_a_log_that_nobody_reads_or_that_cannot_be_written_holds_nobody_up():
+    reading, writing = os.pipe()
+    with Path("/dev/full").open("wb") as full:
+        for descriptor in (writing, full.fileno()):
+            writer = logs.LineWriter(descriptor, max_lines=100)
+            start = time.monotonic()
+            for _ in range(20_000):
+                writer.write(b"x" * 100 + b"\n")
+            assert time.monotonic() - start < 2
+            assert writer.lost > 1_000
+    os.close(reading)
+    os.close(writing)

@@ -52,7 +52,7 @@ class AccessControl:
     def check_admin(self, context: RequestContext) -> None:
         """Raises Problem (401, 403 or 429) unless the request has an admin key."""
         if not self._admin_keys:
-            hint = "start the service with --admin-keys FILE"
+            hint = "start the service with an admin key (--admin-keys FILE)"
             raise Problem(403, "no admin key is set, so this is refused", hint, name="Forbidden", refused="admin")
         context.key = self._key_name(context)
         if not api_keys.find_name(api_keys.read_from(context.headers) or b"", self._admin_keys):

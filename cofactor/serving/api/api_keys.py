@@ -63,7 +63,7 @@ def read_from(headers: Headers) -> bytes | None:
         return rest.strip().encode("latin-1")
     if scheme.lower() == "basic":
         try:
-            return b64decode(rest.strip(), validate=True).partition(b":")[2]
+            return b64decode(rest.strip().encode("latin-1"), validate=True).partition(b":")[2]
         except NotBase64:
             return b""
     return b"" if scheme else None

@@ -56,6 +56,7 @@ class RunFolder:
             folder = cls(path)
             folder._write("config", _CONFIG.dump_json(config))
             folder._write("port", b"%d" % port)
+            folder._write("process", b"%d" % os.getpid())
             folder.metrics.mkdir()
             SharedTimes.create(folder.times)
             os.environ |= {VARIABLE: str(path), METRICS_VARIABLE: str(folder.metrics)}
@@ -90,6 +91,12 @@ class RunFolder:
     def port(self) -> int:
         """The port on which the service listens."""
         return int((self.path / "port").read_bytes())
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether this is a child process whose parent has ended."""
+        main = int((self.path / "process").read_bytes())
+        return main not in (os.getpid(), os.getppid())
 
     # Stopping
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -161,6 +162,9 @@ def _handle_signals(run: RunFolder, drain: float) -> None:
 
 
 def _run_uvicorn(config: ServerConfig, run: RunFolder, address: str, listening: socket.socket) -> None:
+    """uvicorn raises a signal to stop again when it has stopped in good order: then this process ends without a fault."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, lambda *_: run.request_reload())
     uvicorn.run(
         APPLICATION,

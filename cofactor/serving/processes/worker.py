@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import os
+import signal
 import sys
 import threading
 import time
@@ -18,7 +20,6 @@ from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.api.application import create_app
 from cofactor.serving.api.middleware import Recorder
 from cofactor.serving.api.rate_limit import SharedTimes
-from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
 from cofactor.serving.processes.connections import Connections
 from cofactor.serving.processes.run_folder import RunFolder
@@ -101,7 +102,6 @@ class Worker:
                 with suppress(asyncio.CancelledError):
                     await signs_of_life
                 self._registry.close()
-                gc.unfreeze()
 
     async def _live(self) -> None:
         """Signs of life come from the event loop, so that a process whose loop hangs has none."""
@@ -111,14 +111,24 @@ class Worker:
                 self._closing, self._registry.ready = True, False
             if (now := time.monotonic()) >= next_update:
                 next_update = now + UPDATE
+                self._stop_if_orphaned()
                 self._connections.update()
                 self._metrics.update()
                 self._write_state()
             await asyncio.sleep(TICK)
 
+    def _stop_if_orphaned(self) -> None:
+        try:
+            orphaned = self._run.is_orphaned
+        except OSError:  # the folder of the main process is gone
+            orphaned = True
+        if orphaned:
+            log.warning("the process that started this worker is gone: it stops as well")
+            os.kill(os.getpid(), signal.SIGTERM)
+
     def _follow(self, ended: threading.Event) -> None:
         """Checks the models' folders: when they have changed, and when a reload is requested."""
-        watcher, watch = FolderWatcher(self._registry.folders), self._config.watch
+        watch = self._config.watch
         next_look = time.monotonic()
         while not ended.wait(TICK):
             if (requested := self._run.reloads) > self._handled:
@@ -127,7 +137,7 @@ class Worker:
                 self._write_state()
             if watch and time.monotonic() >= next_look:
                 next_look = time.monotonic() + watch
-                self._reload(watcher.changed())
+                self._registry.check_folders()
 
     def _reload(self, names: Iterable[str]) -> None:
         for name in names:

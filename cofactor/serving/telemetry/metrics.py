@@ -76,7 +76,7 @@ class Metrics:
                 "cofactor_in_flight": "Requests in progress in a worker.",
                 "cofactor_connections": "Open connections of a worker.",
                 "cofactor_log_lines_lost": "Lines of the log that a worker could not write.",
-                "process_cpu_seconds": "CPU seconds of a worker.",
+                "process_cpu_seconds_total": "CPU seconds of a worker.",
                 "process_resident_memory_bytes": "Resident memory of a worker, with the pages of the models it shares.",
                 "process_open_fds": "Open files and connections of a worker.",
                 "process_start_time_seconds": "Start time of a worker in seconds since 1970.",
@@ -129,7 +129,7 @@ class Metrics:
             "cofactor_in_flight": self.in_flight(),
             "cofactor_connections": self.connections(),
             "cofactor_log_lines_lost": self.lost_lines(),
-            "process_cpu_seconds": time.process_time(),
+            "process_cpu_seconds_total": time.process_time(),
             **_memory_and_files(),
         }
         for name, value in measured.items():
