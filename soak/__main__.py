@@ -1,6 +1,6 @@
 """`python -m soak`: runs all parts, one after another, and prints a table of the results.
 
-    python -m soak [--part folders races requests schemathesis swaps kills overload] [--share 1.0]
+    python -m soak [--part folders races requests schemathesis swaps kills overload attacks] [--share 1.0]
 
 `--share` runs that share of the full number of cases. `python -m soak.PART` runs one part, with options of its own.
 """
@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from soak import folders, kills, overload, races, requests, schemathesis, swaps
+from soak import attacks, folders, kills, overload, races, requests, schemathesis, swaps
 from soak.parquet_tables import write_bombs
 from soak.result_table import print_result
 from soak.workers import Tally, run
 
-OVERLOAD_SECONDS = 60.0
+OVERLOAD_SECONDS = ATTACK_SECONDS = 60.0
 
 
 def main() -> None:
@@ -65,6 +65,10 @@ def _overload(share: float) -> Tally:
         return overload.flood_server(overload.catalogue(Path(scratch) / "m"), OVERLOAD_SECONDS * share, 1000, 2)
 
 
+def _attacks(share: float) -> Tally:
+    return attacks.run_attacks(list(attacks.ATTACKS), ATTACK_SECONDS * share, 2)
+
+
 PARTS: dict[str, Callable[[float], Tally]] = {
     "folders": _folders,
     "races": _races,
@@ -73,6 +77,7 @@ PARTS: dict[str, Callable[[float], Tally]] = {
     "swaps": _swaps,
     "kills": _kills,
     "overload": _overload,
+    "attacks": _attacks,
 }
 
 if __name__ == "__main__":

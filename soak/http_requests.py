@@ -96,7 +96,7 @@ def well_formed_request(rng: Rng) -> Request:
     if route.twin and rng.random() < 0.1:
         path = f"/models/{_id(rng)}{path}"
     if route.body is None or rng.random() < 0.2:
-        path += _query(rng, NEEDED.get(route.ask, ""))
+        path += _query(rng, NEEDED.get(route.operation, ""))
     body = _body(rng) if route.body is not None or rng.random() < 0.05 else b""
     lines = [b"Host: 127.0.0.1"] * (rng.random() < 0.99)
     if body or method == "POST":

@@ -16,7 +16,7 @@ from cofactor.serving.schemas import requests
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.warm_up import warm
 
-SHAPES = {route.ask: route.answer for route in ROUTES if route.answer is not None}
+SHAPES = {route.operation: route.response for route in ROUTES if route.response is not None}
 
 
 class WrongAnswer(Exception):

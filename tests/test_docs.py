@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-from cofactor.serving.http.table import Table
 
 from cofactor.data.ratings import Ratings
 from cofactor.serving.api.routes import ROUTES
@@ -33,12 +32,12 @@ def type_in(page: str, run: Run) -> int:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/serving.md"])
 def test_addresses_that_a_page_names_are_routes(page: str) -> None:
-    table = Table.of([(route, None) for route in ROUTES])
+    patterns = [re.sub(r"\{\w+\}", "[^/]+", route.path) for route in ROUTES]
     addresses = re.findall(r"http://127\.0\.0\.1:8000(/[^\s'>)?`,]*)", (ROOT / page).read_text(encoding="utf-8"))
     assert addresses
     for address in addresses:
         path = address.partition("?")[0]
-        assert path == "/" or table.allow(path, twin=False)
+        assert path == "/" or any(re.fullmatch(pattern, path) for pattern in patterns)
 
 
 def test_every_page_is_in_the_index() -> None:

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from cofactor.serving.api import access
 from cofactor.serving.api.api_keys import read_keys
 from cofactor.serving.api.application import create_app
-from cofactor.serving.api.middleware import AnsweredRequest
 from cofactor.serving.api.request_body import JSON, BodyReader
 from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.server_config import ServerConfig
+from cofactor.serving.telemetry.answered_request import AnsweredRequest
 from tests.recording_service import Models
 from tests.small_service import ask
 

@@ -3,10 +3,11 @@
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import PurePath
 
 import pytest
 
-from cofactor.serving.api.application import PAGE, create_app
+from cofactor.serving.api.application import ASSET_NAMES, create_app
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.model_card import card
 from cofactor.serving.page.rendering import COLOURED, YOU, note
@@ -54,9 +55,13 @@ def elements(app):
 
 
 def test_every_file_is_served_with_its_kind_and_the_policy(app):
-    kinds = {path: media_type for path, (_, media_type) in PAGE.items()} | {"/": "text/html; charset=utf-8"}
-    assert "/page.js" in kinds
-    for path, media_type in kinds.items():
+    kinds = {
+        ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+        "": "text/html; charset=utf-8",
+    }  # fmt: skip
+    assert "page.js" in ASSET_NAMES
+    for path in ("/", *(f"/{name}" for name in ASSET_NAMES)):
+        media_type = kinds[PurePath(path).suffix]
         answer = ask(app, path)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == media_type

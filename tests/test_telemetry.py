@@ -15,9 +15,9 @@ from cofactor.errors import Unavailable
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent
 from cofactor.serving.api.application import create_app
-from cofactor.serving.api.middleware import AnsweredRequest
 from cofactor.serving.model_registry import REFUSED, SWAPPED, ModelRegistry
 from cofactor.serving.telemetry import logs
+from cofactor.serving.telemetry.answered_request import AnsweredRequest
 from cofactor.serving.telemetry.instrumented_store import InstrumentedStore
 from cofactor.serving.telemetry.metrics import Metrics
 from tests.small_service import ask, bundle
@@ -115,7 +115,7 @@ def test_a_store_that_fails_is_counted_and_its_error_passed_on(tmp_path):
 
 COUNTS = """
 import sys
-from cofactor.serving.api.middleware import AnsweredRequest
+from cofactor.serving.telemetry.answered_request import AnsweredRequest
 from cofactor.serving.telemetry.metrics import Metrics
 from tests.small_service import service
 metrics = Metrics(service())

@@ -18,7 +18,7 @@ from cofactor.serving.api.access import ASSETS, AccessControl
 from cofactor.serving.api.context import context_of
 from cofactor.serving.api.endpoints import Endpoint, Handler, ModelHandler, by_path, not_found
 from cofactor.serving.api.executors import Executors
-from cofactor.serving.api.middleware import Recorder, RequestMiddleware
+from cofactor.serving.api.middleware import RequestMiddleware
 from cofactor.serving.api.rate_limit import Times
 from cofactor.serving.api.request_body import BodyReader
 from cofactor.serving.api.routes import ROUTES, Route
@@ -26,6 +26,7 @@ from cofactor.serving.api.service_endpoints import ServiceEndpoints
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.page.handler import PageHandler
 from cofactor.serving.server_config import ServerConfig
+from cofactor.serving.telemetry.answered_request import Recorder
 
 ASSETS_FOLDER = Path(str(files("cofactor.serving") / "page" / "assets"))
 ASSET_NAMES = frozenset(file.name for file in ASSETS_FOLDER.iterdir() if file.suffix in ASSETS)

@@ -4,17 +4,16 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from random import uniform
 from time import perf_counter
-from typing import Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cofactor.serving.api.context import REQUEST_ID, SCOPE_KEY, RequestContext
 from cofactor.serving.model_registry import ModelRegistry
+from cofactor.serving.telemetry.answered_request import AnsweredRequest, Recorder
 
 Header = tuple[bytes, bytes]
 
@@ -38,27 +37,6 @@ RETRY_LATER = frozenset({429, 503})
 MAX_DELAYED = 1024  # refusals that are delayed at the same time
 
 log = logging.getLogger("cofactor.serving")
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredRequest:
-    """What metrics and the log get to know of a request: no id, no text of a user, and no key."""
-
-    method: str
-    route: str  # template of the route; empty for an unknown one
-    status: int
-    seconds: float
-    request_id: str
-    key: str  # name of the API key
-    version: str  # of the model
-    refused: str = ""  # why the request was refused before it was processed
-    sources: Sequence[str] = ()  # of the lists in the response: trained, folded-in or popular
-
-
-class Recorder(Protocol):
-    """Receives every answered request: metrics, or a log."""
-
-    def answered(self, one: AnsweredRequest) -> None: ...
 
 
 class RequestMiddleware:
@@ -91,6 +69,7 @@ class RequestMiddleware:
         start = perf_counter()
         context = RequestContext(scope, self._request_id(scope), self._registry.service())
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        own = {"path": path, "root_path": "", "headers": context.headers.raw, SCOPE_KEY: context}
         status = CLIENT_GONE
 
         async def respond(message: Message) -> None:
@@ -104,7 +83,7 @@ class RequestMiddleware:
 
         self.in_flight += 1
         try:
-            await self._app({**scope, "path": path, "root_path": "", SCOPE_KEY: context}, receive, respond)
+            await self._app({**scope, **own}, receive, respond)
         except ClientDisconnect:
             status = CLIENT_GONE
         finally:

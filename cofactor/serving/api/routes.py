@@ -120,6 +120,10 @@ ROUTES = [
         lambda service, user, item: service.delete_rating(user, item), "DELETE", writes=True, tag="ratings",
     ),
     Route(
+        USER, "forget_user", r.Forgotten, "Erases a user's ratings; the user is unknown from then on",
+        lambda service, user: service.forget_user(user), "DELETE", writes=True, admin=True, tag="ratings",
+    ),
+    Route(
         "/items", "items", r.Items, "Items by words of their titles; the most rated ones without a query",
         lambda service, asked: service.items(asked), query=q.ItemsQuery, tag="finding",
     ),

@@ -162,7 +162,7 @@ def _handle_signals(run: RunFolder, drain: float) -> None:
 
 
 def _run_uvicorn(config: ServerConfig, run: RunFolder, address: str, listening: socket.socket) -> None:
-    """uvicorn raises a signal to stop again when it has stopped in good order: then this process ends without a fault."""
+    """When uvicorn has stopped in good order, it raises the signal to stop again; the exit code is to be 0."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, lambda *_: run.request_reload())

@@ -18,11 +18,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.api.application import create_app
-from cofactor.serving.api.middleware import Recorder
 from cofactor.serving.api.rate_limit import SharedTimes
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
 from cofactor.serving.processes.connections import Connections
 from cofactor.serving.processes.run_folder import RunFolder
+from cofactor.serving.telemetry.answered_request import Recorder
 from cofactor.serving.telemetry.logs import LineWriter, RequestLog, logging_to
 from cofactor.serving.telemetry.metrics import Metrics
 
@@ -30,6 +30,7 @@ TICK = 0.1  # seconds between looks at requests to stop or to reload
 UPDATE = 1.0  # seconds between signs of life
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another try to open the models, doubled each time
 RELOADED_WITHIN = 20.0  # seconds in which all processes carry out a requested reload
+LINGER = 4.0  # seconds for threads that work on when everything is answered
 REFUSAL_DELAY = 1.0  # seconds for which a response that asks to retry later is held back
 
 log = logging.getLogger("cofactor.serving")
@@ -93,7 +94,8 @@ class Worker:
         with logging_to(self._writer):
             _freeze()
             signs_of_life = asyncio.create_task(self._live())
-            threading.Thread(target=self._follow, args=(ended,), name="follow", daemon=True).start()
+            follower = threading.Thread(target=self._follow, args=(ended,), name="follow", daemon=True)
+            follower.start()
             try:
                 yield
             finally:
@@ -102,6 +104,9 @@ class Worker:
                 with suppress(asyncio.CancelledError):
                     await signs_of_life
                 self._registry.close()
+                follower.join(2 * TICK)
+                _exit_within(LINGER)
+                gc.unfreeze()  # libraries count the objects that are left at the end
 
     async def _live(self) -> None:
         """Signs of life come from the event loop, so that a process whose loop hangs has none."""
@@ -159,6 +164,13 @@ class Worker:
     def _write_state(self) -> None:
         with suppress(OSError):  # the disk is full, or the service has ended
             self._run.write_state(self._handled, self._registry.versions())
+
+
+def _exit_within(seconds: float) -> None:
+    """Ends the process after some seconds even if threads still work for clients that have given up."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _freeze() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from cofactor.serving.api.middleware import AnsweredRequest
+from cofactor.serving.telemetry.answered_request import AnsweredRequest
 
 STDERR = 2
 SERVER_ERROR = 500
