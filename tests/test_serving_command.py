@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from cofactor.cli.serve import serve
-from cofactor.errors import BadArtifact, CofactorError, Unavailable
+from cofactor.errors import CofactorError, Unavailable
 from cofactor.saved.model_folder import save
 from tests.small_service import TITLES, model
 
@@ -112,5 +112,5 @@ def test_an_address_that_others_can_reach_is_refused(saved, host):
 
 
 def test_what_is_not_a_model_or_not_a_host_is_refused(saved, tmp_path):
-    assert isinstance(refused(str(tmp_path), "--port", "0"), BadArtifact)
+    assert "is not a saved model" in refused(str(tmp_path), "--port", "0").message
     assert "no.such.host.invalid" in refused(str(saved), "--host", "no.such.host.invalid").message

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cofactor.serving.api.executors import PASS, EventLoopExecutor, ThreadExecutor
-from cofactor.serving.api.problems import Problem
+from cofactor.serving.api.problems import HttpProblem
 
 COST = 0.002  # seconds
 
@@ -58,7 +58,7 @@ def test_who_finds_too_many_waiting_is_told_at_once():
     async def burst():
         return await asyncio.gather(*(turns(spin) for _ in range(50)), return_exceptions=True)
 
-    refused = [one for one in asyncio.run(burst()) if isinstance(one, Problem)]
+    refused = [one for one in asyncio.run(burst()) if isinstance(one, HttpProblem)]
     within = PASS / COST
     assert 50 - 5 - within - 1 <= len(refused) <= 50 - 5 - 1
     assert {(one.status, one.refused) for one in refused} == {(503, "busy")}
@@ -105,7 +105,7 @@ def test_threads_take_what_they_and_the_waiting_can_hold():
     async def ask():
         tasks = [asyncio.create_task(threads(work)) for _ in range(5)]
         await asyncio.sleep(0)
-        with pytest.raises(Problem, match="are waiting"):
+        with pytest.raises(HttpProblem, match="are waiting"):
             await threads(work)
         assert begun.acquire(timeout=10)
         release.set()
@@ -122,7 +122,7 @@ def test_a_thread_that_works_on_is_not_waited_for_beyond_the_deadline():
     threads, release = ThreadExecutor(1, max_waiting=0, name="test", deadline=0.05), threading.Event()
 
     async def ask():
-        with pytest.raises(Problem) as raised:
+        with pytest.raises(HttpProblem) as raised:
             await threads(lambda: release.wait(10))
         return raised.value
 

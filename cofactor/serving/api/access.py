@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cofactor.serving.api import api_keys
 from cofactor.serving.api.context import RequestContext, context_of
-from cofactor.serving.api.problems import Problem, retry_later
+from cofactor.serving.api.problems import HttpProblem, retry_later
 from cofactor.serving.api.rate_limit import RateLimit, Times, client_network
 from cofactor.serving.server_config import ServerConfig
 
@@ -43,20 +43,20 @@ class AccessControl:
             context = context_of(scope)
             try:
                 self._check(context, scope["path"])
-            except Problem as problem:
+            except HttpProblem as problem:
                 context.refused = problem.refused
                 await problem.response(context.version)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def check_admin(self, context: RequestContext) -> None:
-        """Raises Problem (401, 403 or 429) unless the request has an admin key."""
+        """Raises HttpProblem (401, 403 or 429) unless the request has an admin key."""
         if not self._admin_keys:
             hint = "start the service with an admin key (--admin-keys FILE)"
-            raise Problem(403, "no admin key is set, so this is refused", hint, name="Forbidden", refused="admin")
+            raise HttpProblem(403, "no admin key is set, so this is refused", hint, name="Forbidden", refused="admin")
         context.key = self._key_name(context)
         if not api_keys.find_name(api_keys.read_from(context.headers) or b"", self._admin_keys):
-            raise Problem(403, "this requires an admin key", "send one", name="Forbidden", refused="admin")
+            raise HttpProblem(403, "this requires an admin key", "send one", name="Forbidden", refused="admin")
 
     def _check(self, context: RequestContext, path: str) -> None:
         _check_framing(context)
@@ -80,10 +80,10 @@ class AccessControl:
         sent = context.headers.getlist("host")
         if len(sent) != 1 or _host_name(sent[0]) not in self._hosts:
             hint = "use a name that the service has, or start it with --allowed-host NAME"
-            raise Problem(421, "the service does not have the name in Host", hint, refused="host")
+            raise HttpProblem(421, "the service does not have the name in Host", hint, refused="host")
 
     def _key_name(self, context: RequestContext) -> str:
-        """The name of the key in a request; raises Problem (401 or 429) without a known one."""
+        """The name of the key in a request; raises HttpProblem (401 or 429) without a known one."""
         key = api_keys.read_from(context.headers)
         if key is None:
             raise _unauthorized("no key was sent", "no-key")
@@ -105,17 +105,17 @@ class AccessControl:
         host = context.headers.get("host", "").lower()
         if len(origins) != 1 or origins[0].partition("://")[2].lower() != host:
             hint = "open the page at the address of the service, or start it with --origin"
-            raise Problem(
+            raise HttpProblem(
                 403, "pages of other sites may not change anything", hint, name="CrossOrigin", refused="origin"
             )
 
 
 def _check_framing(context: RequestContext) -> None:
-    """Raises Problem (501) for a transfer coding that nobody decodes."""
+    """Raises HttpProblem (501) for a transfer coding that nobody decodes."""
     codings = context.headers.getlist("transfer-encoding")
     if codings and [one.strip().lower() for one in codings] != ["chunked"]:
         hint = "send the body with Content-Length, or chunked"
-        raise Problem(
+        raise HttpProblem(
             501, "the transfer coding is not supported", hint, headers=[("connection", "close")], refused="framing"
         )
 
@@ -129,5 +129,5 @@ def _host_name(host: str) -> str:
     return name if (brackets or ":" not in name) and (port.isdecimal() and port.isascii()) else ""
 
 
-def _unauthorized(detail: str, refused: str) -> Problem:
-    return Problem(401, detail, HOW, name="Unauthorized", headers=CHALLENGES, refused=refused)
+def _unauthorized(detail: str, refused: str) -> HttpProblem:
+    return HttpProblem(401, detail, HOW, name="Unauthorized", headers=CHALLENGES, refused=refused)

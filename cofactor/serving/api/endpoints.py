@@ -14,7 +14,7 @@ from cofactor.errors import CofactorError
 from cofactor.serving.api.context import RequestContext, context_of
 from cofactor.serving.api.executors import Executor, Executors
 from cofactor.serving.api.parameters import reader, segment
-from cofactor.serving.api.problems import Problem, from_error, printable
+from cofactor.serving.api.problems import HttpProblem, from_error, printable
 from cofactor.serving.api.request_body import FORM, JSON, BodyReader, parse_json
 from cofactor.serving.api.routes import Answer, Route
 from cofactor.serving.costs import cost_of
@@ -56,7 +56,7 @@ class Endpoint:
                 context.service = self._registry.service(segment(request.path_params["name"], "name"))
                 context.version = context.service.version
             return await self._handler(request)(request, context)
-        except Problem as problem:
+        except HttpProblem as problem:
             context.refused = problem.refused
             return problem.response(context.version)
         except CofactorError as error:
@@ -65,7 +65,7 @@ class Endpoint:
             raise
         except Exception:
             log.exception("request %s: %s %s failed", context.request_id, context.method, context.route)
-            return Problem(500, "the service failed to answer", "the log of the service has the details").response(
+            return HttpProblem(500, "the service failed to answer", "the log of the service has the details").response(
                 context.version
             )
 
@@ -76,7 +76,7 @@ class Endpoint:
         if request.method == "OPTIONS":
             return partial(_options, allow)
         detail = f"{printable(request.url.path)} does not support {printable(request.method)}"
-        raise Problem(405, detail, headers=[allow])
+        raise HttpProblem(405, detail, headers=[allow])
 
 
 class ModelHandler:
@@ -135,7 +135,7 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close"})
         return
-    problem = Problem(404, f"there is nothing at {printable(scope['path'])}")
+    problem = HttpProblem(404, f"there is nothing at {printable(scope['path'])}")
     await problem.response(context_of(scope).version)(scope, receive, send)
 
 

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from cofactor.machine import cores
-from cofactor.serving.api.problems import Problem, retry_later
+from cofactor.serving.api.problems import HttpProblem, retry_later
 
 PASS = 0.005  # seconds of work in one pass of the event loop, or one piece of work if that takes longer
 DEADLINE = 10.0  # seconds that a client waits for work in a thread
@@ -26,7 +26,7 @@ Work = Callable[[], Any]
 Executor = Callable[[Work], Awaitable[Any]]
 
 
-def busy() -> Problem:
+def busy() -> HttpProblem:
     """The problem for a request that finds too many waiting."""
     return retry_later("too many requests are waiting", "ask again in a second, and less often", 1, "Busy")
 
@@ -46,7 +46,7 @@ class EventLoopExecutor:
         return len(self._waiting)
 
     async def __call__(self, work: Work) -> Any:
-        """The result of a piece of work; raises Problem (503) if too many wait."""
+        """The result of a piece of work; raises HttpProblem (503) if too many wait."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._spent = loop, 0.0
@@ -93,7 +93,7 @@ class ThreadExecutor:
         self._pool: ThreadPoolExecutor | None = None  # created on first use, and again after `close`
 
     async def __call__(self, work: Work) -> Any:
-        """The result of a piece of work; raises Problem (503) if too many wait, or at the deadline."""
+        """The result of a piece of work; raises HttpProblem (503) if too many wait, or at the deadline."""
         if self._accepted >= self._most:
             raise busy()
         if self._pool is None:

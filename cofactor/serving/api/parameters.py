@@ -19,7 +19,7 @@ _id = TypeAdapter(requests.Id).validate_python
 
 
 def segment(encoded: str, name: str) -> str:
-    """The id that a segment of a path encodes; raises Problem (422) if it is empty, too long, or not UTF-8."""
+    """The id that a segment of a path encodes; raises HttpProblem (422) if it is empty, too long, or not UTF-8."""
     try:
         return _id(unquote_to_bytes(encoded.encode("latin-1")).decode() if _encoded(encoded) else encoded)
     except UnicodeDecodeError:

@@ -17,7 +17,7 @@ MAX_SHOWN = 200  # characters of a detail or a hint
 RETRY_AFTER = 1  # seconds
 
 
-class Problem(Exception):
+class HttpProblem(Exception):
     """A request that is not answered.
 
     Args:
@@ -59,29 +59,31 @@ class Problem(Exception):
         return response
 
 
-def from_error(error: CofactorError) -> Problem:
+def from_error(error: CofactorError) -> HttpProblem:
     """The problem for an error of the service."""
     unavailable = error.status == HTTPStatus.SERVICE_UNAVAILABLE
     headers = [("retry-after", str(RETRY_AFTER))] if unavailable else []
-    return Problem(error.status, error.message, error.hint or SEE, name=type(error).__name__, headers=headers)
+    return HttpProblem(error.status, error.message, error.hint or SEE, name=type(error).__name__, headers=headers)
 
 
-def from_validation(error: ValidationError, where: str) -> Problem:
+def from_validation(error: ValidationError, where: str) -> HttpProblem:
     """The problem for an invalid parameter or body; names the first three errors, and repeats no input."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
-        return Problem(400, found[0]["msg"], "send one JSON object, in UTF-8")
+        return HttpProblem(400, found[0]["msg"], "send one JSON object, in UTF-8")
     return invalid("; ".join(f"{_where(where, one['loc'])}: {one['msg']}" for one in found[:3]))
 
 
-def invalid(detail: str) -> Problem:
+def invalid(detail: str) -> HttpProblem:
     """The problem for a request that has the wrong content."""
-    return Problem(422, detail, name="InvalidRequest")
+    return HttpProblem(422, detail, name="InvalidRequest")
 
 
-def retry_later(detail: str, hint: str, seconds: int, name: str, status: int = 503) -> Problem:
+def retry_later(detail: str, hint: str, seconds: int, name: str, status: int = 503) -> HttpProblem:
     """The problem for a request that is refused for now."""
-    return Problem(status, detail, hint, name=name, headers=[("retry-after", str(seconds))], refused=_words(name, "-"))
+    return HttpProblem(
+        status, detail, hint, name=name, headers=[("retry-after", str(seconds))], refused=_words(name, "-")
+    )
 
 
 def printable(text: str) -> str:

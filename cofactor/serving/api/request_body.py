@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from cofactor.serving.api.problems import Problem, from_validation, invalid, retry_later
+from cofactor.serving.api.problems import HttpProblem, from_validation, invalid, retry_later
 
 MAX_BYTES = 1 << 18
 MAX_SECONDS = 10.0  # until the body is complete
@@ -24,7 +24,7 @@ class BodyReader:
         self._receiving = 0
 
     async def read(self, request: Request, media_type: str) -> bytes:
-        """The complete body; raises Problem (408, 413, 415 or 503) or ClientDisconnect."""
+        """The complete body; raises HttpProblem (408, 413, 415 or 503) or ClientDisconnect."""
         _check_headers(request, media_type)
         if self._receiving >= self._max_bodies:
             raise retry_later("too many requests are being received", "ask again in a moment", 1, "Busy")
@@ -34,13 +34,13 @@ class BodyReader:
                 return await _receive(request)
         except TimeoutError:
             detail = f"the body was not complete after {self._max_seconds:g} seconds"
-            raise Problem(408, detail, "send it faster, or in smaller requests", headers=CLOSE) from None
+            raise HttpProblem(408, detail, "send it faster, or in smaller requests", headers=CLOSE) from None
         finally:
             self._receiving -= 1
 
 
 def parse_json(raw: bytes, body: type[BaseModel]) -> BaseModel:
-    """A request from JSON; raises Problem (400 or 422), also for an object that has a key twice."""
+    """A request from JSON; raises HttpProblem (400 or 422), also for an object that has a key twice."""
     try:
         parsed = body.model_validate_json(raw)  # bounds the depth and the length of numbers
     except ValidationError as error:
@@ -60,9 +60,11 @@ def _check_headers(request: Request, media_type: str) -> None:
     sent, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if sent.strip().lower() != media_type or charset not in ("", "utf-8"):
-        raise Problem(415, f"the body is not {media_type} in UTF-8", f"send Content-Type: {media_type}", headers=CLOSE)
+        raise HttpProblem(
+            415, f"the body is not {media_type} in UTF-8", f"send Content-Type: {media_type}", headers=CLOSE
+        )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "the body is compressed", "send it without Content-Encoding", headers=CLOSE)
+        raise HttpProblem(415, "the body is compressed", "send it without Content-Encoding", headers=CLOSE)
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and (len(announced) > 18 or int(announced) > MAX_BYTES):
         raise _too_large()
@@ -77,9 +79,9 @@ async def _receive(request: Request) -> bytes:
     return bytes(body)
 
 
-def _too_large() -> Problem:
+def _too_large() -> HttpProblem:
     hint = "ask for less at a time, in several requests"
-    return Problem(413, f"the body is larger than {MAX_BYTES:,} bytes", hint, headers=CLOSE)
+    return HttpProblem(413, f"the body is larger than {MAX_BYTES:,} bytes", hint, headers=CLOSE)
 
 
 __all__ = ["FORM", "JSON", "BodyReader", "ClientDisconnect", "parse_json"]

@@ -12,7 +12,7 @@ from cofactor.serving.api.context import RequestContext
 from cofactor.serving.api.endpoints import Handler, json_response
 from cofactor.serving.api.executors import Executors
 from cofactor.serving.api.parameters import reader, segment
-from cofactor.serving.api.problems import Problem
+from cofactor.serving.api.problems import HttpProblem
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas.requests import Nothing
 
@@ -68,7 +68,7 @@ class ServiceEndpoints:
     async def _page_of_metrics(self, request: Request, context: RequestContext) -> Response:
         check_no_parameters(request.scope["query_string"])
         if self._metrics is None:
-            raise Problem(404, "no metrics are collected", "start the service with `cofactor serve`")
+            raise HttpProblem(404, "no metrics are collected", "start the service with `cofactor serve`")
         return Response(await self._executors.disk(self._metrics), headers={"content-type": PROMETHEUS})
 
     async def _openapi(self, request: Request, context: RequestContext) -> Response:
