@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import TypeVar
 
 from cofactor.feedback.delegating_store import DelegatingStore
 from cofactor.feedback.store import RatingEvent, RatingStore
 
 APPEND, READ = "put", "of"  # the label of an operation of the store, as dashboards know it
+
+T = TypeVar("T")
 
 
 class InstrumentedStore(DelegatingStore):
@@ -27,11 +30,17 @@ class InstrumentedStore(DelegatingStore):
         self._report(APPEND, perf_counter() - start, len(events), False)
 
     def events_of(self, user: str) -> list[RatingEvent]:
+        return self._timed(lambda: self._store.events_of(user))
+
+    def ratings_of(self, user: str) -> dict[str, float | None]:
+        return self._timed(lambda: self._store.ratings_of(user))
+
+    def _timed(self, read: Callable[[], T]) -> T:
         start = perf_counter()
         try:
-            events = self._store.events_of(user)
+            found = read()
         except Exception:
             self._report(READ, perf_counter() - start, 0, True)
             raise
         self._report(READ, perf_counter() - start, 0, False)
-        return events
+        return found
