@@ -11,7 +11,7 @@ import pytest
 from cofactor.data.ratings import Ratings
 from cofactor.serving.api.routes import ROUTES
 from tests.conftest import Run
-from tests.pages import PAGES, ROOT, anchors, blocks, read_page, without_blocks
+from tests.pages import PAGES, ROOT, anchors, blocks, read_page, without_blocks, write_movielens
 
 NEEDS_MORE = ("fetch", "serve")  # a network; a program that does not end
 
@@ -65,8 +65,10 @@ def test_the_page_on_tracking(real_data: Path, run: Run, monkeypatch: pytest.Mon
     assert len(list(Path("runs/synthetic/svd").glob("*,rank=8"))) == 1
 
 
-def test_the_readme(real_data: Path, movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COFACTOR_DATA", str(real_data))
+def test_the_readme(movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("data").mkdir()
+    write_movielens(movies, Path("data"))
+    monkeypatch.setenv("COFACTOR_DATA", "data")
     assert type_in("README.md", run) == 7
     rows = zip(movies.users.ids[movies.user], movies.items.ids[movies.item], movies.value, strict=True)
     Path("ratings.csv").write_text("user,item,rating\n" + "".join(f"{u},{i},{value}\n" for u, i, value in rows))

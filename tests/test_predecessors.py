@@ -8,7 +8,9 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -45,6 +47,12 @@ def model(parts: Split) -> Model:
     return SVD(rank=4, n_epochs=4).fit(parts.train)
 
 
+@pytest.fixture(scope="module")
+def trained(parts: Split) -> Callable[[str], Model]:
+    """The model of a trainer with its defaults, trained once."""
+    return cache(lambda name: TRAINERS[name]().fit(parts.train, parts.validation))
+
+
 def pairs_of(ratings: Ratings) -> set[tuple[int, int]]:
     return set(zip(ratings.user.tolist(), ratings.item.tolist(), strict=True))
 
@@ -53,8 +61,10 @@ def pairs_of(ratings: Ratings) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(name: str, parts: Split) -> None:
-    history = TRAINERS[name]().fit(parts.train, parts.validation).training_data.interactions.tocoo()
+def test_1_what_a_model_knows_of_a_user_holds_no_held_out_row(
+    name: str, parts: Split, trained: Callable[[str], Model]
+) -> None:
+    history = trained(name).training_data.interactions.tocoo()
     known = set(zip(history.row.tolist(), history.col.tolist(), strict=True))
     assert known == pairs_of(parts.train)
     assert not known & (pairs_of(parts.test) | pairs_of(parts.validation))
@@ -123,8 +133,10 @@ def test_3_the_answer_is_for_the_user_of_that_id_in_whatever_order_the_ratings_c
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-def test_3_nothing_seen_nothing_unrated_and_no_score_off_the_scale(name: str, parts: Split) -> None:
-    model = TRAINERS[name]().fit(parts.train)
+def test_3_nothing_seen_nothing_unrated_and_no_score_off_the_scale(
+    name: str, parts: Split, trained: Callable[[str], Model]
+) -> None:
+    model = trained(name)
     rated = set(parts.train.item.tolist())
     for row in range(0, len(parts.train.users), 37):
         listed = model.recommend(parts.train.users.ids[row], 200)
