@@ -277,7 +277,7 @@ def test_a_file_that_can_only_be_read_is_refused_at_once() -> None:
     with ordinary_user() as folder:
         open_store(str(folder / "r.db")).close()
         (folder / "r.db").chmod(0o444)
-        with pytest.raises(Unavailable, match=r"r\.db is read-only"):
+        with pytest.raises(Unavailable, match=r"^[^\n]*r\.db is read-only"):  # in the message, not in the hint
             open_store(str(folder / "r.db"))
         open_store(str(folder / "s.db")).close()
         folder.chmod(0o555)

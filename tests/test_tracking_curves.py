@@ -13,10 +13,11 @@ from matplotlib.image import imread
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, split
+from cofactor.errors import BadData
 from cofactor.trainers import TRAINERS
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.tracking import curves as module
-from cofactor.training.tracking.curves import curves, draw_curves, save_plot
+from cofactor.training.tracking.curves import CurvesTracker, curves, draw_curves, save_plot
 from cofactor.training.tracking.epoch_row import EpochRow
 from cofactor.training.tracking.progress import NoProgress
 from cofactor.training.tracking.record import record_epochs
@@ -136,6 +137,11 @@ def test_a_name_that_says_no_picture_is_refused_before_training(run: Run, tmp_pa
     assert done.exit_code == 2
     assert "hint: as in curves.png" in done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_a_tracker_refuses_such_a_name_when_it_is_made() -> None:
+    with pytest.raises(BadData, match=r"curves\.csv"):
+        CurvesTracker("curves.csv")
 
 
 def test_without_matplotlib_nothing_is_trained(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
