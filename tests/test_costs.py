@@ -160,6 +160,16 @@ def test_a_batch_ends_at_its_deadline_and_not_before():
     one.batch(BatchBody(users=["40"]))  # outside of a deadline there is none
 
 
+def test_explanations_end_at_the_deadline_and_are_the_same_in_blocks(monkeypatch):
+    one, asked = service(), ListQuery(n=5, why=2, seen=True)
+    whole = one.recommendations("everything", asked)
+    monkeypatch.setattr("cofactor.serving.ranked_lists.MAX_PAIRS", 1)
+    assert one.recommendations("everything", asked) == whole
+    assert any(line["because"] for line in whole["recommendations"])
+    with Deadline(-1), pytest.raises(DeadlineExceeded):
+        one.recommendations("everything", asked)
+
+
 def test_an_inner_deadline_cannot_extend_an_outer_one():
     with Deadline(-1), Deadline(60), pytest.raises(DeadlineExceeded):
         check_deadline()

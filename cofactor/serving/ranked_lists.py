@@ -9,6 +9,8 @@ from cofactor.arrays import Floats, Mask, Rows
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.models.top_n.selection import EXCLUDED, top_n
+from cofactor.row_blocks import batch_slices
+from cofactor.serving.deadline import check_deadline
 from cofactor.serving.diversity import POOL, diversify
 from cofactor.serving.filters import ItemFilter, candidates_in, has_filters
 from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
@@ -19,6 +21,7 @@ from cofactor.serving.rounding import round_score
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
 from cofactor.serving.user_history import UserHistory
 
+MAX_PAIRS = 100_000  # of ratings and items that are explained between two checks of the deadline
 NONE = np.empty(0, dtype=np.int32)
 
 
@@ -49,9 +52,7 @@ class RankedLists:
         seen = NONE if options.seen or candidates_in(options) else history.items
         scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
         rows, page_scores, more = self._page(scores, seen, hidden, options, start, history.user)
-        because: Sequence[Sequence[RatingEffect]] = ()
-        if options.why and len(history.items):
-            because = self.model.supporting_ratings(history.sparse(len(self.table.ids)), rows, options.why)
+        because = self._explain(history, rows, options.why) if options.why else ()
         return {
             "source": history.source,
             "ratings": len(history.items),
@@ -98,6 +99,16 @@ class RankedLists:
         rows, best = self._best(history.scores(self.model), n, history.items, self.filter.hidden, history.user)
         ratings = [round_score(score, self.model.scale) for score in self.model.clip(best).tolist()]
         return ratings, [self.table.titles[row] for row in rows.tolist()]
+
+    def _explain(self, history: UserHistory, rows: Rows, why: int) -> list[Sequence[RatingEffect]]:
+        """For each of (k,) items the up to `why` ratings that raise its score most, in blocks of items."""
+        if not len(history.items):
+            return []
+        sparse, because = history.sparse(len(self.table.ids)), list[Sequence[RatingEffect]]()
+        for here in batch_slices(len(rows), max(1, MAX_PAIRS // len(history.items))):
+            check_deadline()
+            because += self.model.supporting_ratings(sparse, rows[here], why)
+        return because
 
     def _page(
         self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int, user: int | None = None
