@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.serving.filters import has_filters
-from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
+from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import OperatorRules, RecommendationService
 from cofactor.trainers.popularity import Popularity
 from tests.small_service import bundle
@@ -57,11 +58,11 @@ def passes(line, asked):
     """Whether a line of a list fits, as the words of the API say."""
     genres = {one.casefold() for one in line["genres"]}
     return (
-        (not asked["genre"] or bool(genres & {one.casefold() for one in asked["genre"]}))
+        ("genre" not in asked or bool(genres & {one.casefold() for one in asked["genre"]}))
         and not genres & {one.casefold() for one in asked["without_genre"]}
         and (asked["year_from"] is None or (line["year"] or 0) >= asked["year_from"])
         and (asked["year_to"] is None or (line["year"] or 9999) <= asked["year_to"])
-        and (not asked["allow"] or line["item"] in asked["allow"])
+        and ("allow" not in asked or line["item"] in asked["allow"])
         and line["item"] not in asked["deny"]
     )
 
@@ -70,13 +71,12 @@ def passes(line, asked):
 @given(
     st.fixed_dictionaries(
         {
-            "genre": some_genres,
             "without_genre": some_genres,
             "year_from": some_year,
             "year_to": some_year,
-            "allow": some_ids,
             "deny": some_ids,
-        }
+        },
+        optional={"genre": some_genres, "allow": some_ids},
     ),
     st.integers(1, 12),
 )
@@ -130,6 +130,31 @@ def test_the_operator_has_the_last_word_on_candidates(answers):
     assert ids(strict.recommendations("u3", ListBody(candidates=["i01", "i02", "i04"]))) == ["i01"]
 
 
+@pytest.mark.parametrize("name", ["allow", "candidates", "genre"])
+def test_an_empty_list_leaves_nothing_and_is_not_read_as_an_absent_one(answers, name):
+    asked = ListBody.model_validate_json(f'{{"{name}": [], "n": 5}}')
+    answer = answers.recommendations("u3", asked)
+    assert (answer["recommendations"], answer["next"]) == ([], None)
+    assert answers.batch(BatchBody.model_validate({"users": ["u3"], name: []}))["lists"][0]["recommendations"] == []
+    empty = FoldedBody.model_validate({"ratings": [{"item": "i00", "rating": 5.0}], name: []})
+    assert answers.recommendations_for_ratings(empty)["recommendations"] == []
+    unknown = ListBody.model_validate({"stranger": "popular", name: []})
+    assert answers.recommendations("nobody", unknown)["recommendations"] == []
+    assert len(answers.recommendations("u3", ListBody(n=5))["recommendations"]) == 5
+
+
+def test_an_empty_file_of_allowed_items_leaves_nothing(answers):
+    strict = RecommendationService(answers.loaded_model, rules=OperatorRules(allow=frozenset()))
+    assert strict.recommendations("u3", ListQuery())["recommendations"] == []
+    assert strict.popular(PopularQuery())["items"] == []
+
+
+def test_an_empty_cursor_is_not_read_as_an_absent_one():
+    for request in (ListQuery, PopularQuery):
+        with pytest.raises(ValidationError, match="at least 1 character"):
+            request(cursor="")
+
+
 @pytest.mark.parametrize(
     ("options", "filtered"),
     [
@@ -141,6 +166,10 @@ def test_the_operator_has_the_last_word_on_candidates(answers):
         ({"year_from": 1990}, True),
         ({"year_to": 1990}, True),
         ({"candidates": ["i01"]}, True),
+        ({"candidates": []}, True),
+        ({"allow": []}, True),
+        ({"genre": []}, True),
+        ({"deny": [], "without_genre": []}, False),
         ({"n": 3, "why": 1, "seen": True, "diversity": 0.5}, False),
     ],
 )

@@ -1,5 +1,6 @@
 """Items by words, as people misspell them: on a few titles whose answers are known, and on MovieLens' own."""
 
+import re
 import time
 
 import numpy as np
@@ -13,7 +14,9 @@ from cofactor.data.reading.read import read
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving.schemas.requests import CategsQuery, ItemsQuery, ListQuery, SearchQuery
 from cofactor.serving.search.inverted_index import InvertedIndex
-from cofactor.serving.search.item_search import words_of
+from cofactor.serving.search.item_search import ARTICLES
+from cofactor.serving.search.postings import Postings, words_of
+from cofactor.serving.search.text_folding import fold, fold_all
 from cofactor.serving.service import RecommendationService
 from tests.small_service import bundle
 
@@ -162,13 +165,46 @@ words = st.text("abcdeé1", min_size=1, max_size=8)
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(words, max_size=3), max_size=12), words)
 def test_an_index_finds_what_looking_at_every_word_finds(texts, word):
-    index, known = InvertedIndex(texts), sorted({one for text in texts for one in text})
+    index, known = InvertedIndex(Postings.from_words(texts)), sorted({one for text in texts for one in text})
     assert index.rows(word).tolist() == [row for row, text in enumerate(texts) if word in text]
     begin = {row for row, text in enumerate(texts) if any(one.startswith(word) for one in text)}
     assert set(index.rows_with_prefix(word).tolist()) == begin
     most = 0 if len(word) <= 2 or word.isdigit() else 1 if len(word) <= 5 else 2
     near = [(one, OSA.distance(one, word)) for one in known if not one.isdigit()]
     assert index.similar_words(word) == [(one, errors) for one, errors in near if 0 < errors <= most]
+
+
+any_titles = st.lists(st.one_of(st.text(max_size=12), st.text("aé'’ \t\n-IVx19(7)ß\u0301", max_size=12)), max_size=8)
+
+
+@settings(deadline=None)
+@given(any_titles)
+def test_many_texts_at_once_are_folded_and_split_as_one_by_one(texts):
+    assert fold_all(texts) == [fold(text) for text in texts]
+    found = Postings.from_texts(texts)
+    naive = [(row, word) for row, text in enumerate(texts) for word in words_of(text)]
+    assert [(row, found.words[word]) for row, word in zip(found.row, found.word, strict=True)] == naive
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    any_titles.filter(len), st.lists(st.sampled_from(["", "Sci-Fi", "War|Sci-Fi", "7|1999"]), min_size=1, max_size=8)
+)
+def test_the_index_has_the_words_of_titles_without_their_years_and_of_genres(texts, genres):
+    texts = [f"{text} ({1990 + row % 3})" if row % 2 else text for row, text in enumerate(texts)]
+    genres = [genres[row % len(genres)] for row in range(len(texts))]
+    loaded = over(texts, genres, [1 + row % 2 for row in range(len(texts))]).loaded_model
+    table, search, named, about = loaded.items, loaded.search, [], []
+    for title, names, year in zip(table.titles, table.genres, table.years, strict=True):
+        assert (year is None) == (re.search(r"\((\d{4})\)\s*$", title) is None)
+        words = words_of(title)
+        named.append(words[:-1] if words[-1:] == [str(year)] else words)
+        about.append(words_of(" ".join([*names, str(year or "")])))
+    for index, naive in ((search._titles, named), (search._about, about)):
+        assert index._words == sorted({word for words in naive for word in words})
+        for word in index._words:
+            assert index.rows(word).tolist() == [row for row, words in enumerate(naive) if word in words]
+    assert search._lengths.tolist() == [max(1, len(set(words) - ARTICLES)) for words in named]
 
 
 def test_numbers_of_sequels_are_compared_as_digits():

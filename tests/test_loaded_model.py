@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from cofactor.errors import BadArtifact
 from cofactor.saved import model_folder
 from cofactor.saved.model_folder import save
+from cofactor.serving.item_table import ItemTable
 from cofactor.serving.loaded_model import LoadedModel
-from cofactor.serving.search.title_search import TitleSearch, fold
+from cofactor.serving.search.text_folding import fold
+from cofactor.serving.search.title_search import TitleSearch
 from tests.small_service import NOBODY_RATED, TITLES, bundle, model, ratings
 
 
@@ -73,7 +75,8 @@ def test_the_card_shows_the_public_part_of_a_manifest():
 
 @pytest.fixture(scope="module")
 def titles():
-    return TitleSearch(ratings().training_data)
+    table = ItemTable(model())
+    return TitleSearch(table.titles, table.by_popularity)
 
 
 def found(titles, query, n=10):
@@ -114,14 +117,14 @@ def test_no_query_lists_the_most_rated_and_nothing_is_listed_twice(titles):
 
 @settings(deadline=None)
 @given(st.text(max_size=20), st.integers(1, 5))
-def test_a_search_finds_what_a_naive_one_finds(query, n):
+def test_a_search_finds_what_a_naive_one_finds(titles, query, n):
     training_data = ratings().training_data
     naive = [
         row
         for row in range(len(training_data.items))
         if all(word in fold(training_data.title(row)) for word in fold(query).split())
     ]
-    listed = TitleSearch(training_data).search(query, n)
+    listed = titles.search(query, n)
     assert len(listed) == len(set(listed)) == min(n, len(naive))
     assert set(listed) <= set(naive)
 

@@ -48,7 +48,7 @@ def pages(ask, sizes, cursor=""):
     """Items page by page, of the sizes in turn, to the end of the list."""
     listed = []
     while True:
-        answer = ask(n=sizes[0], cursor=cursor)
+        answer = ask(n=sizes[0], **({"cursor": cursor} if cursor else {}))
         listed += [one["item"] for one in answer.get("recommendations", answer.get("items"))]
         sizes, cursor = (*sizes[1:], sizes[0]), answer["next"]
         if cursor is None:

@@ -11,7 +11,7 @@ from cofactor.arrays import Mask, Rows
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.serving.item_table import NO_YEAR, ItemTable
-from cofactor.serving.schemas.requests import BodyFilterOptions, FilterOptions
+from cofactor.serving.schemas.requests import FilterOptions
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class ItemFilter:
         """
         if not has_filters(options):
             return self.hidden
-        candidates = candidates_in(options)
-        chosen = self._candidate_mask(candidates) if candidates else ~self.hidden
-        if options.genre:
-            chosen &= self._genre_mask(options.genre)
+        candidates, genres, allowed = (requested(options, name) for name in ("candidates", "genre", "allow"))
+        chosen = ~self.hidden if candidates is None else self._candidate_mask(candidates)
+        if genres is not None:
+            chosen &= self._genre_mask(genres)
         if options.without_genre:
             chosen &= ~self._genre_mask(options.without_genre)
         if options.year_from is not None:
@@ -66,10 +66,10 @@ class ItemFilter:
         if options.year_to is not None:
             chosen &= (self.table.year_array <= options.year_to) & (self.table.year_array != NO_YEAR)
         ids = self.table.model.training_data.items
-        if options.allow:
-            allowed = np.zeros(len(chosen), dtype=bool)
-            allowed[_known(ids, options.allow)] = True
-            chosen &= allowed
+        if allowed is not None:
+            listed = np.zeros(len(chosen), dtype=bool)
+            listed[_known(ids, allowed)] = True
+            chosen &= listed
         if options.deny:
             chosen[_known(ids, options.deny)] = False
         return ~chosen
@@ -107,18 +107,16 @@ def known_item(ids: Vocabulary, item: str) -> int:
     return ids.row(item)
 
 
-def candidates_in(options: FilterOptions) -> list[str]:
-    """The candidates of a request, which only a body may contain."""
-    return options.candidates if isinstance(options, BodyFilterOptions) else []
+def requested(options: FilterOptions, name: str) -> list[str] | None:
+    """A list of a request, which may be empty: then it leaves no item. None if the request does not have it."""
+    return getattr(options, name) if name in options.model_fields_set else None
 
 
 def has_filters(options: FilterOptions) -> bool:
     """Whether a request excludes any items."""
     return bool(
-        candidates_in(options)
-        or options.genre
+        {"candidates", "genre", "allow"} & options.model_fields_set
         or options.without_genre
-        or options.allow
         or options.deny
         or options.year_from is not None
         or options.year_to is not None

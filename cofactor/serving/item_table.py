@@ -16,6 +16,7 @@ from cofactor.serving.rounding import round_rating, round_score
 
 JsonObject = dict[str, Any]  # to be serialized as a JSON object
 NO_YEAR = -1
+LENGTH_OF_YEAR = len("(1977)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +29,30 @@ class ItemTable:
 
     @cached_property
     def ids(self) -> list[str]:
-        return [str(one) for one in self.model.training_data.items.ids]
+        return list(map(str, self.model.training_data.items.ids.tolist()))
 
     @cached_property
     def titles(self) -> list[str]:
         """The title of each item, or its id if it has none."""
-        return [self.model.training_data.title(row) for row in range(len(self.ids))]
+        titles = self.model.training_data.titles
+        if titles is None:
+            return self.ids
+        return [str(title or id_) for title, id_ in zip(titles.tolist(), self.ids, strict=True)]
 
     @cached_property
     def genres(self) -> list[list[str]]:
         """The genres of each item; items with the same genres share one list."""
-        column = self.model.training_data.genres
-        if column is None:
-            return [[]] * len(self.ids)
-        known: dict[str, list[str]] = {}
-        return [known.setdefault(one or "", split_genres(one)) for one in column]
+        names, of_item = self.genre_sets
+        return [names[number] for number in of_item.tolist()]
 
     @cached_property
     def years(self) -> list[int | None]:
         """The year at the end of each title, as in "Star Wars (1977)"."""
-        found = (YEAR.search(title) for title in self.titles)
-        return [int(one[1]) if one else None for one in found]
+        ends = [title[-LENGTH_OF_YEAR:] for title in self.titles]
+        if any(end[-1:].isspace() for end in set(ends)):
+            return [_find_year(title) for title in self.titles]
+        known = {end: _find_year(end) for end in set(ends)}
+        return [known[end] for end in ends]
 
     def item(self, row: int) -> JsonObject:
         return {
@@ -117,16 +121,27 @@ class ItemTable:
         return np.array([NO_YEAR if one is None else one for one in self.years], dtype=np.int32)
 
     @cached_property
+    def genre_sets(self) -> tuple[list[list[str]], Rows]:
+        """The distinct lists of genres, and (n_items,) the number of each item's list."""
+        column = self.model.training_data.genres
+        if column is None:
+            return [[]], np.zeros(len(self.ids), dtype=np.int32)
+        texts = [one or "" for one in column.tolist()]
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        of_item = np.fromiter(map(numbers.__getitem__, texts), dtype=np.int32, count=len(texts))
+        return [split_genres(text) for text in numbers], of_item
+
+    @cached_property
     def genre_masks(self) -> dict[str, Mask]:
         """(n_items,) masks by genre, as spelled in the data, in alphabetical order."""
-        rows: dict[str, list[int]] = {}
-        for row, names in enumerate(self.genres):
+        lists, of_item = self.genre_sets
+        of_genre: dict[str, Mask] = {
+            name: np.zeros(len(lists), dtype=bool) for name in sorted({name for names in lists for name in names})
+        }
+        for number, names in enumerate(lists):
             for name in names:
-                rows.setdefault(name, []).append(row)
-        masks = {name: np.zeros(len(self.ids), dtype=bool) for name in sorted(rows)}
-        for name, mask in masks.items():
-            mask[rows[name]] = True
-        return masks
+                of_genre[name][number] = True
+        return {name: among[of_item] for name, among in of_genre.items()}
 
     @cached_property
     def genres_by_casefold(self) -> dict[str, list[str]]:
@@ -143,6 +158,11 @@ class ItemTable:
 
         empty = csr_array((1, len(self.ids)), dtype=np.float32)
         return self.model.clip(self.model.fold_in_scores(empty)[0])
+
+
+def _find_year(title: str) -> int | None:
+    found = YEAR.search(title)
+    return int(found[1]) if found else None
 
 
 def describe_effect(one: RatingEffect) -> JsonObject:

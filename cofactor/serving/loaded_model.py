@@ -68,7 +68,7 @@ class LoadedModel:
 
     @cached_property
     def titles(self) -> TitleSearch:
-        return TitleSearch(self.model.training_data)
+        return TitleSearch(self.items.titles, self.items.by_popularity)
 
     @cached_property
     def items(self) -> ItemTable:
@@ -76,7 +76,7 @@ class LoadedModel:
 
     @cached_property
     def search(self) -> ItemSearch:
-        return ItemSearch(self.items)
+        return ItemSearch(self.items, self.titles)
 
     def map(self, n: int) -> tuple[Rows, Floats]:
         """Rows and positions within [-1, 1]² of the n most rated items. The first call takes seconds."""

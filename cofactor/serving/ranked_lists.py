@@ -12,7 +12,7 @@ from cofactor.models.top_n.selection import EXCLUDED, top_n
 from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
 from cofactor.serving.diversity import POOL, diversify
-from cofactor.serving.filters import ItemFilter, candidates_in, has_filters
+from cofactor.serving.filters import ItemFilter, has_filters, requested
 from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
 from cofactor.serving.pagination import digest, next_cursor, start_of_page
@@ -49,7 +49,7 @@ class RankedLists:
             "list", user, *history.digest_parts(), options.seen, options.diversity, *_filter_parts(options)
         )
         start = start_of_page(options.cursor, self.version, of_list)
-        seen = NONE if options.seen or candidates_in(options) else history.items
+        seen = NONE if options.seen or requested(options, "candidates") is not None else history.items
         scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
         rows, page_scores, more = self._page(scores, seen, hidden, options, start, history.user)
         because = self._explain(history, rows, options.why) if options.why else ()
@@ -165,5 +165,6 @@ def _filter_parts(options: FilterOptions) -> tuple[object, ...]:
     """The filters of a request, for the digest of a list; their order in the request does not matter."""
     if not has_filters(options):
         return ()
-    named = options.genre, options.without_genre, options.allow, options.deny, candidates_in(options)
-    return (*(tuple(sorted(set(one))) if one else () for one in named), options.year_from, options.year_to)
+    named = [requested(options, name) for name in ("genre", "without_genre", "allow", "deny", "candidates")]
+    lists = (() if one is None else tuple(sorted(set(one))) or None for one in named)
+    return (*lists, options.year_from, options.year_to)

@@ -39,7 +39,7 @@ def warm(service: Service) -> Service:
     longest = int(service.loaded_model.model.training_data.user_counts.max(initial=0))
     explained = costs.list(HistorySize(longest), ListQuery(why=1))
     timed = replace(service, costs=costs, latency=Latency(costs.trained, explained))
-    _measure(timed)  # builds what belongs to the service, not to the model
+    timed.popular(PopularQuery(n=1))  # builds what belongs to the service, not to the model
     return timed
 
 

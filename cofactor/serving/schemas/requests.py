@@ -47,7 +47,7 @@ N = Annotated[int, Field(ge=1, le=MOST_LISTED, description="maximum number of en
 Why = Annotated[int, Field(ge=0, le=MOST_REASONS, description="maximum number of ratings that explain each item")]
 Stars = Annotated[float, Field(allow_inf_nan=False, description="a value within the model's scale")]
 
-_ALLOWED = "recommend only these items; unknown ids are ignored"
+_ALLOWED = "recommend only these items; unknown ids are ignored, and [] leaves no item"
 _DENIED = "recommend none of these items"
 
 
@@ -66,10 +66,14 @@ def _body(example: dict[str, Any]) -> ConfigDict:
 
 
 class FilterOptions(RequestModel):
-    """Filters of a list of items. The list has the length it would have if only the remaining items existed."""
+    """Filters of a list of items. The list has the length it would have if only the remaining items existed.
+
+    A list of a filter that is empty is not the same as one that is absent (`model_fields_set`).
+    """
 
     genre: Annotated[
-        list[Genre], Field(max_length=MOST_NAMED_IN_ADDRESS, description="items of any of these genres")
+        list[Genre],
+        Field(max_length=MOST_NAMED_IN_ADDRESS, description="items of any of these genres; [] leaves no item"),
     ] = []
     without_genre: Annotated[
         list[Genre], Field(max_length=MOST_NAMED_IN_ADDRESS, description="items of none of these genres")
@@ -89,7 +93,8 @@ class ListOptions(FilterOptions):
 
     n: N = 10
     cursor: Annotated[
-        str, Field(max_length=LONGEST_CURSOR, description="`next` of the previous page: continues after it")
+        str,
+        Field(min_length=1, max_length=LONGEST_CURSOR, description="`next` of the previous page: continues after it"),
     ] = ""
     why: Why = 0
     seen: Annotated[bool, Field(description="also list items that the user has rated")] = False
@@ -106,7 +111,7 @@ class BodyFilterOptions(RequestModel):
     deny: Annotated[list[Id], Field(max_length=MOST_NAMED, description=_DENIED)] = []
     candidates: Annotated[
         list[Id],
-        Field(max_length=MOST_NAMED, description="rank only these known items, rated or not"),
+        Field(max_length=MOST_NAMED, description="rank only these known items, rated or not; [] leaves no item"),
     ] = []
 
 
@@ -146,7 +151,9 @@ class BatchBody(BodyFilterOptions, ListOptions):
 
 class PopularQuery(FilterOptions):
     n: N = 10
-    cursor: Annotated[str, Field(max_length=LONGEST_CURSOR, description="`next` of the previous page")] = ""
+    cursor: Annotated[
+        str, Field(min_length=1, max_length=LONGEST_CURSOR, description="`next` of the previous page")
+    ] = ""
 
 
 class SimilarQuery(FilterOptions):

@@ -1,12 +1,15 @@
 """An inverted index from words to rows, with search by prefix and with typing errors."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 from rapidfuzz.distance import OSA
+from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Rows
+from cofactor.serving.search.postings import Postings
 
 LAST = "\U0010ffff"  # sorts behind every letter
 FEW_LETTERS, SOME_LETTERS = 2, 5  # longest words without errors, and with one error at most
@@ -18,18 +21,15 @@ class InvertedIndex:
     Words with the same prefix are adjacent, and so are their rows: the rows of a prefix are one slice.
     """
 
-    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
-        rows_of: dict[str, list[int]] = {}
-        for row, text in enumerate(texts):
-            for word in dict.fromkeys(text):
-                rows_of.setdefault(word, []).append(row)
-        self._words = sorted(rows_of)
+    def __init__(self, postings: Postings) -> None:
+        used = np.flatnonzero(np.bincount(postings.word, minlength=len(postings.words)))
+        order = sorted(used.tolist(), key=postings.words.__getitem__)
+        place = np.empty(len(postings.words), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        starts, self._rows = _distinct_rows(place[postings.word], postings.row, len(order))
+        self._words = [postings.words[number] for number in order]
         self._place = {word: place for place, word in enumerate(self._words)}
-        counts = [len(rows_of[word]) for word in self._words]
-        self._starts = [0, *np.cumsum(counts, dtype=np.int64).tolist()]
-        self._rows = np.array([row for word in self._words for row in rows_of[word]], dtype=np.int32)
-        self._lengths = np.array([len(word) for word in self._words], dtype=np.int32)
-        self._letters = np.array([_letters(word) for word in self._words], dtype=np.uint64)
+        self._starts = starts.tolist()
 
     def __contains__(self, word: object) -> bool:
         return word in self._place
@@ -37,6 +37,13 @@ class InvertedIndex:
     def count(self, word: str) -> int:
         """The number of rows with a word."""
         return len(self.rows(word))
+
+    def counts(self, n: int, without: Iterable[str]) -> Rows:
+        """(n,) number of distinct words of each row, except some words."""
+        counts = np.bincount(self._rows, minlength=n)
+        for word in without:
+            counts[self.rows(word)] -= 1
+        return counts.astype(np.int32)
 
     def rows(self, word: str) -> Rows:
         place = self._place.get(word)
@@ -66,13 +73,32 @@ class InvertedIndex:
 
     def _candidate_places(self, word: str, most: int) -> Array:
         """(k,) places of words of nearly the same length and letters: an error changes at most two letters of a set."""
-        other = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))
+        (letters,) = _letter_sets([word])
+        other = np.bitwise_count(self._letters ^ letters)
         return np.flatnonzero((np.abs(self._lengths - len(word)) <= most) & (other <= 2 * most))
 
+    @cached_property
+    def _lengths(self) -> Array:
+        return np.fromiter(map(len, self._words), dtype=np.int32, count=len(self._words))
 
-def _letters(word: str) -> int:
-    """The set of a word's letters, modulo 64, as bits."""
-    bits = 0
-    for letter in word:
-        bits |= 1 << (ord(letter) % 64)
-    return bits
+    @cached_property
+    def _letters(self) -> Array:
+        return _letter_sets(self._words)
+
+
+def _distinct_rows(word: Rows, row: Rows, n_words: int) -> tuple[Array, Rows]:
+    """(n_words + 1,) starts and the ascending, distinct rows of each word."""
+    shape = n_words, int(row.max(initial=-1)) + 1
+    table = csr_array((np.ones(len(row), dtype=bool), (word, row)), shape=shape)
+    table.sum_duplicates()
+    return table.indptr, table.indices.astype(np.int32, copy=False)
+
+
+def _letter_sets(words: list[str]) -> Array:
+    """(n,) the set of each word's letters, modulo 64, as bits."""
+    if not words:
+        return np.empty(0, dtype=np.uint64)
+    codes = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    bits = np.uint64(1) << (codes % 64).astype(np.uint64)
+    lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+    return np.bitwise_or.reduceat(bits, np.cumsum(lengths) - lengths)

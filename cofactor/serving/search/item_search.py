@@ -1,28 +1,21 @@
 """Search for items by words of titles and genres, tolerant of typing errors."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Rows
-from cofactor.serving.item_table import ItemTable
+from cofactor.serving.item_table import NO_YEAR, ItemTable
 from cofactor.serving.search.inverted_index import InvertedIndex
-from cofactor.serving.search.title_search import fold
+from cofactor.serving.search.postings import Postings, words_of
+from cofactor.serving.search.title_search import TitleSearch
 
 MOST_WORDS = 12  # of a query; further words are ignored
 EXACT, PREFIX, ONE_ERROR, FURTHER_ERROR = 1.0, 0.8, 0.7, 0.3  # quality of a match; loss by each further typing error
 GENRE_FACTOR = 0.5  # for matches of a genre or the year
 WHOLE_TITLE = 0.5  # bonus for a title without other words
-ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
+YEARS = ["", *map(str, range(10_000))]  # the word of each year; none for `NO_YEAR`, which is the number before 0
 ARTICLES = frozenset({"a", "an", "the"})
-APOSTROPHES = str.maketrans("", "", "'’ʼ`")
-WORD = re.compile(r"\w+")
-
-
-def words_of(text: str) -> list[str]:
-    """The normalized words of a text: without case, accents and apostrophes, and with Roman numerals as digits."""
-    return [ROMAN.get(word, word) for word in WORD.findall(fold(text).translate(APOSTROPHES))]
 
 
 @dataclass(frozen=True)
@@ -37,16 +30,15 @@ class WordMatch:
 class ItemSearch:
     """An index of the words of all titles and genres; immutable."""
 
-    def __init__(self, table: ItemTable) -> None:
-        split = [words_of(title) for title in table.titles]
-        years = ["" if year is None else str(year) for year in table.years]
-        named = [words[:-1] if words[-1:] == [year] else words for words, year in zip(split, years, strict=True)]
-        about = [words_of(" ".join([*names, year])) for names, year in zip(table.genres, years, strict=True)]
+    def __init__(self, table: ItemTable, folded: TitleSearch) -> None:
+        """`folded` holds the titles of the table."""
         self._table = table
-        self._titles, self._about = InvertedIndex(named), InvertedIndex(about)
-        self._lengths = np.array([max(1, _length(words)) for words in named], dtype=np.int32)
-        self._places = np.empty(len(split), dtype=np.int32)  # in order of popularity
-        self._places[table.by_popularity] = np.arange(len(split), dtype=np.int32)
+        by_popularity = Postings.from_lines(folded.lines)
+        titles = _without_year(replace(by_popularity, row=table.by_popularity[by_popularity.row]), table)
+        self._titles, self._about = InvertedIndex(titles), InvertedIndex(_about(table))
+        self._lengths = np.maximum(1, self._titles.counts(len(table.ids), ARTICLES))
+        self._places = np.empty(len(table.ids), dtype=np.int32)  # in order of popularity
+        self._places[table.by_popularity] = np.arange(len(table.ids), dtype=np.int32)
 
     def search(self, query: str, n: int, hidden: Mask | None = None) -> tuple[list[int], str]:
         """Up to n item rows, and the query as it was interpreted.
@@ -153,6 +145,16 @@ def _likeliest(reading: WordMatch) -> str:
     return reading.instead[0] if reading.instead else reading.word
 
 
-def _length(words: list[str]) -> int:
-    """The number of words that a query needs to be the whole title: all but the articles."""
-    return len(set(words) - ARTICLES)
+def _without_year(titles: Postings, table: ItemTable) -> Postings:
+    """The words of titles, without the year at the end."""
+    last = np.ones(len(titles.row), dtype=bool)
+    last[:-1] = titles.row[1:] != titles.row[:-1]
+    year_words = titles.numbers(YEARS)[table.year_array - NO_YEAR]  # (n_items,)
+    return titles.where(~last | (titles.word != year_words[titles.row]))
+
+
+def _about(table: ItemTable) -> Postings:
+    """The words of the genres and the year of each item."""
+    genres, genres_of_item = table.genre_sets
+    named = Postings.from_texts([" ".join(names) for names in genres]).expand(genres_of_item)
+    return named.merge(Postings.from_texts(YEARS).expand(table.year_array - NO_YEAR))

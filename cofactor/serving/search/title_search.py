@@ -1,13 +1,12 @@
 """Search for items by words or parts of their titles."""
 
-import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cofactor.arrays import Mask
-from cofactor.data.ratings import TrainingData
+from cofactor.arrays import Mask, Rows
+from cofactor.serving.search.text_folding import fold, fold_all
 
 
 class TitleSearch:
@@ -17,14 +16,18 @@ class TitleSearch:
     titles are found, so a short query costs less than a long one.
     """
 
-    def __init__(self, training_data: TrainingData) -> None:
-        self._rows = np.argsort(-training_data.item_counts, kind="stable").astype(
-            np.int32
-        )  # (n_items,) most rated first
-        folded = [fold(training_data.title(row)) for row in self._rows]
+    def __init__(self, titles: Sequence[str], order: Rows) -> None:
+        """`titles`: by item row; `order`: (n_items,) item rows, the most rated first."""
+        self._rows = order  # (n_items,) most rated first
+        folded = fold_all([titles[row] for row in order.tolist()])
         self._text = "\n" + "\n".join(folded) + "\n"
-        lengths = np.fromiter((len(one) + 1 for one in folded), dtype=np.int64, count=len(folded))
+        lengths = np.fromiter(map(len, folded), dtype=np.int64, count=len(folded)) + 1
         self._starts = [0, *np.cumsum(lengths).tolist()]  # the position of the line break before each title
+
+    @property
+    def lines(self) -> str:
+        """The folded titles as lines, the most rated items first."""
+        return self._text[1:-1]
 
     def search(self, query: str, n: int, hidden: Mask | None = None) -> list[int]:
         """Up to n item rows whose titles hold every word of the query; the most rated ones for an empty query; none of
@@ -38,7 +41,8 @@ class TitleSearch:
             return [int(row) for row in (self._rows if hidden is None else self._rows[~hidden[self._rows]])[:n]]
         phrase = " ".join(words)
         found: dict[int, None] = {}  # places in order of discovery
-        for pattern in ("\n" + phrase, " " + phrase, max(words, key=len)):
+        rarest = min(words, key=self._text.count)
+        for pattern in ("\n" + phrase, " " + phrase, rarest) if rarest in self._text else ():
             for place in self._places(pattern):
                 if len(found) == n:
                     break
@@ -56,11 +60,3 @@ class TitleSearch:
             place = bisect_right(self._starts, at) - 1
             yield place
             at = self._text.find(pattern, self._starts[place + 1])
-
-
-def fold(text: str) -> str:
-    """Text without case and accents, and with single spaces."""
-    if text.isascii():  # most are: ten times as fast
-        return " ".join(text.lower().split())
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in apart if not unicodedata.combining(c)).split())

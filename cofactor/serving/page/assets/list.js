@@ -14,8 +14,9 @@ let cursor = null;
 export function filters() {
   const form = new FormData(at("filters"));
   const year = (name) => (at("filters").elements[name].checkValidity() ? Number(form.get(name)) || null : null);
+  const genres = form.getAll("genre");
   return {
-    genre: form.getAll("genre"),
+    genre: genres.length ? genres : null, // an empty list of genres would leave nothing
     year_from: year("year_from"),
     year_to: year("year_to"),
     diversity: Number(form.get("diversity")),
