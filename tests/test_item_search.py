@@ -16,7 +16,7 @@ from cofactor.serving.schemas.requests import CategsQuery, ItemsQuery, ListQuery
 from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.item_search import ARTICLES
 from cofactor.serving.search.postings import Postings, words_of
-from cofactor.serving.search.text_folding import fold, fold_all
+from cofactor.serving.search.text_folding import fold, fold_lines
 from cofactor.serving.service import RecommendationService
 from tests.small_service import bundle
 
@@ -180,7 +180,7 @@ any_titles = st.lists(st.one_of(st.text(max_size=12), st.text("aé'’ \t\n-IVx1
 @settings(deadline=None)
 @given(any_titles)
 def test_many_texts_at_once_are_folded_and_split_as_one_by_one(texts):
-    assert fold_all(texts) == [fold(text) for text in texts]
+    assert fold_lines(texts) == "\n".join(fold(text) for text in texts)
     found = Postings.from_texts(texts)
     naive = [(row, word) for row, text in enumerate(texts) for word in words_of(text)]
     assert [(row, found.words[word]) for row, word in zip(found.row, found.word, strict=True)] == naive

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
-from scipy.sparse.linalg import svds
 
 from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.errors import Unavailable
@@ -93,6 +92,8 @@ def own_vectors(model: VectorModel, rows: Rows) -> Doubles:
 def rated_vectors(model: Model, rows: Rows) -> Doubles:
     """(n, ≤ RANK) item vectors from the training ratings: singular vectors of the ratings minus the user's mean, each
     times its singular value. With many users, every k-th is used."""
+    from scipy.sparse.linalg import svds  # takes a tenth of a second to import
+
     history = model.training_data.interactions
     history = history[:: max(1, -(-history.shape[0] // MAX_RATERS))].astype(np.float64)
     counts = np.diff(history.indptr)

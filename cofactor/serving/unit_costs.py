@@ -31,6 +31,7 @@ class UnitCosts:
     explained: float = 0.0  # the explanations of a list, with any history …
     explained_rating: float = 0.0  # … for each rating of the history
     explained_pair: float = 0.0  # … and for each pair of a rating and a listed item
+    reason: float = 0.0  # a rating that is shown with an item
     event: float = 0.0  # an event of a user in the store
     filtered: float = 0.0  # the filters of a list
     named: float = 0.0  # an id in a filter
@@ -49,7 +50,8 @@ class UnitCosts:
         if options.diversity:
             seconds += self.pool * (2 + options.n // POOL)
         if options.why:
-            seconds += self.explanations(history.ratings, options.n)
+            shown = options.n * min(options.why, history.ratings)
+            seconds += self.explanations(history.ratings, options.n) + self.reason * shown
         return seconds
 
     def history(self, history: HistorySize) -> float:

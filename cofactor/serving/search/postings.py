@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Mask, Rows
 from cofactor.row_blocks import batch_slices
-from cofactor.serving.search.text_folding import fold, fold_all
+from cofactor.serving.search.text_folding import code_points, fold, fold_lines
 
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
 APOSTROPHES = "'’ʼ`"
@@ -35,7 +35,7 @@ class Postings:
     @classmethod
     def from_texts(cls, texts: Sequence[str]) -> "Postings":
         """The occurrences of `words_of` each text, in order."""
-        return cls.from_lines("\n".join(fold_all(texts)))
+        return cls.from_lines(fold_lines(texts))
 
     @classmethod
     def from_lines(cls, text: str) -> "Postings":
@@ -86,7 +86,7 @@ class Postings:
 
 def _find_words(text: str) -> tuple[Array, Array, Rows]:
     """(n,) start and end of each word of a text, and the line that it is in."""
-    codes = _codes(text)
+    codes = code_points(text)
     present = map(chr, range(128)) if text.isascii() else set(text)
     in_word = np.zeros(int(codes.max(initial=127)) + 1, dtype=bool)
     in_word[[ord(character) for character in present if WORD.match(character)]] = True
@@ -100,7 +100,7 @@ def _find_words(text: str) -> tuple[Array, Array, Rows]:
 
 def _number_words(text: str, starts: Array, ends: Array) -> tuple[Array, Rows]:
     """(k,) the position of the first occurrence of each distinct word, and (n,) the number of each word."""
-    codes, hashes = _codes(text), np.empty(len(starts), dtype=np.uint64)
+    codes, hashes = code_points(text), np.empty(len(starts), dtype=np.uint64)
     weights = np.random.default_rng(0).integers(
         1, 1 << 64, int((ends - starts).max(initial=0)), dtype=np.uint64, endpoint=False
     )
@@ -121,10 +121,3 @@ def _hash_words(codes: Array, weights: Array, starts: Array, ends: Array) -> Arr
     characters = codes[position + np.repeat(starts, lengths)].astype(np.uint64)
     hashes: Array = np.add.reduceat((characters + np.uint64(1)) * weights[position], offsets)
     return hashes
-
-
-def _codes(text: str) -> Array:
-    """(n,) code points of the characters of a text."""
-    if text.isascii():
-        return np.frombuffer(text.encode(), dtype=np.uint8)
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

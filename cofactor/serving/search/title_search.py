@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cofactor.arrays import Mask, Rows
-from cofactor.serving.search.text_folding import fold, fold_all
+from cofactor.serving.search.text_folding import code_points, fold, fold_lines
 
 
 class TitleSearch:
@@ -19,10 +19,9 @@ class TitleSearch:
     def __init__(self, titles: Sequence[str], order: Rows) -> None:
         """`titles`: by item row; `order`: (n_items,) item rows, the most rated first."""
         self._rows = order  # (n_items,) most rated first
-        folded = fold_all([titles[row] for row in order.tolist()])
-        self._text = "\n" + "\n".join(folded) + "\n"
-        lengths = np.fromiter(map(len, folded), dtype=np.int64, count=len(folded)) + 1
-        self._starts = [0, *np.cumsum(lengths).tolist()]  # the position of the line break before each title
+        self._text = f"\n{fold_lines([titles[row] for row in order.tolist()])}\n" if len(titles) else "\n"
+        breaks = np.flatnonzero(code_points(self._text) == ord("\n"))
+        self._starts = breaks.tolist()  # the position of the line break before each title, and of the last one
 
     @property
     def lines(self) -> str:
