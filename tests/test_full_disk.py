@@ -213,3 +213,16 @@ def test_a_file_that_cannot_be_replaced_leaves_no_part(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_file(tmp_path / "folder", b"content")
     assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+
+
+def test_text_that_the_terminal_s_encoding_lacks_is_escaped_and_csv_is_utf_8(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("user,item\n日本,1\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+
+    def written(*arguments: str) -> bytes:
+        done = subprocess.run([*PROGRAM, *arguments], capture_output=True, env=environment, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    assert b"[DATA] \\u2026" in written("train", "--help")
+    assert "日本,1".encode() in written("predict", f"{saved}/baseline", str(tmp_path / "pairs.csv"))

@@ -13,7 +13,12 @@ from typing import Any, NoReturn
 import click
 
 from cofactor import __version__
-from cofactor.cli.standard_streams import drop_failed_output, flush_output, open_closed_streams
+from cofactor.cli.standard_streams import (
+    drop_failed_output,
+    escape_unencodable_output,
+    flush_output,
+    open_closed_streams,
+)
 from cofactor.control_characters import escape_controls_in_lines
 from cofactor.errors import CofactorError
 from cofactor.output_checks import HINTS
@@ -151,4 +156,5 @@ def main() -> None:
         open_closed_streams()
     except CofactorError as error:
         fail(error.message, error.hint, error.exit_code)
+    escape_unencodable_output()
     cofactor()

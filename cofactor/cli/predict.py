@@ -1,6 +1,5 @@
 """`cofactor predict MODEL PAIRS`: predicted ratings for the (user, item) pairs in a file."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import chain, islice
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cofactor.cli.options.data_argument import parse_columns
+from cofactor.cli.standard_streams import csv_output
 from cofactor.cli.terminal import as_json, messages, print_json, quietly
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def predict(model: Path, pairs: Path, columns: tuple[str, ...], out: Path | None
     if as_json and out is None:
         print_json({"predictions": [{name: getattr(one, name) for name in names} for one in predictions]})
         return
-    with nullcontext(sys.stdout) if out is None else open_text_file(out) as file:
+    with nullcontext(csv_output()) if out is None else open_text_file(out) as file:
         counts = write_predictions(predictions, names, file)
     if as_json:
         print_json({"file": str(out), **counts})

@@ -1,7 +1,9 @@
 """The standard streams of the program: closed ones, and errors of writing the last of the output."""
 
+import io
 import os
 import sys
+from typing import TextIO
 
 from cofactor.errors import Unavailable
 
@@ -21,6 +23,19 @@ def open_closed_streams() -> None:
     if STDOUT in closed:
         sys.stdout = open(STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         raise Unavailable("the standard output is closed", "send it to a file, or to /dev/null")
+
+
+def escape_unencodable_output() -> None:
+    """Makes stdout write what its encoding does not have as an escape; stderr does so by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def csv_output() -> TextIO:
+    """Stdout for a CSV file, which is UTF-8 in any locale, as every file of the program."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+    return sys.stdout
 
 
 def flush_output() -> None:
