@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from cofactor.cli.serve import serve
 from cofactor.errors import Unavailable
 from cofactor.saved.model_folder import save
 from cofactor.serving.processes.server import NotStarted
-from tests.service_process import Load, running, until
+from tests.service_process import COMMAND, Load, Running, running, until
 from tests.small_service import model
 
 PATH = "/users/40/recommendations?n=5"
@@ -148,3 +150,36 @@ def test_a_port_on_which_another_service_listens_is_refused(folder):
         error = CliRunner().invoke(serve, [str(folder), "--port", port]).exception
         assert isinstance(error, Unavailable)
         assert f"port {port}" in error.message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is Linux' own")
+@pytest.mark.parametrize("log", ["a full disk", "a pipe that nobody reads"])
+def test_a_log_that_cannot_be_written_stops_nothing(folder, log):
+    reading, writing = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Path("/dev/full").open("wb") as full:
+        command = [*COMMAND, str(folder), "--port", str(port), "--log", "all"]
+        process = subprocess.Popen(command, stderr=full if log == "a full disk" else writing)
+    try:
+        served = Running(process, f"http://127.0.0.1:{port}")
+        until(lambda: _answers(served), 60)
+        connection = served.connect()
+        for _ in range(600):  # 100 KB, more than a pipe holds
+            connection.request("GET", "/genres", headers={"host": "evil.example"})
+            assert connection.getresponse().read()
+        connection.close()
+        assert served.ask("/live")[0] == 200
+        assert served.stop() == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
+def _answers(served):
+    try:
+        return served.ask("/live")[0] == 200
+    except OSError:
+        return False

@@ -107,8 +107,10 @@ class ModelHandler:
             asked.append(query)
         if route.body is not None:
             asked.append(parse_json(await self._bodies.read(request, JSON), route.body))
-        work = partial(_compute, self._answer, context.service, asked)
-        answer, context.sources = await self._executor(context.service, asked)(work)
+        executor = self._executor(context.service, asked)
+        if route.scored and (scores := await self._executors.scores(context.service, asked[0])) is not None:
+            asked.append(scores)
+        answer, context.sources = await executor(partial(_compute, self._answer, context.service, asked))
         return Response(answer, media_type=JSON)
 
     def _executor(self, service: RecommendationService, asked: Sequence[Any]) -> Executor:

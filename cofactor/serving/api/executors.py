@@ -15,6 +15,9 @@ from typing import Any
 
 from cofactor.machine import cores
 from cofactor.serving.api.problems import HttpProblem, retry_later
+from cofactor.serving.score_batcher import ScoreBatcher
+from cofactor.serving.service import RecommendationService
+from cofactor.serving.user_scores import UserScores
 
 PASS = 0.005  # seconds of work in one pass of the event loop, or one piece of work if that takes longer
 DEADLINE = 10.0  # seconds that a client waits for work in a thread
@@ -120,10 +123,28 @@ class ThreadExecutor:
             result.exception()  # marks it as retrieved: after the deadline nobody asks for it
 
 
+class ScoreExecutor:
+    """Scores users for several requests together; at most `max_waiting` requests wait for scores."""
+
+    def __init__(self, max_waiting: int) -> None:
+        self._batcher, self._max_waiting, self._waiting = ScoreBatcher(), max_waiting, 0
+
+    async def __call__(self, service: RecommendationService, user: str) -> UserScores | None:
+        """The scores of a user, or None if they are better computed alone; raises HttpProblem (503)."""
+        if self._waiting >= self._max_waiting:
+            raise busy()
+        self._waiting += 1
+        try:
+            return await self._batcher.scores(service, user)
+        finally:
+            self._waiting -= 1
+
+
 class Executors:
     """The event loop, the threads for long work, those that wait for disks, and the one that loads models."""
 
     def __init__(self, max_waiting: int) -> None:
+        self.scores = ScoreExecutor(max_waiting)
         self.loop = EventLoopExecutor(max_waiting)
         self.threads = ThreadExecutor(cores(), max_waiting, "list")
         self.disk = ThreadExecutor(WRITERS, max_waiting, "store")

@@ -27,6 +27,7 @@ class Route:
         query: Class of the parameters.
         body: Class of the JSON body.
         cost: Operation by which its cost is estimated, if it is another one.
+        scored: Whether it takes the scores of the user, which are computed for several requests together.
         stored: Whether it reads stored ratings, which may be on another machine.
         writes: Whether it waits for a disk.
         form: Whether the parameters may also come as a form in the body.
@@ -45,6 +46,7 @@ class Route:
     query: type[BaseModel] = q.Nothing
     body: type[BaseModel] | None = None
     cost: str = ""
+    scored: bool = False
     stored: bool = False
     writes: bool = False
     form: bool = False
@@ -65,12 +67,13 @@ LISTS = f"{USER}/recommendations"
 ROUTES = [
     Route(
         LISTS, "recommendations", r.UserList, "Items with the highest scores that a user has not rated, best first",
-        lambda service, user, asked: service.recommendations(user, asked), query=q.ListQuery, stored=True,
+        lambda service, user, asked, scored=None: service.recommendations(user, asked, scored),
+        query=q.ListQuery, stored=True, scored=True,
     ),
     Route(
         LISTS, "recommendations_by_body", r.UserList, "The same with longer lists of items to allow, deny or rank",
-        lambda service, user, asked: service.recommendations(user, asked), "POST", body=q.ListBody,
-        cost="recommendations", stored=True,
+        lambda service, user, asked, scored=None: service.recommendations(user, asked, scored), "POST", body=q.ListBody,
+        cost="recommendations", stored=True, scored=True,
     ),
     Route(
         "/recommendations", "recommendations_for_ratings", r.FoldedList,

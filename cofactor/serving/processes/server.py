@@ -97,7 +97,8 @@ class Watchdog:
             if self._ended.wait(LOOK):
                 return
         self._run.note_start()
-        self._started(self._run.states()[0].versions)
+        with suppress(OSError):  # nobody reads what is printed, or the disk is full
+            self._started(self._run.states()[0].versions)
         while not self._ended.wait(WATCH):
             for state in self._run.states():
                 if state.is_silent and not self._run.stopping:
