@@ -14,6 +14,7 @@ from cofactor.serving.search.text_folding import code_points, fold, fold_lines
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}  # I, V and X are letters too
 APOSTROPHES = "'’ʼ`"
 WORD = re.compile(r"\w+")
+SPARE_BITS = 4  # of a table of hashes: one place of sixteen is used
 BLOCK = 1 << 14  # words whose characters are processed at a time: they fit into the cache
 
 _NO_APOSTROPHES = str.maketrans("", "", APOSTROPHES)
@@ -106,8 +107,29 @@ def _number_words(text: str, starts: Array, ends: Array) -> tuple[Array, Rows]:
     )
     for here in batch_slices(len(starts), BLOCK):
         hashes[here] = _hash_words(codes, weights, starts[here], ends[here])
-    _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
-    return first, number.astype(np.int32)
+    distinct, number = _number(hashes)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[number[::-1]] = np.arange(len(hashes) - 1, -1, -1)
+    return first, number
+
+
+def _number(hashes: Array) -> tuple[Array, Rows]:
+    """The distinct ones of (n,) hashes, and (n,) the place of each among them.
+
+    As by `np.unique`, which sorts places instead of values and takes ten times as long: places are looked up by the
+    first bits of a hash, and searched for where several hashes have the same.
+    """
+    ordered = np.sort(hashes)
+    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    if not len(distinct):
+        return distinct, np.empty(0, dtype=np.int32)
+    shift = np.uint64(64 - SPARE_BITS - len(distinct).bit_length())
+    places = np.zeros(1 << (64 - int(shift)), dtype=np.int32)
+    places[distinct >> shift] = np.arange(len(distinct), dtype=np.int32)
+    number = places[hashes >> shift]
+    others = np.flatnonzero(distinct[number] != hashes)
+    number[others] = np.searchsorted(distinct, hashes[others])
+    return distinct, number
 
 
 def _hash_words(codes: Array, weights: Array, starts: Array, ends: Array) -> Array:
