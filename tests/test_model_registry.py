@@ -9,7 +9,6 @@ from cofactor.models.baseline import BaselineModel
 from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.model_registry import SWAPPED, UNCHANGED, ModelRegistry
 from cofactor.serving.server_config import ServerConfig
-from cofactor.serving.service import Latency, RecommendationService
 from tests.small_service import bundle, model, ratings, service
 
 
@@ -34,12 +33,6 @@ def test_a_candidate_that_cannot_answer_leaves_the_old_bundle_live():
     assert running.service() is before
     running.replace(bundle(model(mean=3.5), metrics={"rmse": 1.0}))
     assert running.service().version != before.version
-
-
-def test_only_lists_that_take_long_are_worth_a_thread():
-    assert RecommendationService(bundle(), Latency(0.001, 0.5)).is_fast(why=0)
-    assert not RecommendationService(bundle(), Latency(0.001, 0.5)).is_fast(why=1)
-    assert service().service().is_fast(why=1)
 
 
 def test_a_manifest_replaced_by_one_of_the_same_name_size_and_time_is_a_change(tmp_path):

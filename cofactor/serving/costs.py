@@ -34,16 +34,18 @@ def cost_of(service: RecommendationService, method: str | Callable[..., Any], id
     return seconds
 
 
-def history_size(training_data: TrainingData, store: RatingStore | None, user: str) -> HistorySize:
-    """The size of a user's history, without reading it."""
-    row = training_data.users.find(user)
-    trained = 0 if row is None else int(training_data.user_counts[row])
-    events = 0 if store is None or not store.fast_reads else store.count_of(user)
-    return HistorySize(trained + events, events, folded=events > 0)
+def history_sizes(training_data: TrainingData, store: RatingStore | None, users: Sequence[str]) -> list[HistorySize]:
+    """The sizes of the histories of users, without reading them."""
+    counts = store.counts_of(set(users)) if store is not None and store.fast_reads else {}
+    rows = [training_data.users.find(user) for user in users]
+    trained = [0 if row is None else int(training_data.user_counts[row]) for row in rows]
+    events = [counts.get(user, 0) for user in users]
+    return [HistorySize(n + m, m, folded=m > 0) for n, m in zip(trained, events, strict=True)]
 
 
 def _size(service: RecommendationService, user: str) -> HistorySize:
-    return history_size(service.loaded_model.model.training_data, service.store, user)
+    (size,) = history_sizes(service.loaded_model.model.training_data, service.store, [user])
+    return size
 
 
 def _one_list(service: RecommendationService, ids: Sequence[str], asked: requests.ListOptions) -> float:
@@ -55,7 +57,8 @@ def _folded_list(service: RecommendationService, ids: Sequence[str], asked: requ
 
 
 def _batch(service: RecommendationService, ids: Sequence[str], asked: requests.BatchBody) -> float:
-    return sum(service.costs.list(_size(service, user), asked) for user in asked.users)
+    sizes = history_sizes(service.loaded_model.model.training_data, service.store, asked.users)
+    return sum(service.costs.list(size, asked) for size in sizes)
 
 
 def _popular(service: RecommendationService, ids: Sequence[str], asked: requests.PopularQuery) -> float:

@@ -39,18 +39,9 @@ from cofactor.serving.schemas.requests import (
     SimilarQuery,
     SimilarUsersQuery,
 )
-from cofactor.serving.unit_costs import FAST as FAST
 from cofactor.serving.unit_costs import UNMEASURED, HistorySize, UnitCosts, check_cost
 from cofactor.serving.user_history import POPULAR_INSTEAD, UserHistory, history_from_request, load_history, unknown_user
 from cofactor.serving.user_scores import UserScores, is_scored_with_others, score_users, users_per_product
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Seconds that a list takes for the user with the longest history: without explanations, and with."""
-
-    plain: float = 0.0
-    explained: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,15 +53,10 @@ class RecommendationService:
     """
 
     loaded_model: LoadedModel
-    latency: Latency = Latency()
     store: RatingStore | None = None
     rules: OperatorRules = NO_RULES
     name: str = "model"  # under which the model is served
     costs: UnitCosts = UNMEASURED
-
-    def is_fast(self, why: int = 0) -> bool:
-        """Whether computing a list takes so little time that the event loop may do it, instead of another thread."""
-        return (self.latency.explained if why else self.latency.plain) < FAST
 
     @property
     def version(self) -> str:

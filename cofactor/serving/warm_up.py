@@ -20,8 +20,8 @@ from cofactor.serving.schemas.requests import (
     SimilarQuery,
     SimilarUsersQuery,
 )
-from cofactor.serving.service import Latency, RecommendationService
-from cofactor.serving.unit_costs import HistorySize, UnitCosts
+from cofactor.serving.service import RecommendationService
+from cofactor.serving.unit_costs import UnitCosts
 
 Service = TypeVar("Service", bound=RecommendationService)
 
@@ -36,10 +36,7 @@ REASON = 1e-5  # seconds for a rating that is shown with an item
 
 def warm(service: Service) -> Service:
     """The service with every index built that is built on first use, and with the costs of its answers."""
-    costs = _measure(service)
-    longest = int(service.loaded_model.model.training_data.user_counts.max(initial=0))
-    explained = costs.list(HistorySize(longest), ListQuery(why=1))
-    timed = replace(service, costs=costs, latency=Latency(costs.trained, explained))
+    timed = replace(service, costs=_measure(service))
     timed.popular(PopularQuery(n=1))  # builds what belongs to the service, not to the model
     return timed
 
