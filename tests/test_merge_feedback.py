@@ -117,3 +117,10 @@ def test_it_is_a_dictionary_updated(before: Table, said: dict[tuple[str, str], t
     assert counts.added == sum(v is not None and pair not in before for pair, (v, _) in said.items())
     assert counts.replaced == sum(v is not None and pair in before for pair, (v, _) in said.items())
     assert counts.taken_back == sum(v is None and pair in before for pair, (v, _) in said.items())
+
+
+def test_ids_of_an_earlier_store_follow_the_rule_for_ids(known: Ratings) -> None:
+    after = amend(known, ("Jose\u0301 ", "20", 3, 60))
+    assert table(after)["Jos\xe9", "20"] == (3, 60)
+    with pytest.raises(BadData, match=r"ratings\.db: the user id .* control character"):
+        amend(known, ("a\tb", "20", 3, 60))

@@ -12,9 +12,10 @@ from cofactor.data.origin import FeedbackCounts, Origin
 from cofactor.data.ratings import Ratings
 from cofactor.data.remove_users import without_users
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData
+from cofactor.errors import BadData, error_context
 from cofactor.feedback.catalogue import check_catalogue
 from cofactor.feedback.open_store import display_name, existing_store
+from cofactor.ids import normalize_id
 
 ROUNDING = 1e-3  # of a step: float32 has no tenths
 
@@ -31,7 +32,8 @@ def merge_feedback(ratings: Ratings, address: str) -> Ratings:
         check_catalogue(store.titles(), ratings.titles_by_id(), display_name(address), "these ratings")
         last_note, identity = store.last_note(), store.identity
         forgotten = store.forgotten(ratings.users.ids.tolist()) if last_note else {}
-        events = list(store.all_events())
+        # Of ids that differ in their normal form only, as in stores of earlier versions, the last event counts.
+        events = list({(normalize_id(one.user), normalize_id(one.item)): one for one in store.all_events()}.values())
     values = np.array([np.nan if event.rating is None else event.rating for event in events], dtype=np.float64)
     times = np.array([event.time for event in events], dtype=np.int64)
     users, items = [event.user for event in events], [event.item for event in events]
@@ -61,7 +63,8 @@ def merge_events(
     known = np.array([u in ratings.users and i in ratings.items for u, i in zip(users, items, strict=True)], dtype=bool)
     use: list[int] = np.flatnonzero(rates | known).tolist()  # deleting a rating that does not exist changes nothing
     rates = rates[use]
-    later = _table(ratings, [users[n] for n in use], [items[n] for n in use], values[use], np.asarray(times)[use])
+    with error_context(name):  # an id that does not follow the rule, from an earlier version
+        later = _table(ratings, [users[n] for n in use], [items[n] for n in use], values[use], np.asarray(times)[use])
     before, later = align(ratings, later)
     place = _places(before, later)
     there = place >= 0
