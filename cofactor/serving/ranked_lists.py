@@ -20,6 +20,7 @@ from cofactor.serving.rating_counts import RatingCounts
 from cofactor.serving.rounding import round_score
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
 from cofactor.serving.user_history import UserHistory
+from cofactor.serving.user_scores import is_scored_with_others
 
 MAX_PAIRS = 100_000  # of ratings and items that are explained between two checks of the deadline
 NONE = np.empty(0, dtype=np.int32)
@@ -51,7 +52,9 @@ class RankedLists:
         start = start_of_page(options.cursor, self.version, of_list)
         seen = NONE if options.seen or requested(options, "candidates") is not None else history.items
         scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
-        rows, page_scores, more = self._page(scores, seen, hidden, options, start, history.user)
+        rows, page_scores, more = self._page(
+            scores, seen, hidden, options, start, self._user_scored_with_others(history)
+        )
         because = self._explain(history, rows, options.why) if options.why else ()
         return {
             "source": history.source,
@@ -59,6 +62,10 @@ class RankedLists:
             "recommendations": self.table.lines(rows, self.model.clip(page_scores), because, scale=self.model.scale),
             "next": next_cursor(start + options.n, self.version, of_list) if more else None,
         }
+
+    def _user_scored_with_others(self, history: UserHistory) -> int | None:
+        """The row of a user whose scores may come from a product for several users, which rounds differently."""
+        return history.user if history.user is not None and is_scored_with_others(self.model, history.user) else None
 
     def for_unknown_user(self, options: ListOptions) -> JsonObject:
         """The fields of a `List` for a user without ratings: the most rated items, with the scores that the model

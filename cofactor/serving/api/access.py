@@ -77,8 +77,8 @@ class AccessControl:
         """A page of another site can make its own name point here, but the browser sends that name (DNS rebinding)."""
         if self._hosts is None:
             return
-        sent = context.headers.getlist("host")
-        if len(sent) != 1 or _host_name(sent[0]) not in self._hosts:
+        sent = [value.decode("latin-1") for name, value in context.headers.raw if name == b"host"]
+        if len(sent) != 1 or (sent[0] not in self._hosts and _host_name(sent[0]) not in self._hosts):
             hint = "use a name that the service has, or start it with --allowed-host NAME"
             raise HttpProblem(421, "the service does not have the name in Host", hint, refused="host")
 
@@ -112,8 +112,8 @@ class AccessControl:
 
 def _check_framing(context: RequestContext) -> None:
     """Raises HttpProblem (501) for a transfer coding that nobody decodes."""
-    codings = context.headers.getlist("transfer-encoding")
-    if codings and [one.strip().lower() for one in codings] != ["chunked"]:
+    codings = [value.strip().lower() for name, value in context.headers.raw if name == b"transfer-encoding"]
+    if codings and codings != [b"chunked"]:
         hint = "send the body with Content-Length, or chunked"
         raise HttpProblem(
             501, "the transfer coding is not supported", hint, headers=[("connection", "close")], refused="framing"

@@ -91,16 +91,15 @@ class RequestMiddleware:
         self._record(context, status, perf_counter() - start)
 
     def _headers(self, context: RequestContext, own: Sequence[Header]) -> list[Header]:
-        names = {name for name, _ in own}
         headers = [
             *own,
             (b"x-request-id", context.request_id.encode()),
             (b"x-model-version", context.version.encode()),
             *SECURITY_HEADERS,
         ]
-        if b"cache-control" not in names:
+        if not any(name == b"cache-control" for name, _ in own):
             headers.append(NO_STORE)
-        if self._closing() and b"connection" not in names:
+        if self._closing() and not any(name == b"connection" for name, _ in own):
             headers.append(CLOSE)
         return headers
 
@@ -116,9 +115,10 @@ class RequestMiddleware:
     def _request_id(self, scope: Scope) -> str:
         """The client's own id if it is printable; otherwise one that no other process gives."""
         for name, value in scope["headers"]:
-            sent: str = value.decode("latin-1")
-            if name == b"x-request-id" and REQUEST_ID.fullmatch(sent):
-                return sent
+            if name == b"x-request-id":
+                sent: str = value.decode("latin-1")
+                if REQUEST_ID.fullmatch(sent):
+                    return sent
         return f"{self._process}-{next(self._numbers):x}"
 
     def _record(self, context: RequestContext, status: int, seconds: float) -> None:

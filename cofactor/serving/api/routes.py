@@ -65,6 +65,7 @@ USER, ITEM = "/users/{user}", "/items/{item}"
 LISTS = f"{USER}/recommendations"
 
 ROUTES = [
+    Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
     Route(
         LISTS, "recommendations", r.UserList, "Items with the highest scores that a user has not rated, best first",
         lambda service, user, asked, scored=None: service.recommendations(user, asked, scored),
@@ -157,7 +158,6 @@ ROUTES = [
         "/admin/reload", "reload", r.Reloaded, "Serves the model in its folder; a damaged one changes nothing",
         method="POST", admin=True, problems=(401, 403, 409), tag="service",
     ),
-    Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
     Route("/ready", "ready", r.Status, "200 once all models answer", named=False, problems=(503,), tag="service"),
     Route("/metrics", "metrics", None, "Metrics for Prometheus", named=False, tag="service"),
     Route("/openapi.json", "openapi", None, "This document", named=False, tag="service"),
