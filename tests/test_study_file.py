@@ -68,3 +68,16 @@ def test_a_lock_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         StudyStorage(tmp_path / "study.db", resume=False)
     assert caught.value.hint == "remove it"
     assert not (tmp_path / "study.db").exists()
+
+
+def test_a_search_that_could_not_be_opened_holds_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    database = sqlite3.connect(path)
+    for table in ("studies", "trials", "alembic_version"):
+        database.execute(f"CREATE TABLE {table} (odd)")
+    database.close()
+    with pytest.raises(BadArtifact) as caught:
+        StudyStorage(path, resume=True)
+    path.unlink()
+    assert caught.tb, "whoever keeps the error keeps the object that was not made"
+    StudyStorage(path, resume=False).close()

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from coverage import CoverageData
+from coverage.exceptions import DataError
 
 from tools.mutants import recorder
 
@@ -106,7 +107,11 @@ def _read(root: Path, place: Path) -> ExecutedLines:
     measured = ExecutedLines({test: float(record["seconds"]) for test, record in tests.items() if record["passed"]})  # type: ignore[arg-type]
     for file in place.glob("lines.*"):
         data = CoverageData(str(file))
-        data.read()
+        try:
+            data.read()
+        except DataError:  # of a process that a test killed while it wrote
+            print(f"left out what {file.name} measured: it was not written to its end", file=sys.stderr)
+            continue
         for name in data.measured_files():
             lines = measured.by_file[Path(name).relative_to(root).as_posix()]
             for line, contexts in data.contexts_by_lineno(name).items():

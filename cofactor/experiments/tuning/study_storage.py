@@ -31,18 +31,13 @@ class StudyStorage:
             _check_is_study_file(path)
         check_output_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = _lock(path)
         try:
-            self.lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=0, isolation_level=None)
-            self.lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise BadArtifact(f"{path}.lock cannot be written: {error}", "the disk may be full") from None
-            hint = "wait until it ends, or name another folder with -o"
-            raise InUse(f"another search is writing to {path}", hint) from None
-        except sqlite3.DatabaseError as error:
-            raise BadArtifact(f"the lock file {path}.lock is damaged: {error}", "remove it") from None
-        with storage_errors(path):
-            self.storage = self._storage()
+            with storage_errors(path):
+                self.storage = self._storage()
+        except BaseException:
+            self.lock.close()
+            raise
 
     def open_study(self, space: SearchSpace, seed: int, settings: Mapping[str, Any], *, sweep: bool = False) -> "Study":
         """The study of a trainer, new or resumed.
@@ -73,14 +68,46 @@ class StudyStorage:
     def _storage(self) -> "optuna.storages.RDBStorage":
         import optuna
 
+        opened = []
+
         def connect() -> sqlite3.Connection:
-            there = sqlite3.connect(self.path, check_same_thread=False)
-            there.execute("PRAGMA journal_mode=WAL")  # a killed process damages nothing, and commits are fast
-            there.execute("PRAGMA synchronous=NORMAL")
-            return there
+            # a killed process damages nothing, and commits are fast
+            statements = "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"
+            opened.append(_connect(self.path, *statements, check_same_thread=False))
+            return opened[-1]
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
+        try:
+            return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
+        except BaseException:
+            for connection in opened:
+                connection.close()
+            raise
+
+
+def _connect(path: Path, *statements: str, **options: Any) -> sqlite3.Connection:
+    """A connection on which some statements were executed; it is closed where one of them fails."""
+    connection = sqlite3.connect(path, **options)
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _lock(path: Path) -> sqlite3.Connection:
+    """An exclusive lock beside a study file, held until the connection is closed."""
+    try:
+        return _connect(path.with_name(f"{path.name}.lock"), "BEGIN EXCLUSIVE", timeout=0, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise BadArtifact(f"{path}.lock cannot be written: {error}", "the disk may be full") from None
+        hint = "wait until it ends, or name another folder with -o"
+        raise InUse(f"another search is writing to {path}", hint) from None
+    except sqlite3.DatabaseError as error:
+        raise BadArtifact(f"the lock file {path}.lock is damaged: {error}", "remove it") from None
 
 
 def _check_is_study_file(path: Path) -> None:
