@@ -3,8 +3,10 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import SLOW_TESTS
-from tools.slow_tests import slow_tests
+from tools.slow_tests import measure, slow_tests
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +24,41 @@ def test_a_slow_case_makes_a_test_slow_and_a_file_keeps_its_quickest_test() -> N
     without = ["tests/a.py::one", "tests/b.py::one", "tests/b.py::two", "tests/c.py::one"]
     assert slow_tests(seconds, limit=0.5, kept=0.0) == without
     assert slow_tests({}, limit=0.5, kept=3.0) == []
+
+
+SHARING = """
+import time
+import pytest
+
+
+@pytest.fixture(scope="module")
+def costly():
+    start = time.process_time()
+    while time.process_time() < start + 0.05:
+        pass
+
+
+def test_first(costly):
+    pass
+
+
+def test_second(costly):
+    pass
+
+
+def test_neither():
+    pass
+"""
+
+
+def test_a_shared_fixture_counts_for_every_test_that_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "test_sharing.py").write_text(SHARING)
+    seconds = {test.partition("::")[2]: one for test, one in measure(["test_sharing.py"]).items()}
+    assert min(seconds["test_first"], seconds["test_second"]) >= 0.05
+    assert seconds["test_neither"] < 0.05
 
 
 def test_every_slow_test_exists() -> None:

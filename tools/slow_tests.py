@@ -13,6 +13,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,22 +23,46 @@ HEADER = "# Tests that `make test-fast` leaves out; written by `python -m tools.
 
 
 class Stopwatch:
-    """A pytest plugin that records the processor seconds of each test and of the fixtures that it is first to use."""
+    """A pytest plugin that records the processor seconds of each test, and those of the fixtures that tests share.
+
+    What sets up a fixture of a module or of the session counts for every test that uses it: without the others, that
+    test would be the one to pay.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.seconds: dict[str, float] = {}
+        self.shared: dict[str, float] = {}
+        self.in_shared = 0.0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        start, in_shared = processor_seconds(), self.in_shared
+        try:
+            return (yield)
+        finally:
+            own = processor_seconds() - start - (self.in_shared - in_shared)
+            fixtures = getattr(item, "_fixtureinfo", None)
+            used = [_name(several[-1]) for several in fixtures.name2fixturedefs.values()] if fixtures else []
+            self.seconds[item.nodeid] = own + sum(self.shared.get(one, 0.0) for one in used)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
         start = processor_seconds()
         try:
             return (yield)
         finally:
-            self.seconds[item.nodeid] = processor_seconds() - start
+            if fixturedef.scope != "function":
+                seconds = processor_seconds() - start
+                self.shared[_name(fixturedef)] = max(seconds, self.shared.get(_name(fixturedef), 0.0))
+                self.in_shared += seconds
 
     def pytest_sessionfinish(self) -> None:
         (self.folder / f"{os.getpid()}.json").write_text(json.dumps(self.seconds))
+
+
+def _name(fixture: Any) -> str:
+    return f"{fixture.baseid}::{fixture.argname}"
 
 
 def processor_seconds() -> float:

@@ -87,7 +87,7 @@ class StudyStorage:
 
 def _connect(path: Path, *statements: str, **options: Any) -> sqlite3.Connection:
     """A connection on which some statements were executed; it is closed where one of them fails."""
-    connection = sqlite3.connect(path, **options)
+    connection: sqlite3.Connection = sqlite3.connect(path, **options)
     try:
         for statement in statements:
             connection.execute(statement)
