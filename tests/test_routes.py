@@ -15,6 +15,7 @@ from cofactor.serving.schemas import requests
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import UnitCosts
+from cofactor.serving.user_scores import UserScores
 from tests.recording_service import Asked, Models
 from tests.small_service import ask
 
@@ -84,6 +85,8 @@ def test_a_question_takes_what_its_route_brings(route):
     brought = [str] * len(route.ids)
     if (kind := route.body or route.query) is not requests.Nothing:
         brought.append(kind)
+    if route.scored:
+        brought.append(UserScores)
     assert len(parameters) == len(brought)
     for parameter, of in zip(parameters, brought, strict=True):
         taken = parameter.annotation

@@ -90,7 +90,7 @@ class Model(ScoringModel):
         user = self.training_data.users.row(user_id)
         scores = self.scores(np.array([user], dtype=np.int32))[0]
         seen = self.training_data.rated(user)[0] if exclude_seen else None
-        items, best = self.top_n_of_user(user, scores, n, seen=seen)
+        items, best = self.top_n_of_scores(scores, n, seen=seen)
         history = training_history(self.training_data, user_id) if check_length(why) else None
         return self.list_recommendations(items, best, history, why)
 
