@@ -53,7 +53,7 @@ def check(now: ItemCounts, store: RatingStore) -> None:
     assert now.by_popularity.tolist() == np.argsort(-np.array(counts), kind="stable").tolist()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(EVENTS, max_size=6), max_size=5), st.lists(EVENTS, max_size=12))
 def test_counts_are_of_training_and_store(steps: list[list[RatingEvent]], before: list[RatingEvent]) -> None:
     store = MemoryStore(*before)

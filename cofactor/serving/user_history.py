@@ -95,7 +95,7 @@ def unknown_user(
     """The error for a user without ratings; `alternative`: what the client may ask for instead."""
     shown = user[:LONGEST_SHOWN]
     if forgotten.count() and forgotten.among([user, *training_data.users.similar_ids(user)]):
-        return UnknownId(f"unknown user {shown!r}", alternative or "the user has no ratings")
+        return UnknownId(f"unknown user {shown!r}", f"the user has no ratings. {alternative}".strip())
     if user in training_data.users:
         return UnknownId(f"all ratings of user {shown!r} are deleted", f"rate an item first. {alternative}".strip())
     unknown = training_data.users.unknown_id(user)
