@@ -20,13 +20,18 @@ from threading import Thread
 
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent, RatingStore
+from cofactor.serving.filters import OperatorRules
+from cofactor.serving.schemas.requests import GivenRating, RatingsBody
+from cofactor.serving.service import RecommendationService
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.postgres import Server, programs
+from tests.small_service import bundle
 
 BATCHES, THREADS = (1, 100), (1, 8)
 USERS, ITEMS = 6_000, 3_700  # about as in MovieLens 1M
+HEAVY_USERS, HEAVY = 40, 9_800  # users, and the events of each
 BLOCK = b"\0" * 4096
 
 
@@ -42,10 +47,13 @@ def main() -> None:
             print(row(f"bare {name}", 1, 0, bare(Path(folder) / "bare", sync, given.seconds)), flush=True)
         file = Path(folder) / "ratings.db"
         words = measure("SQLite", str(file), given.seconds)
-        print(f"| SQLite, {file.stat().st_size / words:.0f} bytes a rating once it is closed | | | | | | |", flush=True)
+        size = f"{file.stat().st_size / words:.0f} bytes for each rating after closing"
+        print(f"| SQLite, {size} | | | | | | |", flush=True)
+        measure_heavy("SQLite", str(Path(folder) / "heavy.db"))
     with server(given.folder) as address:
         if address is not None:
             measure("PostgreSQL", address, given.seconds)
+            measure_heavy("PostgreSQL", address)
 
 
 def measure(name: str, address: str, seconds: float) -> int:
@@ -60,10 +68,27 @@ def measure(name: str, address: str, seconds: float) -> int:
         store.events_of(user)
         asked.append(time.perf_counter() - begun)
     words = store.count()
-    told = f"{name}, what a user said ({words / USERS:.0f} words) | 1 | | | | {median(asked) * 1e3:.3f}"
+    told = f"{name}, all events of a user ({words / USERS:.0f}) | 1 | | | | {median(asked) * 1e3:.3f}"
     print(f"| {told} | {sorted(asked)[-50] * 1e3:.3f} |", flush=True)
     store.close()
     return words
+
+
+def measure_heavy(name: str, address: str) -> None:
+    """Measures requests of 1,000 ratings by users who have almost as many events as a store keeps of one."""
+    store = open_store(address)
+    for user in range(HEAVY_USERS):
+        store.append([RatingEvent(f"heavy {user}", str(item), 3.0, 1) for item in range(HEAVY)])
+    service, taken = RecommendationService(bundle(), store=store, rules=OperatorRules(new_items=True)), []
+    for turn in range(5):
+        given = [(f"heavy {n % HEAVY_USERS}", f"{turn} {n // HEAVY_USERS}") for n in range(1_000)]
+        body = RatingsBody(ratings=[GivenRating(user=user, item=item, rating=4.0) for user, item in given])
+        begun = time.perf_counter()
+        service.rate(body)
+        taken.append(time.perf_counter() - begun)
+    told = f"{name}, request of 1,000 ratings by {HEAVY_USERS} users with {HEAVY:,} events each"
+    print(f"| {told} | 1 | 1,000 | | | {median(taken) * 1e3:.0f} | {max(taken) * 1e3:.0f} |", flush=True)
+    store.close()
 
 
 def bare(path: Path, sync: Callable[[int], None], seconds: float) -> tuple[float, list[float]]:

@@ -57,8 +57,13 @@ FETCH_ROWS = 10_000  # at a time
 MANY = 10_000  # users, from which on all notes are read
 CHANGES_KEPT = 10_000  # changes after which a process that did not follow them reads everything again
 
-UPSERT = "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)"
-SELECT_KEPT = "SELECT 1 FROM feedback WHERE user = ? AND item = ? AND rating IS ? AND time = ?"
+GIVEN = "CREATE TEMP TABLE given (user TEXT, item TEXT, rating REAL, time INTEGER) STRICT"  # the rows of a commit
+PUT_GIVEN = "INSERT INTO given VALUES (?, ?, ?, ?)"
+UPSERT = "INSERT OR REPLACE INTO feedback SELECT user, item, rating, time FROM given"
+COUNT_KEPT = (
+    "SELECT count(*) FROM given CROSS JOIN feedback AS kept ON kept.user = given.user AND kept.item = given.item "
+    "WHERE kept.rating IS given.rating AND kept.time = given.time"
+)
 PRUNE = f"DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - {CHANGES_KEPT}"
 SELECT_USER = (
     "SELECT user, item, rating, time FROM feedback WHERE user = ? ORDER BY item"  # the order of the primary key
@@ -88,6 +93,7 @@ class SqliteStore(RatingStore):
         self._blocked_until = 0.0
         try:
             self._writing = open_checked(self.path, deadline)
+            self._writing.execute(f"PRAGMA temp_store = MEMORY; {GIVEN}")
             self._salt, self._identity = (bytes(self._setting(name)) for name in ("salt", "identity"))
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(path, error) from error
@@ -251,9 +257,11 @@ class SqliteStore(RatingStore):
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             with interrupted_at(self._writing, deadline):
-                self._writing.executemany(UPSERT, rows)
-                self._check_kept(rows)
+                self._writing.executemany(PUT_GIVEN, rows)
+                self._writing.execute(UPSERT)
+                self._check_kept(len(rows))
                 self._prune(len(rows))
+                self._writing.execute("DELETE FROM given")
             self._writing.execute("COMMIT")
         finally:
             if self._writing.in_transaction:
@@ -263,12 +271,12 @@ class SqliteStore(RatingStore):
                 f"{self.path.name} was moved, removed or replaced while in use", "put it back, or restart the service"
             )
 
-    def _check_kept(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _check_kept(self, n_rows: int) -> None:
         """Raises Unavailable if a trigger of somebody else discarded or changed a row."""
-        lost = len(rows) - sum(1 for _ in self._writing.executemany(SELECT_KEPT, rows))
+        lost = n_rows - int(self._writing.execute(COUNT_KEPT).get)
         if lost:
             hint = "a trigger in the database discards or changes them: remove it; no rating was stored"
-            raise Unavailable(f"{self.path.name} did not keep {lost:,} of {len(rows):,} ratings", hint)
+            raise Unavailable(f"{self.path.name} did not keep {lost:,} of {n_rows:,} ratings", hint)
 
     def _prune(self, n_changes: int) -> None:
         self._unpruned += n_changes

@@ -33,12 +33,12 @@ TITLES = "CREATE TABLE titles (item TEXT PRIMARY KEY, title TEXT NOT NULL) STRIC
 SETTINGS = "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID"  # salt, identity
 # BEFORE, because the row that INSERT OR REPLACE removes is there only then.
 EVENT_ADDED = """CREATE TRIGGER event_added BEFORE INSERT ON feedback BEGIN
+  INSERT INTO changes (user, item, existed, before, after)
+    SELECT NEW.user, NEW.item, count(*), max(rating), NEW.rating FROM feedback
+    WHERE user = NEW.user AND item = NEW.item;
   INSERT INTO user_counts SELECT NEW.user, 1
-    WHERE NOT EXISTS (SELECT 1 FROM feedback WHERE user = NEW.user AND item = NEW.item)
+    WHERE (SELECT existed FROM changes WHERE number = last_insert_rowid()) = 0
     ON CONFLICT (user) DO UPDATE SET events = events + 1;
-  INSERT INTO changes (user, item, existed, before, after) VALUES (NEW.user, NEW.item,
-    EXISTS (SELECT 1 FROM feedback WHERE user = NEW.user AND item = NEW.item),
-    (SELECT rating FROM feedback WHERE user = NEW.user AND item = NEW.item), NEW.rating);
 END"""
 EVENT_REMOVED = """CREATE TRIGGER event_removed AFTER DELETE ON feedback BEGIN
   UPDATE user_counts SET events = events - 1 WHERE user = OLD.user;
