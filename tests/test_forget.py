@@ -205,7 +205,7 @@ def test_a_forgotten_user_is_left_out_of_the_data(address: str) -> None:
     assert merged.origin is not None
     record = merged.origin.as_record()["ratings_from"]
     assert (record["forgotten"], record["added"], record["last_note"]) == (1, 1, 1)
-    assert merged.origin.remarks()[-1].endswith("1 added, 0 replaced, 0 deleted, 1 forgotten users left out")
+    assert merged.origin.remarks()[-1].endswith("1 added, 0 replaced, 0 deleted, 1 forgotten user left out")
 
 
 def test_who_rates_again_is_in_the_next_training_without_the_former_ratings(address: str) -> None:
@@ -234,7 +234,7 @@ def test_from_the_command_line(tmp_path: Path, run: Run) -> None:
         assert (refused.exit_code, "bug" in refused.stderr) == (2, False)
     assert run("ratings", "kept.db", "--forget", "7", "--csv").exit_code == 2
     done = run("train", "baseline", "r.csv", "-o", "after", "--ratings-from", "kept.db")
-    assert "1 forgotten users left out" in done.stderr
+    assert "1 forgotten user left out" in done.stderr
     assert "7" in load("before").training_data.users
     assert "7" not in load("after").training_data.users
     assert all(b'"7"' not in file.read_bytes() for file in Path("after").glob("*.json"))

@@ -59,6 +59,10 @@ class Origin:
         remarks += self.notes
         if (counts := self.feedback) is not None:
             changes = f"{counts.added:,} added, {counts.replaced:,} replaced, {counts.taken_back:,} deleted"
-            left_out = f", {counts.forgotten:,} forgotten users left out" if counts.forgotten else ""
+            left_out = (
+                f", {counts.forgotten:,} forgotten user{'s' * (counts.forgotten > 1)} left out"
+                if counts.forgotten
+                else ""
+            )
             remarks.append(f"from {counts.name}: {changes}{left_out}")
         return remarks
