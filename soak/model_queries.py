@@ -8,6 +8,7 @@ import orjson
 from scipy.sparse import csr_array
 
 from cofactor.errors import UnknownId
+from cofactor.ids import find_id_fault, normalize_id
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import Recommendation
 from cofactor.serving.api.routes import ROUTES
@@ -47,8 +48,8 @@ def _query_service(bundle: LoadedModel, users: list[str], items: list[str], rati
     """Sends all queries of the service and validates the answers, as JSON, against their schemas. JSON turns NaN and
     infinity into null, which no schema allows in the place of a number."""
     answers = warm(RecommendationService(bundle))
-    short = [item for item in items if len(item) <= requests.LONGEST_ID]  # longer ids cannot be part of a request
-    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in short], n=3, why=1)
+    askable = [item for item in items if find_id_fault(normalize_id(item)) is None]  # others cannot be in a request
+    folded = requests.FoldedBody(ratings=[{"item": item, "rating": rating} for item in askable], n=3, why=1)
     asked: list[tuple[str, tuple[Any, ...]]] = [
         ("recommendations_for_ratings", (folded,)),
         ("popular", (requests.PopularQuery(),)),
