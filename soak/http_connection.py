@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 QUIET = 0.15  # seconds without a byte after which nothing more is expected of a request that is not whole
-STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [ -~]*")
+STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) [ -~]*")
 HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)")
 
 

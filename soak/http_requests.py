@@ -93,7 +93,7 @@ def well_formed_request(rng: Rng) -> Request:
     for name in route.ids:
         path = path.replace(f"{{{name}}}", _id(rng), 1)
     path = choose(rng, PATHS) if rng.random() < 0.08 else path
-    if route.twin and rng.random() < 0.1:
+    if route.named and rng.random() < 0.1:
         path = f"/models/{_id(rng)}{path}"
     if route.body is None or rng.random() < 0.2:
         path += _query(rng, NEEDED.get(route.operation, ""))

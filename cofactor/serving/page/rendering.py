@@ -88,9 +88,10 @@ def _model_path(model: str) -> str:
 
 
 def _list(answers: RecommendationService, user: str, query: PageQuery, genres: Sequence[str]) -> dict[str, Any]:
-    chosen = query.model_dump(exclude={"model", "user", "genre"})
-    known = [genre for genre in query.genre if genre in genres]
-    return answers.recommendations(user, ListQuery(**chosen, genre=known, stranger="popular", why=REASONS))
+    chosen = query.model_dump(exclude={"model", "user", "genre"}, exclude_unset=True)
+    if known := [genre for genre in query.genre if genre in genres]:
+        chosen["genre"] = known
+    return answers.recommendations(user, ListQuery(**chosen, stranger="popular", why=REASONS))
 
 
 def _known(answers: RecommendationService, user: str) -> dict[str, Any]:
