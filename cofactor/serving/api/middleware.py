@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cofactor.serving.api.context import REQUEST_ID, SCOPE_KEY, RequestContext
+from cofactor.serving.api.problems import HttpProblem
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.telemetry.answered_request import AnsweredRequest, Recorder
 
@@ -33,6 +34,9 @@ SECURITY_HEADERS: tuple[Header, ...] = (
 NO_STORE = (b"cache-control", b"no-store")
 CLOSE = (b"connection", b"close")
 CLIENT_GONE = 499  # recorded, never sent
+INCOMPLETE = HttpProblem(
+    400, "the body ended early, or its framing is malformed", "send the whole body", headers=[("connection", "close")]
+)
 RETRY_LATER = frozenset({429, 503})
 MAX_DELAYED = 1024  # refusals that are delayed at the same time
 
@@ -84,7 +88,8 @@ class RequestMiddleware:
         self.in_flight += 1
         try:
             await self._app({**scope, **own}, receive, respond)
-        except ClientDisconnect:
+        except ClientDisconnect:  # the client is gone, or its body is malformed: then it gets this response
+            await INCOMPLETE.response(context.version)(scope, receive, respond)
             status = CLIENT_GONE
         finally:
             self.in_flight -= 1

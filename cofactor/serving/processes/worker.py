@@ -100,6 +100,7 @@ class Worker:
                 yield
             finally:
                 ended.set()
+                self._registry.stop_loading()
                 signs_of_life.cancel()
                 with suppress(asyncio.CancelledError):
                     await signs_of_life
