@@ -20,7 +20,7 @@ from threading import Thread
 
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent, RatingStore
-from cofactor.serving.filters import OperatorRules
+from cofactor.serving.lists.filters import OperatorRules
 from cofactor.serving.schemas.requests import GivenRating, RatingsBody
 from cofactor.serving.service import RecommendationService
 

@@ -163,7 +163,7 @@ def test_a_batch_ends_at_its_deadline_and_not_before():
 def test_explanations_end_at_the_deadline_and_are_the_same_in_blocks(monkeypatch):
     one, asked = service(), ListQuery(n=5, why=2, seen=True)
     whole = one.recommendations("everything", asked)
-    monkeypatch.setattr("cofactor.serving.ranked_lists.MAX_PAIRS", 1)
+    monkeypatch.setattr("cofactor.serving.lists.ranked_lists.MAX_PAIRS", 1)
     assert one.recommendations("everything", asked) == whole
     assert any(line["because"] for line in whole["recommendations"])
     with Deadline(-1), pytest.raises(DeadlineExceeded):

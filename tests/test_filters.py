@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.serving.filters import has_filters
+from cofactor.serving.lists.filters import has_filters
 from cofactor.serving.schemas.requests import BatchBody, FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import OperatorRules, RecommendationService
 from cofactor.trainers.popularity import Popularity

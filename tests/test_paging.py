@@ -10,7 +10,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, ListChanged
 from cofactor.feedback.store import RatingEvent
 from cofactor.models.factor import FactorModel
-from cofactor.serving import pagination
+from cofactor.serving.lists import pagination
 from cofactor.serving.schemas.requests import FoldedBody, ListBody, ListQuery, PopularQuery, Rated
 from cofactor.serving.service import RecommendationService
 from tests.small_service import MemoryStore, bundle

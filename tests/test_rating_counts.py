@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cofactor.errors import Unavailable
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingEvent, RatingStore
-from cofactor.serving import rating_counts
 from cofactor.serving.item_table import ItemTable
-from cofactor.serving.rating_counts import ItemCounts, RatingCounts
+from cofactor.serving.ratings import rating_counts
+from cofactor.serving.ratings.rating_counts import ItemCounts, RatingCounts
 from cofactor.serving.schemas.requests import ListQuery, PopularQuery
 from cofactor.serving.service import RecommendationService
 from tests.small_service import TITLES, USERS, MemoryStore, bundle, model

@@ -7,7 +7,7 @@ import pytest
 from cofactor.errors import BadData, Unavailable, UnknownId
 from cofactor.feedback.delegating_store import DelegatingStore
 from cofactor.feedback.store import RatingEvent
-from cofactor.serving import ratings_writer
+from cofactor.serving.ratings import ratings_writer
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import ListQuery, Page, RatingsBody
 from cofactor.serving.service import OperatorRules, RecommendationService

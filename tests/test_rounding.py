@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cofactor.serving.rounding import round_rating, round_score
+from cofactor.serving.lists.rounding import round_rating, round_score
 from cofactor.serving.schemas.requests import ExplanationQuery, FoldedBody, ListQuery, RecoQuery, SimilarQuery
 from cofactor.serving.service import RecommendationService
 from tests.small_service import bundle

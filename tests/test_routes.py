@@ -11,11 +11,11 @@ from cofactor.serving.api.api_keys import read_keys
 from cofactor.serving.api.application import create_app
 from cofactor.serving.api.openapi import statuses
 from cofactor.serving.api.routes import ROUTES
+from cofactor.serving.lists.user_scores import UserScores
 from cofactor.serving.schemas import requests
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import UnitCosts
-from cofactor.serving.user_scores import UserScores
 from tests.recording_service import Asked, Models
 from tests.small_service import ask
 

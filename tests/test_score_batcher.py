@@ -10,9 +10,9 @@ from cofactor.errors import UnknownId
 from cofactor.feedback.store import RatingEvent
 from cofactor.models.implicit import ImplicitModel
 from cofactor.models.top_n.selection import EXCLUDED
-from cofactor.serving import user_scores
+from cofactor.serving.lists import user_scores
+from cofactor.serving.lists.score_batcher import ScoreBatcher
 from cofactor.serving.schemas.requests import BatchBody, ListBody, ListQuery
-from cofactor.serving.score_batcher import ScoreBatcher
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import UnitCosts
 from tests.small_service import MemoryStore, bundle
@@ -57,7 +57,7 @@ def record_sizes(monkeypatch):
         sizes.append(len(rows))
         return user_scores.score_users(model, rows)
 
-    monkeypatch.setattr("cofactor.serving.score_batcher.score_users", score_users)
+    monkeypatch.setattr("cofactor.serving.lists.score_batcher.score_users", score_users)
     return sizes
 
 
@@ -118,7 +118,7 @@ def test_a_batch_is_the_lists_of_its_users(model, together, monkeypatch):
 def test_concurrent_requests_are_gathered(model, together, monkeypatch, costs):
     sizes, score = [], user_scores.score_users
     monkeypatch.setattr(
-        "cofactor.serving.score_batcher.score_users", lambda m, rows: sizes.append(len(rows)) or score(m, rows)
+        "cofactor.serving.lists.score_batcher.score_users", lambda m, rows: sizes.append(len(rows)) or score(m, rows)
     )
     service, batcher = RecommendationService(bundle(model), costs=replace(costs)), ScoreBatcher()
     plain = replace(service, costs=UnitCosts())
@@ -163,7 +163,7 @@ def test_an_error_of_a_product_reaches_everybody_who_waits(model, together, monk
     def fail(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("cofactor.serving.score_batcher.score_users", fail)
+    monkeypatch.setattr("cofactor.serving.lists.score_batcher.score_users", fail)
     service, batcher = RecommendationService(bundle(model)), ScoreBatcher()
 
     async def both():
@@ -175,7 +175,7 @@ def test_an_error_of_a_product_reaches_everybody_who_waits(model, together, monk
 def test_a_client_that_is_gone_is_left_out(model, together, monkeypatch):
     sizes, score = [], user_scores.score_users
     monkeypatch.setattr(
-        "cofactor.serving.score_batcher.score_users", lambda m, rows: sizes.append(len(rows)) or score(m, rows)
+        "cofactor.serving.lists.score_batcher.score_users", lambda m, rows: sizes.append(len(rows)) or score(m, rows)
     )
     service, batcher = RecommendationService(bundle(model)), ScoreBatcher()
 

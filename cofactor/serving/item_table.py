@@ -11,8 +11,8 @@ from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.data.reading.feature_tables import YEAR
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect
-from cofactor.serving.rating_counts import ItemCounts
-from cofactor.serving.rounding import round_rating, round_score
+from cofactor.serving.lists.rounding import round_rating, round_score
+from cofactor.serving.ratings.rating_counts import ItemCounts
 
 JsonObject = dict[str, Any]  # to be serialized as a JSON object
 NO_YEAR = -1

@@ -13,9 +13,9 @@ from cofactor.feedback.catalogue import record_catalogue
 from cofactor.feedback.open_store import open_store
 from cofactor.feedback.store import RatingStore
 from cofactor.saved.model_folder import load_manifest
-from cofactor.serving.filters import OperatorRules
 from cofactor.serving.folder_watcher import FolderWatcher
 from cofactor.serving.item_table import JsonObject
+from cofactor.serving.lists.filters import OperatorRules
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService

@@ -12,15 +12,23 @@ from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
 from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
-from cofactor.serving.filters import NO_RULES, ItemFilter
-from cofactor.serving.filters import OperatorRules as OperatorRules
-from cofactor.serving.forgotten_users import ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject, describe_effect
+from cofactor.serving.lists.filters import NO_RULES, ItemFilter
+from cofactor.serving.lists.filters import OperatorRules as OperatorRules
+from cofactor.serving.lists.ranked_lists import RankedLists, nearest_users
+from cofactor.serving.lists.rounding import round_score
+from cofactor.serving.lists.user_scores import UserScores, is_scored_with_others, score_users, users_per_product
 from cofactor.serving.loaded_model import LoadedModel
-from cofactor.serving.ranked_lists import RankedLists, nearest_users
-from cofactor.serving.rating_counts import RatingCounts
-from cofactor.serving.ratings_writer import RatingsWriter
-from cofactor.serving.rounding import round_score
+from cofactor.serving.ratings.forgotten_users import ForgottenUsers
+from cofactor.serving.ratings.rating_counts import RatingCounts
+from cofactor.serving.ratings.ratings_writer import RatingsWriter
+from cofactor.serving.ratings.user_history import (
+    POPULAR_INSTEAD,
+    UserHistory,
+    history_from_request,
+    load_history,
+    unknown_user,
+)
 from cofactor.serving.schemas.requests import (
     BatchBody,
     CategsQuery,
@@ -40,8 +48,6 @@ from cofactor.serving.schemas.requests import (
     SimilarUsersQuery,
 )
 from cofactor.serving.unit_costs import UNMEASURED, HistorySize, UnitCosts, check_cost
-from cofactor.serving.user_history import POPULAR_INSTEAD, UserHistory, history_from_request, load_history, unknown_user
-from cofactor.serving.user_scores import UserScores, is_scored_with_others, score_users, users_per_product
 
 
 @dataclass(frozen=True)

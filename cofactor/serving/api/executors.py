@@ -15,9 +15,9 @@ from typing import Any
 
 from cofactor.machine import cores
 from cofactor.serving.api.problems import HttpProblem, retry_later
-from cofactor.serving.score_batcher import ScoreBatcher
+from cofactor.serving.lists.score_batcher import ScoreBatcher
+from cofactor.serving.lists.user_scores import UserScores
 from cofactor.serving.service import RecommendationService
-from cofactor.serving.user_scores import UserScores
 
 PASS = 0.005  # seconds of work in one pass of the event loop, or one piece of work if that takes longer
 DEADLINE = 10.0  # seconds that a client waits for work in a thread

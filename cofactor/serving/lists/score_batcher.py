@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable
 
 from cofactor.models.base import Model
+from cofactor.serving.lists.user_scores import UserScores, score_users, users_per_product
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import FAST
-from cofactor.serving.user_scores import UserScores, score_users, users_per_product
 
 
 class ScoreBatcher:

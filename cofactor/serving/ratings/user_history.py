@@ -12,8 +12,8 @@ from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import check_rating, single_history
-from cofactor.serving.filters import known_item
-from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
+from cofactor.serving.lists.filters import known_item
+from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.schemas.requests import Rated
 
 POPULAR_INSTEAD = "Or ask with stranger=popular for the most rated items"

@@ -20,7 +20,7 @@ from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
 from cofactor.feedback.store import EventRow, Mark, RatingChange, RatingStore
-from cofactor.serving.rounding import round_score
+from cofactor.serving.lists.rounding import round_score
 
 PATIENCE = 0.02  # seconds that a request waits for the changes of a store that is not read in microseconds
 RETRY = 5.0  # seconds after a failure in which the store is not asked again

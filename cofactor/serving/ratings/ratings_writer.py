@@ -11,12 +11,12 @@ from cofactor.arrays import Floats, Rows
 from cofactor.errors import BadData, Unavailable
 from cofactor.feedback.store import RatingEvent, RatingStore
 from cofactor.models.top_n.recommendations import check_rating
-from cofactor.serving.filters import OperatorRules, known_item
-from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
-from cofactor.serving.rounding import round_rating
+from cofactor.serving.lists.filters import OperatorRules, known_item
+from cofactor.serving.lists.rounding import round_rating
+from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
+from cofactor.serving.ratings.user_history import unknown_user
 from cofactor.serving.schemas.requests import GivenRating, Page, RatingsBody
-from cofactor.serving.user_history import unknown_user
 
 MAX_EVENTS = 10_000  # events of one user in a store: each list of the user reads them all
 

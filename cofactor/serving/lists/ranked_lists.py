@@ -11,16 +11,16 @@ from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.models.top_n.selection import EXCLUDED, top_n
 from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
-from cofactor.serving.diversity import POOL, diversify
-from cofactor.serving.filters import ItemFilter, has_filters, requested
-from cofactor.serving.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.item_table import ItemTable, JsonObject
-from cofactor.serving.pagination import digest, next_cursor, start_of_page
-from cofactor.serving.rating_counts import RatingCounts
-from cofactor.serving.rounding import round_score
+from cofactor.serving.lists.diversity import POOL, diversify
+from cofactor.serving.lists.filters import ItemFilter, has_filters, requested
+from cofactor.serving.lists.pagination import digest, next_cursor, start_of_page
+from cofactor.serving.lists.rounding import round_score
+from cofactor.serving.lists.user_scores import is_scored_with_others
+from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
+from cofactor.serving.ratings.rating_counts import RatingCounts
+from cofactor.serving.ratings.user_history import UserHistory
 from cofactor.serving.schemas.requests import FilterOptions, ListOptions, PopularQuery
-from cofactor.serving.user_history import UserHistory
-from cofactor.serving.user_scores import is_scored_with_others
 
 MAX_PAIRS = 100_000  # of ratings and items that are explained between two checks of the deadline
 NONE = np.empty(0, dtype=np.int32)
