@@ -34,7 +34,7 @@ import pytest
 @pytest.fixture(scope="module")
 def costly():
     start = time.process_time()
-    while time.process_time() < start + 0.05:
+    while time.process_time() < start + 0.25:
         pass
 
 
@@ -57,8 +57,8 @@ def test_a_shared_fixture_counts_for_every_test_that_uses_it(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "test_sharing.py").write_text(SHARING)
     seconds = {test.partition("::")[2]: one for test, one in measure(["test_sharing.py"]).items()}
-    assert min(seconds["test_first"], seconds["test_second"]) >= 0.05
-    assert seconds["test_neither"] < 0.05
+    assert min(seconds["test_first"], seconds["test_second"]) >= 0.24
+    assert seconds["test_neither"] < 0.24
 
 
 def test_every_slow_test_exists() -> None:
