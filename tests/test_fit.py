@@ -413,6 +413,18 @@ def test_the_epoch_is_not_chosen_on_the_test_part(parts: Split) -> None:
         Baseline().fit(parts.train, some)
 
 
+def test_the_epoch_is_not_chosen_on_training_ratings(parts: Split) -> None:
+    loose = replace(parts.train, split=None, part=None)
+    for train, validation in (
+        (parts.train, parts.train),
+        (loose, loose.where(slice(3, 5))),
+        (parts.train, replace(parts.train.where(slice(3, 5)), split=None, part=None)),
+    ):
+        with pytest.raises(SplitMismatch, match="validation ratings are training ratings too, that of user"):
+            Baseline().fit(train, validation)
+    Baseline().fit(loose.where(slice(5, None)), loose.where(slice(0, 5)))
+
+
 def test_a_learned_rating_is_not_evaluated_with_or_without_a_split(parts: Split) -> None:
     model = Baseline().fit(join_parts(parts.train, parts.validation))
     with pytest.raises(SplitMismatch, match="trained on"):

@@ -10,20 +10,19 @@ from typing import Any
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
-from cofactor.errors import BadData, BadHyperparameter, SplitMismatch, TrainingDiverged, check_type
+from cofactor.errors import BadHyperparameter, TrainingDiverged, check_type
 from cofactor.models.base import Model
-from cofactor.saved.manifest import LARGEST
 from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
 from cofactor.training.loop import OnEpoch, TrainingLoop
+from cofactor.training.rating_checks import check_training_ratings
 from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpoint, describe_training
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
 from cofactor.training.tracking.tracker import RunDescription, Tracker
 from cofactor.training.warm_start import StartingModels, WarmStartSource
 
-MAX_RATING = LARGEST  # as the numbers of a saved model
 MAX_CURVE_EPOCHS = 1_000  # in the manifest of a saved model
 
 
@@ -158,14 +157,6 @@ def check_trainer(trainer: object) -> None:
         raise BadHyperparameter(f"trainer is of type {type(trainer).__name__}", hint)
 
 
-def check_magnitude(ratings: Ratings) -> None:
-    """Raises BadData for ratings so large that a model of them could not be saved."""
-    largest = max(map(abs, ratings.scale))
-    if largest > MAX_RATING:
-        message = f"the ratings reach {largest:g}, and at most {MAX_RATING:g} can be trained on"
-        raise BadData(message, "divide all ratings by the same number")
-
-
 def fit_ratings(
     trainer: TrainerProtocol,
     train: Ratings,
@@ -186,22 +177,10 @@ def fit_ratings(
 
     validate_single_epoch: see `early_stopping`; measure_objective: see `record_epochs`.
 
-    Raises SplitMismatch where `validation` is the test part of a split.
+    Raises SplitMismatch where `validation` is the test part of a split, or holds a rating of `train`.
     """
     check_patience(patience)
-    hint = "cofactor.read makes Ratings of a table; cofactor.fit takes a Split"
-    check_type("the training part", train, Ratings, hint)
-    if validation is not None:
-        check_type("the validation part", validation, Ratings, hint)
-        if (train.users, train.items) != (validation.users, validation.items):
-            message = "the validation ratings have other users or items than the training ratings"
-            raise SplitMismatch(message, "take both from one split, where a row means the same in each part")
-    if len(train) == 0:
-        raise BadData("no ratings to train on", "give the split a larger training part")
-    check_magnitude(train)
-    if validation is not None and validation.part == "test":
-        hint = "choose it on the validation part: test metrics of an epoch that is chosen on the test part are too good"
-        raise SplitMismatch("the epoch would be chosen on the test part of a split", hint)
+    check_training_ratings(train, validation)
     started = time.perf_counter()
     saved = checkpointer or NoCheckpoint(trainer, train)
     loop = TrainingLoop(
