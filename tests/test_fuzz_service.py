@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from soak import kills, overload, requests, swaps
+from soak import attacks, kills, overload, requests, swaps
 from soak.http_connection import MalformedResponse, parse_responses
 from soak.http_requests import malformed_request, well_formed_request
 from soak.server_process import start_server
@@ -44,6 +44,18 @@ def test_a_judge_of_kills_knows_a_lost_rating_and_half_a_batch():
     assert not client({"1": 2.0}, {"1": 3.0, "2": 1.0}).compare({"1": 3.0, "2": 1.0})
     assert client({"1": 2.0}, {"1": 3.0, "2": 1.0}).compare({"1": 3.0})
     assert client({"1": 2.0}, {}).compare({})
+
+
+@pytest.mark.parametrize("name", ["endless-trailers", "pipelined", "never-reading"])
+def test_an_attack_takes_no_memory_and_the_service_stops_in_good_order(attacked, name):
+    result = attacks.attack_server(name, attacked, seconds=4, workers=1, given_back=20)
+    assert [what for what in result.faults() if not what.startswith("/live took")] == []
+    assert result.live_p99 < 3  # on loaded cores
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    return attacks.neighbour_model(tmp_path_factory.mktemp("models") / "m")
 
 
 def test_connections_that_come_all_at_once_do_not_stand_at_the_door(tmp_path):
