@@ -11,7 +11,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadHyperparameter, SplitMismatch
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.base import Model
-from cofactor.models.implicit import ImplicitModel
+from cofactor.models.implicit import ImplicitModel, mean_vector
 from cofactor.trainers import ials
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.popularity import Popularity
@@ -159,3 +159,10 @@ def test_ml_1m(real_data: Path) -> None:
     out = np.random.default_rng(0).random(len(every)) < 0.2
     report = evaluate(fitted(every.where(~out), rank=64, unobserved=0.3, l2=0.3), every.where(out), k=(10,))
     assert report.metrics["ndcg@10"] > 0.425
+
+
+def test_the_mean_vector_is_over_rows_with_ratings_and_zero_without_any() -> None:
+    vectors = np.array([[1, 2], [3, 6], [9, 9]], np.float32)
+    assert mean_vector(vectors, np.array([5, 1, 0])).tolist() == [2, 4]
+    nothing = mean_vector(vectors, np.zeros(3, np.int64))
+    assert (nothing.tolist(), nothing.dtype) == ([0, 0], np.float32)

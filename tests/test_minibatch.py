@@ -225,6 +225,10 @@ def test_slopes_of_the_layers_are_those_of_autograd(kind: type[MLP], widths: tup
     np.testing.assert_allclose(slopes, flat.grad / 9, atol=1e-5)
     half = MLP(widths, 0.0, flat.detach(), slopes, torch.bfloat16)
     np.testing.assert_allclose(half.forward(x.detach(), np.zeros(3)), out[:, 0].detach(), atol=0.1)
+    slopes.zero_()
+    np.testing.assert_allclose(half.backward(by_output), x.grad, atol=0.02)
+    np.testing.assert_allclose(slopes, flat.grad / 9, atol=0.01)
+    assert min(x.grad.abs().max(), (flat.grad / 9).abs().max()) > 0.05, "zeros would not be close"
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

@@ -275,3 +275,11 @@ def test_tune_searches_from_python(tmp_path: Path) -> None:
     assert found.test.metrics[name]["rmse"] == pytest.approx(cofactor.evaluate(model, parts.test).metrics["rmse"])
     assert (tmp_path / "study.db").is_file()
     assert not (tmp_path / "study.ratings").exists()
+
+
+def test_several_trainers_are_searched_from_python_and_their_best_compared(tmp_path: Path) -> None:
+    parts = split(generate(60, 40, 12, seed=1), seed=0)
+    (only,) = tune_all([Popularity, Baseline], parts, trials=1, jobs=1, seed=4, folder=tmp_path)
+    assert (only.space.trainer, len(only.history.trials), only.test_readings) == (Baseline, 1, 1)
+    assert only.test is not None
+    assert set(only.test.metrics) == {"baseline"}
