@@ -72,7 +72,10 @@ def test_every_slow_test_exists() -> None:
     assert names
 
 
-ALL_SLOW = {"test_report_browser.py"}  # every test of it draws a report and opens it in a browser
+ALL_SLOW = {  # every test of a file draws a report and opens it in a browser, or starts a service of several processes
+    "test_report_browser.py",
+    "test_workers.py",
+}
 
 
 def test_every_test_file_has_a_quick_test() -> None:
