@@ -44,8 +44,11 @@ def history_sizes(training_data: TrainingData, store: RatingStore | None, users:
 
 
 def _size(service: RecommendationService, user: str) -> HistorySize:
-    (size,) = history_sizes(service.loaded_model.model.training_data, service.store, [user])
-    return size
+    training_data, store = service.loaded_model.model.training_data, service.store
+    row = training_data.users.find(user)
+    trained = 0 if row is None else int(training_data.user_counts[row])
+    events = store.count_of(user) if store is not None and store.fast_reads else 0
+    return HistorySize(trained + events, events, folded=events > 0)
 
 
 def _one_list(service: RecommendationService, ids: Sequence[str], asked: requests.ListOptions) -> float:

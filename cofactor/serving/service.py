@@ -257,7 +257,8 @@ class RecommendationService:
         scored: UserScores | None = None,
     ) -> JsonObject:
         if history is not None:
-            self._check_cost(history, asked)
+            if self.store is not None and not self.store.fast_reads:
+                self._check_cost(history, asked)  # `cost_of` did not know the size of this history
             scores = scored.scores if scored is not None and scored.user == history.user else None
             return self._lists.for_user(user, history, asked, scores)
         if asked.stranger == "refuse":

@@ -7,6 +7,7 @@ from cofactor.serving.lists.diversity import POOL
 from cofactor.serving.schemas.requests import BodyFilterOptions, FilterOptions, ListOptions
 
 FAST = 0.02  # seconds that other requests may wait: longer work does not run on the event loop
+FILTERS = frozenset(BodyFilterOptions.model_fields) | frozenset(FilterOptions.model_fields)
 MAX_SECONDS = 5.0  # highest estimate of a request that is answered
 FEWER = "ask for fewer users, ratings or explanations (`why`) in each request"
 
@@ -65,6 +66,8 @@ class UnitCosts:
 
     def filters(self, options: FilterOptions) -> float:
         """The filters of a request."""
+        if options.model_fields_set.isdisjoint(FILTERS):
+            return 0.0
         candidates = options.candidates if isinstance(options, BodyFilterOptions) else None
         ids = sum(len(one) for one in (options.allow, options.deny, candidates) if one)
         genres = len(options.genre) + len(options.without_genre)

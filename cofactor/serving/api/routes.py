@@ -65,7 +65,6 @@ USER, ITEM = "/users/{user}", "/items/{item}"
 LISTS = f"{USER}/recommendations"
 
 ROUTES = [
-    Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
     Route(
         LISTS, "recommendations", r.UserList, "Items with the highest scores that a user has not rated, best first",
         lambda service, user, asked, scored=None: service.recommendations(user, asked, scored),
@@ -76,6 +75,7 @@ ROUTES = [
         lambda service, user, asked, scored=None: service.recommendations(user, asked, scored), "POST", body=q.ListBody,
         cost="recommendations", stored=True, scored=True,
     ),
+    Route("/live", "live", r.Status, "200 while the process runs", named=False, tag="service"),
     Route(
         "/recommendations", "recommendations_for_ratings", r.FoldedList,
         "The same for the ratings in the request, which are not stored",
