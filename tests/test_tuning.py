@@ -11,7 +11,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.saved_split import write_parts
 from cofactor.data.splitting.split import Split, split
 from cofactor.data.synthetic.generate import generate
-from cofactor.errors import BadArtifact, BadData, BadHyperparameter, CofactorError, SplitMismatch
+from cofactor.errors import BadArtifact, BadData, BadHyperparameter, CofactorError, InUse, SplitMismatch
 from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.experiments.tuning.objective import ObjectiveValue, check_validation, evaluate_trial, make_training_pairs
 from cofactor.experiments.tuning.search import Budget, HyperparameterSearch, average_seeds, best_trial, find_trial
@@ -336,7 +336,7 @@ def test_another_search_is_refused(tmp_path):
     path = tmp_path / "study.db"
     store, space = StudyStorage(path, resume=False), SearchSpace.for_trainer(SVD)
     store.open_study(space, 0, SAME)
-    with pytest.raises(BadArtifact, match="another search is writing"):
+    with pytest.raises(InUse, match="another search is writing"):
         StudyStorage(path, resume=True)
     store.close()
     with pytest.raises(BadArtifact, match="there is a search in") as caught:
