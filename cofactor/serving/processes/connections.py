@@ -31,6 +31,21 @@ class Connections:
         self._known = sockets
         self.count = len(sockets - self._others)
 
+    def refuse_new(self) -> None:
+        """Refuses new connections from now on; those that are open stay.
+
+        A server that stops closes a connection whose first request it has not read yet. So a process first refuses
+        connections, and stops when those that are open have had time for their requests.
+        """
+        for descriptor, _ in _open_sockets():
+            try:
+                with socket.socket(fileno=os.dup(descriptor)) as one:
+                    listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                    if listens and one.getsockname()[1] == self._port:
+                        one.shutdown(socket.SHUT_RDWR)
+            except OSError:  # closed meanwhile, or no network socket
+                continue
+
     def _limit(self, descriptor: int) -> bool:
         """Whether a descriptor is a connection to the port; its limit is set then."""
         try:

@@ -17,6 +17,7 @@ from cofactor.serving.server_config import ServerConfig
 
 VARIABLE = "COFACTOR_RUN_FOLDER"
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # of prometheus_client: must be set before a process imports it
+LAST_CALL = 0.8  # seconds in which clients are told that the next response of their connection is the last
 SILENT = 15.0  # seconds without a sign of life after which a worker counts as hung
 
 _CONFIG = TypeAdapter(ServerConfig)

@@ -22,7 +22,7 @@ from granian.log import LogLevels
 from granian.server import Server as Granian
 
 from cofactor.errors import CofactorError
-from cofactor.serving.processes.run_folder import RunFolder
+from cofactor.serving.processes.run_folder import LAST_CALL, RunFolder
 from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.telemetry.logs import LineWriter, logging_to
 
@@ -32,7 +32,6 @@ MAX_CONNECTIONS = 8192  # of each worker
 MAX_HEAD = 1 << 15  # bytes of the request line and all headers
 IDLE = 15  # seconds until the headers of a request are complete, and between two requests of a connection
 STOP_WITHIN = 12  # seconds for requests in progress; then workers are killed
-LAST_CALL = 0.5  # seconds in which clients are told that the next response of their connection is the last
 LOOK = 0.05  # seconds between looks at workers that start
 WATCH = 1.0  # seconds between looks at workers that run
 

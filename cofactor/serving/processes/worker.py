@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from cofactor.serving.api.application import create_app
 from cofactor.serving.api.rate_limit import SharedTimes
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
 from cofactor.serving.processes.connections import Connections
-from cofactor.serving.processes.run_folder import RunFolder
+from cofactor.serving.processes.run_folder import LAST_CALL, RunFolder
 from cofactor.serving.telemetry.answered_request import Recorder
 from cofactor.serving.telemetry.logs import LineWriter, RequestLog, logging_to
 from cofactor.serving.telemetry.metrics import Metrics
@@ -30,6 +31,7 @@ TICK = 0.1  # seconds between looks at requests to stop or to reload
 UPDATE = 1.0  # seconds between signs of life
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another try to open the models, doubled each time
 RELOADED_WITHIN = 20.0  # seconds in which all processes carry out a requested reload
+STOP_WITHIN = 10.0  # seconds for requests in progress when the service stops
 LINGER = 4.0  # seconds for threads that work on when everything is answered
 REFUSAL_DELAY = 1.0  # seconds for which a response that asks to retry later is held back
 
@@ -69,7 +71,7 @@ class Worker:
             self._registry, self._config, recorders, self._metrics.page, SharedTimes(run.times),
             lambda: self._closing, REFUSAL_DELAY, self._lifespan,
         )  # fmt: skip
-        self._metrics.in_flight = lambda: app.in_flight
+        self._in_flight = self._metrics.in_flight = lambda: app.in_flight
         self._metrics.connections = lambda: self._connections.count
         self._metrics.lost_lines = lambda: self._writer.lost
         proxies = list(self._config.proxies)
@@ -111,17 +113,30 @@ class Worker:
 
     async def _live(self) -> None:
         """Signs of life come from the event loop, so that a process whose loop hangs has none."""
-        next_update = 0.0
+        next_update, refuse_at, exit_at = 0.0, math.inf, math.inf
         while True:
+            now = time.monotonic()
             if not self._closing and self._run.stopping:
                 self._closing, self._registry.ready = True, False
-            if (now := time.monotonic()) >= next_update:
+                refuse_at = now + max(0.0, self._config.drain - LAST_CALL)
+            if now >= refuse_at:
+                self._connections.refuse_new()
+                refuse_at, exit_at = math.inf, now + LAST_CALL + 2 * TICK
+            if now >= exit_at and (self._in_flight() == 0 or now >= exit_at + STOP_WITHIN):
+                self._exit()
+            if now >= next_update:
                 next_update = now + UPDATE
                 self._stop_if_orphaned()
                 self._connections.update()
                 self._metrics.update()
                 self._write_state()
             await asyncio.sleep(TICK)
+
+    def _exit(self) -> None:
+        """Ends the process once everything is answered: the server would wait for its closed socket."""
+        self._registry.close()
+        self._writer.flush()
+        os._exit(0)
 
     def _stop_if_orphaned(self) -> None:
         try:
