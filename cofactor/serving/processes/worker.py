@@ -21,7 +21,7 @@ from cofactor.errors import CofactorError, Unavailable
 from cofactor.serving.api.application import create_app
 from cofactor.serving.api.rate_limit import SharedTimes
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
-from cofactor.serving.processes.connections import Connections
+from cofactor.serving.processes.connections import OpenConnections
 from cofactor.serving.processes.run_folder import LAST_CALL, RunFolder
 from cofactor.serving.telemetry.answered_request import Recorder
 from cofactor.serving.telemetry.logs import LineWriter, RequestLog, logging_to
@@ -58,10 +58,11 @@ class Worker:
         self._closing = False
         with logging_to(self._writer):
             self._registry = self._open()
-        self._connections = Connections(run.port)
         self._metrics = Metrics(self._registry)
         self._registry.observe(self._metrics)
-        self._registry.warm_up()
+        with logging_to(self._writer):
+            self._warm_up()
+        self._connections = OpenConnections(run.port)
         self._registry.on_requested_reload(self._reload_others)
         self._registry.on_reload(lambda name, result: _freeze() if result == SWAPPED else None)
         recorders: list[Recorder] = [self._metrics]
@@ -89,6 +90,14 @@ class Worker:
                 log.error("a worker cannot start: %s; it tries again in %g s", error.message, pause)
                 time.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)
+
+    def _warm_up(self) -> None:
+        try:
+            self._registry.warm_up()
+        except Exception as error:
+            log.exception("a model failed its warm-up")
+            self._run.fail(f"a model cannot be served: {type(error).__name__}: {error}", "the log has the details")
+            sys.exit(1)
 
     @asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
