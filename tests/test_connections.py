@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from cofactor.serving.processes.connections import Connections
+from cofactor.serving.processes.connections import OpenConnections
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the limit is Linux' own")
 
@@ -29,7 +29,7 @@ def test_connections_to_the_port_are_counted_and_no_other_sockets(pair):
     port = server.getsockname()[1]
     one, other = socket.socketpair()
     with socket.create_server(("127.0.0.1", 0)), one, other:
-        connections = Connections(port)
+        connections = OpenConnections(port)
         for _ in range(2):
             connections.update()
             assert connections.count == 1
@@ -40,7 +40,7 @@ def test_connections_to_the_port_are_counted_and_no_other_sockets(pair):
 
 def test_a_connection_whose_client_does_not_read_ends(pair):
     server, _ = pair
-    Connections(server.getsockname()[1], unread=1.0).update()
+    OpenConnections(server.getsockname()[1], unread=1.0).update()
     server.settimeout(20)
     with pytest.raises(OSError, match="timed out") as raised:
         server.sendall(bytes(100_000_000))
@@ -49,7 +49,7 @@ def test_a_connection_whose_client_does_not_read_ends(pair):
 
 def test_a_connection_whose_client_reads_stays(pair):
     server, client = pair
-    Connections(server.getsockname()[1], unread=0.5).update()
+    OpenConnections(server.getsockname()[1], unread=0.5).update()
     end = time.monotonic() + 1.5
     while time.monotonic() < end:
         server.sendall(b"x")

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cofactor.cli.serve import serve
 from cofactor.errors import Unavailable
 from cofactor.saved.model_folder import save
-from cofactor.serving.processes.server import NotStarted
+from cofactor.serving.processes.server import ServiceNotStarted
 from tests.service_process import COMMAND, Load, Running, running, until
 from tests.small_service import model
 
@@ -101,7 +101,7 @@ def test_a_hang_up_reloads_every_worker_and_none_outlives_its_parent(folder):
 
 def test_what_stops_a_worker_from_starting_is_one_line(tmp_path):
     error = CliRunner().invoke(serve, [str(tmp_path), "--workers", "2", "--port", "0"]).exception
-    assert isinstance(error, NotStarted)
+    assert isinstance(error, ServiceNotStarted)
     assert "is not a saved model" in error.message
 
 

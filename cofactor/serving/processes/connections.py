@@ -8,7 +8,7 @@ DESCRIPTORS = Path("/proc/self/fd")
 UNREAD = 30.0  # seconds after which a connection is closed whose client does not read
 
 
-class Connections:
+class OpenConnections:
     """The connections of this process to one port, found among its open files (Linux)."""
 
     def __init__(self, port: int, unread: float = UNREAD) -> None:

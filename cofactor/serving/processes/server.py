@@ -40,7 +40,7 @@ Started = Callable[[dict[str, str]], None]
 log = logging.getLogger("cofactor.serving")
 
 
-class NotStarted(CofactorError):
+class ServiceNotStarted(CofactorError):
     """A worker cannot start."""
 
 
@@ -54,7 +54,7 @@ def serve(config: ServerConfig, listening: socket.socket, started: Started, inhe
         inherited: Whether the socket listens already and must be used, which only uvicorn can.
 
     Raises:
-        NotStarted: If a worker cannot start.
+        ServiceNotStarted: If a worker cannot start.
     """
     set_start_method("spawn", force=True)  # a fork would copy the threads' locks
     address, port = listening.getsockname()[:2]
@@ -66,9 +66,11 @@ def serve(config: ServerConfig, listening: socket.socket, started: Started, inhe
                 run_server(config, run, address, listening)
         except SystemExit as ended:
             if ended.code and run.failure is None and not run.stopping:
-                raise NotStarted("a worker ended, and could not be started again", "the log has the details") from None
+                raise ServiceNotStarted(
+                    "a worker ended, and could not be started again", "the log has the details"
+                ) from None
         if run.failure is not None and not run.started:
-            raise NotStarted(*run.failure)
+            raise ServiceNotStarted(*run.failure)
 
 
 class Watchdog:
