@@ -94,7 +94,7 @@ def test_a_folder_that_can_be_read(model, saved):
     assert said["hyperparameters"] == {"rank": 3, "l2": 0.02}
     assert said["metrics"] == {"rmse": 0.8765432}
     assert said["notes"] == {"data": "made | `noise`\n# by hand"}
-    assert (said["scale"], said["ratings"]) == ([0.5, 5.0], {"scale": [0.5, 5.0], "step": 0.5})
+    assert (said["scale"], said["ratings"]) == ([0.5, 5.0], {"scale": [0.5, 5.0], "step": 0.5, "kind": "ratings"})
     assert (said["split"], said["counts"]) == ("0123abcd", {"users": 30, "items": 20, "ratings": 250})
     assert said["packages"]["numpy"] == np.__version__
     for name, entry in said["files"].items():

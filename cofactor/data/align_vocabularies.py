@@ -6,14 +6,18 @@ import numpy as np
 
 from cofactor.arrays import Array, Rows
 from cofactor.data.features import Features
-from cofactor.data.ratings import Ratings, find_step
+from cofactor.data.ratings import Kind, Ratings, find_step
 from cofactor.data.vocabulary import Vocabulary, natural_order
+from cofactor.errors import BadData
 
 Described = tuple[Vocabulary, Features | None]
 
 
 def align(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
-    """Both tables over the users and items of either, with one scale. Titles and features come from `train` first."""
+    """Both tables over the users and items of either, with one scale. Titles and features come from `train` first.
+
+    Pairs beside counts are counts of 1. Raises BadData for ratings beside counts or pairs.
+    """
     users = _union(train.users, test.users)
     items = _union(train.items, test.items)
     values = np.concatenate((train.value, test.value))
@@ -24,6 +28,7 @@ def align(train: Ratings, test: Ratings) -> tuple[Ratings, Ratings]:
         np.empty(0, dtype=np.float32),
         scale=(min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])),
         step=train.step if train.step == test.step else find_step(values),
+        kind=_common_kind(train.kind, test.kind),
         titles=_of_items(items, train, test, "titles"),
         genres=_of_items(items, train, test, "genres"),
         user_features=_features(users, (train.users, train.user_features), (test.users, test.user_features)),
@@ -42,6 +47,15 @@ def reindex(whole: Ratings, part: Ratings) -> Ratings:
         time=part.time,
         origin=part.origin,
     )
+
+
+def _common_kind(train: Kind, test: Kind) -> Kind:
+    if train == test:
+        return train
+    if "ratings" in (train, test):
+        message = f"{train} and {test} cannot be parts of the same data"
+        raise BadData(message, "read both with the same columns, and both with or without implicit=True")
+    return "counts"
 
 
 def _union(one: Vocabulary, other: Vocabulary) -> Vocabulary:

@@ -114,6 +114,7 @@ def _table(ratings: Ratings, users: list[str], items: list[str], values: Array, 
         None if ratings.time is None else times,
         scale=scale,
         step=step if on_step else None,
+        kind=ratings.kind,
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -16,6 +16,8 @@ from cofactor.data.origin import Origin
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
+Kind = Literal["ratings", "counts", "pairs"]
+
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
 ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding errors
 
@@ -23,6 +25,10 @@ ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding e
 @dataclass(frozen=True, eq=False)
 class Ratings:
     """Ratings as parallel columns over a vocabulary of users and one of items; immutable, and checked on creation.
+
+    kind says what a value is: "ratings" on a scale, higher is better; "counts", how often or how strongly a user
+    interacted with an item, finite and at least 0; or "pairs", interactions without a value, each value 1. Scale and
+    step have a meaning for ratings only.
 
     A pair of user and item occurs once: readers keep its latest rating. The vocabularies may have users and items
     without ratings: `where` keeps them, so that a row number means the same in train and test.
@@ -43,6 +49,7 @@ class Ratings:
     origin: Origin | None = None
     user_features: Features | None = None  # of n_users rows
     item_features: Features | None = None  # of n_items rows
+    kind: Kind = "ratings"
 
     def __post_init__(self) -> None:
         for name, dtype in (("user", np.int32), ("item", np.int32), ("value", np.float32), ("time", np.int64)):
@@ -62,6 +69,7 @@ class Ratings:
         if not np.isfinite(self.value).all():
             where = int(np.flatnonzero(~np.isfinite(self.value))[0])
             raise BadData(f"rating {where:,} is {self.value[where]}", "ratings are finite numbers")
+        _check_kind(self.kind, self.value)
         for name in ("titles", "genres"):
             column = getattr(self, name)
             if column is not None and column.shape != (len(self.items),):
@@ -81,6 +89,8 @@ class Ratings:
         items: Sequence[str] | Array,
         values: Sequence[float] | Array,
         times: Sequence[int] | Array | None = None,
+        *,
+        kind: Kind = "ratings",
     ) -> "Ratings":
         """Ratings from parallel columns of ids, values and times; of a repeated pair, the latest rating is kept."""
         user_ids, item_ids = [str(u) for u in users], [str(i) for i in items]
@@ -97,19 +107,19 @@ class Ratings:
             value[keep],
             None if time is None else time[keep],
             origin=Origin("memory", rows=len(user), duplicates=len(user) - len(keep)),
+            kind=kind,
         )
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} ratings, {len(self.users):,} users, {len(self.items):,} items>"
+        return f"<{len(self):,} {values_noun(self.kind)}, {len(self.users):,} users, {len(self.items):,} items>"
 
     def summary(self) -> str:
-        """Counts, scale and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
-        low, high = self.scale
-        users, items = len(self.users), len(self.items)
-        parts = [f"{len(self):,} ratings from {low:g} to {high:g} by {users:,} users on {items:,} items"]
+        """The values and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
+        values = describe_values(len(self), self.kind, self.scale)
+        parts = [f"{values} by {len(self.users):,} users on {len(self.items):,} items"]
         for noun, features in (("user", self.user_features), ("item", self.item_features)):
             if features is not None:
                 parts.append(f"{len(features.names):,} features of {noun}s")
@@ -175,12 +185,13 @@ class Ratings:
             self.split,
             self.user_features,
             self.item_features,
+            self.kind,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a model keeps of its training data: ids, ratings, scale, titles, genres, features and the split."""
+    """What a model keeps of its training data: ids, ratings, kind, scale, titles, genres, features and the split."""
 
     users: Vocabulary
     items: Vocabulary
@@ -192,11 +203,11 @@ class TrainingData:
     split: str | None = None
     user_features: Features | None = None  # of n_users rows
     item_features: Features | None = None  # of n_items rows
+    kind: Kind = "ratings"
 
     def __repr__(self) -> str:
-        low, high = self.scale
-        counts = f"{self.interactions.nnz:,} ratings from {low:g} to {high:g}"
-        return f"<training data: {counts} by {len(self.users):,} users on {len(self.items):,} items>"
+        values = describe_values(self.interactions.nnz, self.kind, self.scale)
+        return f"<training data: {values} by {len(self.users):,} users on {len(self.items):,} items>"
 
     @cached_property
     def item_counts(self) -> Rows:
@@ -222,6 +233,28 @@ class TrainingData:
         """The title of an item row, or its id where it has no title."""
         title = "" if self.titles is None else self.titles[item]
         return str(title or self.items.ids[item])
+
+
+def values_noun(kind: Kind) -> str:
+    """The word for many values: "ratings", or "interactions" for counts and pairs."""
+    return "ratings" if kind == "ratings" else "interactions"
+
+
+def describe_values(n: int, kind: Kind, scale: tuple[float, float]) -> str:
+    """A number of values and their range in words."""
+    low, high = scale
+    spread = {"ratings": f" from {low:g} to {high:g}", "counts": f" with counts from {low:g} to {high:g}", "pairs": ""}
+    return f"{n:,} {values_noun(kind)}{spread[kind]}"
+
+
+def _check_kind(kind: str, value: Floats) -> None:
+    if kind not in get_args(Kind):
+        raise BadData(f"unknown kind of values {kind!r}", f"the kinds are {', '.join(get_args(Kind))}")
+    if kind == "counts" and len(value) and value.min() < 0:
+        raise BadData(f"count {int(value.argmin()):,} is {value.min():g}", "counts are numbers from 0")
+    if kind == "pairs" and (value != 1).any():
+        where = int(np.flatnonzero(value != 1)[0])
+        raise BadData(f"pair {where:,} has the value {value[where]:g}", "a pair has the value 1; use counts or ratings")
 
 
 def _titles_by_id(items: Vocabulary, titles: Strings) -> dict[str, str]:

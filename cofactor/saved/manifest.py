@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
+from cofactor.data.ratings import Kind
 from cofactor.errors import BadArtifact, BadData
 
 FORMAT, VERSION = "cofactor model", 1
@@ -24,7 +25,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "metrics": dict,
     "notes": dict,
     "scale": (list, type(None)),  # of the scores; null if the model only ranks
-    "ratings": dict,  # scale and step of the training ratings
+    "ratings": dict,  # scale, step and kind of the training ratings; without a kind they are ratings
     "split": (str, type(None)),  # fingerprint
     "counts": dict,  # users, items, ratings
     "packages": dict,  # versions
@@ -120,8 +121,11 @@ def _check(path: Path, manifest: Mapping[str, Any]) -> None:
     counts, ratings = manifest["counts"], manifest["ratings"]
     if counts.keys() != {"users", "items", "ratings"} or not all(type(n) is int and n >= 0 for n in counts.values()):
         raise bad(path, "has impossible counts")
-    if ratings.keys() != {"scale", "step"} or not (ratings["step"] is None or _is_number(ratings["step"])):
+    known = ratings.keys() | {"kind"} == {"scale", "step", "kind"}
+    if not known or not (ratings["step"] is None or _is_number(ratings["step"])):
         raise bad(path, "has an impossible step of ratings")
+    if ratings.get("kind", "ratings") not in get_args(Kind):
+        raise bad(path, "has an unknown kind of ratings")
     for scale in (ratings["scale"], manifest["scale"] or ratings["scale"]):
         if not isinstance(scale, list) or len(scale) != 2 or not all(map(_is_number, scale)) or scale[0] > scale[1]:
             raise bad(path, "has an impossible scale")

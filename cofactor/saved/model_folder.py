@@ -173,7 +173,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "version": manifests.VERSION,
         "kind": model.kind,
         "scale": model.scale,
-        "ratings": {"scale": training_data.scale, "step": training_data.step},
+        "ratings": {"scale": training_data.scale, "step": training_data.step, "kind": training_data.kind},
         "split": training_data.split,
         "counts": {
             "users": len(training_data.users),

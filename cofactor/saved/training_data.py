@@ -73,6 +73,7 @@ def read_training_data(folder: Path, manifest: Mapping[str, Any], arrays: dict[s
         manifest["split"],
         features.get("user"),
         features.get("item"),
+        ratings.get("kind", "ratings"),
     )
 
 

@@ -221,7 +221,7 @@ def check_same_training(folder: Path, there: Mapping[str, Any], wanted: Mapping[
 
 
 def digest_ratings(parts: Iterable[Ratings]) -> str:
-    """Hex SHA-256 of the ratings as training sees them: ids, rows in their order, values, times and features."""
+    """Hex SHA-256 of the ratings as training sees them: ids, rows in their order, values, times, features and kind."""
     whole = hashlib.sha256()
 
     def add(array: Array | None) -> None:
@@ -240,6 +240,8 @@ def digest_ratings(parts: Iterable[Ratings]) -> str:
                 () if features is None else (features.matrix.indptr, features.matrix.indices, features.matrix.data)
             ):
                 add(one)
+        if part.kind != "ratings":
+            whole.update(part.kind.encode())
     return whole.hexdigest()
 
 

@@ -144,7 +144,7 @@ def _write(ratings: Ratings, folder: Path, options: ExportOptions, progress: Pro
     used = len(np.unique(ratings.user)), len(np.unique(ratings.item))
     facts = {"of": options.format, "ratings": len(ratings), "users": used[0], "items": used[1]}
     scale = {"scale": list(ratings.scale), "step": ratings.step, "timed": ratings.time is not None}
-    _write_manifest(folder, {**facts, **scale, "split": ratings.split, "part": part, **records})
+    _write_manifest(folder, {**facts, "values": ratings.kind, **scale, "split": ratings.split, "part": part, **records})
 
 
 def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Kind, Ratings
 from cofactor.errors import BadData
 
 FORMAT = "cofactor export 1"
@@ -49,14 +49,17 @@ def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
         low, high = map(float, manifest["scale"])
         step = None if manifest["step"] is None else float(manifest["step"])
         split = None if manifest["split"] is None else str(manifest["split"])
+        kind = manifest.get("values", "ratings")
         if not (np.isfinite([low, high, step or 1]).all() and (step is None or step > 0)):
             raise ValueError("numbers that are not finite")
+        if kind not in get_args(Kind):
+            raise ValueError("an unknown kind of values")
     except (KeyError, TypeError, ValueError) as e:
-        raise BadData(f"{folder / MANIFEST} has no usable scale, step or split: {e}", CHANGED_HINT) from e
+        raise BadData(f"{folder / MANIFEST} has no usable scale, step, kind or split: {e}", CHANGED_HINT) from e
     if low > ratings.value.min() or high < ratings.value.max():
         message = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
         raise BadData(f"{message}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)
-    return replace(ratings, scale=(low, high), step=step, split=split)
+    return replace(ratings, scale=(low, high), step=step, split=split, kind=kind)
 
 
 def check_records(folder: Path, found: Mapping[str, int]) -> None:

@@ -1,6 +1,6 @@
 """A saved split is a folder of Parquet files that any tool can read, and a manifest that says what they are.
 
-split.json           kind, seed, fingerprint, counts, scale, where the ratings came from, SHA-256 of every file
+split.json           kind, seed, fingerprint, counts, scale, kind of the values, origin, SHA-256 of every file
 train.parquet        user, item: ids · rating · timestamp, where there are times · user_row, item_row, in row order
 validation.parquet
 test.parquet
@@ -100,6 +100,7 @@ def _fill(folder: Path, parts: Mapping[str, Ratings], facts: Mapping[str, Any]) 
         "items": len(whole.items),
         "scale": list(whole.scale),
         "step": whole.step,
+        "values": whole.kind,
         "origin": _write_origin(whole.origin),
         "files": {file.name: atomic_folders.sha256(file) for file in sorted(folder.glob("*.parquet"))},
     }
@@ -162,12 +163,13 @@ def _check_digest(file: Path, manifest: dict[str, Any]) -> None:
 
 
 def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Scale, step and origin, which all parts share."""
+    """Scale, step, kind of values and origin, which all parts share. Splits of earlier versions hold ratings."""
     try:
         low, high = manifest["scale"]
         return {
             "scale": (float(low), float(high)),
             "step": manifest["step"],
+            "kind": manifest.get("values", "ratings"),
             "origin": _read_origin(manifest["origin"]),
         }
     except (KeyError, TypeError, ValueError) as e:
