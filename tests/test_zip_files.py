@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from cofactor.data.reading import zip_files
+from cofactor.data.reading.containers import zip_files
+from cofactor.data.reading.containers.zip_files import list_files, unzip
 from cofactor.data.reading.read import read
-from cofactor.data.reading.zip_files import list_files, unzip
 from cofactor.errors import BadData
 from tests.test_read import zipped
 

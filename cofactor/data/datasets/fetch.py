@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cofactor.data.datasets.download import Progress, ResumableDownload
-from cofactor.data.reading.folder_layouts import find_layout
-from cofactor.data.reading.zip_files import unzip
+from cofactor.data.reading.containers.folder_layouts import find_layout
+from cofactor.data.reading.containers.zip_files import unzip
 from cofactor.errors import BadData, error_context
 
 ADDRESS = "https://files.grouplens.org/datasets/movielens/{name}.zip"

@@ -26,18 +26,15 @@ from cofactor.data.reading.feature_tables import (
     read_movielens_users,
     title_features,
 )
-from cofactor.data.reading.folder_layouts import RATINGS, Layout, find_layout, layout_around
 from cofactor.data.reading.load_rows import EncodedRatings, find_latest_rows, load_rows
 from cofactor.data.reading.rejected_rows import RejectedRows, load_valid_rows
+from cofactor.data.reading.source_files import SourceFiles, find_source
 from cofactor.data.reading.sql_source import SqlScan, scan_frame, scan_parquet, scan_text
 from cofactor.data.reading.titles import align_titles, read_titles
-from cofactor.data.reading.zip_files import list_files, unzip
-from cofactor.data.tfrecord.shards import find_shards, is_tfrecord
 from cofactor.data.tfrecord.user_examples import read_examples
 from cofactor.errors import BadData, error_context
 
 PARQUET = b"PAR1"
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 BAD_ROWS = ("error", "skip")
 
 
@@ -128,59 +125,35 @@ class _Reading:
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
+        source = find_source(path, self.folder)
         try:
-            if path.is_dir():
-                ratings = self._folder(path)
-                return with_manifest(ratings, path) if is_export(path) else ratings
-            if not path.is_file():
-                what = "is not a file" if path.exists() else "no such file or folder"
-                raise BadData(f"{path}: {what}", f"give {FRAMES}")
-            if _first_bytes(path) in ZIP or path.suffix == ".zip":
-                return self._zip(path)
-            if is_tfrecord(path):
-                return self._shards(path.parent, [path.name], path.name)
-            names = [file.name for file in path.parent.iterdir()]
-            return self._files(path.parent, layout_around(path.name, names), path.name, str(path))
+            ratings = self._shards(source) if source.shards else self._table(source)
+            return with_manifest(ratings, path) if path.is_dir() and is_export(path) else ratings
         except OSError as error:
             raise BadData(
                 f"{error.filename or path}: {error.strerror or error}", "check that it can be read"
             ) from error
 
-    def _folder(self, path: Path) -> Ratings:
-        with error_context(str(path)):
-            files = _files(path)
-            shards = find_shards(files)
-            layout = None if shards and not set(files) & set(RATINGS) else find_layout(files)
-        if layout is None:
-            return self._shards(path, shards, path.name)
-        return self._files(path, layout, path.name, str(path / layout.ratings))
-
-    def _shards(self, folder: Path, names: list[str], name: str) -> Ratings:
+    def _shards(self, source: SourceFiles) -> Ratings:
         if self.skip:
-            raise BadData(f"{folder / names[0]}: TFRecord has no rows to skip", "read it without bad_rows")
-        loaded, records = read_examples([folder / one for one in names], self.columns)
-        check_records(folder, dict(zip(names, records, strict=True)))
-        ratings = _without_duplicates(loaded, RejectedRows(0, None), name)
-        layout = layout_around(names[0], [file.name for file in folder.iterdir()])
-        return ratings if layout.titles is None else _add_titles(ratings, folder, layout)
+            raise BadData(
+                f"{source.folder / source.shards[0]}: TFRecord has no rows to skip", "read it without bad_rows"
+            )
+        loaded, records = read_examples([source.folder / one for one in source.shards], self.columns)
+        check_records(source.folder, dict(zip(source.shards, records, strict=True)))
+        return _add_titles(_without_duplicates(loaded, RejectedRows(0, None), source.name), source)
 
-    def _zip(self, path: Path) -> Ratings:
-        with error_context(str(path)):
-            layout = find_layout(list_files(path))
-            wanted = [name for name in (layout.ratings, layout.titles, layout.genres, layout.users) if name]
-            unzip(path, self.folder / "unzipped", wanted)
-        return self._files(self.folder / "unzipped", layout, path.name, f"{path}: {layout.ratings}")
-
-    def _files(self, folder: Path, layout: Layout, name: str, shown: str) -> Ratings:
-        path = folder / layout.ratings
-        with reading_connection(self.folder, shown) as connection, error_context(shown):
-            parquet = path.suffix == ".parquet" or _first_bytes(path) == PARQUET
-            source = scan_parquet(connection, path, self.columns) if parquet else scan_text(path, self.columns)
-            ratings = self._ratings(connection, source, name)
-        if layout.users is not None:
-            with error_context(str(folder / layout.users)):
-                ratings = add_features(ratings, read_movielens_users(folder / layout.users), "user")
-        return ratings if layout.titles is None else _add_titles(ratings, folder, layout)
+    def _table(self, source: SourceFiles) -> Ratings:
+        path = source.ratings
+        with reading_connection(self.folder, source.shown) as connection, error_context(source.shown):
+            parquet = path.suffix == ".parquet" or is_parquet(path)
+            scan = scan_parquet(connection, path, self.columns) if parquet else scan_text(path, self.columns)
+            ratings = self._ratings(connection, scan, source.name)
+        if source.layout.users is not None:
+            users = source.folder / source.layout.users
+            with error_context(str(users)):
+                ratings = add_features(ratings, read_movielens_users(users), "user")
+        return _add_titles(ratings, source)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
         loaded, rejected_rows = load_rows(connection, source), RejectedRows(0, None)
@@ -200,9 +173,12 @@ def _without_duplicates(loaded: EncodedRatings, rejected_rows: RejectedRows, nam
     return Ratings(loaded.users, loaded.items, **columns, origin=origin)
 
 
-def _add_titles(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
+def _add_titles(ratings: Ratings, source: SourceFiles) -> Ratings:
     """The ratings with the titles next to them, and features of the titles; unchanged where no item has a title."""
-    titles = folder / (layout.titles or "")
+    folder, layout = source.folder, source.layout
+    if layout.titles is None:
+        return ratings
+    titles = folder / layout.titles
     with error_context(str(titles)):
         try:
             known = read_titles(titles, folder / layout.genres if layout.genres else None)
@@ -214,15 +190,10 @@ def _add_titles(ratings: Ratings, folder: Path, layout: Layout) -> Ratings:
     return add_features(replace(ratings, titles=found[0], genres=found[1]), title_features(known), "item")
 
 
-def _files(folder: Path) -> list[str]:
-    """The files in a folder and in its direct subfolders."""
-    files = (file for level in ("*", "*/*") for file in folder.glob(level) if file.is_file())
-    return [file.relative_to(folder).as_posix() for file in files]
-
-
-def _first_bytes(path: Path) -> bytes:
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins with the bytes of Parquet."""
     with path.open("rb") as file:
-        return file.read(4)
+        return file.read(4) == PARQUET
 
 
 def _stem(name: str) -> str:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from cofactor.data.reading.zip_files import MAX_COMPRESSION, SMALL
+from cofactor.data.reading.containers.zip_files import MAX_COMPRESSION, SMALL
 from cofactor.errors import BadData, error_context
 
 HEAD = struct.Struct("<QI")  # length and its checksum
