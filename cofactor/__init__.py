@@ -2,15 +2,14 @@
 
     import cofactor
 
-    ratings = cofactor.read("ml-100k")  # a file, or the folder of MovieLens 100K
+    ratings = cofactor.read("ml-100k")  # a file, a data frame, or a data set that cofactor.fetch has downloaded
     parts = cofactor.split(ratings, "random", seed=0)
     model = cofactor.SVD(rank=32).fit(parts.train, parts.validation)
     print(cofactor.evaluate(model, parts.test))
     print(model.recommend("196", n=5))
     cofactor.save(model, "models/svd")
 
-The other trainers are in `cofactor.trainers`. Each name is imported when it is first used, so that a program that only
-serves loads no trainer.
+Each name is imported when it is first used, so that a program that only serves loads no trainer.
 """
 
 from importlib import import_module
@@ -55,9 +54,22 @@ if TYPE_CHECKING:
     from cofactor.saved.model_folder import load as load
     from cofactor.saved.model_folder import load_manifest as load_manifest
     from cofactor.saved.model_folder import save as save
+    from cofactor.trainers.als import ALS as ALS
+    from cofactor.trainers.autoencoder import Autoencoder as Autoencoder
     from cofactor.trainers.baseline import Baseline as Baseline
+    from cofactor.trainers.bayes import Bayes as Bayes
+    from cofactor.trainers.deep import Deep as Deep
+    from cofactor.trainers.ease import EASE as EASE
+    from cofactor.trainers.ensemble import Ensemble as Ensemble
+    from cofactor.trainers.filter import Filter as Filter
+    from cofactor.trainers.ials import IALS as IALS
+    from cofactor.trainers.knn import KNN as KNN
+    from cofactor.trainers.latent_factor import LatentFactor as LatentFactor
+    from cofactor.trainers.network import Network as Network
+    from cofactor.trainers.nsvd import NSVD as NSVD
     from cofactor.trainers.popularity import Popularity as Popularity
     from cofactor.trainers.svd import SVD as SVD
+    from cofactor.trainers.svdpp import SVDPP as SVDPP
     from cofactor.training.fit import Fit as Fit
     from cofactor.training.fit import fit as fit
     from cofactor.training.tracking.csv_log import CsvTracker as CsvTracker
@@ -88,6 +100,19 @@ _HOME = {
     "Popularity": "cofactor.trainers.popularity",
     "Baseline": "cofactor.trainers.baseline",
     "SVD": "cofactor.trainers.svd",
+    "NSVD": "cofactor.trainers.nsvd",
+    "SVDPP": "cofactor.trainers.svdpp",
+    "ALS": "cofactor.trainers.als",
+    "Bayes": "cofactor.trainers.bayes",
+    "LatentFactor": "cofactor.trainers.latent_factor",
+    "Deep": "cofactor.trainers.deep",
+    "Ensemble": "cofactor.trainers.ensemble",
+    "Network": "cofactor.trainers.network",
+    "Autoencoder": "cofactor.trainers.autoencoder",
+    "IALS": "cofactor.trainers.ials",
+    "EASE": "cofactor.trainers.ease",
+    "KNN": "cofactor.trainers.knn",
+    "Filter": "cofactor.trainers.filter",
     "fit": "cofactor.training.fit",
     "Fit": "cofactor.training.fit",
     "Report": "cofactor.evaluation.report",

@@ -115,7 +115,8 @@ def error_context(name: str) -> Iterator[None]:
     try:
         yield
     except CofactorError as error:
-        raise type(error)(f"{name}: {error.message}", error.hint) from error
+        named = type(error)(f"{name}: {error.message}", error.hint)
+        raise named.with_traceback(error.__traceback__) from None  # one traceback, down to where it was raised
 
 
 def check_type(argument: str, value: object, expected: type | tuple[type, ...], hint: str) -> None:

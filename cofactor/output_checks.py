@@ -42,7 +42,7 @@ def write_errors(place: Path | str, kind: type[CofactorError] = BadArtifact, hin
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise kind(f"cannot write {place}: {error.strerror or error}", hint + write_hint(error)) from error
+        raise kind(f"cannot write {place}: {error.strerror or error}", hint + write_hint(error)) from None
 
 
 def os_error(message: str, path: Path | str, default: int = errno.EIO) -> OSError:

@@ -1,6 +1,7 @@
 """Errors of cofactor carry their hint wherever they are printed."""
 
 import pickle
+import traceback
 
 import pytest
 
@@ -30,3 +31,15 @@ def test_error_context_names_the_file_and_keeps_kind_and_hint() -> None:
         pass
     assert not isinstance(raised.value, Unavailable)
     assert isinstance(raised.value, CofactorError)
+
+
+def test_an_error_with_a_context_shows_one_traceback_down_to_where_it_was_raised() -> None:
+    def check_line() -> None:
+        raise BadData("no rating", "mend it")
+
+    with pytest.raises(BadData) as raised, error_context("a.csv"), error_context("line 3"):
+        check_line()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert shown.count("Traceback") == 1
+    assert shown.count("hint: mend it") == 1
+    assert "in check_line" in shown

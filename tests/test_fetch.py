@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cofactor.data.datasets.fetch import DATASETS, Dataset, fetch
+from cofactor.data.datasets.fetch import fetch
+from cofactor.data.datasets.known import DATASETS, Dataset
 from cofactor.data.reading.read import read
 from cofactor.errors import BadData, Unavailable
 from tests.test_read import zipped
@@ -270,3 +271,26 @@ def test_real_data_from_a_zip_the_user_has(real_data: Path, tmp_path: Path, monk
     known(monkeypatch, "http://127.0.0.1:9/toy.zip", hashlib.md5(archive.read_bytes()).hexdigest())
     ratings = read(fetch("toy", tmp_path / "data", archive=archive))
     assert (len(ratings), len(ratings.users), len(ratings.items)) == (100_000, 943, 1_682)
+
+
+def test_a_fetched_data_set_is_read_by_its_name(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, "http://127.0.0.1:9/toy.zip", hashlib.md5(content).hexdigest())
+    monkeypatch.setenv("COFACTOR_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Unavailable) as caught:
+        read("toy")
+    assert caught.value.hint == "cofactor.fetch('toy') downloads it"
+    Path("given.zip").write_bytes(content)
+    assert fetch("toy", archive="given.zip") == tmp_path / "data" / "toy"
+    fetched = read("toy")
+    assert len(fetched) == len(read(tmp_path / "data" / "toy")) > 0
+    Path("toy").write_text("user,item,rating\n1,2,3\n", encoding="utf-8")
+    assert len(read("toy")) == 1, "a file of that name in the current folder is what was named"
+
+
+def test_a_name_almost_that_of_a_data_set_is_corrected() -> None:
+    with pytest.raises(BadData, match="ml-100K: no such file") as caught:
+        read("ml-100K")
+    assert caught.value.hint == "did you mean ml-100k?"

@@ -38,6 +38,7 @@ def test_type_checkers_see_every_public_name() -> None:
 def test_every_trainer_is_exported_with_the_others(trainer: type[Trainer]) -> None:
     assert getattr(cofactor.trainers, trainer.__name__) is trainer
     assert trainer.__name__ in cofactor.trainers.__all__
+    assert getattr(cofactor, trainer.__name__) is trainer
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

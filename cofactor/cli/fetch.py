@@ -27,7 +27,8 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
     """
     from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
-    from cofactor.data.datasets.fetch import DATASETS, fetch
+    from cofactor.data.datasets.fetch import fetch
+    from cofactor.data.datasets.known import DATASETS
 
     if name is None:
         _list(data_folder, as_json)
@@ -44,7 +45,7 @@ def fetch(name: str | None, archive: Path | None, data_folder: Path, as_json: bo
 
 
 def _list(folder: Path, as_json: bool) -> None:
-    from cofactor.data.datasets.fetch import DATASETS
+    from cofactor.data.datasets.known import DATASETS
 
     here = {name: str(folder / name) if (folder / name).exists() else None for name in DATASETS}
     if as_json:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from cofactor.data.datasets.fetch import DATASETS
+from cofactor.data.datasets.known import DATASETS
 from cofactor.data.datasets.locations import default_data_folder, find_dataset
 from cofactor.data.exporting.export import load_exported_split
 from cofactor.data.exporting.export_manifest import is_export, is_exported_split

@@ -28,5 +28,5 @@ def to_arrow(columns: Mapping[str, Array]) -> Any:
 def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        raise Unavailable(f"{name} is not installed", f"pip install {name}") from error
+    except ImportError:
+        raise Unavailable(f"{name} is not installed", f"pip install {name}") from None

@@ -99,7 +99,7 @@ def _lines(path: Path | str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"cannot be read: {error}", "use a text file like ml-1m.test.negative") from error
+        raise BadData(f"cannot be read: {error}", "use a text file like ml-1m.test.negative") from None
 
 
 def _pad_rows(lists: list[Rows]) -> Rows:

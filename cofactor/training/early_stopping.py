@@ -102,7 +102,7 @@ def _solved(epochs: Iterable[Epoch]) -> Iterator[Epoch]:
     try:
         yield from epochs
     except np.linalg.LinAlgError as error:
-        raise TrainingDiverged(f"training diverged: {str(error).lower()}", "raise the penalties") from error
+        raise TrainingDiverged(f"training diverged: {str(error).lower()}", "raise the penalties") from None
 
 
 def check_finite(number: int, *values: float | Array | None) -> None:

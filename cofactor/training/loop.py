@@ -76,7 +76,7 @@ class TrainingLoop:
         except TrainingDiverged as error:
             self.diverged = True
             if self.best is None:
-                raise TrainingDiverged(error.message, divergence_hint(self.checkpointer.trainer.settings())) from error
+                raise TrainingDiverged(error.message, divergence_hint(self.checkpointer.trainer.settings())) from None
         assert self.best is not None, f"{name} yielded no epoch"
         return self.best
 

@@ -15,10 +15,10 @@ def import_torch(trainer: str) -> Any:
     """The torch module; raises Unavailable where it is not installed."""
     try:
         import torch
-    except ImportError as error:
+    except ImportError:
         raise Unavailable(
             f"{trainer} is trained with PyTorch, which is not installed", "pip install 'cofactor[deep]'"
-        ) from error
+        ) from None
     return torch
 
 

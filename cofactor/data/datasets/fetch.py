@@ -1,53 +1,24 @@
-"""Known data sets: their addresses, checksums and licences, and how they are downloaded."""
+"""Downloads known data sets."""
 
 import logging
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from cofactor.data.datasets.download import Progress, ResumableDownload
+from cofactor.data.datasets.known import DATASETS, Dataset
+from cofactor.data.datasets.locations import default_data_folder
 from cofactor.data.reading.containers.folder_layouts import find_layout
 from cofactor.data.reading.containers.zip_files import unzip
 from cofactor.errors import BadData, error_context
 
-ADDRESS = "https://files.grouplens.org/datasets/movielens/{name}.zip"
-LICENCE = (
-    "GroupLens allows research use, asks to be cited (Harper and Konstan 2015, The MovieLens Datasets, "
-    "doi:10.1145/2827872) and forbids redistribution and commercial use without permission; see its README"
-)
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set that can be downloaded by name."""
-
-    name: str
-    about: str
-    address: str
-    md5: str | None  # as published with the zip; None where the zip changes over time
-    licence: str = LICENCE
-
-
-def _movielens(name: str, about: str, md5: str | None) -> Dataset:
-    return Dataset(name, about, ADDRESS.format(name=name), md5)
-
-
-DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset
-    for dataset in (
-        _movielens("ml-100k", "100,000 ratings, 943 users, 1,682 films", "0e33842e24a9c977be4e0107933c0723"),
-        _movielens("ml-1m", "1,000,209 ratings, 6,040 users, 3,706 films", "c4d9eecfca2ab87c1945afe126590906"),
-        _movielens("ml-10m", "10,000,054 ratings, 69,878 users, 10,677 films", "ce571fd55effeba0271552578f2648bd"),
-        _movielens("ml-20m", "20,000,263 ratings, 138,493 users, 26,744 films", "cd245b17a1ae2cc31bb14903e1204af3"),
-        _movielens("ml-25m", "25,000,095 ratings, 162,541 users, 59,047 films", "6b51fb2759a8657d3bfcbfc42b592ada"),
-        _movielens("ml-32m", "32,000,204 ratings, 200,948 users, 84,432 films", "d472be332d4daa821edc399621853b57"),
-        _movielens("ml-latest-small", "about 100,000 ratings, 600 users; changes over time", None),
-    )
-}
-
-
-def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Progress | None = None) -> Path:
+def fetch(
+    name: str, folder: Path | str | None = None, *, archive: Path | str | None = None, progress: Progress | None = None
+) -> Path:
     """The folder `folder/name` of a known data set, which is downloaded, checked and unpacked where it is missing.
+
+    Without `folder` it is put where `cofactor.read(name)` finds it: the folder named by the environment variable
+    COFACTOR_DATA, or ~/.cache/cofactor.
 
     An interrupted download is resumed. `archive` is a zip to use instead of a download; it is checked in the same way,
     and kept. `progress` is called with the bytes received and the bytes in all (None where unknown).
@@ -58,14 +29,15 @@ def fetch(name: str, folder: Path, *, archive: Path | None = None, progress: Pro
     dataset = DATASETS.get(name)
     if dataset is None:
         raise BadData(f"no known data set is called {name!r}", f"known: {', '.join(DATASETS)}")
+    folder = default_data_folder() if folder is None else Path(folder)
     target = folder / name
     if target.is_dir():
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if archive is not None:
-            _check(archive, dataset)
-            _unpack(archive, target)
+            _check(Path(archive), dataset)
+            _unpack(Path(archive), target)
         else:
             _download(dataset, target, progress)
     except OSError as error:

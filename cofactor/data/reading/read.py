@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from cofactor.data.datasets.locations import dataset_source
 from cofactor.data.duckdb_connection import first_line, reading_connection
 from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
 from cofactor.data.origin import Origin
@@ -51,7 +52,8 @@ def read(
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
     source: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
-    shards (see `user_examples`) or in one of MovieLens' layouts, or a pandas, polars or Arrow table. Columns are
+    shards (see `user_examples`) or in one of MovieLens' layouts, a pandas, polars or Arrow table, or the name of a data
+    set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are
     found by their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three
     or four columns without a header are user, item, rating, time. Times are seconds since 1970 (or milli-, micro- or
     nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Titles and genres are read from
@@ -73,6 +75,7 @@ def read(
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
     if layout not in (None, "lists"):
         raise BadData(f"unknown layout {layout!r}", "the only layout to name is lists; others are recognised")
+    source = dataset_source(source)
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
         if layout == "lists":

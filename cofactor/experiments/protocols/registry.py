@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.datasets import published_splits
-from cofactor.data.datasets.fetch import DATASETS
+from cofactor.data.datasets.known import DATASETS
 from cofactor.data.datasets.published_splits import MOVIELENS_FOLDS, SEED_PREFIX, MakeSplits
 from cofactor.data.splitting.split import Split
 from cofactor.errors import BadData

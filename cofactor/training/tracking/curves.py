@@ -34,9 +34,9 @@ def check_curves(path: Path) -> None:
         raise BadData(f"curves are drawn as {' or '.join(SUFFIXES)}, not as {path.name}", f"as in {path.stem}.png")
     try:
         import matplotlib.figure  # noqa: F401
-    except ImportError as error:
+    except ImportError:
         hint = "pip install matplotlib"
-        raise Unavailable("curves are drawn by matplotlib, which is not installed", hint) from error
+        raise Unavailable("curves are drawn by matplotlib, which is not installed", hint) from None
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def check_mlflow() -> None:
     try:
         import mlflow.tracking  # noqa: F401
         import sqlalchemy  # noqa: F401
-    except ImportError as error:
-        raise Unavailable("runs are recorded by MLflow, which is not installed", INSTALL_HINT) from error
+    except ImportError:
+        raise Unavailable("runs are recorded by MLflow, which is not installed", INSTALL_HINT) from None
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)  # not that it creates its tables
 

@@ -31,8 +31,8 @@ def check_tensorboard() -> None:
     """Raises Unavailable where TensorBoard is not installed."""
     try:
         import tensorboard.summary.writer.record_writer  # noqa: F401
-    except ImportError as error:
-        raise Unavailable("event files need TensorBoard, which is not installed", HINT) from error
+    except ImportError:
+        raise Unavailable("event files need TensorBoard, which is not installed", HINT) from None
 
 
 @dataclass(frozen=True)
