@@ -200,9 +200,9 @@ def test_times_become_seconds(tmp_path: Path, text: str, seconds: int) -> None:
 
 
 def test_of_a_repeated_pair_the_latest_counts_and_of_equal_times_the_last(tmp_path: Path) -> None:
-    lines = [("1", "1", 1.0, 5), ("1", "1", 2.0, 9), ("1", "1", 3.0, 9), ("1", "1", 4.0, 1), ("2", "1", 5.0, 1)]
+    lines = [("1", "1", 1.0, 50), ("1", "1", 2.0, 90), ("1", "1", 3.0, 90), ("1", "1", 4.0, 10), ("2", "1", 5.0, 10)]
     ratings = read(written(tmp_path / "r.csv", joined(",", lines=lines)))
-    assert rows(ratings) == [("1", "1", 3.0, 9), ("2", "1", 5.0, 1)]
+    assert rows(ratings) == [("1", "1", 3.0, 90), ("2", "1", 5.0, 10)]
     assert ratings.origin is not None
     assert (ratings.origin.rows, ratings.origin.duplicates) == (5, 3)
 

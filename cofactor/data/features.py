@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from cofactor.arrays import Array, Floats, Rows, Strings
-from cofactor.data.reading.text_format import is_number
+from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.vocabulary import natural_order
 from cofactor.errors import BadData
 

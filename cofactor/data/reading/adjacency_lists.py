@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cofactor.data.reading.formats.text_head import open_text
 from cofactor.data.reading.load_rows import EncodedRatings
-from cofactor.data.reading.text_format import open_text
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 

@@ -16,8 +16,8 @@ import numpy as np
 from cofactor.data.duckdb_connection import first_line, quoted_name, shared_connection
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import find_columns
+from cofactor.data.reading.formats.text_head import open_text
 from cofactor.data.reading.sql_source import TEXT, SqlScan
-from cofactor.data.reading.text_format import open_text
 from cofactor.errors import BadData, error_context
 from cofactor.ids import normalize_id
 

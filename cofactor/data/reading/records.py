@@ -15,8 +15,9 @@ from pathlib import Path
 
 from cofactor.data.duckdb_connection import quoted, quoted_path
 from cofactor.data.reading.columns import ROLES
+from cofactor.data.reading.formats.text_dialect import TextDialect
+from cofactor.data.reading.formats.text_head import is_gzip, open_text
 from cofactor.data.reading.sql_source import TEXT, SqlScan
-from cofactor.data.reading.text_format import TextDialect, is_gzip, open_text
 from cofactor.errors import BadData
 
 RECORD = ("line", "raw", "fault", *ROLES)  # line number, the line, the fault in its syntax, its cells
@@ -37,8 +38,8 @@ def line_records(path: Path, dialect: TextDialect) -> str:
         "quote='', escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
         f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
     )
-    split = f"SELECT line, raw, string_split(raw, {quoted(dialect.delimiter)}) AS cells FROM ({lines})"
-    rated = f"{split} WHERE line > {dialect.before} AND trim(raw, ' \t') <> ''"
+    split = f"SELECT line, raw, {dialect.split_sql('raw')} AS cells FROM ({lines})"
+    rated = f"{split} WHERE line > {dialect.before} AND NOT {dialect.blank_sql('raw')}"
     return f"SELECT line, raw, {fault} AS fault, {cells} FROM ({rated})"
 
 
@@ -83,33 +84,29 @@ def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[tuple[o
     """
     positions = [dialect.where.get(role) for role in ROLES]
     lines = _Lines(text)
-    header = dialect.header
     for number, line in lines:
         record = line.rstrip("\n")
-        if not record.strip():
+        if number <= dialect.before or dialect.is_blank(record):
             continue
         if dialect.quote and record.count(dialect.quote) % 2:
             record = lines.joined(record, dialect)
-        if header:
-            header = False
-            continue
         fault, cells = _cells(record, dialect)
         if fault is None:
-            yield number, record, None, *(None if place is None else cells[place] for place in positions)
+            yield number, _readable(record), None, *(None if place is None else cells[place] for place in positions)
         else:
             yield number, _readable(record), fault, None, None, None, None
 
 
 def _cells(text: str, dialect: TextDialect) -> tuple[str | None, list[str]]:
     """The fault in the syntax of a record, or None, and its cells."""
-    if not text.isascii() and not _is_unicode(text):
-        return "not UTF-8 text", []
     try:
         cells = dialect.cells(text)
     except csv.Error:
         return "a quote that is not closed", []
     if len(cells) != dialect.width:
         return f"{len(cells)} column{'s' * (len(cells) > 1)} instead of {dialect.width}", []
+    if not text.isascii() and not all(_is_unicode(cells[place]) for place in dialect.where.values()):
+        return "not UTF-8 text", []
     return None, cells
 
 

@@ -11,12 +11,15 @@ from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import ROLES, find_columns
 from cofactor.data.reading.dataframes import rating_columns
-from cofactor.data.reading.text_format import TextDialect, detect_dialect, is_gzip
+from cofactor.data.reading.formats.text_dialect import TextDialect
+from cofactor.data.reading.formats.text_head import is_gzip
+from cofactor.data.reading.text_format import detect_dialect
 from cofactor.ids import BLANKS, HIDDEN, JOINING, MAX_LENGTH
 
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 REAL = ("FLOAT", "DOUBLE")
 TEXT = "VARCHAR"
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,7 @@ def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:
     names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
     scan = (
         f"SELECT {_chosen(form.where, [f'c{column}' for column in range(form.width)])} FROM read_csv("
-        f"{quoted_path(path)}, delim={quoted(form.delimiter)}, header={str(form.header).lower()}, auto_detect=false, "
-        f"quote={quoted(form.quote)}, escape={quoted(form.quote)}, columns={{{names}}}, hive_partitioning=false"
+        f"{quoted_path(path)}, {form.read_csv_options()}, columns={{{names}}}, hive_partitioning=false"
         f"{', compression=gzip' if is_gzip(path) else ''})"
     )
     return SqlScan(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form))
@@ -104,6 +106,10 @@ def scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, columns: Map
     names = [str(row[0]) for row in described]
     where = find_columns(names, columns)
     types = {role: str(described[place][1]) for role, place in where.items()}
+    if types.get("time") == ZONED:  # such values cannot be fetched without a further package
+        zoned = quoted_name(names[where["time"]])
+        table = f"(SELECT * REPLACE (make_timestamp(epoch_us({zoned})) AS {zoned}) FROM {table})"
+        types["time"] = "TIMESTAMP"
     return _typed(connection, f"SELECT {_chosen(where, names)} FROM {table}", types)
 
 

@@ -1,162 +1,191 @@
-"""Detects the dialect of a text file from its first lines: delimiter, header, and the column of each role."""
+"""Detects the dialect of a text file from its first lines: delimiter, quotes, header, and the column of each role."""
 
-import codecs
-import csv
-import gzip
-import io
 import re
-import zlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import NamedTuple
 
-from cofactor.data.reading.columns import REQUIRED, ROLES, check_columns, find_columns, plain_name
+from cofactor.data.reading.columns import find_columns, plain_name
+from cofactor.data.reading.formats.foreign_text import refuse_dictionaries, refuse_foreign_text
+from cofactor.data.reading.formats.number_text import is_number
+from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect, split_line
+from cofactor.data.reading.formats.text_head import TextHead, read_head
+from cofactor.data.reading.headerless_columns import find_columns_without_header
 from cofactor.errors import BadData
 
-DELIMITERS = ("::", "\t", ";", "|", ",")  # of two that fit equally well, the first
-HEAD = 1 << 16  # bytes that are examined
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-GZIP = b"\x1f\x8b"
-NOT_UTF8 = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+DELIMITERS = ("::", "\t", ";", "|", ",", BLANKS)  # of two that fit equally well, the first
+COMMENTS = ("#", "%")
+TITLE_LINES = 20  # lines above a header, at most
+SEPARATOR = re.compile(r"sep=(\S|\t)", re.IGNORECASE)  # the first line of a file from Excel
+BACKSLASH = re.compile(r"""\\["'](?=[^"',;|\s])""")  # before a quote inside a cell
+SINGLE_QUOTED = re.compile(r"\s*'[^']*'\s*(,|;|\||\t| |$)")
+
+
+class Quoting(NamedTuple):
+    """The quoting character, and the character before one in a quoted cell."""
+
+    quote: str = '"'
+    escape: str = '"'
+
+
+STANDARD = Quoting()
 
 
 @dataclass(frozen=True)
-class TextDialect:
-    """The dialect of a text file of ratings."""
+class Header:
+    """A line of names: the index of the line, the delimiter, the names, and the position of each role."""
 
+    index: int
     delimiter: str
-    header: bool
-    before: int  # lines before the first rating: blank ones and the header
-    width: int  # columns
-    where: Mapping[str, int]  # role -> position
-    dated: bool = False  # times are dates
-    numbered: bool = False  # the first ids are plain numbers
-
-    @property
-    def quote(self) -> str:
-        """The quoting character; MovieLens' files with `::` have none."""
-        return "" if self.delimiter == "::" else '"'
-
-    def cells(self, line: str) -> list[str]:
-        """The cells of one record; raises csv.Error for quotes that do not pair."""
-        if self.quote and '"' in line:
-            return next(csv.reader([line], delimiter=self.delimiter, strict=True))
-        return line.split(self.delimiter)
+    names: Sequence[str]
+    where: Mapping[str, int]
 
 
-def detect_dialect(path: Path, columns: Mapping[str, str] | None = None) -> TextDialect:
-    """The dialect of a file; raises BadData for an empty or binary file, another encoding or a missing column."""
-    blank, lines = _first_lines(path)
-    for delimiter in DELIMITERS:  # a header with the names of the columns decides
-        names = _split(lines[0], delimiter)
-        try:
-            where = find_columns(names, columns)
-        except BadData:
-            continue
-        if len(lines) == 1:
+def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimiter: str | None = None) -> TextDialect:
+    """The dialect of a file, with a `delimiter` that is known.
+
+    Raises BadData for an empty or binary file, another encoding, a missing column, and a format that is no table.
+    """
+    head = read_head(path)
+    lines = head.lines
+    if sep := SEPARATOR.fullmatch(lines[0][1].strip(' \ufeff"')):
+        delimiter, lines = delimiter or sep[1], lines[1:]
+        if not lines:
+            raise BadData("nothing but a line `sep=`", "the file has no ratings in it")
+    numbers, texts = [number for number, _ in lines], [line for _, line in lines]
+    refuse_dictionaries(texts)
+    quoting = _find_quoting(texts)
+    comment = next((mark for mark in COMMENTS if texts[0].startswith(mark)), "")
+    delimiters = (delimiter,) if delimiter else DELIMITERS
+    header = _find_header(texts, delimiters, quoting, comment, columns)
+    if header is not None:
+        below = _without_comments(texts[header.index + 1 :], comment)
+        if not below:
             raise BadData("nothing but a header", "the file has no ratings in it")
-        return _with_value_types(lines[1:], TextDialect(delimiter, True, blank + 1, len(names), where))
-    delimiter = max(DELIMITERS, key=lambda one: _agreement(lines, one))
-    names = _split(lines[0], delimiter)
-    if check_columns(columns) or not _headerless(lines, delimiter):
-        find_columns(names, columns)  # raises BadData with the missing role
-    widths = [len(_split(line, delimiter)) for line in lines]
-    width = max((len(REQUIRED), len(ROLES)), key=widths.count)
-    return _with_value_types(
-        lines, TextDialect(delimiter, False, blank, width, dict(zip(ROLES, range(width), strict=False)))
-    )
+        dialect = TextDialect(header.delimiter, True, numbers[header.index], len(header.names), header.where)
+        dialect = replace(_quoted(dialect, quoting), comment=comment)
+        return _with_value_types(below, _with_extra_column(below, dialect))
+    data = _without_comments(texts, comment)
+    if not data:
+        raise BadData("nothing but comments", "the file has no ratings in it")
+    refuse_foreign_text(TextHead(tuple(line for line in lines if line[1] in data), head.whole), columns)
+    found = _without_header(data, delimiters, quoting, columns)
+    before = next(number for number, line in lines if line == data[0]) - 1
+    return _with_value_types(data, replace(found, before=before, comment=comment))
 
 
 def find_header(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
-    """The number of blank lines before the header of a table, its delimiter and its names.
+    """The number of lines before the header of a table, its delimiter and its names.
 
     The delimiter is the one that gives the most names, preferably with one of the plain names `ids`. Raises BadData
     for an empty or binary file and for another encoding.
     """
-    blank, lines = _first_lines(path, "a header, and a row for each id")
-    headers = [(delimiter, _split(lines[0], delimiter)) for delimiter in DELIMITERS]
-    return blank, *max(headers, key=lambda one: (any(plain_name(name) in ids for name in one[1]), len(one[1])))
+    number, line = read_head(path, "a header, and a row for each id").lines[0]
+    headers = [(delimiter, _split(line, delimiter)) for delimiter in DELIMITERS if delimiter != BLANKS]
+    return number - 1, *max(headers, key=lambda one: (any(plain_name(name) in ids for name in one[1]), len(one[1])))
 
 
-def open_text(path: Path) -> IO[bytes]:
-    """A text file as a stream of bytes, unpacked where it is gzipped."""
-    return cast(IO[bytes], gzip.open(path)) if is_gzip(path) else path.open("rb")
+def _find_header(
+    texts: Sequence[str], delimiters: Sequence[str], quoting: Quoting, comment: str, columns: Mapping[str, str] | None
+) -> Header | None:
+    """The first line that names the columns; below the first one, it must be unlike the lines above it."""
+    for index, line in enumerate(texts[:TITLE_LINES]):
+        commented = bool(comment) and line.startswith(comment)
+        for delimiter in delimiters:
+            names = _split(line.lstrip(f"{comment} ") if commented else line, delimiter, quoting)
+            try:
+                where = find_columns(names, columns)
+            except BadData:
+                continue
+            if any(is_number(names[place]) for place in where.values()):
+                continue  # positions of columns, in a line of ratings
+            plain = index == 0 and not commented and delimiter != BLANKS
+            below = _without_comments(texts[index + 1 :], comment)
+            if plain or _heads(names, texts[:index], below, delimiter, quoting):
+                return Header(index, delimiter, names, where)
+    return None
 
 
-def is_gzip(path: Path) -> bool:
-    """Whether a file begins with the bytes of gzip."""
-    with path.open("rb") as file:
-        return file.read(2) == GZIP
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number in plain digits."""
-    return NUMBER.fullmatch(cell) is not None
-
-
-def _first_lines(path: Path, holds: str = "lines of user, item, rating") -> tuple[int, list[str]]:
-    """The number of blank lines that a file begins with, and up to 100 lines that are not blank."""
-    try:
-        with open_text(path) as file:
-            head = file.read(HEAD)
-            whole = len(head) < HEAD
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
-    _check_text(head)
-    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="replace")
-    lines = list(io.StringIO(text, newline=None))
-    if not whole and len(lines) > 1:
-        lines.pop()  # it may be incomplete
-    written = [line.rstrip("\n") for line in lines if line.strip()]
-    if not written:
-        raise BadData("the file is empty", f"it needs {holds}")
-    return next(number for number, line in enumerate(lines) if line.strip()), written[:100]
-
-
-def _check_text(head: bytes) -> None:
-    for mark, encoding in NOT_UTF8.items():
-        if head.startswith(mark):
-            raise _wrong_encoding(encoding)
-    zeros = head.count(0)
-    if zeros and zeros >= len(head) // 3 and not any(head[at : at + 2] == b"\0\0" for at in range(0, len(head), 64)):
-        raise _wrong_encoding("UTF-16LE" if head[::2].count(0) < head[1::2].count(0) else "UTF-16BE")
-    if zeros:
-        raise BadData("a binary file, not a table of ratings", "a ratings file is CSV, TSV or Parquet")
-
-
-def _wrong_encoding(encoding: str) -> BadData:
-    return BadData(f"written in {encoding}", f"save it as UTF-8 (iconv -f {encoding} -t UTF-8)")
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    if delimiter != "::" and '"' in line:
-        line_cells = next(csv.reader([line], delimiter=delimiter), [])
-    else:
-        line_cells = line.split(delimiter)
-    return [cell.strip() for cell in line_cells]
-
-
-def _agreement(lines: Sequence[str], delimiter: str) -> int:
-    """The largest number of lines that have the same number of cells, three or more."""
-    widths = [len(_split(line, delimiter)) for line in lines]
-    return max((widths.count(width) for width in set(widths) if width >= len(REQUIRED)), default=0)
-
-
-def _headerless(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the first line is data: three or four cells, of which the third is a number there or later."""
-    first = _split(lines[0], delimiter)
-    if len(first) not in (len(REQUIRED), len(ROLES)):
+def _heads(names: Sequence[str], above: Sequence[str], below: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
+    """Whether the lines below names have as many cells, or one more, and those above have not."""
+    if any(len(_split(line, delimiter, quoting)) == len(names) > 1 for line in above):
         return False
-    rows = [first] if not first[0].isdigit() else [_split(line, delimiter) for line in lines]
-    return any(len(row) > 2 and is_number(row[2]) for row in rows)
+    return not below or _width(below, delimiter, quoting) in (len(names), len(names) + 1)
+
+
+def _without_header(
+    data: Sequence[str], delimiters: Sequence[str], quoting: Quoting, columns: Mapping[str, str] | None
+) -> TextDialect:
+    """The dialect of lines of which the first is data; raises BadData where they are no ratings."""
+    delimiter = _best_delimiter(data, delimiters, quoting)
+    width = _width(data, delimiter, quoting)
+    rows = [cells for cells in (_split(line, delimiter, quoting) for line in data) if len(cells) == width]
+    first = _split(data[0], delimiter, quoting)
+    named = len(rows[0]) - 1 if width > 1 and all(cells[-1] == "" for cells in rows) else width  # trailing delimiters
+    where = find_columns_without_header(first[:named], [cells[:named] for cells in rows], columns)
+    return _quoted(TextDialect(delimiter, False, 0, width, where), quoting)
+
+
+def _best_delimiter(lines: Sequence[str], delimiters: Sequence[str], quoting: Quoting) -> str:
+    """The delimiter by which most lines have the same number of cells, of three or more, or else of two."""
+    for least in (3, 2):
+        agreement = {one: _agreement(lines, one, quoting, least) for one in delimiters}
+        best = max(delimiters, key=lambda one: agreement[one])
+        if agreement[best] * 2 >= len(lines):
+            return best
+    return best if agreement[best] else delimiters[-2 if len(delimiters) > 1 else 0]
+
+
+def _agreement(lines: Sequence[str], delimiter: str, quoting: Quoting, least: int) -> int:
+    widths = Counter(len(_split(line, delimiter, quoting)) for line in lines)
+    return max((count for width, count in widths.items() if width >= least), default=0)
+
+
+def _width(lines: Sequence[str], delimiter: str, quoting: Quoting) -> int:
+    """The most frequent number of cells."""
+    return Counter(len(_split(line, delimiter, quoting)) for line in lines).most_common(1)[0][0]
+
+
+def _with_extra_column(lines: Sequence[str], dialect: TextDialect) -> TextDialect:
+    """The dialect with a column that has no name: names of rows, as R writes them, or trailing delimiters."""
+    rows = [_split(line, dialect.delimiter, Quoting(dialect.quote, dialect.escape)) for line in lines]
+    longer = [cells for cells in rows if len(cells) == dialect.width + 1]
+    if len(longer) * 2 <= len(rows) or len(longer) <= 2 * sum(len(cells) == dialect.width for cells in rows):
+        return dialect
+    if all(cells[-1] == "" for cells in longer):
+        return replace(dialect, width=dialect.width + 1)
+    shifted = {role: place + 1 for role, place in dialect.where.items()}
+    return replace(dialect, width=dialect.width + 1, where=shifted)
 
 
 def _with_value_types(lines: Sequence[str], dialect: TextDialect) -> TextDialect:
     """The dialect with what the first ratings tell about times and ids."""
-    rows = [_split(line, dialect.delimiter) for line in lines]
+    rows = [_split(line, dialect.delimiter, Quoting(dialect.quote, dialect.escape)) for line in lines]
     whole = [row for row in rows if len(row) == dialect.width]
     time = dialect.where.get("time")
     dated = time is not None and not any(is_number(row[time]) for row in whole)
     numbered = all(row[dialect.where[role]].isdigit() for row in whole for role in ("user", "item"))
     return replace(dialect, dated=dated, numbered=numbered)
+
+
+def _split(line: str, delimiter: str, quoting: Quoting = STANDARD) -> list[str]:
+    return [cell.strip() for cell in split_line(line, delimiter, *quoting)]
+
+
+def _find_quoting(texts: Sequence[str]) -> Quoting:
+    single = '"' not in texts[0] and any(SINGLE_QUOTED.match(line) for line in texts[:5])
+    quote = "'" if single else '"'
+    return Quoting(quote, "\\" if any(BACKSLASH.search(line) and quote in line for line in texts) else quote)
+
+
+def _quoted(dialect: TextDialect, quoting: Quoting) -> TextDialect:
+    """The dialect with quotes, where its delimiter is a single character."""
+    if len(dialect.delimiter) > 1:
+        return replace(dialect, quote="")
+    return replace(dialect, quote=quoting.quote, escape=quoting.escape)
+
+
+def _without_comments(lines: Sequence[str], comment: str) -> list[str]:
+    return [line for line in lines if not (comment and line.startswith(comment))]

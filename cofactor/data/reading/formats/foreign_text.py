@@ -1,0 +1,80 @@
+"""Names formats of text that are no table of ratings, so that an error can say what a file is."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from cofactor.data.reading.columns import ROLES
+from cofactor.data.reading.formats.text_head import TextHead
+from cofactor.errors import BadData
+
+LIBSVM = re.compile(r"\s*\S+(\s+\d+:[-+.\deE]+)+\s*(#.*)?")
+IMPRESSIONS = re.compile(r"\S+-[01]( \S+-[01])*")
+LIST = re.compile(r"\s*\S+([ \t]+\S+)*\s*")
+WIDE_WIDTH = 5  # cells of a row of a wide table, at least
+LONG_LINE = 1000  # delimiters of a line that is surely one of a wide table
+SMALL_NUMBER = re.compile(r"([-+]?\d{0,3}([.,]\d+)?|nan|na|null)", re.IGNORECASE)
+DICTIONARY = re.compile(r"\s*\{\s*u?'")
+
+
+def refuse_foreign_text(head: TextHead, columns: Mapping[str, str] | None = None) -> None:
+    """Raises BadData, naming the format, for lines without a header that are in a format that is not a table."""
+    texts = head.texts
+    if all(LIBSVM.fullmatch(line) for line in texts):
+        raise BadData(
+            "libsvm (or libFM) format, `target index:value …`, which does not say which user and item a row has",
+            "write the data it was made from as lines of user, item, rating",
+        )
+    if all(IMPRESSIONS.fullmatch(line.rpartition("\t")[2]) and line.count("\t") >= 3 for line in texts):
+        raise BadData(
+            "impressions (`item-1 item-0 …` in a row), as in MIND's behaviors.tsv: not a table of user, item, rating",
+            "write a line of user, item and time for each item that was clicked",
+        )
+    if _are_lists(texts):
+        raise BadData(
+            "lines of several lengths, separated by spaces: lists `user item item …`?",
+            "read lists with --layout lists (layout='lists' in Python)",
+        )
+    if columns is None or not any(columns.values()):
+        _refuse_wide(head)
+
+
+def refuse_dictionaries(texts: Sequence[str]) -> None:
+    """Raises BadData for lines of Python dictionaries, which look like a header of odd names."""
+    if all(DICTIONARY.match(line) for line in texts[:5]):
+        raise BadData(
+            "lines of Python dictionaries (`{'user': …}` with single quotes), not JSON",
+            "write each as JSON: json.dumps(ast.literal_eval(line))",
+        )
+
+
+def _are_lists(texts: Sequence[str]) -> bool:
+    """Whether lines are cells separated by spaces or tabs, of several lengths, with a user of its own for each."""
+    if len(texts) < 2 or any("," in line or ";" in line or "|" in line or '"' in line for line in texts):
+        return False
+    rows = [line.split() for line in texts]
+    widths, users = {len(row) for row in rows}, {row[0] for row in rows}
+    return len(widths) > 1 and max(widths) > len(ROLES) and len(users) == len(rows)
+
+
+def _refuse_wide(head: TextHead) -> None:
+    """Raises BadData for a wide table: as many cells in each line, which are short numbers or empty after the first."""
+    texts = head.texts
+    for delimiter in (",", ";", "\t", "|", " "):
+        rows = [line.split() if delimiter == " " else line.split(delimiter) for line in texts]
+        width = len(rows[-1])
+        longest = max(line.count(delimiter) for line in texts)
+        if longest >= LONG_LINE or (width >= WIDE_WIDTH and _is_wide(rows, width)):
+            shown = longest + 1 if longest >= LONG_LINE else width
+            raise BadData(
+                f"a wide table ({shown:,} columns or more): one row for each user and one column for each item",
+                "read it with --layout wide (layout='wide' in Python); empty cells are no ratings, and "
+                "--missing 99 names a value that means none",
+            )
+
+
+def _is_wide(rows: Sequence[Sequence[str]], width: int) -> bool:
+    body = rows[1:] if len(rows) > 1 else rows
+    if any(len(row) != width for row in body) or abs(len(rows[0]) - width) > 1:
+        return False
+    cells = [cell.strip().strip("\"'") for row in body for cell in row[1:]]
+    return all(SMALL_NUMBER.fullmatch(cell) for cell in cells)

@@ -1,0 +1,72 @@
+"""The dialect of a text file of ratings: how a line is split, and which cell is which column."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cofactor.data.duckdb_connection import quoted
+
+SPACE = " \t\r\n"
+BLANKS = " "  # the delimiter that stands for any run of spaces and tabs
+
+
+@dataclass(frozen=True)
+class TextDialect:
+    """The dialect of a text file of ratings."""
+
+    delimiter: str
+    header: bool
+    before: int  # lines before the first rating: blank ones, comments and the header
+    width: int  # columns
+    where: Mapping[str, int]  # role -> position
+    dated: bool = False  # times are dates
+    numbered: bool = False  # the first ids are plain numbers
+    quote: str = '"'  # "" for none, as in MovieLens' files with `::`
+    escape: str = '"'  # the character before a quote in a quoted cell
+    comment: str = ""  # lines that begin with it are no ratings
+
+    def cells(self, line: str) -> list[str]:
+        """The cells of one record; raises csv.Error for quotes that do not pair."""
+        return split_line(line, self.delimiter, self.quote, self.escape, strict=True)
+
+    def is_blank(self, line: str) -> bool:
+        """Whether a line has no cell with text in it, or is a comment."""
+        return not line.strip(SPACE + self.delimiter) or bool(self.comment and line.startswith(self.comment))
+
+    def blank_sql(self, line: str) -> str:
+        """SQL for `is_blank` of an SQL text."""
+        blank = f"trim({line}, {quoted(SPACE + self.delimiter)}) = ''"
+        return f"({blank} OR starts_with({line}, {quoted(self.comment)}))" if self.comment else blank
+
+    def split_sql(self, line: str) -> str:
+        """SQL for the cells of a line without quotes."""
+        if self.delimiter == BLANKS:
+            return f"string_split_regex(trim({line}, ' \t'), '[ \t]+')"
+        return f"string_split({line}, {quoted(self.delimiter)})"
+
+    def read_csv_options(self) -> str:
+        """Options of DuckDB's read_csv. Lines with another number of cells are errors there."""
+        return (
+            f"delim={quoted(self.delimiter)}, header=false, skip={self.before}, auto_detect=false, "
+            f"quote={quoted(self.quote)}, escape={quoted(self.escape if self.quote else '')}"
+        )
+
+
+def split_line(line: str, delimiter: str, quote: str = '"', escape: str = '"', *, strict: bool = False) -> list[str]:
+    """The cells of a line. Quotes are not special where the delimiter has several characters.
+
+    Raises csv.Error, if `strict`, for quotes that do not pair.
+    """
+    blanks = delimiter == BLANKS
+    if not quote or quote not in line or len(delimiter) > 1:
+        return line.split() if blanks else line.split(delimiter)
+    reader = csv.reader(
+        [line.strip() if blanks else line],
+        delimiter=delimiter,
+        quotechar=quote,
+        doublequote=escape == quote,
+        escapechar=None if escape == quote else escape,
+        skipinitialspace=blanks,
+        strict=strict,
+    )
+    return next(reader, [])
