@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cofactor.data.reading import load_rows
-from cofactor.data.reading.load_rows import encode_integer_ids, find_latest_rows, to_seconds
+from cofactor.data.reading.load_rows import encode_integer_ids, to_seconds
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,3 @@ def test_integer_ids_are_numbered_in_numeric_order_both_ways(lookup: int, monkey
     assert vocabulary.ids.tolist() == ["0", "7", "10", "900"]
     assert rows.tolist() == [3, 1, 0, 3, 2]
     assert rows.dtype == np.int32
-
-
-def test_pairs_that_repeat_keep_the_latest_row() -> None:
-    user, item = np.array([0, 1, 0, 0], np.int32), np.array([5, 0, 5, 6], np.int32)
-    assert find_latest_rows(user, item, np.array([9, 1, 8, 1])).tolist() == [True, True, False, True]
-    assert find_latest_rows(user, item, np.array([9, 1, 9, 1])).tolist() == [False, True, True, True]
-    assert find_latest_rows(user, item, None).tolist() == [False, True, True, True]
-    assert find_latest_rows(user[:2], item[:2], None) is None
-    assert find_latest_rows(user[[1, 0]], item[[1, 0]], None) is None  # distinct, in any order
-    adjacent = np.array([3, 3], np.int32)
-    assert find_latest_rows(adjacent, adjacent, None).tolist() == [False, True]  # already in order, and equal

@@ -153,7 +153,7 @@ def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
     error = refused(written(tmp_path / "r.csv", "user,thing,rating\n1,2,3\n"))
     assert "no column for the item among user, thing, rating" in error.message
     assert "--columns" in error.hint
-    assert "user and the item and the rating" in refused(written(tmp_path / "r.csv", "hello\nworld\n")).message
+    assert "user and the item" in refused(written(tmp_path / "r.csv", "hello\nworld\n")).message
     assert (
         "no column 'who'" in refused(written(tmp_path / "r.csv", HEADER + "1,2,3,4\n"), columns={"user": "who"}).message
     )

@@ -35,7 +35,7 @@ class DataSource:
     data: "synthetic" (see `demo_ratings`), the name of a known data set, or the path of a file, a folder, a zip or a
         saved split.
     folder: the folder of known data sets.
-    columns, bad_rows, layout, user_features, item_features: see `read`.
+    columns, implicit, repeats, bad_rows, layout, user_features, item_features: see `read`.
     ratings_from: the address of a store of ratings collected while serving, which are merged into the data: a file
         or a postgresql:// address.
     """
@@ -43,6 +43,8 @@ class DataSource:
     data: str = SYNTHETIC
     folder: Path = field(default_factory=default_data_folder)
     columns: Mapping[str, str] = field(default_factory=dict)
+    implicit: bool = False
+    repeats: str | None = None
     bad_rows: str = "error"
     layout: Literal["lists"] | None = None
     user_features: Path | None = None
@@ -130,6 +132,8 @@ class DataSource:
         return read(
             self.path(),
             columns=self.columns or None,
+            implicit=self.implicit,
+            repeats=self.repeats,
             bad_rows=self.bad_rows,
             layout=self.layout,
             user_features=self.user_features,

@@ -1,8 +1,18 @@
 """Where ratings came from: what reading them left out, and what feedback changed in them."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+MERGED = {  # what became of the rows of a pair that repeats, after their number
+    "latest": "earlier ratings of a pair rated again left out",
+    "first": "later ratings of a pair rated again left out",
+    "sum": "rows of a pair that repeats added to another",
+    "count": "rows of a pair that repeats counted with another",
+    "mean": "rows of a pair that repeats averaged with another",
+    "max": "rows of a pair that repeats left out for the highest",
+}
 
 
 @dataclass(frozen=True)
@@ -31,17 +41,21 @@ class Origin:
 
     name: str
     rows: int  # lines or rows read, good and bad
-    duplicates: int = 0  # earlier ratings of a pair that was rated again
+    duplicates: int = 0  # rows of a pair of user and item that another row stands for
     rejected: int = 0  # lines that could not be used
     rejected_file: Path | None = None  # where they were written
     notes: tuple[str, ...] = ()  # what was not used of tables of features
     feedback: FeedbackCounts | None = None
+    repeats: str = "latest"  # what became of rows of one pair: latest, first, sum, count, mean or max
+    columns: Mapping[str, str] = field(default_factory=dict)  # role -> the column that was read
 
     def as_record(self) -> dict[str, Any]:
         """The counts as JSON, for the manifest of a model and for `--json`."""
         return {
             "rows": self.rows,
             "repeated": self.duplicates,
+            "repeats": self.repeats,
+            "columns": dict(self.columns),
             "rejected": self.rejected,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
             "notes": list(self.notes),
@@ -52,7 +66,7 @@ class Origin:
         """What was left out or changed, in a phrase each; empty where every row was used as it is."""
         remarks = []
         if self.duplicates:
-            remarks.append(f"{self.duplicates:,} earlier ratings of a pair rated again left out")
+            remarks.append(f"{self.duplicates:,} {MERGED[self.repeats]}")
         if self.rejected:
             where = f", written to {self.rejected_file}" if self.rejected_file else ""
             remarks.append(f"{self.rejected:,} bad rows left out{where}")

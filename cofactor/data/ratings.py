@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,11 +12,10 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
 from cofactor.data import frame_conversion
 from cofactor.data.features import Features
+from cofactor.data.kind import Kind as Kind
 from cofactor.data.origin import Origin
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-
-Kind = Literal["ratings", "counts", "pairs"]
 
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
 ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding errors

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from cofactor.data.splitting.split import Split
 
 ROLES = ("user", "item", "rating", "time")
+OPTIONAL = ("rating", "time")
 BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
-READING_OPTIONS = ("bad_rows", "layout", "user_features", "item_features", "ratings_from")
+READING_OPTIONS = ("implicit", "repeats", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +52,16 @@ def reading_options(command: F) -> F:
             "columns",
             multiple=True,
             metavar="ROLE=NAME",
-            help="Name of the column of users, items, ratings or times, as in user=CustomerID. Repeatable.",
+            help="Name or number of the column of users, items, ratings or times, as in user=CustomerID,item=3; "
+            "rating= and time= for none. Repeatable.",
+        ),
+        click.option("--implicit", is_flag=True, help="The values are counts (plays, clicks), not ratings on a scale."),
+        click.option(
+            "--repeated",
+            "repeats",
+            type=click.Choice(["latest", "first", "sum", "count", "mean", "max"]),
+            help="Value of a pair of user and item that occurs in several rows "
+            "[default: latest for ratings, sum for counts, count without values].",
         ),
         click.option(
             "--layout", type=click.Choice(["lists"]), help="lists: one line per user, in the form `user item item …`."
@@ -93,11 +103,11 @@ def source_from_manifest(manifest: Mapping[str, Any], data: str | None, options:
 
 
 def parse_columns(given: Iterable[str]) -> dict[str, str]:
-    """Column names by role, from texts of the form ROLE=NAME or ROLE=NAME,ROLE=NAME; `time=` means no times."""
+    """Columns by role, from texts of the form ROLE=NAME or ROLE=NAME,ROLE=NAME; `rating=` and `time=` mean none."""
     columns = {}
     for text in (part for one in given for part in BETWEEN_ROLES.split(one)):
         role, equals, name = text.partition("=")
-        if role not in ROLES or not equals or not (name or role == "time"):
+        if role not in ROLES or not equals or not (name or role in OPTIONAL):
             known = ", ".join(ROLES)
             raise click.BadParameter(f"{text!r} is not ROLE=NAME with a role of {known}", param_hint="--column")
         columns[role] = name
@@ -107,6 +117,8 @@ def parse_columns(given: Iterable[str]) -> dict[str, str]:
 def to_shell(source: "DataSource") -> str:
     """The argument and the reading options as a shell takes them, without the password of a database."""
     options = [f"--column={role}={name}" for role, name in source.columns.items()]
+    options += ["--implicit"] if source.implicit else []
+    options += [f"--repeated={source.repeats}"] if source.repeats else []
     options += ["--bad-rows=skip"] if source.bad_rows == "skip" else []
     options += [f"--layout={source.layout}"] if source.layout else []
     options += [f"--user-features={source.user_features}"] if source.user_features else []

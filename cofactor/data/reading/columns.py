@@ -1,58 +1,102 @@
-"""Finds the columns of users, items, ratings and times, by common names or by the names a caller gives."""
+"""Finds the columns of users, items, ratings and times, by common names or by the names or numbers a caller gives."""
 
 import re
 from collections.abc import Mapping, Sequence
 
+from cofactor.data.kind import Kind
 from cofactor.errors import BadData
 
 ROLES = ("user", "item", "rating", "time")
 REQUIRED = ROLES[:3]
+PAIR = ROLES[:2]  # a table without a column of values is one of pairs
+OPTIONAL = ROLES[2:]  # columns that can be left out
 ALIASES = {"timestamp": "time", "value": "rating"}  # other names of a role in `columns=`
 
-# Compared without case, spaces and punctuation; where a table has several of them, the first in this order is used.
+# Names are compared without case, spaces and punctuation. Names of one line mean the same thing, and of several in a
+# table the first is used. Two things that may both be the item, or the rating, are an error.
+_USERS = (
+    *("userid", "user", "uid", "userno", "username", "usrid", "usr", "customerid", "customer", "reviewerid"),
+    *("reviewer", "memberid", "member", "visitorid", "accountid", "profilename", "reviewprofilename", "buyerid"),
+    *("listenerid", "viewerid", "readerid", "playerid", "clientid", "subscriberid", "sessionid", "session"),
+)
+_ITEMS = (
+    ("itemid", "item", "iid"),
+    ("movieid", "movie", "mid", "filmid", "film"),
+    ("asin", "parentasin", "productid", "product", "sku", "stockcode"),
+    ("isbn", "bookid", "book"),
+    ("songid", "song", "trackid", "track"),
+    ("artistid", "artist"),
+    ("gameid", "game", "appid", "app"),
+    ("animeid", "anime"),
+    ("mangaid", "manga"),
+    ("businessid", "gmapid", "restaurantid", "restaurant", "placeid", "poiid", "venueid", "hotelid", "hotel"),
+    ("recipeid", "recipe"),
+    ("jokeid", "joke"),
+    ("articleid", "article", "newsid", "postid", "storyid"),
+    ("videoid", "video"),
+    ("courseid", "course"),
+    ("beerid", "beerbeerid", "beer"),
+    ("wineid", "wine"),
+    ("showid", "seriesid", "podcastid", "episodeid"),
+)
+_RATINGS = (  # the user's own rating comes before a rating, which may be the mean of the item, and that before a value
+    (
+        *("userrating", "userscore", "userstars", "myrating", "myscore", "mystars", "yourrating", "reviewerrating"),
+        *("ownrating", "givenrating"),
+    ),
+    (
+        *("rating", "ratings", "ratingvalue", "bookrating", "movierating", "reviewrating", "reviewscore", "stars"),
+        *("reviewoverall", "overallrating", "score", "scores", "star", "starrating", "overall"),
+    ),
+    ("value", "preference"),
+)
+_COUNTS = (
+    *("plays", "playcount", "playcounts", "nplays", "numplays", "totalplays", "listens", "listencount", "scrobbles"),
+    *("weight", "weights", "count", "counts", "cnt", "frequency", "freq", "clicks", "click", "nclicks", "clickcount"),
+    *("views", "viewcount", "nviews", "visits", "visitcount", "hours", "hoursplayed", "playtime", "playtimeforever"),
+    *("watchratio", "watchtime", "watchcount", "quantity", "qty", "purchases", "npurchases", "purchasecount"),
+    *("strength", "confidence"),
+)
+_TIMES = (
+    *("timestamp", "time", "ts", "unixtime", "unixtimestamp", "unixreviewtime", "datetime", "date", "reviewdate"),
+    *("ratingdate", "ratedat", "createdat", "reviewtime", "eventtime", "playedat", "listenedat", "viewedat"),
+    *("watchedat", "invoicedate", "orderdate", "purchasedate", "tdat"),
+)
 COMMON_NAMES = {
-    "user": (
-        *("userid", "user", "uid", "userno", "username", "usrid", "usr", "customerid", "customer", "reviewerid"),
-        *("reviewer", "memberid", "member", "visitorid", "accountid", "profilename"),
-    ),
-    "item": (
-        *("itemid", "item", "iid", "movieid", "movie", "mid", "filmid", "film", "productid", "product", "asin"),
-        *("parentasin", "isbn", "bookid", "book", "songid", "song", "trackid", "track", "artistid", "artist"),
-        *("gameid", "game", "appid", "animeid", "anime", "businessid", "gmapid", "recipeid", "jokeid", "articleid"),
-    ),
-    "rating": (
-        *("rating", "ratings", "ratingvalue", "userrating", "bookrating", "movierating", "reviewscore"),
-        *("reviewoverall", "score", "scores", "stars", "star", "starrating", "value", "overall", "preference"),
-    ),
-    "time": (
-        *("timestamp", "time", "ts", "unixtime", "unixtimestamp", "unixreviewtime", "datetime", "date", "reviewdate"),
-        *("ratingdate", "ratedat", "createdat", "reviewtime"),
-    ),
+    "user": _USERS,
+    "item": tuple(name for names in _ITEMS for name in names),
+    "rating": tuple(name for names in (*_RATINGS, _COUNTS) for name in names),
+    "time": _TIMES,
 }
 
 
-def find_columns(
-    names: Sequence[str], chosen: Mapping[str, str] | None = None, required: Sequence[str] = REQUIRED
-) -> dict[str, int]:
-    """The position of each role among the names of a table's columns; "time" only where there is one.
+class AmbiguousColumns(BadData):
+    """Several columns may be the one of a role, and the caller has to choose."""
 
-    `chosen` names the column of a role ("" for `time`: ignore the times); other roles are found by COMMON_NAMES.
-    Raises BadData, with the names of the table, where a `required` column is missing.
+
+def find_columns(
+    names: Sequence[str], chosen: Mapping[str, str] | None = None, required: Sequence[str] = PAIR
+) -> dict[str, int]:
+    """The position of each role among the names of a table's columns; "rating" and "time" only where there is one.
+
+    `chosen` gives the name of a column for a role, or its number from 1 where no column has that name ("" for `rating`
+    and `time`: there is none); other roles are found by common names. Raises BadData, with the names of the table,
+    where a `required` column is missing, and AmbiguousColumns where several may be it.
     """
     given = check_columns(chosen)
-    found: dict[str, int] = {}
+    named = {role: _named(names, given[role]) for role in ROLES if role in given}
+    found = {role: place for role, place in named.items() if place is not None}
+    _refuse_one_for_two(names, found)
     for role in ROLES:
-        place = _named(names, given[role]) if role in given else _common(names, role, found)
-        if place is not None:
+        if role not in given and (place := _common(names, role, found)) is not None:
             found[role] = place
+    if "item" not in found and "item" not in given and "user" in found and "rating" in found:
+        ids = [place for place, name in enumerate(names) if plain_name(name) == "id" and place not in found.values()]
+        found |= {"item": ids[0]} if len(ids) == 1 else {}
     missing = [role for role in required if role not in found]
     if missing:
-        raise BadData(
-            f"no column for the {' and the '.join(missing)} among {_shown(names)}",
-            f"say which it is: --columns {','.join(f'{role}=NAME' for role in required)} (columns={{...}} in Python)",
-        )
-    _refuse_one_for_two(names, found)
-    return found
+        raise _missing(names, missing, found)
+    return {role: found[role] for role in ROLES if role in found}
 
 
 def check_columns(chosen: Mapping[str, str] | None) -> dict[str, str]:
@@ -61,9 +105,48 @@ def check_columns(chosen: Mapping[str, str] | None) -> dict[str, str]:
     for role, name in given.items():
         if role not in ROLES:
             raise BadData(f"columns: {role!r} is not one of {', '.join(ROLES)}", "columns={'user': 'NAME', ...}")
-        if not isinstance(name, str) or not (name or role == "time"):
+        if not isinstance(name, str) or not (name or role in OPTIONAL):
             raise BadData(f"columns: the {role} column is {name!r}", "give the name of a column")
     return given
+
+
+def has_known_name(names: Sequence[str], chosen: Mapping[str, str] | None) -> bool:
+    """Whether one of the names is common, or given by the caller: a line with such a name is a header."""
+    common = {name for role in ROLES for name in COMMON_NAMES[role]}
+    given = {name for name in check_columns(chosen).values() if not is_position(name)}
+    return any(name in given or plain_name(name) in common for name in names)
+
+
+def is_position(name: str) -> bool:
+    """Whether a name may be the number of a column."""
+    return name.isascii() and name.isdigit() and len(name) <= 6
+
+
+def value_kind(names: Sequence[str], where: Mapping[str, int], chosen: Mapping[str, str] | None) -> Kind:
+    """What the values of a table are: pairs without a column of values, counts where its common name is one of counts.
+
+    A column that the caller names is one of ratings, whatever its name.
+    """
+    if "rating" not in where:
+        return "pairs"
+    counts = "rating" not in check_columns(chosen) and _plain(names)[where["rating"]] in _COUNTS
+    return "counts" if counts else "ratings"
+
+
+def column_notes(names: Sequence[str], where: Mapping[str, int], chosen: Mapping[str, str] | None) -> list[str]:
+    """Notes on columns that could have been meant instead of those that were taken."""
+    if "rating" in check_columns(chosen):
+        return []
+    plain = _plain(names)
+    values = {name for known in (*_RATINGS, _COUNTS) for name in known}
+    others = [
+        names[place]
+        for place, name in enumerate(plain)
+        if name in values and place != where.get("rating") and "rating" in where
+    ]
+    if not others:
+        return []
+    return [f"{shown_names([names[where['rating']]])} is taken as the value, not {shown_names(others)}"]
 
 
 def _named(names: Sequence[str], name: str) -> int | None:
@@ -71,13 +154,50 @@ def _named(names: Sequence[str], name: str) -> int | None:
         return None
     if name in names:
         return list(names).index(name)
-    raise BadData(f"no column {name!r} among {_shown(names)}", "give the name as it is written in the file")
+    if is_position(name) and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    if is_position(name):
+        hint = f"give its name, or its number from 1 to {len(names)}"
+    else:
+        hint = "give the name as it is written in the file"
+    raise BadData(f"no column {name!r} among {shown_names(names)}", hint)
 
 
 def _common(names: Sequence[str], role: str, taken: Mapping[str, int]) -> int | None:
-    plain = [plain_name(name) for name in names]
-    places = (plain.index(name) for name in COMMON_NAMES[role] if name in plain)
-    return next((place for place in places if place not in taken.values()), None)
+    """The place of the column with a common name of a role; raises AmbiguousColumns for two of equal standing."""
+    plain = [name if place not in taken.values() else "" for place, name in enumerate(_plain(names))]
+    if role == "user" or role == "time":
+        return next((plain.index(name) for name in COMMON_NAMES[role] if name in plain), None)
+    if role == "item":
+        if (place := _first(plain, _ITEMS[0])) is not None:
+            return place
+        places = [place for group in _ITEMS[1:] if (place := _first(plain, group)) is not None]
+    else:
+        tiers = ([place for place, name in enumerate(plain) if name in tier] for tier in (*_RATINGS, _COUNTS))
+        places = next((places for places in tiers if places), [])
+    if len(places) > 1:
+        listed = shown_names([names[place] for place in sorted(places)])
+        raise AmbiguousColumns(
+            f"{len(places)} columns may be the {role}: {listed}",
+            f"say which it is: --columns {role}={shown_names([names[min(places)]])} "
+            f"(columns={{'{role}': ...}} in Python)",
+        )
+    return places[0] if places else None
+
+
+def _first(plain: Sequence[str], known: Sequence[str]) -> int | None:
+    return next((list(plain).index(name) for name in known if name in plain), None)
+
+
+def _missing(names: Sequence[str], missing: Sequence[str], found: Mapping[str, int]) -> BadData:
+    """The error for missing columns; the hint names the column where only one is left."""
+    left = [name for place, name in enumerate(names) if place not in found.values()]
+    guess = [left[0] if len(left) == 1 == len(missing) else "NAME"]
+    named = ",".join(f"{role}={shown_names(guess)}" for role in missing)
+    return BadData(
+        f"no column for the {' and the '.join(missing)} among {shown_names(names)}",
+        f"say which it is, by its name or its number: --columns {named} (columns={{...}} in Python)",
+    )
 
 
 def _refuse_one_for_two(names: Sequence[str], found: Mapping[str, int]) -> None:
@@ -89,10 +209,15 @@ def _refuse_one_for_two(names: Sequence[str], found: Mapping[str, int]) -> None:
             )
 
 
-def _shown(names: Sequence[str]) -> str:
+def shown_names(names: Sequence[str]) -> str:
+    """Names of columns for a message: twelve at most, shortened, on one line."""
     cut = [name if len(name) <= 40 else name[:40] + "…" for name in names[:12]]
     listed = ", ".join(cut) + (", …" if len(names) > 12 else "")
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in listed)
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [plain_name(name) for name in names]
 
 
 def plain_name(name: str) -> str:

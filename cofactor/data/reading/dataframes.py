@@ -13,8 +13,13 @@ from cofactor.errors import BadData
 FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
 
 
-def rating_columns(frame: object, columns: Mapping[str, str] | None) -> dict[str, Array]:
-    """The (n,) columns of users, items, ratings and times by role; raises BadData for anything but such a table."""
+def rating_columns(
+    frame: object, columns: Mapping[str, str] | None
+) -> tuple[list[str], dict[str, int], dict[str, Array]]:
+    """The names of a table's columns, the position of each role, and the (n,) columns by role.
+
+    Raises BadData for anything but a table with users and items.
+    """
     table: Any = _collected(frame)
     names = _names(table)
     where = find_columns([str(name) for name in names], columns)
@@ -22,7 +27,7 @@ def rating_columns(frame: object, columns: Mapping[str, str] | None) -> dict[str
     lengths = {role: len(column) for role, column in found.items()}
     if len(set(lengths.values())) > 1:
         raise BadData(f"columns of different lengths: {', '.join(f'{n:,} of {role}' for role, n in lengths.items())}")
-    return found
+    return [str(name) for name in names], where, found
 
 
 def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:

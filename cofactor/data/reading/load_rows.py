@@ -11,9 +11,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.arrays import Floats, Rows, Strings, Times
 from cofactor.data.duckdb_connection import RESOURCE_ERRORS
-from cofactor.data.ratings import latest_row_of_each_pair
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.ids import find_id_fault
@@ -21,7 +20,6 @@ from cofactor.ids import find_id_fault
 # (from, divisor): a number of seconds this high is far in the future, so the unit is ns, µs or ms.
 UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 MAX_LOOKUP = 1 << 24  # ids up to this one, or up to four times their number, are looked up in an array
-HASHES = 1 << 24
 PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
 
 
@@ -133,37 +131,6 @@ def to_seconds(time: Times) -> Times:
     latest = int(time.max()) if len(time) else 0
     divisor = next((divisor for least, divisor in UNITS if latest >= least), 1)
     return time if divisor == 1 else time // divisor
-
-
-def find_latest_rows(user: Rows, item: Rows, time: Times | None) -> Array | Mask | None:
-    """A mask of the rows that are the latest of their (user, item) pair; None where no pair repeats.
-
-    Sorts one 64-bit key per rating and compares times only of repeated pairs.
-    """
-    pair = user.astype(np.int64)
-    pair <<= 32
-    pair |= item
-    if (pair[1:] > pair[:-1]).all():  # as in MovieLens' own files
-        return None
-    ordered = np.sort(pair)
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(repeated):
-        return None
-    del ordered
-    where = _among(pair, repeated)
-    latest = where[latest_row_of_each_pair(user[where], item[where], None if time is None else time[where])]
-    keep = np.ones(len(pair), dtype=bool)
-    keep[where] = False
-    keep[latest] = True
-    return keep
-
-
-def _among(pair: Times, few: Times) -> Array:
-    """Row numbers of the pairs that are in `few`; a table of hashes rules out nearly all others first."""
-    hashes = np.zeros(HASHES, dtype=bool)
-    hashes[(few ^ (few >> 29)) % HASHES] = True
-    likely = np.flatnonzero(hashes[(pair ^ (pair >> 29)) % HASHES])
-    return likely[np.isin(pair[likely], few)]
 
 
 def _strings(texts: list[str]) -> Strings:

@@ -9,14 +9,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 
 from cofactor.data.datasets.locations import dataset_source
 from cofactor.data.duckdb_connection import first_line, reading_connection
 from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
-from cofactor.data.origin import Origin
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.adjacency_lists import read_adjacency_lists
 from cofactor.data.reading.dataframes import FRAMES
@@ -27,10 +26,10 @@ from cofactor.data.reading.feature_tables import (
     read_movielens_users,
     title_features,
 )
-from cofactor.data.reading.load_rows import EncodedRatings, find_latest_rows, load_rows
-from cofactor.data.reading.rejected_rows import RejectedRows, load_valid_rows
+from cofactor.data.reading.meaning.load_ratings import load_ratings, make_ratings
+from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.source_files import SourceFiles, find_source
-from cofactor.data.reading.sql_source import SqlScan, scan_frame, scan_parquet, scan_text
+from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame, scan_parquet, scan_text
 from cofactor.data.reading.titles import align_titles, read_titles
 from cofactor.data.tfrecord.user_examples import read_examples
 from cofactor.errors import BadData, error_context
@@ -43,6 +42,8 @@ def read(
     source: str | os.PathLike[str] | object,
     *,
     columns: Mapping[str, str] | None = None,
+    implicit: bool = False,
+    repeats: str | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
     layout: Literal["lists"] | None = None,
@@ -53,16 +54,22 @@ def read(
 
     source: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
     shards (see `user_examples`) or in one of MovieLens' layouts, a pandas, polars or Arrow table, or the name of a data
-    set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are
-    found by their common names or by `columns`, which maps user, item, rating and time to names ("" for no time); three
-    or four columns without a header are user, item, rating, time. Times are seconds since 1970 (or milli-, micro- or
-    nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Titles and genres are read from
-    u.item, movies.dat, movies.csv or items.csv next to the ratings; items without a rating are left out.
+    set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are found by their
+    common names or by `columns`, which maps user, item, rating and time to names or to numbers from 1 ("" for no
+    ratings or no times); up to four columns without a header are user, item, rating, time. Times are seconds since 1970
+    (or milli-, micro- or nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Titles and
+    genres are read from u.item, movies.dat, movies.csv or items.csv next to the ratings; items without a rating are
+    left out.
 
-    Of a repeated (user, item) pair the latest rating is kept, and of equal times the last in the file;
-    `origin.duplicates` counts the others. A row that cannot be used raises BadData, which names it; with
-    `bad_rows="skip"` such rows are written with line, column and reason to the file `rejected` (by default
-    `<name>.rejected.csv` in the current folder) and counted in `origin.rejected`.
+    A table without a column of ratings holds interactions: of the kind "counts" where a column has a common name of
+    counts (plays, weight, quantity, …), and otherwise "pairs", each of value 1. `implicit` says that the values are
+    counts, whatever their column is called.
+
+    Of a repeated (user, item) pair the latest rating is kept, and of equal times the last in the file; counts are added
+    up, and rows of a pair without a value are counted. `repeats` sets another rule: "latest", "first", "sum", "count",
+    "mean" or "max" (see `merge_repeats`). `origin.duplicates` is the number of rows that were merged. A row that cannot
+    be used raises BadData, which names it; with `bad_rows="skip"` such rows are written with line, column and reason to
+    the file `rejected` (by default `<name>.rejected.csv` in the current folder) and counted in `origin.rejected`.
 
     With `layout="lists"` the file has one line for each user, `user item item …`, and every rating is 1.
 
@@ -77,7 +84,8 @@ def read(
         raise BadData(f"unknown layout {layout!r}", "the only layout to name is lists; others are recognised")
     source = dataset_source(source)
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
-        reading = _Reading(Path(working), columns, bad_rows == "skip", rejected)
+        values = ValueOptions(implicit, repeats)
+        reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected)
         if layout == "lists":
             ratings = reading.lists(source)
         else:
@@ -106,8 +114,15 @@ def with_features(
 class _Reading:
     """One call of `read`, with a temporary folder for unpacked files and for DuckDB."""
 
-    def __init__(self, folder: Path, columns: Mapping[str, str] | None, skip: bool, rejected: Path | None) -> None:
-        self.folder, self.columns, self.skip, self.rejected = folder, columns, skip, rejected
+    def __init__(
+        self,
+        folder: Path,
+        columns: Mapping[str, str] | None,
+        values: ValueOptions,
+        skip: bool,
+        rejected: Path | None,
+    ) -> None:
+        self.folder, self.columns, self.values, self.skip, self.rejected = folder, columns, values, skip, rejected
 
     def frame(self, frame: object) -> Ratings:
         """The ratings of a data frame."""
@@ -124,7 +139,8 @@ class _Reading:
         if self.columns or self.skip:
             raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
         with error_context(str(source)):
-            return _without_duplicates(read_adjacency_lists(Path(source)), RejectedRows(0, None), Path(source).name)
+            loaded = read_adjacency_lists(Path(source))
+            return make_ratings(loaded, FoundColumns(kind="pairs"), self.values, Path(source).name)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or a zip."""
@@ -144,7 +160,7 @@ class _Reading:
             )
         loaded, records = read_examples([source.folder / one for one in source.shards], self.columns)
         check_records(source.folder, dict(zip(source.shards, records, strict=True)))
-        return _add_titles(_without_duplicates(loaded, RejectedRows(0, None), source.name), source)
+        return _add_titles(make_ratings(loaded, FoundColumns(), self.values, source.name), source)
 
     def _table(self, source: SourceFiles) -> Ratings:
         path = source.ratings
@@ -159,21 +175,8 @@ class _Reading:
         return _add_titles(ratings, source)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
-        loaded, rejected_rows = load_rows(connection, source), RejectedRows(0, None)
-        if loaded is None:
-            file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
-            loaded, rejected_rows = load_valid_rows(connection, source, self.folder, file)
-        return _without_duplicates(loaded, rejected_rows, name)
-
-
-def _without_duplicates(loaded: EncodedRatings, rejected_rows: RejectedRows, name: str) -> Ratings:
-    keep = find_latest_rows(loaded.user, loaded.item, loaded.time)
-    columns: dict[str, Any] = {"user": loaded.user, "item": loaded.item, "value": loaded.value, "time": loaded.time}
-    if keep is not None:
-        columns = {role: None if column is None else column[keep] for role, column in columns.items()}
-    rows, kept = len(loaded), len(columns["user"])
-    origin = Origin(name, rows + rejected_rows.count, rows - kept, rejected_rows.count, rejected_rows.file)
-    return Ratings(loaded.users, loaded.items, **columns, origin=origin)
+        file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
+        return load_ratings(connection, source, self.values, name, self.folder, file)
 
 
 def _add_titles(ratings: Ratings, source: SourceFiles) -> Ratings:

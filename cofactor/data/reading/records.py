@@ -20,6 +20,7 @@ from cofactor.data.reading.formats.text_head import is_gzip, open_text
 from cofactor.data.reading.sql_source import TEXT, SqlScan
 from cofactor.errors import BadData
 
+ABSENT = {"rating": "'1'", "time": "NULL::VARCHAR"}  # cells of a table without the column
 RECORD = ("line", "raw", "fault", *ROLES)  # line number, the line, the fault in its syntax, its cells
 MAX_QUOTED_LINES = 100  # lines that a quoted cell may span
 QUOTED = "quotes"  # the fault of a line that SQL cannot split, because it has quotes
@@ -31,7 +32,7 @@ def line_records(path: Path, dialect: TextDialect) -> str:
     quotes = f"WHEN contains(raw, {quoted(dialect.quote)}) THEN '{QUOTED}' " if dialect.quote else ""
     columns = "len(cells) || CASE WHEN len(cells) = 1 THEN ' column' ELSE ' columns' END"
     fault = f"CASE {quotes}WHEN len(cells) <> {dialect.width} THEN {columns} || ' instead of {dialect.width}' END"
-    cell = {role: f"cells[{dialect.where[role] + 1}]" if role in dialect.where else "NULL::VARCHAR" for role in ROLES}
+    cell = {role: f"cells[{dialect.where[role] + 1}]" if role in dialect.where else ABSENT[role] for role in ROLES}
     cells = ", ".join(f'{cell[role]} AS "{role}"' for role in ROLES)
     lines = (
         f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NO_DELIMITER)}, "
@@ -48,7 +49,7 @@ def table_records(source: SqlScan) -> str:
     as_text = {role: source.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
     cells = ", ".join(f'{text} AS "{role}"' for role, text in as_text.items())
     raw = " || ',' || ".join(f"coalesce({_text(role)}, '')" for role in source.types)
-    untimed = "" if "time" in source.types else ', NULL::VARCHAR AS "time"'
+    untimed = "".join(f', {cell} AS "{role}"' for role, cell in ABSENT.items() if role not in source.types)
     return (
         f"SELECT row_number() OVER () AS line, {raw} AS raw, NULL::VARCHAR AS fault, {cells}{untimed} "
         f"FROM ({source.sql})"
@@ -82,7 +83,7 @@ def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[tuple[o
 
     Bytes that are not UTF-8 are lone surrogates in the text.
     """
-    positions = [dialect.where.get(role) for role in ROLES]
+    positions = [(dialect.where.get(role), "1" if role == "rating" else None) for role in ROLES]
     lines = _Lines(text)
     for number, line in lines:
         record = line.rstrip("\n")
@@ -92,7 +93,8 @@ def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[tuple[o
             record = lines.joined(record, dialect)
         fault, cells = _cells(record, dialect)
         if fault is None:
-            yield number, _readable(record), None, *(None if place is None else cells[place] for place in positions)
+            roles = (absent if place is None else cells[place] for place, absent in positions)
+            yield number, _readable(record), None, *roles
         else:
             yield number, _readable(record), fault, None, None, None, None
 

@@ -1,15 +1,15 @@
 """SQL that scans a text file, a Parquet file or a data frame for the columns of ratings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from cofactor.arrays import Array
 from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
+from cofactor.data.kind import Kind
 from cofactor.data.parquet import parquet_table
-from cofactor.data.reading.columns import ROLES, find_columns
+from cofactor.data.reading.columns import ROLES, column_notes, find_columns, value_kind
 from cofactor.data.reading.dataframes import rating_columns
 from cofactor.data.reading.formats.text_dialect import TextDialect
 from cofactor.data.reading.formats.text_head import is_gzip
@@ -23,14 +23,33 @@ ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True)
+class FoundColumns:
+    """The names of the columns that were taken, by role, what the values are, and notes on columns not taken."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind = "ratings"
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, names: Sequence[str], where: Mapping[str, int], chosen: Mapping[str, str] | None, width: int = 0
+    ) -> "FoundColumns":
+        """Those of a table with these names, or with `width` columns without names."""
+        shown = list(names) or [f"column {number}" for number in range(1, width + 1)]
+        notes = tuple(column_notes(shown, where, chosen))
+        return cls({role: shown[place] for role, place in where.items()}, value_kind(shown, where, chosen), notes)
+
+
+@dataclass(frozen=True)
 class SqlScan:
-    """Unchecked rows in their order, with the columns user, item, rating and perhaps time."""
+    """Unchecked rows in their order, with the columns user, item and perhaps rating and time."""
 
     sql: str  # a SELECT of the rows
     types: Mapping[str, str]  # role -> SQL type
     numbered: bool  # the first ids are plain numbers
     dated: bool = False  # times are text with dates
     text: tuple[Path, TextDialect] | None = None  # the file and its dialect where it is a text file
+    columns: "FoundColumns" = field(default_factory=lambda: FoundColumns())
 
     def id_number(self, role: str) -> str:
         """SQL for an id as an INTEGER, -1 where its text is not just that number ("007", 1.5); fails on other text."""
@@ -52,8 +71,8 @@ class SqlScan:
 
     @property
     def rating(self) -> str:
-        """SQL for the rating as a FLOAT; fails on text that is not a number."""
-        return "CAST(rating AS FLOAT)"
+        """SQL for the rating as a FLOAT, 1 without a column of values; fails on text that is not a number."""
+        return "CAST(rating AS FLOAT)" if "rating" in self.types else "1::FLOAT"
 
     @property
     def time(self) -> str:
@@ -96,7 +115,8 @@ def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:
         f"{quoted_path(path)}, {form.read_csv_options()}, columns={{{names}}}, hive_partitioning=false"
         f"{', compression=gzip' if is_gzip(path) else ''})"
     )
-    return SqlScan(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form))
+    columns_found = FoundColumns.of(form.names, form.where, columns, form.width)
+    return SqlScan(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form), columns_found)
 
 
 def scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> SqlScan:
@@ -110,19 +130,23 @@ def scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, columns: Map
         zoned = quoted_name(names[where["time"]])
         table = f"(SELECT * REPLACE (make_timestamp(epoch_us({zoned})) AS {zoned}) FROM {table})"
         types["time"] = "TIMESTAMP"
-    return _typed(connection, f"SELECT {_chosen(where, names)} FROM {table}", types)
+    found = FoundColumns.of(names, where, columns)
+    return _typed(connection, f"SELECT {_chosen(where, names)} FROM {table}", types, found)
 
 
 def scan_frame(connection: duckdb.DuckDBPyConnection, frame: object, columns: Mapping[str, str] | None) -> SqlScan:
     """A pandas, polars or Arrow table, or a mapping of columns; nothing of it is changed."""
-    arrays: dict[str, Array] = rating_columns(frame, columns)
+    names, where, arrays = rating_columns(frame, columns)
     connection.register("frame", arrays)
     described = connection.execute("DESCRIBE frame").fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
-    return _typed(connection, f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame", types)
+    scan = f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame"
+    return _typed(connection, scan, types, FoundColumns.of(names, where, columns))
 
 
-def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str]) -> SqlScan:
+def _typed(
+    connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str, str], columns: FoundColumns
+) -> SqlScan:
     """The scan of a table with types; its first rows tell whether text holds numbers or dates."""
     first = connection.execute(f"{scan} LIMIT 100").fetchall()
     at = {role: number for number, role in enumerate(role for role in ROLES if role in types)}
@@ -130,7 +154,7 @@ def _typed(connection: duckdb.DuckDBPyConnection, scan: str, types: Mapping[str,
         types[role] in WHOLE + REAL or all(str(row[at[role]]).isdigit() for row in first) for role in ("user", "item")
     )
     dated = types.get("time") == TEXT and not any(str(row[at["time"]]).strip().isdigit() for row in first)
-    return SqlScan(scan, types, numbered, dated)
+    return SqlScan(scan, types, numbered, dated, columns=columns)
 
 
 def _chosen(where: Mapping[str, int], names: list[str]) -> str:

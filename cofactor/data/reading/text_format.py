@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cofactor.data.reading.columns import find_columns, plain_name
+from cofactor.data.reading.columns import AmbiguousColumns, find_columns, has_known_name, plain_name
 from cofactor.data.reading.formats.foreign_text import refuse_dictionaries, refuse_foreign_text
 from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect, split_line
 from cofactor.data.reading.formats.text_head import TextHead, read_head
-from cofactor.data.reading.headerless_columns import find_columns_without_header
+from cofactor.data.reading.headerless_columns import find_columns_without_header, is_header_of_numbers
 from cofactor.errors import BadData
 
 DELIMITERS = ("::", "\t", ";", "|", ",", BLANKS)  # of two that fit equally well, the first
@@ -65,7 +65,7 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
         if not below:
             raise BadData("nothing but a header", "the file has no ratings in it")
         dialect = TextDialect(header.delimiter, True, numbers[header.index], len(header.names), header.where)
-        dialect = replace(_quoted(dialect, quoting), comment=comment)
+        dialect = replace(_quoted(dialect, quoting), comment=comment, names=tuple(header.names))
         return _with_value_types(below, _with_extra_column(below, dialect))
     data = _without_comments(texts, comment)
     if not data:
@@ -95,17 +95,27 @@ def _find_header(
         commented = bool(comment) and line.startswith(comment)
         for delimiter in delimiters:
             names = _split(line.lstrip(f"{comment} ") if commented else line, delimiter, quoting)
+            below = _without_comments(texts[index + 1 :], comment)
+            plain = index == 0 and not commented and delimiter != BLANKS
             try:
                 where = find_columns(names, columns)
+            except AmbiguousColumns:
+                if plain or _heads(names, texts[:index], below, delimiter, quoting):
+                    raise
+                continue
             except BadData:
                 continue
+            if not (has_known_name(names, columns) or _is_above_numbers(names, below, delimiter, quoting)):
+                continue  # found by their numbers, in a line of ratings
             if any(is_number(names[place]) for place in where.values()):
                 continue  # positions of columns, in a line of ratings
-            plain = index == 0 and not commented and delimiter != BLANKS
-            below = _without_comments(texts[index + 1 :], comment)
             if plain or _heads(names, texts[:index], below, delimiter, quoting):
                 return Header(index, delimiter, names, where)
     return None
+
+
+def _is_above_numbers(names: Sequence[str], below: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
+    return is_header_of_numbers(names, [_split(line, delimiter, quoting) for line in below])
 
 
 def _heads(names: Sequence[str], above: Sequence[str], below: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
@@ -157,7 +167,7 @@ def _with_extra_column(lines: Sequence[str], dialect: TextDialect) -> TextDialec
     if all(cells[-1] == "" for cells in longer):
         return replace(dialect, width=dialect.width + 1)
     shifted = {role: place + 1 for role, place in dialect.where.items()}
-    return replace(dialect, width=dialect.width + 1, where=shifted)
+    return replace(dialect, width=dialect.width + 1, where=shifted, names=("", *dialect.names))
 
 
 def _with_value_types(lines: Sequence[str], dialect: TextDialect) -> TextDialect:

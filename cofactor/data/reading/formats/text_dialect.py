@@ -24,6 +24,7 @@ class TextDialect:
     quote: str = '"'  # "" for none, as in MovieLens' files with `::`
     escape: str = '"'  # the character before a quote in a quoted cell
     comment: str = ""  # lines that begin with it are no ratings
+    names: tuple[str, ...] = ()  # of the columns, where there is a header
 
     def cells(self, line: str) -> list[str]:
         """The cells of one record; raises csv.Error for quotes that do not pair."""
