@@ -1,11 +1,11 @@
-"""`cofactor evaluate MODEL DATA`: every metric of a model on the test part of the split it was trained on."""
+"""`cofactor evaluate MODEL DATA`: every metric of a model on the test part of its split, or on other ratings."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cofactor.cli.options.data_argument import open_split, reading_options, source_from_manifest
+from cofactor.cli.options.data_argument import open_ratings, reading_options, source_from_manifest
 from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
 
 
@@ -29,25 +29,28 @@ from cofactor.cli.terminal import as_json, messages, print_json, print_paragraph
 @as_json
 @quietly
 def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: float | None, **options: Any) -> None:
-    """Compute every metric of MODEL on the test part of DATA.
+    """Compute every metric of MODEL on the test part of its split, or on other ratings.
 
-    DATA is the split that the model was trained on, or the same ratings, which are then split as for training. It may
-    be omitted for a model of synthetic ratings. Another split is refused, because its test rows may be training rows of
-    the model.
+    DATA is the split that the model was trained on; or the same ratings, which are split as for training; or test
+    ratings that somebody else has held out, all of which count. It may be omitted for a model of synthetic ratings.
+    Ratings that the model has learned are refused. Users and items that it does not know are cold starts, and are
+    counted.
     """
     from cofactor.evaluation.evaluate import evaluate
-    from cofactor.experiments.training_split import check_training_split, training_recipe
+    from cofactor.experiments.training_split import select_test_ratings
     from cofactor.report.text.evaluation import describe_report
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
     manifest = load_manifest(model)
-    split, _ = open_split(source_from_manifest(manifest, data, options), training_recipe(manifest), console)
-    check_training_split(manifest, split)
+    source = source_from_manifest(manifest, data, options)
+    test = select_test_ratings(manifest, open_ratings(source, console))
+    if test.split is None:
+        console.print(f"all {len(test):,} ratings are test ratings", markup=False)
     loaded = load(model)
     with waiting(console, "evaluating"):
-        report = evaluate(loaded, split.test, k, relevant_from=relevant_from)
+        report = evaluate(loaded, test, k, relevant_from=relevant_from)
     if as_json:
-        print_json({"model": str(model), "split": split.fingerprint, **report.as_dict()})
+        print_json({"model": str(model), "split": test.split, **report.as_dict()})
     else:
         print_paragraphs(describe_report(report))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.options.data_argument import reading_options, source_from_options
-from cofactor.cli.options.plan import READING, SEVERAL, make_plan, refuse_ignored, several_options
+from cofactor.cli.options.plan import READING, SEVERAL, make_plan, several_options
 from cofactor.cli.options.seed import seed_option
-from cofactor.cli.options.split import split_options, take_recipe
+from cofactor.cli.options.split import GIVEN_PARTS, refuse_ignored, split_options, take_recipe
 from cofactor.cli.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.report.text.table import TextTable
 
@@ -26,7 +26,7 @@ COUNTS = "train", "validation", "test"
 
 
 @click.command()
-@click.argument("data", required=False, default="synthetic")
+@click.argument("data", required=False)
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write [default: splits/NAME]."
 )
@@ -37,7 +37,7 @@ COUNTS = "train", "validation", "test"
 @reading_options
 @as_json
 @quietly
-def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
+def split(data: str | None, out: Path | None, published: bool, **options: Any) -> None:
     """Split DATA into train, validation and test parts and save them as a folder.
 
     The parts are disjoint, and the same options give the same split. Every model trained on a split records its
@@ -47,12 +47,13 @@ def split(data: str, out: Path | None, published: bool, **options: Any) -> None:
     \b
     cofactor split ml-1m --folds 5 --repeats 2
     cofactor split ml-100k --cut 1998-03-01
+    cofactor split train.csv --test test.csv
     cofactor split --protocol ml-100k-folds
     """
     if published:
         if other := next((name for name in SEVERAL if options[name] is not None), None):
             raise click.UsageError(f"give one of --{other} and --published")
-        refuse_ignored("--published", ("kind", "cut", "test_share", *READING))
+        refuse_ignored("--published", ("kind", "cut", "test_share", *GIVEN_PARTS, *READING))
     from cofactor.output_checks import check_output_folder
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))

@@ -227,7 +227,8 @@ def _next_steps(console: "Console", fitted: "Fit", out: Path, source: "DataSourc
     user = next(iter(fitted.model.training_data.users.ids), "1")
     model, quoted = shlex.quote(str(out)), shlex.quote(user)
     quoted = f"-- {quoted}" if user.startswith("-") else quoted
-    for line in (f"evaluate {model} {to_shell(source)}", f"recommend {model} -n 5 --why 1 {quoted}", f"serve {model}"):
+    tested = source.given_parts().get("test", source)
+    for line in (f"evaluate {model} {to_shell(tested)}", f"recommend {model} -n 5 --why 1 {quoted}", f"serve {model}"):
         console.print(f"  cofactor {line}", markup=False)
 
 

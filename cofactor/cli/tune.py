@@ -142,9 +142,7 @@ def _search_options(command: Any) -> Any:
         reading_options,
         split_options,
         protocol_option,
-        click.option(
-            "--test/--no-test", default=True, show_default=True, help="Evaluate on the test part at the end, once."
-        ),
+        click.option("--no-test", is_flag=True, help="Do not evaluate on the test part at the end."),
         click.option("--resume", is_flag=True, help="Continue the search in the study file, if there is one."),
         click.option(
             "--study",
@@ -258,7 +256,8 @@ class _Request:
             "n_trials": n_trials or math.inf,
             "seconds": 60 * minutes if minutes else math.inf,
             "started": started,
-            **{name: options.pop(name) for name in ("jobs", "study", "resume", "test")},
+            "test": not options.pop("no_test"),
+            **{name: options.pop(name) for name in ("jobs", "study", "resume")},
         }
         out, json, console = options.pop("out"), options.pop("as_json"), messages(options.pop("quiet"))
         whole = make_plan(source, recipe, {"protocol": protocol}, console)

@@ -6,7 +6,7 @@ DataSource("purchases.csv", columns={"user": "CustomerID"}).open_split()[0]
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -38,6 +38,8 @@ class DataSource:
     columns, implicit, repeats, bad_rows, layout, user_features, item_features: see `read`.
     ratings_from: the address of a store of ratings collected while serving, which are merged into the data: a file
         or a postgresql:// address.
+    test, validation: where somebody else split the ratings, the data of these parts; `data` is the train part. They
+        are read in the same way.
     """
 
     data: str = SYNTHETIC
@@ -50,6 +52,8 @@ class DataSource:
     user_features: Path | None = None
     item_features: Path | None = None
     ratings_from: str | None = field(default=None, repr=False)  # an address may hold a password
+    test: str | None = None
+    validation: str | None = None
 
     def __post_init__(self) -> None:
         if self.data == FORMER_SYNTHETIC:
@@ -83,11 +87,11 @@ class DataSource:
 
     def is_split(self) -> bool:
         """Whether the data are a split: one that `save_split` or `export` wrote."""
-        return not self.is_synthetic and is_split_folder(self.path())
+        return self.test is None and not self.is_synthetic and is_split_folder(self.path())
 
     def split_folders(self) -> list[Path]:
         """The saved splits in the folder of the data, in natural order of their names; none in a split itself."""
-        if self.is_synthetic or self.is_split():
+        if self.test is not None or self.is_synthetic or self.is_split():
             return []
         return sorted((file.parent for file in self.path().glob(f"*/{MANIFEST}")), key=_natural_key)
 
@@ -117,12 +121,28 @@ class DataSource:
         """The saved split where the data are one, their ratings otherwise."""
         return self.load_split() if self.is_split() else self.read()
 
-    def open_split(self, recipe: SplitRecipe | None = None) -> tuple[Split, SplitRecipe | None]:
-        """The saved split with None, or the split that `recipe` makes of the ratings, with that recipe."""
+    def open_split(
+        self, recipe: SplitRecipe | None = None, read: "Callable[[DataSource], Ratings] | None" = None
+    ) -> tuple[Split, SplitRecipe | None]:
+        """The saved split with None, or the split that `recipe` makes of the ratings or of the given parts, with that
+        recipe.
+
+        read: reads the ratings of a source, as `DataSource.read` does.
+        """
+        read, recipe = read or DataSource.read, recipe or SplitRecipe()
+        if self.test is not None:
+            recipe = recipe.for_given_parts()
+            return recipe.join(**{name: read(part) for name, part in self.given_parts().items()}), recipe
         if self.is_split():
             return self.load_split(), None
-        recipe = recipe or SplitRecipe()
-        return recipe.split(self.read()), recipe
+        return recipe.split(read(self)), recipe
+
+    def given_parts(self) -> dict[str, "DataSource"]:
+        """The sources of the parts that somebody else made, by name. Feedback is merged into the train part alone."""
+        train = replace(self, test=None, validation=None)
+        others = {"test": self.test, "validation": self.validation}
+        given = {name: replace(train, data=one, ratings_from=None) for name, one in others.items() if one is not None}
+        return {"train": train, **given}
 
     def subfolder(self, name: str) -> "DataSource":
         """The data in a folder inside this one."""

@@ -1,11 +1,12 @@
 """The splits and metrics of an experiment: one split, cross-validation, rolling windows, or a published protocol."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cofactor.data.ratings import Ratings
+from cofactor.data.splitting.kinds import GIVEN
 from cofactor.data.splitting.split import Split, load_split, repeated_folds
 from cofactor.data.splitting.time_windows import rolling_windows
 from cofactor.evaluation.evaluate import evaluate
@@ -43,7 +44,10 @@ class EvaluationPlan:
         """The report of a model on the test part of one of the splits."""
         if self.evaluator is not None:
             return self.evaluator(model, split, self.k)
-        return evaluate(model, split.test, self.k, relevant_from=self.relevant_from)
+        test = split.test
+        if split.kind == GIVEN and model.training_data.split != split.fingerprint:
+            test = replace(test, split=None)  # a model of other ratings, which are compared pair by pair
+        return evaluate(model, test, self.k, relevant_from=self.relevant_from)
 
 
 def single_split_plan(

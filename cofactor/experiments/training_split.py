@@ -1,12 +1,15 @@
-"""The split that a saved model was trained on, opened again so that the model can be evaluated on its test part."""
+"""The test ratings of a saved model: the test part of its split, or ratings that it has not learned."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cofactor.data.data_source import DataSource
+from cofactor.data.ratings import Ratings
+from cofactor.data.splitting.kinds import GIVEN
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.split import Split
-from cofactor.errors import SplitMismatch
+from cofactor.errors import BadData, SplitMismatch
 
 
 def training_recipe(manifest: Mapping[str, Any]) -> SplitRecipe:
@@ -33,3 +36,26 @@ def check_training_split(manifest: Mapping[str, Any], split: Split) -> None:
             f"the model was trained on split {trained_on[:12]}, these data give split {split.fingerprint[:12]}",
             "evaluate it on the split it was trained on: other test ratings may be ratings it has learned",
         )
+
+
+def select_test_ratings(manifest: Mapping[str, Any], data: Ratings | Split) -> Ratings:
+    """The ratings of `data` on which a saved model can be evaluated.
+
+    Of the split it was trained on, or the ratings that this was made of: the test part. Of a split that somebody else
+    made: its test part, and of other ratings: all, both without a split, so that the evaluation refuses those that the
+    model has learned, pair by pair. Raises SplitMismatch for a split of another kind than the one it was trained on.
+    """
+    trained_on = manifest["split"]
+    if isinstance(data, Split):
+        if data.kind == GIVEN and data.fingerprint != trained_on:
+            return replace(data.test, split=None, part=None)
+        check_training_split(manifest, data)
+        return data.test
+    recipe = training_recipe(manifest)
+    if trained_on is None or recipe.kind == GIVEN:
+        return data
+    try:
+        split = recipe.split(data)
+    except BadData:  # they are too few for the recipe, say, so the split was not made of them
+        return data
+    return split.test if split.fingerprint == trained_on else data

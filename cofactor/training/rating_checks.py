@@ -1,8 +1,7 @@
 """Checks of the ratings of a training, before it starts."""
 
-import numpy as np
-
 from cofactor.data.ratings import Ratings
+from cofactor.data.splitting.shared_pairs import check_disjoint
 from cofactor.errors import BadData, SplitMismatch, check_type
 from cofactor.saved.manifest import LARGEST
 
@@ -27,21 +26,8 @@ def check_training_ratings(train: Ratings, validation: Ratings | None) -> None:
         hint = "choose it on the validation part: test metrics of an epoch that is chosen on the test part are too good"
         raise SplitMismatch("the epoch would be chosen on the test part of a split", hint)
     if validation.split is None or validation.split != train.split or validation.part == train.part:
-        _check_disjoint(train, validation)
-
-
-def _check_disjoint(train: Ratings, validation: Ratings) -> None:
-    """Raises SplitMismatch where a pair of `validation` is trained on: its error says nothing of ratings not seen."""
-    n_items = len(train.items)
-    cells = validation.user.astype(np.int64) * n_items + validation.item
-    known = np.isin(cells, train.user.astype(np.int64) * n_items + train.item)
-    if known.any():
-        user, item = divmod(int(cells[np.flatnonzero(known)[0]]), n_items)
-        raise SplitMismatch(
-            f"{np.count_nonzero(known):,} validation ratings are training ratings too, that of user "
-            f"{train.users.ids[user]!r} and item {train.items.ids[item]!r} among them",
-            "take both from one split: an epoch is chosen on ratings that the model has not learned",
-        )
+        hint = "take both from one split: an epoch is chosen on ratings that the model has not learned"
+        check_disjoint(train, validation, ("training", "validation"), SplitMismatch, hint)
 
 
 def _check_magnitude(ratings: Ratings) -> None:

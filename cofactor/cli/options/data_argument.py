@@ -89,7 +89,8 @@ def source_from_options(data: str | None, options: dict[str, Any]) -> "DataSourc
     from cofactor.data.data_source import SYNTHETIC, DataSource
 
     columns, folder = parse_columns(options.pop("columns")), options.pop("data_folder")
-    return DataSource(data or SYNTHETIC, folder, columns, **{name: options.pop(name) for name in READING_OPTIONS})
+    reading = {name: options.pop(name) for name in READING_OPTIONS}
+    return DataSource(data or SYNTHETIC, folder, columns, **reading, **take_given_parts(data, options))
 
 
 def source_from_manifest(manifest: Mapping[str, Any], data: str | None, options: dict[str, Any]) -> "DataSource":
@@ -100,6 +101,19 @@ def source_from_manifest(manifest: Mapping[str, Any], data: str | None, options:
     if data is None and not DataSource(recorded).is_synthetic:
         raise click.UsageError(f"name DATA: the model was trained on {recorded}")
     return source_from_options(data, options)
+
+
+def take_given_parts(data: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The data of the parts that somebody else made, by name; the options are removed from `options`.
+
+    Raises UsageError for a part without the others that it needs.
+    """
+    given = {name: part for name in ("test", "validation") if (part := options.pop(name, None)) is not None}
+    if given and data is None:
+        raise click.UsageError(f"--{next(iter(given))} needs DATA, the ratings to train on")
+    if "validation" in given and "test" not in given:
+        raise click.UsageError("--validation needs --test, the ratings to test on")
+    return given
 
 
 def parse_columns(given: Iterable[str]) -> dict[str, str]:
@@ -116,7 +130,8 @@ def parse_columns(given: Iterable[str]) -> dict[str, str]:
 
 def to_shell(source: "DataSource") -> str:
     """The argument and the reading options as a shell takes them, without the password of a database."""
-    options = [f"--column={role}={name}" for role, name in source.columns.items()]
+    options = [f"--{name}={part.data}" for name, part in source.given_parts().items() if name != "train"]
+    options += [f"--column={role}={name}" for role, name in source.columns.items()]
     options += ["--implicit"] if source.implicit else []
     options += [f"--repeated={source.repeats}"] if source.repeats else []
     options += ["--bad-rows=skip"] if source.bad_rows == "skip" else []
@@ -146,15 +161,23 @@ def read_ratings(source: "DataSource", console: "Console") -> "Ratings":
     return ratings
 
 
-def open_split(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "tuple[Split, SplitRecipe | None]":
-    """`DataSource.open_split`, with a line on stderr that says what was read."""
+def load_split(source: "DataSource", console: "Console") -> "Split":
+    """The saved split of a source, with a line on stderr that says what was read."""
     from cofactor.cli.terminal import waiting
 
+    with waiting(console, f"reading {source.name}"):
+        split = source.load_split()
+    console.print(f"{source.name}: {split!r}", markup=False)
+    return split
+
+
+def open_ratings(source: "DataSource", console: "Console") -> "Ratings | Split":
+    """`DataSource.open`, with a line on stderr that says what was read."""
+    return load_split(source, console) if source.is_split() else read_ratings(source, console)
+
+
+def open_split(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "tuple[Split, SplitRecipe | None]":
+    """`DataSource.open_split`, with a line on stderr for each table that was read."""
     if source.is_split():
-        with waiting(console, f"reading {source.name}"):
-            split = source.load_split()
-        console.print(f"{source.name}: {split!r}", markup=False)
-        return split, None
-    ratings = read_ratings(source, console)
-    with waiting(console, "splitting"):
-        return recipe.split(ratings), recipe
+        return load_split(source, console), None
+    return source.open_split(recipe, lambda part: read_ratings(part, console))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.options.data_argument import open_split, read_ratings
+from cofactor.cli.options.split import GIVEN_PARTS, SPLITTING, refuse_ignored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
 SEVERAL = ("protocol", "folds", "repeats", "windows")
 NEGATIVES = ("sampled", "negatives")
-SPLITTING = ("kind", "cut", "test_share", "validation_share")
 READING = ("columns", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
 IGNORED = {  # the options that an option leaves without effect
-    "protocol": (*SPLITTING, *NEGATIVES, *READING),
-    "folds": ("kind", "cut", "test_share"),
-    "windows": ("kind", "cut"),
+    "protocol": (*SPLITTING, *GIVEN_PARTS, *NEGATIVES, *READING),
+    "folds": ("kind", "cut", "test_share", *GIVEN_PARTS),
+    "windows": ("kind", "cut", *GIVEN_PARTS),
 }
 
 
@@ -113,14 +113,6 @@ def _check(chosen: dict[str, Any]) -> None:
         raise click.UsageError("give one of --sampled and --negatives")
     if given:
         refuse_ignored(f"--{given[0]}", IGNORED[given[0]])
-
-
-def refuse_ignored(chosen: str, names: tuple[str, ...]) -> None:
-    """Raises UsageError for an option on the command line that has no effect with another."""
-    context = click.get_current_context()
-    for name in names:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} has no effect with {chosen}")
 
 
 def _protocol_plan(name: str, source: "DataSource", console: "Console") -> "EvaluationPlan":

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +10,22 @@ import click
 
 from cofactor.data.splitting.recipe import SplitRecipe
 
+GIVEN_PARTS = {  # by name, and what each is for
+    "validation": "choose the epoch on, where they are in a table of their own",
+    "test": "test on, where somebody has split them from the training ratings",
+}
+SPLITTING = ("kind", "cut", "test_share", "validation_share")
+
 
 def split_options(command: Any) -> Any:
-    """Adds the options for splitting DATA, where it is not a split already."""
+    """Adds the options for splitting DATA, where it is not a split already, and those for parts that are given."""
     default = SplitRecipe()
     share = click.FloatRange(0, 1, max_open=True)
     for option in (
+        *(
+            click.option(f"--{name}", metavar="DATA", help=f"Ratings to {purpose}; DATA is the training part then.")
+            for name, purpose in GIVEN_PARTS.items()
+        ),
         click.option(
             "--validation-share",
             type=share,
@@ -50,16 +61,30 @@ def split_options(command: Any) -> Any:
 
 def take_recipe(options: dict[str, Any]) -> SplitRecipe:
     """The recipe in the split options, which are removed from `options` together with the seed."""
+    if _is_given("test"):
+        refuse_ignored("--test", ("kind", "cut", "test_share"))
+    if _is_given("validation"):
+        refuse_ignored("--validation", ("validation_share",))
     shares = options.pop("test_share"), options.pop("validation_share")
     return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_check_cut(options.pop("cut")))
 
 
 def refuse_split_options(data: str) -> None:
     """Raises UsageError for options that say how to split ratings, where the data are split already."""
-    context = click.get_current_context()
-    for name in ("kind", "cut", "test_share", "validation_share"):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+    for name in (*SPLITTING, *GIVEN_PARTS):
+        if _is_given(name):
             raise click.UsageError(f"--{name.replace('_', '-')} has no effect: {data} is already split")
+
+
+def refuse_ignored(chosen: str, names: Iterable[str]) -> None:
+    """Raises UsageError for an option on the command line that has no effect with another."""
+    for name in names:
+        if _is_given(name):
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect with {chosen}")
+
+
+def _is_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _parse_date(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
@@ -78,8 +103,6 @@ def _parse_date(context: click.Context, parameter: click.Parameter, text: str | 
 
 def _check_cut(moment: int | None) -> int | None:
     """The cut; raises UsageError for options that have no effect with one."""
-    context = click.get_current_context()
-    for name in ("kind", "test_share") if moment is not None else ():
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} has no effect with --cut")
+    if moment is not None:
+        refuse_ignored("--cut", ("kind", "test_share"))
     return moment

@@ -8,6 +8,7 @@ from typing import Any
 from cofactor.cli.options.data_argument import to_shell
 from cofactor.data.data_source import DataSource
 from cofactor.data.datasets.locations import default_data_folder
+from cofactor.data.splitting.kinds import GIVEN
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.trainers.base import Trainer
 
@@ -36,6 +37,8 @@ class TrainingArguments:
         """The options of the split and of the training that differ from their defaults."""
         defaults = asdict(SplitRecipe())
         recipe = defaults | dict(self.recipe or {})
+        if recipe["kind"] == GIVEN:  # DATA, --test and --validation say so
+            recipe |= {name: defaults[name] for name in ("kind", "test")}
         options = [(flag, recipe[name]) for name, flag in SPLITTING.items() if recipe[name] != defaults[name]]
         if self.seed:  # of the split as well, so it is the same for all trials
             options.append(("--seed", self.seed))

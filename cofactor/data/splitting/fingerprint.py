@@ -15,6 +15,8 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
+PART_NAMES = "train", "validation", "test", "a fourth part"
+
 
 def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
     """Hex SHA-256 of up to four parts over one pair of vocabularies; raises BadData where a pair occurs twice.
@@ -31,9 +33,11 @@ def compute_fingerprint(parts: Sequence[Ratings], kind: str, seed: int) -> str:
     twice = np.flatnonzero(pair[1:] == pair[:-1])
     if len(twice):
         user, item = divmod(int(pair[twice[0]]), len(items))
+        places = " and ".join(dict.fromkeys(PART_NAMES[int(pairs[twice[0] + n]) % 4] for n in (0, 1)))
+        n_more = f", and {len(twice) - 1:,} more pairs occur twice" if len(twice) > 1 else ""
         raise BadData(
-            f"user {users[user]} has two ratings of item {items[item]} in one split",
-            "a pair may occur once, in one part: keep its latest rating",
+            f"user {users[user]} has two ratings of item {items[item]} in one split, in {places}{n_more}",
+            "a pair may occur once, in one part: test ratings are ratings that are not learned",
         )
     digest = hashlib.sha256(json.dumps(["cofactor split 1", kind, seed, users, items]).encode())
     digest.update(pairs.astype("<u8", copy=False).data)

@@ -4,16 +4,19 @@ The same ratings, kind and seed give the same parts. The parts, and every model 
 of the split (see `fingerprint.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
+from numbers import Real
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.ratings import Ratings
+from cofactor.data.reading.read import read
 from cofactor.data.splitting.assign_parts import (
     TEST,
     TRAIN,
@@ -26,12 +29,13 @@ from cofactor.data.splitting.assign_parts import (
     share_per_user,
 )
 from cofactor.data.splitting.fingerprint import compute_fingerprint
+from cofactor.data.splitting.kinds import GIVEN, UNSEEDED_KINDS, SplitKind
 from cofactor.data.splitting.saved_split import read_parts, write_parts
-from cofactor.errors import BadArtifact, BadData, check_type
+from cofactor.data.splitting.shared_pairs import check_disjoint
+from cofactor.errors import BadArtifact, BadData, check_type, error_context
 
-SplitKind = Literal["random", "per-user", "time", "last", "one"]
-UNSEEDED_KINDS = ("time", "last")
 PARTS = ("train", "validation", "test")
+Table = Ratings | Any  # Ratings, or a data frame or file that `read` reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +86,16 @@ def split(
 
 
 @overload
-def split(*, train: Ratings, test: Ratings, validation: Ratings | float | None = None, seed: int = 0) -> Split: ...
+def split(*, train: Table, test: Table, validation: Table | float | None = None, seed: int = 0) -> Split: ...
 
 
 def split(
     ratings: Ratings | None = None,
     kind: SplitKind = "random",
     *,
-    train: Ratings | None = None,
-    test: Ratings | float = 0.1,
-    validation: Ratings | float | None = None,
+    train: Table | None = None,
+    test: Table | float = 0.1,
+    validation: Table | float | None = None,
     seed: int = 0,
 ) -> Split:
     """Splits `ratings`, or makes a split of the parts `train`, `test` and `validation` that exist already.
@@ -113,17 +117,28 @@ def split(
     share outside [0, 1), where nothing is held out, where a part whose share is above 0 would be empty, and for `time`
     without times.
 
-    `split(train=…, test=…, validation=None)` keeps parts that somebody else made; see `given_split`, but without
-    `validation` there is no validation part.
+    `split(train=…, test=…, validation=None)` keeps parts that somebody else made: Ratings, or data frames and files,
+    which are read as `cofactor.read` does. See `given_split`, but without `validation` there is no validation part.
     """
     if ratings is None:
-        if train is None or not isinstance(test, Ratings):
+        if train is None or isinstance(test, Real):
             raise BadData("nothing to split", "give ratings, or train=… and test=… that were split before")
-        return given_split(train, test, validation=0.0 if validation is None else validation, seed=seed)
-    if train is not None or isinstance(test, Ratings) or isinstance(validation, Ratings):
+        train, test = _read_table("train", train), _read_table("test", test)
+        if not isinstance(validation, Real | None):
+            return given_split(train, test, validation=_read_table("validation", validation), seed=seed)
+        return given_split(train, test, validation=float(validation or 0), seed=seed)
+    if train is not None or not isinstance(test, Real) or not isinstance(validation, Real | None):
         raise BadData("both ratings to split and parts of a split", "give ratings with shares, or train=… and test=…")
     check_type("ratings", ratings, Ratings, "cofactor.read makes Ratings of a file or a data frame")
-    return _split_ratings(ratings, kind, seed, test, 0.1 if validation is None else validation)
+    return _split_ratings(ratings, kind, seed, float(test), 0.1 if validation is None else float(validation))
+
+
+def _read_table(name: str, table: Table) -> Ratings:
+    """The ratings of a part that is given; raises BadData, with the name of the part, as `read` does."""
+    if isinstance(table, Ratings):
+        return table
+    with error_context(name):
+        return read(table)
 
 
 def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, validation: float) -> Split:
@@ -176,7 +191,7 @@ def repeated_folds(
 
 
 def given_split(
-    train: Ratings, test: Ratings, *, validation: Ratings | float = 0.1, seed: int = 0, kind: str = "given"
+    train: Ratings, test: Ratings, *, validation: Ratings | float = 0.1, seed: int = 0, kind: str = GIVEN
 ) -> Split:
     """A split of tables that were split before: train, test, and validation or the share of train to use for it.
 
@@ -188,15 +203,25 @@ def given_split(
     if isinstance(validation, Ratings):
         train, validation = align(train, validation)
         train, test = align(train, test)
-        result = Split(train, reindex(train, validation), test, kind)
+        validation = reindex(train, validation)
+        _check_given({"training": train, "validation": validation, "test": test})
+        result = Split(train, validation, test, kind)
         _check_sizes(result, 0, 0)
         return result
     check_share("validation", validation)
     train, test = align(train, test)
+    _check_given({"training": train, "test": test})
     part = at_random(len(train), seed, 0.0, validation)
     result = Split(train.where(part == TRAIN), train.where(part == VALIDATION), test, kind, seed)
     _check_sizes(result, 0, validation)
     return result
+
+
+def _check_given(parts: Mapping[str, Ratings]) -> None:
+    """Raises BadData where two of the parts, by name, have a pair of user and item in common."""
+    hint = "a rating may be in one part only: remove it from the other"
+    for (name, one), (other_name, other) in combinations(parts.items(), 2):
+        check_disjoint(one, other, (name, other_name), BadData, hint)
 
 
 def save_split(split: Split, path: Path | str) -> None:

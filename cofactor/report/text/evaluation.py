@@ -7,7 +7,7 @@ from cofactor.report.text.table import Paragraph, TextTable, format_number
 __all__ = ["describe_report", "summarize_report"]
 
 HELD_OUT = "ratings", "users", "items"
-COLD = ("cold_users", "users without training ratings"), ("cold_items", "items without training ratings")
+COLD = ("cold_users", "user"), ("cold_items", "item")
 
 
 def summarize_report(report: Report) -> list[Paragraph]:
@@ -32,7 +32,9 @@ def _describe(report: Report, names: list[str]) -> list[Paragraph]:
 def describe_counts(report: Report) -> str:
     """The numbers of test ratings, users and items, and how many of them are cold."""
     counts = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
-    cold = [f"{report.counts[name]:,} {words}" for name, words in COLD if report.counts[name]]
+    cold = [
+        f"{n:,} {noun}{'s' * (n > 1)} without training ratings" for name, noun in COLD if (n := report.counts[name])
+    ]
     return counts + (f"; of these, {' and '.join(cold)} (cold start)" if cold else "")
 
 
