@@ -16,7 +16,8 @@ OTHER = {  # where the command says itself what stands for nothing given, or has
     ("compare", "k"): "those of the plan; the command's plan has lists of 10",
     ("tune", "trials"): "50, or no bound where minutes are given",
     ("tune", "minutes"): "10, or no bound where trials are given",
-    ("tune", "test"): "the test part is measured by the command, and on request by Python",
+    ("tune", "test"): "the command's option is the test part; in Python it says whether to measure on it",
+    ("split", "test"): "the command's option is the test part; in Python it may be a share",
 }
 
 

@@ -282,7 +282,7 @@ def test_a_given_split_shares_one_vocabulary():
     assert made.test.genres.tolist() == ["x", "", "", "y"]
     assert made.train.scale == (1, 5)
     assert made.kind == "given"
-    with pytest.raises(BadData, match="user 2 has two ratings of item a"):
+    with pytest.raises(BadData, match="1 test ratings are training ratings too, that of user '2' and item 'a'"):
         given_split(train, Ratings.of(["2"], ["a"], [5]), validation=0)
 
 
@@ -320,7 +320,7 @@ def test_parts_of_somebody_else_become_a_split():
         ({"ratings": RATINGS, "train": RATINGS}, "both ratings to split and parts"),
         ({"ratings": RATINGS, "test": RATINGS}, "both ratings to split and parts"),
         ({"ratings": RATINGS, "validation": RATINGS}, "both ratings to split and parts"),
-        ({"train": RATINGS, "test": RATINGS}, "two ratings of item"),
+        ({"train": RATINGS, "test": RATINGS}, "2 test ratings are training ratings too"),
     ],
 )
 def test_what_is_neither_ratings_nor_parts_is_refused(arguments, message):

@@ -1,7 +1,6 @@
 """`cofactor train TRAINER [DATA]`: one command for each trainer, its options made from its hyperparameters."""
 
 import inspect
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli import unknown_choice
-from cofactor.cli.options.data_argument import open_split, reading_options, source_from_options, to_shell
+from cofactor.cli.options.data_argument import (
+    open_split,
+    read_all_ratings,
+    reading_options,
+    source_from_options,
+)
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.outputs import reserve_outputs
 from cofactor.cli.options.seed import seed_option
-from cofactor.cli.options.split import refuse_split_options, split_options, take_recipe
+from cofactor.cli.options.split import refuse_ignored, refuse_split_options, split_options, take_recipe
 from cofactor.cli.options.tracking import take_trackers, tracking_options
-from cofactor.cli.options.training import patience_option, refit_option
+from cofactor.cli.options.training import all_option, patience_option, refit_option
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
 from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
+from cofactor.cli.training_output import describe_training, describe_unmeasured, print_next_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cofactor.data.data_source import DataSource
+    from cofactor.data.ratings import Ratings
     from cofactor.data.splitting.recipe import SplitRecipe
     from cofactor.data.splitting.split import Split
     from cofactor.evaluation.report import Report
@@ -66,7 +72,8 @@ def train() -> None:
     """Train a model, evaluate it on the test part and save it as a folder.
 
     DATA is a known name (ml-100k), a file, a MovieLens folder or zip, or a folder made by `cofactor split`; without it,
-    synthetic ratings are used. Data that is not a split is split in memory as `cofactor split` does by default.
+    synthetic ratings are used. Data that is not a split is split in memory as `cofactor split` does by default. With
+    --all, the model learns every rating, as one that is served should.
     Ctrl-C ends training and keeps the best epoch so far.
     """
 
@@ -86,6 +93,7 @@ def _make_command(trainer: "type[Trainer]") -> click.Command:
     @seed_option("for the split and for training")
     @patience_option
     @refit_option
+    @all_option
     @tracking_options
     @click.option(
         "--checkpoint",
@@ -102,7 +110,9 @@ def _make_command(trainer: "type[Trainer]") -> click.Command:
         if seeded:
             chosen["seed"] = options["seed"]
         source = source_from_options(data, options)
-        if source.is_split():
+        if options["everything"]:
+            refuse_ignored("--all", ("test_share", "cut", "test", "validation"))
+        elif source.is_split():
             refuse_split_options(source.data or source.name)
         recipe = take_recipe(options)
         warm_start, configured = take_warm_start(trainer, options), trainer.of(**chosen)
@@ -126,25 +136,32 @@ def _train(
     recipe: "SplitRecipe",
     *,
     out: Path,
+    refit: bool,
+    everything: bool,
     warm_start: Path | dict[str, Path] | None,
     trackers: "Sequence[Tracker]",
     as_json: bool,
     quiet: bool,
     **how: Any,
 ) -> None:
-    """Trains on a source, evaluates on its test part, and saves the model with its metrics."""
-    from cofactor.evaluation.evaluate import evaluate
+    """Trains on a source, evaluates on its test part, and saves the model with its metrics.
+
+    everything: train on all ratings instead, and measure nothing.
+    """
     from cofactor.output_checks import check_free_space
+    from cofactor.report.text.evaluation import summarize_report
     from cofactor.saved.model_folder import check_room
     from cofactor.training.fit import fit
     from cofactor.training.tracking.progress import ProgressDisplay
 
     console = messages(quiet)
-    split, split_recipe = open_split(source, recipe, console)
-    check_free_space(out, len(split.train) * RATING_BYTES, "a model of these ratings")
+    split, split_recipe, all_ratings = _open_data(trainer, source, recipe, console, everything=everything)
+    n_ratings = len(split.train if all_ratings is None else all_ratings)
+    check_free_space(out, n_ratings * RATING_BYTES, "a model of these ratings")
     fitted = fit(
         trainer,
         split,
+        refit=refit if all_ratings is None else all_ratings,
         warm_start=warm_start,
         trackers=trackers,
         progress=ProgressDisplay(console),
@@ -159,21 +176,44 @@ def _train(
         "data": source.name,
         "read": split.train.origin_record(),
         "split_recipe": asdict(split_recipe) if split_recipe else None,
+        **({} if all_ratings is None else {"trained_on": "all ratings"}),
         **fitted.notes(),
     }
     try:
-        with waiting(console, "evaluating"):
-            report = evaluate(fitted.model, split.test)
+        report = _evaluate(fitted, split, console) if all_ratings is None else None
     except KeyboardInterrupt:
         _save(fitted, out, {}, notes)
         console.print("interrupted during evaluation: the model is saved without metrics", style="yellow")
-        _next_steps(console, fitted, out, source)
+        print_next_steps(console, fitted, out, source)
         return
     with waiting(console, "saving"):
-        _save(fitted, out, report.metrics, notes)
-    _log_test_metrics(trackers, report)
-    _print_report(trainer, fitted, report, split, out, as_json)
-    _next_steps(console, fitted, out, source)
+        _save(fitted, out, report.metrics if report else {}, notes)
+    if report is not None:
+        _log_test_metrics(trackers, report)
+    if as_json:
+        print_json({"model": str(out), **describe_training(trainer, fitted, report, notes["read"])})
+    else:
+        print_paragraphs(summarize_report(report) if report else [describe_unmeasured(fitted, n_ratings)])
+    print_next_steps(console, fitted, out, source, evaluated=report is not None)
+
+
+def _open_data(
+    trainer: "Trainer", source: "DataSource", recipe: "SplitRecipe", console: "Console", *, everything: bool
+) -> "tuple[Split, SplitRecipe | None, Ratings | None]":
+    """The split to train on, its recipe, and all ratings where the model is to learn everything."""
+    from cofactor.training.validation_split import hold_out_validation
+
+    if not everything:
+        return *open_split(source, recipe, console), None
+    ratings = read_all_ratings(source, console)
+    return hold_out_validation(trainer, ratings, recipe), None, ratings
+
+
+def _evaluate(fitted: "Fit", split: "Split", console: "Console") -> "Report":
+    from cofactor.evaluation.evaluate import evaluate
+
+    with waiting(console, "evaluating"):
+        return evaluate(fitted.model, split.test)
 
 
 def _save(fitted: "Fit", out: Path, metrics: Mapping[str, float], notes: Mapping[str, Any]) -> None:
@@ -188,48 +228,6 @@ def _log_test_metrics(trackers: "Sequence[Tracker]", report: "Report") -> None:
     for tracker in trackers:
         if isinstance(tracker, MLflowTracker):
             tracker.log_test_metrics(report.metrics, report.standard_errors)
-
-
-def _print_report(
-    trainer: "Trainer", fitted: "Fit", report: "Report", split: "Split", out: Path, as_json: bool
-) -> None:
-    from cofactor.report.text.evaluation import summarize_report
-
-    if not as_json:
-        print_paragraphs(summarize_report(report))
-        return
-    print_json(
-        {
-            "model": str(out),
-            "trainer": trainer.name,
-            "hyperparameters": trainer.settings(),
-            "read": split.train.origin_record(),
-            "split": fitted.model.training_data.split,
-            "epochs": [row.by_column() for row in fitted.history],
-            "best_epoch": fitted.best_epoch,
-            "refitted": fitted.refitted,
-            "interrupted": fitted.interrupted,
-            "fit_seconds": fitted.seconds,
-            "metrics": report.metrics,
-            "errors": report.standard_errors,
-            "started_from": fitted.started_from,
-        }
-    )
-
-
-def _next_steps(console: "Console", fitted: "Fit", out: Path, source: "DataSource") -> None:
-    """Says how training ended, where the model is, and which commands use it."""
-    if fitted.interrupted:
-        console.print(f"interrupted: epoch {fitted.best_epoch}, the best so far, is kept", style="yellow")
-    if fitted.diverged:
-        console.print(f"diverged: epoch {fitted.best_epoch}, the best before that, is kept", style="yellow")
-    console.print(f"saved as {click.format_filename(out)}; try")
-    user = next(iter(fitted.model.training_data.users.ids), "1")
-    model, quoted = shlex.quote(str(out)), shlex.quote(user)
-    quoted = f"-- {quoted}" if user.startswith("-") else quoted
-    tested = source.given_parts().get("test", source)
-    for line in (f"evaluate {model} {to_shell(tested)}", f"recommend {model} -n 5 --why 1 {quoted}", f"serve {model}"):
-        console.print(f"  cofactor {line}", markup=False)
 
 
 def _summary_line(trainer: "type[Trainer]") -> str:

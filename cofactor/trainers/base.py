@@ -33,6 +33,7 @@ class Trainer(ABC):
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False where every user's list has the same order
     family: ClassVar[Family] = "others"  # plots of many models give a family one colour
+    one_step: ClassVar[bool] = False  # True for a closed form, which has no epoch to choose
     alias_of: ClassVar[str | None] = None  # the trainer that this one is by default, under another name
     warm_start_model: ClassVar[str | None] = None  # the model that training may start from; None where it cannot
     warm_start_parts: ClassVar[Mapping[str, str]] = {}  # parts that may start from a model each, and which model
@@ -132,6 +133,8 @@ class IterativeTrainer(Trainer):
 
 class OneStepTrainer(Trainer):
     """A trainer that computes its model in one step; there is nothing to resume and no random start to replace."""
+
+    one_step: ClassVar[bool] = True
 
     @abstractmethod
     def solve(self, ratings: Ratings) -> Model:

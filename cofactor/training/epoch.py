@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from cofactor.arrays import Array
 from cofactor.data.ratings import Ratings
@@ -63,6 +63,8 @@ class Epoch:
 
 class TrainerProtocol(Protocol):
     """What a training needs of a trainer."""
+
+    one_step: ClassVar[bool]
 
     @property
     def name(self) -> str: ...

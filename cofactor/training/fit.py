@@ -21,6 +21,7 @@ from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpo
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
 from cofactor.training.tracking.tracker import RunDescription, Tracker
+from cofactor.training.validation_split import hold_out_validation
 from cofactor.training.warm_start import StartingModels, WarmStartSource
 
 MAX_CURVE_EPOCHS = 1_000  # in the manifest of a saved model
@@ -74,10 +75,10 @@ class Fit:
 
 def fit(
     trainer: TrainerProtocol,
-    split: Split,
+    split: Split | Ratings,
     *,
     patience: int = 3,
-    refit: bool = False,
+    refit: bool | Ratings = False,
     checkpoint: Path | str | None = None,
     resume: bool = False,
     warm_start: WarmStartSource | None = None,
@@ -87,10 +88,12 @@ def fit(
     on_epoch: OnEpoch | None = None,
     data: str | None = None,
 ) -> Fit:
-    """Trains on the train part of a split, and chooses the epoch on its validation part.
+    """Trains on the train part of a split, and chooses the epoch on its validation part; or trains on all ratings.
 
+    split: or Ratings, which are all trained on, as for a model that is served: a random tenth of them chooses the
+        epoch, and then the training is repeated with all (`refit=ratings`). A closed form is fitted once.
     patience: epochs without a new best on the validation part after which training ends.
-    refit: then trains once more, on both parts, for as many epochs as were best.
+    refit: then trains once more, on both parts or on the ratings given here, for as many epochs as were best.
     checkpoint: folder in which the state is saved after each epoch. resume: continues from the checkpoint, where there
         is one; the result is that of a training without interruption, bit for bit.
     warm_start: a model, or the folder of a saved one, to start from instead of random numbers; a mapping where the
@@ -103,39 +106,50 @@ def fit(
     A KeyboardInterrupt, or an epoch that diverges, ends the training and keeps the best epoch so far; a model that is
     interrupted or has diverged is not refitted.
 
-    Raises BadData for an empty train part, BadHyperparameter for a patience below 1, TrainingDiverged where no epoch is
+    Raises BadData for an empty train part, BadHyperparameter for a patience below 1 and for a warm start of a training
+    on all ratings, whose validation part the model may have learned, TrainingDiverged where no epoch is
     finite, SplitMismatch for a warm start that has learned validation or test ratings, BadArtifact for a checkpoint
     that is damaged, belongs to another training, exists without `resume` or cannot be written, and InUse where another
     training writes to its folder.
     """
     check_trainer(trainer)
-    check_type("split", split, Split, "cofactor.split makes one of ratings; trainer.fit takes Ratings")
+    check_type("split", split, (Split, Ratings), "cofactor.read makes Ratings of a table, and cofactor.split a Split")
+    if isinstance(split, Ratings):
+        ratings = split
+        split, refit = hold_out_validation(trainer, ratings), ratings
     check_patience(patience)
     if not isinstance(trackers, Sequence) or not all(hasattr(one, "open") for one in trackers):
         hint = "give a list of trackers: trackers=[cofactor.CsvTracker(path)]"
         raise BadHyperparameter(f"trackers is of type {type(trackers).__name__}", hint)
     if resume and checkpoint is None:
         raise BadHyperparameter("resume is set without a checkpoint", "name the folder of the checkpoint")
+    if warm_start is not None and isinstance(refit, Ratings):
+        hint = "the ratings that choose the epoch may be ratings that it has learned: train from scratch"
+        raise BadHyperparameter("a training on all ratings cannot start from a model", hint)
     starting = StartingModels.of(warm_start)
     starting.check_split(split)
     display = progress if isinstance(progress, ProgressDisplay) else ProgressDisplay() if progress else NoProgress()
+    train, validation = split.train, split.validation if len(split.validation) else None
+    at_once = isinstance(refit, Ratings) and trainer.one_step
+    if isinstance(refit, Ratings) and at_once:
+        train, validation, refit = refit, None, False
     with ExitStack() as reserved:
-        checkpointer: Checkpointer = NoCheckpoint(trainer, split.train)
+        checkpointer: Checkpointer = NoCheckpoint(trainer, train)
         if checkpoint is not None:
             folder = Path(checkpoint)
             reserved.enter_context(CheckpointFolder(folder).reserve(resume=resume))
-            parts = [part for part in (split.train, split.validation) if len(part)]
+            parts = [part for part in (train, validation) if part is not None]
             training = describe_training(trainer, parts, patience=patience, **starting.digests())
-            checkpointer = FolderCheckpointer(trainer, split.train, folder, training, resume)
+            checkpointer = FolderCheckpointer(trainer, train, folder, training, resume)
         if (status := checkpointer.status()) is not None:
             display.inform(status)
-        origin = split.train.origin
+        origin = train.origin
         name = data or (origin.name if origin else "data")
         run = RunDescription(checkpointer.run_name(), trainer.name, trainer.settings(), name, split.fingerprint)
         fitted = fit_ratings(
             trainer,
-            split.train,
-            split.validation if len(split.validation) else None,
+            train,
+            validation,
             patience=patience,
             refit=refit,
             warm_start=starting.warm_start,
@@ -145,7 +159,7 @@ def fit(
             handle_interrupts=handle_interrupts,
             on_epoch=on_epoch,
         )
-    return replace(fitted, started_from=starting.provenance())
+    return replace(fitted, started_from=starting.provenance(), refitted=fitted.refitted or at_once)
 
 
 def check_trainer(trainer: object) -> None:
@@ -163,7 +177,7 @@ def fit_ratings(
     validation: Ratings | None,
     *,
     patience: int = 3,
-    refit: bool = False,
+    refit: bool | Ratings = False,
     warm_start: WarmStart | None = None,
     checkpointer: Checkpointer | None = None,
     display: ProgressDisplay | None = None,
@@ -196,8 +210,10 @@ def fit_ratings(
     best = loop.run(epochs, trainer.name, *writers)
     fitted = Fit(best.model, best.epoch.number, loop.rows, 0.0, loop.interrupted, loop.diverged)
     seconds = saved.seconds
-    if refit and validation is not None and loop.finished:
-        saved = saved.for_refit(join_parts(train, validation), fitted.best_epoch)
+    if refit is True and validation is not None:
+        refit = join_parts(train, validation)
+    if isinstance(refit, Ratings) and loop.finished:
+        saved = saved.for_refit(refit, fitted.best_epoch)
         fitted = _refit(fitted, saved, loop, warm_start)
         seconds += saved.seconds
     return replace(fitted, seconds=seconds + time.perf_counter() - started)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROLES = ("user", "item", "rating", "time")
 OPTIONAL = ("rating", "time")
 BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
-READING_OPTIONS = ("implicit", "repeats", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
+READING_OPTIONS = ("implicit", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,7 +58,6 @@ def reading_options(command: F) -> F:
         click.option("--implicit", is_flag=True, help="The values are counts (plays, clicks), not ratings on a scale."),
         click.option(
             "--repeated",
-            "repeats",
             type=click.Choice(["latest", "first", "sum", "count", "mean", "max"]),
             help="Value of a pair of user and item that occurs in several rows "
             "[default: latest for ratings, sum for counts, count without values].",
@@ -89,7 +88,7 @@ def source_from_options(data: str | None, options: dict[str, Any]) -> "DataSourc
     from cofactor.data.data_source import SYNTHETIC, DataSource
 
     columns, folder = parse_columns(options.pop("columns")), options.pop("data_folder")
-    reading = {name: options.pop(name) for name in READING_OPTIONS}
+    reading = {name: options.pop(name) for name in READING_OPTIONS} | {"repeats": options.pop("repeated")}
     return DataSource(data or SYNTHETIC, folder, columns, **reading, **take_given_parts(data, options))
 
 
@@ -174,6 +173,18 @@ def load_split(source: "DataSource", console: "Console") -> "Split":
 def open_ratings(source: "DataSource", console: "Console") -> "Ratings | Split":
     """`DataSource.open`, with a line on stderr that says what was read."""
     return load_split(source, console) if source.is_split() else read_ratings(source, console)
+
+
+def read_all_ratings(source: "DataSource", console: "Console") -> "Ratings":
+    """The ratings of a source, of all parts where it is a split, as ratings of no split."""
+    from dataclasses import replace
+
+    from cofactor.data.splitting.split import Split, join_parts
+
+    data = open_ratings(source, console)
+    if isinstance(data, Split):
+        data = join_parts(join_parts(data.train, data.validation), data.test)
+    return replace(data, split=None, part=None)
 
 
 def open_split(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "tuple[Split, SplitRecipe | None]":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.options.data_argument import open_split, read_ratings
+from cofactor.cli.options.data_argument import READING_OPTIONS, open_split, read_ratings
 from cofactor.cli.options.split import GIVEN_PARTS, SPLITTING, refuse_ignored
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SEVERAL = ("protocol", "folds", "repeats", "windows")
 NEGATIVES = ("sampled", "negatives")
-READING = ("columns", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
+READING = ("columns", "repeated", *READING_OPTIONS)
 IGNORED = {  # the options that an option leaves without effect
     "protocol": (*SPLITTING, *GIVEN_PARTS, *NEGATIVES, *READING),
     "folds": ("kind", "cut", "test_share", *GIVEN_PARTS),

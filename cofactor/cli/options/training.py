@@ -15,3 +15,10 @@ refit_option = click.option(
     is_flag=True,
     help="Train once more on the train and validation parts together, for the best number of epochs.",
 )
+
+all_option = click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Train on every rating, for serving. A validation part chooses the epoch first; nothing is tested.",
+)
