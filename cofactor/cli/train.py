@@ -201,12 +201,13 @@ def _open_data(
     trainer: "Trainer", source: "DataSource", recipe: "SplitRecipe", console: "Console", *, everything: bool
 ) -> "tuple[Split, SplitRecipe | None, Ratings | None]":
     """The split to train on, its recipe, and all ratings where the model is to learn everything."""
-    from cofactor.training.validation_split import hold_out_validation
+    from cofactor.data.splitting.validation_split import hold_out_validation, keep_all
 
     if not everything:
         return *open_split(source, recipe, console), None
     ratings = read_all_ratings(source, console)
-    return hold_out_validation(trainer, ratings, recipe), None, ratings
+    split = keep_all(ratings) if trainer.one_step else hold_out_validation(ratings, recipe)
+    return split, None, ratings
 
 
 def _evaluate(fitted: "Fit", split: "Split", console: "Console") -> "Report":

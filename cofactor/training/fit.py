@@ -10,6 +10,7 @@ from typing import Any
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
+from cofactor.data.splitting.validation_split import hold_out_validation, keep_all
 from cofactor.errors import BadHyperparameter, TrainingDiverged, check_type
 from cofactor.models.base import Model
 from cofactor.training.checkpoint import CheckpointFolder
@@ -21,7 +22,6 @@ from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpo
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
 from cofactor.training.tracking.tracker import RunDescription, Tracker
-from cofactor.training.validation_split import hold_out_validation
 from cofactor.training.warm_start import StartingModels, WarmStartSource
 
 MAX_CURVE_EPOCHS = 1_000  # in the manifest of a saved model
@@ -116,7 +116,7 @@ def fit(
     check_type("split", split, (Split, Ratings), "cofactor.read makes Ratings of a table, and cofactor.split a Split")
     if isinstance(split, Ratings):
         ratings = split
-        split, refit = hold_out_validation(trainer, ratings), ratings
+        split, refit = keep_all(ratings) if trainer.one_step else hold_out_validation(ratings), ratings
     check_patience(patience)
     if not isinstance(trackers, Sequence) or not all(hasattr(one, "open") for one in trackers):
         hint = "give a list of trackers: trackers=[cofactor.CsvTracker(path)]"
