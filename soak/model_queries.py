@@ -30,7 +30,7 @@ def query_everything(bundle: LoadedModel) -> None:
     users, items = model.training_data.users.ids.tolist(), model.training_data.items.ids.tolist()
     for user in _some(users, model.training_data.user_counts):
         _check(model, model.recommend(user, 5, why=2), 5)
-        _check(model, model.recommend(user, len(items) + 3, exclude_seen=False), len(items))
+        _check(model, model.recommend(user, len(items) + 3, include_seen=True), len(items))
         for item in items[:1]:
             for reason in model.explain(user, item):
                 _check_number(reason.effect, "the effect in an explanation")

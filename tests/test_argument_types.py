@@ -56,7 +56,22 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a seed beyond 64 bits": (lambda: SVD(seed=1 << 63), "seed is 9223372036854775808"),
     "a seed of a split": (lambda: cofactor.split(RATINGS, "random", seed=1 << 63), "a seed of 9223372036854775808"),
     "ratings beyond all models": (lambda: Baseline().fit(HUGE), "the ratings reach"),
-    "one id for a list": (lambda: MODEL.predict("12", ["3"]), "user ids are one text, '12'"),
+    "one id for a list": (lambda: MODEL.predict("12", ["3"]), "user ids are one id, '12'"),
+    "users alone": (lambda: MODEL.predict(["12"]), "no items for the users, which are of type list"),
+    "no list of ids": (lambda: MODEL.predict(None, ["3"]), "user ids are of type NoneType"),
+    "half an id": (lambda: MODEL.predict([1.5], ["3"]), "the user id '1.5' is no whole number"),
+    "a true id": (lambda: MODEL.predict([True], ["3"]), "the user id 'True' is of type bool"),
+    "bytes as an id": (lambda: MODEL.predict([b"1"], ["3"]), "the user id \"b'1'\" is of type bytes"),
+    "other times than pairs": (lambda: MODEL.predict(["1"], ["3"], [1, 2]), "2 times for 1 pairs"),
+    "times as text": (lambda: MODEL.predict(["1"], ["3"], ["now"]), "times are of type"),
+    "no diversity of that size": (lambda: MODEL.recommend("12", diversity=2), "diversity is 2"),
+    "reasons as text": (lambda: MODEL.recommend("12", why="1"), "why is '1'"),
+    "seen as text": (lambda: MODEL.recommend("12", include_seen="no"), "include_seen is 'no'"),
+    "a misspelt filter": (lambda: MODEL.recommend("12", genres=["Drama"]), "a list has no option 'genres'"),
+    "a year as text": (lambda: MODEL.recommend("12", year_from="1990"), "year_from is '1990'"),
+    "a list as ratings": (lambda: MODEL.fold_in(["3"]), "ratings is of type list"),
+    "a rating as text": (lambda: MODEL.fold_in({"3": "5"}), "the rating of item '3' is '5'"),
+    "an item rated twice": (lambda: MODEL.fold_in({"3": 5.0, 3: 4.0}), "item '3' is rated twice"),
     "pairs of unequal length": (
         lambda: MODEL.predict_rows(np.array([1, 2], np.int32), np.array([2], np.int32)),
         "2 users for 1 items",
@@ -86,8 +101,8 @@ def test_ids_may_be_any_iterable() -> None:
     np.testing.assert_array_equal(MODEL.predict(iter(users), dict.fromkeys(items)), expected)
     labelled = pandas.Series(users, index=[2, 0, 1])
     np.testing.assert_array_equal(MODEL.predict(labelled, items), expected)
-    with pytest.raises(CofactorError, match="unknown user 'zz'"):
-        MODEL.predict(pandas.Series(["0", "zz", "1"], index=[2, 0, 1]), items)
+    with pytest.raises(CofactorError, match="the user id 'nan' is missing"):
+        MODEL.predict(pandas.Series(["0", float("nan"), "1"], index=[2, 0, 1]), items)
 
 
 def test_one_list_length_is_as_good_as_a_list_of_one() -> None:

@@ -85,7 +85,7 @@ def test_the_mean_over_draws_beats_a_draw() -> None:
     many, last = chain()
     assert len(many.noise) == 25
     assert len(last.noise) == 1
-    draws = many.draws(test.user, test.item)
+    draws = many.draws_rows(test.user, test.item)
     of_one = np.sqrt(np.mean((draws - test.value[:, None]) ** 2, axis=0))
     assert rmse(many, test) < 0.98 * of_one.min()
     assert rmse(many, test) < rmse(last, test)
@@ -94,11 +94,11 @@ def test_the_mean_over_draws_beats_a_draw() -> None:
 def test_deviations_are_neither_too_wide_nor_too_narrow() -> None:
     _, test = synthetic_split()
     model, _ = chain()
-    z = (model.predict_rows(test.user, test.item) - test.value) / model.deviation(test.user, test.item)
+    z = (model.predict_rows(test.user, test.item) - test.value) / model.deviation_rows(test.user, test.item)
     assert np.mean(np.abs(z) < 1) == pytest.approx(0.683, abs=0.025)
     assert np.mean(np.abs(z) < 2) == pytest.approx(0.954, abs=0.012)
     known = np.bincount(synthetic_split()[0].user, minlength=200)[test.user]
-    uncertainty = model.uncertainty(test.user, test.item)
+    uncertainty = model.uncertainty_rows(test.user, test.item)
     few, many = known < np.quantile(known, 0.1), known > np.quantile(known, 0.9)
     assert uncertainty[few].mean() > 1.3 * uncertainty[many].mean(), "who rated less is known less"
 
@@ -106,7 +106,7 @@ def test_deviations_are_neither_too_wide_nor_too_narrow() -> None:
 def test_the_error_of_each_sweep_is_that_of_its_draw() -> None:
     train, _ = synthetic_split()
     for epoch in Bayes(rank=2, n_epochs=8, n_draws=1, threads=1).epochs(train):
-        drawn = epoch.model.draws(train.user, train.item)[:, 0]
+        drawn = epoch.model.draws_rows(train.user, train.item)[:, 0]
         assert epoch.train_rmse == pytest.approx(float(np.sqrt(np.mean((drawn - train.value) ** 2))), rel=1e-3)
 
 
@@ -338,7 +338,7 @@ def test_ml_100k_u1(real_data: Path) -> None:
     parts = movielens_split(real_data / "ml-100k", "u1", validation=0)
     model = fitted(parts.train, rank=10, n_epochs=30, features=False)
     assert rmse(model, parts.test) < 0.892
-    within = np.abs(model.predict_rows(parts.test.user, parts.test.item) - parts.test.value) < model.deviation(
+    within = np.abs(model.predict_rows(parts.test.user, parts.test.item) - parts.test.value) < model.deviation_rows(
         parts.test.user, parts.test.item
     )
     assert within.mean() == pytest.approx(0.69, abs=0.02)

@@ -121,7 +121,7 @@ def test_unknown_users_and_items_have_the_deviation_of_the_prior():
     new = Ratings.of(["0000", "new", "0001", "new"], ["00", "01", "new", "other"], [1, 2, 3, 4])
     found = spread_calibration(model, evaluate(model, new, ()), new, bins=1)
     pairs = np.array([[0, 0], [-1, 1], [1, -1], [-1, -1]], np.int32)
-    deviations = model.deviation(pairs[:, 0], pairs[:, 1])
+    deviations = model.deviation_rows(pairs[:, 0], pairs[:, 1])
     assert found.deviation == pytest.approx([np.sqrt(np.mean(deviations**2))], rel=1e-5)
 
 

@@ -215,7 +215,7 @@ def test_a_model_of_draws_predicts_at_the_time_and_tells_the_deviation(dated: Pa
     duckdb.sql(f"COPY (SELECT 3 AS user, 5 AS item, make_timestamp(unnest([345600000000, NULL])) AS time) TO '{table}'")
     user, item = np.array([3, 3]), np.array([5, 5])
     at_a_time = np.array([4 * 86400, -1])  # the second is no day that the model knows
-    expected, deviation = model.predict_rows(user, item, at_a_time), model.deviation(user, item, at_a_time)
+    expected, deviation = model.predict_rows(user, item, at_a_time), model.deviation_rows(user, item, at_a_time)
     assert abs(expected[0] - expected[1]) > 0.1
     for one, which in ((file, [0, 0, 0, 0, 1]), (table, [0, 1])):
         rows = list(csv.DictReader(run("predict", dated, one).stdout.splitlines()))

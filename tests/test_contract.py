@@ -263,8 +263,8 @@ def test_what_cannot_be_folded_in_is_an_error(name):
     with pytest.raises(BadData, match=r"rating of item .3. is 7\.0"):
         model.fold_in({"4": 3.0, "3": 7.0})
     user = model.fold_in({"3": 4.5})
-    with pytest.raises(UnknownId, match="unknown item '180'"):
-        user.predict(["4", "180"])
+    unknown = model.clip(model.unknown_item_scores[-1:])[0]
+    assert user.predict(["4", "180"]).tolist() == [user.predict(["4"])[0], unknown]
     with pytest.raises(UnknownId, match="unknown item '180'"):
         user.explain("180")
     with pytest.raises(BadData, match="a list of -1"):

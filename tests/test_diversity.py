@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.serving.lists import diversity
-from cofactor.serving.lists.diversity import diversify
+from cofactor.models.top_n import diversity
+from cofactor.models.top_n.diversity import diversify
 from cofactor.serving.schemas.requests import ListQuery
 from cofactor.serving.service import RecommendationService
 from tests.small_service import bundle

@@ -103,9 +103,9 @@ def test_recommend_names_items_and_leaves_out_the_seen(model):
     other = next(line for line in lines if int(line.item) % 3 and int(line.item) % 2)
     assert (other.title, other.genres) == (f"Film “{other.item}” | <b>", "Comedy|Drama")
     assert next(line for line in lines if int(line.item) % 2 == 0).genres == ""
-    everything = model.recommend("3", 50, exclude_seen=False)
+    everything = model.recommend("3", 50, include_seen=True)
     assert len(everything) == model.rankable.sum()
-    assert everything == model.recommend("3", 50, exclude_seen=False)
+    assert everything == model.recommend("3", 50, include_seen=True)
     assert model.recommend("3", 0) == []
 
 
@@ -284,7 +284,7 @@ def test_a_list_longer_than_the_catalogue_has_every_item_that_is_left_once(model
     n, seen = len(model.training_data.items), set(model.training_data.rated(3)[0].tolist())
     left = int(model.rankable.sum()) - len(seen)
     assert len(model.recommend("3", 10**6)) == left
-    assert len(model.recommend("3", 10**6, exclude_seen=False)) == int(model.rankable.sum())
+    assert len(model.recommend("3", 10**6, include_seen=True)) == int(model.rankable.sum())
     assert len(model.similar_items("3", 10**6)) == int(model.rankable.sum()) - 1
     assert len(model.explain("3", "5", 10**6)) <= len(seen)
     items, scores = model.recommend_rows(np.array([3], dtype=np.int32), 5 * n)

@@ -51,6 +51,12 @@ def test_importing_cofactor_imports_nothing_heavy() -> None:
     assert not loaded & {*HEAVY, "numpy", "scipy", "click"}
 
 
+@pytest.mark.parametrize("name", ["split", "SVD", "compare"])
+def test_a_program_ends_without_a_word(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", f"import cofactor; cofactor.{name}"], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_loading_a_model_imports_no_training_code() -> None:
     loaded = loaded_by("import cofactor; cofactor.load, cofactor.Ratings")
     assert "cofactor.saved.model_folder" in loaded

@@ -39,16 +39,3 @@ def test_written_predictions_count_their_fallbacks(model: BaselineModel) -> None
     lines = out.getvalue().split("\n")
     assert lines[0] == "user,item,prediction,fallback"
     assert lines[2:] == [f"nobody,5,{3 + model.item_bias[5]:.4f},user", ""]
-
-
-def test_predict_takes_ids_and_refuses_row_numbers(model: BaselineModel) -> None:
-    from cofactor.errors import BadData, UnknownId
-
-    rows = np.array([3, 4], dtype=np.int32), np.array([5, 5], dtype=np.int32)
-    np.testing.assert_array_equal(model.predict(["3", "4"], ["5", "5"]), model.predict_rows(*rows))
-    with pytest.raises(BadData, match="user id 3 is not text"):
-        model.predict([3], ["5"])  # type: ignore[list-item]
-    with pytest.raises(UnknownId, match="unknown item 'x'"):
-        model.predict(["3"], ["x"])
-    with pytest.raises(BadData, match="2 users for 1 items"):
-        model.predict(["3", "4"], ["5"])

@@ -130,10 +130,10 @@ def test_draws_side_by_side_are_the_mean_of_their_models(n_draws: int, monkeypat
         lambda one: one.unknown_item_scores,
     ):
         np.testing.assert_allclose(ask(model), np.mean([ask(one) for one in alone], axis=0), rtol=1e-4, atol=2e-6)
-    drawn = model.draws(*EVERY_PAIR, times)
+    drawn = model.draws_rows(*EVERY_PAIR, times)
     assert drawn.shape == (600, n_draws)
     for s, one in enumerate(alone):
-        np.testing.assert_allclose(drawn[:, [s]], one.draws(*EVERY_PAIR, times), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(drawn[:, [s]], one.draws_rows(*EVERY_PAIR, times), rtol=1e-5, atol=1e-5)
 
 
 def test_a_score_is_the_formula_at_the_day_of_the_rating() -> None:
@@ -142,7 +142,7 @@ def test_a_score_is_the_formula_at_the_day_of_the_rating() -> None:
     users, items, days = (np.array(column) for column in zip(*asked, strict=True))
     times = (FIRST_DAY + days) * DAY + 12345
     by_hand = np.array([[score_by_hand(model, s, *one) for s in range(3)] for one in asked])
-    np.testing.assert_allclose(model.draws(users, items, times), by_hand, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.draws_rows(users, items, times), by_hand, rtol=1e-5, atol=1e-5)
     expected = np.clip(by_hand.mean(axis=1), 0.5, 5)
     np.testing.assert_allclose(model.predict_rows(users, items, times), expected, rtol=1e-5, atol=1e-5)
     without = model.predict_rows(users, items)
@@ -160,7 +160,7 @@ def test_each_pair_has_a_time_or_none_has() -> None:
 def test_a_model_without_days_passes_times_over() -> None:
     model, times = made(days=False), np.arange(600) * DAY
     np.testing.assert_array_equal(model.predict_rows(*EVERY_PAIR, times), model.predict_rows(*EVERY_PAIR))
-    np.testing.assert_array_equal(model.draws(*EVERY_PAIR, times), model.draws(*EVERY_PAIR))
+    np.testing.assert_array_equal(model.draws_rows(*EVERY_PAIR, times), model.draws_rows(*EVERY_PAIR))
 
 
 def test_uncertainty_is_the_deviation_of_the_draws_and_noise_comes_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,10 +170,10 @@ def test_uncertainty_is_the_deviation_of_the_draws_and_noise_comes_on_top(monkey
     for more in ((), (times,)):
         added = [sum(one.time_effects(*WARM_PAIRS, time) for time in more) for one in alone]
         one_by_one = [one.pair_scores(*WARM_PAIRS) + effects for one, effects in zip(alone, added, strict=True)]
-        found = model.uncertainty(*WARM_PAIRS, *more)
+        found = model.uncertainty_rows(*WARM_PAIRS, *more)
         np.testing.assert_allclose(found, np.std(one_by_one, axis=0), rtol=1e-3, atol=1e-5)
         expected = np.sqrt(found**2 + model.noise.mean())
-        np.testing.assert_allclose(model.deviation(*WARM_PAIRS, *more), expected, rtol=1e-5)
+        np.testing.assert_allclose(model.deviation_rows(*WARM_PAIRS, *more), expected, rtol=1e-5)
 
 
 def test_of_the_cold_the_prior_is_uncertain_too() -> None:
@@ -193,14 +193,14 @@ def test_of_the_cold_the_prior_is_uncertain_too() -> None:
             day = one["D"][3]
             f = model.mean + p[:, -1] + q[:, -1] + one["d"][3] + np.vecdot(p[:, :-1], q[:, :-1])
             sampled.append(f + p[:, :-1] @ day + q[:, :-1] @ day)
-        found = model.uncertainty(np.array([user]), np.array([item]), np.array([time]))[0]
+        found = model.uncertainty_rows(np.array([user]), np.array([item]), np.array([time]))[0]
         assert found == pytest.approx(np.std(sampled), rel=0.02)
 
 
 def test_whom_it_does_not_know_is_as_the_cold() -> None:
     model = made()
     for known, unknown in (((29, 4), (-1, 4)), ((4, 19), (4, -1)), ((29, 19), (-1, -1))):
-        for ask in (model.draws, model.uncertainty, model.deviation):
+        for ask in (model.draws_rows, model.uncertainty_rows, model.deviation_rows):
             here, there = (ask(*(np.array([row]) for row in pair)) for pair in (known, unknown))
             np.testing.assert_allclose(here, there, rtol=1e-5)
     cold, nobody = model.recommend("29", 6), model.recommend_for_ratings({}, 6)
@@ -258,7 +258,7 @@ def test_saved_and_loaded_it_answers_the_same(model: PosteriorModel, tmp_path: P
     assert loaded.first_day == model.first_day
     times = np.arange(600) % N_DAYS * DAY + FIRST_DAY * DAY
     np.testing.assert_array_equal(loaded.predict_rows(*EVERY_PAIR, times), model.predict_rows(*EVERY_PAIR, times))
-    np.testing.assert_array_equal(loaded.deviation(*EVERY_PAIR, times), model.deviation(*EVERY_PAIR, times))
+    np.testing.assert_array_equal(loaded.deviation_rows(*EVERY_PAIR, times), model.deviation_rows(*EVERY_PAIR, times))
     rated = {"3": 4.5, "6": 1.0}
     assert loaded.recommend_for_ratings(rated, why=2) == model.recommend_for_ratings(rated, why=2)
 

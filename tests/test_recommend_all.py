@@ -67,7 +67,7 @@ def blas_threads():
 
 def test_without_titles_and_with_the_seen(model, tmp_path):
     bare = replace(model, training_data=replace(model.training_data, titles=None))
-    lines = recommend_all(bare, tmp_path / "top.parquet", 50, exclude_seen=False)
+    lines = recommend_all(bare, tmp_path / "top.parquet", 50, include_seen=True)
     assert lines == 30 * 19
     described = duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path / 'top.parquet'}'").fetchall()
     assert [(name, kind) for name, kind, *_ in described] == [

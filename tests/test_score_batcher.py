@@ -9,6 +9,7 @@ import pytest
 from cofactor.errors import UnknownId
 from cofactor.feedback.store import RatingEvent
 from cofactor.models.implicit import ImplicitModel
+from cofactor.models.top_n import ranking
 from cofactor.models.top_n.selection import EXCLUDED
 from cofactor.serving.lists import user_scores
 from cofactor.serving.lists.score_batcher import ScoreBatcher
@@ -46,7 +47,7 @@ def model(request):
 
 @pytest.fixture
 def together(monkeypatch):
-    monkeypatch.setattr(user_scores, "MIN_ITEMS", 1)
+    monkeypatch.setattr(ranking, "MIN_ITEMS_TOGETHER", 1)
 
 
 def record_sizes(monkeypatch):
@@ -94,12 +95,12 @@ def test_the_error_of_a_score_is_bounded(of):
 def test_without_a_bound_of_the_error_users_are_scored_alone(together):
     huge = replace(catalogue(), mean=1e38)
     assert huge.score_error(0) is None
-    assert not user_scores.is_scored_with_others(huge, 0)
+    assert not huge.is_scored_with_others(0)
     assert RecommendationService(bundle(huge)).find_scored_row("0") is None
 
 
 def test_a_batch_is_the_lists_of_its_users(model, together, monkeypatch):
-    monkeypatch.setattr(user_scores, "MAX_CELLS", 3 * N_ITEMS)  # three users at a time
+    monkeypatch.setattr(ranking, "CELLS_TOGETHER", 3 * N_ITEMS)  # three users at a time
     store = MemoryStore(RatingEvent("2", ITEM, 4.0, 1))
     service = RecommendationService(bundle(model), store=store)
     users = ["3", "2", "nobody", "3", "9", "11", "3", "2"]

@@ -61,10 +61,10 @@ def recommend(
         check_output_file(out)
     loaded = load(model)
     if out is not None:
-        _write_all(loaded, out, n, exclude_seen=not include_seen, as_json=as_json, quiet=quiet)
+        _write_all(loaded, out, n, include_seen=include_seen, as_json=as_json, quiet=quiet)
         return
     if user is not None:
-        listed = loaded.recommend(user, n, exclude_seen=not include_seen, why=why)
+        listed = loaded.recommend(user, n, include_seen=include_seen, why=why)
     else:
         listed = loaded.recommend_for_ratings(_history(rated), n, why=why)
     if as_json:
@@ -74,7 +74,7 @@ def recommend(
         print_table(recommendations_table(loaded, listed))
 
 
-def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json: bool, quiet: bool) -> None:
+def _write_all(model: "Model", out: Path, n: int, *, include_seen: bool, as_json: bool, quiet: bool) -> None:
     """Writes the list of every user to a Parquet file of user, item, rank, score and title."""
     import time
 
@@ -83,7 +83,7 @@ def _write_all(model: "Model", out: Path, n: int, *, exclude_seen: bool, as_json
     console = messages(quiet)
     started = time.perf_counter()
     with progress(console, "recommending") as advance:
-        rows = recommend_all(model, out, n, exclude_seen=exclude_seen, on_progress=advance)
+        rows = recommend_all(model, out, n, include_seen=include_seen, on_progress=advance)
     users, seconds = len(model.training_data.users), time.perf_counter() - started
     if as_json:
         print_json({"file": str(out), "users": users, "rows": rows, "seconds": seconds})

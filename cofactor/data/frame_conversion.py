@@ -4,7 +4,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import duckdb
+
 from cofactor.arrays import Array
+from cofactor.data.duckdb_connection import select_list
 from cofactor.errors import Unavailable
 
 
@@ -23,6 +26,16 @@ def to_polars(columns: Mapping[str, Array]) -> Any:
 def to_arrow(columns: Mapping[str, Array]) -> Any:
     """A pyarrow.Table; raises Unavailable where pyarrow is not installed."""
     return _import("pyarrow").table(dict(columns))
+
+
+def arrow_stream(columns: Mapping[str, Array], requested_schema: object = None) -> Any:
+    """A capsule of the Arrow C stream interface, which DuckDB makes: no other package is needed.
+
+    requested_schema: is not used, as the interface allows.
+    """
+    connection = duckdb.connect()
+    connection.register("columns", dict(columns))
+    return connection.sql(f"SELECT {select_list(columns)} FROM columns").__arrow_c_stream__()
 
 
 def _import(name: str) -> Any:

@@ -7,10 +7,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from cofactor.arrays import Floats, Rows, Times
 from cofactor.data.reading.pair_file import Pair, read_pairs
-from cofactor.evaluation.held_out import HeldOut
-from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
 from cofactor.models.posterior import PosteriorModel
 from cofactor.models.regression.posterior_layout import is_cold
@@ -47,10 +44,11 @@ def predict_pairs(model: Model, pairs: Sequence[Pair]) -> Iterator[PairPredictio
     time = np.array([NO_TIME if one.seconds is None else one.seconds for one in pairs], dtype=np.int64)
     cold_user, cold_item = is_cold(user, training_data.user_counts), is_cold(item, training_data.item_counts)
     fallbacks = np.array(["", "user", "item", "user+item"])[cold_user + 2 * cold_item]
-    predictions = [one if np.isfinite(one) else None for one in _predict_rows(model, user, item, time).tolist()]
+    scores = model.predict_rows(user, item, time, unknown=True).tolist()
+    predictions = [one if np.isfinite(one) else None for one in scores]
     deviations: Sequence[float | None] = [None] * len(pairs)
     if isinstance(model, PosteriorModel):
-        deviations = model.deviation(user, item, time).tolist()
+        deviations = model.deviation_rows(user, item, time).tolist()
     for pair, one, deviation, fallback in zip(pairs, predictions, deviations, fallbacks.tolist(), strict=True):
         yield PairPrediction(pair.user, pair.item, one, deviation, fallback)
 
@@ -71,15 +69,3 @@ def write_predictions(predictions: Iterable[PairPrediction], columns: Sequence[s
         counts["pairs"] += 1
         counts["fallback"] += bool(prediction.fallback)
     return counts
-
-
-def _predict_rows(model: Model, user: Rows, item: Rows, time: Times) -> Floats:
-    """(n,) clipped predictions for (n,) pairs of rows, of which -1 is an unknown id."""
-    training_data = model.training_data
-    none = np.empty(0, dtype=np.int32)
-    held_out = HeldOut(
-        training_data, none, none, np.empty(0, dtype=np.float32), none, none, unknown_users=1, unknown_items=1
-    )
-    users = np.where(user < 0, len(training_data.users), user)
-    items = np.where(item < 0, len(training_data.items), item)
-    return model.clip(Scorer(model, held_out).score_pairs(users, items, time))

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
 from cofactor.errors import BadArtifact
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.models.base import Model
+from cofactor.models.queries.cold_start import ColdStartScorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,29 +31,19 @@ class Scorer:
         n_known = len(self.model.training_data.items)
         scores = np.empty((len(users), self.held_out.n_items), dtype=np.float32)
         scores[known, :n_known] = self.model.scores(users[known])
-        scores[~known, :n_known] = self._unknown_user_scores
+        scores[~known, :n_known] = self._cold_start.unknown_user_scores
         _check_scores(scores[:, :n_known])
-        scores[:, n_known:] = self._score_unknown_item(users)[:, None]
+        scores[:, n_known:] = _check_scores(self._cold_start.score_unknown_item(users))[:, None]
         return scores
 
     def score_pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(n,) float32 scores of (n,) pairs, at the times of the ratings if given."""
-        known_user, known_item = (
-            users < len(self.model.training_data.users),
-            items < len(self.model.training_data.items),
-        )
-        scores = self._score_unknown_item(users)
-        scores[known_item & ~known_user] = self._unknown_user_scores[items[known_item & ~known_user]]
-        both = known_item & known_user
-        scores[both] = _check_scores(self.model.pair_scores(users[both], items[both]))
+        scores = _check_scores(self._cold_start.score_pairs(users, items))
         return scores if times is None else scores + self.time_effects(users, items, times)
 
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(n,) float32 effects of the times of ratings on the scores of (n,) pairs; 0 for unknown ids."""
-        both = (users < len(self.model.training_data.users)) & (items < len(self.model.training_data.items))
-        effects = np.zeros(len(users), dtype=np.float32)
-        effects[both] = _check_scores(self.model.time_effects(users[both], items[both], times[both]))
-        return effects
+        return _check_scores(self._cold_start.time_effects(users, items, times))
 
     @cached_property
     def rankable(self) -> Mask:
@@ -69,20 +59,9 @@ class Scorer:
         counts[known] = np.diff(rows.indptr)
         return np.concatenate(([0], np.cumsum(counts))), rows.indices.astype(np.int32)
 
-    @cached_property
-    def _unknown_user_scores(self) -> Floats:
-        """(n_items,) scores of a user without ratings."""
-        empty = csr_array((1, len(self.model.training_data.items)), dtype=np.float32)
-        return _check_scores(self.model.fold_in_scores(empty)[0])
-
-    def _score_unknown_item(self, users: Rows) -> Floats:
-        scores: Floats = self._unknown_item_scores[np.minimum(users, len(self.model.training_data.users))]
-        return scores
-
-    @cached_property
-    def _unknown_item_scores(self) -> Floats:
-        """(n_users + 1,) scores of an unknown item for every user and, last, for an unknown user."""
-        return _check_scores(self.model.unknown_item_scores)
+    @property
+    def _cold_start(self) -> ColdStartScorer:
+        return self.model.cold_start
 
 
 def _check_scores(scores: Floats) -> Floats:

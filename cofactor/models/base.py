@@ -3,41 +3,49 @@
 A kind of model defines how it scores (see `scoring`); lists, similar items and explanations are the same for all kinds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Mask, Rows, Times
+from cofactor.arrays import Array, Floats, Rows, Times
 from cofactor.data.ratings import TrainingData
-from cofactor.errors import BadData
-from cofactor.models.checks import check_arrays, check_length, check_n, check_rows, known_rows
+from cofactor.models.checks import check_arrays, check_length, check_n, check_rows
 from cofactor.models.networks.layers import Layers
-from cofactor.models.scoring import ScoringModel
+from cofactor.models.queries.cold_start import ColdStartScorer
+from cofactor.models.queries.ids import Id, find_rows, is_id, known_row, known_rows
+from cofactor.models.queries.pairs import PairRows, check_lengths, find_pairs
+from cofactor.models.queries.parameters import ModelParameters, parameters_of
+from cofactor.models.queries.similar_users import UserNeighbours, find_similar_users
+from cofactor.models.top_n.list_filters import FilterArguments
+from cofactor.models.top_n.ranking import RankingModel
 from cofactor.models.top_n.recommendations import (
-    RatingEffect,
-    Recommendation,
+    RatingEffects,
+    Recommendations,
+    RecommendationsByUser,
     history_from_ratings,
     recommendations,
     strongest,
     training_history,
 )
-from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
+from cofactor.models.top_n.top_n_options import TopNOptions
 from cofactor.row_blocks import batch_slices
 
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Model(ScoringModel):
+class Model(RankingModel):
     """An immutable model: a frozen dataclass of named arrays and a TrainingData.
 
     Every field but `training_data` and `scale` is an array, a number or Layers: these are written when a model is saved
-    and checked when it is loaded. Ids of users and items are str; methods whose names end in `_rows` take row numbers
-    instead. An unknown id raises UnknownId, whose hint names the most similar known ids.
+    and checked when it is loaded. An id of a user or an item is text, or a whole number, which stands for its text;
+    methods whose names end in `_rows`, and those of `ScoringModel`, take row numbers instead. An unknown id raises
+    UnknownId, whose hint names the most similar known ids, except in `predict`.
     """
 
     def __init_subclass__(cls) -> None:
@@ -53,110 +61,130 @@ class Model(ScoringModel):
 
     # Predictions
 
-    def predict(self, user_ids: Sequence[str], item_ids: Sequence[str], times: Times | None = None) -> Floats:
-        """(m,) scores of m pairs of ids, clipped to the scale if the model predicts ratings.
+    def predict(self, user_ids: object, item_ids: object = None, times: object = None) -> Floats:
+        """(m,) scores of m pairs, clipped to the scale if the model predicts ratings.
 
-        times: (m,) seconds since 1970 of the ratings to predict; only some kinds use them. Raises UnknownId for an
-        unknown id and BadData for ids that are not text.
+        user_ids, item_ids: lists or columns of ids of the same length; or one table with a column of each, under one of
+        their common names: a data frame, an Arrow table or a mapping of columns. times: (m,) times of the ratings, in
+        seconds since 1970 or as datetime64; only some kinds use them.
+
+        Cold start: an unknown user is scored as a user without ratings. The score of an unknown item is the mean rating
+        plus what the model knows of the user (`unknown_item_scores`), and -∞ if the model only ranks.
+
+        Raises BadData for lists of different lengths, and for a value that is no id.
         """
-        users = known_rows(self.training_data.users, user_ids)
-        items = known_rows(self.training_data.items, item_ids)
-        return self.predict_rows(users, items, times)
+        return self.predict_rows(*self.find_pairs(user_ids, item_ids, times), unknown=True)
 
-    def predict_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
-        """(m,) scores of (m,) pairs of rows, as in `predict`."""
-        users = check_rows(users, self.training_data.users)
-        items = check_rows(items, self.training_data.items)
-        if len(users) != len(items):
-            raise BadData(f"{len(users):,} users for {len(items):,} items", "each pair needs a user and an item")
-        if times is not None and len(times) != len(users):
-            raise BadData(f"{len(times):,} times for {len(users):,} pairs", "give one time for each pair, or no times")
+    def predict_rows(self, users: Rows, items: Rows, times: Times | None = None, *, unknown: bool = False) -> Floats:
+        """(m,) scores of (m,) pairs of rows, as in `predict`; with `unknown`, a row of -1 stands for an unknown id."""
+        users = check_rows(users, self.training_data.users, unknown=unknown)
+        items = check_rows(items, self.training_data.items, unknown=unknown)
+        check_lengths(users, items, times)
         out = np.empty(len(users), dtype=np.float32)
         for here in batch_slices(len(users), PREDICT_ROWS):
-            out[here] = self.pair_scores(users[here], items[here])
-            if times is not None:
-                out[here] += self.time_effects(users[here], items[here], times[here])
+            out[here] = self.cold_start.score_pairs(users[here], items[here], None if times is None else times[here])
         return self.clip(out)
+
+    def find_pairs(self, user_ids: object, item_ids: object = None, times: object = None) -> PairRows:
+        """The rows of pairs of ids, -1 for an unknown id, as `predict` takes them."""
+        return find_pairs(self.training_data.users, self.training_data.items, (user_ids, item_ids), times)
+
+    @cached_property
+    def cold_start(self) -> ColdStartScorer:
+        """The scores of pairs with unknown ids."""
+        return ColdStartScorer(self)
 
     # Top-N lists
 
-    def recommend(self, user_id: str, n: int = 10, *, exclude_seen: bool = True, why: int = 0) -> list[Recommendation]:
-        """The n items with the highest scores that a user has not rated; with `why`, each with up to that many of the
-        user's ratings that raise its score most.
+    if TYPE_CHECKING:
 
-        The list is shorter if fewer items are left. A user without training ratings gets the fallback list.
+        @overload
+        def recommend(  # type: ignore[overload-overlap]  # text is one id
+            self,
+            user_ids: Id,
+            n: int = 10,
+            *,
+            include_seen: bool = False,
+            diversity: float = 0.0,
+            why: int = 0,
+            **filters: Unpack[FilterArguments],
+        ) -> Recommendations: ...
+
+        @overload
+        def recommend(
+            self,
+            user_ids: Iterable[Id],
+            n: int = 10,
+            *,
+            include_seen: bool = False,
+            diversity: float = 0.0,
+            why: int = 0,
+            **filters: Unpack[FilterArguments],
+        ) -> RecommendationsByUser: ...
+
+    def recommend(
+        self,
+        user_ids: Id | Iterable[Id],
+        n: int = 10,
+        *,
+        include_seen: bool = False,
+        diversity: float = 0.0,
+        why: int = 0,
+        **filters: Unpack[FilterArguments],
+    ) -> Recommendations | RecommendationsByUser:
+        """The n items with the highest scores that a user has not rated; of several users, their lists by user id.
+
+        A list is shorter if fewer items are left. A user without training ratings gets the fallback list.
+
+        include_seen: also items that the user has rated. diversity: from 0, by score alone, to 1, items as different
+        from each other as possible (maximal marginal relevance, see `diversify`). why: the number of the user's ratings
+        that explain each item, those that raise its score most.
+
+        Filters, each an id or a genre, or a list of them: `candidates`: rank only these items, whether the user has
+        rated them or not. `allow`, `deny`: only these items, none of these. `genre`, `without_genre`: items of any of
+        these genres, of none of them. `year_from`, `year_to`: items of these years, which are read from the titles.
+
+        Raises UnknownId for an unknown user, BadData for an unknown candidate or genre and for a wrong option.
         """
+        options = TopNOptions.of(n, include_seen, diversity, why, filters)
+        if is_id(user_ids):
+            rows = np.array([known_row(self.training_data.users, user_ids)], dtype=np.int32)
+            return next(self.lists_of_users(rows, options))
+        rows = known_rows(self.training_data.users, user_ids)
+        ids = self.training_data.users.ids[rows].tolist()
+        return RecommendationsByUser(zip(ids, self.lists_of_users(rows, options), strict=True))
+
+    def recommend_for_ratings(
+        self,
+        ratings: Mapping[str, float] | Mapping[int, float],
+        n: int = 10,
+        *,
+        diversity: float = 0.0,
+        why: int = 0,
+        **filters: Unpack[FilterArguments],
+    ) -> Recommendations:
+        """The n best items for an unknown user with the given ratings: `fold_in(ratings).recommend(n, …)`."""
         check_n(n)
-        user = self.training_data.users.row(user_id)
-        scores = self.scores(np.array([user], dtype=np.int32))[0]
-        seen = self.training_data.rated(user)[0] if exclude_seen else None
-        items, best = self.top_n_of_scores(scores, n, seen=seen)
-        history = training_history(self.training_data, user_id) if check_length(why) else None
-        return self.list_recommendations(items, best, history, why)
+        return self.fold_in(ratings).recommend(n, diversity=diversity, why=why, **filters)
 
-    def recommend_for_ratings(self, ratings: Mapping[str, float], n: int = 10, *, why: int = 0) -> list[Recommendation]:
-        """The n best items for an unknown user with the given ratings: `fold_in(ratings).recommend(n, why=why)`."""
+    def similar_items(self, item_id: Id, n: int = 10, **filters: Unpack[FilterArguments]) -> Recommendations:
+        """The n items most similar to an item, without the item itself; their scores are `similarity`. The filters are
+        those of `recommend`."""
         check_n(n)
-        return self.fold_in(ratings).recommend(n, why=why)
-
-    def recommend_rows(self, users: Rows, n: int, *, exclude_seen: bool = True) -> tuple[Rows, Floats]:
-        """(m, n) item rows, best first, and their clipped scores, for (m,) user rows; -1 and 0 after the end of a list.
-
-        The order is that of the unclipped scores; equal scores are in order of item rows.
-        """
-        users = check_rows(users, self.training_data.users)
-        items = np.empty((len(users), check_length(n)), dtype=np.int32)
-        scores = np.empty((len(users), n), dtype=np.float32)
-        for here in batch_slices(len(users), self._users_per_block()):
-            seen = self.training_data.interactions[users[here]] if exclude_seen else None
-            items[here], scores[here] = self._top_n_of_users(self.scores(users[here]), seen, n)
-        return items, scores
-
-    def top_n_of_scores(
-        self, scores: Floats, n: int, *, seen: Rows | None = None, hidden: Mask | None = None
-    ) -> tuple[Rows, Floats]:
-        """(k,) item rows, best first, and scores of the k <= n best of one user's (n_items,) scores, which are
-        overwritten; without the rows `seen` and the (n_items,) mask `hidden`, by default the items not `rankable`.
-
-        Scores are not clipped, and an `EXCLUDED` item is not listed; equal scores are in order of item rows.
-        """
-        np.copyto(scores, EXCLUDED, where=self._unrankable if hidden is None else hidden)
-        if seen is not None:
-            scores[seen] = EXCLUDED
-        return top_n(scores, check_length(n))
-
-    def top_n_of_user(
-        self, user: int, scores: Floats, n: int, *, seen: Rows | None = None, hidden: Mask | None = None
-    ) -> tuple[Rows, Floats]:
-        """As `top_n_of_scores`, for the (n_items,) `scores` of a user row; the result does not depend on the users that
-        they were computed with.
-
-        A matrix product rounds differently for other numbers of rows. So the items that may be among the n best within
-        `score_error` are scored again one by one.
-        """
-        error = self.score_error(user)
-        rows, best = self.top_n_of_scores(scores, n, seen=seen, hidden=hidden)
-        if error is None or not len(rows):
-            return rows, best
-        if len(rows) == n:
-            least = np.nextafter(np.float32(float(best[-1]) - 2 * error), EXCLUDED)
-            rows = np.flatnonzero((scores >= least) & (scores > EXCLUDED)).astype(np.int32)
-        else:
-            rows = np.sort(rows)
-        exact = self.pair_scores(np.full(len(rows), user, dtype=np.int32), rows)
-        order = np.argsort(-exact, kind="stable")[:n]
-        return rows[order], exact[order]
-
-    def similar_items(self, item_id: str, n: int = 10) -> list[Recommendation]:
-        """The n items most similar to an item, without the item itself; their scores are `similarity`."""
-        check_n(n)
-        item = self.training_data.items.row(item_id)
-        rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item], dtype=np.int32))
+        item = known_row(self.training_data.items, item_id)
+        hidden = self.hidden_by(TopNOptions.of(n, filters=filters))
+        rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item]), hidden=hidden)
         return recommendations(self.training_data, rows, scores)
+
+    def similar_users(self, user_id: Id, n: int = 10) -> UserNeighbours:
+        """The n users most similar to a user by their vectors, or by their ratings in a model without vectors."""
+        check_n(n)
+        row = known_row(self.training_data.users, user_id)
+        return find_similar_users(self, row, training_history(self.training_data, row), n, without=row)
 
     # Unknown users
 
-    def fold_in(self, ratings: Mapping[str, float]) -> "FoldedInUser":
+    def fold_in(self, ratings: Mapping[str, float] | Mapping[int, float]) -> "FoldedInUser":
         """A user who is not in the training data, given by ratings of item ids; the model does not change.
 
         The items' parameters stay as they were trained: `fold_in_scores` of each kind of model computes the user's
@@ -167,32 +195,38 @@ class Model(ScoringModel):
 
     # Explanations
 
-    def explain(self, user_id: str, item_id: str, n: int = 5) -> list[RatingEffect]:
+    def explain(self, user_id: Id, item_id: Id, n: int = 5) -> RatingEffects:
         """The n training ratings of a user with the largest effect on an item's score, up or down."""
         check_n(n)
-        item = self.training_data.items.row(item_id)
-        return self.explain_rows(training_history(self.training_data, user_id), item, n)
+        item = known_row(self.training_data.items, item_id)
+        user = known_row(self.training_data.users, user_id)
+        return self.explain_rows(training_history(self.training_data, user), item, n)
 
-    def explain_for_ratings(self, ratings: Mapping[str, float], item_id: str, n: int = 5) -> list[RatingEffect]:
+    def explain_for_ratings(
+        self, ratings: Mapping[str, float] | Mapping[int, float], item_id: Id, n: int = 5
+    ) -> RatingEffects:
         """The n ratings with the largest effect on an item's score: `fold_in(ratings).explain(item_id, n)`."""
         check_n(n)
         return self.fold_in(ratings).explain(item_id, n)
 
-    def explain_rows(self, history: csr_array, item: int, n: int) -> list[RatingEffect]:
+    def explain_rows(self, history: csr_array, item: int, n: int) -> RatingEffects:
         """The n ratings of a (1, n_items) history with the largest effect on the score of an item row."""
         if history.nnz == 0:
-            return []
+            return RatingEffects()
         effects = self.attributions(history, np.array([item], dtype=np.int32))[:, 0]
-        return list(strongest(self.training_data, history, effects, np.abs(effects), check_length(n)))
-
-    def supporting_ratings(self, history: csr_array, items: Rows, n: int) -> list[tuple[RatingEffect, ...]]:
-        """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
-        return [strongest(self.training_data, history, one, one, n) for one in self.attributions(history, items).T]
+        return RatingEffects(strongest(self.training_data, history, effects, np.abs(effects), check_length(n)))
 
     # Names of earlier versions
 
     recommend_from = recommend_for_ratings
     explain_from = explain_for_ratings
+
+    # Parameters
+
+    @cached_property
+    def parameters(self) -> Mapping[str, ModelParameters]:
+        """The parameters that users or items have, such as `user_vectors` and `item_bias`, with the ids."""
+        return MappingProxyType(parameters_of(self.training_data, type(self).shapes, self.arrays()))
 
     # Saving and loading
 
@@ -229,26 +263,6 @@ class Model(ScoringModel):
                 view.flags.writeable = False
                 object.__setattr__(self, field.name, view)
 
-    @cached_property
-    def _unrankable(self) -> Mask:
-        return ~self.rankable
-
-    def _top_n_of_users(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
-        scores[:, self._unrankable] = EXCLUDED
-        if seen is not None:
-            scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = EXCLUDED
-        items, best = top_n_per_row(scores, n)
-        return items, np.where(items < 0, np.float32(0), self.clip(best))
-
-    def list_recommendations(
-        self, items: Rows, scores: Floats, history: csr_array | None, why: int
-    ) -> list[Recommendation]:
-        """The list of (k,) items, each with up to `why` ratings of a history that raise its score."""
-        scores = self.clip(scores)
-        if why == 0 or history is None or history.nnz == 0:
-            return recommendations(self.training_data, items, scores)
-        return recommendations(self.training_data, items, scores, self.supporting_ratings(history, items, why))
-
 
 @dataclass(frozen=True, eq=False)
 class FoldedInUser:
@@ -263,18 +277,28 @@ class FoldedInUser:
         scores: Floats = self.model.fold_in_scores(self.history)[0]
         return scores
 
-    def predict(self, item_ids: Sequence[str]) -> Floats:
-        """(m,) scores of m items, clipped to the scale if the model predicts ratings; raises UnknownId."""
-        return self.model.clip(self.scores[known_rows(self.model.training_data.items, item_ids)])
+    def predict(self, item_ids: Iterable[Id]) -> Floats:
+        """(m,) scores of m items, clipped to the scale if the model predicts ratings.
 
-    def recommend(self, n: int = 10, *, why: int = 0) -> list[Recommendation]:
-        """The n items with the highest scores that the user has not rated; with `why`, each with up to that many of
-        the user's ratings that raise its score most. The list is shorter if fewer items are left."""
-        check_n(n)
-        items, best = self.model.top_n_of_scores(self.scores.copy(), n, seen=self.history.indices)
-        return self.model.list_recommendations(items, best, self.history, check_length(why))
+        The score of an unknown item is that which it has for an unknown user."""
+        rows = find_rows(self.model.training_data.items, item_ids)
+        return self.model.clip(np.append(self.scores, self.model.unknown_item_scores[-1])[rows])
 
-    def explain(self, item_id: str, n: int = 5) -> list[RatingEffect]:
+    def recommend(
+        self,
+        n: int = 10,
+        *,
+        include_seen: bool = False,
+        diversity: float = 0.0,
+        why: int = 0,
+        **filters: Unpack[FilterArguments],
+    ) -> Recommendations:
+        """The n items with the highest scores that the user has not rated; the options are those of
+        `Model.recommend`."""
+        options = TopNOptions.of(n, include_seen, diversity, why, filters)
+        return self.model.list_for_history(self.scores.copy(), self.history, options, self.model.hidden_by(options))
+
+    def explain(self, item_id: Id, n: int = 5) -> RatingEffects:
         """The n of the user's ratings with the largest effect on an item's score, up or down."""
         check_n(n)
-        return self.model.explain_rows(self.history, self.model.training_data.items.row(item_id), n)
+        return self.model.explain_rows(self.history, known_row(self.model.training_data.items, item_id), n)

@@ -1,6 +1,6 @@
 """Checks of the arrays of a saved model and of the arguments of queries."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -53,24 +53,10 @@ def _dtypes(is_index: bool, ndim: int) -> tuple[type, ...]:
     return (np.float32,) if ndim else (np.float64,)
 
 
-def known_rows(vocabulary: Vocabulary, ids: Iterable[str]) -> Rows:
-    """(n,) rows of ids; raises BadData where they are not texts and UnknownId for one that is not in the vocabulary."""
-    if isinstance(ids, str):
-        raise BadData(f"{vocabulary.noun} ids are one text, {ids!r}", "give a list of ids")
-    ids = list(ids)  # a pandas Series would look up its labels
-    for one in ids:
-        if not isinstance(one, str):
-            shown = f"{vocabulary.noun} id {one!r} is not text"
-            raise BadData(shown, "ids are text such as '196'; predict_rows takes row numbers")
-    rows = vocabulary.rows(ids)
-    for unknown in np.flatnonzero(rows < 0)[:1].tolist():
-        raise vocabulary.unknown_id(ids[unknown])
-    return rows
-
-
-def check_rows(rows: Rows, vocabulary: Vocabulary) -> Rows:
+def check_rows(rows: Rows, vocabulary: Vocabulary, *, unknown: bool = False) -> Rows:
+    """Rows as an array; raises BadData for one outside the vocabulary. With `unknown`, -1 stands for an unknown id."""
     rows, n, noun = np.asarray(rows), len(vocabulary), vocabulary.noun
-    bad = np.flatnonzero((rows < 0) | (rows >= n))
+    bad = np.flatnonzero((rows < -int(unknown)) | (rows >= n))
     if len(bad):
         raise BadData(f"{noun} row {rows[bad[0]]} of {n:,}", f"rows come from the model's own {noun} vocabulary")
     return rows

@@ -166,7 +166,7 @@ class PosteriorModel(VectorModel):
             effects[at] = bias[days[at]] + np.vecdot(partners, vectors.take(days[at], axis=0))
         return effects
 
-    def draws(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+    def draws_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m, S) f_s of (m,) pairs, not clipped. A row of -1 stands for a user or item without ratings and features."""
         p, q = self._user_draws(users), self._item_draws(items)
         scores: Floats = np.float32(self.mean) + p[..., -1] + q[..., -1] + np.vecdot(p[..., :-1], q[..., :-1])
@@ -175,7 +175,15 @@ class PosteriorModel(VectorModel):
             scores += d[..., -1] + np.vecdot(d[..., :-1], p[..., :-1] + q[..., :-1])
         return scores
 
-    def uncertainty(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+    def uncertainty(self, user_ids: object, item_ids: object = None, times: object = None) -> Floats:
+        """(m,) posterior standard deviation of the expected rating of m pairs, given as in `predict`."""
+        return self.uncertainty_rows(*self.find_pairs(user_ids, item_ids, times))
+
+    def deviation(self, user_ids: object, item_ids: object = None, times: object = None) -> Floats:
+        """(m,) predictive standard deviation of the ratings of m pairs, given as in `predict`."""
+        return self.deviation_rows(*self.find_pairs(user_ids, item_ids, times))
+
+    def uncertainty_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) posterior standard deviation of the expected rating of (m,) pairs.
 
         The root of the variance of f_s over draws. For users and items without training ratings, whose draws only
@@ -184,7 +192,7 @@ class PosteriorModel(VectorModel):
         variances = np.empty(len(users), dtype=np.float32)
         for here in cache_slices(len(users), self.item_vectors.shape[1]):
             pairs = users[here], items[here], None if times is None else times[here]
-            variances[here] = self.draws(*pairs).var(axis=1)
+            variances[here] = self.draws_rows(*pairs).var(axis=1)
         cold_user, cold_item = (
             is_cold(users, self.training_data.user_counts),
             is_cold(items, self.training_data.item_counts),
@@ -197,9 +205,9 @@ class PosteriorModel(VectorModel):
             variances[at] += prior_variance(p, q, cold_user[at], cold_item[at], *self._prior_covariances)
         return np.sqrt(variances)
 
-    def deviation(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
+    def deviation_rows(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(m,) predictive standard deviation of the ratings of (m,) pairs: √(uncertainty² + mean 1/α)."""
-        deviations: Floats = np.sqrt(self.uncertainty(users, items, times) ** 2 + self.noise.mean())
+        deviations: Floats = np.sqrt(self.uncertainty_rows(users, items, times) ** 2 + self.noise.mean())
         return deviations
 
     @cached_property

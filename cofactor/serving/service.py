@@ -17,7 +17,7 @@ from cofactor.serving.lists.filters import NO_RULES, ItemFilter
 from cofactor.serving.lists.filters import OperatorRules as OperatorRules
 from cofactor.serving.lists.ranked_lists import RankedLists, nearest_users
 from cofactor.serving.lists.rounding import round_score
-from cofactor.serving.lists.user_scores import UserScores, is_scored_with_others, score_users, users_per_product
+from cofactor.serving.lists.user_scores import UserScores, score_users
 from cofactor.serving.loaded_model import LoadedModel
 from cofactor.serving.ratings.forgotten_users import ForgottenUsers
 from cofactor.serving.ratings.rating_counts import RatingCounts
@@ -81,7 +81,7 @@ class RecommendationService:
     def find_scored_row(self, user: str) -> int | None:
         """The row of a user whose list is computed faster together with others; None for other users and models."""
         row = self._training_data.users.find(user)
-        if row is None or not is_scored_with_others(self.loaded_model.model, row):
+        if row is None or not self.loaded_model.model.is_scored_with_others(row):
             return None
         if self.store is None:
             return row
@@ -102,7 +102,7 @@ class RecommendationService:
         """BatchLists: a list for each of many users, or the reason why there is none."""
         if asked.cursor and len(asked.users) > 1:
             raise BadData("a cursor continues the list of a single user", "ask for each user's next page separately")
-        block = users_per_product(self.loaded_model.model)
+        block = self.loaded_model.model.users_per_product()
         lists = []
         for here in batch_slices(len(asked.users), block):
             check_deadline()
@@ -269,7 +269,7 @@ class RecommendationService:
         """A list for each user; those of trained users from one matrix product, if that is faster."""
         model, histories = self.loaded_model.model, [self._load(user) for user in users]
         rows = [None if history is None else history.user for history in histories]
-        together = [row for row in rows if row is not None and is_scored_with_others(model, row)]
+        together = [row for row in rows if row is not None and model.is_scored_with_others(row)]
         scored = {one.user: one for one in score_users(model, together)} if len(together) > 1 else {}
         lists = []
         for user, history, row in zip(users, histories, rows, strict=True):

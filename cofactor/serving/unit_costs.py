@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cofactor.errors import RequestTooCostly
-from cofactor.serving.lists.diversity import POOL
+from cofactor.models.top_n.diversity import POOL
 from cofactor.serving.schemas.requests import BodyFilterOptions, FilterOptions, ListOptions
 
 FAST = 0.02  # seconds that other requests may wait: longer work does not run on the event loop

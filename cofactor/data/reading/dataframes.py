@@ -30,6 +30,14 @@ def rating_columns(
     return [str(name) for name in names], where, found
 
 
+def pair_columns(frame: object) -> dict[str, Array]:
+    """The (n,) columns of users, items and, where there is one, times by role; raises BadData for another table."""
+    table: Any = _collected(frame)
+    names = _names(table)
+    where = find_columns([str(name) for name in names], None, ("user", "item"))
+    return {role: _array(table[names[place]]) for role, place in where.items() if role != "rating"}
+
+
 def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     """The texts of all cells by column, None where missing, and the names of the columns that were text already."""
     table: Any = _collected(frame)

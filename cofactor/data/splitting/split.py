@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from numbers import Real
 from pathlib import Path
-from typing import Any, get_args, overload
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 
@@ -79,14 +79,15 @@ class Split:
         return f"<{self.kind} split {self.fingerprint[:12]}: {counts}>"
 
 
-@overload
-def split(
-    ratings: Ratings, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
-) -> Split: ...
+if TYPE_CHECKING:  # typing keeps a registry of overloads, which would keep this module alive after its end
 
+    @overload
+    def split(
+        ratings: Ratings, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+    ) -> Split: ...
 
-@overload
-def split(*, train: Table, test: Table, validation: Table | float | None = None, seed: int = 0) -> Split: ...
+    @overload
+    def split(*, train: Table, test: Table, validation: Table | float | None = None, seed: int = 0) -> Split: ...
 
 
 def split(

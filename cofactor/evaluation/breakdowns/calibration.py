@@ -55,7 +55,7 @@ def spread_calibration(model: Model, report: Report, test: Ratings, bins: int = 
     held_out = report.scored_test_set.held_out
     if len(held_out.value) != len(test):
         raise SplitMismatch("the report is of other test ratings", "evaluate the model on these")
-    deviation = model.deviation(*_known_rows(held_out), held_out.time).astype(np.float64)
+    deviation = model.deviation_rows(*_known_rows(held_out), held_out.time).astype(np.float64)
     error = report.prediction_errors
     members = _bins(deviation, bins)
     deviations, errors = (

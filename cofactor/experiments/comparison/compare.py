@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
@@ -22,37 +22,37 @@ from cofactor.experiments.evaluation_plan import EvaluationPlan, cross_validatio
 from cofactor.models.base import Model
 from cofactor.trainers.base import Trainer
 
+if TYPE_CHECKING:  # see `split`
 
-@overload
-def compare(
-    candidates: Mapping[str, Model | Sequence[Model]],
-    on: Ratings,
-    k: Sequence[int] | int = (10,),
-    *,
-    relevant_from: float | None = None,
-    against: str | None = None,
-    costs: Mapping[str, Cost] | None = None,
-    extra_metrics: Sequence[str] = (),
-    resample_by: Units = "users",
-    seed: int = 0,
-) -> Comparison: ...
+    @overload
+    def compare(
+        candidates: Mapping[str, Model | Sequence[Model]],
+        on: Ratings,
+        k: Sequence[int] | int = (10,),
+        *,
+        relevant_from: float | None = None,
+        against: str | None = None,
+        costs: Mapping[str, Cost] | None = None,
+        extra_metrics: Sequence[str] = (),
+        resample_by: Units = "users",
+        seed: int = 0,
+    ) -> Comparison: ...
 
-
-@overload
-def compare(
-    candidates: Mapping[str, Trainer | Path],
-    on: Split | EvaluationPlan,
-    k: Sequence[int] | int | None = None,
-    *,
-    relevant_from: float | None = None,
-    against: str | None = None,
-    patience: int = 3,
-    refit: bool = False,
-    seeds: int = 1,
-    out: Path | str | None = None,
-    retrain: bool = False,
-    callbacks: ComparisonCallbacks | None = None,
-) -> ComparisonSummary: ...
+    @overload
+    def compare(
+        candidates: Mapping[str, Trainer | Path],
+        on: Split | EvaluationPlan,
+        k: Sequence[int] | int | None = None,
+        *,
+        relevant_from: float | None = None,
+        against: str | None = None,
+        patience: int = 3,
+        refit: bool = False,
+        seeds: int = 1,
+        out: Path | str | None = None,
+        retrain: bool = False,
+        callbacks: ComparisonCallbacks | None = None,
+    ) -> ComparisonSummary: ...
 
 
 def compare(

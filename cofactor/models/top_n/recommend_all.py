@@ -35,7 +35,7 @@ def recommend_all(
     path: str | Path,
     n: int = 10,
     *,
-    exclude_seen: bool = True,
+    include_seen: bool = False,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> int:
     """Writes the top-n list of every user to a Parquet file, in order of users and ranks; returns the number of rows.
@@ -54,18 +54,18 @@ def recommend_all(
     check_free_space(target, ROW_BYTES * users * min(n, items), "the lists of all users", BadData)
     prefix, near = f".{target.name[:100]}.", target.parent
     with table_write_errors(path), new_folders(near), TemporaryDirectory(prefix=prefix, dir=near) as folder:
-        rows = _write_lists(model, Path(folder), n, exclude_seen, on_progress)
+        rows = _write_lists(model, Path(folder), n, include_seen, on_progress)
         Path(folder, LISTS_FILE).replace(target)
     return rows
 
 
 def _write_lists(
-    model: Model, folder: Path, n: int, exclude_seen: bool, on_progress: Callable[[int, int], object] | None
+    model: Model, folder: Path, n: int, include_seen: bool, on_progress: Callable[[int, int], object] | None
 ) -> int:
     """Writes the lists to LISTS_FILE in a folder; returns the number of rows."""
     with new_connection(folder / "lists.duckdb", {"memory_limit": DATABASE_MEMORY}) as database:
         _insert_ids(database, model)
-        _insert_lists(database, model, n, exclude_seen, on_progress)
+        _insert_lists(database, model, n, include_seen, on_progress)
         title, file = "" if model.training_data.titles is None else ", title", quoted(str(folder / LISTS_FILE))
         database.execute(f"COPY ({LISTS.format(title=title)}) TO {file} (FORMAT parquet, COMPRESSION zstd)")
         return int(database.execute("SELECT count(*) FROM lists").fetchall()[0][0])
@@ -83,12 +83,12 @@ def _insert_lists(
     database: duckdb.DuckDBPyConnection,
     model: Model,
     n: int,
-    exclude_seen: bool,
+    include_seen: bool,
     on_progress: Callable[[int, int], object] | None,
 ) -> None:
     database.execute("CREATE TABLE lists (user INTEGER, item INTEGER, rank INTEGER, score FLOAT)")
     n_users, n = len(model.training_data.users), min(n, len(model.training_data.items))
-    for users, items, scores in _lists(model, n, exclude_seen):
+    for users, items, scores in _lists(model, n, include_seen):
         filled = items >= 0
         user, rank = np.broadcast_to(users[:, None], items.shape), np.broadcast_to(np.arange(1, n + 1), items.shape)
         columns = {
@@ -102,13 +102,13 @@ def _insert_lists(
             on_progress(int(users[-1]) + 1, n_users)
 
 
-def _lists(model: Model, n: int, exclude_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
+def _lists(model: Model, n: int, include_seen: bool) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Blocks of users with their lists, in order; further blocks are computed in threads while one is used."""
     n_users, workers = len(model.training_data.users), cores()
 
     def block(start: int) -> tuple[Rows, Rows, Floats]:
         users = np.arange(start, min(start + USERS_AT_A_TIME, n_users), dtype=np.int32)
-        return users, *model.recommend_rows(users, n, exclude_seen=exclude_seen)
+        return users, *model.recommend_rows(users, n, include_seen=include_seen)
 
     # There are as many workers as processors: BLAS threads in each of them would compete for the processors.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:

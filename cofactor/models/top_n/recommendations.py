@@ -8,7 +8,10 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.data.ratings import TrainingData, make_histories
-from cofactor.errors import BadData
+from cofactor.data.tabular import Tabular
+from cofactor.errors import BadData, check_type
+from cofactor.models.queries.ids import id_text, known_row
+from cofactor.models.queries.record_list import RecordList
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,33 @@ class Recommendation:
     because: tuple[RatingEffect, ...] = ()
 
 
-RatingEffects = tuple[RatingEffect, ...]
+class RatingEffects(RecordList[RatingEffect]):
+    """Ratings of a user and their effects on the score of an item, the strongest first."""
+
+    record = RatingEffect
+
+
+class Recommendations(RecordList[Recommendation]):
+    """Recommended or similar items, best first. The table has the columns rank, item, title, genres and score."""
+
+    record, ranked = Recommendation, True
+
+
+class RecommendationsByUser(dict[str, Recommendations], Tabular):
+    """The recommendations of several users by user id, in the order in which they were asked for."""
+
+    def columns(self) -> dict[str, Array]:
+        """(n,) columns user, rank, item, title, genres and score of all lists."""
+        tables = [listed.columns() for listed in (self or {"": Recommendations()}).values()]
+        users = np.repeat(np.array(list(self), dtype=object), list(map(len, self.values())))
+        return {"user": users} | {name: np.concatenate([one[name] for one in tables]) for name in tables[0]}
 
 
 def recommendations(
-    training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[RatingEffects] = ()
-) -> list[Recommendation]:
+    training_data: TrainingData, items: Rows, scores: Floats, because: Sequence[tuple[RatingEffect, ...]] = ()
+) -> Recommendations:
     """The recommendations for (n,) item rows, best first."""
-    lines = []
+    lines = Recommendations()
     for place, item in enumerate(items.tolist()):
         genres = "" if training_data.genres is None else training_data.genres[item] or ""
         reasons = because[place] if because else ()
@@ -53,7 +75,7 @@ def recommendations(
 
 def strongest(
     training_data: TrainingData, history: csr_array, effects: Doubles, strength: Doubles, n: int
-) -> RatingEffects:
+) -> tuple[RatingEffect, ...]:
     """The n ratings of a (1, n_items) history with the highest positive `strength`; ties: the lower row first."""
     order = np.argsort(-strength, kind="stable")[:n]
     order = order[(strength[order] > 0) & (strength[order] < np.inf)]
@@ -63,9 +85,9 @@ def strongest(
     )
 
 
-def training_history(training_data: TrainingData, user_id: str) -> csr_array:
-    """(1, n_items) training ratings of a user; raises UnknownId."""
-    return single_history(*training_data.rated(training_data.users.row(user_id)), len(training_data.items))
+def training_history(training_data: TrainingData, user: int) -> csr_array:
+    """(1, n_items) training ratings of a user row."""
+    return single_history(*training_data.rated(user), len(training_data.items))
 
 
 def single_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
@@ -73,20 +95,28 @@ def single_history(items: Rows, ratings: Floats, n_items: int) -> csr_array:
     return csr_array((ratings, items, np.array([0, len(items)])), shape=(1, n_items))
 
 
-def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, float]) -> csr_array:
-    """(1, n_items) history of ratings by item id; raises UnknownId, and BadData for a rating outside the scale."""
+def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, float] | Mapping[int, float]) -> csr_array:
+    """(1, n_items) history of ratings by item id.
+
+    Raises UnknownId, and BadData for what is no mapping, a rating outside the scale and an item rated twice.
+    """
+    check_type("ratings", ratings, Mapping, "give a mapping from item ids to ratings, as in {'50': 5.0}")
+    rated: dict[int, float] = {}
     for item_id, value in ratings.items():
-        check_rating(training_data, item_id, value)
-    return make_histories(
-        [{training_data.items.row(i): float(value) for i, value in ratings.items()}], len(training_data.items)
-    )
+        row = known_row(training_data.items, item_id)
+        if row in rated:
+            raise BadData(f"item {id_text(item_id)!r} is rated twice", "rate each item once")
+        check_rating(training_data, id_text(item_id), value)
+        rated[row] = float(value)
+    return make_histories([rated], len(training_data.items))
 
 
 def check_rating(training_data: TrainingData, item_id: str, rating: float) -> None:
-    """Raises BadData for a rating outside the scale."""
+    """Raises BadData for a rating that is no number or outside the scale."""
     lowest, highest = training_data.scale
-    if not lowest <= rating <= highest:  # NaN fails both comparisons
-        shown = f"the rating of item {str(item_id)[:60]!r} is {rating}"
+    number = isinstance(rating, int | float | np.integer | np.floating)
+    if not number or not lowest <= rating <= highest:  # NaN fails both comparisons
+        shown = f"the rating of item {str(item_id)[:60]!r} is {rating!r}"
         raise BadData(shown, f"ratings are from {lowest:g} to {highest:g}")
 
 

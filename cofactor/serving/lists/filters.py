@@ -1,16 +1,13 @@
 """Filters of items: the rules of the operator and the options of a request, as masks over item rows."""
 
-import difflib
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from cofactor.arrays import Mask, Rows
-from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData
-from cofactor.serving.item_table import NO_YEAR, ItemTable
+from cofactor.arrays import Mask
+from cofactor.models.top_n.list_filters import NO_FILTERS, FilterMasks, ListFilters, find_known
+from cofactor.serving.item_table import ItemTable
 from cofactor.serving.schemas.requests import FilterOptions
 
 
@@ -36,11 +33,11 @@ class ItemFilter:
     @cached_property
     def denied(self) -> Mask:
         """(n_items,) true for the items that the operator's rules exclude from every list."""
-        ids, denied = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
+        ids, denied = self.table.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
         if self.rules.allow is not None:
             denied[:] = True
-            denied[_known(ids, self.rules.allow)] = False
-        denied[_known(ids, self.rules.deny)] = True
+            denied[find_known(ids, self.rules.allow)] = False
+        denied[find_known(ids, self.rules.deny)] = True
         return denied
 
     @cached_property
@@ -53,58 +50,21 @@ class ItemFilter:
 
         Candidates may be listed even without training ratings. Raises BadData for an unknown genre or candidate.
         """
-        if not has_filters(options):
-            return self.hidden
-        candidates, genres, allowed = (requested(options, name) for name in ("candidates", "genre", "allow"))
-        chosen = ~self.hidden if candidates is None else self._candidate_mask(candidates)
-        if genres is not None:
-            chosen &= self._genre_mask(genres)
-        if options.without_genre:
-            chosen &= ~self._genre_mask(options.without_genre)
-        if options.year_from is not None:
-            chosen &= self.table.year_array >= options.year_from
-        if options.year_to is not None:
-            chosen &= (self.table.year_array <= options.year_to) & (self.table.year_array != NO_YEAR)
-        ids = self.table.model.training_data.items
-        if allowed is not None:
-            listed = np.zeros(len(chosen), dtype=bool)
-            listed[_known(ids, allowed)] = True
-            chosen &= listed
-        if options.deny:
-            chosen[_known(ids, options.deny)] = False
-        return ~chosen
+        return self._masks.hidden_by(list_filters(options))
 
-    def _candidate_mask(self, candidates: Iterable[str]) -> Mask:
-        ids, chosen = self.table.model.training_data.items, np.zeros(len(self.table.ids), dtype=bool)
-        for one in candidates:
-            chosen[known_item(ids, one)] = True
-        return chosen & ~self.denied
-
-    def _genre_mask(self, genres: Iterable[str]) -> Mask:
-        """(n_items,) true for the items of any of these genres; case does not matter."""
-        found = np.zeros(len(self.table.ids), dtype=bool)
-        for genre in genres:
-            names = self.table.genres_by_casefold.get(genre.casefold())
-            if names is None:
-                raise self._unknown_genre(genre)
-            for name in names:
-                found |= self.table.genre_masks[name]
-        return found
-
-    def _unknown_genre(self, genre: str) -> BadData:
-        known = self.table.genres_by_casefold
-        near = [known[one][0] for one in difflib.get_close_matches(genre.casefold(), known, 3, cutoff=0.5)]
-        some = near or list(self.table.genre_masks)[:5]
-        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(some)}"
-        return BadData(f"unknown genre {genre!r}", hint if some else "the items of this model have no genres")
+    @cached_property
+    def _masks(self) -> FilterMasks:
+        return FilterMasks(self.table, self.hidden, self.denied)
 
 
-def known_item(ids: Vocabulary, item: str) -> int:
-    """The row of an item in a request; raises BadData for an unknown one."""
-    if item not in ids:
-        unknown = ids.unknown_id(item)
-        raise BadData(unknown.message, unknown.hint)
-    return ids.row(item)
+def list_filters(options: FilterOptions) -> ListFilters:
+    """The filters of a request."""
+    if not has_filters(options):
+        return NO_FILTERS
+    candidates, genre, allow = (requested(options, name) for name in ("candidates", "genre", "allow"))
+    return ListFilters(
+        candidates, allow, options.deny, genre, options.without_genre, options.year_from, options.year_to
+    )
 
 
 def requested(options: FilterOptions, name: str) -> list[str] | None:
@@ -121,9 +81,3 @@ def has_filters(options: FilterOptions) -> bool:
         or options.year_from is not None
         or options.year_to is not None
     )
-
-
-def _known(ids: Vocabulary, named: Collection[str]) -> Rows:
-    """The rows of those ids that are in the vocabulary."""
-    rows = ids.rows(list(named))
-    return rows[rows >= 0]

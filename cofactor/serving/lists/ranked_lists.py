@@ -1,22 +1,20 @@
 """Ranked, paged lists of items: the recommendations of a user, the most rated items, similar items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from cofactor.arrays import Floats, Mask, Rows
+from cofactor.arrays import Floats, Rows
 from cofactor.models.base import Model
+from cofactor.models.queries.similar_users import find_similar_users
 from cofactor.models.top_n.recommendations import RatingEffect
-from cofactor.models.top_n.selection import EXCLUDED, top_n
 from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
 from cofactor.serving.item_table import ItemTable, JsonObject
-from cofactor.serving.lists.diversity import POOL, diversify
 from cofactor.serving.lists.filters import ItemFilter, has_filters, requested
 from cofactor.serving.lists.pagination import digest, next_cursor, start_of_page
 from cofactor.serving.lists.rounding import round_score
-from cofactor.serving.lists.user_scores import is_scored_with_others
 from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.ratings.rating_counts import RatingCounts
 from cofactor.serving.ratings.user_history import UserHistory
@@ -52,8 +50,14 @@ class RankedLists:
         start = start_of_page(options.cursor, self.version, of_list)
         seen = NONE if options.seen or requested(options, "candidates") is not None else history.items
         scores, hidden = history.scores(self.model) if scores is None else scores, self.filter.hidden_by(options)
-        rows, page_scores, more = self._page(
-            scores, seen, hidden, options, start, self._user_scored_with_others(history)
+        rows, page_scores, more = self.model.list_slice(
+            scores,
+            start,
+            options.n,
+            seen=seen,
+            hidden=hidden,
+            diversity=options.diversity,
+            user=self._user_scored_with_others(history),
         )
         because = self._explain(history, rows, options.why) if options.why else ()
         return {
@@ -65,7 +69,7 @@ class RankedLists:
 
     def _user_scored_with_others(self, history: UserHistory) -> int | None:
         """The row of a user whose scores may come from a product for several users, which rounds differently."""
-        return history.user if history.user is not None and is_scored_with_others(self.model, history.user) else None
+        return history.user if history.user is not None and self.model.is_scored_with_others(history.user) else None
 
     def for_unknown_user(self, options: ListOptions) -> JsonObject:
         """The fields of a `List` for a user without ratings: the most rated items, with the scores that the model
@@ -73,7 +77,8 @@ class RankedLists:
         of_list = digest("stranger", options.diversity, *_filter_parts(options))
         start = start_of_page(options.cursor, self.version, of_list)
         counts = self.rating_counts.current().counts.astype(np.float32)
-        rows, _, more = self._page(counts, NONE, self.filter.hidden_by(options), options, start)
+        hidden = self.filter.hidden_by(options)
+        rows, _, more = self.model.list_slice(counts, start, options.n, hidden=hidden, diversity=options.diversity)
         return {
             "source": "popular",
             "ratings": 0,
@@ -103,7 +108,9 @@ class RankedLists:
 
     def columns(self, history: UserHistory, n: int) -> tuple[list[float], list[str]]:
         """The predicted ratings and the titles of the n best items that a user has not rated."""
-        rows, best = self._best(history.scores(self.model), n, history.items, self.filter.hidden, history.user)
+        rows, best, _ = self.model.list_slice(
+            history.scores(self.model), 0, n, seen=history.items, hidden=self.filter.hidden, user=history.user
+        )
         ratings = [round_score(score, self.model.scale) for score in self.model.clip(best).tolist()]
         return ratings, [self.table.titles[row] for row in rows.tolist()]
 
@@ -117,27 +124,6 @@ class RankedLists:
             because += self.model.supporting_ratings(sparse, rows[here], why)
         return because
 
-    def _page(
-        self, scores: Floats, seen: Rows, hidden: Mask, options: ListOptions, start: int, user: int | None = None
-    ) -> tuple[Rows, Floats, bool]:
-        """(k,) item rows and unclipped scores of a page, and whether the list continues after it.
-
-        user: the row of the trained user whose scores these are.
-        """
-        stop = start + options.n
-        if not options.diversity:
-            rows, best = self._best(scores, stop + 1, seen, hidden, user)
-            return rows[start:stop], best[start:stop], len(rows) > stop
-        whole_pools = -(-(stop + 1) // POOL) * POOL
-        rows, best = self._best(scores, whole_pools, seen, hidden, user)
-        places = diversify(self.model, rows, best, options.diversity, start, options.n)
-        return rows[places], best[places], len(rows) > stop
-
-    def _best(self, scores: Floats, n: int, seen: Rows, hidden: Mask, user: int | None) -> tuple[Rows, Floats]:
-        if user is None:
-            return self.model.top_n_of_scores(scores, n, seen=seen, hidden=hidden)
-        return self.model.top_n_of_user(user, scores, n, seen=seen, hidden=hidden)
-
 
 def nearest_users(
     model: Model, user: str, history: UserHistory, n: int, forgotten: ForgottenUsers = NOBODY
@@ -145,27 +131,12 @@ def nearest_users(
     """The n users most similar to a user with a history, and how many items both have rated; without that user and
     without those who were forgotten."""
     training_data = model.training_data
-    similarity = model.user_similarity(history.user, history.sparse(len(training_data.items)))
-    hidden = training_data.user_counts == 0
-    if user in training_data.users:
-        hidden[training_data.users.row(user)] = True
-    similarity[hidden] = EXCLUDED
-    rated = np.zeros(len(training_data.items), dtype=bool)
-    rated[history.items] = True
-    rows, scores = top_n(similarity, n + forgotten.count())
-    ids = [str(training_data.users.ids[row]) for row in rows.tolist()]
-    gone = forgotten.among(ids)
-    listed = [
-        {
-            "user": one,
-            "score": round_score(score),
-            "ratings": int(training_data.user_counts[row]),
-            "common": int(np.count_nonzero(rated[training_data.rated(row)[0]])),
-        }
-        for one, row, score in zip(ids, rows.tolist(), scores.tolist(), strict=True)
-        if one not in gone
-    ]
-    return listed[:n]
+    row = training_data.users.row(user) if user in training_data.users else None
+    found = find_similar_users(
+        model, history.user, history.sparse(len(training_data.items)), n + forgotten.count(), without=row
+    )
+    gone = forgotten.among([one.user for one in found])
+    return [{**asdict(one), "score": round_score(one.score)} for one in found if one.user not in gone][:n]
 
 
 def _filter_parts(options: FilterOptions) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from cofactor.models.base import Model
-from cofactor.serving.lists.user_scores import UserScores, score_users, users_per_product
+from cofactor.serving.lists.user_scores import UserScores, score_users
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import FAST
 
@@ -77,7 +77,7 @@ class _Queue:
     def _take(self) -> list[tuple[int, "asyncio.Future[UserScores]"]]:
         """The users of the next product; those whose clients are gone are left out."""
         batch: list[tuple[int, asyncio.Future[UserScores]]] = []
-        while self._waiting and len(batch) < users_per_product(self._model):
+        while self._waiting and len(batch) < self._model.users_per_product():
             one = self._waiting.popleft()
             if not one[1].done():
                 batch.append(one)

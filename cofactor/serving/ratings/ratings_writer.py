@@ -10,9 +10,10 @@ import numpy as np
 from cofactor.arrays import Floats, Rows
 from cofactor.errors import BadData, Unavailable
 from cofactor.feedback.store import RatingEvent, RatingStore
+from cofactor.models.top_n.list_filters import known_item
 from cofactor.models.top_n.recommendations import check_rating
 from cofactor.serving.item_table import ItemTable, JsonObject
-from cofactor.serving.lists.filters import OperatorRules, known_item
+from cofactor.serving.lists.filters import OperatorRules
 from cofactor.serving.lists.rounding import round_rating
 from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.ratings.user_history import unknown_user

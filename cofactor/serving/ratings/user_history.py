@@ -11,8 +11,8 @@ from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
 from cofactor.models.base import Model
+from cofactor.models.top_n.list_filters import known_item
 from cofactor.models.top_n.recommendations import check_rating, single_history
-from cofactor.serving.lists.filters import known_item
 from cofactor.serving.ratings.forgotten_users import NOBODY, ForgottenUsers
 from cofactor.serving.schemas.requests import Rated
 

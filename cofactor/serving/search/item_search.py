@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Rows
-from cofactor.serving.item_table import NO_YEAR, ItemTable
+from cofactor.models.top_n.item_attributes import NO_YEAR
+from cofactor.serving.item_table import ItemTable
 from cofactor.serving.search.inverted_index import InvertedIndex
 from cofactor.serving.search.postings import Postings, words_of
 from cofactor.serving.search.title_search import TitleSearch

@@ -3,12 +3,12 @@
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.models.base import Model
+from cofactor.models.scoring import ScoringModel
 
 POOL = 200  # items that are reordered together
 
 
-def diversify(model: Model, ranked: Rows, scores: Floats, diversity: float, start: int, n: int) -> Array:
+def diversify(model: ScoringModel, ranked: Rows, scores: Floats, diversity: float, start: int, n: int) -> Array:
     """(≤ n,) places in a ranking of the items from place `start` of the diversified list.
 
     Each place is given to the remaining item i of the pool with the highest

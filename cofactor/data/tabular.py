@@ -1,0 +1,35 @@
+"""Objects that are tables of columns: they convert to the tables of other libraries."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from cofactor.arrays import Array
+from cofactor.data import frame_conversion
+from cofactor.data.html_table import html_table
+
+
+class Tabular(ABC):
+    """A table of (n,) columns; each conversion raises Unavailable where its library is not installed."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, Array]:
+        """(n,) columns by name."""
+
+    def to_pandas(self) -> Any:
+        """`columns` as a pandas.DataFrame."""
+        return frame_conversion.to_pandas(self.columns())
+
+    def to_polars(self) -> Any:
+        """`columns` as a polars.DataFrame."""
+        return frame_conversion.to_polars(self.columns())
+
+    def to_arrow(self) -> Any:
+        """`columns` as a pyarrow.Table."""
+        return frame_conversion.to_arrow(self.columns())
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """`columns` as a stream of the Arrow C interface, by which other libraries take the object itself."""
+        return frame_conversion.arrow_stream(self.columns(), requested_schema)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.columns())

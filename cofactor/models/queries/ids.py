@@ -1,0 +1,69 @@
+"""The ids that callers give: text, whole numbers, columns of data frames."""
+
+from collections.abc import Iterable
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from cofactor.arrays import Rows
+from cofactor.data.vocabulary import Vocabulary
+from cofactor.errors import BadData
+
+Id: TypeAlias = str | int  # of a user or an item, as it is written in the data; np.integer counts as int
+
+HINT = "an id is text or a whole number, as in the data; predict_rows takes row numbers"
+
+
+def is_id(value: object) -> bool:
+    """Whether a value is one id rather than several."""
+    return isinstance(value, str | int | float | np.integer | np.floating)
+
+
+def id_text(value: object, noun: str = "id") -> str:
+    """One id as text; a whole float, as in a column with a missing value, is the id of that number.
+
+    Raises BadData for anything else, which names the value.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 1 << 53:
+        return str(int(value))
+    raise BadData(f"the {noun} id {str(value)[:60]!r} is {_kind(value)}", HINT)
+
+
+def id_texts(ids: object, noun: str = "id") -> list[str]:
+    """Ids as text; raises BadData for a single id and for a value that is none."""
+    if is_id(ids):
+        raise BadData(f"{noun} ids are one id, {ids!r}", "give a list of ids")
+    try:
+        listed = list(cast(Iterable[object], ids))  # a pandas Series would look up its labels
+    except TypeError:
+        raise BadData(f"{noun} ids are of type {type(ids).__name__}", "give a list or a column of ids") from None
+    return [one if type(one) is str else id_text(one, noun) for one in listed]
+
+
+def find_rows(vocabulary: Vocabulary, ids: object) -> Rows:
+    """(n,) rows of ids, -1 for one that is not in the vocabulary."""
+    return vocabulary.rows(id_texts(ids, vocabulary.noun))
+
+
+def known_row(vocabulary: Vocabulary, value: object) -> int:
+    """The row of one id; raises UnknownId."""
+    return vocabulary.row(id_text(value, vocabulary.noun))
+
+
+def known_rows(vocabulary: Vocabulary, ids: object) -> Rows:
+    """(n,) rows of ids; raises UnknownId for one that is not in the vocabulary."""
+    texts = id_texts(ids, vocabulary.noun)
+    rows = vocabulary.rows(texts)
+    for unknown in np.flatnonzero(rows < 0)[:1].tolist():
+        raise vocabulary.unknown_id(texts[unknown])
+    return rows
+
+
+def _kind(value: object) -> str:
+    if value is None or value != value:
+        return "missing"
+    return "no whole number" if isinstance(value, float | np.floating) else f"of type {type(value).__name__}"
