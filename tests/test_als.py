@@ -22,6 +22,8 @@ from tests import twins
 from tests.test_svd import rmse, synthetic_split
 from tests.toys import noise
 
+NO_WEIGHTS = np.empty(0, np.float32)
+
 
 def table(seed: int, width: int, most: int) -> tuple[SparseRows, np.ndarray, Ridge, np.ndarray]:
     """Targets in rows of 0 … `most` entries, vectors, a diagonal, and where the solutions start from."""
@@ -55,28 +57,33 @@ def test_rows_are_solved_as_by_the_twin(seed, chunks, tiles, most):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    seed=st.integers(0, 2**32), width=st.integers(1, 40), steps=st.integers(0, 4), most=st.sampled_from([1, 15, 150])
+    seed=st.integers(0, 2**32),
+    width=st.integers(1, 40),
+    steps=st.integers(0, 4),
+    most=st.sampled_from([1, 15, 150]),
+    weighted=st.booleans(),
 )
-def test_rows_are_descended_as_by_the_twin(seed, width, steps, most):
-    *given_, start = table(seed, width, most)
-    wanted, solved = twins.descend_rows(*given_, steps, start), start.copy()
-    descend_rows(0, len(start), *given_, steps, solved)
+def test_rows_are_descended_as_by_the_twin(seed, width, steps, most, weighted):
+    rows, *more, start = table(seed, width, most)
+    weights = np.random.default_rng(seed).gamma(1, 1, len(rows.values) * weighted).astype(np.float32)
+    wanted, solved = twins.descend_rows(rows, weights, *more, steps, start), start.copy()
+    descend_rows(0, len(start), rows, weights, *more, steps, solved)
     np.testing.assert_allclose(solved, wanted, atol=2e-3)
 
 
 def test_only_the_rows_asked_for_are_touched():
-    for kernel, size in ((solve_rows, 16), (descend_rows, 2)):
-        *given_, start = table(3, 32, 40)
+    for kernel, more, size in ((solve_rows, (), 16), (descend_rows, (NO_WEIGHTS,), 2)):
+        rows, *given_, start = table(3, 32, 40)
         solved = start.copy()
-        kernel(2, 5, *given_, size, solved)
+        kernel(2, 5, rows, *more, *given_, size, solved)
         assert (np.flatnonzero((solved != start).any(axis=1)) == [2, 3, 4]).all()
 
 
 def test_more_steps_come_to_the_solution():
-    *given_, start = table(5, 32, 150)
+    rows, *given_, start = table(5, 32, 150)
     exact, near = start.copy(), start.copy()
-    solve_rows(0, len(start), *given_, 32, exact)
-    descend_rows(0, len(start), *given_, 40, near)
+    solve_rows(0, len(start), rows, *given_, 32, exact)
+    descend_rows(0, len(start), rows, NO_WEIGHTS, *given_, 40, near)
     np.testing.assert_allclose(near, exact, atol=1e-3)
 
 

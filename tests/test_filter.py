@@ -39,7 +39,7 @@ def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """With the table of pairs and without."""
     if request.param == "walk":
         monkeypatch.setattr(trainers, "MAX_PAIRS", -1)
-        monkeypatch.setattr(trainers, "item_pairs", lambda training_data, power, limit: PAIRS(training_data, power, -1))
+        monkeypatch.setattr(trainers, "item_pairs", lambda positives, power, limit: PAIRS(positives, power, -1))
     return str(request.param)
 
 

@@ -28,7 +28,7 @@ def lists(user, item, value, n_users, n_items):
 
 @given(tables())
 @settings(max_examples=60, deadline=None)
-def test_users_in_common_are_counted(table):
+def test_products_over_users_in_common_are_summed(table):
     by_user, by_item = lists(*table)
     n_items = table[-1]
     found, wanted = (np.zeros((n_items, n_items), np.float32) for _ in range(2))

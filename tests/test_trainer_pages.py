@@ -39,6 +39,8 @@ def spans(text: str) -> list[str]:
 
 def default_of(parameter: Hyperparameter) -> str:
     value = parameter.default
+    if value is None:
+        return "from the data"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -206,10 +206,11 @@ def table(starts, columns, values, n_columns):
 
 
 def gram_of_items(first, last, by_user, by_item, gram):
-    _, there = table(*by_user, len(by_item.starts) - 1)
+    x, there = table(*by_user, len(by_item.starts) - 1)
     for i in range(first, last):
         for j in range(i, gram.shape[1]):
-            gram[i, j] += np.sum(there[:, i] & there[:, j])
+            both = there[:, i] & there[:, j]
+            gram[i, j] += np.sum(x[both, i] * x[both, j])
 
 
 def find_neighbours(first, last, by_user, by_item, similarity, out):
@@ -231,14 +232,15 @@ def find_neighbours(first, last, by_user, by_item, similarity, out):
 # ------------------------------------------------------------------------------- kernels/als.py, conjugate_gradients.py
 
 
-def regressions(table, vectors, ridge):
+def regressions(table, vectors, ridge, weights=()):
     """Each row's normal matrix, moment and diagonal, in float64."""
     (starts, columns, targets), (shared_diagonal, penalty, row_weight) = table, ridge
     for row in range(len(starts) - 1):
         here = slice(starts[row], starts[row + 1])
         X, y = vectors[columns[here]].astype(np.float64), targets[here].astype(np.float64)
         D = np.diag(shared_diagonal.astype(np.float64) + row_weight[row] * penalty)
-        yield X.T @ X + D, X.T @ y, D
+        omega = weights[here].astype(np.float64) if len(weights) else np.ones(len(y))
+        yield X.T * omega @ X + D, X.T @ (omega * y), D
 
 
 def solve_rows(table, vectors, ridge, block, solutions):
@@ -254,15 +256,16 @@ def solve_rows(table, vectors, ridge, block, solutions):
     return out
 
 
-def descend_rows(table, vectors, ridge, steps, solutions):
+def descend_rows(table, weights, vectors, ridge, steps, solutions):
     out, (starts, _, targets) = solutions.astype(np.float64), table
-    for row, (A, b, D) in enumerate(regressions(table, vectors, ridge)):
+    squares = targets.astype(np.float64) ** 2 * (weights if len(weights) else 1)
+    for row, (A, b, D) in enumerate(regressions(table, vectors, ridge, weights)):
         if not b.any():
             out[row] = 0
             continue
         g = b - A @ out[row]
         p = z = np.linalg.solve(D, g)
-        least = 1e-10 * (targets[starts[row] : starts[row + 1]].astype(np.float64) ** 2).sum()
+        least = 1e-10 * squares[starts[row] : starts[row + 1]].sum()
         for _ in range(steps):
             if g @ z <= least:
                 break

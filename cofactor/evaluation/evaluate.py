@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cofactor.data.ratings import Ratings
+from cofactor.arrays import Floats, Mask
+from cofactor.data.ratings import Kind, Ratings
 from cofactor.errors import check_type
 from cofactor.evaluation.held_out import hold_out
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings, metric_value
@@ -29,7 +30,7 @@ def evaluate(
 
     k: list lengths of the ranking metrics, or one. If empty, only the errors of predicted ratings are computed and
         nothing is ranked.
-    relevant_from: the lowest test rating of a relevant item; None: every test item is relevant.
+    relevant_from: the lowest test rating of a relevant item; None: every test item is relevant, but a count of 0.
     min_test_ratings: number of test ratings that a user needs for rated_precision, rated_recall and rated_f1.
 
     Raises SplitMismatch if the model was trained on another split or on a test pair, BadData if there are no test
@@ -38,12 +39,11 @@ def evaluate(
     check_type("test", test, Ratings, "evaluate on the test part of a split: evaluate(model, parts.test)")
     ks = check_k(k)
     held_out = hold_out(test, model.training_data)
-    everything = np.ones(len(test), dtype=bool)
-    relevant = everything if relevant_from is None else held_out.value >= np.float32(relevant_from)
+    relevant = _relevant(held_out.value, test.kind, relevant_from)
     scored = score_test_set(model, held_out, relevant, ks, min_test_ratings)
     metrics: Metrics = {}
     errors: StandardErrors = {}
-    predictions = None if model.scale is None else model.clip(scored.scores)
+    predictions = model.clip(scored.scores) if _has_errors(model, test) else None
     step = test.step if model.training_data.step is None else model.training_data.step
     if predictions is not None:
         ratings = PredictedRatings(predictions, held_out.value, step)
@@ -53,6 +53,22 @@ def evaluate(
     errors |= ranking_errors
     counts = held_out.counts() | {"ranked_users": len(scored.ranked_users), "rated_users": len(scored.rated_users)}
     return Report(metrics, errors, counts, ks, relevant_from, scored, predictions, step)
+
+
+def _relevant(values: Floats, kind: Kind, relevant_from: float | None) -> Mask:
+    """(n,) whether a test item is relevant."""
+    if relevant_from is not None:
+        return np.asarray(values >= np.float32(relevant_from))
+    return np.asarray(values > 0) if kind == "counts" else np.ones(len(values), dtype=bool)
+
+
+def _has_errors(model: Model, test: Ratings) -> bool:
+    """Whether errors of predicted ratings say something: counts and pairs are no ratings, and ratings that are all
+    equal are predicted without an error by every model."""
+    if model.scale is None or test.kind != "ratings" or model.training_data.kind != "ratings":
+        return False
+    first = test.value[0]
+    return bool((test.value != first).any() or (model.training_data.interactions.data != first).any())
 
 
 def _rating_metrics(ratings: PredictedRatings, scored: ScoredTestSet) -> tuple[Metrics, StandardErrors]:

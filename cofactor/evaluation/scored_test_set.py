@@ -15,6 +15,7 @@ from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
 from cofactor.evaluation.metrics.threads import run_in_threads
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
+from cofactor.models.top_n.selection import move_last
 
 if TYPE_CHECKING:
     from cofactor.kernels.ranks import Ranking, UserItems
@@ -144,6 +145,7 @@ def _score_blocks(scorer: Scorer, relevant: Mask, lists: ListAccumulator, n_top:
         users, item = held_out.model_user[start[:-1]], held_out.model_item[here]
         number = held_out.user_number[here] - first
         scores = scorer.score_users(users)
+        move_last(scores, scorer.listed_last)
         seen_start, seen = scorer.training_items(users)
         n_relevant = np.bincount(number[relevant[here]], minlength=len(users))
         query_start, query = np.concatenate(([0], np.cumsum(n_relevant))), item[relevant[here]]

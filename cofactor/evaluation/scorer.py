@@ -50,6 +50,12 @@ class Scorer:
         """(held_out.n_items,) whether an item may be recommended; unknown items may not."""
         return np.append(self.model.rankable, np.zeros(self.held_out.unknown_items, dtype=bool))
 
+    @cached_property
+    def listed_last(self) -> Mask | None:
+        """(held_out.n_items,) the items that come after all others in a list; None where there is none."""
+        last = self.model.listed_last
+        return None if last is None else np.append(last, np.zeros(self.held_out.unknown_items, dtype=bool))
+
     def training_items(self, users: Rows) -> tuple[Array, Rows]:
         """(m + 1,) index of each user's first training item, and the training items of all."""
         history = self.model.training_data.interactions

@@ -30,19 +30,20 @@ class Neighbours(NamedTuple):
 
 @compiled(cache=True, nogil=True)
 def gram_of_items(first: int, last: int, by_user: SparseRows, by_item: SparseRows, gram: Floats) -> None:
-    """Adds to gram[i, j], for i in [first, last) and j ≥ i, the number of users who rated both items.
+    """Adds Σ_u x_ui x_uj to gram[i, j], for i in [first, last) and j ≥ i.
 
-    by_user: ascending items (int32) of each user; by_item: users (int32) of each item; the values are not read. gram:
-    (n_items, n_items) float32, exact up to 2²⁴ users.
+    by_user: ascending items (int32) of each user and their x; by_item: users (int32) of each item and their x. gram:
+    (n_items, n_items) float32; where every x is 1, it is exact up to 2²⁴ users.
     """
-    user_starts, items, item_starts, users = by_user.starts, by_user.columns, by_item.starts, by_item.columns
+    user_starts, items, user_values = by_user.starts, by_user.columns, by_user.values
+    item_starts, users, item_values = by_item.starts, by_item.columns, by_item.values
     for i in range(first, last):
         row = gram[i]
         for at in range(item_starts[i], item_starts[i + 1]):
-            u = users[at]
+            u, x = users[at], item_values[at]
             place = user_starts[u + 1] - 1
             while place >= user_starts[u] and items[place] >= i:
-                row[items[place]] += np.float32(1)
+                row[items[place]] += x * user_values[place]
                 place -= 1
 
 

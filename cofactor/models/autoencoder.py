@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Doubles, Floats, Rows
+from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.base import Model
+from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.networks.layers import ACTIVATIONS, Layers
 from cofactor.models.scoring import SCORE_CELLS
 from cofactor.models.sparse import with_values
@@ -18,18 +18,18 @@ from cofactor.models.vectors import cache_slices, cosine, cosines
 
 
 @dataclass(frozen=True, eq=False)
-class AutoencoderModel(Model):
+class AutoencoderModel(InteractionModel):
     """r̂_u = μ + b_u + b + f(x_u), with the network f (`layers`) from n_items inputs to n_items outputs,
 
         x_uj = a + r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)      for j in R(u), else 0
 
-    R(u): the items in the user's history; b: item biases; a: an offset that is added to the input of each rated item.
-    A model that only ranks (no scale) has inputs x_uj = |R(u)|^-½, whatever the rating, and scores f(x_u), which are
-    log-probabilities of the items up to a constant per user.
+    R(u): the items in the user's history; b: item biases; a: an offset that is added to the input of each rated item. A
+    model that only ranks (no scale) has inputs x_uj = w_uj / √Σ_j w_uj², with the weights w of `InteractionModel`, and
+    scores f(x_u), which are log-probabilities of the items up to a constant per user.
 
     There are no parameters per user: folded-in users are scored exactly as trained ones.
-    Cold start: a user without ratings has r̂ = μ + b_j or, if the model only ranks, the number of training ratings as
-    score. An item without training ratings has a bias and an output of 0, and its ratings do not change the scores.
+    Cold start: a user without ratings has r̂ = μ + b_j or, if the model only ranks, the number of positives as score.
+    An item without training ratings has a bias and an output of 0, and its ratings do not change the scores.
     """
 
     kind: ClassVar[str] = "autoencoder"
@@ -43,9 +43,10 @@ class AutoencoderModel(Model):
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
-        return {"mean": (), "item_bias": (n_items,), "user_l2": (), "presence": ()}
+        return {"mean": (), "item_bias": (n_items,), "user_l2": (), "presence": (), **WEIGHT_SHAPES}
 
     def check(self) -> None:
+        super().check()
         n_items, sizes = len(self.training_data.items), [weight.shape for weight in self.layers.weights]
         if len(sizes) < 2 or sizes[0][1] != n_items or sizes[-1][0] != n_items:
             raise BadArtifact(
@@ -59,14 +60,14 @@ class AutoencoderModel(Model):
         return self.fold_in_scores(self.training_data.interactions[users])
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
-        residual, bias = self._inputs(histories)
-        codes = encode(self.layers, self._first_products(residual, np.diff(histories.indptr)))
+        inputs, bias = self._inputs(histories)
+        codes = encode(self.layers, self._first_products(inputs))
         scores: Floats = codes @ self.layers.weights[-1].T
         scores += self.layers.biases[-1]
-        cold = np.diff(histories.indptr) == 0
         if self.scale is None:
-            scores[cold] = self.training_data.item_counts
+            scores[~has_positive(inputs)] = self.positive_counts
             return scores
+        cold = np.diff(histories.indptr) == 0
         scores[cold] = 0
         scores += self.item_bias
         scores += (np.float32(self.mean) + bias.astype(np.float32))[:, None]
@@ -75,16 +76,15 @@ class AutoencoderModel(Model):
     def pair_scores(self, users: Rows, items: Rows) -> Floats:
         """As in `Model.pair_scores`: encodes each distinct user once, and computes only the outputs of the pairs."""
         distinct, where = np.unique(users, return_inverse=True)
-        counts = self.training_data.user_counts[distinct]
-        codes, bias = self._encode_users(distinct)
-        codes[counts == 0] = 0
+        codes, bias, warm = self._encode_users(distinct)
+        codes[~warm] = 0
         scores = np.empty(len(users), dtype=np.float32)
         for here in cache_slices(len(users), codes.shape[1]):
             np.vecdot(codes[where[here]], self.layers.weights[-1][items[here]], out=scores[here])
-        known = counts[where] > 0
+        known = warm[where]
         scores += np.where(known, self.layers.biases[-1][items], np.float32(0))
         if self.scale is None:
-            return np.where(known, scores, self.training_data.item_counts[items].astype(np.float32))
+            return np.where(known, scores, self.positive_counts[items].astype(np.float32))
         scores += np.float32(self.mean) + bias[where] + self.item_bias[items]
         return scores
 
@@ -102,14 +102,17 @@ class AutoencoderModel(Model):
             Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
         d_k = r_k - μ - b_k; w_k: the first layer's weights of item k; b: the user's bias without rating j. For a model
-        that only ranks, the sum is (W - w_j) / √(h - 1).
+        that only ranks, the sum is (X - x_j w_j) / √(Σ_k x_k² - x_j²), with the weights x of the interactions and
+        X = Σ_k x_k w_k.
         """
         h = history.nnz
-        if h < 2:
+        if h < 2 or (self.scale is None and np.count_nonzero(self.weigh(history).data) < 2):
             return super().attributions(history, items)
         first = self._first[history.indices].astype(np.float64)
         if self.scale is None:
-            sums: Doubles = (first.sum(axis=0) - first) / np.sqrt(h - 1)
+            x = self.weigh(history).data.astype(np.float64)
+            first *= x[:, None]
+            sums: Doubles = (first.sum(axis=0) - first) / np.sqrt((x**2).sum() - x**2)[:, None]
             bias = np.zeros(h)
         else:
             d = history.data.astype(np.float64) - self.mean - self.item_bias[history.indices]
@@ -139,29 +142,33 @@ class AutoencoderModel(Model):
         """Inputs x of (m, n_items) histories, not yet normalised if the model only ranks, and (m,) user biases."""
         counts = np.diff(histories.indptr)
         if self.scale is None:
-            return with_values(histories, np.ones(histories.nnz, np.float32)), np.zeros(len(counts))
+            return self.weigh(histories), np.zeros(len(counts))
         user = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
         bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)
         return with_values(histories, (residual - bias[user] + self.presence).astype(np.float32)), bias
 
-    def _first_products(self, inputs: csr_array, counts: Array) -> Floats:
+    def _first_products(self, inputs: csr_array) -> Floats:
         """(m, width) products of the inputs with the first layer's weights, normalised if the model only ranks."""
         sums: Floats = inputs @ self._first
         if self.scale is None:
-            sums /= np.sqrt(np.maximum(counts, 1)).astype(np.float32)[:, None]
+            row = np.repeat(np.arange(inputs.shape[0]), np.diff(inputs.indptr))
+            squares = np.bincount(row, inputs.data.astype(np.float64) ** 2, minlength=inputs.shape[0])
+            sums /= np.sqrt(np.where(squares > 0, squares, 1)).astype(np.float32)[:, None]
         return sums
 
-    def _encode_users(self, users: Rows) -> tuple[Floats, Floats]:
-        """(m, width) codes and (m,) biases of users, in blocks."""
+    def _encode_users(self, users: Rows) -> tuple[Floats, Floats, Mask]:
+        """(m, width) codes and (m,) biases of users, in blocks, and (m,) whether a user has something to encode."""
         codes = np.empty((len(users), self.layers.weights[-1].shape[1]), np.float32)
-        biases = np.empty(len(users), np.float32)
+        biases, warm = np.empty(len(users), np.float32), np.zeros(len(users), bool)
         block = max(1, SCORE_CELLS // max(len(weight) for weight in self.layers.weights[:-1]))
         for start in range(0, len(users), block):
-            history = self.training_data.interactions[users[start : start + block]]
-            inputs, biases[start : start + block] = self._inputs(history)
-            codes[start : start + block] = encode(self.layers, self._first_products(inputs, np.diff(history.indptr)))
-        return codes, biases
+            here = slice(start, start + block)
+            history = self.training_data.interactions[users[here]]
+            inputs, biases[here] = self._inputs(history)
+            codes[here] = encode(self.layers, self._first_products(inputs))
+            warm[here] = has_positive(inputs) if self.scale is None else np.diff(history.indptr) > 0
+        return codes, biases, warm
 
     @cached_property
     def _first(self) -> Floats:

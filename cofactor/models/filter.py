@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.base import Model
+from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.sparse import checked_matrix, select_columns, with_values
 from cofactor.models.top_n.selection import EXCLUDED
 
@@ -19,16 +19,16 @@ MOST_EDGES = 1 << 23  # edges of the first step in a block of users: 64 MiB
 
 
 @dataclass(frozen=True, eq=False)
-class FilterModel(Model):
+class FilterModel(InteractionModel):
     """s_u = x_u D^-b (R̃ᵀR̃ + V diag(g) Vᵀ) D^b,    R̃ = C^-a X D^-b. It only ranks.
 
-    X: (n_users, n_items), 1 for each training rating; C, D: diagonal matrices of the numbers of ratings of users and of
-    items; V: leading eigenvectors of R̃ᵀR̃; g: changes of their weights; x_u: a row of X, or the items of a folded-in
-    history as 0 and 1. If Xᵀ C^-2a X has few entries, it is saved as a sparse table of pairs of items. Otherwise it is
-    never computed: x_u is multiplied by Xᵀ and then by X.
+    X: (n_users, n_items), the weight of each interaction, see `InteractionModel`; C, D: diagonal matrices of the sums
+    of the weights of users and of items; V: leading eigenvectors of R̃ᵀR̃; g: changes of their weights; x_u: a row of X,
+    or the weights of a folded-in history. If Xᵀ C^-2a X has few entries, it is saved as a sparse table of pairs of
+    items. Otherwise it is never computed: x_u is multiplied by Xᵀ and then by X.
 
-    Memory beyond the arrays: the training ratings once more, by item, and the scores of a block of users.
-    Cold start: a user without a history gets the most rated items; an item without training ratings scores 0.
+    Memory beyond the arrays: the training ratings twice, by user and by item, and the scores of a block of users.
+    Cold start: a user without a positive gets the items with the most positives; an item without any scores 0.
     """
 
     kind: ClassVar[str] = "filter"
@@ -52,9 +52,11 @@ class FilterModel(Model):
             "starts": (n_items + 1,),
             "columns": ("n_pairs",),
             "pairs": ("n_pairs",),
+            **WEIGHT_SHAPES,
         }
 
     def check(self) -> None:
+        super().check()
         if len({part is None for part in (self.starts, self.columns, self.pairs)}) > 1:
             raise BadArtifact("the filter model's table of pairs is incomplete", "save the model again")
         if not (0 <= self.user_power <= LARGEST_POWER and 0 <= self.item_power <= LARGEST_POWER):
@@ -75,17 +77,20 @@ class FilterModel(Model):
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
         """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
-        d = self._item_degrees[histories.indices]
-        scores = self._two_steps(with_values(histories, d ** np.float32(-2 * self.item_power)), items)
-        leading = with_values(histories, d ** np.float32(-self.item_power)) @ self.vectors
+        weighted, d = self.weigh(histories), self._item_degrees[histories.indices]
+        signal = with_values(histories, weighted.data * d ** np.float32(-2 * self.item_power))
+        scores = self._two_steps(signal, items)
+        leading = with_values(histories, weighted.data * d ** np.float32(-self.item_power)) @ self.vectors
         scores += (leading * self.gains) @ self._raised_vectors[columns].T
-        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts[columns]
+        scores[~has_positive(weighted)] = self.positive_counts[columns]
         return scores
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """(h, m): d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
+        """(h, m): w_uj d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
         raised = self._item_degrees.astype(np.float64) ** self.item_power
-        return self._filter_block(history.indices, items) * raised[items] / raised[history.indices, None]
+        lowered = self.weigh(history).data / raised[history.indices]
+        effects: Doubles = self._filter_block(history.indices, items) * raised[items] * lowered[:, None]
+        return effects
 
     def similarity(self, item: int) -> Floats:
         """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
@@ -134,8 +139,10 @@ class FilterModel(Model):
 
     @cached_property
     def _item_degrees(self) -> Floats:
-        """(n_items,) diagonal of D; 1 for an item without ratings, which has no edges."""
-        return np.maximum(self.training_data.item_counts, 1).astype(np.float32)
+        """(n_items,) diagonal of D; 1 for an item without positives, which has no edges."""
+        weighted = self._weighted
+        degrees = np.bincount(weighted.indices, weighted.data, minlength=len(self.training_data.items))
+        return np.where(degrees > 0, degrees, 1).astype(np.float32)
 
     @cached_property
     def _raised_vectors(self) -> Floats:
@@ -146,19 +153,25 @@ class FilterModel(Model):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X."""
-        counts = self.training_data.user_counts
-        each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
-        return with_values(self.training_data.interactions, np.repeat(each, counts))
+        weighted, counts = self._weighted, self.training_data.user_counts
+        degrees = np.bincount(np.repeat(np.arange(len(counts)), counts), weighted.data, minlength=len(counts))
+        each = np.where(degrees > 0, degrees, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
+        return with_values(weighted, np.repeat(each, counts) * weighted.data)
 
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
-        history = self.training_data.interactions
-        return csr_array(with_values(history, np.ones(history.nnz, np.float32)).T)
+        return csr_array(self._weighted.T)
+
+    @cached_property
+    def _weighted(self) -> csr_array:
+        """(n_users, n_items) X."""
+        return self.weigh(self.training_data.interactions)
 
     @cached_property
     def _norms(self) -> Doubles:
         """(n_items,) √K_ii."""
-        met = np.bincount(self._by_user.indices, self._by_user.data, minlength=len(self.vectors))
+        squares = self._by_user.data * self._weighted.data
+        met = np.bincount(self._by_user.indices, squares, minlength=len(self.vectors))
         edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
         return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))

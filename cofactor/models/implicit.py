@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.base import Model
+from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import cache_slices, cosine, cosines, dot_product_error
 
@@ -18,15 +18,16 @@ MIN_RIDGE = 1e-6  # keeps a fold-in solvable if a model was trained without regu
 
 
 @dataclass(frozen=True, eq=False)
-class ImplicitModel(Model):
+class ImplicitModel(InteractionModel):
     """ŷ_ui = p_u · q_i, near 1 for the items of a user and near 0 for the others. It only ranks.
 
     A new user with a history h is folded in with the item vectors fixed,
 
-        min over p  Σ_{i∈h} (1 - p · q_i)² + α₀ Σ_i (p · q_i)² + λ (|h| + α₀|I|)^ν |p|²
+        min over p  Σ_{i∈h} w_i (1 - p · q_i)² + α₀ Σ_i (p · q_i)² + λ (W + α₀|I|)^ν |p|²,    W = Σ_{i∈h} w_i
 
-    so that (Σ_{i∈h} q_i q_iᵀ + α₀ QᵀQ + λ (|h| + α₀|I|)^ν I) p = Σ_{i∈h} q_i. The values of the ratings are not used.
-    Cold start: a user without ratings has the mean vector of the users with ratings; an item without ratings scores 0.
+    so that (Σ_{i∈h} w_i q_i q_iᵀ + α₀ QᵀQ + λ (W + α₀|I|)^ν I) p = Σ_{i∈h} w_i q_i. The weights w are those of
+    `InteractionModel`: 1, or a weight of a count.
+    Cold start: a user without positives has the mean vector of the users with some; an item without any scores 0.
     """
 
     kind: ClassVar[str] = "implicit"
@@ -40,9 +41,10 @@ class ImplicitModel(Model):
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         vectors = {"user_vectors": (n_users, "rank"), "item_vectors": (n_items, "rank")}
-        return {**vectors, "unobserved": (), "l2": (), "exponent": ()}
+        return {**vectors, "unobserved": (), "l2": (), "exponent": (), **WEIGHT_SHAPES}
 
     def check(self) -> None:
+        super().check()
         if self.unobserved < 0 or self.l2 < 0 or not 0 <= self.exponent <= 1:
             raise BadArtifact("the implicit model's l2, unobserved or exponent is impossible", "save the model again")
 
@@ -64,30 +66,39 @@ class ImplicitModel(Model):
         return dot_product_error(self.user_vectors[user], self._largest_item_length)
 
     def fold_in_vectors(self, histories: csr_array) -> Floats:
-        """(m, rank) vectors of new users with (m, n_items) histories; the mean vector for an empty history."""
-        lengths = np.diff(histories.indptr)
-        vectors = np.tile(self._mean_user_vector, (len(lengths), 1))
-        for row in np.flatnonzero(lengths):
-            design = self._design(histories.indices[histories.indptr[row] : histories.indptr[row + 1]])
-            vectors[row] = solve_or_nan(design.T @ design + self._prior(lengths[row]), design.sum(axis=0))
+        """(m, rank) vectors of new users with (m, n_items) histories; the mean vector for one without a positive."""
+        weighted = self.weigh(histories)
+        vectors = np.tile(self._mean_user_vector, (weighted.shape[0], 1))
+        for row in np.flatnonzero(has_positive(weighted)):
+            design, weights, square = self._weighted_design(weighted[[row]])
+            moment = (design * weights[:, None]).sum(axis=0)
+            vectors[row] = solve_or_nan(square + self._prior(float(weights.sum())), moment)
         return vectors
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """As in `Model.attributions`, by the Sherman-Morrison formula, with (h, rank) vectors X of the whole history,
+        """As in `Model.attributions`, by the Sherman-Morrison formula on the axes of M = XᵀΩX + α₀ QᵀQ, where X are the
+        (h, rank) vectors of the positives and Ω their weights. On these axes, with ρ_j the ridge of W - w_j,
 
-        A = XᵀX + prior of h - 1 ratings,    p = A⁻¹Xᵀ1,    p_without_j = p - A⁻¹x_j (1 - x_j·p) / (1 - x_j·A⁻¹x_j)
+        d_j = 1 / (eigenvalues of M + ρ_j),    A_j⁻¹b = d_j b + w_j d_j x_j (x_j · d_j b) / (1 - w_j x_j · d_j x_j)
+
+        and p_without_j = A_j⁻¹ (XᵀΩ1 - w_j x_j). An interaction that is no positive has no effect.
         """
-        h = history.nnz
-        if h < 2:
+        weighted = self.weigh(history)
+        positive = weighted.data > 0
+        if np.count_nonzero(positive) < 2:
             return super().attributions(history, items)
-        design = self._design(history.indices)
-        moment, square = design.sum(axis=0), design.T @ design
-        whole = solve_or_nan(square + self._prior(h), moment)
-        both = solve_or_nan(square + self._prior(h - 1), np.column_stack([design.T, moment]))
-        gains, fewer = both[:, :h], both[:, h]  # A⁻¹Xᵀ and p
-        leverage = np.einsum("hk,kh->h", design, gains)
-        removed = gains * ((1 - design @ fewer) / (1 - leverage))  # p - p_without_j in column j
-        effects: Doubles = (self.item_vectors[items] @ (removed + (whole - fewer)[:, None])).T
+        design, weights, square = self._weighted_design(weighted)
+        values, axes = np.linalg.eigh(square + self._gram)
+        x, total = design @ axes, float(weights.sum())
+        moment = weights @ x
+        whole = moment / (values + self._ridge(total))
+        d = 1 / (values + np.array([self._ridge(total - weight) for weight in weights])[:, None])
+        b = moment - weights[:, None] * x
+        leverage = weights * np.einsum("hk,hk->h", x, d * x)
+        correction = weights * np.einsum("hk,hk->h", x, d * b) / (1 - leverage)
+        without = d * b + correction[:, None] * d * x
+        effects = np.zeros((history.nnz, len(items)))
+        effects[positive] = (whole - without) @ (self.item_vectors[items] @ axes).T
         return effects
 
     def similarity(self, item: int) -> Floats:
@@ -103,14 +114,21 @@ class ImplicitModel(Model):
         vector = self.fold_in_vectors(history)[0] if user is None else self.user_vectors[user]
         return cosine(self.user_vectors, self._user_lengths, vector)
 
-    def _design(self, items: Rows) -> Doubles:
-        design: Doubles = self.item_vectors[items].astype(np.float64)
-        return design
+    def _weighted_design(self, weighted: csr_array) -> tuple[Doubles, Doubles, Doubles]:
+        """(h, rank) vectors X of the positives of a (1, n_items) history of weights, (h,) weights, and XᵀΩX."""
+        positive = weighted.data > 0
+        weights = weighted.data[positive].astype(np.float64)
+        design: Doubles = self.item_vectors[weighted.indices[positive]].astype(np.float64)
+        return design, weights, design.T @ (design if (weights == 1).all() else design * weights[:, None])
 
-    def _prior(self, n: int) -> Doubles:
-        """(rank, rank) α₀ QᵀQ + λ (n + α₀|I|)^ν I for a user with n ratings."""
-        ridge = self.l2 * (n + self.unobserved * len(self.item_vectors)) ** self.exponent
-        prior: Doubles = self._gram + max(ridge, MIN_RIDGE) * np.eye(len(self._gram))
+    def _ridge(self, total: float) -> float:
+        """λ (W + α₀|I|)^ν of a user whose positives weigh W."""
+        weight: float = (total + self.unobserved * len(self.item_vectors)) ** self.exponent
+        return max(self.l2 * weight, MIN_RIDGE)
+
+    def _prior(self, total: float) -> Doubles:
+        """(rank, rank) α₀ QᵀQ + λ (W + α₀|I|)^ν I for a user whose positives weigh W."""
+        prior: Doubles = self._gram + self._ridge(total) * np.eye(len(self._gram))
         return prior
 
     @cached_property
@@ -122,7 +140,7 @@ class ImplicitModel(Model):
 
     @cached_property
     def _mean_user_vector(self) -> Floats:
-        return mean_vector(self.user_vectors, self.training_data.user_counts)
+        return mean_vector(self.user_vectors, has_positive(self.weigh(self.training_data.interactions)))
 
     @cached_property
     def _item_lengths(self) -> Floats:

@@ -113,6 +113,12 @@ class ScoringModel(ABC):
         """(n_items,) true for the items that may be recommended: those with a training rating."""
         return self.training_data.item_counts > 0
 
+    @property
+    def listed_last(self) -> Mask | None:
+        """(n_items,) true for items that come after all others in a list; None where there is none. For most kinds the
+        score alone decides."""
+        return None
+
     def clip(self, scores: Floats) -> Floats:
         """The scores, limited to the scale if there is one."""
         if self.scale is None:

@@ -11,16 +11,18 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.sparse import checked_matrix, select_columns, with_values
 from cofactor.models.top_n.selection import EXCLUDED
 
 
 @dataclass(frozen=True, eq=False)
-class SimilarityModel(Model):
-    """score_ui = Σ_{j∈R(u)} B_ji, from dense or sparse weights B of items by items. It only ranks.
+class SimilarityModel(InteractionModel):
+    """score_ui = Σ_{j∈R(u)} w_uj B_ji, from dense or sparse weights B of items by items. It only ranks.
 
-    R(u): the items in the user's history, whatever their ratings. An item's weight for itself is 0.
-    Cold start: a user without a history gets the most rated items; an item without training ratings scores 0.
+    R(u): the items in the user's history; w_uj: the weight of the interaction, see `InteractionModel`. An item's weight
+    for itself is 0.
+    Cold start: a user without a positive gets the items with the most positives; an item without any scores 0.
     """
 
     kind: ClassVar[str] = "similarity"
@@ -38,9 +40,11 @@ class SimilarityModel(Model):
             "starts": (n_items + 1,),
             "columns": ("n_weights",),
             "weights": ("n_weights",),
+            **WEIGHT_SHAPES,
         }
 
     def check(self) -> None:
+        super().check()
         if (self.dense is None) == (self.sparse is None):
             raise BadArtifact("a similarity model has either dense or sparse weights", "save the model again")
 
@@ -61,21 +65,23 @@ class SimilarityModel(Model):
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
         """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
-        ones = with_values(histories, np.ones(histories.nnz, dtype=np.float32))
+        weighted = self.weigh(histories)
         if self.sparse is None:
             assert self.dense is not None
-            scores: Floats = ones @ np.ascontiguousarray(self.dense[:, columns])
+            scores: Floats = weighted @ np.ascontiguousarray(self.dense[:, columns])
         else:
-            scores = (ones @ select_columns(self.sparse, items)).toarray()
-        scores[np.diff(histories.indptr) == 0] = self.training_data.item_counts[columns]
+            scores = (weighted @ select_columns(self.sparse, items)).toarray()
+        scores[~has_positive(weighted)] = self.positive_counts[columns]
         return scores
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """(h, m) B_ji: the score is their sum."""
+        """(h, m) w_uj B_ji: the score is their sum."""
         if self.sparse is None:
             assert self.dense is not None
-            return np.asarray(self.dense[np.ix_(history.indices, items)], dtype=np.float64)
-        effects: Doubles = self.sparse[history.indices][:, items].toarray().astype(np.float64)
+            effects: Doubles = np.asarray(self.dense[np.ix_(history.indices, items)], dtype=np.float64)
+        else:
+            effects = self.sparse[history.indices][:, items].toarray().astype(np.float64)
+        effects *= self.weigh(history).data[:, None]
         return effects
 
     def similarity(self, item: int) -> Floats:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
-from cofactor.data.ratings import Ratings
+from cofactor.data.interaction_weights import InteractionWeights
+from cofactor.data.ratings import Kind, Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
@@ -24,6 +25,7 @@ from cofactor.trainers.autoencoding.warm_start import check_autoencoder, layers_
 from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.baseline import fit_baseline
 from cofactor.trainers.factorization.rating_unit import rating_unit
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
 from cofactor.training.epoch import Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
 from cofactor.training.learning_rate import SCHEDULES
@@ -42,7 +44,7 @@ WORTH_A_THREAD = 2_000_000  # ratings × width from which a second thread gains 
 
 
 @dataclass(frozen=True)
-class Autoencoder(IterativeTrainer):
+class Autoencoder(InteractionTrainer, IterativeTrainer):
     """r̂ = μ + b_u + b_i + f(x), f: a network that maps a row of the table of ratings to a row, the minimum of
 
         Σ (r_ui - r̂_ui)² + λ Σ_c √n_c (|w_c|² + |v_c|²)      the first sum over the training ratings alone
@@ -55,9 +57,11 @@ class Autoencoder(IterativeTrainer):
     Baseline). Ratings are learned in units of a quarter of their scale, as `svd` does. The input is multiplied by the
     first layer, and the codes by the last, at the rated cells alone; no table of users × items is ever made.
 
-    `--loss multinomial` ranks instead of predicting: rows are users, x_ui = |R(u)|^-½ whatever the rating, and what is
-    made as small as possible is -Σ log π_ui, π_u the softmax of f(x_u) over all items, with the same penalty.
-    `--refeed` follows each step with one on f's own dense output, as input and as target (re-feeding).
+    `--loss multinomial` ranks instead of predicting: rows are users, x_ui = w_ui / √Σ_i w_ui², and what is made as
+    small as possible is -Σ w_ui log π_ui, π_u the softmax of f(x_u) over all items, with the same penalty. w_ui is 1 at
+    the positives, which are the values from `positive_from` on, or of a count its `count_weight`, by default ½ + ½
+    log₂(1 + r_ui / ε). `--refeed` follows each step with one on f's own dense output, as input and as target
+    (re-feeding).
 
     Of items it leaves a FactorModel: r̂_ui is the dot product of v_u and the code of the item's row, which is computed
     once, at the end. New users are folded in by ridge regression on the codes. Of users it leaves an AutoencoderModel,
@@ -68,7 +72,8 @@ class Autoencoder(IterativeTrainer):
     "Training Deep AutoEncoders for Collaborative Filtering", 2017, equation 1 and section 2.3; D. Liang, R. Krishnan,
     M. Hoffman, T. Jebara, "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.3 (Mult-DAE).
 
-    Raises BadData for no ratings, Unavailable without PyTorch, and BadHyperparameter where the errors overflow.
+    Raises BadData for no ratings, or no positives to rank by, Unavailable without PyTorch, and BadHyperparameter where
+    the errors overflow.
     """
 
     name: ClassVar[str] = "autoencoder"
@@ -138,6 +143,9 @@ class Autoencoder(IterativeTrainer):
         if self.loss == "multinomial" and (self.rows != "users" or self.refeed):
             what = "rows are items" if self.rows != "users" else "outputs are fed back"
             raise BadHyperparameter(f"{self.name}: the loss is multinomial and {what}", "use --rows users, no --refeed")
+        if self.positive_from is not None and not self.ranks:
+            hint = "use --loss multinomial --rows users, or leave positive_from out"
+            raise BadHyperparameter(f"{self.name}: positive_from has no effect on the loss squared", hint)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -148,6 +156,15 @@ class Autoencoder(IterativeTrainer):
     def ranks(self) -> bool:
         """Whether the model only ranks."""
         return self.loss == "multinomial"
+
+    def only_ranks(self, kind: Kind) -> bool:
+        return self.ranks
+
+    def select_positives(self, train: Ratings, held_out: Ratings) -> Ratings:
+        return super().select_positives(train, held_out) if self.ranks else held_out
+
+    def training_note(self, ratings: Ratings) -> str | None:
+        return super().training_note(ratings) if self.ranks else None
 
     def training_state(self) -> type[TrainingState[Any]]:
         return _TrainingState
@@ -161,8 +178,8 @@ class _TrainingState(TrainingState[Autoencoder]):
         self.device = resources.enter_context(training_device(trainer.name, trainer.device, 1))
         self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
         self.unit = 1.0 if trainer.ranks else rating_unit(ratings.scale)
-        self.baseline = fit_baseline(ratings, trainer.user_l2, trainer.item_l2)
-        self.table = _rating_table(trainer, ratings, self.baseline, self.unit)
+        self.interaction_weights = trainer.interaction_weights(ratings) if trainer.ranks else InteractionWeights()
+        self.table = self._make_table()
         self.products = self._products(resources)
         length = 1.0 if trainer.ranks else self.table.row_counts[self.table.rated_rows].mean()
         shape = self.table.cells.shape[1], trainer.widths, trainer.activation, trainer.tied, length
@@ -170,6 +187,18 @@ class _TrainingState(TrainingState[Autoencoder]):
         settings = OptimizerSettings(trainer.optimiser, adam_beta2=ADAM_BETA2)
         self.optimizer = make_optimizer(settings, list(self.network.parameters.values()), trainer.learning_rate)
         self.penalties = self._penalties()
+
+    @cached_property
+    def baseline(self) -> BaselineModel:
+        """μ, b_u and b_i, of a model that predicts ratings."""
+        return fit_baseline(self.ratings, self.trainer.user_l2, self.trainer.item_l2)
+
+    def _make_table(self) -> RatingTable:
+        trainer, ratings = self.trainer, self.ratings
+        if trainer.ranks:
+            positives = positive_matrix(ratings, self.interaction_weights)
+            return RatingTable(normalised_cells(positives), 0.0, positives)
+        return RatingTable(residual_cells(ratings, self.baseline, self.unit, trainer.rows), trainer.presence)
 
     def _products(self, resources: ExitStack) -> MaskedProducts:
         if self.device.type != "cpu":
@@ -230,7 +259,7 @@ class _TrainingState(TrainingState[Autoencoder]):
         n_rated, nnz = len(self.table.rated_rows), self.table.cells.nnz
         for part in parts:
             cells = self.table.cells[part]
-            loss = self._loss(cells, self.table.noisy_inputs(cells, self.trainer.dropout, rng))
+            loss = self._loss(part, cells, self.table.noisy_inputs(cells, self.trainer.dropout, rng))
             (loss * (n_rated / len(rows) / nnz)).backward()
             total += float(loss.detach())
         self._optimizer_step()
@@ -247,8 +276,8 @@ class _TrainingState(TrainingState[Autoencoder]):
         size = max(1, DENSE_CELLS // self.table.cells.shape[1]) if dense else len(rows)
         return (rows[start : start + size] for start in range(0, len(rows), size))
 
-    def _loss(self, cells: csr_array, inputs: csr_array) -> "torch.Tensor":
-        """Σ (target - output)², or -Σ log π, over the cells."""
+    def _loss(self, rows: Array, cells: csr_array, inputs: csr_array) -> "torch.Tensor":
+        """Σ (target - output)², or -Σ w log π, over the cells of some rows."""
         import torch
 
         codes = self.network.codes(inputs)
@@ -256,9 +285,10 @@ class _TrainingState(TrainingState[Autoencoder]):
             targets = torch.from_numpy(cells.data).to(self.device)
             squares: torch.Tensor = ((targets - self.network.outputs_at(codes, cells)) ** 2).sum()
             return squares
-        logits, counts = self.network.all_outputs(codes), np.diff(cells.indptr).astype(np.float32)
-        lengths = torch.from_numpy(counts).to(self.device)
-        return lengths @ torch.logsumexp(logits, 1) - self.network.outputs_at(codes, cells).sum()
+        logits, weights = self.network.all_outputs(codes), self.table.weights[rows]
+        totals = torch.from_numpy(weights.sum(axis=1)).to(self.device)
+        each = torch.from_numpy(weights.data).to(self.device)
+        return totals @ torch.logsumexp(logits, 1) - (each * self.network.outputs_at(codes, cells)).sum()
 
     def _dense_refeeding_loss(self, inputs: csr_array, share: float) -> "torch.Tensor":
         """The mean squared difference between the dense output and the output for that output as input."""
@@ -289,7 +319,7 @@ class _TrainingState(TrainingState[Autoencoder]):
     def _build_model(self, layers: Layers) -> Model:
         trainer, ratings, table = self.trainer, self.ratings, self.table
         if trainer.ranks:
-            return ranking_model(ratings, layers)
+            return ranking_model(ratings, layers, self.interaction_weights)
         if trainer.rows == "users":
             return user_model(ratings, layers, self.baseline, table.observed_offset, self.unit)
         return item_model(ratings, layers, self.baseline, table.inputs(table.cells), self.unit, trainer.l2)
@@ -306,9 +336,3 @@ class _TrainingState(TrainingState[Autoencoder]):
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return self.state_dict()
-
-
-def _rating_table(trainer: Autoencoder, ratings: Ratings, baseline: BaselineModel, unit: float) -> RatingTable:
-    if trainer.ranks:
-        return RatingTable(normalised_cells(ratings), observed_offset=0.0)
-    return RatingTable(residual_cells(ratings, baseline, unit, trainer.rows), trainer.presence)

@@ -5,9 +5,10 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from types import NoneType
 from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Kind, Ratings
 from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
@@ -27,7 +28,8 @@ class Trainer(ABC):
 
     A field is `name: Annotated[type, "help text", Bounds(low), SearchRange(low, high)] = default`; one that is not
     tuned has no SearchRange. The type may be a Literal of choices; Choices names those that are tried in a search.
-    Values are checked when a trainer is created: a wrong type or a value out of bounds is a BadHyperparameter.
+    A type of `T | None` with the default None is computed from the training ratings. Values are checked when a trainer
+    is created: a wrong type or a value out of bounds is a BadHyperparameter.
     """
 
     name: ClassVar[str]
@@ -78,6 +80,18 @@ class Trainer(ABC):
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         return fitted.model
 
+    def only_ranks(self, kind: Kind) -> bool:
+        """Whether models of ratings of this kind only rank. Counts and pairs need a trainer of which this is true."""
+        return False
+
+    def select_positives(self, train: Ratings, held_out: Ratings) -> Ratings:
+        """The held-out ratings that a list should contain, for a training on `train`; BadData where there are none."""
+        return held_out
+
+    def training_note(self, ratings: Ratings) -> str | None:
+        """A remark on how these training ratings are used, such as which are no positives; None where there is none."""
+        return None
+
     def __post_init__(self) -> None:
         for parameter in self.hyperparameters():
             check_value(self.name, parameter, getattr(self, parameter.name))
@@ -87,14 +101,16 @@ class Trainer(ABC):
         """Every field with its type, default, help text and search range."""
         hints = get_type_hints(cls, include_extras=True)
         listed = []
-        for field in fields(cls):
+        for field in sorted(fields(cls), key=lambda one: bool(one.kw_only)):  # those that trainers share come last
             annotated = get_args(hints[field.name])
             kind, notes = annotated[0], annotated[1:]
+            optional = NoneType in get_args(kind)
+            kind = next(one for one in get_args(kind) if one is not NoneType) if optional else kind
             text = next((n for n in notes if isinstance(n, str)), "")
             bounds = next((n for n in notes if isinstance(n, Bounds)), Bounds())
             search = next((n for n in notes if isinstance(n, SearchRange)), None)
             choices = next((n.values for n in notes if isinstance(n, Choices)), ())
-            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, choices))
+            listed.append(Hyperparameter(field.name, kind, field.default, text, bounds, search, choices, optional))
         return listed
 
     @classmethod

@@ -1,10 +1,11 @@
 """EASE: a linear autoencoder of items without a hidden layer, in closed form."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from scipy.linalg import lapack
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Floats
@@ -14,6 +15,7 @@ from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
 from cofactor.trainers.base import Family, OneStepTrainer
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -23,20 +25,24 @@ TILE = 512  # a square of 1 MiB is mirrored within the cache
 
 
 @dataclass(frozen=True)
-class EASE(OneStepTrainer):
-    """score_ui = Σ_{j∈R(u)} B_ji, with B the minimum of |X - X B|² + λ |B|² of zero diagonal,
+class EASE(InteractionTrainer, OneStepTrainer):
+    """score_ui = Σ_{j∈R(u)} x_uj B_ji, with B the minimum of |X - X B|² + λ |B|² of zero diagonal,
 
         B = I - P diag(1 / diag P),    P = (XᵀX + λ I)⁻¹
 
-    X: (n_users, n_items), 1 where there is a rating, whatever its value, else 0; λ: `l2`. It ranks and predicts no
-    ratings. P comes from a Cholesky factorisation in place, in float32 by one thread (LAPACK's result would depend on
-    how many there are).
+    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or of a count its
+    `count_weight`, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; λ: `l2`. It ranks and predicts no ratings. P comes
+    from a Cholesky factorisation in place, in float32 by one thread (LAPACK's result would depend on how many there
+    are).
 
     Memory: 4 · n_items² bytes in training, on disk and, mapped, in a running model. Time: n_items³ operations.
-    Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
-    Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, section 3.1.
+    Cold start: a user without positives gets the items with the most; an item without positives scores 0 and is listed
+    after all others.
+    Source: H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, section 3.1, where X may be real;
+    logarithm of counts: C. Manning, P. Raghavan, H. Schütze, "Introduction to Information Retrieval", 2008, section
+    6.4.1 (sublinear term frequency).
 
-    Raises BadData for no ratings, Unavailable before it starts where the memory is not there, and BadHyperparameter
+    Raises BadData for no positives, Unavailable before it starts where the memory is not there, and BadHyperparameter
     where λ is so small that XᵀX + λ I cannot be inverted in float32.
     """
 
@@ -53,11 +59,12 @@ class EASE(OneStepTrainer):
         check_memory(
             f"ease: a matrix of {n_items:,} × {n_items:,} items", 4 * n_items**2, "train filter or knn instead"
         )
-        weights = gram(ratings, self.threads or cores())
+        interaction_weights = self.interaction_weights(ratings)
+        weights = gram(positive_matrix(ratings, interaction_weights), self.threads or cores())
         weights.flat[:: n_items + 1] += np.float32(self.l2)
         with threadpool_limits(1, "blas"):
             weights = self._solve_in_place(weights)
-        return SimilarityModel(ratings.training_data, None, dense=weights)
+        return SimilarityModel(ratings.training_data, None, dense=weights, **asdict(interaction_weights))
 
     def _solve_in_place(self, gram: Floats) -> Floats:
         """B, in the memory of XᵀX + λ I, of which the upper triangle is given."""
@@ -75,12 +82,12 @@ class EASE(OneStepTrainer):
         return weights
 
 
-def gram(ratings: Ratings, threads: int) -> Floats:
-    """(n_items, n_items) XᵀX, in the upper triangle only; below it zeros."""
+def gram(positives: csr_array, threads: int) -> Floats:
+    """(n_items, n_items) XᵀX of (n_users, n_items) X, in the upper triangle only; below it zeros."""
     from cofactor.kernels.item_similarity import gram_of_items
 
-    n_items = len(ratings.items)
-    by_user, by_item = to_sparse_rows(ratings.training_data.interactions), to_sparse_rows(ratings.by_item())
+    n_items = positives.shape[1]
+    by_user, by_item = to_sparse_rows(positives), to_sparse_rows(csr_array(positives.T))
     counts = np.zeros((n_items, n_items), dtype=np.float32)
     bounds = [*range(0, n_items, ITEMS_PER_PART), n_items]
     with RowThreadPool(threads) as pool:

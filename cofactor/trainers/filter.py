@@ -1,6 +1,6 @@
 """A graph filter in closed form, which scores items by co-occurrence and attenuates general popularity."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -10,12 +10,13 @@ from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Doubles, Floats
-from cofactor.data.ratings import Ratings, TrainingData
+from cofactor.data.ratings import Ratings
 from cofactor.machine import cores
 from cofactor.models.filter import FilterModel
-from cofactor.models.sparse import index_type
+from cofactor.models.sparse import index_type, with_values
 from cofactor.row_blocks import equal_cost_bounds
 from cofactor.trainers.base import Family, OneStepTrainer
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -26,25 +27,28 @@ N_PARTS = 16  # of the rows, for threads
 
 
 @dataclass(frozen=True)
-class Filter(OneStepTrainer):
+class Filter(InteractionTrainer, OneStepTrainer):
     """s_u = x_u D^-b f(R̃ᵀR̃) D^b,    R̃ = C^-a X D^-b,    with f, on an eigenvalue λ of R̃ᵀR̃ and l = λ/λ_1,
 
         f(λ) = λ_1 (l + α) exp(-τ l)    for the `rank` largest eigenvalues,    f(λ) = λ    for the others
 
-    X: (n_users, n_items), 1 where there is a rating, whatever its value, else 0; x_u: a row of it; C, D: the diagonal
-    matrices of the users' and the items' numbers of ratings. λ is two steps over the graph of users and items (a blur),
-    α an ideal low-pass filter, and exp(-τ l) sharpens: it takes away what everybody has. a = b = ½, τ = 0 is the filter
-    of GF-CF but for its D^-b and D^b, which it has on the second term only; exp(-τ R̃ᵀR̃) is the sharpening of BSPM,
-    here exact, and 1 beyond the leading eigenvalues, where l is small. It ranks and predicts no ratings.
+    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or of a count its
+    `count_weight`, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; x_u: a row of it; C, D: the diagonal matrices of the
+    sums of its rows and of its columns, as the degrees of a weighted graph. λ is two steps over the graph of users and
+    items (a blur), α an ideal low-pass filter, and exp(-τ l) sharpens: it takes away what everybody has. a = b = ½, τ =
+    0 is the filter of GF-CF but for its D^-b and D^b, which it has on the second term only; exp(-τ R̃ᵀR̃) is the
+    sharpening of BSPM, here exact, and 1 beyond the leading eigenvalues, where l is small. It ranks and predicts no
+    ratings.
 
     The eigenvectors come from subspace iteration. Memory: the ratings three times, and (3 · n_items + n_users) · rank
     numbers. Xᵀ C^-2a X is kept, sparse, where it has at most 2²⁴ entries (128 MiB) or as many as there are ratings: a
     user's scores then cost a row of it for each rating; else it is never formed, and they cost a walk over the graph.
-    Cold start: a user without training ratings gets the most rated items; an item without training ratings scores 0.
+    Cold start: a user without positives gets the items with the most; an item without positives scores 0 and is listed
+    after all others.
     Source: Y. Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021 (GF-CF);
     J. Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023 (BSPM).
 
-    Raises BadData for no ratings.
+    Raises BadData for no positives.
     """
 
     name: ClassVar[str] = "filter"
@@ -66,7 +70,9 @@ class Filter(OneStepTrainer):
     threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
     def solve(self, ratings: Ratings) -> FilterModel:
-        graph = self._normalised(ratings)
+        weights = self.interaction_weights(ratings)
+        positives = positive_matrix(ratings, weights)
+        graph = self._normalised(positives)
         rank = min(self.rank, *graph.shape)
         values, vectors = leading_eigenvectors(graph, rank, self.sweeps, self.seed, self.threads or cores())
         largest = max(float(values.max(initial=0)), 1e-30)
@@ -74,18 +80,17 @@ class Filter(OneStepTrainer):
         gains = largest * ((share + self.low_pass) * np.exp(-self.sharpening * share) - share)
         gains[share < LEAST_SHARE] = 0
         powers = float(self.user_power), float(self.item_power)
-        pairs = item_pairs(ratings.training_data, self.user_power, limit=max(MAX_PAIRS, len(ratings)))
-        return FilterModel(ratings.training_data, None, *powers, vectors, gains.astype(np.float32), *pairs)
+        pairs = item_pairs(positives, self.user_power, limit=max(MAX_PAIRS, len(ratings)))
+        arrays = vectors, gains.astype(np.float32), *pairs
+        return FilterModel(ratings.training_data, None, *powers, *arrays, **asdict(weights))
 
-    def _normalised(self, ratings: Ratings) -> csr_array:
+    def _normalised(self, positives: csr_array) -> csr_array:
         """(n_users, n_items) R̃."""
-        training_data = ratings.training_data
-        user, item = (
-            np.maximum(n, 1).astype(np.float64) for n in (training_data.user_counts, training_data.item_counts)
-        )
-        history = training_data.interactions
-        edges = np.repeat(user**-self.user_power, training_data.user_counts) * (item**-self.item_power)[history.indices]
-        return csr_array((edges.astype(np.float32), history.indices, history.indptr), shape=history.shape)
+        item = np.bincount(positives.indices, positives.data, minlength=positives.shape[1])
+        item = np.where(item > 0, item, 1)
+        edges = np.repeat(user_degrees(positives) ** -self.user_power, np.diff(positives.indptr))
+        edges = edges * (item**-self.item_power)[positives.indices] * positives.data
+        return with_values(positives, edges.astype(np.float32))
 
 
 def leading_eigenvectors(graph: csr_array, rank: int, sweeps: int, seed: int, threads: int) -> tuple[Doubles, Floats]:
@@ -108,14 +113,19 @@ def leading_eigenvectors(graph: csr_array, rank: int, sweeps: int, seed: int, th
     return np.maximum(values[largest], 0), vectors
 
 
-def item_pairs(training_data: TrainingData, user_power: float, limit: int) -> tuple[Array, Array, Floats] | tuple[()]:
+def user_degrees(positives: csr_array) -> Doubles:
+    """(n_users,) diagonal of C; 1 for a user without positives, who has no edges."""
+    row = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
+    degrees = np.bincount(row, positives.data, minlength=positives.shape[0])
+    return np.where(degrees > 0, degrees, 1)
+
+
+def item_pairs(positives: csr_array, user_power: float, limit: int) -> tuple[Array, Array, Floats] | tuple[()]:
     """Row starts, columns and values of Xᵀ C^-2a X; nothing where it has more than `limit` entries."""
-    history, counts = training_data.interactions, training_data.user_counts
-    each = np.maximum(counts, 1).astype(np.float32) ** np.float32(-2 * user_power)
-    edges = csr_array((np.repeat(each, counts), history.indices, history.indptr), shape=history.shape)
-    by_item = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape).T
+    each = user_degrees(positives).astype(np.float32) ** np.float32(-2 * user_power)
+    edges = with_values(positives, np.repeat(each, np.diff(positives.indptr)) * positives.data)
     found, n_found = [], 0
-    for part in row_parts(csr_array(by_item)):
+    for part in row_parts(csr_array(positives.T)):
         found.append(part @ edges)
         n_found += found[-1].nnz
         if n_found > limit:

@@ -1,20 +1,24 @@
-"""Matrix factorisation for implicit feedback: every rating is a positive, every other pair a weak negative (iALS)."""
+"""Matrix factorisation for implicit feedback: interactions are positives, every other pair a weak negative (iALS)."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
+from cofactor.errors import BadHyperparameter
 from cofactor.models.implicit import MIN_RIDGE, ImplicitModel, mean_vector
 from cofactor.row_blocks import even_bounds
 from cofactor.trainers.alternating.partitioned_rows import N_PARTS, WORTH_A_THREAD, PartitionedRows
 from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import implicit_objective
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
 from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
@@ -22,37 +26,40 @@ from cofactor.training.state import ArrayState, EpochMetrics, TrainingState
 from cofactor.training.warm_start import check_warm_start
 
 if TYPE_CHECKING:
-    from cofactor.kernels.als import RowSolver
+    from cofactor.kernels.als import Ridge
 
 N_STEPS = 2  # of conjugate gradients for each row: one loses accuracy, a third gains none
 
 
 @dataclass(frozen=True)
-class IALS(IterativeTrainer):
+class IALS(InteractionTrainer, IterativeTrainer):
     """ŷ_ui = p_u · q_i, the minimum of
 
-        Σ_{(u,i)∈S} (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (|R(u)| + α₀|I|)^ν |p_u|² + Σ_i (|U(i)| + α₀|U|)^ν |q_i|²)
+        Σ_{(u,i)∈S} w_ui (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (W_u + α₀|I|)^ν |p_u|² + Σ_i (W_i + α₀|U|)^ν |q_i|²)
 
     by alternating between the items with the users held fixed and the users with the items held fixed.
 
-    S: the training ratings, each a positive whatever its value; the second sum is over all pairs; α₀: the weight of a
-    pair that says nothing; λ, ν: regularisation, and how it grows with a row's ratings; I, U: all items, all users;
-    R(u): the items of u; U(i): the users of i; p, q: vectors of `rank` numbers, first drawn from a normal of σ = init /
-    √rank. It ranks and predicts no ratings.
+    S: the positives, which are the values from `positive_from` on; w_ui: 1, or of a count its `count_weight`, by
+    default ½ + ½ log₂(1 + r_ui / ε), which a few heavy users cannot dominate: the confidence 1 + α log(1 + r / ε) of
+    the source with α = 1 in base 2, halved, so that the median count weighs as much as a pair. The second sum is over
+    all pairs; α₀: the weight of a pair that says nothing; λ, ν: regularisation, and how it grows with the weights of a
+    row; W_u, W_i: sums of the weights of a user and of an item; I, U: all items, all users; p, q: vectors of `rank`
+    numbers, first drawn from a normal of σ = init / √rank. It ranks and predicts no ratings.
 
     How a side is solved: both sides are first turned to the axes of the fixed side's XᵀX, which changes no ŷ and makes
     what all rows have in common, α₀XᵀX, diagonal. Then `conjugate` takes two steps of conjugate gradients for each row
     from its last vector, with that diagonal as the preconditioner; `blocks` solves `block` columns after one another
     (iALS++), exactly from block = rank on. Of equal results `conjugate` costs the least at every rank measured.
 
-    Cold start: a user without training ratings has the mean vector of those who have some, an item without any scores
-    0. New users are folded in by the regression of a user (see ImplicitModel).
+    Cold start: a user without positives has the mean vector of those who have some, an item without any scores 0 and is
+    listed after all others. New users are folded in by the regression of a user (see ImplicitModel).
     Source: S. Rendle, W. Krichene, L. Zhang, Y. Koren, "Revisiting the Performance of iALS on Item Recommendation
-    Benchmarks", RecSys 2022, section 3; S. Rendle et al., "iALS++: Speeding up Matrix Factorization with Subspace
-    Optimization", 2021; gradients for ALS: G. Takács, I. Pilászy, D. Tikk, "Applications of the Conjugate Gradient
-    Method for Implicit Feedback Collaborative Filtering", RecSys 2011 (there without the axes).
+    Benchmarks", RecSys 2022, section 3; confidence of counts: Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering
+    for Implicit Feedback Datasets", ICDM 2008, section 4 and equation 6; S. Rendle et al., "iALS++: Speeding up Matrix
+    Factorization with Subspace Optimization", 2021; gradients for ALS: G. Takács, I. Pilászy, D. Tikk, "Applications of
+    the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering", RecSys 2011 (there without the axes).
 
-    Raises BadData for no ratings.
+    Raises BadData for no positives, and BadHyperparameter for weights of counts with the solver `blocks`.
     """
 
     name: ClassVar[str] = "ials"
@@ -96,12 +103,10 @@ class _TrainingState(ArrayState[IALS]):
 
         self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
         self.rank, self.width = trainer.rank, als.padded(trainer.rank)
-        self.solver, self.solver_size = _solver(trainer, self.width)
-        positive = np.ones(len(ratings), np.float32)
-        self.by_user, self.by_item = (
-            replace(side, rows=side.rows._replace(values=positive))
-            for side in map(PartitionedRows.from_matrix, (ratings.by_user(), ratings.by_item()))
-        )
+        self.weights = trainer.interaction_weights(ratings)
+        self.positives = positive_matrix(ratings, self.weights)
+        self.by_user, self.by_item = map(_Side.of, (self.positives, csr_array(self.positives.T)))
+        self.solve_rows = _solver(trainer, self.width, weighted=bool((self.positives.data != 1).any()))
         sides = self.by_user, self.by_item
         self.users, self.items = (np.zeros((len(side.counts), self.width), np.float32) for side in sides)
         n_threads = useful_threads(trainer.threads, len(ratings) * trainer.rank, WORTH_A_THREAD)
@@ -134,20 +139,20 @@ class _TrainingState(ArrayState[IALS]):
         self._solve(self.by_item, self.users, self.items)
         self._solve(self.by_user, self.items, self.users)
         self.model = self._copy_to_model()
-        objective = partial(implicit_objective, self.model, self.ratings.user, self.ratings.item)
+        objective = partial(implicit_objective, self.model, self.positives)
         return EpochMetrics(objective=objective)
 
-    def _solve(self, side: PartitionedRows, fixed: Floats, solutions: Floats) -> None:
+    def _solve(self, side: "_Side", fixed: Floats, solutions: Floats) -> None:
         """All rows of one side, with the vectors of the other side held fixed."""
         from cofactor.kernels.als import Ridge
 
         trainer = self.trainer
         shared_diagonal = np.float32(trainer.unobserved) * self._rotate(fixed, solutions)
-        weight = trainer.l2 * (side.counts + trainer.unobserved * len(fixed)) ** trainer.exponent
+        weight = trainer.l2 * (side.totals + trainer.unobserved * len(fixed)) ** trainer.exponent
         row_weight = np.maximum(weight, MIN_RIDGE).astype(np.float32)
-        ridge, size = Ridge(shared_diagonal, np.ones(self.width, np.float32), row_weight), self.solver_size
+        ridge = Ridge(shared_diagonal, np.ones(self.width, np.float32), row_weight)
         self.pool.map(
-            lambda first, last: self.solver(first, last, side.rows, fixed, ridge, size, solutions), side.bounds
+            lambda first, last: self.solve_rows(first, last, side, fixed, ridge, solutions), side.partition.bounds
         )
 
     def _rotate(self, fixed: Floats, solutions: Floats) -> Floats:
@@ -187,13 +192,47 @@ class _TrainingState(ArrayState[IALS]):
         users, items = (vectors[:, : self.rank].copy() for vectors in (self.users, self.items))
         users[counts == 0] = mean_vector(users, counts)
         constants = trainer.unobserved, trainer.l2, trainer.exponent
-        return ImplicitModel(self.ratings.training_data, None, users, items, *constants)
+        return ImplicitModel(self.ratings.training_data, None, users, items, *constants, **asdict(self.weights))
 
 
-def _solver(trainer: IALS, width: int) -> "tuple[RowSolver, int]":
-    """The kernel, and its number of steps or of columns in a block."""
-    from cofactor.kernels import als, conjugate_gradients
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The positives of each row of one side, every target 1."""
+
+    partition: PartitionedRows
+    weights: Floats  # (nnz,) of the positives; (0,) where all are 1
+    totals: Doubles  # (n_rows,) sum of the weights
+
+    @classmethod
+    def of(cls, positives: csr_array) -> Self:
+        partition, weights = PartitionedRows.from_matrix(positives), positives.data
+        row = np.repeat(np.arange(positives.shape[0]), partition.counts)
+        totals = np.bincount(row, weights, minlength=positives.shape[0]).astype(np.float64)
+        rows = partition.rows._replace(values=np.ones(len(weights), np.float32))
+        return cls(replace(partition, rows=rows), weights if (weights != 1).any() else weights[:0], totals)
+
+    @property
+    def counts(self) -> Array:
+        """(n_rows,) positives of each row."""
+        return self.partition.counts
+
+
+SolveSide = Callable[[int, int, _Side, Floats, "Ridge", Floats], None]
+
+
+def _solver(trainer: IALS, width: int, *, weighted: bool) -> SolveSide:
+    """The function that solves a range of rows of a side."""
+    from cofactor.kernels.als import padded, solve_rows
+    from cofactor.kernels.conjugate_gradients import descend_rows
 
     if trainer.solver == "conjugate":
-        return conjugate_gradients.descend_rows, N_STEPS
-    return als.solve_rows, min(width, als.padded(trainer.block))
+        return lambda first, last, side, fixed, ridge, solutions: descend_rows(
+            first, last, side.partition.rows, side.weights, fixed, ridge, N_STEPS, solutions
+        )
+    if weighted:
+        hint = "use the solver conjugate, or count_weight one"
+        raise BadHyperparameter(f"{trainer.name}: the solver blocks takes no weights of counts", hint)
+    block = min(width, padded(trainer.block))
+    return lambda first, last, side, fixed, ridge, solutions: solve_rows(
+        first, last, side.partition.rows, fixed, ridge, block, solutions
+    )

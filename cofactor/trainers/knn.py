@@ -1,13 +1,14 @@
 """Item neighbourhoods: predicts from the ratings that a user gave to the most similar items."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats
-from cofactor.data.ratings import Ratings, make_csr
+from cofactor.data.ratings import Kind, Ratings, make_csr
+from cofactor.errors import BadHyperparameter
 from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import cores
 from cofactor.models.base import Model
@@ -16,6 +17,7 @@ from cofactor.models.sparse import index_type
 from cofactor.row_blocks import equal_cost_bounds
 from cofactor.trainers.base import Family, OneStepTrainer
 from cofactor.trainers.baseline import fit_baseline
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -26,11 +28,12 @@ N_PARTS = 64  # of the items, of about equal work, for threads
 
 
 @dataclass(frozen=True)
-class KNN(OneStepTrainer):
-    """With `pearson-baseline` it predicts ratings, with `cosine` it only ranks:
+class KNN(InteractionTrainer, OneStepTrainer):
+    """With `pearson-baseline` it predicts ratings, with `cosine` it only ranks; of counts and pairs, which are no
+    ratings, the similarity is `cosine` in any case:
 
         r̂_ui = b_ui + Σ_{j∈N(i)∩R(u)} s_ij (r_uj - b_uj) / (λ + Σ_{j∈N(i)∩R(u)} s_ij)        pearson-baseline
-        score_ui = Σ_{j∈N(i)∩R(u)} s_ij                                                      cosine
+        score_ui = Σ_{j∈N(i)∩R(u)} x_uj s_ij                                                 cosine
 
     b_ui = μ + b_u + b_i: the regularised baseline (see Baseline); R(u): the items u rated; N(i): the `n_neighbours`
     items of highest s_ij > 0 among those that `min_support` users at least rated beside i. With n_ij such users,
@@ -39,23 +42,27 @@ class KNN(OneStepTrainer):
         s_ij = ρ_ij · n_ij / (n_ij + shrinkage)                                             cosine
 
     where ρ_ij is Σ_u x_ui x_uj / √(Σ_u x_ui² Σ_u x_uj²), in pearson-baseline of x_ui = r_ui - b_ui over the users of
-    both, in cosine of x_ui = 1 over all users of either.
+    both, in cosine over all users of either. There x_ui is 1 at the positives, which are the values from
+    `positive_from` on, or of a count its `count_weight`, by default ½ + ½ log₂(1 + r_ui / ε); it is 0 elsewhere.
 
     Memory: the ratings twice, 16 · n_items · n_neighbours bytes, and 20 · n_items a thread; never items × items.
     Cold start: a user or item without training ratings has a bias of 0 and no neighbours, so r̂ is the baseline; of
-    cosine, a user without ratings gets the most rated items and an item without scores 0.
+    cosine, a user without positives gets the items with the most, and an item without positives scores 0 and is
+    listed after all others.
     Source: Y. Koren, "Factor in the Neighbors", TKDD 4(1), 2010, with n_ij instead of n_ij - 1 and, in place of the
     neighbours nearest among R(u), all that are kept; λ: R. Bell, Y. Koren, "Improved Neighborhood-based Collaborative
     Filtering", KDD Cup 2007; cosine: M. Deshpande, G. Karypis, "Item-Based Top-N Recommendation Algorithms", TOIS
     22(1), 2004.
 
-    Raises BadData for no ratings.
+    Raises BadData for no ratings, or no positives.
     """
 
     name: ClassVar[str] = "knn"
     family: ClassVar[Family] = "linear and neighbours"
 
-    similarity: Annotated[Literal["pearson-baseline", "cosine"], "similarity of two items"] = "pearson-baseline"
+    similarity: Annotated[
+        Literal["pearson-baseline", "cosine"], "similarity of two items; of counts and pairs it is cosine"
+    ] = "pearson-baseline"
     n_neighbours: Annotated[
         int, "number of neighbours kept for each item", Bounds(low=1), SearchRange(20, 1000, log=True)
     ] = 200
@@ -79,13 +86,38 @@ class KNN(OneStepTrainer):
     ] = 3.0
     threads: Annotated[int, "number of threads, 0 for one per core; it does not change the result", Bounds(low=0)] = 0
 
+    def only_ranks(self, kind: Kind) -> bool:
+        return self.similarity == "cosine" or kind != "ratings"
+
+    def select_positives(self, train: Ratings, held_out: Ratings) -> Ratings:
+        return super().select_positives(train, held_out) if self.only_ranks(train.kind) else held_out
+
+    def training_note(self, ratings: Ratings) -> str | None:
+        if not self.only_ranks(ratings.kind):
+            return None
+        note = super().training_note(ratings)
+        if self.similarity == "cosine":
+            return note
+        return "; ".join(
+            (f"{ratings.kind} are no ratings, so {self.name} uses the similarity cosine", *filter(None, [note]))
+        )
+
     def solve(self, ratings: Ratings) -> Model:
-        return self._cosine(ratings) if self.similarity == "cosine" else self._pearson_baseline(ratings)
+        if self.only_ranks(ratings.kind):
+            return self._cosine(ratings)
+        if self.positive_from is not None:
+            hint = "use the similarity cosine, or leave positive_from out"
+            raise BadHyperparameter(f"{self.name}: positive_from has no effect on pearson-baseline", hint)
+        return self._pearson_baseline(ratings)
 
     def _cosine(self, ratings: Ratings) -> SimilarityModel:
-        norms = np.sqrt(np.bincount(ratings.item, minlength=len(ratings.items))).astype(np.float32)
-        weights = self._weights(ratings, np.ones(len(ratings), np.float32), norms, sharpness=1.0)
-        return SimilarityModel(ratings.training_data, None, None, *weights)
+        interaction_weights = self.interaction_weights(ratings)
+        x = interaction_weights.compute(ratings.value)
+        positives = ratings.where(x > 0)
+        x = x[x > 0]
+        squares = np.bincount(positives.item, x.astype(np.float64) ** 2, minlength=len(ratings.items))
+        weights = self._weights(positives, x, np.sqrt(squares).astype(np.float32), sharpness=1.0)
+        return SimilarityModel(ratings.training_data, None, None, *weights, **asdict(interaction_weights))
 
     def _pearson_baseline(self, ratings: Ratings) -> NeighbourModel:
         baseline = fit_baseline(ratings, self.user_l2, self.item_l2)

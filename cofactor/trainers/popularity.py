@@ -1,4 +1,4 @@
-"""The items with the most ratings, the same for every user: the reference for all other models."""
+"""The items with the most positives, the same for every user: the reference for all other models."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,14 +8,21 @@ import numpy as np
 from cofactor.data.ratings import Ratings
 from cofactor.models.baseline import BaselineModel
 from cofactor.trainers.base import Family, OneStepTrainer
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer
 
 
 @dataclass(frozen=True)
-class Popularity(OneStepTrainer):
-    """score_i = |U(i)|, the number of users who rated item i in training. It ranks and predicts no ratings.
+class Popularity(InteractionTrainer, OneStepTrainer):
+    """score_i = Σ_{u∈U(i)} w_ui, over the users with a positive of item i. It ranks and predicts no ratings.
 
-    Cold start: every user, known or not, gets the same list without the items that the user has rated; an item that
-    nobody rated scores 0.
+    w_ui: 1, so that the score is the number of users, or of a count its `count_weight`, by default ½ + ½ log₂(1 + r_ui
+    / ε): a single user who repeats something a thousand times does not make it popular. `count_weight` linear gives the
+    sum of the counts in units of ε, and one the number of users.
+
+    Cold start: every user, known or not, gets the same list without the items that the user has rated; an item without
+    a positive scores 0.
+
+    Raises BadData for no positives.
     """
 
     name: ClassVar[str] = "popularity"
@@ -23,6 +30,7 @@ class Popularity(OneStepTrainer):
     personal: ClassVar[bool] = False
 
     def solve(self, ratings: Ratings) -> BaselineModel:
-        counts = np.bincount(ratings.item, minlength=len(ratings.items)).astype(np.float32)
+        weights = self.interaction_weights(ratings).compute(ratings.value)
+        counts = np.bincount(ratings.item, weights, minlength=len(ratings.items)).astype(np.float32)
         no_bias = np.zeros(len(ratings.users), dtype=np.float32)
         return BaselineModel(ratings.training_data, None, 0.0, no_bias, counts, 0.0)

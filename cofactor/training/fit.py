@@ -17,7 +17,7 @@ from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
 from cofactor.training.loop import OnEpoch, TrainingLoop
-from cofactor.training.rating_checks import check_training_ratings
+from cofactor.training.rating_checks import check_kind, check_ratings_vary, check_training_ratings
 from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpoint, describe_training
 from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
 from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
@@ -39,6 +39,7 @@ class Fit:
     diverged: bool = False  # an epoch was not finite; the model is the best before it
     refitted: bool = False
     started_from: dict[str, dict[str, str]] = field(default_factory=dict)  # models of a warm start, and their digests
+    note: str | None = None  # how the ratings were used, see `Trainer.training_note`
 
     def __repr__(self) -> str:
         ended = "interrupted, " if self.interrupted else "diverged, " if self.diverged else ""
@@ -51,6 +52,7 @@ class Fit:
             "fit_seconds": round(self.seconds, 3),
             "refitted": self.refitted,
             "started_from": self.started_from,
+            **({} if self.note is None else {"note": self.note}),
             **self.learning_curve(),
         }
 
@@ -106,8 +108,9 @@ def fit(
     A KeyboardInterrupt, or an epoch that diverges, ends the training and keeps the best epoch so far; a model that is
     interrupted or has diverged is not refitted.
 
-    Raises BadData for an empty train part, BadHyperparameter for a patience below 1 and for a warm start of a training
-    on all ratings, whose validation part the model may have learned, TrainingDiverged where no epoch is
+    Raises BadData for an empty train part, and where the trainer predicts ratings and the values are counts, pairs or
+    ratings that are all equal, BadHyperparameter for a patience below 1 and for a warm start of a training on all
+    ratings, whose validation part the model may have learned, TrainingDiverged where no epoch is
     finite, SplitMismatch for a warm start that has learned validation or test ratings, BadArtifact for a checkpoint
     that is damaged, belongs to another training, exists without `resume` or cannot be written, and InUse where another
     training writes to its folder.
@@ -126,6 +129,7 @@ def fit(
     if warm_start is not None and isinstance(refit, Ratings):
         hint = "the ratings that choose the epoch may be ratings that it has learned: train from scratch"
         raise BadHyperparameter("a training on all ratings cannot start from a model", hint)
+    check_ratings_vary(trainer, *split.parts.values())
     starting = StartingModels.of(warm_start)
     starting.check_split(split)
     display = progress if isinstance(progress, ProgressDisplay) else ProgressDisplay() if progress else NoProgress()
@@ -191,12 +195,20 @@ def fit_ratings(
 
     validate_single_epoch: see `early_stopping`; measure_objective: see `record_epochs`.
 
-    Raises SplitMismatch where `validation` is the test part of a split, or holds a rating of `train`.
+    A trainer that only ranks chooses the epoch by the positives of `validation`, see `Trainer.select_positives`.
+
+    Raises SplitMismatch where `validation` is the test part of a split, or holds a rating of `train`, and BadData where
+    the trainer predicts ratings and the values are counts or pairs.
     """
     check_patience(patience)
     check_training_ratings(train, validation)
+    check_kind(trainer, train)
     started = time.perf_counter()
     saved = checkpointer or NoCheckpoint(trainer, train)
+    note = trainer.training_note(train)
+    if note is not None and display is not None:
+        display.inform(f"note: {note}")
+    targets = None if validation is None else trainer.select_positives(train, validation)
     loop = TrainingLoop(
         saved,
         display or NoProgress(),
@@ -205,10 +217,10 @@ def fit_ratings(
         measure_objective=measure_objective,
     )
     epochs = early_stopping(
-        saved.epochs(warm_start), validation, patience, saved.lowest, saved.waited, validate_single_epoch
+        saved.epochs(warm_start), targets, patience, saved.lowest, saved.waited, validate_single_epoch
     )
     best = loop.run(epochs, trainer.name, *writers)
-    fitted = Fit(best.model, best.epoch.number, loop.rows, 0.0, loop.interrupted, loop.diverged)
+    fitted = Fit(best.model, best.epoch.number, loop.rows, 0.0, loop.interrupted, loop.diverged, note=note)
     seconds = saved.seconds
     if refit is True and validation is not None:
         refit = join_parts(train, validation)

@@ -46,10 +46,13 @@ class Hyperparameter:
     bounds: Bounds
     search: SearchRange | None
     choices: tuple[str, ...] = ()  # of a categorical one, that a search tries
+    optional: bool = False  # it may be None: then it is computed from the training ratings
 
 
 def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:
     """Raises BadHyperparameter for a value of the wrong type, out of bounds, or none of the choices."""
+    if value is None and parameter.optional:
+        return
     if get_origin(parameter.type) is Literal:
         choices = get_args(parameter.type)
         if value not in choices:

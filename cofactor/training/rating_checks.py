@@ -4,8 +4,14 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.shared_pairs import check_disjoint
 from cofactor.errors import BadData, SplitMismatch, check_type
 from cofactor.saved.manifest import LARGEST
+from cofactor.training.epoch import TrainerProtocol
 
 MAX_RATING = LARGEST  # as the numbers of a saved model
+RANKING_HINT = (
+    "train one that only ranks: ials, ease, knn --similarity cosine, filter, popularity, or autoencoder --rows users "
+    "--loss multinomial"
+)
+HELD = {"counts": "holds counts", "pairs": "holds pairs without a rating"}
 
 
 def check_training_ratings(train: Ratings, validation: Ratings | None) -> None:
@@ -28,6 +34,24 @@ def check_training_ratings(train: Ratings, validation: Ratings | None) -> None:
     if validation.split is None or validation.split != train.split or validation.part == train.part:
         hint = "take both from one split: an epoch is chosen on ratings that the model has not learned"
         check_disjoint(train, validation, ("training", "validation"), SplitMismatch, hint)
+
+
+def check_kind(trainer: TrainerProtocol, train: Ratings) -> None:
+    """Raises BadData where a trainer that predicts ratings gets counts or pairs."""
+    if train.kind != "ratings" and not trainer.only_ranks(train.kind):
+        name = train.origin.name if train.origin else "the data"
+        raise BadData(f"{trainer.name} predicts ratings, but {name} {HELD[train.kind]}", RANKING_HINT)
+
+
+def check_ratings_vary(trainer: TrainerProtocol, train: Ratings, *held_out: Ratings) -> None:
+    """Raises BadData where a trainer that predicts ratings gets ratings that are all equal: its RMSE is that of every
+    reasonable model."""
+    if trainer.only_ranks(train.kind) or not len(train):
+        return
+    first = train.value[0]
+    if all(bool((part.value == first).all()) for part in (train, *held_out)):
+        message = f"every rating is {first:g}: {trainer.name}, which predicts ratings, cannot be evaluated on them"
+        raise BadData(message, RANKING_HINT)
 
 
 def _check_magnitude(ratings: Ratings) -> None:

@@ -14,6 +14,7 @@ from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.trainers.base import Trainer
 from cofactor.training.early_stopping import ValidatedEpoch, validation_ndcgs
 from cofactor.training.fit import fit_ratings
+from cofactor.training.rating_checks import check_ratings_vary
 from cofactor.training.tracking.epoch_row import EpochRow
 
 REPORTS_PER_TRAINING = 10  # after each tenth of its epochs, a training is compared with others
@@ -67,8 +68,8 @@ def evaluate_trial(
     compared at equal shares, and not at equal numbers of epochs. From the second fold on, the loss is the mean over the
     folds so far.
 
-    Raises the errors of the trainer, TrainingDiverged where no epoch is finite, and BadData for a model that predicts
-    ratings where all ratings are equal, so that its RMSE says nothing.
+    Raises the errors of the trainer, TrainingDiverged where no epoch is finite, and BadData for a trainer that predicts
+    ratings where the values are counts, pairs or all equal, so that an RMSE says nothing.
     """
     started, cpu, waited = time.perf_counter(), time.process_time(), 0.0
 
@@ -102,6 +103,7 @@ def _train_pairs(
     for fold, (train, validation) in enumerate(pairs):
         first, last = fold * REPORTS_PER_TRAINING, len(pairs) * REPORTS_PER_TRAINING
         progress, finished = _TrialProgress([best.loss for best in bests], first, last, report), True
+        check_ratings_vary(trainer, train, validation)
         try:
             fit_ratings(
                 trainer,
@@ -114,8 +116,8 @@ def _train_pairs(
             )
         except _Pruned:
             finished = False
-        bests.append(progress.best_epoch(trainer.name, validation if finished and len(pairs) == 1 else None))
-        _check_ratings_vary(trainer.name, bests[-1].metric, train, validation)
+        targets = trainer.select_positives(train, validation) if finished and len(pairs) == 1 else None
+        bests.append(progress.best_epoch(trainer.name, targets))
         if not finished or not progress.end():
             return bests, False
     return bests, True
@@ -172,14 +174,6 @@ class _TrialProgress:
             if not self.report(self.step, float(np.mean([*self.losses, self.best.loss]))):
                 return False
         return True
-
-
-def _check_ratings_vary(name: str, metric: str, train: Ratings, validation: Ratings) -> None:
-    """Raises BadData where the RMSE is the same for every reasonable model."""
-    value = train.value[0]
-    if metric == "rmse" and bool(np.all(train.value == value)) and bool(np.all(validation.value == value)):
-        hint = "tune a trainer that only ranks, such as ials or ease, which is evaluated by NDCG"
-        raise BadData(f"every rating is {value:g}: {name}, which predicts ratings, cannot be evaluated on them", hint)
 
 
 def _standard_error(one: ValidatedEpoch, validation: Ratings) -> float | None:

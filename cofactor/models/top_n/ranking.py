@@ -20,7 +20,7 @@ from cofactor.models.top_n.recommendations import (
     strongest,
     training_history,
 )
-from cofactor.models.top_n.selection import EXCLUDED, top_n, top_n_per_row
+from cofactor.models.top_n.selection import EXCLUDED, move_last, top_n, top_n_per_row
 from cofactor.models.top_n.top_n_options import TopNOptions
 from cofactor.row_blocks import batch_slices
 
@@ -56,6 +56,7 @@ class RankingModel(ScoringModel):
         np.copyto(scores, EXCLUDED, where=self.unrankable if hidden is None else hidden)
         if seen is not None:
             scores[seen] = EXCLUDED
+        move_last(scores, self._listed_last)
         return top_n(scores, check_length(n))
 
     def top_n_of_user(
@@ -77,6 +78,7 @@ class RankingModel(ScoringModel):
         else:
             rows = np.sort(rows)
         exact = self.pair_scores(np.full(len(rows), user, dtype=np.int32), rows)
+        move_last(exact, None if self._listed_last is None else self._listed_last[rows])
         order = np.argsort(-exact, kind="stable")[:n]
         return rows[order], exact[order]
 
@@ -153,10 +155,15 @@ class RankingModel(ScoringModel):
         """(n_items,) true for the items that a list without filters does not contain."""
         return ~self.rankable
 
+    @cached_property
+    def _listed_last(self) -> Mask | None:
+        return self.listed_last
+
     def _top_n_of_users(self, scores: Floats, seen: csr_array | None, n: int) -> tuple[Rows, Floats]:
         scores[:, self.unrankable] = EXCLUDED
         if seen is not None:
             scores[np.repeat(np.arange(len(scores)), np.diff(seen.indptr)), seen.indices] = EXCLUDED
+        move_last(scores, self._listed_last)
         items, best = top_n_per_row(scores, n)
         return items, np.where(items < 0, np.float32(0), self.clip(best))
 

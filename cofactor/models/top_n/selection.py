@@ -2,10 +2,23 @@
 
 import numpy as np
 
-from cofactor.arrays import Array, Floats, Rows
+from cofactor.arrays import Array, Floats, Mask, Rows
 
 EXCLUDED = np.float32(-np.inf)  # the score of an item that is not to be listed
 WIDEST, PARTS = 64, 4  # maximum number of scores in a part; minimum number of parts for each place of a list
+
+
+def move_last(scores: Floats, last: Mask | None) -> None:
+    """Lowers the scores of the items `last`, an (n_items,) mask, below all others in each row of (…, n_items) scores.
+
+    An `EXCLUDED` score, and one that is below the others already, stays as it is.
+    """
+    if last is None:
+        return
+    listed = scores > EXCLUDED
+    lowest = np.min(scores, axis=-1, keepdims=True, initial=np.inf, where=listed & ~last)
+    above = last & listed & (scores >= lowest)
+    np.copyto(scores, np.nextafter(lowest, EXCLUDED), where=above)
 
 
 def top_n_per_row(scores: Floats, n: int) -> tuple[Rows, Floats]:

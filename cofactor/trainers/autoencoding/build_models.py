@@ -1,9 +1,12 @@
 """The models that a trained autoencoder leaves, in the data's units."""
 
+from dataclasses import asdict
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
+from cofactor.data.interaction_weights import InteractionWeights
 from cofactor.data.ratings import Ratings
 from cofactor.models.autoencoder import AutoencoderModel, encode
 from cofactor.models.baseline import BaselineModel
@@ -23,10 +26,11 @@ def user_model(
     return AutoencoderModel(ratings.training_data, ratings.scale, *arrays)
 
 
-def ranking_model(ratings: Ratings, layers: Layers) -> AutoencoderModel:
-    """From layers that were trained on which items were rated, not how."""
-    no_bias = np.zeros(len(ratings.items), np.float32)
-    return AutoencoderModel(ratings.training_data, None, 0.0, no_bias, 0.0, 0.0, _of_rated_items(layers, ratings))
+def ranking_model(ratings: Ratings, layers: Layers, weights: InteractionWeights) -> AutoencoderModel:
+    """From layers that were trained on the weights of positives."""
+    no_bias, positive = np.zeros(len(ratings.items), np.float32), weights.compute(ratings.value) > 0
+    layers = _of_rated_items(layers, ratings.where(positive))
+    return AutoencoderModel(ratings.training_data, None, 0.0, no_bias, 0.0, 0.0, layers, **asdict(weights))
 
 
 def item_model(

@@ -14,10 +14,14 @@ MIN_BATCHES = 16  # in an epoch: small data needs steps too
 
 
 class RatingTable:
-    """Rows of users or of items. A cell's value is the target; the input is the value plus `observed_offset`."""
+    """Rows of users or of items. A cell's value is the target; the input is the value plus `observed_offset`.
 
-    def __init__(self, cells: csr_array, observed_offset: float) -> None:
+    weights: the weights of the same cells, where the model ranks.
+    """
+
+    def __init__(self, cells: csr_array, observed_offset: float, weights: csr_array | None = None) -> None:
         self.cells, self.observed_offset = cells, observed_offset
+        self.weights = cells if weights is None else weights
         self.row_counts = np.diff(cells.indptr)
         self.rated_rows = np.flatnonzero(self.row_counts)
         self.column_counts = np.bincount(cells.indices, minlength=cells.shape[1])  # n_c
@@ -56,8 +60,8 @@ def residual_cells(ratings: Ratings, baseline: BaselineModel, unit: float, rows:
     return make_csr(ratings.item, ratings.user, residual, shape[::-1])
 
 
-def normalised_cells(ratings: Ratings) -> csr_array:
-    """|R(u)|^-½ at the items that a user rated, whatever the rating."""
-    cells, counts = ratings.by_user(), ratings.training_data.user_counts
-    cells.data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    return cells
+def normalised_cells(positives: csr_array) -> csr_array:
+    """w_ui / √Σ_i w_ui² of the (n_users, n_items) weights of the positives."""
+    row = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
+    squares = np.bincount(row, positives.data.astype(np.float64) ** 2, minlength=positives.shape[0])
+    return with_values(positives, (positives.data / np.sqrt(squares)[row]).astype(np.float32))

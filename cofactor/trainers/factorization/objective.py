@@ -1,8 +1,9 @@
 """The objective of a training, per rating: the squared error and the penalties."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from cofactor.arrays import Array, Floats, Rows
+from cofactor.arrays import Array, Floats
 from cofactor.models.factor import FactorModel
 from cofactor.models.implicit import ImplicitModel
 
@@ -26,19 +27,20 @@ def factor_objective(model: FactorModel, unit: float, mean_square: float) -> flo
     return mean_square + total / len(training_data.interactions.data)
 
 
-def implicit_objective(model: ImplicitModel, user: Rows, item: Rows) -> float:
-    """[Σ_{(u,i)∈S} (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (|R(u)| + α₀|I|)^ν |p_u|² + …)] / |S| of the rated pairs S.
+def implicit_objective(model: ImplicitModel, positives: csr_array) -> float:
+    """[Σ_{(u,i)∈S} w_ui (ŷ_ui - 1)² + α₀ Σ_{u,i} ŷ_ui² + λ (Σ_u (W_u + α₀|I|)^ν |p_u|² + …)] / |S| of positives S.
 
-    The second sum is the trace of PᵀP QᵀQ, so that no pair is scored for it. Users without ratings count for nothing.
+    positives: (n_users, n_items) weights w. The second sum is the trace of PᵀP QᵀQ, so that no pair is scored for it.
+    Users without positives count for nothing.
     """
-    training_data, n = model.training_data, len(user)
-    users = model.user_vectors * (training_data.user_counts > 0)[:, None]
-    items = model.item_vectors
+    user = np.repeat(np.arange(positives.shape[0], dtype=np.int32), np.diff(positives.indptr))
+    item, weights = positives.indices.astype(np.int32), positives.data.astype(np.float64)
+    user_totals, item_totals = (
+        np.bincount(rows, weights, minlength=n) for rows, n in zip((user, item), positives.shape, strict=True)
+    )
+    users, items = model.user_vectors * (user_totals > 0)[:, None], model.item_vectors
     error = model.pair_scores(user, item).astype(np.float64) - 1
-    total = float(error @ error) + model.unobserved * float(np.sum((users.T @ users) * (items.T @ items)))
-    for vectors, counts, others in (
-        (users, training_data.user_counts, items),
-        (items, training_data.item_counts, users),
-    ):
-        total += l2_penalty((counts + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
-    return total / n
+    total = float((weights * error) @ error) + model.unobserved * float(np.sum((users.T @ users) * (items.T @ items)))
+    for vectors, totals, others in ((users, user_totals, items), (items, item_totals, users)):
+        total += l2_penalty((totals + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
+    return total / len(user)
