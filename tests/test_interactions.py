@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.interaction_weights import InteractionWeights
 from cofactor.data.ratings import Kind, Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter
 from cofactor.models.base import Model
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.top_n.recommendations import leave_one_out
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS

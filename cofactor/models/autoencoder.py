@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
+from cofactor.models.interactions.interaction_model import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.networks.layers import ACTIVATIONS, Layers
 from cofactor.models.scoring import SCORE_CELLS
 from cofactor.models.sparse import with_values

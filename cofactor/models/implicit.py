@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
-from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
+from cofactor.models.interactions.interaction_model import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.regression.linear_solver import solve_or_nan
 from cofactor.models.vectors import cache_slices, cosine, cosines, dot_product_error
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
-from cofactor.models.interactions import WEIGHT_SHAPES, InteractionModel, has_positive
+from cofactor.models.interactions.interaction_model import WEIGHT_SHAPES, InteractionModel, has_positive
 from cofactor.models.sparse import checked_matrix, select_columns, with_values
 from cofactor.models.top_n.selection import EXCLUDED
 

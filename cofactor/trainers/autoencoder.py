@@ -10,11 +10,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
-from cofactor.data.interaction_weights import InteractionWeights
 from cofactor.data.ratings import Kind, Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.networks.layers import Layers
 from cofactor.trainers.autoencoding.autoencoder_network import AutoencoderNetwork
 from cofactor.trainers.autoencoding.build_models import item_model, ranking_model, user_model

@@ -6,11 +6,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
-from cofactor.data.interaction_weights import InteractionWeights
 from cofactor.data.ratings import Ratings
 from cofactor.models.autoencoder import AutoencoderModel, encode
 from cofactor.models.baseline import BaselineModel
 from cofactor.models.factor import FactorModel
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.networks.layers import Layers
 
 ROWS_ENCODED = 2048  # at a time

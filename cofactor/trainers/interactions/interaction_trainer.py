@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
-from cofactor.data.interaction_weights import InteractionWeights, least_positive, median_count
 from cofactor.data.ratings import Kind, Ratings, make_csr, values_noun
 from cofactor.errors import BadData
+from cofactor.models.interactions.interaction_weights import InteractionWeights, least_positive, median_count
 from cofactor.trainers.base import Trainer
 from cofactor.training.hyperparameter import Bounds
 

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Mask, Rows
-from cofactor.data.interaction_weights import InteractionWeights
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.sparse import with_values
 
 WEIGHT_SHAPES: Mapping[str, tuple[int | str, ...]] = {"positive_from": (), "log_unit": (), "linear_unit": ()}
