@@ -18,6 +18,7 @@ from cofactor.data.exporting.export_manifest import is_export, is_exported_split
 from cofactor.data.merge_feedback import merge_feedback
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read, with_features
+from cofactor.data.reading.source_files import is_source_path
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.saved_split import MANIFEST
 from cofactor.data.splitting.split import Split, load_split
@@ -32,10 +33,10 @@ FORMER_SYNTHETIC = "made"  # what versions before 0.2 called it, also in manifes
 class DataSource:
     """What to read, and how to read it.
 
-    data: "synthetic" (see `demo_ratings`), the name of a known data set, or the path of a file, a folder, a zip or a
-        saved split.
+    data: "synthetic" (see `demo_ratings`), the name of a known data set, or the path of a file, a folder, an archive, a
+        member of one (`ratings.zip:u.data`) or a saved split, or "-" for standard input.
     folder: the folder of known data sets.
-    columns, implicit, repeats, bad_rows, layout, user_features, item_features: see `read`.
+    columns, implicit, repeats, bad_rows, layout, delimiter, titles, user_features, item_features: see `read`.
     ratings_from: the address of a store of ratings collected while serving, which are merged into the data: a file
         or a postgresql:// address.
     test, validation: where somebody else split the ratings, the data of these parts; `data` is the train part. They
@@ -48,7 +49,9 @@ class DataSource:
     implicit: bool = False
     repeats: str | None = None
     bad_rows: str = "error"
-    layout: Literal["lists"] | None = None
+    layout: Literal["lists", "wide"] | None = None
+    delimiter: str | None = None
+    titles: Path | None = None
     user_features: Path | None = None
     item_features: Path | None = None
     ratings_from: str | None = field(default=None, repr=False)  # an address may hold a password
@@ -78,7 +81,7 @@ class DataSource:
         if self.data in DATASETS:
             return find_dataset(self.data, self.folder)
         path = Path(self.data)
-        if path.exists() and not self.is_synthetic:
+        if not self.is_synthetic and (path.exists() or is_source_path(self.data)):
             return path
         known = [*DATASETS, SYNTHETIC]
         similar = difflib.get_close_matches(self.data, known, 1)
@@ -156,6 +159,8 @@ class DataSource:
             repeats=self.repeats,
             bad_rows=self.bad_rows,
             layout=self.layout,
+            delimiter=self.delimiter,
+            titles=self.titles,
             user_features=self.user_features,
             item_features=self.item_features,
         )

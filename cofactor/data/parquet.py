@@ -97,9 +97,10 @@ def parquet_metadata(path: Path) -> dict[str, str]:
         return {_text(key): _text(value) for key, value in database.execute(query).fetchall()}
 
 
-def parquet_table(*paths: Path) -> str:
-    """SQL for the rows of Parquet files; a folder named rank=8 does not add a column `rank`."""
-    return f"read_parquet([{', '.join(quoted_path(path) for path in paths)}], hive_partitioning=false)"
+def parquet_table(*paths: Path, partitioned: bool = False) -> str:
+    """SQL for the rows of Parquet files; a folder named rank=8 adds a column `rank` of text only if `partitioned`."""
+    hive = "true, hive_types_autocast=false" if partitioned else "false"
+    return f"read_parquet([{', '.join(quoted_path(path) for path in paths)}], hive_partitioning={hive})"
 
 
 def _copy(

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 ROLES = ("user", "item", "rating", "time")
 OPTIONAL = ("rating", "time")
 BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
-READING_OPTIONS = ("implicit", "bad_rows", "layout", "user_features", "item_features", "ratings_from")
+READING_OPTIONS = (
+    *("implicit", "bad_rows", "layout", "delimiter", "titles", "user_features", "item_features"),
+    "ratings_from",
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +36,10 @@ data_folder = click.option(
     default=cache_folder,
     help=f"Folder of the fetched data sets [default: ~/.cache/cofactor; environment: {FOLDER_VARIABLE}].",
 )
+
+
+def _parse_delimiter(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    return {"tab": "\t", "\\t": "\t", "space": " "}.get(text or "", text)
 
 
 def reading_options(command: F) -> F:
@@ -63,7 +70,20 @@ def reading_options(command: F) -> F:
             "[default: latest for ratings, sum for counts, count without values].",
         ),
         click.option(
-            "--layout", type=click.Choice(["lists"]), help="lists: one line per user, in the form `user item item …`."
+            "--layout",
+            type=click.Choice(["lists", "wide"]),
+            help="lists: a line per user, in the form `user item item …`. wide: a row per user, a column per item.",
+        ),
+        click.option(
+            "--delimiter",
+            metavar="TEXT",
+            callback=_parse_delimiter,
+            help="Text between columns: `,`, `;`, `tab`, `space` or others [default: recognised].",
+        ),
+        click.option(
+            "--titles",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Table of item ids and titles [default: movies.csv or the like next to the ratings].",
         ),
         *(
             click.option(
@@ -135,6 +155,8 @@ def to_shell(source: "DataSource") -> str:
     options += [f"--repeated={source.repeats}"] if source.repeats else []
     options += ["--bad-rows=skip"] if source.bad_rows == "skip" else []
     options += [f"--layout={source.layout}"] if source.layout else []
+    options += [f"--delimiter={source.delimiter}"] if source.delimiter else []
+    options += [f"--titles={source.titles}"] if source.titles else []
     options += [f"--user-features={source.user_features}"] if source.user_features else []
     options += [f"--item-features={source.item_features}"] if source.item_features else []
     options += [f"--ratings-from={without_secrets(source.ratings_from)}"] if source.ratings_from else []

@@ -139,7 +139,8 @@ def _unknown(rows: Sequence[Row], what: str) -> AmbiguousColumns:
     cells = "; ".join(f"{number} {_shown(cell)!r}" for number, cell in enumerate(rows[0][:12], 1))
     return AmbiguousColumns(
         f"{what}: {cells}",
-        "say which is which by their numbers: --columns user=1,item=2,rating=3,time=4 (rating= and time= for none)",
+        "say which is which by their numbers: --columns user=1,item=2,rating=3,time=4 (rating= and time= for none); "
+        "a wide table, with a column for each item, is read with --layout wide (layout='wide')",
     )
 
 

@@ -6,35 +6,35 @@ to find the faults and their lines.
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 
 from cofactor.data.datasets.locations import dataset_source
-from cofactor.data.duckdb_connection import first_line, reading_connection
+from cofactor.data.duckdb_connection import reading_connection
 from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
 from cofactor.data.ratings import Ratings
-from cofactor.data.reading.adjacency_lists import read_adjacency_lists
+from cofactor.data.reading.containers.streams import copy_stream, is_stream
 from cofactor.data.reading.dataframes import FRAMES
 from cofactor.data.reading.feature_tables import (
     Noun,
     add_features,
     read_feature_table,
     read_movielens_users,
-    title_features,
 )
+from cofactor.data.reading.formats.adjacency_lists import read_adjacency_lists
+from cofactor.data.reading.formats.matrices import is_sparse_matrix, sparse_columns, wide_frame_columns
 from cofactor.data.reading.meaning.load_ratings import load_ratings, make_ratings
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.source_files import SourceFiles, find_source
-from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame, scan_parquet, scan_text
-from cofactor.data.reading.titles import align_titles, read_titles
+from cofactor.data.reading.source_titles import add_source_titles, add_titles, with_notes
+from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame
+from cofactor.data.reading.table_scan import TableScanner, check_delimiter
 from cofactor.data.tfrecord.user_examples import read_examples
-from cofactor.errors import BadData, error_context
+from cofactor.errors import BadData, CofactorError, error_context
 
-PARQUET = b"PAR1"
 BAD_ROWS = ("error", "skip")
 
 
@@ -46,20 +46,26 @@ def read(
     repeats: str | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
-    layout: Literal["lists"] | None = None,
+    layout: Literal["lists", "wide"] | None = None,
+    delimiter: str | None = None,
+    titles: str | os.PathLike[str] | object | None = None,
+    users: Sequence[object] | None = None,
+    items: Sequence[object] | None = None,
     user_features: str | os.PathLike[str] | object | None = None,
     item_features: str | os.PathLike[str] | object | None = None,
 ) -> Ratings:
     """Ratings in the order of their rows, over vocabularies of the users and items that are rated.
 
-    source: a CSV, TSV (`,` `;` tab `|` `::`, also gzipped), Parquet or TFRecord file, a zip, a folder of TFRecord
-    shards (see `user_examples`) or in one of MovieLens' layouts, a pandas, polars or Arrow table, or the name of a data
-    set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are found by their
-    common names or by `columns`, which maps user, item, rating and time to names or to numbers from 1 ("" for no
-    ratings or no times); up to four columns without a header are user, item, rating, time. Times are seconds since 1970
-    (or milli-, micro- or nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Titles and
-    genres are read from u.item, movies.dat, movies.csv or items.csv next to the ratings; items without a rating are
-    left out.
+    source: a table in a file (text, Parquet, JSON, TFRecord and others: see the page on file formats, also compressed),
+    a folder or an archive in one of MovieLens' layouts or with one such table, a member of an archive
+    ("ratings.zip:u.data"), "-" for standard input, a stream of bytes, a pandas, polars or Arrow table, a mapping of
+    columns, a sparse matrix of SciPy (rows are users, columns items, with the ids in `users` and `items`), or the name
+    of a data set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are
+    found by their common names or by `columns`, which maps user, item, rating and time to names or to numbers from 1
+    ("" for no ratings or no times); up to four columns without a header are user, item, rating, time. `delimiter` is
+    the text between columns, where it is not recognised. Times are seconds since 1970 (or milli-, micro- or
+    nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Items without a rating are left
+    out.
 
     A table without a column of ratings holds interactions: of the kind "counts" where a column has a common name of
     counts (plays, weight, quantity, …), and otherwise "pairs", each of value 1. `implicit` says that the values are
@@ -71,7 +77,12 @@ def read(
     be used raises BadData, which names it; with `bad_rows="skip"` such rows are written with line, column and reason to
     the file `rejected` (by default `<name>.rejected.csv` in the current folder) and counted in `origin.rejected`.
 
-    With `layout="lists"` the file has one line for each user, `user item item …`, and every rating is 1.
+    With `layout="lists"` the file has one line for each user, `user item item …`, and every rating is 1. With
+    `layout="wide"` it has one row for each user and one column for each item; empty cells are no ratings.
+
+    Titles and genres are read from u.item, movies.dat, movies.csv, items.csv or the like next to the ratings, and a
+    table of titles that cannot be read is a note in `origin.notes`; `titles` names another table, in a file or a data
+    frame with columns of ids and titles.
 
     Features of users are read from u.user or users.dat next to the ratings, and features of items (year, genres) from
     the titles. `user_features` and `item_features` replace them: tables with a column of ids and any others, in a
@@ -80,16 +91,22 @@ def read(
     """
     if bad_rows not in BAD_ROWS:
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
-    if layout not in (None, "lists"):
-        raise BadData(f"unknown layout {layout!r}", "the only layout to name is lists; others are recognised")
+    if layout not in (None, "lists", "wide"):
+        raise BadData(f"unknown layout {layout!r}", "the layouts to name are lists and wide; others are recognised")
+    check_delimiter(delimiter)
     source = dataset_source(source)
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         values = ValueOptions(implicit, repeats)
-        reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected)
+        reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected, delimiter, layout == "wide")
+        if is_stream(source):
+            source = copy_stream(source, Path(working))
         if layout == "lists":
             ratings = reading.lists(source)
+        elif isinstance(source, str | os.PathLike):
+            ratings = reading.path(Path(source))
         else:
-            ratings = reading.path(Path(source)) if isinstance(source, str | os.PathLike) else reading.frame(source)
+            ratings = reading.frame(*_as_columns(source, users, items, columns, layout))
+    ratings = ratings if titles is None else add_titles(ratings, titles)
     return with_features(ratings, user_features, item_features, columns=columns)
 
 
@@ -121,15 +138,18 @@ class _Reading:
         values: ValueOptions,
         skip: bool,
         rejected: Path | None,
+        delimiter: str | None = None,
+        wide: bool = False,
     ) -> None:
         self.folder, self.columns, self.values, self.skip, self.rejected = folder, columns, values, skip, rejected
+        self.delimiter, self.wide = delimiter, wide
 
-    def frame(self, frame: object) -> Ratings:
+    def frame(self, frame: object, columns: Mapping[str, str] | None) -> Ratings:
         """The ratings of a data frame."""
         if frame is None:
             raise BadData("there is nothing to read", f"give {FRAMES}")
         with reading_connection(self.folder, "the table") as connection, error_context("the table"):
-            source = scan_frame(connection, frame, self.columns)
+            source = scan_frame(connection, frame, columns)
             return self._ratings(connection, source, "table")
 
     def lists(self, source: object) -> Ratings:
@@ -143,63 +163,64 @@ class _Reading:
             return make_ratings(loaded, FoundColumns(kind="pairs"), self.values, Path(source).name)
 
     def path(self, path: Path) -> Ratings:
-        """The ratings of a file, a folder or a zip."""
-        source = find_source(path, self.folder)
+        """The ratings of a file, a folder or an archive."""
+        source = find_source(path, self.folder, self._find_roles)
         try:
-            ratings = self._shards(source) if source.shards else self._table(source)
+            ratings = self._shards(source) if source.sharded else self._table(source)
             return with_manifest(ratings, path) if path.is_dir() and is_export(path) else ratings
         except OSError as error:
             raise BadData(
                 f"{error.filename or path}: {error.strerror or error}", "check that it can be read"
             ) from error
 
+    def _find_roles(self, path: Path) -> frozenset[str]:
+        """The roles of the columns of a file; none where it cannot be read."""
+        try:
+            with reading_connection(self.folder, str(path)) as connection:
+                return frozenset(self._scanner(connection).scan([path]).types)
+        except CofactorError:
+            return frozenset()
+
     def _shards(self, source: SourceFiles) -> Ratings:
         if self.skip:
-            raise BadData(
-                f"{source.folder / source.shards[0]}: TFRecord has no rows to skip", "read it without bad_rows"
-            )
-        loaded, records = read_examples([source.folder / one for one in source.shards], self.columns)
-        check_records(source.folder, dict(zip(source.shards, records, strict=True)))
-        return _add_titles(make_ratings(loaded, FoundColumns(), self.values, source.name), source)
+            raise BadData(f"{source.ratings[0]}: TFRecord has no rows to skip", "read it without bad_rows")
+        loaded, records = read_examples(source.ratings, self.columns)
+        check_records(source.ratings[0].parent, {path.name: n for path, n in zip(source.ratings, records, strict=True)})
+        return add_source_titles(make_ratings(loaded, FoundColumns(), self.values, source.name), source)
 
     def _table(self, source: SourceFiles) -> Ratings:
-        path = source.ratings
         with reading_connection(self.folder, source.shown) as connection, error_context(source.shown):
-            parquet = path.suffix == ".parquet" or is_parquet(path)
-            scan = scan_parquet(connection, path, self.columns) if parquet else scan_text(path, self.columns)
-            ratings = self._ratings(connection, scan, source.name)
-        if source.layout.users is not None:
-            users = source.folder / source.layout.users
-            with error_context(str(users)):
-                ratings = add_features(ratings, read_movielens_users(users), "user")
-        return _add_titles(ratings, source)
+            scanner = self._scanner(connection)
+            ratings = self._ratings(connection, scanner.scan(source.ratings, source.sheet), source.name)
+            ratings = with_notes(ratings, scanner.notes)
+        if source.users is not None:
+            with error_context(str(source.users)):
+                ratings = add_features(ratings, read_movielens_users(source.users), "user")
+        return add_source_titles(ratings, source)
+
+    def _scanner(self, connection: duckdb.DuckDBPyConnection) -> TableScanner:
+        return TableScanner(connection, self.folder, self.columns, self.delimiter, self.wide)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
         file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None
         return load_ratings(connection, source, self.values, name, self.folder, file)
 
 
-def _add_titles(ratings: Ratings, source: SourceFiles) -> Ratings:
-    """The ratings with the titles next to them, and features of the titles; unchanged where no item has a title."""
-    folder, layout = source.folder, source.layout
-    if layout.titles is None:
-        return ratings
-    titles = folder / layout.titles
-    with error_context(str(titles)):
-        try:
-            known = read_titles(titles, folder / layout.genres if layout.genres else None)
-        except duckdb.Error as error:
-            raise BadData(f"cannot be read: {first_line(error)}", "correct it, or move it away") from error
-    found = align_titles(known, ratings.items)
-    if found is None:
-        return ratings
-    return add_features(replace(ratings, titles=found[0], genres=found[1]), title_features(known), "item")
-
-
-def is_parquet(path: Path) -> bool:
-    """Whether a file begins with the bytes of Parquet."""
-    with path.open("rb") as file:
-        return file.read(4) == PARQUET
+def _as_columns(
+    source: object,
+    users: Sequence[object] | None,
+    items: Sequence[object] | None,
+    columns: Mapping[str, str] | None,
+    layout: str | None,
+) -> tuple[object, Mapping[str, str] | None]:
+    """A sparse matrix or a wide data frame as columns with usual names; another data frame with its `columns`."""
+    if is_sparse_matrix(source):
+        return sparse_columns(source, users, items), None
+    if users is not None or items is not None:
+        raise BadData("users and items are the ids of a sparse matrix", "leave them out: a table has columns of ids")
+    if layout == "wide" and source is not None:
+        return wide_frame_columns(source, (columns or {}).get("user")), None
+    return source, columns
 
 
 def _stem(name: str) -> str:

@@ -8,7 +8,6 @@ import duckdb
 
 from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
 from cofactor.data.kind import Kind
-from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import ROLES, column_notes, find_columns, value_kind
 from cofactor.data.reading.dataframes import rating_columns
 from cofactor.data.reading.formats.text_dialect import TextDialect
@@ -106,9 +105,9 @@ def id_fault_sql(text: str) -> str:
     )
 
 
-def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:
+def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | None = None) -> SqlScan:
     """A CSV or TSV file, or one of MovieLens' own."""
-    form = detect_dialect(path, columns)
+    form = detect_dialect(path, columns, delimiter)
     names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
     scan = (
         f"SELECT {_chosen(form.where, [f'c{column}' for column in range(form.width)])} FROM read_csv("
@@ -119,9 +118,9 @@ def scan_text(path: Path, columns: Mapping[str, str] | None) -> SqlScan:
     return SqlScan(scan, dict.fromkeys(form.where, TEXT), form.numbered, form.dated, (path, form), columns_found)
 
 
-def scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, columns: Mapping[str, str] | None) -> SqlScan:
-    """A Parquet file."""
-    table = parquet_table(path)
+def scan_query(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, str] | None) -> SqlScan:
+    """The rows of an SQL query, as over a Parquet file, whose columns have names and types."""
+    table = f"({query})"
     described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     names = [str(row[0]) for row in described]
     where = find_columns(names, columns)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cofactor.data.reading.columns import AmbiguousColumns, find_columns, has_known_name, plain_name
+from cofactor.data.reading.columns import REQUIRED, AmbiguousColumns, find_columns, has_known_name, plain_name
 from cofactor.data.reading.formats.foreign_text import refuse_dictionaries, refuse_foreign_text
+from cofactor.data.reading.formats.matrix_market import check_matrix_market, is_matrix_market
 from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect, split_line
 from cofactor.data.reading.formats.text_head import TextHead, read_head
@@ -54,6 +55,8 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
         delimiter, lines = delimiter or sep[1], lines[1:]
         if not lines:
             raise BadData("nothing but a line `sep=`", "the file has no ratings in it")
+    if is_matrix_market(lines[0][1]):
+        return _matrix_dialect(path, lines)
     numbers, texts = [number for number, _ in lines], [line for _, line in lines]
     refuse_dictionaries(texts)
     quoting = _find_quoting(texts)
@@ -74,6 +77,15 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
     found = _without_header(data, delimiters, quoting, columns)
     before = next(number for number, line in lines if line == data[0]) - 1
     return _with_value_types(data, replace(found, before=before, comment=comment))
+
+
+def _matrix_dialect(path: Path, lines: Sequence[tuple[int, str]]) -> TextDialect:
+    first = check_matrix_market(path, [line for _, line in lines])
+    data = [line for _, line in lines[first:]]
+    width = 2 if "pattern" in lines[0][1].casefold() else 3
+    where = {role: place for place, role in enumerate(REQUIRED[:width])}
+    dialect = TextDialect(BLANKS, False, lines[first - 1][0], width, where, quote="", comment="%")
+    return _with_value_types(data, dialect)
 
 
 def find_header(path: Path, ids: Collection[str]) -> tuple[int, str, list[str]]:
@@ -120,7 +132,7 @@ def _is_above_numbers(names: Sequence[str], below: Sequence[str], delimiter: str
 
 def _heads(names: Sequence[str], above: Sequence[str], below: Sequence[str], delimiter: str, quoting: Quoting) -> bool:
     """Whether the lines below names have as many cells, or one more, and those above have not."""
-    if any(len(_split(line, delimiter, quoting)) == len(names) > 1 for line in above):
+    if any(sum(map(bool, _split(line, delimiter, quoting))) >= len(names) for line in above):
         return False
     return not below or _width(below, delimiter, quoting) in (len(names), len(names) + 1)
 

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,32 +12,52 @@ from cofactor.arrays import Strings
 from cofactor.data.duckdb_connection import quoted_name, shared_connection
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
+from cofactor.data.reading.containers.compressed_files import decompression_errors, open_compressed, plain_file_name
+from cofactor.data.reading.dataframes import text_columns
+from cofactor.data.reading.formats.text_head import HEAD, foreign_encoding
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.ids import normalize_id
 
 Titles = Mapping[str, tuple[str, str]]  # item id -> title, genres as in "Comedy|Drama"
 
-TITLE_NAMES = ("title", "itemtitle", "movietitle", "booktitle", "producttitle", "name", "itemname", "label")
+TITLE_NAMES = (
+    *("title", "itemtitle", "movietitle", "booktitle", "producttitle", "name", "itemname", "label", "trackname"),
+    *("songname", "artistname", "productname", "gamename", "animename", "primarytitle", "originaltitle", "bookname"),
+)
 GENRE_NAMES = ("genres", "genre", "categories", "category", "tags")
 NO_GENRES = "(no genres listed)"  # as MovieLens writes it
 GENRES_FROM = 5  # u.item: id, title, two dates and an address come first
+MAX_BYTES = 1 << 30  # of a table of titles, which is read as a whole
+NETFLIX = re.compile(r"\d+,(\d{4}|NULL),")  # movie_titles.csv: id, year, and a title that may hold commas
+MEND = "correct the table of titles, or move it away"
 
 
-def read_titles(path: Path, genres: Path | None = None) -> Titles:
+def read_titles(path: Path, items: Vocabulary | None = None, genres: Path | None = None) -> Titles:
     """Titles and genres by item id; empty where the file is not a table of titles.
 
-    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in MovieLens 100K and 1M). Raises BadData, with the line,
-    where the file cannot be read.
+    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in MovieLens 100K and 1M). Of several columns of ids, the
+    one with the most ids of `items` is used. Raises BadData, with the line, where the file cannot be read.
     """
-    if path.suffix == ".parquet":
-        return _from_parquet(path)
+    if plain_file_name(path.name).endswith(".parquet"):
+        return _from_parquet(path, items)
     if path.name == "u.item":
         names = _genre_names(genres) if genres else []
         return dict(_u_item(line, number, names) for number, line in numbered_lines(path))
-    if path.suffix == ".dat":
+    text = _text(path)
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    if "::" in first:
         return dict(_movie(line, number) for number, line in numbered_lines(path))
-    return _from_csv(_text(path))
+    if path.name.casefold().startswith("movie_titles") and NETFLIX.match(first):
+        cells = (line.split(",", 2) for _, line in numbered_lines(path))
+        return {normalize_id(id_): (title.strip(), "") for id_, _, title in cells}
+    return _from_csv(text, items)
+
+
+def frame_titles(frame: object, items: Vocabulary) -> Titles:
+    """Titles and genres by item id of a data frame with a column of ids and one of titles; empty without these."""
+    columns, _ = text_columns(frame)
+    return _of_rows(list(columns), [[cell or "" for cell in row] for row in zip(*columns.values(), strict=True)], items)
 
 
 def align_titles(titles: Titles, items: Vocabulary) -> tuple[Strings, Strings] | None:
@@ -54,7 +75,12 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
+    with decompression_errors(path), open_compressed(path) as file:
+        raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise BadData(f"a table of titles of more than {MAX_BYTES:,} bytes", "leave out what is no title")
+    if encoding := foreign_encoding(raw[:HEAD]):
+        return raw.decode(encoding, errors="replace").removeprefix("\ufeff")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -81,50 +107,73 @@ def _movie(line: str, number: int) -> tuple[str, tuple[str, str]]:
     return normalize_id(cells[0]), ("::".join(cells[1:-1]).strip(), _plain_genres(cells[-1]))
 
 
-def _from_csv(text: str) -> Titles:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+def _from_csv(text: str, items: Vocabulary | None) -> Titles:
+    delimiter = _delimiter(text)
+    plain = delimiter == "\t" and not text.startswith('"')  # TSV without quotes may hold lone ones
+    lines = io.StringIO(text, newline="")
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
     try:
-        where = _places(next(rows, []))
-        if where is None:
+        names = next((row for row in rows if row), [])
+        if _places(names, [], items) is None:
             return {}
-        found = {}
+        found = []
         for row in rows:
-            if not row:
-                continue
-            if len(row) <= max(place for place in where if place is not None):
-                raise _short(rows.line_num, len(row), "more")
-            id_, title, genres = (row[place].strip() if place is not None else "" for place in where)
-            found[normalize_id(id_)] = (title, _plain_genres(genres))
-        return found
+            if any(row):
+                if len(row) < len(names):
+                    raise _short(rows.line_num, len(row), f"{len(names)}")
+                found.append(row)
+        return _of_rows(names, found, items)
     except csv.Error as error:
-        raise BadData(f"line {rows.line_num:,}: {error}", "correct the table of titles, or move it away") from error
+        raise BadData(f"line {rows.line_num:,}: {error}", MEND) from error
 
 
-def _from_parquet(path: Path) -> Titles:
+def _from_parquet(path: Path, items: Vocabulary | None) -> Titles:
     table = parquet_table(path)
     with shared_connection() as connection:
         names = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
-        where = _places(names)
-        if where is None:
+        wanted = [name for name in names if _may_be_id(name) or plain_name(name) in (*TITLE_NAMES, *GENRE_NAMES)]
+        if not wanted:
             return {}
-        chosen = (quoted_name(names[place]) if place is not None else "NULL" for place in where)
-        cells = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in chosen)
-        rows = connection.execute(f"SELECT {cells} FROM {table}").fetchall()
-        return {normalize_id(id_): (title, _plain_genres(genres)) for id_, title, genres in rows}
+        cells = ", ".join(f"coalesce(CAST({quoted_name(name)} AS VARCHAR), '')" for name in wanted)
+        return _of_rows(wanted, connection.execute(f"SELECT {cells} FROM {table}").fetchall(), items)
 
 
-def _places(names: list[str]) -> tuple[int, int, int | None] | None:
+def _of_rows(names: Sequence[str], rows: Sequence[Sequence[str]], items: Vocabulary | None) -> Titles:
+    where = _places(names, rows, items)
+    if where is None:
+        return {}
+    id_, title, genres = where
+    return {
+        normalize_id(row[id_].strip()): (row[title].strip(), "" if genres is None else _plain_genres(row[genres]))
+        for row in rows
+    }
+
+
+def _places(
+    names: Sequence[str], rows: Sequence[Sequence[str]], items: Vocabulary | None
+) -> tuple[int, int, int | None] | None:
     """The positions of id, title and genres; None for a table without ids or titles."""
     plain = [plain_name(name) for name in names]
-    id_, title, genres = (
-        next((plain.index(name) for name in wanted if name in plain), None)
-        for wanted in ((*COMMON_NAMES["item"], "id"), TITLE_NAMES, GENRE_NAMES)
+    title, genres = (
+        next((plain.index(name) for name in wanted if name in plain), None) for wanted in (TITLE_NAMES, GENRE_NAMES)
     )
-    return None if id_ is None or title is None else (id_, title, genres)
+    ids = [place for name in (*COMMON_NAMES["item"], "id") for place, one in enumerate(plain) if one == name]
+    ids += [place for place, name in enumerate(names) if place not in ids and _may_be_id(name)]
+    ids = [place for place in ids if place != title]
+    if title is None or not ids:
+        return None
+    known = set() if items is None else set(items.ids.tolist())
+    matches = [sum(normalize_id(row[place].strip()) in known for row in rows) for place in ids]
+    return ids[matches.index(max(matches))], title, genres
+
+
+def _may_be_id(name: str) -> bool:
+    plain = plain_name(name)
+    return plain in COMMON_NAMES["item"] or plain.endswith(("id", "isbn", "asin", "sku", "code"))
 
 
 def _delimiter(text: str) -> str:
-    first = text.partition("\n")[0]
+    first = next((line for line in text.split("\n", 50) if line.strip()), "")
     return max((",", "\t", ";", "|"), key=first.count)
 
 
@@ -134,7 +183,7 @@ def _plain_genres(genres: str) -> str:
 
 
 def _short(number: int, n: int, wanted: str) -> BadData:
-    return BadData(f"line {number:,}: {n} columns instead of {wanted}", "correct the table of titles, or move it away")
+    return BadData(f"line {number:,}: {n} columns instead of {wanted}", MEND)
 
 
 def _strings(texts: list[str]) -> Strings:

@@ -1,22 +1,37 @@
-"""Finds the files of ratings, titles and users in a folder or zip: the layouts of MovieLens and similar ones."""
+"""Finds the files of ratings, titles and users in a folder or archive: the layouts of MovieLens and similar ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
+from cofactor.data.reading.containers.compressed_files import plain_file_name
+from cofactor.data.reading.containers.part_files import group_parts, partition_keys
 from cofactor.errors import BadData
 
-RATINGS = ("u.data", "ratings.dat", "ratings.csv", "ratings.tsv", "ratings.parquet", "ratings.csv.gz")
-LIKE_RATINGS = ("ratings*.csv", "ratings*.parquet", "ratings*.dat", "ratings*.tsv", "ratings*.gz", "ratings*.txt")
-TABLES = ("*.csv", "*.tsv", "*.parquet", "*.dat", "*.data", "*.csv.gz", "*.tsv.gz", "*.rating", "*.inter")
-TITLES = ("u.item", "movies.dat", "movies.csv", "items.csv", "items.parquet", "movies.parquet")
-USERS = ("u.user", "users.dat")
-TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv")  # next to a file of ratings named {stem}
-OTHER = (
-    *("users.*", "tags.*", "links.*", "genome-*", "README*", "u.*", "*.items.parquet", "*.items.csv"),
-    *TITLES,
+RATINGS = ("u.data", "ratings.dat", "ratings.csv", "ratings.tsv", "ratings.parquet")
+LIKE_RATINGS = tuple(f"rating*.{ending}" for ending in ("csv", "parquet", "dat", "tsv", "txt", "json", "jsonl", "xlsx"))
+NETFLIX = ("combined_data_*.txt", "mv_*.txt")
+TABLES = ("*.csv", "*.tsv", "*.parquet", "*.pq", "*.dat", "*.data", "*.rating", "*.inter")
+OTHER_TABLES = ("*.json", "*.jsonl", "*.ndjson", "*.xlsx", "*.mtx", "*.tab")
+TEXTS = ("*.txt", "part-*", "*.edges", "*.base")
+LEVELS = (*((name,) for name in RATINGS), LIKE_RATINGS, NETFLIX, TABLES, OTHER_TABLES, TEXTS)
+TITLES = (
+    *("u.item", "movies.dat", "movies.csv", "items.csv", "items.parquet", "movies.parquet", "movie.csv", "item.csv"),
+    *("books.csv", "book.csv", "bx-books.csv", "bx_books.csv", "anime.csv", "animes.csv", "movie_titles.csv"),
+    *("movie_titles.txt", "artists.dat", "artists.csv", "songs.csv", "tracks.csv", "games.csv", "products.csv"),
+    *("titles.csv", "items.tsv", "movies.tsv"),
 )
+USERS = ("u.user", "users.dat")
+TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv", "{stem}.item")  # next to a file of ratings named {stem}
+OTHER = (
+    *("users.*", "tags.*", "links.*", "genome-*", "readme*", "license*", "*.md", "u.*", "*.items.parquet"),
+    *("*.items.csv", "*.item", "*.user", "u1.*", "u2.*", "u3.*", "u4.*", "u5.*", "ua.*", "ub.*", "movie_titles.*"),
+    *("probe.txt", "qualifying.txt", "*.rejected.csv", *TITLES[:6]),
+)
+LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi", ".metadata.json": "Apache Iceberg"}
+MAX_TITLES = 4  # tables of titles that are tried
+Roles = Callable[[str], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -24,43 +39,104 @@ class Layout:
     """Paths of the files, relative to a folder."""
 
     ratings: str
-    titles: str | None = None
+    titles: tuple[str, ...] = ()  # the first that has titles of the items counts
     genres: str | None = None  # names of the genre columns of u.item
     users: str | None = None  # age, gender, occupation and zip code of users
+    parts: tuple[str, ...] = ()  # all files of the ratings, where there are several
+
+    def names(self) -> list[str]:
+        """All files."""
+        others = [name for name in (self.genres, self.users) if name]
+        return [*(self.parts or (self.ratings,)), *self.titles, *others]
 
 
-def find_layout(names: Sequence[str]) -> Layout:
-    """The layout of a folder or zip with these files.
+def find_layout(names: Sequence[str], find_roles: Roles | None = None) -> Layout:
+    """The layout of a folder or archive with these files.
 
-    Files nearer to the top come first. Raises BadData where no file, or more than one, may be the ratings.
+    Files nearer to the top come first, then those with a usual name. Of several tables that have none, the one with
+    columns for users, items and ratings is taken: `find_roles` gives the roles of the columns of a file. Raises BadData
+    where no table, or more than one, may be the ratings.
     """
-    for depth in sorted({name.count("/") for name in names if not _hidden(name)}):
-        here = sorted(name for name in names if name.count("/") == depth and not _hidden(name))
-        for patterns in (*((pattern,) for pattern in RATINGS), LIKE_RATINGS, TABLES):
+    _refuse_lakes(names)
+    shown = [name for name in names if not _hidden(name)]
+    doubtful: list[list[tuple[str, ...]]] = []
+    for depth in sorted({_depth(name) for name in shown}):
+        here = sorted(name for name in shown if _depth(name) == depth)
+        for patterns in LEVELS:
             found = [name for name in here if _matches(name, patterns) and (patterns[0] in RATINGS or not _other(name))]
-            if len(found) == 1:
-                return layout_around(found[0], names)
-            if found:
-                shown = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
-                raise BadData(f"{len(found)} files may be the ratings: {shown}", "name one of them")
-    shown = ", ".join(sorted(names)[:6]) or "no files"
-    raise BadData(f"no ratings in it ({shown})", "name a file, or a folder with u.data, ratings.dat or ratings.csv")
+            usual = patterns[0] in RATINGS or patterns in (LIKE_RATINGS, NETFLIX)
+            tables = group_parts(found)
+            if len(tables) == 1 and (usual or find_roles is None):
+                return _layout_of(tables[0], names)
+            chosen = _with_most_roles(tables, find_roles) if tables else []
+            if len(chosen) == 1:
+                return _layout_of(chosen[0], names)
+            if tables:
+                doubtful.append(chosen or tables)
+        if doubtful and (find_roles is None or len(doubtful[0]) > 1):
+            break
+    if doubtful and len(doubtful[0]) == 1:
+        return _layout_of(doubtful[0][0], names)  # reading it says what is wrong
+    if doubtful:
+        raise _ambiguous(doubtful[0])
+    listed = ", ".join(sorted(names)[:6]) or "no files"
+    raise BadData(f"no ratings in it ({listed})", "name a file, or a folder with u.data, ratings.dat or ratings.csv")
 
 
 def layout_around(ratings: str, names: Sequence[str]) -> Layout:
     """The layout around a file of ratings: titles and users are looked for in the same folder."""
     folder = PurePosixPath(ratings).parent
-    stem = PurePosixPath(ratings).name.removesuffix(".gz").rpartition(".")[0]
-    candidates = [pattern.format(stem=stem) for pattern in TITLES_OF] + list(TITLES)
-    present = {PurePosixPath(name).name: name for name in names if PurePosixPath(name).parent == folder}
-    titles = next((present[name] for name in candidates if name in present and present[name] != ratings), None)
-    genres = present.get("u.genre") if titles and titles.endswith("u.item") else None
-    users = next((present[name] for name in USERS if name in present and present[name] != ratings), None)
+    stem = plain_file_name(PurePosixPath(ratings).name).rpartition(".")[0]
+    candidates = [pattern.format(stem=stem).casefold() for pattern in TITLES_OF] + list(TITLES)
+    present = {
+        plain_file_name(PurePosixPath(name).name).casefold(): name
+        for name in names
+        if PurePosixPath(name).parent == folder and name != ratings
+    }
+    titles = tuple(present[name] for name in candidates if name in present)[:MAX_TITLES]
+    genres = present.get("u.genre") if titles and titles[0].endswith("u.item") else None
+    users = next((present[name] for name in USERS if name in present), None)
     return Layout(ratings, titles, genres, users)
 
 
+def _layout_of(table: tuple[str, ...], names: Sequence[str]) -> Layout:
+    parts = table if len(table) > 1 or partition_keys(table[0]) else ()
+    return replace(layout_around(table[0], names), parts=parts)
+
+
+def _with_most_roles(tables: list[tuple[str, ...]], find_roles: Roles | None) -> list[tuple[str, ...]]:
+    """The tables with columns of users, items and ratings, or else with users and items; none where none has."""
+    roles = {table: frozenset[str]() if find_roles is None else find_roles(table[0]) for table in tables}
+    for wanted in ({"user", "item", "rating"}, {"user", "item"}):
+        if fitting := [table for table in tables if wanted <= roles[table]]:
+            return fitting
+    return []
+
+
+def _ambiguous(tables: Sequence[tuple[str, ...]]) -> BadData:
+    shown = [table[0] if len(table) == 1 else f"{table[0]} and {len(table) - 1:,} more parts" for table in tables]
+    listed = ", ".join(shown[:6]) + (", …" if len(tables) > 6 else "")
+    return BadData(
+        f"{len(tables)} files may be the ratings: {listed}",
+        f"name one of them: FOLDER/{tables[0][0]}, or ARCHIVE:{tables[0][0]} in an archive",
+    )
+
+
+def _refuse_lakes(names: Sequence[str]) -> None:
+    parts = {part for name in names for part in PurePosixPath(name).parts}
+    lake = next((title for ending, title in LAKES.items() if any(part.endswith(ending) for part in parts)), None)
+    if lake and any(name.endswith(".parquet") for name in names):
+        raise BadData(f"a {lake} table, whose files may hold deleted rows", "write the table as Parquet files first")
+
+
+def _depth(name: str) -> int:
+    """The number of folders above a file; those of a partition, as in year=2020, do not count."""
+    return name.count("/") - len(partition_keys(name))
+
+
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(PurePosixPath(name).name, pattern) for pattern in patterns)
+    plain = plain_file_name(PurePosixPath(name).name).casefold()
+    return any(fnmatch(plain, pattern) for pattern in patterns)
 
 
 def _other(name: str) -> bool:
@@ -68,4 +144,4 @@ def _other(name: str) -> bool:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    return any(part.startswith((".", "_")) for part in PurePosixPath(name).parts)

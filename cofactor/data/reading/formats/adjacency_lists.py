@@ -1,14 +1,12 @@
 """Adjacency lists, the format of LightGCN's data sets: one line for each user, `user item item …`, without ratings."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from cofactor.data.reading.formats.text_head import open_text
+from cofactor.data.reading.containers.compressed_files import decompression_errors, open_compressed
 from cofactor.data.reading.load_rows import EncodedRatings
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
@@ -42,12 +40,10 @@ def read_adjacency_lists(path: Path) -> EncodedRatings:
 def _lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """Line number, user and items of each line that is not blank."""
     try:
-        with open_text(path) as file:
+        with decompression_errors(path), open_compressed(path) as file:
             for number, line in enumerate(file, start=1):
                 cells = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
                 if cells:
                     yield number, cells[0], cells[1:]
     except UnicodeDecodeError:
         raise BadData(f"line {number:,}: not UTF-8 text", "save the file as UTF-8") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error

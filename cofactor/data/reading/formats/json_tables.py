@@ -1,0 +1,187 @@
+"""Reads JSON: lines of objects, an array of objects, and documents of columns as pandas writes them.
+
+Lines and arrays are read by DuckDB, record by record. A document is read as a whole, so its size is bounded, and is
+written as lines. Names of nested members are joined by dots.
+"""
+
+import codecs
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import orjson
+
+from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
+from cofactor.data.reading.columns import find_columns
+from cofactor.errors import BadData
+
+HEAD = 1 << 16
+MAX_RECORD = 1 << 24  # bytes of a record
+MAX_DOCUMENT = 1 << 28  # bytes of a document that is read as a whole; it takes about ten times as much memory
+MAX_NAMES = 2_000
+MAX_DEPTH = 4
+SAMPLE = 100  # records that are looked at for names
+BROKEN = 'check that the file is whole: each record is an object such as {"user": 1, "item": 2, "rating": 4.5}'
+
+JsonForm = Literal["newline_delimited", "array", "unstructured", "document"]
+
+
+def is_json(head: bytes) -> bool:
+    """Whether a file begins like JSON: with an object or an array."""
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:200].replace(b" ", b"").replace(b"\n", b"").replace(b"\r", b"")
+    return start.startswith((b'{"', b"{}", b"[{", b"[[", b"[]"))
+
+
+def find_form(path: Path) -> JsonForm:
+    """How the records of a JSON file are written."""
+    with path.open("rb") as file:
+        first = file.read(HEAD).removeprefix(codecs.BOM_UTF8).lstrip()
+        if first[:1] == b"[":
+            return "array" if first[1:].lstrip()[:1] == b"{" else "document"
+        file.seek(0)
+        line = file.readline(MAX_RECORD).removeprefix(codecs.BOM_UTF8)
+        while line and not line.strip():
+            line = file.readline(MAX_RECORD)
+        more = file.read(HEAD).strip()
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return "document" if len(line) == MAX_RECORD or _is_one_document(path) else "unstructured"
+    holds_columns = not more and any(isinstance(value, dict | list) for value in record.values())
+    return "document" if holds_columns else "newline_delimited"
+
+
+def json_query(connection: duckdb.DuckDBPyConnection, path: Path, form: JsonForm) -> tuple[str, list[str]]:
+    """SQL for the records of a file, all columns as text, and their names.
+
+    An object or an array in a column that is not nested further is NULL. Raises BadData for JSON that is damaged.
+    """
+    source = (
+        f"read_json_objects({quoted_path(path)}, format={quoted(form)}, maximum_object_size={MAX_RECORD}, "
+        "hive_partitioning=false, compression=none)"
+    )
+    try:
+        sample = connection.execute(f"SELECT CAST(json AS VARCHAR) FROM {source} LIMIT {SAMPLE}").fetchall()
+    except duckdb.Error as error:
+        raise BadData(f"JSON that cannot be read: {_without_path(error, path)}", BROKEN) from error
+    names: dict[str, str] = {}
+    for (record,) in sample:
+        parsed = _parsed(record)
+        if not isinstance(parsed, dict):
+            raise BadData("JSON whose records are no objects", BROKEN)
+        names |= {name: pointer for name, pointer in _members(parsed) if name not in names}
+        if len(names) > MAX_NAMES:
+            raise BadData(f"JSON objects with more than {MAX_NAMES:,} names: a wide table?", BROKEN)
+    if not names:
+        raise BadData("JSON without a record", "the file has no ratings in it")
+    columns = (
+        f"CASE WHEN json_type(json, {quoted(pointer)}) IN ('OBJECT', 'ARRAY') THEN NULL "
+        f"ELSE json_extract_string(json, {quoted(pointer)}) END AS {quoted_name(name)}"
+        for name, pointer in names.items()
+    )
+    return f"SELECT {', '.join(columns)} FROM {source}", list(names)
+
+
+def write_document_as_lines(path: Path, into: Path, columns: Mapping[str, str] | None) -> Path:
+    """Writes the records of a JSON document to a file of JSON lines; arrays without names become lines of text.
+
+    Raises BadData for a document that is damaged, too large, or holds no records.
+    """
+    size = path.stat().st_size
+    if size > MAX_DOCUMENT:
+        raise BadData(
+            f"a JSON document of {size:,} bytes, {MAX_DOCUMENT:,} are allowed",
+            "write it as JSON lines: frame.to_json(FILE, orient='records', lines=True)",
+        )
+    document = _parsed(path.read_bytes())
+    with into.open("wb") as file:
+        for record in _records(document, columns):
+            file.write(orjson.dumps(record) + b"\n")
+    return into
+
+
+def _records(document: Any, columns: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:
+    if isinstance(document, list):
+        return _of_rows(document)
+    if isinstance(document.get("data"), list) and isinstance(document.get("columns"), list):
+        return _of_rows([document["columns"], *document["data"]])
+    if not any(isinstance(value, dict | list) for value in document.values()):
+        return [document]
+    if _has_roles(document, columns):
+        return _of_columns(document)
+    tables = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(tables) == 1:
+        return tables[0]
+    shown = ", ".join(repr(name[:40]) for name in list(document)[:6])
+    raise BadData(f"a JSON document of {shown} in which no table of ratings is found", BROKEN)
+
+
+def _of_rows(rows: list[Any]) -> Iterator[dict[str, Any]]:
+    """Records of arrays: the first holds the names, or there are none, and the columns are called as by their order."""
+    if not all(isinstance(row, list) for row in rows):
+        raise BadData("a JSON array that holds neither objects nor arrays alone", BROKEN)
+    if not rows:
+        return
+    named = all(isinstance(name, str) for name in rows[0]) and _has_roles(dict.fromkeys(rows[0]), None)
+    names = rows[0] if named else ["user", "item", "rating", "time"][: len(rows[0])]
+    for number, row in enumerate(rows[named:], start=1 + named):
+        if len(row) != len(names):
+            raise BadData(f"row {number:,} of the JSON array has {len(row)} cells instead of {len(names)}", BROKEN)
+        yield dict(zip(names, row, strict=True))
+
+
+def _of_columns(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Records of columns, each an array of values or an object of values by row."""
+    table = {name: column for name, column in document.items() if isinstance(column, dict | list)}
+    kinds = {type(column) for column in table.values()}
+    lengths = {len(column) for column in table.values()}
+    if len(kinds) > 1 or len(lengths) > 1:
+        raise BadData("a JSON document whose columns have different lengths or forms", BROKEN)
+    rows: Iterable[Any] = next(iter(table.values())) if kinds == {dict} else range(lengths.pop())
+    for row in rows:
+        try:
+            yield {name: column[row] for name, column in table.items()}
+        except KeyError:
+            raise BadData(f"a JSON document whose columns have different rows: {row!r}", BROKEN) from None
+
+
+def _has_roles(names: Mapping[str, Any], columns: Mapping[str, str] | None) -> bool:
+    try:
+        find_columns(list(names), columns)
+    except BadData:
+        return False
+    return True
+
+
+def _members(record: Mapping[str, Any], name: str = "", pointer: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Names and JSON pointers of the values in an object and in the objects in it."""
+    for key, value in record.items():
+        joined = key if not name else name if key.startswith("$") and len(record) == 1 else f"{name}.{key}"
+        place = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        if isinstance(value, dict) and value and depth < MAX_DEPTH:
+            yield from _members(value, joined, place, depth + 1)
+        else:
+            yield joined, place
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadData(f"JSON that cannot be read: {error}", BROKEN) from error
+
+
+def _is_one_document(path: Path) -> bool:
+    """Whether a file whose first line is no record is one JSON value, of a size that can be read as a whole."""
+    if path.stat().st_size > MAX_DOCUMENT:
+        return False
+    try:
+        orjson.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _without_path(error: duckdb.Error, path: Path) -> str:
+    return str(error).partition("\n")[0].replace(f' in file "{path.absolute()}"', "")[:200]

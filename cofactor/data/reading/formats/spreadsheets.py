@@ -1,0 +1,71 @@
+"""Reads a sheet of an Excel or OpenDocument workbook."""
+
+import csv
+import importlib.util
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from cofactor.data.reading.containers.zip_files import list_files
+from cofactor.errors import BadData, Unavailable
+
+SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".ods")
+MAX_BYTES = 1 << 29  # of the parts of a workbook, unpacked: it is read as a whole
+INSTALL = "pip install 'cofactor[excel]'; or save the sheet as CSV"
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a zip is a workbook."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+    return any(name.startswith("xl/") for name in names) or {"content.xml", "mimetype"} <= set(names)
+
+
+def sheet_names(path: Path) -> list[str]:
+    """The names of the sheets of a workbook; raises Unavailable where the package that reads it is not installed."""
+    return [str(name) for name in _open(path).sheet_names]
+
+
+def write_sheet_as_text(path: Path, sheet: str, into: Path) -> Path:
+    """Writes the cells of a sheet to a CSV file, a line for each row; whole numbers without a decimal point."""
+    try:
+        rows = _open(path).get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    except Exception as error:  # the parser's own kinds of error, also for a damaged sheet
+        raise BadData(f"sheet {sheet!r} cannot be read ({error})", "save it again, or as CSV") from error
+    with into.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(_texts(rows))
+    return into
+
+
+def _open(path: Path) -> Any:
+    if importlib.util.find_spec("python_calamine") is None:
+        raise Unavailable("reading a workbook needs the package python-calamine", INSTALL)
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    list_files(path)  # raises BadData for a zip that is damaged or made to fill the memory
+    with zipfile.ZipFile(path) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > MAX_BYTES:
+        raise BadData(f"a workbook of {size:,} bytes, {MAX_BYTES:,} are allowed", "save the sheet as CSV")
+    try:
+        return CalamineWorkbook.from_path(str(path))
+    except CalamineError as error:
+        raise BadData(f"the workbook cannot be read ({error})", "save it again, or as CSV") from error
+
+
+def _texts(rows: list[list[Any]]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [_text(cell) for cell in row]
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    if isinstance(cell, datetime | date):
+        return cell.isoformat()
+    return " ".join(str(cell).split())

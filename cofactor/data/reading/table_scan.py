@@ -1,0 +1,164 @@
+"""From the files of a table to SQL that scans it: unpacks, converts and joins them where DuckDB cannot read them."""
+
+import codecs
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from cofactor.data.duckdb_connection import quoted_path
+from cofactor.data.parquet import parquet_table
+from cofactor.data.reading.containers.compressed_files import (
+    decompress,
+    decompression_errors,
+    find_compression,
+    open_compressed,
+    plain_file_name,
+)
+from cofactor.data.reading.containers.part_files import join_text_parts, partition_keys
+from cofactor.data.reading.formats.file_kinds import refuse_foreign_file
+from cofactor.data.reading.formats.json_tables import find_form, is_json, json_query, write_document_as_lines
+from cofactor.data.reading.formats.netflix_files import is_netflix, write_netflix_as_table
+from cofactor.data.reading.formats.spreadsheets import is_workbook, sheet_names, write_sheet_as_text
+from cofactor.data.reading.formats.text_conversion import write_as_utf8
+from cofactor.data.reading.formats.text_head import HEAD, foreign_encoding
+from cofactor.data.reading.formats.wide_tables import write_wide_as_table
+from cofactor.data.reading.sql_source import SqlScan, scan_query, scan_text
+from cofactor.data.reading.text_format import detect_dialect
+from cofactor.errors import BadData
+
+PARQUET = b"PAR1"
+FORBIDDEN = frozenset("\r\n\0\"'\\")
+MAX_DELIMITER = 4
+ZIP = b"PK\x03\x04"
+
+
+@dataclass
+class TableScanner:
+    """Scans tables for one call of `read`.
+
+    working: a folder for files that are unpacked or converted. wide: whether the table is a wide one, in which
+    `missing` values are no ratings.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    working: Path
+    columns: Mapping[str, str] | None = None
+    delimiter: str | None = None
+    wide: bool = False
+    missing: Collection[str] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def scan(self, paths: Sequence[Path], sheet: str | None = None) -> SqlScan:
+        """The rows of a table in one or more files; raises BadData for a format that is not read."""
+        plain = [self._unpacked(path) for path in paths]
+        head = _head(plain[0])
+        refuse_foreign_file(head)
+        if head.startswith(PARQUET) or (paths[0].suffix == ".parquet" and not self.wide):
+            return self._query(f"SELECT * FROM {_parquet(plain)}")
+        if head.startswith(ZIP):
+            path = self._sheet(plain[0], sheet)
+        else:
+            path = self._text([self._in_utf8(path) for path in plain], partition_keys(str(paths[0])))
+        head = _head(path)
+        if is_json(head) and not self.wide:
+            return self._json(path)
+        if self.wide:
+            return self._wide(path)
+        if is_netflix(head):
+            path = write_netflix_as_table(path, self._file("netflix.csv"))
+        return scan_text(path, self.columns, self.delimiter)
+
+    def _unpacked(self, path: Path) -> Path:
+        """The file without its compression; text in gzip is left to DuckDB, which unpacks it row by row."""
+        compression = find_compression(path)
+        if compression is None:
+            return path
+        with decompression_errors(path), open_compressed(path) as file:
+            head = file.read(HEAD)
+        refuse_foreign_file(head)
+        text = b"\0" not in head and not is_json(head) and not is_netflix(head)
+        return path if compression == "gzip" and text else decompress(path, self._file(plain_file_name(path.name)))
+
+    def _in_utf8(self, path: Path) -> Path:
+        head = _head(path)
+        marked = head.startswith(codecs.BOM_UTF8) and is_json(head)  # which DuckDB's JSON does not know
+        encoding = "utf-8-sig" if marked else foreign_encoding(head)
+        return write_as_utf8(path, encoding, self._file(path.name)) if encoding else path
+
+    def _text(self, paths: Sequence[Path], keys: Mapping[str, str]) -> Path:
+        """The one file of text, or a file of all parts."""
+        if keys and self.columns and set(self.columns.values()) & set(keys):
+            raise BadData(f"the folders {', '.join(keys)} of text files hold a column", "write the table as Parquet")
+        if len(paths) == 1:
+            return paths[0]
+        plain = [decompress(path, self._file(path.name)) if find_compression(path) else path for path in paths]
+        head = _head(plain[0])
+        header = (
+            not is_json(head) and not is_netflix(head) and detect_dialect(plain[0], self.columns, self.delimiter).header
+        )
+        return join_text_parts(plain, self._file("parts.txt"), has_header=header)
+
+    def _sheet(self, path: Path, sheet: str | None) -> Path:
+        """A sheet of a workbook as text: the only one, or the only one with columns of users and items."""
+        if not is_workbook(path):
+            raise BadData("a zip in a place where a table is expected", "unpack it, and name the file")
+        names = sheet_names(path)
+        if sheet is not None and sheet not in names:
+            raise BadData(f"no sheet {sheet!r} among {', '.join(names)}", "name one of them, as in FILE.xlsx:SHEET")
+        written = {
+            name: write_sheet_as_text(path, name, self._file("sheet.csv")) for name in ([sheet] if sheet else names)
+        }
+        fitting = [name for name, file in written.items() if self.wide or self._is_table(file)] or list(written)
+        if len(fitting) > 1:
+            raise BadData(
+                f"{len(fitting)} sheets may be the ratings: {', '.join(fitting)}", "name one: FILE.xlsx:SHEET"
+            )
+        return written[fitting[0]]
+
+    def _is_table(self, path: Path) -> bool:
+        try:
+            detect_dialect(path, self.columns)
+        except BadData:
+            return False
+        return True
+
+    def _json(self, path: Path) -> SqlScan:
+        form = find_form(path)
+        if form == "document":
+            path, form = write_document_as_lines(path, self._file("records.jsonl"), self.columns), "newline_delimited"
+        query, _ = json_query(self.connection, path, form)
+        return self._query(query)
+
+    def _wide(self, path: Path) -> SqlScan:
+        into = self._file("wide.csv")
+        self.notes += write_wide_as_table(path, into, self.columns, self.missing, self.delimiter).notes()
+        query = f"SELECT * FROM read_csv({quoted_path(into)}, header=true, all_varchar=true, delim=',', quote='\"')"
+        return scan_query(self.connection, query, None)
+
+    def _query(self, query: str) -> SqlScan:
+        return scan_query(self.connection, query, self.columns)
+
+    def _file(self, name: str) -> Path:
+        """The path of a new file in a folder of its own."""
+        return Path(tempfile.mkdtemp(dir=self.working), name)
+
+
+def _head(path: Path) -> bytes:
+    with decompression_errors(path), open_compressed(path) as file:
+        return file.read(HEAD)
+
+
+def _parquet(paths: Sequence[Path]) -> str:
+    hive = bool(partition_keys(str(paths[0])))
+    return parquet_table(*paths, partitioned=hive)
+
+
+def check_delimiter(delimiter: str | None) -> None:
+    """Raises BadData for text that cannot stand between columns."""
+    if delimiter is None:
+        return
+    if not isinstance(delimiter, str) or not 0 < len(delimiter) <= MAX_DELIMITER or set(delimiter) & FORBIDDEN:
+        raise BadData(f"delimiter is {delimiter!r}", "one to four characters such as ',' ';' '|' '\\t' '::' or ' '")
