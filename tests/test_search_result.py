@@ -17,6 +17,7 @@ from rich.console import Console
 import cofactor
 from cofactor.data.splitting.split import split
 from cofactor.data.synthetic.generate import generate
+from cofactor.data.tables.text_table import Paragraph
 from cofactor.errors import BadHyperparameter
 from cofactor.experiments.tuning import trial_worker
 from cofactor.experiments.tuning.result import SearchResult
@@ -26,7 +27,6 @@ from cofactor.experiments.tuning.session import choose_jobs
 from cofactor.experiments.tuning.trial import TrialResult
 from cofactor.experiments.tuning.tune_all import search_each, tune_all
 from cofactor.report.progress.search_display import SearchDisplay, describe_values
-from cofactor.report.text.table import Paragraph
 from cofactor.report.text.tuning import describe_search, describe_searches, describe_sweep
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline

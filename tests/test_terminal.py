@@ -20,7 +20,7 @@ from rich.progress import Progress
 from cofactor.cli.terminal import print_facts, print_json, print_paragraphs, print_path, print_table
 from cofactor.control_characters import escape_controls, escape_controls_in_json, escape_controls_in_lines
 from cofactor.data.reading.read import read
-from cofactor.report.text.table import TextTable
+from cofactor.data.tables.text_table import TextTable
 from cofactor.saved.model_folder import save
 from cofactor.trainers import TRAINERS
 from cofactor.training.tracking.terminal_console import TerminalConsole

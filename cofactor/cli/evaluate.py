@@ -37,8 +37,8 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     counted.
     """
     from cofactor.evaluation.evaluate import evaluate
+    from cofactor.evaluation.report_text import describe_report
     from cofactor.experiments.training_split import select_test_ratings
-    from cofactor.report.text.evaluation import describe_report
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))

@@ -7,7 +7,7 @@ import click
 from cofactor.cli import unknown_choice
 from cofactor.cli.options.data_argument import data_folder
 from cofactor.cli.terminal import as_json, messages, print_json, print_path, print_table, progress, quietly
-from cofactor.report.text.table import TextTable
+from cofactor.data.tables.text_table import TextTable
 
 
 @click.command()

@@ -10,7 +10,7 @@ from cofactor.cli.options.plan import READING, SEVERAL, make_plan, several_optio
 from cofactor.cli.options.seed import seed_option
 from cofactor.cli.options.split import GIVEN_PARTS, refuse_ignored, split_options, take_recipe
 from cofactor.cli.terminal import as_json, messages, print_json, print_table, quietly, waiting
-from cofactor.report.text.table import TextTable
+from cofactor.data.tables.text_table import TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cofactor.control_characters import escape_controls, escape_controls_in_json, escape_controls_in_lines
+from cofactor.data.tables.text_table import Paragraph, TextTable
 from cofactor.errors import Unavailable
 from cofactor.output_checks import HINTS
-from cofactor.report.text.table import Paragraph, TextTable
 from cofactor.training.tracking.terminal_console import TerminalConsole, stderr_console
 
 if TYPE_CHECKING:

@@ -148,8 +148,8 @@ def _train(
 
     everything: train on all ratings instead, and measure nothing.
     """
+    from cofactor.evaluation.report_text import summarize_report
     from cofactor.output_checks import check_free_space
-    from cofactor.report.text.evaluation import summarize_report
     from cofactor.saved.model_folder import check_room
     from cofactor.training.fit import fit
     from cofactor.training.tracking.progress import ProgressDisplay

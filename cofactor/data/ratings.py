@@ -10,10 +10,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
-from cofactor.data import frame_conversion
 from cofactor.data.features import Features
 from cofactor.data.kind import Kind as Kind
 from cofactor.data.origin import Origin
+from cofactor.data.tables.html_table import html_table
+from cofactor.data.tables.tabular import ColumnTable, Tabular
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
@@ -22,7 +23,7 @@ ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding e
 
 
 @dataclass(frozen=True, eq=False)
-class Ratings:
+class Ratings(Tabular):
     """Ratings as parallel columns over a vocabulary of users and one of items; immutable, and checked on creation.
 
     kind says what a value is: "ratings" on a scale, higher is better; "counts", how often or how strongly a user
@@ -132,7 +133,7 @@ class Ratings:
         """`Origin.as_record` of the origin; None where it is not known."""
         return None if self.origin is None else self.origin.as_record()
 
-    def where(self, mask: Mask | Array) -> "Ratings":
+    def where(self, mask: Mask | Array | slice) -> "Ratings":
         """The ratings that a mask or row numbers select, with the same vocabularies and scale."""
         return replace(
             self,
@@ -151,24 +152,27 @@ class Ratings:
         return make_csr(self.item, self.user, self.value, (len(self.items), len(self.users)))
 
     def columns(self) -> dict[str, Array]:
-        """(n,) columns user and item (ids), rating, and time (seconds since 1970) where there are times."""
+        """(n,) columns user and item (ids), rating, and time (seconds since 1970) where there are times.
+
+        Counts are in a column `count` instead, and pairs have no values, so that `cofactor.read` reads the same.
+        """
         columns: dict[str, Array] = {"user": self.users.ids[self.user], "item": self.items.ids[self.item]}
-        columns["rating"] = self.value
+        if self.kind != "pairs":
+            columns["count" if self.kind == "counts" else "rating"] = self.value
         if self.time is not None:
             columns["time"] = self.time
         return columns
 
-    def to_pandas(self) -> Any:
-        """`columns` as a pandas.DataFrame, which `cofactor.read` reads back."""
-        return frame_conversion.to_pandas(self.columns())
+    def head(self, n: int = 5) -> ColumnTable:
+        """The first n rows of `columns`, with the titles of the items if they are known; shown as a table."""
+        first = self.where(slice(max(0, n)))
+        columns = first.columns()
+        if self.titles is not None:
+            columns["title"] = self.titles[first.item]
+        return ColumnTable(columns)
 
-    def to_polars(self) -> Any:
-        """`columns` as a polars.DataFrame, which `cofactor.read` reads back."""
-        return frame_conversion.to_polars(self.columns())
-
-    def to_arrow(self) -> Any:
-        """`columns` as a pyarrow.Table, which `cofactor.read` reads back."""
-        return frame_conversion.to_arrow(self.columns())
+    def _repr_html_(self) -> str:
+        return html_table(self.head().columns(), self.summary())
 
     @cached_property
     def training_data(self) -> "TrainingData":

@@ -4,11 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
 
 from cofactor.arrays import Doubles
+from cofactor.data.tables.html_table import html_text_table
+from cofactor.evaluation.comparison_text import accuracy_table, cost_table
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.evaluation.significance.difference import Difference
@@ -33,6 +36,16 @@ class Comparison:
         names, splits = list(self.seed_reports), max(map(len, self.seed_reports.values()), default=0)
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
         return f"<comparison of {', '.join(names[:6])}{more} on {splits} split{'s' if splits != 1 else ''}>"
+
+    def __str__(self) -> str:
+        """The tables of accuracy and cost, and which differences are significant, as `cofactor compare` prints them."""
+        note = f"\n* the best; ± {self.uncertainty[0]}\n"
+        return "\n".join(map(str, [accuracy_table(self), "", cost_table(self), note, *self.sentences()]))
+
+    def _repr_html_(self) -> str:
+        tables = [html_text_table(one) for one in (accuracy_table(self), cost_table(self))]
+        note = f"* the best; ± {self.uncertainty[0]}"
+        return "".join([*tables, *(f"<p>{escape(one)}</p>" for one in (note, *self.sentences()))])
 
     @property
     def reports(self) -> dict[str, list[ReportLike]]:

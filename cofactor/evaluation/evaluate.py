@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.arrays import Floats, Mask
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.ratings import Kind
+from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.errors import check_type
 from cofactor.evaluation.held_out import hold_out
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings, metric_value
@@ -20,7 +21,7 @@ StandardErrors = dict[str, float]
 
 def evaluate(
     model: Model,
-    test: Ratings,
+    test: RatingsLike,
     k: Sequence[int] | int = (10, 20),
     *,
     relevant_from: float | None = None,
@@ -28,6 +29,7 @@ def evaluate(
 ) -> Report:
     """Compute every metric of a model on test ratings that it was not trained on.
 
+    test: Ratings, or a data frame, a sparse matrix or a path, which are read as `cofactor.read` does.
     k: list lengths of the ranking metrics, or one. If empty, only the errors of predicted ratings are computed and
         nothing is ranked.
     relevant_from: the lowest test rating of a relevant item; None: every test item is relevant, but a count of 0.
@@ -36,7 +38,8 @@ def evaluate(
     Raises SplitMismatch if the model was trained on another split or on a test pair, BadData if there are no test
     ratings or a pair occurs twice, BadHyperparameter for a k below 1.
     """
-    check_type("test", test, Ratings, "evaluate on the test part of a split: evaluate(model, parts.test)")
+    check_type("model", model, Model, "of a Fit, evaluate the model: evaluate(fit.model, test)")
+    test = as_ratings("test", test, "evaluate on the test part of a split: evaluate(model, parts.test)")
     ks = check_k(k)
     held_out = hold_out(test, model.training_data)
     relevant = _relevant(held_out.value, test.kind, relevant_from)

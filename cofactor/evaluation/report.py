@@ -1,5 +1,6 @@
 """The result of an evaluation: every metric of a model on a test set, with standard errors."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Doubles, Floats, Rows
+from cofactor.data.tables.html_table import html_table
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
 from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings
 from cofactor.evaluation.metrics.registry import base_name
+from cofactor.evaluation.report_text import describe_counts, describe_report
 from cofactor.evaluation.scored_test_set import ScoredTestSet
 from cofactor.evaluation.significance.per_user_values import Samples
 
@@ -44,6 +47,16 @@ class Report:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
         return f"<report on {self.counts['ratings']:,} test ratings of {self.counts['users']:,} users: {shown}, …>"
+
+    def __str__(self) -> str:
+        """Every metric with its standard error, as `cofactor evaluate` prints them."""
+        return "\n".join(map(str, describe_report(self)))
+
+    def _repr_html_(self) -> str:
+        errors = [self.standard_errors.get(name, math.nan) for name in self.metrics]
+        columns: dict[str, Sequence[Any]] = {"metric": list(self.metrics), "value": list(self.metrics.values())}
+        columns["± standard error"] = errors
+        return html_table(columns, describe_counts(self), rows=len(errors))
 
     @cached_property
     def prediction_errors(self) -> Doubles | None:

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
 from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.tables.given_ratings import RatingsLike, as_training_parts
 from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
@@ -55,13 +56,15 @@ class Trainer(ABC):
 
     def fit(
         self,
-        ratings: Ratings,
-        validation: Ratings | None = None,
+        ratings: RatingsLike,
+        validation: RatingsLike | None = None,
         patience: int = 3,
         *,
         warm_start: WarmStart | None = None,
     ) -> Model:
         """The model of the last epoch, or with validation ratings of the one that does best on them.
+
+        Ratings may also be a data frame, a sparse matrix or a path, which are read as `cofactor.read` does.
 
         `cofactor.fit` does the same with a split, and also saves checkpoints, resumes, refits and records the epochs.
         It keeps the best epoch on Ctrl-C, where this method raises KeyboardInterrupt. The model of a training that
@@ -70,9 +73,8 @@ class Trainer(ABC):
         Raises BadData for no ratings, TrainingDiverged where no epoch is finite, and SplitMismatch where `validation`
         is the test part of a split, or `warm_start` has learned other ratings than these.
         """
-        fitted = fit_ratings(
-            self, ratings, validation, patience=patience, warm_start=warm_start, measure_objective=False
-        )
+        train, others = as_training_parts(ratings, validation)
+        fitted = fit_ratings(self, train, others, patience=patience, warm_start=warm_start, measure_objective=False)
         if fitted.interrupted:
             raise KeyboardInterrupt
         if fitted.diverged:

@@ -11,7 +11,8 @@ from typing import Any
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.data.splitting.validation_split import hold_out_validation, keep_all
-from cofactor.errors import BadHyperparameter, TrainingDiverged, check_type
+from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
+from cofactor.errors import BadHyperparameter, TrainingDiverged
 from cofactor.models.base import Model
 from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
@@ -77,7 +78,7 @@ class Fit:
 
 def fit(
     trainer: TrainerProtocol,
-    split: Split | Ratings,
+    split: Split | RatingsLike,
     *,
     patience: int = 3,
     refit: bool | Ratings = False,
@@ -92,8 +93,9 @@ def fit(
 ) -> Fit:
     """Trains on the train part of a split, and chooses the epoch on its validation part; or trains on all ratings.
 
-    split: or Ratings, which are all trained on, as for a model that is served: a random tenth of them chooses the
-        epoch, and then the training is repeated with all (`refit=ratings`). A closed form is fitted once.
+    split: or Ratings, a data frame, a sparse matrix or a path, which are all trained on, as for a model that is
+        served: a random tenth of them chooses the epoch, and then the training is repeated with all (`refit=ratings`).
+        A closed form is fitted once.
     patience: epochs without a new best on the validation part after which training ends.
     refit: then trains once more, on both parts or on the ratings given here, for as many epochs as were best.
     checkpoint: folder in which the state is saved after each epoch. resume: continues from the checkpoint, where there
@@ -116,9 +118,8 @@ def fit(
     training writes to its folder.
     """
     check_trainer(trainer)
-    check_type("split", split, (Split, Ratings), "cofactor.read makes Ratings of a table, and cofactor.split a Split")
-    if isinstance(split, Ratings):
-        ratings = split
+    if not isinstance(split, Split):
+        ratings = as_ratings("split", split, "cofactor.split makes a Split, and cofactor.read Ratings of a table")
         split, refit = keep_all(ratings) if trainer.one_step else hold_out_validation(ratings), ratings
     check_patience(patience)
     if not isinstance(trackers, Sequence) or not all(hasattr(one, "open") for one in trackers):

@@ -8,6 +8,7 @@ import numpy as np
 from cofactor.arrays import Array
 from cofactor.data.features import cell_text
 from cofactor.data.reading.columns import find_columns
+from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
 FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
@@ -20,7 +21,7 @@ def rating_columns(
 
     Raises BadData for anything but a table with users and items.
     """
-    table: Any = _collected(frame)
+    table: Any = open_table(frame)
     names = _names(table)
     where = find_columns([str(name) for name in names], columns)
     found = {role: _array(table[names[place]]) for role, place in where.items()}
@@ -32,7 +33,7 @@ def rating_columns(
 
 def pair_columns(frame: object) -> dict[str, Array]:
     """The (n,) columns of users, items and, where there is one, times by role; raises BadData for another table."""
-    table: Any = _collected(frame)
+    table: Any = open_table(frame)
     names = _names(table)
     where = find_columns([str(name) for name in names], None, ("user", "item"))
     return {role: _array(table[names[place]]) for role, place in where.items() if role != "rating"}
@@ -40,7 +41,7 @@ def pair_columns(frame: object) -> dict[str, Array]:
 
 def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     """The texts of all cells by column, None where missing, and the names of the columns that were text already."""
-    table: Any = _collected(frame)
+    table: Any = open_table(frame)
     arrays = {str(name): _plain(table[name]) for name in _names(table)}
     cells = {
         name: [None if _missing(value) else cell_text(value) for value in column.tolist()]
@@ -49,11 +50,6 @@ def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     if len(set(map(len, cells.values()))) > 1:
         raise BadData("columns of different lengths", "give each column one value per row")
     return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
-
-
-def _collected(frame: object) -> object:
-    table: Any = frame
-    return table.collect() if hasattr(table, "collect_schema") and hasattr(table, "collect") else frame
 
 
 def _names(table: Any) -> list[Any]:

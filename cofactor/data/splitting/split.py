@@ -16,7 +16,6 @@ import numpy as np
 from cofactor.arrays import Array
 from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.ratings import Ratings
-from cofactor.data.reading.read import read
 from cofactor.data.splitting.assign_parts import (
     TEST,
     TRAIN,
@@ -32,10 +31,10 @@ from cofactor.data.splitting.fingerprint import compute_fingerprint
 from cofactor.data.splitting.kinds import GIVEN, UNSEEDED_KINDS, SplitKind
 from cofactor.data.splitting.saved_split import read_parts, write_parts
 from cofactor.data.splitting.shared_pairs import check_disjoint
-from cofactor.errors import BadArtifact, BadData, check_type, error_context
+from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
+from cofactor.errors import BadArtifact, BadData
 
 PARTS = ("train", "validation", "test")
-Table = Ratings | Any  # Ratings, or a data frame or file that `read` reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,23 +82,27 @@ if TYPE_CHECKING:  # typing keeps a registry of overloads, which would keep this
 
     @overload
     def split(
-        ratings: Ratings, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
+        ratings: RatingsLike, kind: SplitKind = "random", *, seed: int = 0, test: float = 0.1, validation: float = 0.1
     ) -> Split: ...
 
     @overload
-    def split(*, train: Table, test: Table, validation: Table | float | None = None, seed: int = 0) -> Split: ...
+    def split(
+        *, train: RatingsLike, test: RatingsLike, validation: RatingsLike | float | None = None, seed: int = 0
+    ) -> Split: ...
 
 
 def split(
-    ratings: Ratings | None = None,
+    ratings: RatingsLike | None = None,
     kind: SplitKind = "random",
     *,
-    train: Table | None = None,
-    test: Table | float = 0.1,
-    validation: Table | float | None = None,
+    train: RatingsLike | None = None,
+    test: RatingsLike | float = 0.1,
+    validation: RatingsLike | float | None = None,
     seed: int = 0,
 ) -> Split:
     """Splits `ratings`, or makes a split of the parts `train`, `test` and `validation` that exist already.
+
+    Ratings may also be a data frame, a sparse matrix or a path, which are read as `cofactor.read` does.
 
     `split(ratings, kind, seed=…, test=0.1, validation=0.1)` assigns each rating to a part:
 
@@ -118,28 +121,21 @@ def split(
     share outside [0, 1), where nothing is held out, where a part whose share is above 0 would be empty, and for `time`
     without times.
 
-    `split(train=…, test=…, validation=None)` keeps parts that somebody else made: Ratings, or data frames and files,
-    which are read as `cofactor.read` does. See `given_split`, but without `validation` there is no validation part.
+    `split(train=…, test=…, validation=None)` keeps parts that somebody else made. See `given_split`, but
+    without `validation` there is no validation part.
     """
     if ratings is None:
         if train is None or isinstance(test, Real):
             raise BadData("nothing to split", "give ratings, or train=… and test=… that were split before")
-        train, test = _read_table("train", train), _read_table("test", test)
+        train, test = as_ratings("train", train), as_ratings("test", test)
         if not isinstance(validation, Real | None):
-            return given_split(train, test, validation=_read_table("validation", validation), seed=seed)
+            return given_split(train, test, validation=as_ratings("validation", validation), seed=seed)
         return given_split(train, test, validation=float(validation or 0), seed=seed)
     if train is not None or not isinstance(test, Real) or not isinstance(validation, Real | None):
         raise BadData("both ratings to split and parts of a split", "give ratings with shares, or train=… and test=…")
-    check_type("ratings", ratings, Ratings, "cofactor.read makes Ratings of a file or a data frame")
-    return _split_ratings(ratings, kind, seed, float(test), 0.1 if validation is None else float(validation))
-
-
-def _read_table(name: str, table: Table) -> Ratings:
-    """The ratings of a part that is given; raises BadData, with the name of the part, as `read` does."""
-    if isinstance(table, Ratings):
-        return table
-    with error_context(name):
-        return read(table)
+    return _split_ratings(
+        as_ratings("ratings", ratings), kind, seed, float(test), 0.1 if validation is None else float(validation)
+    )
 
 
 def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, validation: float) -> Split:
@@ -161,13 +157,14 @@ def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, va
     return make_split(ratings, part, kind, 0 if kind in UNSEEDED_KINDS else seed, test=test, validation=validation)
 
 
-def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
+def folds(ratings: RatingsLike, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
     """Yields k splits for cross-validation: each rating is in the test part of one of them.
 
     Fold f tests on piece f of k near-equal pieces of `numpy.random.default_rng(seed).permutation(n)`; the last
     ⌊rest · validation⌋ of the other rows, in that order, are validation. Raises BadData for fewer than 2 folds, or
     more than there are ratings.
     """
+    ratings = as_ratings("ratings", ratings)
     if not 2 <= k <= len(ratings):
         raise BadData(f"{k} folds of {len(ratings):,} ratings", "give from 2 folds to one per rating")
     check_share("validation", validation)
@@ -182,9 +179,10 @@ def folds(ratings: Ratings, k: int, *, seed: int = 0, validation: float = 0.1) -
 
 
 def repeated_folds(
-    ratings: Ratings, k: int, repeats: int, *, seed: int = 0, validation: float = 0.1
+    ratings: RatingsLike, k: int, repeats: int, *, seed: int = 0, validation: float = 0.1
 ) -> Iterator[Split]:
     """`folds` with each of the seeds `seed` … `seed + repeats - 1`: every rating is tested once in each repeat."""
+    ratings = as_ratings("ratings", ratings)
     if repeats < 1:
         raise BadData(f"{repeats} repeats", "give at least 1")
     for repeat in range(repeats):

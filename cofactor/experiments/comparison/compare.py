@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
+from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.errors import check_type
 from cofactor.evaluation.compare import check_named
 from cofactor.evaluation.compare import compare as compare_models
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # see `split`
     @overload
     def compare(
         candidates: Mapping[str, Model | Sequence[Model]],
-        on: Ratings,
+        on: RatingsLike,
         k: Sequence[int] | int = (10,),
         *,
         relevant_from: float | None = None,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # see `split`
 
 
 def compare(
-    candidates: Mapping[str, Any], on: Ratings | Split | EvaluationPlan, *arguments: Any, **options: Any
+    candidates: Mapping[str, Any], on: RatingsLike | Split | EvaluationPlan, *arguments: Any, **options: Any
 ) -> Comparison | ComparisonSummary:
     """Compares models on test ratings, or trains and compares trainers on a split.
 
@@ -69,8 +69,9 @@ def compare(
         summary = cofactor.compare({"svd": SVD(), "wide": SVD(rank=128)}, parts, seeds=3, out=Path("models"))
         print("\\n".join(summary.comparison.sentences()))
     """
-    if isinstance(on, Ratings):
-        return compare_models(candidates, on, *arguments, **options)
+    if not isinstance(on, Split | EvaluationPlan):
+        hint = "models are compared on test Ratings, trainers on a Split"
+        return compare_models(candidates, as_ratings("the test part", on, hint), *arguments, **options)
     return compare_trainers(candidates, on, *arguments, **options)
 
 
@@ -132,7 +133,7 @@ def _check_arguments(candidates: Mapping[str, object], on: object) -> None:
 
 def cross_validate(
     candidates: Trainer | Mapping[str, Trainer],
-    ratings: Ratings,
+    ratings: RatingsLike,
     n_folds: int = 5,
     n_repeats: int = 1,
     *,
@@ -149,5 +150,5 @@ def cross_validate(
         print(summary.comparison.metrics["svd"]["rmse"], summary.comparison.split_deviations["svd"]["rmse"])
     """
     named = {candidates.name: candidates} if isinstance(candidates, Trainer) else candidates
-    plan = cross_validation_plan(ratings, n_folds, n_repeats, seed=seed, validation=validation)
+    plan = cross_validation_plan(as_ratings("ratings", ratings), n_folds, n_repeats, seed=seed, validation=validation)
     return compare_trainers(named, plan, **options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 from cofactor.errors import CofactorError
@@ -59,6 +60,14 @@ class ComparisonSummary:
 
     def __repr__(self) -> str:
         return f"<summary of {self.name}: {self.comparison!r}, {len(self.failures)} left out>"
+
+    def __str__(self) -> str:
+        left_out = (f"{name} was left out: {one}" for name, one in self.failures.items())
+        return "\n".join([str(self.comparison), *left_out])
+
+    def _repr_html_(self) -> str:
+        left_out = (f"<p>{escape(f'{name} was left out: {one}')}</p>" for name, one in self.failures.items())
+        return "".join([self.comparison._repr_html_(), *left_out])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without breakdowns, calibrations and failures."""

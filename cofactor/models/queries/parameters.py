@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Strings
 from cofactor.data.ratings import TrainingData
-from cofactor.data.tabular import Tabular
+from cofactor.data.tables.tabular import Tabular
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.models.queries.ids import Id, known_row
 

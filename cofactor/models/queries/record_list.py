@@ -6,7 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.tabular import Tabular
+from cofactor.data.tables.tabular import Tabular
 
 Record = TypeVar("Record")
 DTYPES = {str: np.dtype(object), float: np.dtype(np.float64), int: np.dtype(np.int64)}

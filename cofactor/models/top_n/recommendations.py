@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.data.ratings import TrainingData, make_histories
-from cofactor.data.tabular import Tabular
+from cofactor.data.tables.tabular import Tabular
 from cofactor.errors import BadData, check_type
 from cofactor.models.queries.ids import id_text, known_row
 from cofactor.models.queries.record_list import RecordList

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from cofactor.data.tables.text_table import TextTable, format_number
 from cofactor.experiments.protocols.published_results import PublishedResult
 from cofactor.experiments.protocols.registry import EvaluationProtocol
-from cofactor.report.text.table import TextTable, format_number
 
 
 def protocols_table(protocols: Iterable[EvaluationProtocol]) -> TextTable:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from cofactor.data.tables.text_table import TextTable
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect, Recommendation
-from cofactor.report.text.table import TextTable
 
 
 def recommendations_table(model: Model, recommendations: Sequence[Recommendation]) -> TextTable:

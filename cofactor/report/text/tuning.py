@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from cofactor.data.tables.text_table import Paragraph, TextTable, format_number
 from cofactor.evaluation.comparison import Comparison
+from cofactor.evaluation.comparison_text import accuracy_table
 from cofactor.evaluation.metrics.registry import direction
 from cofactor.experiments.tuning.result import DEFAULT, SearchResult
 from cofactor.experiments.tuning.search import average_seeds
 from cofactor.experiments.tuning.trial import TrialResult
 from cofactor.report.progress.search_display import format_metric, format_value
-from cofactor.report.text.comparison import accuracy_table
-from cofactor.report.text.table import Paragraph, TextTable, format_number
 
 __all__ = ["describe_search", "describe_searches", "describe_sweep", "search_table", "sweep_table", "trainers_table"]
 

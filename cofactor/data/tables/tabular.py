@@ -1,11 +1,13 @@
 """Objects that are tables of columns: they convert to the tables of other libraries."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 from cofactor.arrays import Array
-from cofactor.data import frame_conversion
-from cofactor.data.html_table import html_table
+from cofactor.data.tables import frame_conversion
+from cofactor.data.tables.html_table import html_table, show_value
+from cofactor.data.tables.text_table import TextTable
 
 
 class Tabular(ABC):
@@ -33,3 +35,20 @@ class Tabular(ABC):
 
     def _repr_html_(self) -> str:
         return html_table(self.columns())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ColumnTable(Tabular):
+    """A small table of (n,) columns; `str` shows all of it."""
+
+    named: dict[str, Array]
+
+    def columns(self) -> dict[str, Array]:
+        return self.named
+
+    def __len__(self) -> int:
+        return len(next(iter(self.named.values()), ()))
+
+    def __repr__(self) -> str:
+        rows = [list(map(show_value, row)) for row in zip(*self.named.values(), strict=True)]
+        return str(TextTable(rows, list(self.named), left=len(self.named)))

@@ -1,8 +1,8 @@
 """The report of an evaluation as text."""
 
+from cofactor.data.tables.text_table import Paragraph, TextTable, format_number
 from cofactor.evaluation.metrics.registry import summary_columns
-from cofactor.evaluation.report import Report
-from cofactor.report.text.table import Paragraph, TextTable, format_number
+from cofactor.evaluation.report_protocol import ReportLike
 
 __all__ = ["describe_report", "summarize_report"]
 
@@ -10,18 +10,18 @@ HELD_OUT = "ratings", "users", "items"
 COLD = ("cold_users", "user"), ("cold_items", "item")
 
 
-def summarize_report(report: Report) -> list[Paragraph]:
+def summarize_report(report: ReportLike) -> list[Paragraph]:
     """The most important metrics with their standard errors, and the numbers of test ratings, users and items."""
     names = set(summary_columns(report.k))
     return _describe(report, [name for name in report.metrics if name in names])
 
 
-def describe_report(report: Report) -> list[Paragraph]:
+def describe_report(report: ReportLike) -> list[Paragraph]:
     """Every metric with its standard error, and the numbers of test ratings, users and items."""
     return _describe(report, list(report.metrics))
 
 
-def _describe(report: Report, names: list[str]) -> list[Paragraph]:
+def _describe(report: ReportLike, names: list[str]) -> list[Paragraph]:
     rows = [[name, format_number(report.metrics[name]), _error(report.standard_errors.get(name))] for name in names]
     return [
         TextTable(rows, ["metric", "value", "± standard error"]),
@@ -29,7 +29,7 @@ def _describe(report: Report, names: list[str]) -> list[Paragraph]:
     ]
 
 
-def describe_counts(report: Report) -> str:
+def describe_counts(report: ReportLike) -> str:
     """The numbers of test ratings, users and items, and how many of them are cold."""
     counts = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
     cold = [
