@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.arrays import Floats, Mask
-from cofactor.data.ratings import Kind
+from cofactor.data.ratings import Kind, Ratings
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.errors import check_type
 from cofactor.evaluation.held_out import hold_out
