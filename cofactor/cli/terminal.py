@@ -1,5 +1,6 @@
 """Output to the terminal: data on stdout, everything else on stderr."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,8 +29,23 @@ quietly = click.option("-q", "--quiet", is_flag=True, help="Print only errors on
 
 
 def messages(quiet: bool = False) -> Console:
-    """The console on stderr, for everything that is not data."""
-    return stderr_console(quiet)
+    """The console on stderr, for everything that is not data; it also shows what the compiler of kernels says."""
+    console, logger = stderr_console(quiet), logging.getLogger("cofactor.kernels")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_ConsoleHandler(console)]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # not that its folder of settings is a temporary one
+    return console
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints log records on a console."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.console.print(record.getMessage(), markup=False)
 
 
 @contextmanager
