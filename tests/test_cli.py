@@ -151,3 +151,21 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
     _, said = running.communicate(timeout=60)
     assert running.returncode == INTERRUPTED
     assert said.strip() == "error: interrupted"
+
+
+def test_ctrl_c_during_the_imports_ends_the_program_without_a_traceback() -> None:
+    code = "import os, signal, cofactor.__main__; os.kill(os.getpid(), signal.SIGINT)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_the_command_line_handles_ctrl_c_after_the_imports() -> None:
+    code = (
+        "import os, signal, click, cofactor.__main__\n"
+        "from cofactor.cli import cofactor\n"
+        "cofactor.params.append(click.Option(['--press'], is_eager=True, is_flag=True, expose_value=False,"
+        " callback=lambda *_: os.kill(os.getpid(), signal.SIGINT)))\n"
+        "cofactor(['--press', 'split'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "\nerror: interrupted\n")

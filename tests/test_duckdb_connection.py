@@ -1,5 +1,6 @@
 """DuckDB: connections that print nothing, and paths and columns taken as they are."""
 
+import os
 from pathlib import Path
 
 import duckdb
@@ -8,6 +9,8 @@ import pytest
 
 from cofactor.data.duckdb_connection import new_connection, reading_connection, shared_connection
 from cofactor.data.parquet import join_parquet, read_parquet, write_parquet
+from cofactor.data.reading.read import read
+from cofactor.errors import BadData
 
 NAMES = ("it's.parquet", "r[1]*?.parquet", "rank=8/r.parquet", ".r[1].part/r.parquet", "~/r.parquet")
 
@@ -40,3 +43,15 @@ def test_columns_of_objects_are_text_even_where_all_are_missing(tmp_path: Path) 
     write_parquet(path, {"missing": np.array([None, None], object), 'odd "name"': np.array(["1", "é"], object)})
     kinds = duckdb.sql(f"DESCRIBE FROM '{path}'").fetchall()
     assert [(name, kind) for name, kind, *_ in kinds] == [("missing", "VARCHAR"), ('odd "name"', "VARCHAR")]
+
+
+def test_a_path_that_is_not_utf_8_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    (folder / "r.csv").write_text("user,item,rating\n1,2,3\n")
+    with pytest.raises(BadData, match="is not UTF-8") as caught:
+        read(folder / "r.csv")
+    assert caught.value.hint == "rename it"

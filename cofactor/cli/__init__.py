@@ -6,6 +6,7 @@ Data goes to stdout, everything else to stderr. Whatever goes wrong is one line,
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -76,6 +77,7 @@ class CommandGroup(click.Group):
         """Runs one command and exits: 0, the error's own code, 1 for a bug, 130 after Ctrl-C."""
         extra = {"prog_name": "cofactor", **extra, "standalone_mode": False}
         try:
+            _raise_interrupts()
             code = super().main(*arguments, **extra)
             flush_output()
             sys.exit(code if isinstance(code, int) else 0)
@@ -116,6 +118,12 @@ class CommandGroup(click.Group):
             message = " ".join(str(error).split())[:200]
             hint = "COFACTOR_DEBUG=1 shows the traceback; please report the bug with it"
             fail(f"a bug in cofactor: {type(error).__name__}: {message}", hint, BUG)
+
+
+def _raise_interrupts() -> None:
+    """Makes Ctrl-C an exception, where the program has let it end the process while it was imported."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) -> click.UsageError | CofactorError:

@@ -110,8 +110,16 @@ def quoted_name(name: str) -> str:
 
 
 def quoted_path(path: Path) -> str:
-    """A path for SQL, taken literally: * ? [ would select many files, and ~ the home folder."""
-    return quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
+    """A path for SQL, taken literally: * ? [ would select many files, and ~ the home folder.
+
+    Raises BadData for a path that is not UTF-8.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadData("the name of the file, or of a folder above it, is not UTF-8", "rename it") from None
+    return quoted(re.sub(r"([*?\[])", r"[\1]", name))
 
 
 def select_list(columns: Mapping[str, Array]) -> str:
