@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Kind, Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.metrics.ranking_metrics import GRADED, RATED
+from cofactor.evaluation.metrics.rating_errors import RATING_METRICS
+from cofactor.evaluation.metrics.registry import base_name
+from cofactor.evaluation.report_text import describe_report
 from cofactor.models.base import Model
 from cofactor.models.interactions.interaction_weights import InteractionWeights
-from cofactor.models.top_n.recommendations import leave_one_out
+from cofactor.models.top_n.recommendations import RatingEffect, leave_one_out
+from cofactor.report.text.recommendations import effects_table
 from cofactor.saved.model_folder import load, save
 from cofactor.trainers import TRAINERS
 from cofactor.trainers.autoencoder import Autoencoder
@@ -271,3 +277,38 @@ def test_a_saved_unit_that_is_impossible_is_refused(change):
     arrays = model.arrays() | {name: np.asarray(value) for name, value in change.items()}
     with pytest.raises(BadArtifact, match="impossible unit of counts"):
         type(model).from_arrays(model.training_data, None, arrays)
+
+
+@kinds
+def test_an_evaluation_of_interactions_has_rankings_alone(kind):
+    parts = split(board(kind), seed=2)
+    report = evaluate(IALS(rank=16).fit(parts.train), parts.test, k=10, min_test_ratings=1)
+    bases = {base_name(name) for name in report.metrics}
+    assert {"ndcg", "recall", "hit_rate", "auc", "coverage"} <= bases
+    assert not bases & {*RATING_METRICS, *GRADED, *RATED}
+    assert f"evaluated on {len(parts.test)} interactions, " in str(describe_report(report)[-1])
+    assert repr(report).startswith(f"<report on {len(parts.test)} test interactions of ")
+
+
+def test_a_count_of_zero_is_not_relevant():
+    train = Ratings.of(["a", "a", "b", "b", "c"], ["x", "y", "x", "z", "z"], [1, 2, 3, 4, 1], kind="counts")
+    rows = (np.array([0, 0, 2], np.int32), np.array([2, 1, 1], np.int32))
+    test = replace(train, user=rows[0][[0, 2]], item=rows[1][[0, 2]], value=np.array([0.0, 5.0], np.float32), time=None)
+    report = evaluate(Popularity().fit(train), test, k=2)
+    assert (report.counts["users"], report.counts["ranked_users"]) == (2, 1)
+
+
+def test_errors_of_ratings_that_are_all_equal_are_not_shown():
+    ones = split(replace(board("pairs"), kind="ratings"), seed=1)
+    assert "rmse" not in evaluate(TRAINERS["baseline"]().fit(ones.train), ones.test).metrics
+    varied = replace(ones.test, value=np.where(ones.test.user % 2, 1.0, 2.0).astype(np.float32))
+    varied = replace(varied, split=None, scale=(1.0, 2.0))
+    assert "rmse" in evaluate(TRAINERS["baseline"]().fit(ones.train), varied).metrics
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("ratings", "rated"), ("counts", "count"), ("pairs", "")])
+def test_reasons_name_the_kind_of_value(kind, columns):
+    effects = [RatingEffect("i", "Item", 3.0, 0.25)]
+    table = effects_table(effects, kind)
+    assert list(table.columns) == ["item", "title", *([columns] if columns else []), "effect"]
+    assert [list(row) for row in table.rows] == [["i", "Item", *(["3"] if columns else []), "+0.250"]]

@@ -23,7 +23,7 @@ from cofactor.cli.terminal import as_json, messages, print_json, print_paragraph
 @click.option(
     "--relevant-from",
     type=float,
-    help="The lowest test rating of a relevant item [default: every test item is relevant].",
+    help="The lowest test rating of a relevant item [default: positive_from of the training, else any].",
 )
 @reading_options
 @as_json
@@ -36,9 +36,10 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     Ratings that the model has learned are refused. Users and items that it does not know are cold starts, and are
     counted.
     """
+    from cofactor.data.ratings import values_noun
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.evaluation.report_text import describe_report
-    from cofactor.experiments.training_split import select_test_ratings
+    from cofactor.experiments.training_split import find_relevant_from, select_test_ratings
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
@@ -46,7 +47,10 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     source = source_from_manifest(manifest, data, options)
     test = select_test_ratings(manifest, open_ratings(source, console))
     if test.split is None:
-        console.print(f"all {len(test):,} ratings are test ratings", markup=False)
+        noun = values_noun(test.kind)
+        console.print(f"all {len(test):,} {noun} are test {noun}", markup=False)
+    if relevant_from is None:
+        relevant_from = find_relevant_from(manifest["hyperparameters"])
     loaded = load(model)
     with waiting(console, "evaluating"):
         report = evaluate(loaded, test, k, relevant_from=relevant_from)

@@ -35,4 +35,4 @@ def explain(model: Path, user: str, item: str, n: int, as_json: bool) -> None:
         )
         return
     print_text(escape_controls(f"{title}: {score:.2f} for user {user}"))
-    print_table(effects_table(because))
+    print_table(effects_table(because, training_data.kind))

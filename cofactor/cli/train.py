@@ -180,7 +180,7 @@ def _train(
         **fitted.notes(),
     }
     try:
-        report = _evaluate(fitted, split, console) if all_ratings is None else None
+        report = _evaluate(fitted, split, trainer, console) if all_ratings is None else None
     except KeyboardInterrupt:
         _save(fitted, out, {}, notes)
         console.print("interrupted during evaluation: the model is saved without metrics", style="yellow")
@@ -210,11 +210,12 @@ def _open_data(
     return split, None, ratings
 
 
-def _evaluate(fitted: "Fit", split: "Split", console: "Console") -> "Report":
+def _evaluate(fitted: "Fit", split: "Split", trainer: "Trainer", console: "Console") -> "Report":
     from cofactor.evaluation.evaluate import evaluate
+    from cofactor.experiments.training_split import find_relevant_from
 
     with waiting(console, "evaluating"):
-        return evaluate(fitted.model, split.test)
+        return evaluate(fitted.model, split.test, relevant_from=find_relevant_from(trainer.settings()))
 
 
 def _save(fitted: "Fit", out: Path, metrics: Mapping[str, float], notes: Mapping[str, Any]) -> None:

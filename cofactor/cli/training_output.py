@@ -39,9 +39,12 @@ def describe_training(
 
 def describe_unmeasured(fitted: "Fit", n_ratings: int) -> str:
     """What a training on all of n ratings says in place of metrics."""
+    from cofactor.data.ratings import values_noun
+
     learned = fitted.model.training_data.interactions.nnz
     share = f"all {n_ratings:,}" if learned == n_ratings else f"{learned:,} of the {n_ratings:,}"
-    return f"trained on {share} ratings; nothing was measured, because there are no test ratings"
+    noun = values_noun(fitted.model.training_data.kind)
+    return f"trained on {share} {noun}; nothing was measured, because there are no test {noun}"
 
 
 def print_next_steps(

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
-from cofactor.data.ratings import Ratings, TrainingData
+from cofactor.data.ratings import Kind, Ratings, TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, SplitMismatch
 
@@ -30,6 +30,7 @@ class HeldOut:
     unknown_users: int
     unknown_items: int
     time: Times | None = None  # (n,) seconds since 1970
+    kind: Kind = "ratings"  # of the values
 
     @property
     def n_items(self) -> int:
@@ -98,9 +99,8 @@ def hold_out(test: Ratings, training_data: TrainingData) -> HeldOut:
     model_user, unknown_users = _translate_rows(user, test.users, training_data.users)
     model_item, unknown_items = _translate_rows(item, test.items, training_data.items)
     time = None if test.time is None else test.time[order]
-    held_out = HeldOut(
-        training_data, user, item, test.value[order], model_user, model_item, unknown_users, unknown_items, time
-    )
+    rows, unknown = (user, item, test.value[order], model_user, model_item), (unknown_users, unknown_items)
+    held_out = HeldOut(training_data, *rows, *unknown, time, test.kind)
     _check_pairs(held_out, test)
     return held_out
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Doubles, Floats, Rows
+from cofactor.data.ratings import values_noun
 from cofactor.data.tables.html_table import html_table
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
@@ -26,8 +27,9 @@ class Report:
 
     metrics: by name, in this order: `RATING_METRICS` of a model that predicts ratings (accuracy only if the scale has a
         step); `OVER_ALL` over whole rankings; then for each k, as ndcg@10, `AT_K`, `OF_A_LIST` (genre_diversity only if
-        items have genres) and `RATED`; then for each k `OF_ALL_LISTS`. A metric that is defined for no user is left
-        out.
+        items have genres) and `RATED`; then for each k `OF_ALL_LISTS`. Of counts and pairs there are no errors of
+        predicted ratings, no metrics with ratings as gains, and none of `RATED`. A metric that is defined for no user
+        is left out.
     standard_errors: of each metric but those of OF_ALL_LISTS, which are properties of all lists together; NaN if there
         is only one user.
     counts: ratings, users, items; cold_users, cold_items, cold_ratings: without training ratings; unknown_users,
@@ -44,9 +46,15 @@ class Report:
     predictions: Floats | None = field(repr=False)  # (n,) of the test ratings, clipped; None: the model only ranks
     step: float | None = None  # of the scale
 
+    @property
+    def values_noun(self) -> str:
+        """The word for the test values: "ratings", or "interactions" for counts and pairs."""
+        return values_noun(self.scored_test_set.held_out.kind)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
-        return f"<report on {self.counts['ratings']:,} test ratings of {self.counts['users']:,} users: {shown}, …>"
+        tested = f"{self.counts['ratings']:,} test {self.values_noun}"
+        return f"<report on {tested} of {self.counts['users']:,} users: {shown}, …>"
 
     def __str__(self) -> str:
         """Every metric with its standard error, as `cofactor evaluate` prints them."""

@@ -31,9 +31,11 @@ def _describe(report: ReportLike, names: list[str]) -> list[Paragraph]:
 
 def describe_counts(report: ReportLike) -> str:
     """The numbers of test ratings, users and items, and how many of them are cold."""
-    counts = ", ".join(f"{report.counts[name]:,} {name}" for name in HELD_OUT)
+    values = report.values_noun
+    nouns = {"ratings": values}
+    counts = ", ".join(f"{report.counts[name]:,} {nouns.get(name, name)}" for name in HELD_OUT)
     cold = [
-        f"{n:,} {noun}{'s' * (n > 1)} without training ratings" for name, noun in COLD if (n := report.counts[name])
+        f"{n:,} {noun}{'s' * (n > 1)} without training {values}" for name, noun in COLD if (n := report.counts[name])
     ]
     return counts + (f"; of these, {' and '.join(cold)} (cold start)" if cold else "")
 

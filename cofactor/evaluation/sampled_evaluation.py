@@ -40,6 +40,11 @@ class SampledReport:
     users: Rows = field(repr=False)  # (n,) the test's user rows, ascending
     ranks: Array = field(repr=False)  # (n,) of the held-out items, from 1
 
+    @property
+    def values_noun(self) -> str:
+        """The word for the test values, which are held-out items."""
+        return "interactions"
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
         return f"<report on {self.counts['ratings']:,} cases of {self.counts['users']:,} users: {shown}>"

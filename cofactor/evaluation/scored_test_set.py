@@ -10,8 +10,9 @@ from cofactor.arrays import Array, Doubles, Floats, Mask, Rows
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.metrics.list_accumulator import ListAccumulator
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS, ListResults
+from cofactor.evaluation.metrics.metric import Metric
 from cofactor.evaluation.metrics.ranked_items import RanksAtK, RelevantRanks
-from cofactor.evaluation.metrics.ranking_metrics import AT_K, OVER_ALL, RATED
+from cofactor.evaluation.metrics.ranking_metrics import AT_K, GRADED, OVER_ALL, RATED, AtK
 from cofactor.evaluation.metrics.threads import run_in_threads
 from cofactor.evaluation.scorer import Scorer
 from cofactor.models.base import Model
@@ -39,9 +40,15 @@ class ScoredTestSet:
     rated_users: Rows  # (n_rated,) the test's rows of the users with enough test ratings; empty without a k
     rated_ranks: RelevantRanks  # of these users, among their test items alone
 
+    @property
+    def at_k(self) -> dict[str, Metric[AtK]]:
+        """`AT_K`, without those whose gains are ratings where the values are counts or pairs."""
+        graded = self.held_out.kind == "ratings"
+        return {name: metric for name, metric in AT_K.items() if graded or name not in GRADED}
+
     def names(self) -> list[str]:
         """The metrics with a value per user, in the order of a report, as far as a user can be measured."""
-        over_all, at_k = ([*OVER_ALL], [*AT_K, *self.lists.values]) if len(self.ranked_users) else ([], [])
+        over_all, at_k = ([*OVER_ALL], [*self.at_k, *self.lists.values]) if len(self.ranked_users) else ([], [])
         rated = [*RATED] if len(self.rated_users) else []
         return over_all + [f"{name}@{k}" for k in self.k for name in at_k + rated]
 
@@ -49,7 +56,7 @@ class ScoredTestSet:
         """Every metric of `names`, in another order, with its value for each user; NaN where it is undefined."""
         if len(self.ranked_users):
             yield from ((name, metric.compute(self.ranks)) for name, metric in OVER_ALL.items())
-        for ranks, metrics in ((self.ranks, AT_K), (self.rated_ranks, RATED)):
+        for ranks, metrics in ((self.ranks, self.at_k), (self.rated_ranks, RATED)):
             cut = RanksAtK.at(ranks, *self.k)
             for name, metric in metrics.items() if len(ranks.n_candidates) else ():
                 yield from ((f"{name}@{k}", column) for k, column in zip(self.k, metric.compute(cut).T, strict=True))
@@ -106,7 +113,7 @@ def score_test_set(
         return ScoredTestSet(held_out, k, scores, users[:0], NO_RANKS, NO_LISTS, users[:0], NO_RANKS)
     scores, ranks, lists = _rank_all(scorer, relevant, k)
     has_relevant = np.bincount(held_out.user_number, relevant) > 0
-    enough = np.diff(held_out.start) >= min_test_ratings
+    enough = (np.diff(held_out.start) >= min_test_ratings) & (held_out.kind == "ratings")
     rated_ranks = _rank_rated(held_out, scores, enough[held_out.user_number])
     if held_out.time is not None:  # lists have no time: its effect is added after ranking
         scores = scores + scorer.time_effects(held_out.model_user, held_out.model_item, held_out.time)

@@ -1,5 +1,6 @@
 """The test ratings of a saved model: the test part of its split, or ratings that it has not learned."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -59,3 +60,10 @@ def select_test_ratings(manifest: Mapping[str, Any], data: Ratings | Split) -> R
     except BadData:  # they are too few for the recipe, say, so the split was not made of them
         return data
     return split.test if split.fingerprint == trained_on else data
+
+
+def find_relevant_from(hyperparameters: Mapping[str, Any]) -> float | None:
+    """The lowest value of a relevant test item for a model with these hyperparameters: that of a positive in training;
+    None where the training did not choose any."""
+    found = hyperparameters.get("positive_from")
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else None

@@ -130,6 +130,7 @@ def fit(
     if warm_start is not None and isinstance(refit, Ratings):
         hint = "the ratings that choose the epoch may be ratings that it has learned: train from scratch"
         raise BadHyperparameter("a training on all ratings cannot start from a model", hint)
+    check_kind(trainer, split.train)
     check_ratings_vary(trainer, *split.parts.values())
     starting = StartingModels.of(warm_start)
     starting.check_split(split)

@@ -163,6 +163,7 @@ AT_K: dict[str, Metric[AtK]] = by_name(
         ),
     )
 )
+GRADED = "ndcg_rating", "ndcg_exp"  # metrics of AT_K whose gains are ratings
 OVER_ALL: dict[str, Metric[OverAll]] = by_name(
     (
         Metric("mrr", first_reciprocal_rank, "MRR", "Mean reciprocal rank over the whole ranking.", HIGHER),

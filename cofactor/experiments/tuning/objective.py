@@ -14,7 +14,7 @@ from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.trainers.base import Trainer
 from cofactor.training.early_stopping import ValidatedEpoch, validation_ndcgs
 from cofactor.training.fit import fit_ratings
-from cofactor.training.rating_checks import check_ratings_vary
+from cofactor.training.rating_checks import check_kind, check_ratings_vary
 from cofactor.training.tracking.epoch_row import EpochRow
 
 REPORTS_PER_TRAINING = 10  # after each tenth of its epochs, a training is compared with others
@@ -103,6 +103,7 @@ def _train_pairs(
     for fold, (train, validation) in enumerate(pairs):
         first, last = fold * REPORTS_PER_TRAINING, len(pairs) * REPORTS_PER_TRAINING
         progress, finished = _TrialProgress([best.loss for best in bests], first, last, report), True
+        check_kind(trainer, train)
         check_ratings_vary(trainer, train, validation)
         try:
             fit_ratings(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cofactor.data.ratings import Kind
 from cofactor.data.tables.text_table import TextTable
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect, Recommendation
@@ -13,7 +14,8 @@ def recommendations_table(model: Model, recommendations: Sequence[Recommendation
     rows = []
     for place, one in enumerate(recommendations, 1):
         rows.append([str(place), one.item, one.title, _genres(one), f"{one.score:.{digits}f}"])
-        rows += [["", "", f"  {effect}", "", ""] for effect in map(_describe_effect, one.because)]
+        kind = model.training_data.kind
+        rows += [["", "", f"  {_describe_effect(effect, kind)}", "", ""] for effect in one.because]
     return TextTable(rows, ["", "item", "title", "genres", "score"], left=4)
 
 
@@ -23,10 +25,12 @@ def similar_items_table(items: Sequence[Recommendation]) -> TextTable:
     return TextTable(rows, ["item", "title", "genres", "similarity"], left=3)
 
 
-def effects_table(effects: Sequence[RatingEffect]) -> TextTable:
-    """The ratings that explain a score, the one with the strongest effect first."""
+def effects_table(effects: Sequence[RatingEffect], kind: Kind = "ratings") -> TextTable:
+    """The ratings that explain a score, the one with the strongest effect first; kind: of the values."""
     rows = [[one.item, one.title, f"{one.rating:g}", f"{one.effect:+.3f}"] for one in effects]
-    return TextTable(rows, ["item", "title", "rated", "effect"], left=2)
+    if kind == "pairs":
+        return TextTable([[*row[:2], row[3]] for row in rows], ["item", "title", "effect"], left=2)
+    return TextTable(rows, ["item", "title", "rated" if kind == "ratings" else "count", "effect"], left=2)
 
 
 def highest_ratings_table(model: Model, user: str, n: int) -> TextTable:
@@ -43,5 +47,6 @@ def _genres(one: Recommendation) -> str:
     return one.genres.replace("|", ", ")
 
 
-def _describe_effect(effect: RatingEffect) -> str:
-    return f"{effect.effect:+.2f} for {effect.title} ({effect.rating:g})"
+def _describe_effect(effect: RatingEffect, kind: Kind) -> str:
+    value = "" if kind == "pairs" else f" ({effect.rating:g})"
+    return f"{effect.effect:+.2f} for {effect.title}{value}"
