@@ -1,30 +1,10 @@
-"""Loading rows: units of time by their size, dense integer ids, and the latest of repeated pairs."""
+"""Loading rows: dense integer ids."""
 
 import numpy as np
 import pytest
 
 from cofactor.data.reading import load_rows
-from cofactor.data.reading.load_rows import encode_integer_ids, to_seconds
-
-
-@pytest.mark.parametrize(
-    ("latest", "seconds"),
-    [
-        (10**11 - 1, 10**11 - 1),
-        (10**11, 10**8),
-        (10**14 - 1, (10**14 - 1) // 10**3),
-        (10**14, 10**8),
-        (10**17 - 1, (10**17 - 1) // 10**6),
-        (10**17, 10**8),
-    ],
-)
-def test_the_latest_time_tells_the_unit_of_all(latest: int, seconds: int) -> None:
-    assert to_seconds(np.array([latest, 5])).tolist()[0] == seconds
-
-
-def test_no_times_and_times_before_1970() -> None:
-    assert to_seconds(np.empty(0, np.int64)).tolist() == []
-    assert to_seconds(np.array([-5, 7])).tolist() == [-5, 7]
+from cofactor.data.reading.load_rows import encode_integer_ids
 
 
 @pytest.mark.parametrize("lookup", [1, 1 << 24])

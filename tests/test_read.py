@@ -182,18 +182,18 @@ def test_the_scale_is_that_of_the_data(tmp_path: Path) -> None:
     ("text", "seconds"),
     [
         ("1287532527", 1287532527),
-        ("1287532527.9", 1287532528),
-        ("1287532527123", 1287532527),
-        ("1287532527123456", 1287532527),
-        ("1287532527123456789", 1287532527),
+        ("1287532527.9", 1287532527.9),
+        ("1287532527123", 1287532527.123),
+        ("1287532527123456", 1287532527.123456),
+        ("1287532527123456789", 1287532527.123456),
         ("2010-10-19T23:55:27Z", 1287532527),
         ("2010-10-19 23:55:27", 1287532527),
-        ("2010-10-19 23:55:27.750", 1287532527),
+        ("2010-10-19 23:55:27.750", 1287532527.75),
         ("2010-10-20 01:55:27+02:00", 1287532527),
         ("2010-10-19", 1287446400),
     ],
 )
-def test_times_become_seconds(tmp_path: Path, text: str, seconds: int) -> None:
+def test_times_become_seconds(tmp_path: Path, text: str, seconds: float) -> None:
     ratings = read(written(tmp_path / "r.csv", f"user,item,rating,timestamp\n1,1,5,{text}\n"))
     assert ratings.time is not None
     assert ratings.time.tolist() == [seconds]

@@ -6,7 +6,7 @@ DataSource("purchases.csv", columns={"user": "CustomerID"}).open_split()[0]
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -36,7 +36,8 @@ class DataSource:
     data: "synthetic" (see `demo_ratings`), the name of a known data set, or the path of a file, a folder, an archive, a
         member of one (`ratings.zip:u.data`) or a saved split, or "-" for standard input.
     folder: the folder of known data sets.
-    columns, implicit, repeats, bad_rows, layout, delimiter, titles, user_features, item_features: see `read`.
+    columns, implicit, repeats, missing, time_format, bad_rows, layout, delimiter, titles, user_features, item_features:
+        see `read`.
     ratings_from: the address of a store of ratings collected while serving, which are merged into the data: a file
         or a postgresql:// address.
     test, validation: where somebody else split the ratings, the data of these parts; `data` is the train part. They
@@ -48,6 +49,8 @@ class DataSource:
     columns: Mapping[str, str] = field(default_factory=dict)
     implicit: bool = False
     repeats: str | None = None
+    missing: Sequence[str] = ()
+    time_format: str | None = None
     bad_rows: str = "error"
     layout: Literal["lists", "wide"] | None = None
     delimiter: str | None = None
@@ -157,6 +160,8 @@ class DataSource:
             columns=self.columns or None,
             implicit=self.implicit,
             repeats=self.repeats,
+            missing=self.missing,
+            time_format=self.time_format,
             bad_rows=self.bad_rows,
             layout=self.layout,
             delimiter=self.delimiter,

@@ -47,6 +47,7 @@ class Origin:
     notes: tuple[str, ...] = ()  # what was not used of tables of features
     feedback: FeedbackCounts | None = None
     repeats: str = "latest"  # what became of rows of one pair: latest, first, sum, count, mean or max
+    missing: int = 0  # rows whose value means that there is no rating
     columns: Mapping[str, str] = field(default_factory=dict)  # role -> the column that was read
 
     def as_record(self) -> dict[str, Any]:
@@ -55,6 +56,7 @@ class Origin:
             "rows": self.rows,
             "repeated": self.duplicates,
             "repeats": self.repeats,
+            "missing": self.missing,
             "columns": dict(self.columns),
             "rejected": self.rejected,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
@@ -67,6 +69,8 @@ class Origin:
         remarks = []
         if self.duplicates:
             remarks.append(f"{self.duplicates:,} {MERGED[self.repeats]}")
+        if self.missing:
+            remarks.append(f"{self.missing:,} rows without a rating left out")
         if self.rejected:
             where = f", written to {self.rejected_file}" if self.rejected_file else ""
             remarks.append(f"{self.rejected:,} bad rows left out{where}")

@@ -39,7 +39,7 @@ class Ratings(Tabular):
     user: Rows  # (n,)
     item: Rows  # (n,)
     value: Floats  # (n,) in the scale of the data
-    time: Times | None = None  # (n,) seconds since 1970
+    time: Times | None = None  # (n,) seconds since 1970: int64, or float64 where one has a part of a second
     scale: tuple[float, float] = (0.0, 0.0)  # lowest and highest possible value; (0, 0): taken from `value`
     step: float | None = None  # between neighbouring values (1 for stars, 0.5 for half stars); None: continuous
     titles: Strings | None = None  # (n_items,)
@@ -52,11 +52,11 @@ class Ratings(Tabular):
     kind: Kind = "ratings"
 
     def __post_init__(self) -> None:
-        for name, dtype in (("user", np.int32), ("item", np.int32), ("value", np.float32), ("time", np.int64)):
+        for name, dtype in (("user", np.int32), ("item", np.int32), ("value", np.float32), ("time", None)):
             column = getattr(self, name)
             if column is None:
                 continue
-            column = np.ascontiguousarray(column, dtype=dtype)
+            column = _check_times(column) if name == "time" else np.ascontiguousarray(column, dtype=dtype)
             if column.shape != (len(self.user),):
                 raise BadData(f"{column.size:,} values of {name} for {len(self.user):,} ratings")
             object.__setattr__(self, name, _frozen(column))
@@ -88,7 +88,7 @@ class Ratings(Tabular):
         users: Sequence[str] | Array,
         items: Sequence[str] | Array,
         values: Sequence[float] | Array,
-        times: Sequence[int] | Array | None = None,
+        times: Sequence[float] | Array | None = None,
         *,
         kind: Kind = "ratings",
     ) -> "Ratings":
@@ -97,7 +97,7 @@ class Ratings(Tabular):
         known_users, known_items = Vocabulary.of(user_ids, "user"), Vocabulary.of(item_ids, "item")
         user, item = known_users.rows(user_ids), known_items.rows(item_ids)
         value = np.asarray(values, dtype=np.float32)
-        time = None if times is None else np.asarray(times, dtype=np.int64)
+        time = None if times is None else _check_times(np.asarray(times))
         keep = latest_row_of_each_pair(user, item, time)
         return cls(
             known_users,
@@ -248,6 +248,17 @@ def describe_values(n: int, kind: Kind, scale: tuple[float, float]) -> str:
     low, high = scale
     spread = {"ratings": f" from {low:g} to {high:g}", "counts": f" with counts from {low:g} to {high:g}", "pairs": ""}
     return f"{n:,} {values_noun(kind)}{spread[kind]}"
+
+
+def _check_times(time: Times | Array) -> Times:
+    """The times as int64, or as float64 where one has a part of a second; raises BadData for one that is not finite."""
+    column: Times = np.ascontiguousarray(time)
+    if column.dtype.kind != "f":
+        return np.ascontiguousarray(column, dtype=np.int64)
+    if not np.isfinite(column).all():
+        raise BadData(f"time {column[~np.isfinite(column)][0]}", "times are seconds since 1970")
+    parts = (column % 1).any()
+    return np.ascontiguousarray(column, dtype=np.float64 if parts else np.int64)
 
 
 def _check_kind(kind: str, value: Floats) -> None:

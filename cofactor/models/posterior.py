@@ -301,7 +301,7 @@ class PosteriorModel(VectorModel):
 
     def _days(self, times: Times) -> Array:
         """(m,) rows of `day_vectors` of (m,) times; -1 for other days."""
-        days = np.asarray(times) // SECONDS_A_DAY - int(self.first_day or 0)
+        days = (np.asarray(times) // SECONDS_A_DAY).astype(np.int64) - int(self.first_day or 0)
         n_days = 0 if self.day_vectors is None else len(self.day_vectors)
         return np.where((days >= 0) & (days < n_days), days, -1)
 

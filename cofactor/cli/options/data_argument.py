@@ -23,7 +23,8 @@ ROLES = ("user", "item", "rating", "time")
 OPTIONAL = ("rating", "time")
 BETWEEN_ROLES = re.compile(f",(?=(?:{'|'.join(ROLES)})=)")
 READING_OPTIONS = (
-    *("implicit", "bad_rows", "layout", "delimiter", "titles", "user_features", "item_features"),
+    *("implicit", "missing", "time_format", "bad_rows", "layout", "delimiter", "titles", "user_features"),
+    "item_features",
     "ratings_from",
 )
 
@@ -63,6 +64,18 @@ def reading_options(command: F) -> F:
             "rating= and time= for none. Repeatable.",
         ),
         click.option("--implicit", is_flag=True, help="The values are counts (plays, clicks), not ratings on a scale."),
+        click.option(
+            "--missing",
+            multiple=True,
+            metavar="VALUE",
+            help="Value that means that there is no rating, as -1 or NULL; such rows are left out. Repeatable.",
+        ),
+        click.option(
+            "--time-format",
+            metavar="FORMAT",
+            help="Form of the times, where it is not clear: s, ms, us or ns since 1970, iso, year, excel, or a format "
+            "such as %d/%m/%Y.",
+        ),
         click.option(
             "--repeated",
             type=click.Choice(["latest", "first", "sum", "count", "mean", "max"]),
@@ -152,6 +165,8 @@ def to_shell(source: "DataSource") -> str:
     options = [f"--{name}={part.data}" for name, part in source.given_parts().items() if name != "train"]
     options += [f"--column={role}={name}" for role, name in source.columns.items()]
     options += ["--implicit"] if source.implicit else []
+    options += [f"--missing={value}" for value in source.missing]
+    options += [f"--time-format={source.time_format}"] if source.time_format else []
     options += [f"--repeated={source.repeats}"] if source.repeats else []
     options += ["--bad-rows=skip"] if source.bad_rows == "skip" else []
     options += [f"--layout={source.layout}"] if source.layout else []

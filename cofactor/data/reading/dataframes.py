@@ -11,6 +11,7 @@ from cofactor.data.reading.columns import find_columns
 from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
+MAX_NAMED = 3  # rows that an error names
 FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
 
 
@@ -25,6 +26,8 @@ def rating_columns(
     names = _names(table)
     where = find_columns([str(name) for name in names], columns)
     found = {role: _array(table[names[place]]) for role, place in where.items()}
+    for role in ("user", "item"):
+        _check_bytes(role, table[names[where[role]]])
     lengths = {role: len(column) for role, column in found.items()}
     if len(set(lengths.values())) > 1:
         raise BadData(f"columns of different lengths: {', '.join(f'{n:,} of {role}' for role, n in lengths.items())}")
@@ -70,6 +73,30 @@ def _array(column: Any) -> Array:
     texts = np.empty(len(array), dtype=object)
     texts[:] = [None if _missing(value) else _text(value) for value in array.tolist()]
     return texts
+
+
+def _check_bytes(role: str, column: Any) -> None:
+    """Raises BadData, with the first rows, for ids of bytes that are not UTF-8: replaced, two of them could be one."""
+    array = _plain(column)
+    if array.dtype.kind not in "OS":
+        return
+    bad = [
+        (row, value) for row, value in enumerate(array.tolist(), 1) if isinstance(value, bytes) and not _decodes(value)
+    ]
+    if bad:
+        named = "; ".join(f"row {row:,}: {value[:40]!r}" for row, value in bad[:MAX_NAMED])
+        more = f"; and {len(bad) - MAX_NAMED:,} more" if len(bad) > MAX_NAMED else ""
+        raise BadData(
+            f"{role} ids that are not UTF-8: {named}{more}", "decode them first, as in .str.decode('latin-1')"
+        )
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _plain(column: Any) -> Array:

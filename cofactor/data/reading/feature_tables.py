@@ -17,7 +17,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
 from cofactor.data.reading.dataframes import FRAMES, text_columns
 from cofactor.data.reading.formats.text_head import is_gzip
-from cofactor.data.reading.sql_source import REAL, TEXT
+from cofactor.data.reading.meaning.id_rules import REAL, TEXT
 from cofactor.data.reading.text_format import find_header
 from cofactor.data.reading.titles import TITLE_NAMES, Titles, numbered_lines
 from cofactor.data.vocabulary import Vocabulary

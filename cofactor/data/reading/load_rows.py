@@ -1,4 +1,4 @@
-"""Loads the rows of a source: ids become row numbers of two vocabularies, times become seconds.
+"""Loads the rows of a scan by the rules of its columns: ids become row numbers of two vocabularies, times seconds.
 
 `load_rows` assumes that every row is valid and returns None otherwise; `rejected_rows.load_valid_rows` then finds the
 faults. Ids that are plain numbers are read as integers and looked up in an array, never as Python strings one by one.
@@ -11,14 +11,15 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cofactor.arrays import Floats, Rows, Strings, Times
+from cofactor.arrays import Array, Floats, Rows, Strings
 from cofactor.data.duckdb_connection import RESOURCE_ERRORS
+from cofactor.data.reading.meaning.column_rules import ColumnRules
+from cofactor.data.reading.meaning.id_rules import NO_IDS
+from cofactor.data.reading.meaning.time_rules import to_seconds
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.ids import find_id_fault
 
-# (from, divisor): a number of seconds this high is far in the future, so the unit is ns, µs or ms.
-UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 MAX_LOOKUP = 1 << 24  # ids up to this one, or up to four times their number, are looked up in an array
 PLAIN_NUMBER = "^(0|[1-9][0-9]{0,17})$"  # as in `vocabulary.natural_order`
 
@@ -32,17 +33,19 @@ class EncodedRatings:
     user: Rows
     item: Rows
     value: Floats
-    time: Times | None
+    time: Array | None  # (n,) seconds since 1970: int64, or float64 where there are parts of a second
 
     def __len__(self) -> int:
         return len(self.value)
 
 
-def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> EncodedRatings | None:
-    """The ratings of a source; None where a row has a fault, or there are no rows."""
-    if source.numbered:
+def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> EncodedRatings | None:
+    """The ratings of a scan; None where a row has a fault, or there are no rows."""
+    left_out = f" WHERE NOT {rules.is_missing}" if rules.is_missing else ""
+    rows = f"({source.sql}){left_out}"
+    if rules.numbered:
         try:
-            found = _numbered(connection, source)
+            found = _numbered(connection, rows, rules)
         except RESOURCE_ERRORS:
             raise
         except duckdb.Error:  # an id is not a number, or a row has a fault
@@ -50,27 +53,38 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Encoded
         if found is not None:
             return found
     try:
-        user, item = source.id_text("user"), source.id_text("item")
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {user} AS user_id, {item} AS item_id, "
-            f"{source.rating} AS rating, {source.time} AS time FROM ({source.sql})"
-        )
+        connection.execute(_rated_sql(rows, rules))
     except RESOURCE_ERRORS:
         raise
     except duckdb.Error:
         return None
     good = "bool_and(coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
-    timed = " AND time IS NOT NULL)" if "time" in source.types else ")"
+    good += " AND NOT fault" + (" AND rating >= 0" if rules.kind == "counts" else "")
+    timed = " AND time IS NOT NULL)" if "time" in rules.types else ")"
     faultless = connection.execute(f"SELECT {good}{timed} FROM rated").fetchone()
     if faultless != (True,):
         return None
-    found = load_checked_rows(connection, timed="time" in source.types)
-    follow_rule = all(find_id_fault(id_) is None for known in (found.users, found.items) for id_ in known.ids)
-    return found if follow_rule else None
+    found = load_checked_rows(connection, timed="time" in rules.types)
+    return found if _follow_rule(found.users) and _follow_rule(found.items) else None
+
+
+def _rated_sql(rows: str, rules: ColumnRules) -> str:
+    """SQL for the table `rated`, from which `load_checked_rows` loads, with whether an id is a float that is none."""
+    faults = " OR ".join(f"{rules.float_fault(role)} IS NOT NULL" for role in ("user", "item"))
+    return (
+        f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {rules.id_text('user')} AS user_id, "
+        f"{rules.id_text('item')} AS item_id, CAST({rules.number} AS FLOAT) AS rating, "
+        f"{rules.microseconds} AS time, {faults} AS fault FROM {rows}"
+    )
+
+
+def _follow_rule(known: Vocabulary) -> bool:
+    """Whether every id may be one."""
+    return not any(id_ in known for id_ in NO_IDS) and all(find_id_fault(id_) is None for id_ in known.ids)
 
 
 def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> EncodedRatings:
-    """The ratings of the table `rated` (user_id, item_id, rating, time), whose rows have no fault."""
+    """The ratings of the table `rated` (user_id, item_id, rating, time in microseconds), whose rows have no fault."""
     users, items = _vocabulary(connection, "user"), _vocabulary(connection, "item")
     numbered = connection.execute(
         "SELECT rated.rowid AS place, users.number AS user_row, items.number AS item_row FROM rated "
@@ -83,20 +97,23 @@ def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> 
     return EncodedRatings(users, items, user, item, rest["rating"], to_seconds(rest["time"]) if timed else None)
 
 
-def _numbered(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> EncodedRatings | None:
-    timed = ', "time"' if "time" in source.types else ""
+def _numbered(connection: duckdb.DuckDBPyConnection, rows: str, rules: ColumnRules) -> EncodedRatings | None:
+    timed = "time" in rules.types
     columns: dict[str, Any] = connection.execute(
-        f"SELECT {source.id_number('user')} AS user_id, {source.id_number('item')} AS item_id, "
-        f"{source.rating} AS rating{f', {source.time} AS time' if timed else ''} FROM ({source.sql})"
+        f"SELECT {rules.id_number('user')} AS user_id, {rules.id_number('item')} AS item_id, "
+        f"CAST({rules.number} AS FLOAT) AS rating{f', {rules.microseconds} AS time' if timed else ''} FROM {rows}"
     ).fetchnumpy()
     if any(isinstance(column, np.ma.MaskedArray) for column in columns.values()) or not len(columns["rating"]):
         return None
     user, item = columns.pop("user_id"), columns.pop("item_id")
     if min(user.min(), item.min()) < 0 or not np.isfinite(columns["rating"]).all():
         return None
+    if rules.kind == "counts" and columns["rating"].min() < 0:
+        return None
     users, user = encode_integer_ids(user, "user")
     items, item = encode_integer_ids(item, "item")
-    return EncodedRatings(users, items, user, item, columns["rating"], to_seconds(columns["time"]) if timed else None)
+    time = to_seconds(columns.pop("time")) if timed else None
+    return EncodedRatings(users, items, user, item, columns["rating"], time)
 
 
 def encode_integer_ids(ids: Rows, noun: str) -> tuple[Vocabulary, Rows]:
@@ -124,13 +141,6 @@ def _vocabulary(connection: duckdb.DuckDBPyConnection, noun: str) -> Vocabulary:
     )
     ids = connection.execute(f"SELECT id FROM {noun}s ORDER BY number").fetchnumpy()["id"]
     return Vocabulary(_strings(ids.tolist()), noun)
-
-
-def to_seconds(time: Times) -> Times:
-    """(n,) seconds since 1970 of times counted in seconds, milliseconds, microseconds or nanoseconds."""
-    latest = int(time.max()) if len(time) else 0
-    divisor = next((divisor for least, divisor in UNITS if latest >= least), 1)
-    return time if divisor == 1 else time // divisor
 
 
 def _strings(texts: list[str]) -> Strings:

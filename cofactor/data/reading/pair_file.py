@@ -17,7 +17,9 @@ from cofactor.data.duckdb_connection import first_line, quoted_name, shared_conn
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import find_columns
 from cofactor.data.reading.formats.text_head import open_text
-from cofactor.data.reading.sql_source import TEXT, SqlScan
+from cofactor.data.reading.meaning.column_rules import ColumnRules
+from cofactor.data.reading.meaning.id_rules import TEXT, is_real
+from cofactor.data.reading.meaning.time_rules import DATED, TimeRule, named_rule
 from cofactor.errors import BadData, error_context
 from cofactor.ids import normalize_id
 
@@ -80,16 +82,24 @@ def _parquet_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> I
         where = _columns(path, names, columns, with_times)
         types = {role: str(described[place][1]) for role, place in where.items()}
         chosen = ", ".join(f'{quoted_name(names[place])} AS "{role}"' for role, place in where.items())
-        source = SqlScan(f"SELECT {chosen} FROM {table}", types, numbered=False)
-        texts = [source.id_text(role) for role in PAIR]
+        whole = frozenset(role for role in PAIR if is_real(types[role]))
+        rules = ColumnRules(types, whole=whole, time=_typed_times(types.get("time", "")))
+        texts = [rules.id_text(role) for role in PAIR]
         if "time" in where:
-            texts.append("time" if types["time"] == TEXT else f"CAST({source.time} AS VARCHAR)")
-        database.execute(f"SELECT {', '.join(texts)} FROM ({source.sql})")
+            texts.append('"time"' if rules.time is None else f"CAST({rules.microseconds} // 1000000 AS VARCHAR)")
+        database.execute(f"SELECT {', '.join(texts)} FROM (SELECT {chosen} FROM {table})")
         number = 0
         while rows := database.fetchmany(BLOCK_ROWS):
             for row in rows:
                 number += 1
                 yield _make_pair(*(text or "" for text in row), where=f"{path}: row {number:,}")
+
+
+def _typed_times(kind: str) -> TimeRule | None:
+    """The rule of a column of times of an SQL type; None for text."""
+    if kind == TEXT:
+        return None
+    return DATED if kind.startswith(("TIMESTAMP", "DATE")) else named_rule("s")
 
 
 def _make_pair(user: str, item: str, time: str = "", *, where: str) -> Pair:

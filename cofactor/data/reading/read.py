@@ -6,7 +6,7 @@ to find the faults and their lines.
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +44,8 @@ def read(
     columns: Mapping[str, str] | None = None,
     implicit: bool = False,
     repeats: str | None = None,
+    missing: str | float | Iterable[str | float] = (),
+    time_format: str | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
     layout: Literal["lists", "wide"] | None = None,
@@ -96,7 +98,7 @@ def read(
     check_delimiter(delimiter)
     source = dataset_source(source)
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
-        values = ValueOptions(implicit, repeats)
+        values = ValueOptions.checked(implicit, repeats, missing, time_format)
         reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected, delimiter, layout == "wide")
         if is_stream(source):
             source = copy_stream(source, Path(working))
@@ -199,7 +201,7 @@ class _Reading:
         return add_source_titles(ratings, source)
 
     def _scanner(self, connection: duckdb.DuckDBPyConnection) -> TableScanner:
-        return TableScanner(connection, self.folder, self.columns, self.delimiter, self.wide)
+        return TableScanner(connection, self.folder, self.columns, self.delimiter, self.wide, self.values.missing)
 
     def _ratings(self, connection: duckdb.DuckDBPyConnection, source: SqlScan, name: str) -> Ratings:
         file = (self.rejected or Path(f"{_stem(name)}.rejected.csv").absolute()) if self.skip else None

@@ -17,7 +17,9 @@ from cofactor.data.duckdb_connection import quoted, quoted_path
 from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.formats.text_dialect import TextDialect
 from cofactor.data.reading.formats.text_head import is_gzip, open_text
-from cofactor.data.reading.sql_source import TEXT, SqlScan
+from cofactor.data.reading.meaning.column_rules import ColumnRules
+from cofactor.data.reading.meaning.id_rules import TEXT
+from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
 
 ABSENT = {"rating": "'1'", "time": "NULL::VARCHAR"}  # cells of a table without the column
@@ -44,15 +46,20 @@ def line_records(path: Path, dialect: TextDialect) -> str:
     return f"SELECT line, raw, {fault} AS fault, {cells} FROM ({rated})"
 
 
-def table_records(source: SqlScan) -> str:
+def table_records(source: SqlScan, rules: ColumnRules) -> str:
     """SQL for the RECORDs of a table with types; the line is its cells joined by commas."""
-    as_text = {role: source.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
+    as_text = {role: rules.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
     cells = ", ".join(f'{text} AS "{role}"' for role, text in as_text.items())
     raw = " || ',' || ".join(f"coalesce({_text(role)}, '')" for role in source.types)
-    untimed = "".join(f', {cell} AS "{role}"' for role, cell in ABSENT.items() if role not in source.types)
+    faults = ", ".join(
+        f"'{role} id ' || {_text(role)} || ' ' || {rules.float_fault(role)}"
+        for role in ("user", "item")
+        if source.types[role] != TEXT
+    )
+    absent = "".join(f', {cell} AS "{role}"' for role, cell in ABSENT.items() if role not in source.types)
     return (
-        f"SELECT row_number() OVER () AS line, {raw} AS raw, NULL::VARCHAR AS fault, {cells}{untimed} "
-        f"FROM ({source.sql})"
+        f"SELECT row_number() OVER () AS line, {raw} AS raw, {f'coalesce({faults})' if faults else 'NULL::VARCHAR'} "
+        f"AS fault, {cells}{absent} FROM ({source.sql})"
     )
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import duckdb
 
-from cofactor.data.duckdb_connection import RESOURCE_ERRORS
+from cofactor.data.duckdb_connection import RESOURCE_ERRORS, quoted
 from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.load_rows import EncodedRatings, load_checked_rows
+from cofactor.data.reading.meaning.column_rules import ColumnRules
+from cofactor.data.reading.meaning.id_rules import id_fault_sql
 from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
-from cofactor.data.reading.sql_source import SqlScan, id_fault_sql, normalized_id_sql
+from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
 
 MAX_NAMED = 3  # rows that an error names
@@ -18,21 +20,26 @@ MAX_NAMED = 3  # rows that an error names
 # A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
     ("fault IS NOT NULL", "", "fault"),
+    ("{user_float} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_float}"),
+    ("{item_float} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_float}"),
     ("{user_fault} = ''", "user", "'no user id'"),
     ("{item_fault} = ''", "item", "'no item id'"),
     ("{user_fault} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_fault}"),
     ("{item_fault} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_fault}"),
     ("coalesce(trim(rating), '') = ''", "rating", "'no rating'"),
-    ("TRY_CAST(rating AS DOUBLE) IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
-    ("NOT isfinite(TRY_CAST(rating AS FLOAT))", "rating", "'rating ' || {rating} || ' is not a finite number'"),
-)
+    ("{number} IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
+    ("NOT coalesce(isfinite(TRY_CAST({number} AS FLOAT)), false)", "rating",
+     "'rating ' || {rating} || ' is not a finite number'"),
+)  # fmt: skip
+COUNT_FAULTS = (("{number} < 0", "rating", "'count ' || {rating} || ' is negative'"),)
 TIME_FAULTS = (
     ("coalesce(trim(\"time\"), '') = ''", "time", "'no time'"),
-    ("{seconds} IS NULL", "time", "'time ' || {time} || ' is neither a number nor a date'"),
+    ("{microseconds} IS NULL AND NOT {is_time}", "time", "'time ' || {time} || ' is neither a number nor a date'"),
+    ("{microseconds} IS NULL", "time", "'time ' || {time} || ' is not in ' || {time_form} || ', as others are'"),
 )
-SECONDS = (
-    'coalesce(TRY_CAST(TRY_CAST("time" AS DOUBLE) AS BIGINT), '
-    'TRY_CAST(floor(epoch(TRY_CAST("time" AS TIMESTAMPTZ))) AS BIGINT))'
+IS_TIME = (
+    '(TRY_CAST(TRY_CAST("time" AS DOUBLE) AS BIGINT) IS NOT NULL '
+    r"""OR regexp_matches("time", '^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}'))"""
 )
 
 
@@ -55,16 +62,15 @@ class RowCheck:
 
 
 def load_valid_rows(
-    connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, rejected: Path | None
+    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path, rejected: Path | None
 ) -> tuple[EncodedRatings, RejectedRows]:
     """The ratings of the rows without a fault; the others are written to the file `rejected`.
 
     Raises BadData, with the first faults, where `rejected` is None and where no row is valid.
     """
-    timed = "time" in source.types
     connection.execute("DROP TABLE IF EXISTS rated")
     # Where one bad row is an error, a view is enough: a table of all rows would be as large as the file.
-    check = _check_rows(connection, source, folder, "VIEW" if rejected is None else "TABLE")
+    check = _check_rows(connection, source, rules, folder, "VIEW" if rejected is None else "TABLE")
     faults = check.faults
     if not check.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
@@ -74,18 +80,21 @@ def load_valid_rows(
         _write(connection, rejected)
     connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM checked "
                        "WHERE reason IS NULL ORDER BY line")  # fmt: skip
-    return load_checked_rows(connection, timed=timed), RejectedRows(faults, rejected if faults else None)
+    return load_checked_rows(connection, timed="time" in rules.types), RejectedRows(
+        faults, rejected if faults else None
+    )
 
 
-def _check_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: Path, kind: str) -> RowCheck:
+def _check_rows(
+    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path, kind: str
+) -> RowCheck:
     """Creates the table or view `checked` of all rows, and counts their faults."""
-    timed = "time" in source.types
     make = f"CREATE OR REPLACE TEMP {kind} checked AS"
     if source.text is None:
-        connection.execute(f"{make} {_checked_rows_sql(table_records(source), timed)}")
+        connection.execute(f"{make} {_checked_rows_sql(table_records(source, rules), rules)}")
         return _count_faults(connection)
     try:
-        connection.execute(f"{make} {_checked_rows_sql(line_records(*source.text), timed)}")
+        connection.execute(f"{make} {_checked_rows_sql(line_records(*source.text), rules)}")
         check = _count_faults(connection)
         if not check.quoted:
             return check
@@ -93,7 +102,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, folder: 
         raise
     except duckdb.Error:  # not UTF-8, most likely
         pass
-    connection.execute(f"{make} {_checked_rows_sql(parsed_records(*source.text, folder / 'records.csv'), timed)}")
+    connection.execute(f"{make} {_checked_rows_sql(parsed_records(*source.text, folder / 'records.csv'), rules)}")
     return _count_faults(connection)
 
 
@@ -106,21 +115,26 @@ def _count_faults(connection: duckdb.DuckDBPyConnection) -> RowCheck:
     return RowCheck(rows, faults, quoted, first or [])
 
 
-def _checked_rows_sql(records: str, timed: bool) -> str:
-    faults = FAULTS + (TIME_FAULTS if timed else ())
+def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
+    text = rules.of_text()
+    faults = FAULTS + (COUNT_FAULTS if rules.kind == "counts" else ()) + (TIME_FAULTS if "time" in rules.types else ())
     shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
-    ids = {role: normalized_id_sql(f'"{role}"') for role in ("user", "item")}
-    computed = {f"{role}_fault": id_fault_sql(f"{role}_id") for role in ids} | {"seconds": SECONDS}
+    ids = {role: text.id_text(role) for role in ("user", "item")}
+    computed = {f"{role}_fault": id_fault_sql(f"{role}_id") for role in ids}
+    computed |= {f"{role}_float": text.float_fault(role) for role in ids}
+    computed |= {"number": text.number, "microseconds": text.microseconds, "is_time": IS_TIME}
+    computed["time_form"] = quoted(rules.time.name if rules.time else "")
     conditions = [condition.format(**computed) for condition, _, _ in faults]
     place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))
     reason = " ".join(
         f"WHEN {held} THEN {why.format(**shown, **computed)}"
         for held, (_, _, why) in zip(conditions, faults, strict=True)
     )
+    left_out = f" WHERE fault IS NOT NULL OR NOT {text.is_missing}" if text.is_missing else ""
     return (
         f"SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "
-        f'TRY_CAST(rating AS FLOAT) AS rating, {SECONDS if timed else "NULL::BIGINT"} AS "time" '
-        f"FROM (SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}))"
+        f'TRY_CAST({text.number} AS FLOAT) AS rating, {text.microseconds} AS "time" '
+        f"FROM (SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}){left_out})"
     )
 
 

@@ -123,8 +123,8 @@ def _latest_of_users(ratings: Ratings, among: Mask) -> Array:
     """Row numbers of each user's latest rating among those of a mask."""
     left = np.flatnonzero(among)
     for column in (ratings.time, ratings.item) if ratings.time is not None else ():
-        highest = np.full(len(ratings.users), np.iinfo(np.int64).min)
-        np.maximum.at(highest, ratings.user[left], column[left].astype(np.int64))
+        highest = np.full(len(ratings.users), column.min(initial=0), dtype=column.dtype)
+        np.maximum.at(highest, ratings.user[left], column[left])
         left = left[column[left] == highest[ratings.user[left]]]
     last = np.full(len(ratings.users), -1)
     np.maximum.at(last, ratings.user[left], left)

@@ -3,7 +3,8 @@
 user_id    one text
 item_ids   texts
 ratings    floats, one for each item: float32, as they are
-times      integers, one for each item: seconds since 1970; the feature is absent where there are no times
+times      integers, one for each item: seconds since 1970, or microseconds where one has a part of a second; the
+           feature is absent where there are no times
 
 A user is one record, so ratings go by their ids and never by the order of records. Users are in the order of their ids,
 a user's ratings in the order of the table.
@@ -18,7 +19,8 @@ import numpy as np
 from cofactor.arrays import Array, Rows, Times
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.columns import REQUIRED, ROLES, check_columns, find_columns
-from cofactor.data.reading.load_rows import EncodedRatings, to_seconds
+from cofactor.data.reading.load_rows import EncodedRatings
+from cofactor.data.reading.meaning.time_rules import SECOND, UNITS, numbers_to_seconds
 from cofactor.data.tfrecord import example
 from cofactor.data.tfrecord.example import BYTES, FLOATS, INTEGERS, NOTHING, Span
 from cofactor.data.tfrecord.record_files import FOREIGN, Record, read_records
@@ -143,7 +145,7 @@ class _ExampleColumns:
             order = np.argsort(user, kind="stable")
             user, item, value = user[order], item[order], value[order]
             time = None if time is None else time[order]
-        return EncodedRatings(users, items, user, item, value, None if time is None else to_seconds(time))
+        return EncodedRatings(users, items, user, item, value, None if time is None else numbers_to_seconds(time))
 
     def _values(
         self, data: bytes, spans: Mapping[str, Span], role: str, wanted: int | None = None
@@ -178,7 +180,7 @@ def _examples(
     """The Examples of some users; each has the ratings of `rows` between two successive bounds."""
     rated = [items[item] for item in ratings.item[rows].tolist()]
     values = ratings.value[rows].astype("<f4").tobytes()
-    times, begins = (b"", bounds) if ratings.time is None else pack_varints(ratings.time[rows])
+    times, begins = (b"", bounds) if ratings.time is None else pack_varints(_integers(ratings.time[rows]))
     begins = begins if ratings.time is None else begins[bounds]
     edges = zip(bounds[:-1].tolist(), bounds[1:].tolist(), begins[:-1].tolist(), begins[1:].tolist(), strict=True)
     made = []
@@ -189,6 +191,16 @@ def _examples(
             features += example.encode_feature(NAMES["time"], INTEGERS, example.encode_value(times[first:last]))
         made.append(example.encode_example(features + example.encode_feature(NAMES["user"], BYTES, user)))
     return made
+
+
+def _integers(time: Times) -> Times:
+    """Times as integers that `numbers_to_seconds` understands."""
+    if time.dtype.kind != "f":
+        return time
+    if time.min() < UNITS["us"][0] / SECOND:
+        raise BadData(f"time {time.min()} cannot be written to the microsecond", "leave out the times before 1973")
+    microseconds: Times = np.rint(time * SECOND).astype(np.int64)
+    return microseconds
 
 
 def _encoded(ids: Vocabulary) -> list[bytes]:

@@ -142,7 +142,7 @@ def _group_by_time(held_out: HeldOut, time: Times, train: Ratings | None) -> Gro
         if time.min() >= until:
             return _group_by_days(since, "days from the last training rating to the rating", time - until)
         known = _user_counts(held_out) > 0
-        gap = np.full(len(time), -1, dtype=np.int64)
+        gap = np.full(len(time), -1, dtype=np.result_type(time, train.time))
         gap[known] = time[known] - _last_training_times(held_out, train)[held_out.model_user[known]]
         if known.any() and gap[known].min() >= 0:
             what = "days from the user's last training rating to the rating"
@@ -152,21 +152,22 @@ def _group_by_time(held_out: HeldOut, time: Times, train: Ratings | None) -> Gro
 
 
 def _last_training_times(held_out: HeldOut, train: Ratings) -> Times:
-    """(n_users,) the time of each user's last training rating; the lowest integer for users without one."""
+    """(n_users,) the time of each user's last training rating; the lowest number for users without one."""
     assert train.time is not None
     rows = (
         np.arange(len(train.users))
         if train.users == held_out.training_data.users
         else held_out.training_data.users.rows(train.users.ids)
     )
-    last = np.full(len(held_out.training_data.users), np.iinfo(np.int64).min)
+    lowest = -np.inf if train.time.dtype.kind == "f" else np.iinfo(np.int64).min
+    last = np.full(len(held_out.training_data.users), lowest, dtype=train.time.dtype)
     np.maximum.at(last, rows[train.user], train.time)
     return last
 
 
 def _group_by_days(by: str, what: str, seconds: Times, before: str = "") -> Grouping:
     """Fifths in whole days, each below a round number; negative times are in the group `before`."""
-    days = seconds // SECONDS_A_DAY
+    days = (seconds // SECONDS_A_DAY).astype(np.int64)
     edges = round_edges(days[seconds >= 0], FIFTHS)
     group = np.where(seconds < 0, 0, 1 + np.searchsorted(edges, days, side="right"))
     between = [f"{low:,}–{high:,} days" for low, high in pairwise(edges)]

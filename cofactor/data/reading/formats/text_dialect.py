@@ -30,6 +30,14 @@ class TextDialect:
         """The cells of one record; raises csv.Error for quotes that do not pair."""
         return split_line(line, self.delimiter, self.quote, self.escape, strict=True)
 
+    def whole_record(self, line: str) -> list[str] | None:
+        """The cells of a line, or None where it is not a record by itself."""
+        try:
+            cells = self.cells(line)
+        except csv.Error:
+            return None
+        return cells if len(cells) == self.width else None
+
     def is_blank(self, line: str) -> bool:
         """Whether a line has no cell with text in it, or is a comment."""
         return not line.strip(SPACE + self.delimiter) or bool(self.comment and line.startswith(self.comment))

@@ -1,5 +1,6 @@
 """Ratings from the rows of a scan: loads them, understands their values, and merges the rows of a pair."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -8,13 +9,21 @@ from cofactor.data.kind import Kind
 from cofactor.data.origin import Origin
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.load_rows import EncodedRatings, load_rows
-from cofactor.data.reading.meaning.repeats import check_repeats, merge_repeats
+from cofactor.data.reading.meaning.column_rules import ColumnRules, find_rules, find_rules_of_more_rows
+from cofactor.data.reading.meaning.repeats import merge_repeats
+from cofactor.data.reading.meaning.value_notes import note_values
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.rejected_rows import RejectedRows, load_valid_rows
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan
 from cofactor.errors import BadData
 
-NOTHING_REJECTED = RejectedRows(0, None)
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows that are not among those loaded: the bad ones, and those whose value means that there is no rating."""
+
+    rejected: RejectedRows = field(default_factory=lambda: RejectedRows(0, None))
+    missing: int = 0
 
 
 def load_ratings(
@@ -30,10 +39,18 @@ def load_ratings(
     name: of the source. folder: for temporary files. rejected: the file for rows that cannot be used; without one, such
     a row raises BadData.
     """
-    loaded, rejected_rows = load_rows(connection, source), NOTHING_REJECTED
+    if options.missing and "rating" not in source.types:
+        raise BadData("missing values, and no column of ratings", "name the column: --columns rating=NAME")
+    rules = find_rules(connection, source, options)
+    loaded, rejected_rows = load_rows(connection, source, rules), RejectedRows(0, None)
     if loaded is None:
-        loaded, rejected_rows = load_valid_rows(connection, source, folder, rejected)
-    return make_ratings(loaded, source.columns, options, name, rejected_rows)
+        others = find_rules_of_more_rows(connection, source, options)
+        loaded = None if others == rules else load_rows(connection, source, others)
+        rules = others
+    if loaded is None:
+        loaded, rejected_rows = load_valid_rows(connection, source, rules, folder, rejected)
+    left_out = LeftOut(rejected_rows, _count_missing(connection, source, rules))
+    return make_ratings(loaded, source.columns, options, name, left_out, rules)
 
 
 def make_ratings(
@@ -41,24 +58,47 @@ def make_ratings(
     columns: FoundColumns,
     options: ValueOptions,
     name: str,
-    rejected: RejectedRows = NOTHING_REJECTED,
+    left_out: LeftOut | None = None,
+    rules: ColumnRules | None = None,
 ) -> Ratings:
     """The ratings of loaded rows, with one row for each pair and what was done to them in `origin`."""
+    left_out = left_out or LeftOut()
     kind: Kind = "counts" if options.implicit and columns.kind == "ratings" else columns.kind
     if kind == "counts" and loaded.value.min() < 0:
         raise BadData(
             f"a count of {loaded.value.min():g} is negative", "counts are numbers from 0; ratings are read as they are"
         )
-    merged = merge_repeats(loaded, kind, check_repeats(options.repeats))
+    merged = merge_repeats(loaded, kind, options.repeats)
     rows = merged.rows
+    notes = (*columns.notes, *note_values(rows.value, rows.time, merged.kind))
     origin = Origin(
         name,
-        len(loaded) + rejected.count,
+        len(loaded) + left_out.rejected.count + left_out.missing,
         merged.merged,
-        rejected.count,
-        rejected.file,
-        columns.notes,
+        left_out.rejected.count,
+        left_out.rejected.file,
+        notes,
         repeats=merged.rule,
-        columns=columns.names,
+        missing=left_out.missing,
+        columns=_described(columns, rules),
     )
     return Ratings(rows.users, rows.items, rows.user, rows.item, rows.value, rows.time, origin=origin, kind=merged.kind)
+
+
+def _described(columns: FoundColumns, rules: ColumnRules | None) -> dict[str, str]:
+    """The columns by role, with how their values were read where there are several ways."""
+    names = dict(columns.names)
+    if rules is None:
+        return names
+    if "time" in names and rules.time is not None:
+        names["time"] += f" ({rules.time.name})"
+    if "rating" in names and (notes := rules.notes()):
+        names["rating"] += f" ({'; '.join(notes)})"
+    return names
+
+
+def _count_missing(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> int:
+    if not rules.is_missing:
+        return 0
+    counted = connection.execute(f"SELECT count(*) FROM ({source.whole_lines}) WHERE {rules.is_missing}").fetchone()
+    return 0 if counted is None else int(counted[0])

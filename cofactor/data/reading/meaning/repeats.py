@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,9 +10,8 @@ from cofactor.arrays import Array, Floats
 from cofactor.data.kind import Kind
 from cofactor.data.ratings import latest_row_of_each_pair
 from cofactor.data.reading.load_rows import EncodedRatings
+from cofactor.data.reading.meaning.value_options import Repeats
 from cofactor.errors import BadData
-
-Repeats = Literal["latest", "first", "sum", "count", "mean", "max"]
 
 DEFAULTS: Mapping[Kind, Repeats] = {"ratings": "latest", "counts": "sum", "pairs": "count"}
 HASHES = 1 << 24
@@ -32,17 +31,6 @@ class _Groups(NamedTuple):
 
     row: Array  # (m,) row numbers, ascending
     group: Array  # (m,) number of the pair of each
-
-
-def check_repeats(rule: str | None) -> Repeats | None:
-    """The rule; raises BadData for an unknown one."""
-    if rule is None:
-        return None
-    for known in get_args(Repeats):
-        if rule == known:
-            found: Repeats = known
-            return found
-    raise BadData(f"repeats is {rule!r}", f"one of {', '.join(get_args(Repeats))}")
 
 
 def merge_repeats(rows: EncodedRatings, kind: Kind, rule: Repeats | None = None) -> MergedRatings:

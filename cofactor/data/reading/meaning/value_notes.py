@@ -1,0 +1,76 @@
+"""Notes on values that may not be what they seem: those that mean no rating, counts, and times far in the future."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from cofactor.arrays import Array, Floats
+from cofactor.data.kind import Kind
+
+SAMPLE = 1_000_000  # values that are examined
+FEW = 201  # values of a scale
+NEGATIVE = (-1.0, -9.0, -99.0, -999.0)
+HIGH = (99.0, 999.0, 9999.0)
+LEAST_OTHERS = 3  # values of a scale beside one that means no rating
+MOST_STARS = 100  # of a scale; whole numbers above it are counts
+FUTURE = 7_258_118_400  # seconds: the year 2200
+FRACTION = 20  # of the values, a twentieth: a zero that is rarer is the lowest rating
+
+
+def note_values(value: Floats, time: Array | None, kind: Kind) -> Iterator[str]:
+    """Yields the notes on (n,) values and times."""
+    if not len(value):
+        return
+    sample = value if len(value) <= SAMPLE else value[:: len(value) // SAMPLE]
+    distinct, counts = np.unique(sample, return_counts=True)
+    if kind == "ratings":
+        odd = find_value_without_meaning(distinct, counts)
+        if odd is not None:
+            rest = distinct[distinct != odd]
+            share = float((value == np.float32(odd)).mean())
+            yield (
+                f"{odd:g} is {share:.0%} of the ratings, beside {rest[0]:g} to {rest[-1]:g}: if it means that there is "
+                f"no rating, leave it out with --missing={odd:g}"
+            )
+        elif looks_like_counts(distinct, counts):
+            middle = float(np.median(sample))
+            yield (
+                f"half of the ratings are at most {middle:g} and the highest is {distinct[-1]:g}: if they are counts, "
+                "read them with --implicit, for ials, ease, knn and other trainers of interactions"
+            )
+    if time is not None and (late := int((time > FUTURE).sum())):
+        yield f"{late:,} of {len(time):,} times are after the year 2200, the latest {_date(float(time.max()))}"
+
+
+def find_value_without_meaning(distinct: Array, counts: Array) -> float | None:
+    """The one value of several distinct ones, ascending, that may mean "not rated": -1, 0 or 99 beside a scale.
+
+    -1, -9, … are the only negative value; 99, 999, … are at least twice as high as any other; 0 is a twentieth of the
+    values, and more frequent than the next.
+    """
+    if len(distinct) <= LEAST_OTHERS:
+        return None
+    low, second, last, before = distinct[0], distinct[1], distinct[-1], distinct[-2]
+    if low in NEGATIVE and second >= 0:
+        return float(low)
+    if last in HIGH and last >= 2 * max(abs(before), abs(low)):
+        return float(last)
+    if low == 0 and len(distinct) <= FEW and counts[0] * FRACTION >= counts.sum() and counts[0] > counts[1]:
+        return 0.0
+    return None
+
+
+def looks_like_counts(distinct: Array, counts: Array) -> bool:
+    """Whether values, ascending, are whole numbers from 0 with a long tail."""
+    if distinct[0] < 0 or distinct[-1] <= MOST_STARS or (distinct % 1).any():
+        return False
+    median = distinct[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]
+    return bool(distinct[-1] >= 10 * max(median, 1))
+
+
+def _date(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds:.0f} s"
