@@ -14,6 +14,7 @@ from cofactor.data.reading.formats.text_dialect import TextDialect
 from cofactor.data.reading.formats.text_head import is_gzip
 from cofactor.data.reading.meaning.id_rules import TEXT
 from cofactor.data.reading.text_format import detect_dialect
+from cofactor.errors import BadData
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
 
@@ -77,10 +78,23 @@ def scan_query(connection: duckdb.DuckDBPyConnection, query: str, columns: Mappi
     where = find_columns(names, columns)
     types = {role: str(described[place][1]).replace(ZONED, "TIMESTAMP") for role, place in where.items()}
     cells = {place: _plain_cell(quoted_name(names[place]), str(described[place][1])) for place in where.values()}
+    for role in (role for role, kind in types.items() if kind == "BLOB"):
+        _check_bytes(connection, table, role, quoted_name(names[where[role]]))
     types = {role: TEXT if types[role] == "BLOB" else types[role] for role in types}
     chosen = ", ".join(f'{cells[where[role]]} AS "{role}"' for role in ROLES if role in where)
     found = FoundColumns.of(names, where, columns)
     return SqlScan(f"SELECT {chosen} FROM {table}", types, columns=found)
+
+
+def _check_bytes(connection: duckdb.DuckDBPyConnection, table: str, role: str, name: str) -> None:
+    """Raises BadData, with the first rows, for bytes that are not UTF-8."""
+    numbered = f"SELECT row_number() OVER () AS line, {name} AS cell FROM {table}"
+    bad = connection.execute(
+        f"SELECT line FROM ({numbered}) WHERE cell IS NOT NULL AND TRY(decode(cell)) IS NULL ORDER BY line LIMIT 3"
+    ).fetchall()
+    if bad:
+        rows = ", ".join(f"{line:,}" for (line,) in bad)
+        raise BadData(f"the {role} is not UTF-8 text in row {rows}", "write the column as text in UTF-8")
 
 
 def _plain_cell(name: str, kind: str) -> str:
