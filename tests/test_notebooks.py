@@ -1,10 +1,19 @@
 """What a person sees of results: printed, and in a notebook."""
 
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import pytest
+from rich.console import Console
+from sklearn.base import clone
 
 import cofactor
 from cofactor.data.ratings import Ratings
 from cofactor.evaluation.report_text import describe_report
+from cofactor.trainers import TRAINERS
+from cofactor.training.tracking.progress import NoProgress, ProgressBar, ProgressDisplay, choose_display, has_onlooker
 from tests.toys import noise
 
 RATINGS = noise()
@@ -43,3 +52,98 @@ def test_a_printed_comparison_has_its_tables_and_sentences(fitted: cofactor.Fit)
 def test_numbers_in_tables_keep_the_digits_that_matter() -> None:
     timed = Ratings.of(["a"], ["x"], [4.5], [1_000_000_007])
     assert repr(timed.head()).splitlines()[1].split() == ["a", "x", "4.5", "1000000007"]
+
+
+def test_a_model_and_a_training_in_a_notebook(fitted: cofactor.Fit) -> None:
+    shown = fitted.model._repr_html_()
+    for words in ("FactorModel", ">svd<", "rank=2", "best epoch", "30 users, 20 items"):
+        assert words in shown
+    shown = fitted._repr_html_()
+    assert shown.count("<polyline") == 2
+    assert shown.count("<tr>") == len(fitted.history) + 1
+    assert "&lt;fit of" in shown
+    assert "<svg" not in cofactor.fit(cofactor.Popularity(), PARTS)._repr_html_()
+
+
+# Progress -------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_shown_where_nobody_looks_on(capsys: pytest.CaptureFixture[str]) -> None:
+    cofactor.SVD(rank=2, n_epochs=2).fit(PARTS.train, PARTS.validation)
+    cofactor.fit(cofactor.SVD(rank=2, n_epochs=2), PARTS)
+    assert capsys.readouterr() == ("", "")
+    assert type(choose_display(None)) is NoProgress
+    assert type(choose_display(False)) is NoProgress
+    assert type(choose_display(True)) is ProgressDisplay
+
+
+def test_a_person_at_a_terminal_sees_a_bar_with_the_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    assert has_onlooker(console)
+    assert not has_onlooker(Console(file=screen))
+    fitted = cofactor.fit(cofactor.SVD(rank=2, n_epochs=3), PARTS, progress=ProgressBar(console))
+    assert f"svd RMSE {fitted.history[-1].validation_rmse:.4f}" in screen.getvalue()
+    assert "3/3" in screen.getvalue()
+
+
+def test_a_notebook_shows_a_bar_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(force_jupyter=True)
+    assert has_onlooker(console) == (find_spec("ipywidgets") is not None)
+    (tmp_path / "ipywidgets.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert has_onlooker(console)
+
+
+# Trainers as scikit-learn has them ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_a_trainer_is_cloned_and_its_parameters_are_read_and_set(name: str) -> None:
+    trainer = TRAINERS[name]()
+    assert clone(trainer) == trainer
+    assert type(trainer)(**trainer.get_params(deep=False)) == trainer
+    assert trainer.set_params() == trainer
+
+
+def test_set_params_gives_another_trainer() -> None:
+    trainer = cofactor.SVD(rank=4)
+    assert trainer.set_params(rank=8, l2=0.5) == cofactor.SVD(rank=8, l2=0.5)
+    assert trainer == cofactor.SVD(rank=4)
+    with pytest.raises(cofactor.CofactorError, match="no hyperparameter 'rnk'"):
+        trainer.set_params(rnk=8)
+
+
+def test_numbers_of_numpy_are_hyperparameters() -> None:
+    trainer = cofactor.SVD(rank=np.int64(4), l2=np.float64(0.25), n_epochs=np.int32(2))
+    assert trainer == cofactor.SVD(rank=4, l2=0.25, n_epochs=2)
+    assert [type(value) for value in trainer.settings().values()] == [
+        type(value) for value in cofactor.SVD(rank=4, l2=0.25, n_epochs=2).settings().values()
+    ]
+    with pytest.raises(cofactor.CofactorError, match=r"rank is 4\.0, not int"):
+        cofactor.SVD(rank=np.float64(4.0))
+    with pytest.raises(cofactor.CofactorError, match="rank is 0"):
+        cofactor.SVD(rank=np.int64(0))
+
+
+# Models that say how they were trained --------------------------------------------------------------------------------
+
+
+def test_a_saved_model_says_how_it_was_trained(fitted: cofactor.Fit, tmp_path: Path) -> None:
+    trainer = cofactor.SVD(rank=2, n_epochs=3)
+    for number, model in enumerate((trainer.fit(PARTS.train, PARTS.validation), fitted.model)):
+        cofactor.save(model, tmp_path / str(number))
+        manifest = cofactor.load_manifest(tmp_path / str(number))
+        assert (manifest["trainer"], manifest["hyperparameters"]) == ("svd", trainer.settings())
+        assert manifest["notes"]["best_epoch"] == fitted.best_epoch
+    again = cofactor.load(tmp_path / "0")
+    assert again.provenance == fitted.model.provenance
+    cofactor.save(again, tmp_path / "copy")
+    assert cofactor.load_manifest(tmp_path / "copy")["trainer"] == "svd"
+
+
+def test_what_is_said_when_a_model_is_saved_comes_first(fitted: cofactor.Fit, tmp_path: Path) -> None:
+    cofactor.save(fitted.model, tmp_path / "mine", trainer="mine", best_epoch=7)
+    manifest = cofactor.load_manifest(tmp_path / "mine")
+    assert (manifest["trainer"], manifest["hyperparameters"], manifest["notes"]) == ("mine", {}, {"best_epoch": 7})

@@ -17,6 +17,7 @@ from cofactor.data.ratings import TrainingData
 from cofactor.models.checks import check_arrays, check_length, check_n, check_rows
 from cofactor.models.networks.layers import Layers
 from cofactor.models.queries.cold_start import ColdStartScorer
+from cofactor.models.queries.facts import model_as_html
 from cofactor.models.queries.ids import Id, find_rows, is_id, known_row, known_rows
 from cofactor.models.queries.pairs import PairRows, check_lengths, find_pairs
 from cofactor.models.queries.parameters import ModelParameters, parameters_of
@@ -35,6 +36,7 @@ from cofactor.models.top_n.recommendations import (
 from cofactor.models.top_n.top_n_options import TopNOptions
 from cofactor.row_blocks import batch_slices
 
+NO_ARRAYS = ("training_data", "scale", "provenance")  # fields of a model
 PREDICT_ROWS = 1 << 20  # pairs scored at a time
 
 
@@ -42,10 +44,10 @@ PREDICT_ROWS = 1 << 20  # pairs scored at a time
 class Model(RankingModel):
     """An immutable model: a frozen dataclass of named arrays and a TrainingData.
 
-    Every field but `training_data` and `scale` is an array, a number or Layers: these are written when a model is saved
-    and checked when it is loaded. An id of a user or an item is text, or a whole number, which stands for its text;
-    methods whose names end in `_rows`, and those of `ScoringModel`, take row numbers instead. An unknown id raises
-    UnknownId, whose hint names the most similar known ids, except in `predict`.
+    Every field but `training_data`, `scale` and `provenance` is an array, a number or Layers: these are written when a
+    model is saved and checked when it is loaded. An id of a user or an item is text, or a whole number, which stands
+    for its text; methods whose names end in `_rows`, and those of `ScoringModel`, take row numbers instead. An unknown
+    id raises UnknownId, whose hint names the most similar known ids, except in `predict`.
     """
 
     def __init_subclass__(cls) -> None:
@@ -58,6 +60,9 @@ class Model(RankingModel):
         low, high = self.scale or (0.0, 0.0)
         task = "ranks items" if self.scale is None else f"predicts ratings from {low:g} to {high:g}"
         return f"<{type(self).__name__} that {task}; {self.training_data!r}>"
+
+    def _repr_html_(self) -> str:
+        return model_as_html(self)
 
     # Predictions
 
@@ -232,7 +237,7 @@ class Model(RankingModel):
 
     def arrays(self) -> dict[str, Array]:
         """Every array and number by the name of its field, those of Layers below that name: what is saved."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("training_data", "scale")}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in NO_ARRAYS}
         plain = {name: np.asarray(one) for name, one in named.items() if one is not None and name not in self.networks}
         for name in self.networks:
             plain |= named[name].arrays(name)

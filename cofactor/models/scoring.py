@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,6 +18,15 @@ from cofactor.row_blocks import batch_slices
 
 SCORE_USERS = 4096  # users whose scores for all items are held at a time, at most
 SCORE_CELLS = 1 << 22  # scores held at a time: 16 MiB; much smaller blocks are slowed by the threads of the BLAS
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a model was trained."""
+
+    trainer: str  # its name on the command line
+    hyperparameters: Mapping[str, Any]
+    best_epoch: int | None = None  # from 1; the model is that of this epoch, or was refitted for as many
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +44,13 @@ class ScoringModel(ABC):
 
     training_data: TrainingData
     scale: tuple[float, float] | None
+    provenance: Provenance | None = field(default=None, init=False, repr=False)  # None: not known
+
+    def with_provenance(self, provenance: Provenance) -> Self:
+        """The same model, which says how it was trained."""
+        same = copy(self)
+        object.__setattr__(same, "provenance", provenance)
+        return same
 
     @classmethod
     @abstractmethod

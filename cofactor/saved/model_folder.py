@@ -23,6 +23,7 @@ from cofactor.folder_lock import lock_beside, locked
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
 from cofactor.models.kinds import KINDS
+from cofactor.models.scoring import Provenance
 from cofactor.output_checks import check_free_space, check_output_folder, new_folders, real_path, write_errors
 from cofactor.saved import manifest as manifests
 from cofactor.saved import safetensors
@@ -49,13 +50,16 @@ def save(
     model: Model,
     path: str | Path,
     *,
-    trainer: str = "",
+    trainer: str | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     created: datetime | None = None,
     **notes: Any,
 ) -> None:
     """Saves a model as a folder, completely or not at all: a temporary folder is written, synced and renamed.
+
+    trainer, hyperparameters: how it was trained; by default those that the model knows, as every model of a training
+        does. metrics and notes are kept as they are given.
 
     A saved model at that path is replaced. Raises BadArtifact if the path holds anything else, or if the model could
     not be loaded again (a training that diverged leaves NaN).
@@ -66,9 +70,12 @@ def save(
     model.from_arrays(model.training_data, model.scale, model.arrays())  # raises what loading would raise
     target = check_place(path)
     working = atomic_folders.temporary_path(target)
+    if trainer is None and hyperparameters is None and model.provenance is not None:
+        trainer, hyperparameters = model.provenance.trainer, model.provenance.hyperparameters
+        notes = {"best_epoch": model.provenance.best_epoch} | notes
     content = _describe(model) | {
         "created": (created or datetime.now(UTC)).isoformat(timespec="seconds"),
-        "trainer": trainer,
+        "trainer": trainer or "",
         "hyperparameters": dict(hyperparameters or {}),
         "metrics": dict(metrics or {}),
         "notes": notes,
@@ -161,9 +168,17 @@ def _load(folder: Path, manifest: Mapping[str, Any], between_blocks: BetweenBloc
     try:
         training_data = read_training_data(folder, manifest, arrays)
         scale = None if manifest["scale"] is None else (float(manifest["scale"][0]), float(manifest["scale"][1]))
-        return KINDS[manifest["kind"]].from_arrays(training_data, scale, arrays)
+        model = KINDS[manifest["kind"]].from_arrays(training_data, scale, arrays)
     except CofactorError as error:
         raise BadArtifact(f"{folder}: {error.message}", error.hint) from None
+    return model.with_provenance(_read_provenance(manifest)) if manifest["trainer"] else model
+
+
+def _read_provenance(manifest: Mapping[str, Any]) -> Provenance:
+    best_epoch = manifest["notes"].get("best_epoch")
+    return Provenance(
+        manifest["trainer"], manifest["hyperparameters"], best_epoch if isinstance(best_epoch, int) else None
+    )
 
 
 def _describe(model: Model) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.fit import fit_ratings
-from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, SearchRange, check_value
+from cofactor.training.hyperparameter import Bounds, Choices, Hyperparameter, SearchRange, check_value, plain_value
 from cofactor.training.snapshot import cannot_resume
 from cofactor.training.state import TrainingState, check_not_empty, run_epochs
+from cofactor.training.tracking.progress import choose_display
 from cofactor.training.warm_start import no_warm_start
 
 Family = Literal["simple", "factors by gradient", "factors by equations", "linear and neighbours", "networks", "others"]
@@ -61,10 +62,13 @@ class Trainer(ABC):
         patience: int = 3,
         *,
         warm_start: WarmStart | None = None,
+        progress: bool | None = None,
     ) -> Model:
         """The model of the last epoch, or with validation ratings of the one that does best on them.
 
         Ratings may also be a data frame, a sparse matrix or a path, which are read as `cofactor.read` does.
+
+        progress: whether a bar on stderr shows the epochs; None: where a person looks on, in a terminal or a notebook.
 
         `cofactor.fit` does the same with a split, and also saves checkpoints, resumes, refits and records the epochs.
         It keeps the best epoch on Ctrl-C, where this method raises KeyboardInterrupt. The model of a training that
@@ -74,7 +78,15 @@ class Trainer(ABC):
         is the test part of a split, or `warm_start` has learned other ratings than these.
         """
         train, others = as_training_parts(ratings, validation)
-        fitted = fit_ratings(self, train, others, patience=patience, warm_start=warm_start, measure_objective=False)
+        fitted = fit_ratings(
+            self,
+            train,
+            others,
+            patience=patience,
+            warm_start=warm_start,
+            measure_objective=False,
+            display=choose_display(progress),
+        )
         if fitted.interrupted:
             raise KeyboardInterrupt
         if fitted.diverged:
@@ -96,7 +108,9 @@ class Trainer(ABC):
 
     def __post_init__(self) -> None:
         for parameter in self.hyperparameters():
-            check_value(self.name, parameter, getattr(self, parameter.name))
+            value = plain_value(getattr(self, parameter.name))
+            check_value(self.name, parameter, value)
+            object.__setattr__(self, parameter.name, value)
 
     @classmethod
     def hyperparameters(cls) -> list[Hyperparameter]:
@@ -134,6 +148,14 @@ class Trainer(ABC):
     def settings(self) -> dict[str, Any]:
         """The hyperparameters by name, as the manifest keeps them."""
         return {p.name: getattr(self, p.name) for p in self.hyperparameters()}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The hyperparameters by name, as scikit-learn asks for them; `sklearn.base.clone` makes an equal trainer."""
+        return self.settings()
+
+    def set_params(self, **params: Any) -> Self:
+        """A trainer with other values of some hyperparameters. A trainer does not change, so use what this returns."""
+        return type(self).of(**{**self.settings(), **params})
 
 
 class IterativeTrainer(Trainer):

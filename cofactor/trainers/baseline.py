@@ -78,6 +78,6 @@ def _biases(rows: Rows, residual: Doubles, l2: float, n: int) -> Doubles:
 
 def fit_baseline(ratings: Ratings, user_l2: float, item_l2: float) -> BaselineModel:
     """The biases that other trainers subtract from the ratings."""
-    model = Baseline(user_l2, item_l2).fit(ratings)
+    model = Baseline(user_l2, item_l2).fit(ratings, progress=False)
     assert isinstance(model, BaselineModel)
     return model

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.data.splitting.validation_split import hold_out_validation, keep_all
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
+from cofactor.data.tables.html_table import html_table
+from cofactor.data.tables.svg_curves import svg_curves
 from cofactor.errors import BadHyperparameter, TrainingDiverged
 from cofactor.models.base import Model
+from cofactor.models.scoring import Provenance
 from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
 from cofactor.training.epoch import TrainerProtocol, WarmStart
 from cofactor.training.loop import OnEpoch, TrainingLoop
 from cofactor.training.rating_checks import check_kind, check_ratings_vary, check_training_ratings
 from cofactor.training.resume import Checkpointer, FolderCheckpointer, NoCheckpoint, describe_training
-from cofactor.training.tracking.epoch_row import EpochRow, RowWriter
-from cofactor.training.tracking.progress import NoProgress, ProgressDisplay
+from cofactor.training.tracking.epoch_row import COLUMNS, EpochRow, RowWriter
+from cofactor.training.tracking.progress import NoProgress, ProgressDisplay, choose_display
 from cofactor.training.tracking.tracker import RunDescription, Tracker
 from cofactor.training.warm_start import StartingModels, WarmStartSource
 
@@ -45,6 +49,13 @@ class Fit:
     def __repr__(self) -> str:
         ended = "interrupted, " if self.interrupted else "diverged, " if self.diverged else ""
         return f"<fit of {self.model!r}: epoch {self.best_epoch} of {len(self.history)}, {ended}{self.seconds:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        columns = {name: [row.by_column()[name] for row in self.history] for name in COLUMNS}
+        curve = self.learning_curve()
+        curves = {name: [one[name] for one in curve["curve"]] for name in ("train", "validation")}
+        shown = {name: column for name, column in columns.items() if any(cell is not None for cell in column)}
+        return "".join([f"<p>{escape(repr(self))}</p>", svg_curves(curves), html_table(shown)])
 
     def notes(self) -> dict[str, Any]:
         """What `cofactor train` saves about a training with its model, for `cofactor.save(fit.model, path, **…)`."""
@@ -86,7 +97,7 @@ def fit(
     resume: bool = False,
     warm_start: WarmStartSource | None = None,
     trackers: Sequence[Tracker] = (),
-    progress: bool | ProgressDisplay = False,
+    progress: bool | ProgressDisplay | None = None,
     handle_interrupts: bool = False,
     on_epoch: OnEpoch | None = None,
     data: str | None = None,
@@ -102,7 +113,8 @@ def fit(
         is one; the result is that of a training without interruption, bit for bit.
     warm_start: a model, or the folder of a saved one, to start from instead of random numbers; a mapping where the
         trainer starts from several (see its `starts`).
-    trackers: record the epochs (see `cofactor.training.tracking`). progress: shows them on stderr.
+    trackers: record the epochs (see `cofactor.training.tracking`). progress: True shows a table of
+        them on stderr, False nothing, and None a bar where a person looks on, in a terminal or a notebook.
     handle_interrupts: the first Ctrl-C lets the first epoch finish (see `TrainingLoop`).
     on_epoch: called with each epoch and its metrics. data: name of the data set in the records; by default that of the
         ratings.
@@ -134,7 +146,7 @@ def fit(
     check_ratings_vary(trainer, *split.parts.values())
     starting = StartingModels.of(warm_start)
     starting.check_split(split)
-    display = progress if isinstance(progress, ProgressDisplay) else ProgressDisplay() if progress else NoProgress()
+    display = choose_display(progress)
     train, validation = split.train, split.validation if len(split.validation) else None
     at_once = isinstance(refit, Ratings) and trainer.one_step
     if isinstance(refit, Ratings) and at_once:
@@ -230,7 +242,8 @@ def fit_ratings(
         saved = saved.for_refit(refit, fitted.best_epoch)
         fitted = _refit(fitted, saved, loop, warm_start)
         seconds += saved.seconds
-    return replace(fitted, seconds=seconds + time.perf_counter() - started)
+    model = fitted.model.with_provenance(Provenance(trainer.name, trainer.settings(), fitted.best_epoch))
+    return replace(fitted, model=model, seconds=seconds + time.perf_counter() - started)
 
 
 def _refit(chosen: Fit, checkpointer: Checkpointer, first: TrainingLoop, warm_start: WarmStart | None) -> Fit:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
+
 from cofactor.errors import BadHyperparameter
 
 MAX_INTEGER = (1 << 63) - 1  # manifests and kernels hold no larger whole number
@@ -47,6 +49,11 @@ class Hyperparameter:
     search: SearchRange | None
     choices: tuple[str, ...] = ()  # of a categorical one, that a search tries
     optional: bool = False  # it may be None: then it is computed from the training ratings
+
+
+def plain_value(value: Any) -> Any:
+    """A value as Python has it: a number or a truth value of NumPy becomes that of Python."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def check_value(trainer: str, parameter: Hyperparameter, value: Any) -> None:

@@ -222,7 +222,7 @@ def evaluate_finals(plan: EvaluationPlan, split: Split, trainers: Mapping[str, T
     """
     reports = {}
     for name, trainer in trainers.items():
-        fitted = fit(trainer, split, patience=patience, refit=plan.refit)
+        fitted = fit(trainer, split, patience=patience, refit=plan.refit, progress=False)
         if fitted.interrupted:
             raise KeyboardInterrupt
         reports[name] = [plan.evaluate(fitted.model, split)]

@@ -3,10 +3,19 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from cofactor.training.tracking.epoch_row import CellValue, EpochRow, WriteRow
 from cofactor.training.tracking.terminal_console import stderr_console
@@ -37,14 +46,9 @@ class ProgressDisplay:
     @contextmanager
     def show(self, name: str) -> Iterator[tuple[WriteRow, Advance]]:
         """Shows a run under a name; gives the function that shows a row, and the one that moves the bar."""
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
+        with Progress(
+            *_columns_of_bar(), console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as bar:
             task = bar.add_task(escape(name), total=None)
             yield table(self.console), lambda done, planned: bar.update(task, completed=done, total=planned)
 
@@ -67,6 +71,45 @@ class NoProgress(ProgressDisplay):
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
+class ProgressBar(NoProgress):
+    """Shows a bar while a training runs, and nothing after it; warnings are those of Python."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__()
+        self.console = stderr_console() if console is None else console
+
+    @contextmanager
+    def show(self, name: str) -> Iterator[tuple[WriteRow, Advance]]:
+        with Progress(*_columns_of_bar(), console=self.console, transient=True) as bar:
+            task = bar.add_task(escape(name), total=None)
+
+            def show_metric(row: EpochRow) -> None:
+                bar.update(task, description=escape(f"{name} {_describe(row)}".strip()))
+
+            yield show_metric, lambda done, planned: bar.update(task, completed=done, total=planned)
+
+    def inform(self, message: str) -> None:
+        """Shows nothing: the bar is all."""
+
+
+def choose_display(progress: bool | ProgressDisplay | None) -> ProgressDisplay:
+    """The display of an argument `progress`: a table of epochs for True, nothing for False; for None a bar where a
+    person looks on, in a terminal or a notebook."""
+    if isinstance(progress, ProgressDisplay):
+        return progress
+    if progress is not None:
+        return ProgressDisplay() if progress else NoProgress()
+    console = stderr_console()
+    return ProgressBar(console) if has_onlooker(console) else NoProgress()
+
+
+def has_onlooker(console: Console) -> bool:
+    """Whether a person sees what is shown on a console now: on a terminal, or in a notebook that can show a bar."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def table(console: Console) -> WriteRow:
     """Prints rows under a heading, in the columns for which the first row has a value; the best ones in green."""
     columns: list[str] = []
@@ -80,6 +123,17 @@ def table(console: Console) -> WriteRow:
         console.print(_line(cells), style="green" if row.best else None)
 
     return write
+
+
+def _columns_of_bar() -> tuple[ProgressColumn, ...]:
+    bar = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    return TextColumn("{task.description}"), *bar
+
+
+def _describe(row: EpochRow) -> str:
+    """The validation metric of an epoch, or else its training RMSE."""
+    metrics = (("NDCG@10", row.validation_ndcg), ("RMSE", row.validation_rmse), ("train RMSE", row.train_rmse))
+    return next((f"{name} {value:.4f}" for name, value in metrics if value is not None), "")
 
 
 def _columns(row: EpochRow) -> list[str]:
