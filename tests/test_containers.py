@@ -95,7 +95,7 @@ def test_a_compressed_file_that_is_cut_short_is_an_error(tmp_path: Path, ending:
 
 @pytest.mark.parametrize("ending", ["bz2", "xz", "zst"])
 def test_a_file_that_unpacks_to_far_more_than_ratings_would_is_an_error(tmp_path: Path, ending: str) -> None:
-    (tmp_path / f"r.csv.{ending}").write_bytes(COMPRESS[ending](b"user,item,rating\n" + b"1,1,1\n" * 1_000_000))
+    (tmp_path / f"r.csv.{ending}").write_bytes(COMPRESS[ending](b"user,item,rating\n" + b"1,1,1\n" * 300_000))
     with pytest.raises(BadData, match="unpacks to more than"):
         read(tmp_path / f"r.csv.{ending}")
 
@@ -168,7 +168,7 @@ def test_a_member_of_an_archive_is_named_after_a_colon(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "set.zip", files)
     with pytest.raises(BadData, match=r"2 files may be the ratings: a/test\.csv, a/train\.csv") as refused:
         read(archive)
-    assert "ARCHIVE:a/test.csv" in refused.value.hint
+    assert f"{archive}:a/test.csv" in refused.value.hint
     assert rows(read(f"{archive}:a/test.csv"))[0] == ("eve", "x1", 4.0)
     (tmp_path / "set.tar.gz").write_bytes(gzip.compress(tar(files)))
     ratings = read(f"{tmp_path / 'set.tar.gz'}:a/train.csv")
@@ -176,6 +176,31 @@ def test_a_member_of_an_archive_is_named_after_a_colon(tmp_path: Path) -> None:
     assert ratings.titles is not None
     with pytest.raises(BadData, match=r"no member 'b\.csv' among a/movies\.csv"):
         read(f"{archive}:b.csv")
+
+
+def test_parts_in_an_archive(tmp_path: Path) -> None:
+    header, *lines = TEXT.splitlines(keepends=True)
+    files = {f"out/part-0000{number}.csv": header + line for number, line in enumerate(lines)}
+    assert rows(read(zipped(tmp_path / "set.zip", {"out/_SUCCESS": "", **files}))) == ROWS
+    archive = zipped(tmp_path / "two.zip", files | {"old/part-00000.csv": TEXT})
+    with pytest.raises(BadData, match="2 files may be the ratings") as refused:
+        read(archive)
+    assert refused.value.hint.endswith(f"{archive}:old/part-00000.csv")
+    assert rows(read(f"{archive}:out/part-*.csv")) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("member", "kind"),
+    [
+        ("arr_0.npy", "NumPy arrays"),
+        ("archive/data.pkl", "PyTorch"),
+        ("[Content_Types].xml", "a document of Office"),
+        ("inner.zip", "an archive of archives"),
+    ],
+)
+def test_archives_of_something_else_are_called_what_they_are(tmp_path: Path, member: str, kind: str) -> None:
+    with pytest.raises(BadData, match=kind):
+        read(zipped(tmp_path / "set.zip", {member: "x"}))
 
 
 # --- parts

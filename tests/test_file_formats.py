@@ -42,6 +42,7 @@ JSON = {
     "records in an object": json.dumps({"count": 3, "results": RECORDS}),
     "arrays": json.dumps(ROWS),
     "arrays with names": json.dumps([["user", "item", "rating"], *ROWS]),
+    "records among other tables": json.dumps({"users": [{"id": 1}], "ratings": RECORDS}),
     "nested": "\n".join(json.dumps({"user": {"id": u}, "item": {"id": i}, "rating": r}) for u, i, r in ROWS),
     "MongoDB": "\n".join(
         json.dumps({"_id": {"$oid": "a1"}, "user": {"$oid": u}, "item": i, "rating": {"$numberDouble": str(r)}})
@@ -141,6 +142,15 @@ def test_a_sheet_of_a_workbook_is_named_after_a_colon(tmp_path: Path) -> None:
     assert rows(read(f"{path}:Second")) == FOUND[:1]
     with pytest.raises(BadData, match="no sheet 'Third'"):
         read(f"{path}:Third")
+
+
+def test_a_sheet_over_many_empty_cells_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "r.xlsx", Ratings=TABLE)
+    far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("xl/worksheets/sheet9.xml", SHEET.format(far))
+    with pytest.raises(BadData, match="a sheet over 17,179,869,184 cells"):
+        read(path)
 
 
 def test_a_damaged_workbook_is_an_error(tmp_path: Path) -> None:

@@ -100,6 +100,21 @@ def test_a_bad_row_is_named_by_its_line_in_every_form(tmp_path: Path, form: str)
     assert (tmp_path / "bad.csv").read_text().splitlines()[1].startswith(f"{cut},")
 
 
+def test_a_line_that_may_be_a_rating_is_no_comment(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("#a,x1,4\nb,#1,3\n#c,x1,2\n")
+    assert values(tmp_path / "r.csv") == {("#a", "x1"): 4, ("b", "#1"): 3, ("#c", "x1"): 2}
+    (tmp_path / "r.csv").write_text("# made up\nuser,item,rating\n#a,x1,4\n# b,x1,3\n#c,x2,1\n")
+    assert values(tmp_path / "r.csv") == {("#a", "x1"): 4, ("#c", "x2"): 1}
+
+
+def test_a_quote_that_is_alone_in_a_line_with_tabs_is_a_character(tmp_path: Path) -> None:
+    (tmp_path / "r.tsv").write_text('user\titem\trating\tname\na\tx\t4\t5" disc\nb\tx\t3\t"so\nc\ty\t2\t"ok"\n')
+    assert values(tmp_path / "r.tsv") == {("a", "x"): 4, ("b", "x"): 3, ("c", "y"): 2}
+    (tmp_path / "r.csv").write_text('user,item,rating,name\na,x,4,fine\nb,x,3,"so\nc,y,2,"ok"\n')
+    with pytest.raises(BadData, match="line 3: a quote that is not closed"):
+        read(tmp_path / "r.csv")
+
+
 def test_a_gzipped_file_with_runs_of_spaces_after_the_first_lines(tmp_path: Path) -> None:
     lines = [f"u{n % 30} i{n} {n % 5 + 1}" for n in range(400)] + ["u1   i1000  5"]
     (tmp_path / "r.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))

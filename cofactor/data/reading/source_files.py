@@ -1,12 +1,14 @@
 """Finds the files of a source: the table of ratings, and the titles and users next to it, unpacked where needed."""
 
+import fnmatch
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cofactor.data.reading.containers.archives import Archive, is_archive
 from cofactor.data.reading.containers.folder_layouts import RATINGS, Layout, find_layout, layout_around
+from cofactor.data.reading.containers.foreign_archives import refuse_foreign_archive
 from cofactor.data.reading.containers.part_files import group_parts
 from cofactor.data.reading.containers.streams import STANDARD_INPUT
 from cofactor.data.reading.dataframes import FRAMES
@@ -98,7 +100,7 @@ def _in_folder(path: Path, find_roles: Roles) -> SourceFiles:
         shards = find_shards(files)
         if shards and not set(files) & set(RATINGS):
             return _sharded(path, shards, path.name)
-        layout = find_layout(files, lambda name: find_roles(path / name))
+        layout = find_layout(files, lambda name: find_roles(path / name), f"{path}/")
     return SourceFiles.of(path, layout, path.name, str(path / layout.ratings))
 
 
@@ -107,15 +109,19 @@ def _in_archive(path: Path, member: str | None, working: Path, find_roles: Roles
     with error_context(str(path)):
         archive = Archive(path, working)
         names = archive.names()
+        refuse_foreign_archive(names)
 
         def roles(name: str) -> frozenset[str]:
             archive.unpack([name])
             return find_roles(archive.into / name)
 
         if member is None:
-            layout = find_layout(names, roles)
+            layout = find_layout(names, roles, f"{path}:")
         elif member in names:
             layout = layout_around(member, names)
+        elif parts := fnmatch.filter(names, member):
+            group_parts(parts)  # raises BadData for a missing part
+            layout = replace(layout_around(parts[0], names), parts=tuple(sorted(parts)))
         else:
             listed = ", ".join(sorted(names)[:8]) + (", …" if len(names) > 8 else "")
             raise BadData(f"no member {member!r} among {listed}", "give the whole path of a member")

@@ -62,8 +62,9 @@ def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | No
         f"{form.read_csv_options()}, columns={{{names}}}, hive_partitioning=false"
         f"{', compression=gzip' if is_gzip(path) else ''}"
     )
+    commented = f" WHERE NOT {form.comment_cell_sql('c0')}" if form.comment else ""
     strict, lenient = (
-        f"SELECT {chosen} FROM read_csv({quoted_path(path)}, {options}{more})"
+        f"SELECT {chosen} FROM read_csv({quoted_path(path)}, {options}{more}){commented}"
         for more in ("", ", ignore_errors=true, strict_mode=false")
     )
     found = FoundColumns.of(form.names, form.where, columns, form.width)

@@ -11,7 +11,7 @@ from cofactor.data.reading.columns import REQUIRED, AmbiguousColumns, find_colum
 from cofactor.data.reading.formats.foreign_text import refuse_dictionaries, refuse_foreign_text
 from cofactor.data.reading.formats.matrix_market import check_matrix_market, is_matrix_market
 from cofactor.data.reading.formats.number_text import is_number
-from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect, split_line
+from cofactor.data.reading.formats.text_dialect import AFTER_COMMENT, BLANKS, TextDialect, split_line
 from cofactor.data.reading.formats.text_head import TextHead, read_head
 from cofactor.data.reading.headerless_columns import find_columns_without_header, is_header_of_numbers
 from cofactor.errors import BadData
@@ -60,8 +60,8 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
     numbers, texts = [number for number, _ in lines], [line for _, line in lines]
     refuse_dictionaries(texts)
     quoting = _find_quoting(texts)
-    comment = next((mark for mark in COMMENTS if texts[0].startswith(mark)), "")
     delimiters = (delimiter,) if delimiter else DELIMITERS
+    comment = _find_comment(texts, delimiters, quoting)
     header = _find_header(texts, delimiters, quoting, comment, columns)
     if header is not None:
         below = _without_comments(texts[header.index + 1 :], comment)
@@ -104,7 +104,7 @@ def _find_header(
 ) -> Header | None:
     """The first line that names the columns; below the first one, it must be unlike the lines above it."""
     for index, line in enumerate(texts[:TITLE_LINES]):
-        commented = bool(comment) and line.startswith(comment)
+        commented = _is_comment(line, comment)
         for delimiter in delimiters:
             names = _split(line.lstrip(f"{comment} ") if commented else line, delimiter, quoting)
             below = _without_comments(texts[index + 1 :], comment)
@@ -196,6 +196,19 @@ def _split(line: str, delimiter: str, quoting: Quoting = STANDARD) -> list[str]:
     return [cell.strip() for cell in split_line(line, delimiter, *quoting)]
 
 
+def _find_comment(texts: Sequence[str], delimiters: Sequence[str], quoting: Quoting) -> str:
+    """The mark of comments, if the first line is one: it has a blank after the mark or another number of cells."""
+    first = texts[0]
+    mark = next((mark for mark in COMMENTS if first.startswith(mark)), "")
+    others = [line for line in texts if not line.startswith(mark)] if mark else []
+    if first[1:2] in AFTER_COMMENT:
+        return mark
+    if not others:
+        return ""
+    delimiter = _best_delimiter(others, delimiters, quoting)
+    return "" if len(_split(first, delimiter, quoting)) == _width(others, delimiter, quoting) else mark
+
+
 def _find_quoting(texts: Sequence[str]) -> Quoting:
     single = '"' not in texts[0] and any(SINGLE_QUOTED.match(line) for line in texts[:5])
     quote = "'" if single else '"'
@@ -210,4 +223,11 @@ def _quoted(dialect: TextDialect, quoting: Quoting) -> TextDialect:
 
 
 def _without_comments(lines: Sequence[str], comment: str) -> list[str]:
-    return [line for line in lines if not (comment and line.startswith(comment))]
+    """The lines that are no comments; one without a blank after its mark may be a rating if it has a delimiter."""
+    return [line for line in lines if not _is_comment(line, comment)]
+
+
+def _is_comment(line: str, comment: str) -> bool:
+    if not comment or not line.startswith(comment):
+        return False
+    return line[1:2] in AFTER_COMMENT or not any(delimiter in line for delimiter in DELIMITERS)

@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from cofactor.data.reading.containers.compressed_files import plain_file_name
-from cofactor.data.reading.containers.part_files import group_parts, partition_keys
+from cofactor.data.reading.containers.part_files import group_parts, partition_keys, pattern_of_parts
 from cofactor.errors import BadData
 
 RATINGS = ("u.data", "ratings.dat", "ratings.csv", "ratings.tsv", "ratings.parquet")
@@ -50,12 +50,12 @@ class Layout:
         return [*(self.parts or (self.ratings,)), *self.titles, *others]
 
 
-def find_layout(names: Sequence[str], find_roles: Roles | None = None) -> Layout:
+def find_layout(names: Sequence[str], find_roles: Roles | None = None, place: str = "") -> Layout:
     """The layout of a folder or archive with these files.
 
     Files nearer to the top come first, then those with a usual name. Of several tables that have none, the one with
     columns for users, items and ratings is taken: `find_roles` gives the roles of the columns of a file. Raises BadData
-    where no table, or more than one, may be the ratings.
+    where no table, or more than one, may be the ratings; `place` and the name of a file is how to name it.
     """
     _refuse_lakes(names)
     shown = [name for name in names if not _hidden(name)]
@@ -78,7 +78,7 @@ def find_layout(names: Sequence[str], find_roles: Roles | None = None) -> Layout
     if doubtful and len(doubtful[0]) == 1:
         return _layout_of(doubtful[0][0], names)  # reading it says what is wrong
     if doubtful:
-        raise _ambiguous(doubtful[0])
+        raise _ambiguous(doubtful[0], place)
     listed = ", ".join(sorted(names)[:6]) or "no files"
     raise BadData(f"no ratings in it ({listed})", "name a file, or a folder with u.data, ratings.dat or ratings.csv")
 
@@ -113,13 +113,11 @@ def _with_most_roles(tables: list[tuple[str, ...]], find_roles: Roles | None) ->
     return []
 
 
-def _ambiguous(tables: Sequence[tuple[str, ...]]) -> BadData:
+def _ambiguous(tables: Sequence[tuple[str, ...]], place: str) -> BadData:
     shown = [table[0] if len(table) == 1 else f"{table[0]} and {len(table) - 1:,} more parts" for table in tables]
     listed = ", ".join(shown[:6]) + (", …" if len(tables) > 6 else "")
-    return BadData(
-        f"{len(tables)} files may be the ratings: {listed}",
-        f"name one of them: FOLDER/{tables[0][0]}, or ARCHIVE:{tables[0][0]} in an archive",
-    )
+    example = place + (tables[0][0] if len(tables[0]) == 1 else pattern_of_parts(tables[0][0]))
+    return BadData(f"{len(tables)} files may be the ratings: {listed}", f"name one of them, as in {example}")
 
 
 def _refuse_lakes(names: Sequence[str]) -> None:

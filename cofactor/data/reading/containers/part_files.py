@@ -30,6 +30,12 @@ def group_parts(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(files) for files in tables.values()]
 
 
+def pattern_of_parts(name: str) -> str:
+    """A pattern that the parts of a table match, of the name of one."""
+    path = PurePosixPath(name)
+    return path.with_name(VARIABLE.sub("*", path.name)).as_posix()
+
+
 def partition_keys(name: str) -> dict[str, str]:
     """The columns in the names of the folders above a file, as in year=2020/part-0.parquet."""
     pieces = (piece.partition("=") for piece in PurePosixPath(name).parts[:-1])

@@ -64,11 +64,14 @@ def _refuse_wide(head: TextHead) -> None:
         width = len(rows[-1])
         longest = max(line.count(delimiter) for line in texts)
         if longest >= LONG_LINE or (width >= WIDE_WIDTH and _is_wide(rows, width)):
-            shown = longest + 1 if longest >= LONG_LINE else width
+            shown = f"{longest + 1 if longest >= LONG_LINE else width:,} columns"
+            named = any(cell.strip("\"' ") and not SMALL_NUMBER.fullmatch(cell.strip("\"' ")) for cell in rows[0])
+            names = ", ".join(cell.strip("\"' ")[:24] for cell in rows[0][:6])
+            what = f"no columns of users and items among {names}, …: a wide table" if named else "a wide table"
             raise BadData(
-                f"a wide table ({shown:,} columns or more): one row for each user and one column for each item",
-                "read it with --layout wide (layout='wide' in Python); empty cells are no ratings, and "
-                "--missing 99 names a value that means none",
+                f"{what} ({shown})? In one, each row is a user and each column an item",
+                "read a wide table with --layout wide (layout='wide'), and with --missing 99 if 99 means no rating; "
+                "otherwise name the columns: --columns user=NAME,item=NAME,rating=NAME",
             )
 
 

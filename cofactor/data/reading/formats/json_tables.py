@@ -48,8 +48,7 @@ def find_form(path: Path) -> JsonForm:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         return "document" if len(line) == MAX_RECORD or _is_one_document(path) else "unstructured"
-    holds_columns = not more and any(isinstance(value, dict | list) for value in record.values())
-    return "document" if holds_columns else "newline_delimited"
+    return "document" if not more and _holds_table(record) else "newline_delimited"
 
 
 def json_query(connection: duckdb.DuckDBPyConnection, path: Path, form: JsonForm) -> tuple[str, list[str]]:
@@ -111,9 +110,12 @@ def _records(document: Any, columns: Mapping[str, str] | None) -> Iterable[dict[
     if _has_roles(document, columns):
         return _of_columns(document)
     tables = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    if len(tables) == 1:
-        return tables[0]
+    fitting = [table for table in tables if _has_roles(dict(_members(table[0])), columns)]
+    if len(fitting or tables) == 1:
+        return (fitting or tables)[0]
     shown = ", ".join(repr(name[:40]) for name in list(document)[:6])
+    if all(isinstance(value, dict) for value in document.values()):
+        raise BadData(f"JSON objects in an object ({shown}), which do not say what they are", BROKEN)
     raise BadData(f"a JSON document of {shown} in which no table of ratings is found", BROKEN)
 
 
@@ -170,6 +172,15 @@ def _parsed(text: str | bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadData(f"JSON that cannot be read: {error}", BROKEN) from error
+
+
+def _holds_table(record: Any) -> bool:
+    """Whether an object is a table by itself: columns, or an array of records in it."""
+    if not isinstance(record, dict):
+        return True
+    values = list(record.values())
+    records = any(isinstance(value, list) and value and isinstance(value[0], dict | list) for value in values)
+    return records or (bool(values) and all(isinstance(value, dict | list) for value in values))
 
 
 def _is_one_document(path: Path) -> bool:

@@ -2,17 +2,20 @@
 
 import csv
 import importlib.util
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from cofactor.data.reading.containers.zip_files import list_files
+from cofactor.data.reading.containers.zip_files import CHUNK, list_files
 from cofactor.errors import BadData, Unavailable
 
-SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".ods")
-MAX_BYTES = 1 << 29  # of the parts of a workbook, unpacked: it is read as a whole
+CELL = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
+MAX_CELLS = 20_000_000  # of a sheet from its first to its last row and column, empty ones included
+MAX_BYTES = 1 << 28  # of the parts of a workbook, unpacked: it is read as a whole
+LONGEST_CELL = 16  # bytes of the name of a cell
 INSTALL = "pip install 'cofactor[excel]'; or save the sheet as CSV"
 
 
@@ -23,7 +26,7 @@ def is_workbook(path: Path) -> bool:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
-    return any(name.startswith("xl/") for name in names) or {"content.xml", "mimetype"} <= set(names)
+    return "xl/workbook.xml" in names
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -50,12 +53,28 @@ def _open(path: Path) -> Any:
     list_files(path)  # raises BadData for a zip that is damaged or made to fill the memory
     with zipfile.ZipFile(path) as archive:
         size = sum(info.file_size for info in archive.infolist())
-    if size > MAX_BYTES:
-        raise BadData(f"a workbook of {size:,} bytes, {MAX_BYTES:,} are allowed", "save the sheet as CSV")
+        if size > MAX_BYTES:
+            raise BadData(f"a workbook of {size:,} bytes, {MAX_BYTES:,} are allowed", "save the sheet as CSV")
+        for info in archive.infolist():
+            if info.filename.startswith("xl/worksheets/") and (cells := _extent(archive, info)) > MAX_CELLS:
+                raise BadData(f"a sheet over {cells:,} cells, {MAX_CELLS:,} are allowed", "save the sheet as CSV")
     try:
         return CalamineWorkbook.from_path(str(path))
     except CalamineError as error:
         raise BadData(f"the workbook cannot be read ({error})", "save it again, or as CSV") from error
+
+
+def _extent(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """The number of rows times that of columns up to the last cell of a sheet, all of which a parser makes room for."""
+    rows = columns = 0
+    before = b""
+    with archive.open(info) as file:
+        while chunk := file.read(CHUNK):
+            for name, row in CELL.findall(before + chunk):
+                rows = max(rows, int(row))
+                columns = max(columns, sum((letter - 64) * 26**at for at, letter in enumerate(reversed(name))))
+            before = chunk[-LONGEST_CELL:]
+    return rows * columns
 
 
 def _texts(rows: list[list[Any]]) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cofactor.data.duckdb_connection import quoted
 
+AFTER_COMMENT = ("", " ", "\t", "#", "%")  # what follows the mark of a comment
 SPACE = " \t\r\n"
 BLANKS = " "  # the delimiter that stands for any run of spaces and tabs
 
@@ -27,8 +28,16 @@ class TextDialect:
     names: tuple[str, ...] = ()  # of the columns, where there is a header
 
     def cells(self, line: str) -> list[str]:
-        """The cells of one record; raises csv.Error for quotes that do not pair."""
-        return split_line(line, self.delimiter, self.quote, self.escape, strict=True)
+        """The cells of one record; raises csv.Error for quotes that do not pair.
+
+        Between tabs, a quote that does not pair is a character like others.
+        """
+        try:
+            return split_line(line, self.delimiter, self.quote, self.escape, strict=True)
+        except csv.Error:
+            if self.delimiter != "\t" or "\n" in line:
+                raise
+            return line.split("\t")
 
     def whole_record(self, line: str) -> list[str] | None:
         """The cells of a line, or None where it is not a record by itself."""
@@ -40,12 +49,29 @@ class TextDialect:
 
     def is_blank(self, line: str) -> bool:
         """Whether a line has no cell with text in it, or is a comment."""
-        return not line.strip(SPACE + self.delimiter) or bool(self.comment and line.startswith(self.comment))
+        return not line.strip(SPACE + self.delimiter) or self._is_comment(line)
+
+    def _is_comment(self, line: str) -> bool:
+        """Whether a line begins like a comment, and has a blank after the mark or another number of cells."""
+        if not self.comment or not line.startswith(self.comment):
+            return False
+        if line[1:2] in AFTER_COMMENT:
+            return True
+        return len(split_line(line, self.delimiter, self.quote, self.escape)) != self.width
 
     def blank_sql(self, line: str) -> str:
         """SQL for `is_blank` of an SQL text."""
         blank = f"trim({line}, {quoted(SPACE + self.delimiter)}) = ''"
-        return f"({blank} OR starts_with({line}, {quoted(self.comment)}))" if self.comment else blank
+        if not self.comment:
+            return blank
+        after = ", ".join(map(quoted, AFTER_COMMENT))
+        other = f"substr({line}, 2, 1) IN ({after}) OR len({self.split_sql(line)}) <> {self.width}"
+        return f"({blank} OR (starts_with({line}, {quoted(self.comment)}) AND ({other})))"
+
+    def comment_cell_sql(self, cell: str) -> str:
+        """SQL that says whether the first cell of a line with the usual number of cells begins a comment."""
+        after = ", ".join(map(quoted, AFTER_COMMENT))
+        return f"(starts_with({cell}, {quoted(self.comment)}) AND substr({cell}, 2, 1) IN ({after}))"
 
     def split_sql(self, line: str) -> str:
         """SQL for the cells of a line without quotes."""

@@ -18,7 +18,10 @@ DELIMITERS = (",", ";", "\t", "|")
 EMPTY = frozenset(("", "nan", "na", "n/a", "null", "none", "\\n", "<na>"))  # cells without a rating, in lower case
 INDEX_NAMES = frozenset(("", "unnamed0", "index", "id", "rowname", "rownames"))
 SAMPLE = 200  # rows that are looked at
-MAX_COLUMNS = 2_000_000
+SAMPLE_CELLS = 2_000_000
+MIN_SAMPLE = 4
+MAX_COLUMNS = 1_000_000
+MAX_LINE = 1 << 26  # characters
 SAY = "say which column holds the ids of users, or none: --columns user=1, --columns user= (columns={'user': '1'})"
 
 
@@ -62,12 +65,15 @@ def write_wide_as_table(
     empty cells, that are no rating. Raises BadData for a row of another length, and where the ids are in doubt.
     """
     with _opened(path) as text:
-        first = text.readline()
-        if first.count(delimiter or ",") > MAX_COLUMNS:
-            raise BadData(f"more than {MAX_COLUMNS:,} columns", "write it as rows of user, item, rating")
+        lines = _lines(text)
+        first = next(lines, "")
         delimiter = delimiter or max(DELIMITERS, key=first.count)
-        rows = csv.reader(chain([first], text), delimiter=delimiter)
-        sample = list(islice((row for row in rows if any(row)), SAMPLE))
+        width = first.count(delimiter) + 1
+        if width > MAX_COLUMNS:
+            raise BadData(f"{width:,} columns, {MAX_COLUMNS:,} are allowed", "write it as rows of user, item, rating")
+        rows = csv.reader(chain([first], lines), delimiter=delimiter)
+        few = max(MIN_SAMPLE, min(SAMPLE, SAMPLE_CELLS // width))
+        sample = list(islice((row for row in rows if any(row)), few))
         left_out = frozenset(_plain(value) for value in missing)
         form = _find_form(sample, delimiter, columns or {}, left_out)
         with into.open("w", newline="", encoding="utf-8") as file:
@@ -86,6 +92,15 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
         raise BadData("not UTF-8 text", "save the file as UTF-8") from error
     except csv.Error as error:
         raise BadData(f"a wide table that cannot be read: {error}", "correct it") from error
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    number = 0
+    while line := text.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE:
+            raise BadData(f"line {number:,} has more than {MAX_LINE:,} characters", "is it a table of text?")
+        yield line
 
 
 def _cells(rows: Iterable[Sequence[str]], form: WideForm, missing: frozenset[str]) -> Iterator[tuple[str, str, str]]:
