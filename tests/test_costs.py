@@ -63,6 +63,9 @@ LARGER = {
     "items of /reco": ("reco", [], RecoQuery(UsrID="40", n_recos=1), RecoQuery(UsrID="40", n_recos=2)),
     "words of a search": ("search", [], SearchQuery(q="a"), SearchQuery(q="a b")),
     "words of /categs": ("categs", [], CategsQuery(input_str="a"), CategsQuery(input_str="a b")),
+    "words without spaces between them": ("search", [], SearchQuery(q="a"), SearchQuery(q="a-b")),
+    "words of a search in titles": ("items", [], ItemsQuery(query="a"), ItemsQuery(query="a b")),
+    "titles in which words are looked for": ("items", [], ItemsQuery(), ItemsQuery(query="a")),
     "ratings to store": (
         "rate",
         [],
@@ -103,6 +106,12 @@ def test_a_method_may_be_given_itself_and_other_questions_cost_nothing():
     assert cost_of(one, "card", [], None) == 0
     assert cost_of(one, "items", [], ItemsQuery()) > 0
     assert cost_of(one, "genres", [], None) > 0
+
+
+def test_what_a_search_ignores_costs_nothing():
+    one, letters = service(), " ".join("abcdefghijklmnopqrstuvwxyz")
+    assert cost_of(one, "search", [], SearchQuery(q=letters)) == cost_of(one, "search", [], SearchQuery(q=letters[:23]))
+    assert cost_of(one, "items", [], ItemsQuery(query="a a A á")) == cost_of(one, "items", [], ItemsQuery(query="a"))
 
 
 def test_a_map_costs_seconds_until_it_is_computed():

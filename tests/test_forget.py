@@ -164,6 +164,28 @@ def test_the_service_knows_nothing_of_a_forgotten_user() -> None:
     assert answers.forget_user("40")["trained"] is False
 
 
+def test_a_forgotten_user_is_answered_like_one_who_never_existed() -> None:
+    store = MemoryStore()
+    answers = RecommendationService(bundle(), store=store)
+    before = {user: refused(answers, user) for user in ("7x", "41", "nobody at all")}
+    assert "7" in before["7x"][1]
+    answers.forget_user("7")
+    for user in ("7", "7x", "70"):
+        detail, hint = refused(answers, user)
+        assert detail == f"unknown user {user!r}"
+        assert "7" not in hint
+        assert hint.startswith(("did you mean ", "the model knows "))
+    assert {user: refused(answers, user) for user in ("41", "nobody at all")} == {
+        user: before[user] for user in ("41", "nobody at all")
+    }
+
+
+def refused(answers: RecommendationService, user: str) -> tuple[str, str]:
+    with pytest.raises(UnknownId) as told:
+        answers.recommendations(user, ListQuery())
+    return told.value.message, told.value.hint
+
+
 def test_somebody_who_rates_again_is_a_new_person() -> None:
     answers = RecommendationService(bundle(), store=MemoryStore())
     answers.forget_user("40")

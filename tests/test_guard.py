@@ -235,6 +235,17 @@ def test_every_request_is_noted_once_with_its_route_and_without_its_secrets():
     assert KEY not in str(kept) + repr(settings())
 
 
+def test_the_methods_that_are_recorded_are_few_whatever_clients_send():
+    kept = Kept()
+    app = create_app(Models(), recorders=[kept])
+    sent = ["GET", "HEAD", "OPTIONS", "DELETE", "BREW", "M" * 20_000, *(f"M{number}" for number in range(20))]
+    for method in sent:
+        ask(app, "/genres", method)
+        ask(app, "/nowhere", method)
+    assert len(kept) == 2 * len(sent)
+    assert {one.method for one in kept} == {"GET", "HEAD", "OPTIONS", "DELETE", "other"}
+
+
 @pytest.mark.parametrize(
     ("sent", "taken"),
     [("abc-1.X_2", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("a;b", False), ("", False)],

@@ -95,9 +95,9 @@ class Vocabulary:
             rows[place] = -1 if row is None else row
         return rows
 
-    def unknown_id(self, id_: str) -> UnknownId:
-        """The UnknownId error for an id that is not in the vocabulary."""
-        near = self.similar_ids(id_)
+    def unknown_id(self, id_: str, near: Sequence[str] | None = None) -> UnknownId:
+        """The UnknownId error for an id that is not in the vocabulary; `near`: the ids to suggest instead."""
+        near = self.similar_ids(id_) if near is None else near
         shown = id_ if len(id_) <= 60 else id_[:57] + "..."
         hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s"
         return UnknownId(f"unknown {self.noun} {shown!r}", hint)

@@ -11,11 +11,15 @@ from typing import Any
 from cofactor.data.ratings import TrainingData
 from cofactor.feedback.store import RatingStore
 from cofactor.serving.schemas import requests
+from cofactor.serving.search.item_search import MOST_WORDS
+from cofactor.serving.search.postings import words_of
+from cofactor.serving.search.title_search import split_query
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import HistorySize, check_cost
 
 MAP = 2.0  # seconds of a map that is not computed yet
 RATING = 1e-5  # seconds of a rating to be stored
+COMPARED = 5e-7  # seconds for a title in which all words of a query are looked for
 
 Estimate = Callable[[RecommendationService, Sequence[str], Any], float]
 
@@ -94,15 +98,17 @@ def _rate(service: RecommendationService, ids: Sequence[str], asked: requests.Ra
 
 
 def _search(service: RecommendationService, ids: Sequence[str], asked: requests.SearchQuery) -> float:
-    return service.costs.word * max(1, len(asked.q.split()))
+    return service.costs.word * _count_words(asked.q)
 
 
 def _categs(service: RecommendationService, ids: Sequence[str], asked: requests.CategsQuery) -> float:
-    return service.costs.word * max(1, len(asked.words.split()))
+    return service.costs.word * _count_words(asked.words)
 
 
 def _items(service: RecommendationService, ids: Sequence[str], asked: requests.ItemsQuery) -> float:
-    return service.costs.title
+    words = len(split_query(asked.query))
+    compared = COMPARED * len(service.loaded_model.items.ids) if words else 0.0
+    return service.costs.title * max(1, words) + compared
 
 
 def _genres(service: RecommendationService, ids: Sequence[str], asked: Any) -> float:
@@ -111,6 +117,11 @@ def _genres(service: RecommendationService, ids: Sequence[str], asked: Any) -> f
 
 def _map(service: RecommendationService, ids: Sequence[str], asked: requests.MapQuery) -> float:
     return 0.0 if service.loaded_model.has_map(asked.n) else MAP
+
+
+def _count_words(query: str) -> int:
+    """The number of words that a search looks up, at least 1."""
+    return max(1, min(MOST_WORDS, len(words_of(query))))
 
 
 _ESTIMATES: Mapping[str, Estimate] = {

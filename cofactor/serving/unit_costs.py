@@ -42,7 +42,7 @@ class UnitCosts:
     similar_users: float = 0.0  # the users similar to a trained one
     popular: float = 0.0  # the most rated items
     word: float = 0.0  # a word of a search
-    title: float = 0.0  # a search in titles
+    title: float = 0.0  # a word of a search in titles
     genres: float = 0.0  # the list of genres
 
     def list(self, history: HistorySize, options: ListOptions) -> float:

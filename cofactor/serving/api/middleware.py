@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cofactor.serving.api.context import REQUEST_ID, SCOPE_KEY, RequestContext
 from cofactor.serving.api.problems import HttpProblem
 from cofactor.serving.model_registry import ModelRegistry
-from cofactor.serving.telemetry.answered_request import AnsweredRequest, Recorder
+from cofactor.serving.telemetry.answered_request import AnsweredRequest, Recorder, known_method
 
 Header = tuple[bytes, bytes]
 
@@ -129,7 +129,7 @@ class RequestMiddleware:
     def _record(self, context: RequestContext, status: int, seconds: float) -> None:
         if self._recorders:
             one = AnsweredRequest(
-                context.method, context.route, status, seconds, context.request_id,
+                known_method(context.method), context.route, status, seconds, context.request_id,
                 context.key, context.version, context.refused, context.sources,
             )  # fmt: skip
             for recorder in self._recorders:

@@ -1,5 +1,6 @@
 """Parameters of a request: ids in its path, and names and values in its query string."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, get_args, get_origin
@@ -13,6 +14,7 @@ from cofactor.serving.schemas import requests
 MAX_PARAMETERS = 400  # more than any route takes, with all lists full
 CACHE_SIZE = 256  # query strings with their parameters, for each route …
 MAX_CACHED = 200  # … of at most so many bytes: reading them takes as long as the rest of a short request
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 NOT_UTF_8 = "the percent-encoded bytes are not UTF-8"
 
 _id = TypeAdapter(requests.Id).validate_python
@@ -31,7 +33,7 @@ def segment(encoded: str, name: str) -> str:
 def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
     """A function that reads the parameters of a query string into a class; only lists may be given more than once.
 
-    Numbers and booleans are written as in JSON: `n=1_0` and `seen=yes` are errors.
+    Numbers and booleans are written as in JSON: `n=1_0`, `n=+1`, `diversity=nan` and `seen=yes` are errors.
     """
     listed = {_alias(query, name) for name, field in query.model_fields.items() if get_origin(field.annotation) is list}
     switches = {_alias(query, name) for name, field in query.model_fields.items() if field.annotation is bool}
@@ -46,7 +48,7 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
                 raise invalid(f"query {name}: given more than once")
             elif name in switches and value not in ("true", "false"):
                 raise invalid(f"query {name}: Input should be true or false")
-            elif name in numbers and not _plain(value):
+            elif name in numbers and not JSON_NUMBER.fullmatch(value):
                 raise invalid(f"query {name}: Input should be a number, written as in JSON")
             else:
                 given[name] = value
@@ -78,8 +80,3 @@ def _alias(query: type[BaseModel], name: str) -> str:
 
 def _is_number(annotation: Any) -> bool:
     return bool({int, float} & {annotation, *get_args(annotation)})
-
-
-def _plain(value: str) -> bool:
-    """Whether a number has none of the spaces, underscores and plus signs that Python accepts and JSON does not."""
-    return value.isascii() and not set(value) & set(" \t\r\n\f\v_") and not value.startswith("+")

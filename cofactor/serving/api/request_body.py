@@ -57,13 +57,13 @@ def _check_keys(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _check_headers(request: Request, media_type: str) -> None:
-    sent, _, parameters = request.headers.get("content-type", "").partition(";")
+    sent, _, parameters = ",".join(request.headers.getlist("content-type")).partition(";")  # one that is sent twice fails
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if sent.strip().lower() != media_type or charset not in ("", "utf-8"):
         raise HttpProblem(
             415, f"the body is not {media_type} in UTF-8", f"send Content-Type: {media_type}", headers=CLOSE
         )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if any(coding.strip().lower() != "identity" for coding in request.headers.getlist("content-encoding")):
         raise HttpProblem(415, "the body is compressed", "send it without Content-Encoding", headers=CLOSE)
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and (len(announced) > 18 or int(announced) > MAX_BYTES):

@@ -18,6 +18,7 @@ from cofactor.serving.schemas.requests import Rated
 
 POPULAR_INSTEAD = "Or ask with stranger=popular for the most rated items"
 LONGEST_SHOWN = 60
+SUGGESTED, MAX_FORGOTTEN = 3, 20  # similar ids; those that are looked at in addition, because some may be forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,18 @@ def history_from_request(training_data: TrainingData, rated: Sequence[Rated]) ->
 def unknown_user(
     training_data: TrainingData, user: str, alternative: str = "", forgotten: ForgottenUsers = NOBODY
 ) -> UnknownId:
-    """The error for a user without ratings; `alternative`: what the client may ask for instead."""
-    shown = user[:LONGEST_SHOWN]
-    if forgotten.count() and forgotten.among([user, *training_data.users.similar_ids(user)]):
-        return UnknownId(f"unknown user {shown!r}", f"the user has no ratings. {alternative}".strip())
-    if user in training_data.users:
-        return UnknownId(f"all ratings of user {shown!r} are deleted", f"rate an item first. {alternative}".strip())
-    unknown = training_data.users.unknown_id(user)
+    """The error for a user without ratings; `alternative`: what the client may ask for instead.
+
+    A forgotten user has the error of a user who never existed, and is suggested to nobody.
+    """
+    users, known = training_data.users, user in training_data.users
+    gone = forgotten.among([user]) if known else set()
+    if known and not gone:
+        detail = f"all ratings of user {user[:LONGEST_SHOWN]!r} are deleted"
+        return UnknownId(detail, f"rate an item first. {alternative}".strip())
+    near = users.similar_ids(user, SUGGESTED + MAX_FORGOTTEN if forgotten.count() else SUGGESTED)
+    gone |= forgotten.among(near)
+    unknown = users.unknown_id(user, [one for one in near if one not in gone][:SUGGESTED])
     hint = unknown.hint if unknown.hint.endswith("?") or not alternative else f"{unknown.hint}."
     return UnknownId(unknown.message, f"{hint} {alternative}".strip())
 

@@ -9,6 +9,11 @@ from cofactor.arrays import Mask, Rows
 from cofactor.serving.search.text_folding import code_points, fold, fold_lines
 
 
+def split_query(query: str) -> list[str]:
+    """The distinct words that a title has to hold, without case and accents."""
+    return list(dict.fromkeys(fold(query).split()))
+
+
 class TitleSearch:
     """The titles of a catalogue as one searchable text, most rated items first.
 
@@ -35,10 +40,10 @@ class TitleSearch:
         Titles that begin with the query come first, then those with a word that does, then the rest; within each,
         the most rated first.
         """
-        words = fold(query).split()
+        words = split_query(query)
         if not words:
             return [int(row) for row in (self._rows if hidden is None else self._rows[~hidden[self._rows]])[:n]]
-        phrase = " ".join(words)
+        phrase = fold(query)
         found: dict[int, None] = {}  # places in order of discovery
         rarest = min(words, key=self._text.count)
         for pattern in ("\n" + phrase, " " + phrase, rarest) if rarest in self._text else ():
