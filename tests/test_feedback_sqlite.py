@@ -4,8 +4,10 @@ import os
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,9 +63,10 @@ def test_the_file_says_what_it_is(store: SqliteStore, path: Path) -> None:
 
 def test_a_backup_made_while_the_store_is_open_is_a_store(store: SqliteStore, path: Path, tmp_path: Path) -> None:
     store.append(words(50))
-    other = sqlite3.connect(path)
-    other.execute("VACUUM INTO ?", [str(tmp_path / "backup.db")])
-    other.close()
+    backup_in_another_process = (
+        f"import sqlite3; sqlite3.connect({str(path)!r}).execute('VACUUM INTO ?', [{str(tmp_path / 'backup.db')!r}])"
+    )
+    subprocess.run([sys.executable, "-c", backup_in_another_process], check=True)
     backup = existing_store(str(tmp_path / "backup.db"))
     assert list(backup.all_events()) == list(store.all_events())
     backup.close()
@@ -178,6 +181,26 @@ def test_a_store_that_was_replaced_leaves_the_new_one_alone(store: SqliteStore, 
     again = SqliteStore(copied / path.name)
     assert list(again.all_events()) == [WORD]
     again.close()
+    new.close()
+
+
+def test_a_file_that_took_the_name_of_the_store_is_neither_read_nor_erased(store: SqliteStore, path: Path) -> None:
+    store.append(words(10))
+    for file in path.parent.glob("ratings.db*"):
+        file.rename(file.with_name(f"moved {file.name}"))
+    new = SqliteStore.create(path)
+    new.append([WORD])
+    asks: list[Callable[[], object]] = [
+        lambda: store.forget(WORD.user),
+        lambda: list(store.all_events()),
+        lambda: store.replace_titles({"1": "Toy Story"}),
+        lambda: store.events_of(WORD.user),
+    ]
+    for ask in asks:
+        with pytest.raises(Unavailable, match="replaced"):
+            ask()
+    assert list(new.all_events()) == [WORD]
+    assert new.last_note() == 0
     new.close()
 
 

@@ -1,6 +1,7 @@
 """Forgetting a person: nothing is left in the files, in answers, or in the next training."""
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,6 +116,27 @@ def test_a_reader_delays_the_erasure_of_the_log_which_is_said(tmp_path: Path, mo
     assert store.forget(GONE) == 0
     assert all(GONE.encode() not in file.read_bytes() for file in tmp_path.iterdir())
     store.close()
+
+
+def test_a_disk_without_room_to_write_the_file_anew_is_named_and_erasing_can_be_repeated(tmp_path: Path) -> None:
+    store = SqliteStore.create(tmp_path / "ratings.db")
+    store.append(events(GONE, 3))
+    for user in range(30):
+        store.append(events(f"user {user}"))
+    store.forget("nobody")  # moves everything from the log into the file
+    size, limits = (tmp_path / "ratings.db").stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))  # bytes: of each file that is written
+    try:
+        with pytest.raises(Unavailable, match="the ratings are deleted, but their bytes are still in") as told:
+            store.forget(GONE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "again when its disk has room" in told.value.hint
+    assert store.events_of(GONE) == []
+    assert store.forgotten([GONE])
+    assert store.forget(GONE) == 0
+    store.close()
+    assert all(GONE.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_no_table_of_the_database_has_the_user(postgres) -> None:

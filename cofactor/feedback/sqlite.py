@@ -8,7 +8,6 @@ Only SQLite opens the file: closing another descriptor of it would release the l
 """
 
 import logging
-import os
 import shlex
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from cofactor.errors import BadData, CofactorError, Unavailable
 from cofactor.feedback.group_commit import GroupCommit
 from cofactor.feedback.sqlite_connection import (
     ReaderPool,
+    StoreFiles,
     connect,
     interrupted_at,
     open_checked,
@@ -98,8 +98,7 @@ class SqliteStore(RatingStore):
         except (apsw.Error, UnicodeDecodeError) as error:
             raise translate(path, error) from error
         self._readers = ReaderPool(self._open_reader, self._close_connection)
-        self._files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
-        self._inodes = self._find_inodes()
+        self._files = StoreFiles(self.path)
         sync_folder(self.path)
         self._unpruned = 0
         self._commits = GroupCommit(self._commit, shared=apsw.BusyError)
@@ -198,6 +197,7 @@ class SqliteStore(RatingStore):
     def forget(self, user: str) -> int:
         check_storable("user", user)
         try:
+            self._files.check()
             return erase_user(self.path, user, digest_id(self._salt, user))
         except Exception as error:
             raise self._translate(error) from error
@@ -230,13 +230,13 @@ class SqliteStore(RatingStore):
         deadline = time.monotonic() + TIMEOUT
         rows = [(item, title) for item, title in titles.items() if is_utf8(item) and is_utf8(title)]
         try:
-            with closing(connect(self.path, deadline)) as connection:
+            with closing(self._connect(deadline)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("DELETE FROM titles")
                 connection.executemany("INSERT INTO titles VALUES (?, ?)", rows)
                 connection.execute("COMMIT")
-        except apsw.Error as error:
+        except (apsw.Error, Unavailable) as error:
             raise self._translate(error) from error
 
     def close(self) -> None:
@@ -266,10 +266,7 @@ class SqliteStore(RatingStore):
         finally:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
-        if self._find_inodes() != self._inodes:
-            raise Unavailable(
-                f"{self.path.name} was moved, removed or replaced while in use", "put it back, or restart the service"
-            )
+        self._files.check()
 
     def _check_kept(self, n_rows: int) -> None:
         """Raises Unavailable if a trigger of somebody else discarded or changed a row."""
@@ -284,24 +281,13 @@ class SqliteStore(RatingStore):
             self._writing.execute(PRUNE)
             self._unpruned = 0
 
-    def _find_inodes(self) -> list[tuple[int, int] | None]:
-        """Device and inode of the database and its log: SQLite goes on writing to a file that was removed."""
-        found: list[tuple[int, int] | None] = []
-        for file in self._files:
-            try:
-                status = os.stat(file)  # noqa: PTH116  # a third of the time of Path.stat
-                found.append((status.st_dev, status.st_ino))
-            except OSError:
-                found.append(None)
-        return found
-
     # Reading
 
     def _read(self, query: Callable[[apsw.Connection], T]) -> T:
         try:
             with self._readers.connection() as connection:
                 return query(connection)
-        except (apsw.Error, UnicodeDecodeError, InterruptedError) as error:
+        except (apsw.Error, UnicodeDecodeError, InterruptedError, Unavailable) as error:
             if isinstance(error, apsw.BusyError):
                 self._blocked_until = time.monotonic() + BLOCKED
             raise self._translate(error) from error
@@ -310,7 +296,7 @@ class SqliteStore(RatingStore):
         """The mark of the snapshot, once it is taken, and then every event."""
         fetched: list[EventRow] = []
         try:
-            with closing(connect(self.path, time.monotonic() + TIMEOUT)) as connection:
+            with closing(self._connect(time.monotonic() + TIMEOUT)) as connection:
                 connection.execute("BEGIN")
                 number = int(connection.execute(SELECT_NUMBER).get or 0)  # the snapshot is that of this moment
                 rows: Any = connection.execute(SELECT_ALL)
@@ -325,18 +311,24 @@ class SqliteStore(RatingStore):
             told = self._translate(error)
             after = f" after user {fetched[-1][0]!r}, item {fetched[-1][1]!r}" if fetched else ""
             raise type(told)(f"{told.message}{after}", told.hint) from error
-        except apsw.Error as error:
+        except (apsw.Error, Unavailable) as error:
             raise self._translate(error) from error
 
     def _open_reader(self) -> apsw.Connection:
-        return connect(self.path, time.monotonic() + READ_TIMEOUT)
+        return self._connect(time.monotonic() + READ_TIMEOUT)
+
+    def _connect(self, deadline: float) -> apsw.Connection:
+        """A further connection. Another file of the same name is not touched: closing it would remove the log of this
+        one, and answers would come from both."""
+        self._files.check()
+        return connect(self.path, deadline)
 
     def _setting(self, name: str) -> Any:
         return self._writing.execute("SELECT value FROM settings WHERE name = ?", (name,)).get
 
     def _close_connection(self, connection: apsw.Connection) -> None:
         with suppress(apsw.Error):
-            if self._find_inodes() != self._inodes:  # closing would remove the log of the file now there
+            if not self._files.are_unchanged:  # closing would remove the log of the file now there
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.close()
 

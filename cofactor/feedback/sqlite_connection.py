@@ -109,6 +109,38 @@ class ReaderPool:
                 self._close(self._idle.pop())
 
 
+class StoreFiles:
+    """The database and its log as they were when a store was opened: SQLite goes on writing to a file that was removed,
+    and opens whatever has its name now."""
+
+    def __init__(self, path: Path) -> None:
+        self._name, self._files = path.name, (path, path.with_name(f"{path.name}-wal"))
+        self._opened = self._find_inodes()
+
+    @property
+    def are_unchanged(self) -> bool:
+        """Whether both names still belong to the files that were opened."""
+        return self._find_inodes() == self._opened
+
+    def check(self) -> None:
+        """Raises Unavailable if they do not."""
+        if not self.are_unchanged:
+            raise Unavailable(
+                f"{self._name} was moved, removed or replaced while in use", "put it back, or restart the service"
+            )
+
+    def _find_inodes(self) -> list[tuple[int, int] | None]:
+        """Device and inode of each file; None for one that is not there."""
+        found: list[tuple[int, int] | None] = []
+        for file in self._files:
+            try:
+                status = os.stat(file)  # noqa: PTH116  # a third of the time of Path.stat
+                found.append((status.st_dev, status.st_ino))
+            except OSError:
+                found.append(None)
+        return found
+
+
 def sync_folder(path: Path) -> None:
     """Syncs the folder, so that the names of the file and its log are on disk; SQLite does so only for new files."""
     folder = os.open(path.parent, os.O_RDONLY)

@@ -29,7 +29,12 @@ def erase_user(path: Path, user: str, digest: bytes) -> int:
         connection.execute("PRAGMA synchronous = FULL")
         deleted = _delete_and_note(connection, user, digest)
         wait_until(connection, time.monotonic() + LOG_TIMEOUT)
-        connection.execute("VACUUM")
+        try:
+            connection.execute("VACUUM")
+        except apsw.Error as error:
+            detail = f"the ratings are deleted, but their bytes are still in {path.name}: it cannot be written anew"
+            hint = "forget the user again when its disk has room for a copy of it, and no other program uses it"
+            raise Unavailable(f"{detail}: {error}", hint) from error
         _empty_log(connection, path.name)
     return deleted
 

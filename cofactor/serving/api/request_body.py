@@ -57,7 +57,9 @@ def _check_keys(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _check_headers(request: Request, media_type: str) -> None:
-    sent, _, parameters = ",".join(request.headers.getlist("content-type")).partition(";")  # one that is sent twice fails
+    sent, _, parameters = ",".join(request.headers.getlist("content-type")).partition(
+        ";"
+    )  # one that is sent twice fails
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if sent.strip().lower() != media_type or charset not in ("", "utf-8"):
         raise HttpProblem(
