@@ -56,7 +56,7 @@ def test_a_count_may_be_zero_and_a_fraction():
 )
 def test_a_summary_names_what_the_values_are(kind, said):
     table = interactions(kind)
-    assert table.summary() == said
+    assert table.summary() == f"{said}, 1970-01-01"
     assert repr(table.training_data) == f"<training data: {said}>"
     assert repr(table).startswith(f"<20 {'ratings' if kind == 'ratings' else 'interactions'}, ")
 

@@ -93,11 +93,12 @@ def test_a_value_that_may_mean_no_rating_is_named_with_its_share(tmp_path, value
     assert f"{odd} is {share} of the ratings" in notes(ratings)
     assert f"--missing={odd}" in notes(ratings)
     kept = [value for value in values if value != odd]
+    n = len(values) - len(kept)
     without = valued(tmp_path, *values, missing=odd)
     assert without.value.tolist() == kept
     assert without.origin is not None
-    assert (without.origin.rows, without.origin.missing) == (len(values), len(values) - len(kept))
-    assert without.origin.remarks() == [f"{len(values) - len(kept)} rows without a rating left out"]
+    assert (without.origin.rows, without.origin.missing) == (len(values), n)
+    assert without.origin.remarks() == [f"{n} row{'s' * (n > 1)} without a rating left out"]
 
 
 @pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], [-1, 1], [-1, 0, 1], [-9.5, -1, 3, 7.25, 10], [0, 1]])

@@ -64,13 +64,18 @@ class Origin:
             "ratings_from": None if self.feedback is None else self.feedback.as_record(),
         }
 
+    def describe_columns(self) -> list[str]:
+        """The columns that were read, in one phrase; empty where they are not known."""
+        listed = ", ".join(f"{role} = {name}" for role, name in self.columns.items())
+        return [f"columns: {listed}"] if listed else []
+
     def remarks(self) -> list[str]:
         """What was left out or changed, in a phrase each; empty where every row was used as it is."""
         remarks = []
         if self.duplicates:
             remarks.append(f"{self.duplicates:,} {MERGED[self.repeats]}")
         if self.missing:
-            remarks.append(f"{self.missing:,} rows without a rating left out")
+            remarks.append(f"{self.missing:,} row{'s' * (self.missing > 1)} without a rating left out")
         if self.rejected:
             where = f", written to {self.rejected_file}" if self.rejected_file else ""
             remarks.append(f"{self.rejected:,} bad rows left out{where}")

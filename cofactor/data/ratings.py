@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.data.dates import format_span
 from cofactor.data.features import Features
 from cofactor.data.kind import Kind as Kind
 from cofactor.data.origin import Origin
@@ -117,9 +118,10 @@ class Ratings(Tabular):
         return f"<{len(self):,} {values_noun(self.kind)}, {len(self.users):,} users, {len(self.items):,} items>"
 
     def summary(self) -> str:
-        """The values and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
+        """The values, days and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
         values = describe_values(len(self), self.kind, self.scale)
-        parts = [f"{values} by {len(self.users):,} users on {len(self.items):,} items"]
+        days = f", {format_span(self.time)}" if self.time is not None and len(self.time) else ""
+        parts = [f"{values} by {len(self.users):,} users on {len(self.items):,} items{days}"]
         for noun, features in (("user", self.user_features), ("item", self.item_features)):
             if features is not None:
                 parts.append(f"{len(features.names):,} features of {noun}s")

@@ -192,7 +192,8 @@ def read_ratings(source: "DataSource", console: "Console") -> "Ratings":
     started = time.perf_counter()
     with waiting(console, f"reading {source.name}"):
         ratings = source.read()
-    remarks = [ratings.summary(), *(ratings.origin.remarks() if ratings.origin else ())]
+    origin = ratings.origin
+    remarks = [ratings.summary(), *((*origin.describe_columns(), *origin.remarks()) if origin else ())]
     console.print(f"{source.name}: {'; '.join(remarks)}; {time.perf_counter() - started:.1f} s", markup=False)
     return ratings
 

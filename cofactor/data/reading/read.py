@@ -65,13 +65,14 @@ def read(
     of a data set that `cofactor.fetch` has downloaded, as in "ml-100k" (Unavailable where it has not). Columns are
     found by their common names or by `columns`, which maps user, item, rating and time to names or to numbers from 1
     ("" for no ratings or no times); up to four columns without a header are user, item, rating, time. `delimiter` is
-    the text between columns, where it is not recognised. Times are seconds since 1970 (or milli-, micro- or
-    nanoseconds, recognised by their size) or ISO dates, in UTC where no zone is given. Items without a rating are left
-    out.
+    the text between columns, where it is not recognised. Times are seconds, milli-, micro- or nanoseconds since
+    1970 or dates, of one unit or format a column, which is recognised or stated as `time_format` ("ms", "excel",
+    "%d/%m/%Y", …; see the page on columns). Items without a rating are left out.
 
     A table without a column of ratings holds interactions: of the kind "counts" where a column has a common name of
     counts (plays, weight, quantity, …), and otherwise "pairs", each of value 1. `implicit` says that the values are
-    counts, whatever their column is called.
+    counts, whatever their column is called. `missing` are values, numbers or texts, that mean that there is no rating:
+    rows with them are left out, and counted in `origin.missing`.
 
     Of a repeated (user, item) pair the latest rating is kept, and of equal times the last in the file; counts are added
     up, and rows of a pair without a value are counted. `repeats` sets another rule: "latest", "first", "sum", "count",

@@ -1,11 +1,11 @@
 """Notes on values that may not be what they seem: those that mean no rating, counts, and times far in the future."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import numpy as np
 
 from cofactor.arrays import Array, Floats
+from cofactor.data.dates import format_date
 from cofactor.data.kind import Kind
 
 SAMPLE = 1_000_000  # values that are examined
@@ -40,7 +40,7 @@ def note_values(value: Floats, time: Array | None, kind: Kind) -> Iterator[str]:
                 "read them with --implicit, for ials, ease, knn and other trainers of interactions"
             )
     if time is not None and (late := int((time > FUTURE).sum())):
-        yield f"{late:,} of {len(time):,} times are after the year 2200, the latest {_date(float(time.max()))}"
+        yield f"{late:,} of {len(time):,} times are after the year 2200, the latest {format_date(float(time.max()))}"
 
 
 def find_value_without_meaning(distinct: Array, counts: Array) -> float | None:
@@ -67,10 +67,3 @@ def looks_like_counts(distinct: Array, counts: Array) -> bool:
         return False
     median = distinct[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]
     return bool(distinct[-1] >= 10 * max(median, 1))
-
-
-def _date(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (OverflowError, OSError, ValueError):
-        return f"{seconds:.0f} s"
