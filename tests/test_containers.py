@@ -225,6 +225,18 @@ def test_parts_as_spark_writes_them(tmp_path: Path) -> None:
         read(folder)
 
 
+def test_an_empty_part_has_no_ratings(tmp_path: Path) -> None:
+    (tmp_path / "part-00000").write_text("")
+    (tmp_path / "part-00001").write_text(TEXT)
+    (tmp_path / "part-00002").write_text("")
+    assert rows(read(tmp_path)) == ROWS
+
+
+def test_an_address_is_no_file() -> None:
+    with pytest.raises(BadData, match="is an address"):
+        read("https://example.org/ratings.csv")
+
+
 def test_parts_without_header_and_without_an_end_of_line(tmp_path: Path) -> None:
     for number in (0, 1, 2):
         (tmp_path / f"part-0000{number}").write_text(f"u{number}\ti{number}\t{number + 1}\nu9\ti{number}\t2")

@@ -112,6 +112,8 @@ TABLES = {
     "items.csv": "title|product_code|id\nOne|x1|1\nTwo|x2|2\n",
     "ratings.item": "item_id:token\tname:token_seq\nx1\tOne\nx2\tTwo\n",
     "artists.dat": 'id\tname\turl\nx1\tOne\t"\nx2\tTwo\t\n',
+    "books.json": '{"book_id": "x1", "title": "One"}\n{"book_id": "x2", "title": "Two"}\n',
+    "bx-books.csv": '"ISBN";"Book-Title"\r\n"x1";"One"\r\n"x2";"Two"\r\n"x3";"\\"Three\\"; or 3"\r\n',
     "movies.csv ": "movieId,title\nx1,One\nx2,Two\n",
 }
 
@@ -133,6 +135,14 @@ def test_titles_that_cannot_be_read_are_a_note(ratings_file: Path) -> None:
         "no titles are read from movies.dat",
         "no titles are read from movies.csv",
     ]
+
+
+def test_users_that_cannot_be_read_are_a_note(ratings_file: Path) -> None:
+    (ratings_file.parent / "users.dat").write_text("id\tage\nann\t3\n")
+    ratings = read(ratings_file)
+    assert rows(ratings) == ROWS
+    assert ratings.origin is not None
+    assert "no features of users are read from users.dat" in ratings.origin.notes[0]
 
 
 def test_titles_from_a_file_or_a_frame(ratings_file: Path, tmp_path: Path) -> None:

@@ -22,14 +22,13 @@ from cofactor.data.reading.feature_tables import (
     Noun,
     add_features,
     read_feature_table,
-    read_movielens_users,
 )
 from cofactor.data.reading.formats.adjacency_lists import read_adjacency_lists
 from cofactor.data.reading.formats.matrices import is_sparse_matrix, sparse_columns, wide_frame_columns
 from cofactor.data.reading.meaning.load_ratings import load_ratings, make_ratings
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.source_files import SourceFiles, find_source
-from cofactor.data.reading.source_titles import add_source_titles, add_titles, with_notes
+from cofactor.data.reading.source_titles import add_source_titles, add_source_users, add_titles, with_notes
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame
 from cofactor.data.reading.table_scan import TableScanner, check_delimiter
 from cofactor.data.tfrecord.user_examples import read_examples
@@ -196,10 +195,7 @@ class _Reading:
             scanner = self._scanner(connection)
             ratings = self._ratings(connection, scanner.scan(source.ratings, source.sheet), source.name)
             ratings = with_notes(ratings, scanner.notes)
-        if source.users is not None:
-            with error_context(str(source.users)):
-                ratings = add_features(ratings, read_movielens_users(source.users), "user")
-        return add_source_titles(ratings, source)
+        return add_source_titles(add_source_users(ratings, source), source)
 
     def _scanner(self, connection: duckdb.DuckDBPyConnection) -> TableScanner:
         return TableScanner(connection, self.folder, self.columns, self.delimiter, self.wide, self.values.missing)

@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from cofactor.errors import BadData, error_context
 
 MAX_FILES = 100_000  # of a folder that are looked at
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 Roles = Callable[[Path], frozenset[str]]
 
 
@@ -65,6 +67,8 @@ def find_source(path: Path, working: Path, find_roles: Roles) -> SourceFiles:
             return _matching(path)
     except OSError as error:
         raise BadData(f"{error.filename or path}: {error.strerror or error}", "check that it can be read") from error
+    if ADDRESS.match(str(path)):
+        raise BadData(f"{path} is an address, not a file", "download it first: curl -L -O ADDRESS")
     raise BadData(f"{path}: {'is not a file' if path.exists() else 'no such file or folder'}", f"give {FRAMES}")
 
 
@@ -150,7 +154,7 @@ def _sharded(folder: Path, shards: Sequence[str], name: str) -> SourceFiles:
 def _files(folder: Path) -> list[str]:
     """The files in a folder, in its direct subfolders, and in folders of a partition (`year=2020`)."""
     found: list[str] = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root).relative_to(folder)
         found += [(here / file).as_posix() for file in files]
         if len(found) > MAX_FILES:

@@ -1,4 +1,4 @@
-"""Adds the titles of items to ratings: those next to the ratings, and those that a caller names."""
+"""Adds to ratings what is next to them, titles of items and features of users, and titles that a caller names."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import duckdb
 
 from cofactor.data.duckdb_connection import first_line
 from cofactor.data.ratings import Ratings
-from cofactor.data.reading.feature_tables import add_features, title_features
+from cofactor.data.reading.feature_tables import add_features, read_movielens_users, title_features
 from cofactor.data.reading.source_files import SourceFiles
 from cofactor.data.reading.titles import Titles, align_titles, frame_titles, read_titles
 from cofactor.errors import BadData, CofactorError, error_context
@@ -30,6 +30,16 @@ def add_source_titles(ratings: Ratings, source: SourceFiles) -> Ratings:
         if found is not None:
             return with_notes(found, notes)
     return with_notes(ratings, notes)
+
+
+def add_source_users(ratings: Ratings, source: SourceFiles) -> Ratings:
+    """The ratings with the features of users in MovieLens' files; one that cannot be read is a note."""
+    if source.users is None:
+        return ratings
+    try:
+        return add_features(ratings, read_movielens_users(source.users), "user")
+    except CofactorError as error:
+        return with_notes(ratings, [f"no features of users are read from {source.users.name}: {error.message}"])
 
 
 def add_titles(ratings: Ratings, titles: str | os.PathLike[str] | object) -> Ratings:

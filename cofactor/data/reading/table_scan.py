@@ -54,7 +54,7 @@ class TableScanner:
     def scan(self, paths: Sequence[Path], sheet: str | None = None) -> SqlScan:
         """The rows of a table in one or more files; raises BadData for a format that is not read."""
         plain = [self._unpacked(path) for path in paths]
-        head = _head(plain[0])
+        head = next(filter(None, map(_head, plain)), b"")
         refuse_foreign_file(head)
         if head.startswith(PARQUET) or (paths[0].suffix == ".parquet" and not self.wide):
             return self._query(f"SELECT * FROM {_parquet(plain)}")
@@ -95,6 +95,7 @@ class TableScanner:
         if len(paths) == 1:
             return paths[0]
         plain = [decompress(path, self._file(path.name)) if find_compression(path) else path for path in paths]
+        plain = [path for path in plain if path.stat().st_size] or plain[:1]  # Spark writes empty parts
         head = _head(plain[0])
         header = (
             not is_json(head) and not is_netflix(head) and detect_dialect(plain[0], self.columns, self.delimiter).header

@@ -6,14 +6,21 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import duckdb
 import numpy as np
 
 from cofactor.arrays import Strings
 from cofactor.data.duckdb_connection import quoted_name, shared_connection
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
-from cofactor.data.reading.containers.compressed_files import decompression_errors, open_compressed, plain_file_name
+from cofactor.data.reading.containers.compressed_files import (
+    decompression_errors,
+    find_compression,
+    open_compressed,
+    plain_file_name,
+)
 from cofactor.data.reading.dataframes import text_columns
+from cofactor.data.reading.formats.json_tables import find_form, is_json, json_query
 from cofactor.data.reading.formats.text_head import HEAD, foreign_encoding
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
@@ -30,6 +37,7 @@ NO_GENRES = "(no genres listed)"  # as MovieLens writes it
 GENRES_FROM = 5  # u.item: id, title, two dates and an address come first
 MAX_BYTES = 1 << 30  # of a table of titles, which is read as a whole
 NETFLIX = re.compile(r"\d+,(\d{4}|NULL),")  # movie_titles.csv: id, year, and a title that may hold commas
+BACKSLASH = re.compile(r'\\"(?=[^",;|\s])')  # before a quote inside a cell
 MEND = "correct the table of titles, or move it away"
 
 
@@ -44,6 +52,8 @@ def read_titles(path: Path, items: Vocabulary | None = None, genres: Path | None
     if path.name == "u.item":
         names = _genre_names(genres) if genres else []
         return dict(_u_item(line, number, names) for number, line in numbered_lines(path))
+    if find_compression(path) is None and is_json(_head(path)):
+        return _from_json(path, items)
     text = _text(path)
     first = next((line for line in text.split("\n") if line.strip()), "")
     if "::" in first:
@@ -72,6 +82,11 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not blank, with their numbers; the text as in `read_titles`."""
     lines = enumerate(io.StringIO(_text(path)), start=1)  # not splitlines: a title may hold a form feed or U+0085
     return [(number, line.rstrip("\r\n")) for number, line in lines if line.strip()]
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _text(path: Path) -> str:
@@ -111,7 +126,12 @@ def _from_csv(text: str, items: Vocabulary | None) -> Titles:
     delimiter = _delimiter(text)
     plain = delimiter == "\t" and not text.startswith('"')  # TSV without quotes may hold lone ones
     lines = io.StringIO(text, newline="")
-    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
+    rows = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL,
+        escapechar="\\" if not plain and BACKSLASH.search(text[:HEAD]) else None,
+    )
     try:
         names = next((row for row in rows if row), [])
         if _places(names, [], items) is None:
@@ -128,14 +148,25 @@ def _from_csv(text: str, items: Vocabulary | None) -> Titles:
 
 
 def _from_parquet(path: Path, items: Vocabulary | None) -> Titles:
-    table = parquet_table(path)
     with shared_connection() as connection:
-        names = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
-        wanted = [name for name in names if _may_be_id(name) or plain_name(name) in (*TITLE_NAMES, *GENRE_NAMES)]
-        if not wanted:
-            return {}
-        cells = ", ".join(f"coalesce(CAST({quoted_name(name)} AS VARCHAR), '')" for name in wanted)
-        return _of_rows(wanted, connection.execute(f"SELECT {cells} FROM {table}").fetchall(), items)
+        return _from_query(connection, f"SELECT * FROM {parquet_table(path)}", items)
+
+
+def _from_json(path: Path, items: Vocabulary | None) -> Titles:
+    form = find_form(path)
+    if form == "document":
+        raise BadData("a JSON document", "give titles as JSON lines, CSV or Parquet")
+    with shared_connection() as connection:
+        return _from_query(connection, json_query(connection, path, form)[0], items)
+
+
+def _from_query(connection: duckdb.DuckDBPyConnection, query: str, items: Vocabulary | None) -> Titles:
+    names = [str(row[0]) for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    wanted = [name for name in names if _may_be_id(name) or plain_name(name) in (*TITLE_NAMES, *GENRE_NAMES)]
+    if not wanted:
+        return {}
+    cells = ", ".join(f"coalesce(CAST({quoted_name(name)} AS VARCHAR), '')" for name in wanted)
+    return _of_rows(wanted, connection.execute(f"SELECT {cells} FROM ({query})").fetchall(), items)
 
 
 def _of_rows(names: Sequence[str], rows: Sequence[Sequence[str]], items: Vocabulary | None) -> Titles:

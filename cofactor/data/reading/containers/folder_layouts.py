@@ -20,7 +20,7 @@ TITLES = (
     *("u.item", "movies.dat", "movies.csv", "items.csv", "items.parquet", "movies.parquet", "movie.csv", "item.csv"),
     *("books.csv", "book.csv", "bx-books.csv", "bx_books.csv", "anime.csv", "animes.csv", "movie_titles.csv"),
     *("movie_titles.txt", "artists.dat", "artists.csv", "songs.csv", "tracks.csv", "games.csv", "products.csv"),
-    *("titles.csv", "items.tsv", "movies.tsv"),
+    *("titles.csv", "items.tsv", "movies.tsv", "books.json", "movies.json", "items.json", "business.json"),
 )
 USERS = ("u.user", "users.dat")
 TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv", "{stem}.item")  # next to a file of ratings named {stem}
@@ -30,6 +30,7 @@ OTHER = (
     *("probe.txt", "qualifying.txt", "*.rejected.csv", *TITLES[:6]),
 )
 LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi", ".metadata.json": "Apache Iceberg"}
+MAX_TABLES = 50  # whose columns are looked at
 MAX_TITLES = 4  # tables of titles that are tried
 Roles = Callable[[str], frozenset[str]]
 
@@ -106,6 +107,8 @@ def _layout_of(table: tuple[str, ...], names: Sequence[str]) -> Layout:
 
 def _with_most_roles(tables: list[tuple[str, ...]], find_roles: Roles | None) -> list[tuple[str, ...]]:
     """The tables with columns of users, items and ratings, or else with users and items; none where none has."""
+    if len(tables) > MAX_TABLES:
+        return []
     roles = {table: frozenset[str]() if find_roles is None else find_roles(table[0]) for table in tables}
     for wanted in ({"user", "item", "rating"}, {"user", "item"}):
         if fitting := [table for table in tables if wanted <= roles[table]]:
