@@ -170,6 +170,7 @@ def test_the_note_names_the_ratings_that_a_list_is_based_on():
     assert {
         "No titles to recommend.",
         "This user has no ratings yet. These are the most rated titles.",
+        "This user has no interactions yet. These are the most popular titles.",
     } <= said
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -433,3 +434,46 @@ def test_a_request_above_the_rate_limit_is_reported_and_repeated_later(browser: 
         assert len(desk.titles()) == 10
         assert desk.page.is_hidden("#problem")
         desk.faults = [one for one in desk.faults if "429" not in one]
+
+
+@pytest.fixture(scope="module")
+def interactions(movies: Ratings, tmp_path_factory) -> Iterator[str]:
+    """A service of pairs, and of counts, of the films that were liked."""
+    folder, liked = tmp_path_factory.mktemp("interactions"), movies.where(movies.value >= 4)
+    for kind in ("pairs", "counts"):
+        value = liked.value if kind == "counts" else np.ones(len(liked))
+        table = replace(liked, value=value, scale=(0.0, 0.0), kind=kind)
+        save(IALS(n_epochs=3, rank=8).fit(table), folder / kind, trainer="ials")
+    with served(folder / "pairs", folder / "counts", "--store", folder / "ratings.db") as url:
+        yield url
+
+
+def test_an_interaction_is_added_and_taken_back_by_a_button(browser: Browser, interactions: str):
+    with visit(browser, interactions) as visited:
+        page = visited.page
+        visited.go("/?user=5")
+        before, total = visited.titles(), known(page)
+        assert "★" not in page.inner_text("body")
+        assert "because of" in page.inner_text("#items")
+        page.click("#items > li:first-child .toggle")
+        visited.said(f"Saved: {before[0]}")
+        assert before[0] not in visited.titles()
+        assert (visited.titles("#known")[0], known(page)) == (before[0], total + 1)
+        assert len(pressed(page, "#known > li:first-child")) == 1
+        assert "interactions including changes" in page.inner_text("#list-note")
+        page.click("#known > li:first-child .toggle")
+        visited.said("Deleted")
+        assert (visited.titles()[0], known(page)) == (before[0], total)
+
+
+def test_a_count_is_typed(browser: Browser, interactions: str):
+    with visit(browser, interactions) as visited:
+        page = visited.page
+        visited.go("/?user=6&model=counts")
+        before = visited.titles()
+        page.fill("#items > li:first-child .typed", "700")
+        page.press("#items > li:first-child .typed", "Enter")
+        visited.said("×700")
+        assert visited.titles("#known")[0] == before[0]
+        page.click("#known > li:first-child .title")
+        visited.until("() => document.getElementById('film-body').textContent.includes('training interactions, ×')")

@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.arrays import Array, Floats, Mask, Times
 from cofactor.data.align_vocabularies import align
 from cofactor.data.origin import FeedbackCounts, Origin
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Ratings, value_range
 from cofactor.data.remove_users import without_users
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, error_context
@@ -51,8 +51,8 @@ def merge_events(
 
     A value replaces the rating of its pair, or adds one; NaN deletes it. New users and items take their place in the
     natural order of ids, without titles, genres or features. Ratings that stay keep their order, and new ones follow
-    in the order given. Times are left out where the ratings have none. The scale stays; the step changes, or is None,
-    where a value lies between two steps.
+    in the order given. Times are left out where the ratings have none. The scale of ratings stays; the step changes, or
+    is None, where a value lies between two steps. A count may be any number from 0, and a pair has the value 1.
 
     name: the name of the store, for messages and for `origin.feedback`, which counts the changes.
     Raises BadData for a value outside the scale.
@@ -79,6 +79,7 @@ def merge_events(
     counts = FeedbackCounts(name, int(added.sum()), int(replaced.sum()), int((there & ~rates).sum()))
     return replace(
         before,
+        scale=(0.0, 0.0) if before.kind == "counts" else before.scale,  # the highest count may change
         user=np.concatenate((before.user[keep], later.user[added])),
         item=np.concatenate((before.item[keep], later.item[added])),
         value=np.concatenate((value[keep], later.value[added])),
@@ -90,7 +91,7 @@ def merge_events(
 def _check_scale(
     ratings: Ratings, name: str, users: Sequence[str], items: Sequence[str], values: Floats | Array, rates: Mask
 ) -> None:
-    low, high = map(np.float32, ratings.scale)
+    low, high = map(np.float32, value_range(ratings.kind, ratings.scale))
     off = np.flatnonzero(rates & ((values < low) | (values > high)))
     if len(off):
         n = int(off[0])

@@ -20,6 +20,7 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
+MAX_COUNT = 1e12  # which a model can still be trained on
 ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding errors
 
 
@@ -225,6 +226,11 @@ class TrainingData:
         counts: Rows = np.diff(self.interactions.indptr).astype(np.int32)
         return counts
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The lowest and the highest value that a user may give, see `value_range`."""
+        return value_range(self.kind, self.scale)
+
     def rated(self, user: int) -> tuple[Rows, Floats]:
         """(h,) item rows, ascending, and (h,) training ratings of a user row."""
         start, stop = self.interactions.indptr[user : user + 2].tolist()
@@ -238,6 +244,12 @@ class TrainingData:
         """The title of an item row, or its id where it has no title."""
         title = "" if self.titles is None else self.titles[item]
         return str(title or self.items.ids[item])
+
+
+def value_range(kind: Kind, scale: tuple[float, float]) -> tuple[float, float]:
+    """The lowest and the highest value that a user may give: the scale of ratings, any count from 0, and 1 for a
+    pair."""
+    return {"ratings": scale, "counts": (0.0, MAX_COUNT), "pairs": (1.0, 1.0)}[kind]
 
 
 def values_noun(kind: Kind) -> str:

@@ -98,6 +98,7 @@ class LoadedModel:
             "ratings": int(training_data.interactions.nnz),
             "scale": list(training_data.scale),
             "step": training_data.step,
+            "values": training_data.kind,
             "predicts_ratings": self.model.scale is not None,
             **_learning_curve(self.manifest.get("notes")),
         }

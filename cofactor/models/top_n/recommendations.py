@@ -112,12 +112,17 @@ def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, floa
 
 
 def check_rating(training_data: TrainingData, item_id: str, rating: float) -> None:
-    """Raises BadData for a rating that is no number or outside the scale."""
-    lowest, highest = training_data.scale
+    """Raises BadData for a rating that is no number or outside the scale; a count is a number from 0, a pair is 1."""
+    lowest, highest = training_data.value_range
     number = isinstance(rating, int | float | np.integer | np.floating)
     if not number or not lowest <= rating <= highest:  # NaN fails both comparisons
         shown = f"the rating of item {str(item_id)[:60]!r} is {rating!r}"
-        raise BadData(shown, f"ratings are from {lowest:g} to {highest:g}")
+        hints = {
+            "ratings": f"ratings are from {lowest:g} to {highest:g}",
+            "counts": f"the values are counts: numbers from 0 to {highest:g}",
+            "pairs": "the values are interactions without a rating: give 1",
+        }
+        raise BadData(shown, hints[training_data.kind])
 
 
 def leave_one_out(history: csr_array, places: Array) -> csr_array:

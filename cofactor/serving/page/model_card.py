@@ -5,6 +5,8 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Any
 
+from cofactor.data.ratings import values_noun
+
 NAMES = {
     "rmse": "RMSE",
     "mse": "MSE",
@@ -25,14 +27,14 @@ def card(described: Mapping[str, Any]) -> str:
     metrics, name = described.get("metrics", {}), described.get("trainer") or described["kind"]
     tiles = [
         *((_metric(key), _format(metrics[key])) for key in TILES if key in metrics),
-        *((word.capitalize(), f"{described[word]:,}") for word in ("users", "items", "ratings")),
+        *((word.capitalize(), f"{described[word]:,}") for word in ("users", "items")),
+        (values_noun(described["values"]).capitalize(), f"{described['ratings']:,}"),
     ]
-    low, high = described["scale"]
     facts = {
         "Version": described["model"],
         "Trained": str(described.get("created", "")).replace("T", " ").replace("+00:00", " UTC"),
         "Kind": described["kind"],
-        "Scale": f"{low:g} to {high:g}" + (f", in steps of {described['step']:g}" if described["step"] else ""),
+        **_values(described),
         "Output": "predicted ratings" if described["predicts_ratings"] else "ranking scores",
         "New ratings": "stored by the service" if described["takes_ratings"] else "on this page only",
     }
@@ -45,6 +47,15 @@ def card(described: Mapping[str, Any]) -> str:
         f"{_table('Properties', facts)}{_table('Hyperparameters', described.get('hyperparameters', {}))}</div>"
         f"<div>{_table('Metrics on the test set', rows)}</div></div>"
     )
+
+
+def _values(described: Mapping[str, Any]) -> dict[str, str]:
+    """What the values of the data are: the scale of ratings, the range of counts, nothing for pairs."""
+    low, high = described["scale"]
+    if described["values"] == "ratings":
+        step = f", in steps of {described['step']:g}" if described["step"] else ""
+        return {"Scale": f"{low:g} to {high:g}{step}"}
+    return {"Counts": f"{low:g} to {high:g}"} if described["values"] == "counts" else {}
 
 
 def _table(title: str, rows: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from cofactor.data.ratings import Kind, values_noun
 from cofactor.errors import UnknownId
 from cofactor.serving.page.model_card import card
 from cofactor.serving.schemas.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year
@@ -52,7 +53,8 @@ def render(answers: RecommendationService, query: PageQuery, models: Sequence[Ma
     colours = {genre: place for place, genre in enumerate(genres[:COLOURED])}
     rated = described["predicts_ratings"] and shown["source"] != "popular"
     whose = "you" if user.startswith(YOU) else "they"
-    lines = (_line(one, colours, rated, whose) for one in shown["recommendations"])
+    values = described["values"]
+    lines = (_line(one, colours, rated, whose, values) for one in shown["recommendations"])
     named = query.model if any(one["name"] == query.model for one in models) else ""
     return PAGE.substitute(
         heading=escape(f"For {user}"),
@@ -61,26 +63,28 @@ def render(answers: RecommendationService, query: PageQuery, models: Sequence[Ma
         model_field=f'<input type="hidden" name="model" value="{escape(named)}">' if named else "",
         models=_models(models, described["name"], user),
         suggestions="".join(f'<option value="{escape(one)}"></option>' for one in people),
-        note=escape(note(shown)),
+        note=escape(note(shown, values)),
         filters=_filters(genres, colours, query),
         recommendations="".join(lines),
         total=f"{known['total']:,}" if known["total"] else "",
-        known="".join(_rating(one, colours) for one in known["ratings"]),
-        known_note="" if known["total"] else "No ratings yet.",
+        known="".join(_rating(one, colours, values) for one in known["ratings"]),
+        known_heading=values_noun(values).capitalize(),
+        known_note="" if known["total"] else f"No {values_noun(values)} yet.",
         card=card(described),
         json_list=escape(f"{_model_path(named)}users/{quote(user, safe='')}/recommendations?stranger=popular"),
     ).encode()
 
 
-def note(shown: Mapping[str, Any]) -> str:
-    """The note above a list: the ratings that it is computed from. `note` in list.js has the same texts."""
-    n = shown["ratings"]
+def note(shown: Mapping[str, Any], values: Kind = "ratings") -> str:
+    """The note above a list: the values that it is computed from. `note` in list.js has the same texts."""
+    n, noun = shown["ratings"], values_noun(values)
     if not shown["recommendations"]:
         return "No titles to recommend."
     if shown["source"] == "popular":
-        return "This user has no ratings yet. These are the most rated titles."
+        most = "most rated" if values == "ratings" else "most popular"
+        return f"This user has no {noun} yet. These are the {most} titles."
     origin = "from the training data" if shown["source"] == "trained" else "including changes since training"
-    return f"Based on {n:,} rating{'s' * (n != 1)} {origin}."
+    return f"Based on {n:,} {noun.removesuffix('s') if n == 1 else noun} {origin}."
 
 
 def _model_path(model: str) -> str:
@@ -101,19 +105,25 @@ def _known(answers: RecommendationService, user: str) -> dict[str, Any]:
         return {"total": 0, "ratings": []}
 
 
-def _line(one: Mapping[str, Any], colours: Mapping[str, int], rated: bool, whose: str) -> str:
+def _line(one: Mapping[str, Any], colours: Mapping[str, int], rated: bool, whose: str, values: Kind) -> str:
     """One recommendation."""
     score = f"{one['score']:.1f} ★" if rated else f"{one['score']:.3g}"
-    because = " and ".join(f"<b>{escape(why['title'])}</b> ★{why['rating']:g}" for why in one["because"])
-    why = f'<p class="why">because {whose} rated {because}</p>' if because else ""
+    because = " and ".join(f"<b>{escape(why['title'])}</b>{_value(why['rating'], values)}" for why in one["because"])
+    reason = f"because {whose} rated" if values == "ratings" else "because of"
+    why = f'<p class="why">{reason} {because}</p>' if because else ""
     return (
         f'<li>{_title(one)}<span class="score">{score}</span>{_genres(one, colours)}{why}<div class="rate"></div></li>'
     )
 
 
-def _rating(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
-    """One rating of the user."""
-    given = f'<span class="score">★{one["rating"]:g}</span>'
+def _value(value: float, values: Kind) -> str:
+    """A value after a title: ★4, ×12 or, for an interaction without a value, nothing."""
+    return {"ratings": f" ★{value:g}", "counts": f" ×{value:g}", "pairs": ""}[values]
+
+
+def _rating(one: Mapping[str, Any], colours: Mapping[str, int], values: Kind) -> str:
+    """One rating or interaction of the user."""
+    given = f'<span class="score">{_value(one["rating"], values).strip()}</span>'
     return f'<li>{_title(one)}{given}{_genres(one, colours)}<div class="rate"></div></li>'
 
 

@@ -140,7 +140,7 @@ class RatingCounts:
 
     def _values(self, ratings: Sequence[float | None]) -> Doubles:
         """Ratings within the scale of the model; NaN where there is none."""
-        values: Doubles = np.clip(np.array(ratings, dtype=np.float64), *self._training_data.scale)
+        values: Doubles = np.clip(np.array(ratings, dtype=np.float64), *self._training_data.value_range)
         return values
 
 

@@ -61,9 +61,9 @@ def load_history(
     """The ratings of a user; None for an unknown user, and for one whose ratings are all deleted.
 
     A rating of the store replaces one of the training data, and a deletion removes it. Items that are not in the model
-    are ignored; ratings outside its scale, which another model may have had, are clipped to it. A user of the
-    vocabulary who never had a rating counts as trained: the model has a list for them. The trained ratings of a user
-    who was forgotten do not count.
+    are ignored; ratings outside its scale, which another model may have had, are clipped to it (of pairs, to 1). A user
+    of the vocabulary who never had a rating counts as trained: the model has a list for them. The trained ratings of a
+    user who was forgotten do not count.
     """
     changes = {} if store is None else store.ratings_of(user)
     row = forgotten.trained_row(training_data, user)
@@ -115,7 +115,7 @@ def _apply_changes(
     """A history in which ratings by item id replace those of the same items; None deletes one."""
     rows = training_data.items.rows(list(changes))
     given = np.array([np.nan if one is None else one for one in changes.values()], dtype=np.float64)
-    clipped: Floats = np.clip(given, *training_data.scale).astype(np.float32)[rows >= 0]
+    clipped: Floats = np.clip(given, *training_data.value_range).astype(np.float32)[rows >= 0]
     rows, places = np.unique(rows[rows >= 0], return_index=True)  # two ids of one normal form are one item
     values: Floats = clipped[places]
     stay, rated = ~np.isin(before.items, rows), ~np.isnan(values)

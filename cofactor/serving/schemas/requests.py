@@ -45,7 +45,10 @@ Genre = Annotated[str, Field(min_length=1, max_length=LONGEST_GENRE)]
 Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[1])]
 N = Annotated[int, Field(ge=1, le=MOST_LISTED, description="maximum number of entries")]
 Why = Annotated[int, Field(ge=0, le=MOST_REASONS, description="maximum number of ratings that explain each item")]
-Stars = Annotated[float, Field(allow_inf_nan=False, description="a value within the model's scale")]
+Stars = Annotated[
+    float,
+    Field(allow_inf_nan=False, description="a rating within the model's scale; a count from 0; 1 for an interaction"),
+]
 
 _ALLOWED = "recommend only these items; unknown ids are ignored, and [] leaves no item"
 _DENIED = "recommend none of these items"

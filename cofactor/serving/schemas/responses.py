@@ -298,6 +298,7 @@ CARD: dict[str, Any] = {
     "ratings": 90000,
     "scale": [1.0, 5.0],
     "step": 1.0,
+    "values": "ratings",
     "predicts_ratings": True,
     "takes_ratings": True,
 }
@@ -322,6 +323,10 @@ class Card(Answer):
     ratings: int
     scale: Annotated[list[float], Field(min_length=2, max_length=2, description="the lowest and highest rating")]
     step: float | None
+    values: Annotated[
+        Literal["ratings", "counts", "pairs"],
+        Field(description="what POST /ratings takes: ratings on the scale, counts from 0, or 1 for an interaction"),
+    ]
     predicts_ratings: bool
     takes_ratings: Annotated[bool, Field(description="whether the service accepts POST /ratings")]
     curve: Annotated[list[Epoch], Field(description="metrics of each training epoch; empty if none are recorded")]

@@ -5,6 +5,7 @@ import { at, make, number, surface } from "./dom.js";
 import { closeness, genres, line, plain } from "./film.js";
 import { allRated, explained, me, rate, ratingOf, watch, whose } from "./person.js";
 import { stars } from "./stars.js";
+import { kindOfValues, noun, written } from "./values.js";
 
 const N = 8;
 let shown = null;
@@ -41,14 +42,16 @@ export async function open(one) {
 }
 
 function statistics({ ratings, mean }) {
-  if (!ratings) return "No training ratings.";
-  return `${number(ratings)} training rating${ratings === 1 ? "" : "s"}, ★${mean.toFixed(2)} on average.`;
+  if (!ratings) return `No training ${noun()}.`;
+  const mark = { ratings: ", ★", counts: ", ×" }[kindOfValues()];
+  const average = mark ? `${mark}${mean.toFixed(2)} on average` : "";
+  return `${number(ratings)} training ${noun(ratings)}${average}.`;
 }
 
 function drawStars(row) {
   const focused = row.contains(document.activeElement);
   row.replaceChildren(stars(shown.title, ratingOf(shown.item), (rating) => rate(shown, rating)));
-  if (focused) row.querySelector(".stars [tabindex='0'], .typed")?.focus();
+  if (focused) row.querySelector(".stars [tabindex='0'], .typed, .toggle")?.focus();
 }
 
 function explanation({ because }) {
@@ -57,10 +60,11 @@ function explanation({ because }) {
     const bar = make("span", { className: effect < 0 ? "bar-of down" : "bar-of", "aria-hidden": "true" });
     bar.style.setProperty("--share", `${(100 * Math.abs(effect)) / largest}%`);
     const by = `${effect < 0 ? "−" : "+"}${number(Math.abs(effect), 3)}`;
-    return make("li", {}, make("span", {}, `${title} ★${number(rating)}`), bar, make("span", { className: "by" }, by));
+    return make("li", {}, make("span", {}, `${title}${written(rating)}`), bar, make("span", { className: "by" }, by));
   });
   const who = whose() === "you" ? "your" : "their";
-  return [make("h3", {}, `Ratings with the largest effect on ${who} score`), make("ul", { className: "effects" }, ...bars)];
+  const heading = kindOfValues() === "ratings" ? "Ratings" : "Interactions";
+  return [make("h3", {}, `${heading} with the largest effect on ${who} score`), make("ul", { className: "effects" }, ...bars)];
 }
 
 at("close").addEventListener("click", () => at("film").close());

@@ -1,7 +1,8 @@
 // One title in a list.
 
-import { make, number } from "./dom.js";
+import { make } from "./dom.js";
 import { stars } from "./stars.js";
+import { kindOfValues, noun, written } from "./values.js";
 import { open } from "./detail.js";
 
 export const COLOURED = 8; // genres with a colour of their own
@@ -40,7 +41,7 @@ export function line(one, { mark, because = [], whose = "they", about, rated, ra
   if (about) made.append(make("p", { className: "why" }, about));
   if (rate) {
     const row = make("div", { className: "rate" }, stars(one.title, rated, (rating) => rate(one, rating)));
-    if (rated !== undefined) row.append(deleteButton(one, rate, labelSuffix));
+    if (rated !== undefined && kindOfValues() !== "pairs") row.append(deleteButton(one, rate, labelSuffix));
     made.append(row);
   }
   return made;
@@ -48,7 +49,7 @@ export function line(one, { mark, because = [], whose = "they", about, rated, ra
 
 function deleteButton(one, rate, labelSuffix = "") {
   const button = make("button", { type: "button", className: "quiet drop" }, "Delete");
-  button.setAttribute("aria-label", `Delete the rating of ${one.title}${labelSuffix}`);
+  button.setAttribute("aria-label", `Delete the ${noun(1)} of ${one.title}${labelSuffix}`);
   button.addEventListener("click", () => rate(one, null));
   return button;
 }
@@ -61,10 +62,10 @@ export function genres(one) {
 }
 
 function reasons(because, whose) {
-  const why = make("p", { className: "why" }, `because ${whose} rated `);
+  const why = make("p", { className: "why" }, kindOfValues() === "ratings" ? `because ${whose} rated ` : "because of ");
   because.forEach((reason, place) => {
     if (place) why.append(place === because.length - 1 ? " and " : ", ");
-    why.append(make("b", {}, reason.title), ` ★${number(reason.rating)}`);
+    why.append(make("b", {}, reason.title), written(reason.rating));
   });
   return why;
 }

@@ -5,6 +5,7 @@ import { at, make, number } from "./dom.js";
 import { line } from "./film.js";
 import { keepingFocus } from "./list.js";
 import { forget, known, me, rate, remember } from "./person.js";
+import { kindOfValues, noun } from "./values.js";
 
 const N = 20;
 let shown = N; // number of ratings, which "More" increases
@@ -24,7 +25,7 @@ export async function drawKnown(anew = false) {
     remember(ratings);
     at("known-total").textContent = total ? number(total) : "";
     keepingFocus(at("known"), () => at("known").replaceChildren(...ratings.map(rating)));
-    at("known-note").textContent = total ? "" : "No ratings yet. Search for a title, or rate one in the list.";
+    at("known-note").textContent = total ? "" : `No ${noun()} yet. Search for a title, or ${kindOfValues() === "ratings" ? "rate" : "add"} one in the list.`;
     at("known-more").hidden = ratings.length >= total;
   } catch (error) {
     if (mine === turn) showError(at("problem"), error, () => drawKnown(anew));
@@ -48,9 +49,10 @@ function rating(one) {
 
 function origin({ source, time }) {
   if (source === "training") return "";
-  if (source === "page") return "rated on this page";
+  const did = kindOfValues() === "ratings" ? "rated" : "added";
+  if (source === "page") return `${did} on this page`;
   const day = new Date(time * 1000).toLocaleDateString("en", { dateStyle: "medium" });
-  return `rated on ${day}`;
+  return `${did} on ${day}`;
 }
 
 at("known-more").addEventListener("click", () => {
@@ -65,7 +67,7 @@ export function followAlike(choose) {
     const list = at("alike-users");
     list.replaceChildren(make("li", { className: "soft" }, "…"));
     try {
-      if (me.unknown) throw new Error("This user has no ratings yet.");
+      if (me.unknown) throw new Error(`This user has no ${noun()} yet.`);
       const { similar } = await ask(`users/${encodeURIComponent(me.user)}/similar?n=8`);
       list.replaceChildren(...similar.map((one) => person(one, choose)));
       if (!similar.length) list.append(make("li", { className: "soft" }, "No similar users."));

@@ -4,9 +4,12 @@ import { showError } from "./ask.js";
 import { afterwards, at, number } from "./dom.js";
 import { line, score } from "./film.js";
 import { me, rate, ratingOf, recommended, whose } from "./person.js";
+import { kindOfValues, noun } from "./values.js";
 
 const N = 10;
 const WHY = 2;
+const POPULAR = "This user has no ratings yet. These are the most rated titles.";
+const POPULAR_INTERACTIONS = "This user has no interactions yet. These are the most popular titles.";
 let turn = 0; // number of the latest request: the answer to an earlier one is not shown
 let cursor = null;
 
@@ -79,9 +82,9 @@ function lines({ recommendations, source }) {
 /** The note above a list: the ratings that it is computed from. `note` in rendering.py has the same texts. */
 function note({ recommendations, source, ratings }) {
   if (!recommendations.length) return "No titles to recommend.";
-  if (source === "popular") return "This user has no ratings yet. These are the most rated titles.";
+  if (source === "popular") return kindOfValues() === "ratings" ? POPULAR : POPULAR_INTERACTIONS;
   const origin = source === "trained" ? "from the training data" : "including changes since training";
-  return `Based on ${number(ratings)} rating${ratings === 1 ? "" : "s"} ${origin}.`;
+  return `Based on ${number(ratings)} ${noun(ratings)} ${origin}.`;
 }
 
 /** Redraws a list and restores the focus to the same title, or to the one that replaced it. */
@@ -93,7 +96,7 @@ export function keepingFocus(list, draw) {
   if (!row) return;
   const rows = [...list.children];
   const next = rows.find((one) => one.dataset.item === row.dataset.item) ?? rows[Math.min(place, rows.length - 1)];
-  (next?.querySelector(rating ? ".stars [tabindex='0'], .typed" : ".title") ?? next)?.focus({ preventScroll: true });
+  (next?.querySelector(rating ? ".stars [tabindex='0'], .typed, .toggle" : ".title") ?? next)?.focus({ preventScroll: true });
 }
 
 const soon = afterwards(150, drawList);

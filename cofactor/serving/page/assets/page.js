@@ -10,6 +10,7 @@ import { drawList, filters } from "./list.js";
 import { drawMap, markMap } from "./map.js";
 import { newUserId, me, useCard, watch } from "./person.js";
 import { useScale } from "./stars.js";
+import { useValues } from "./values.js";
 
 const VIEWS = ["recommend", "map", "compare", "model"];
 let users = 0;
@@ -73,6 +74,7 @@ async function chooseRandomUser() {
 async function start() {
   const [card, genres] = await Promise.all([ask("model"), ask("genres"), useModels(document.body.dataset.model)]);
   ({ users } = card);
+  useValues(card);
   useScale(card);
   useCard(card);
   useGenres(genres.genres, card);

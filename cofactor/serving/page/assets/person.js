@@ -2,6 +2,7 @@
 
 import { ask, Problem, query } from "./ask.js";
 import { say } from "./dom.js";
+import { written } from "./values.js";
 
 const PAGE = 100; // maximum number of ratings in an answer
 const MOST = 1000; // maximum number of ratings in a request
@@ -84,7 +85,7 @@ export async function rate(film, rating) {
   const { user } = me;
   const before = seen.get(film.item) ?? null;
   await give(user, film, rating);
-  const what = rating === null ? `Deleted: ${film.title}` : `Saved: ${film.title} ★${rating}`;
+  const what = rating === null ? `Deleted: ${film.title}` : `Saved: ${film.title}${written(rating)}`;
   say(acceptsRatings ? what : `${what} (on this page only)`, async () => {
     await give(user, film, before);
     say(`Undone: ${film.title}`);

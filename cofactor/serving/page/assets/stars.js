@@ -1,6 +1,8 @@
-// The control for a rating: stars if the scale has few steps, otherwise a number field.
+// The control for a value: stars if the scale has few steps, a number field for other ratings and for counts, and a button
+// for an interaction without a value.
 
 import { make, number } from "./dom.js";
+import { kindOfValues } from "./values.js";
 
 const MOST_STARS = 11;
 
@@ -13,6 +15,7 @@ export function useScale(card) {
 }
 
 function choices() {
+  if (kindOfValues() !== "ratings") return null;
   const [lowest, highest] = scale;
   if (!(step === 0.5 || step === 1) || lowest <= 0 || highest / step > MOST_STARS) return null;
   const values = [];
@@ -25,6 +28,7 @@ function choices() {
  * It is one tab stop: arrow keys move between the stars; Enter, Space or a digit sets the rating.
  */
 export function stars(title, now, pick) {
+  if (kindOfValues() === "pairs") return toggle(title, now, pick);
   const values = choices();
   if (values === null) return typed(title, now, pick);
   const group = make("div", { className: "stars", role: "group", "aria-label": `Rate ${title}` });
@@ -72,13 +76,24 @@ function steered(event, group, values, now, pick) {
 }
 
 function typed(title, now, pick) {
-  const [min, max] = scale;
-  const field = make("input", { type: "number", className: "typed", min, max, step: step ?? "any", value: now ?? "" });
-  field.placeholder = `${number(min)} to ${number(max)}`;
-  field.setAttribute("aria-label", `Rate ${title}`);
+  const counts = kindOfValues() === "counts";
+  const [min, max] = counts ? [0, ""] : scale;
+  const size = counts ? "any" : step ?? "any";
+  const field = make("input", { type: "number", className: "typed", min, max, step: size, value: now ?? "" });
+  field.placeholder = counts ? "count" : `${number(min)} to ${number(max)}`;
+  field.setAttribute("aria-label", counts ? `Count of ${title}` : `Rate ${title}`);
   field.addEventListener("change", () => {
     if (field.value === "") pick(null);
     else if (field.reportValidity()) pick(Number(field.value));
   });
   return field;
+}
+
+function toggle(title, now, pick) {
+  const added = now !== undefined;
+  const button = make("button", { type: "button", className: "toggle" }, added ? "Added" : "Add");
+  button.setAttribute("aria-label", `Add ${title}`);
+  button.setAttribute("aria-pressed", String(added));
+  button.addEventListener("click", () => pick(added ? null : 1));
+  return button;
 }
