@@ -8,6 +8,7 @@ import pandas
 import polars
 import pyarrow
 import pytest
+from scipy.sparse import coo_array, csr_array, csr_matrix
 
 import cofactor
 from cofactor.data.ratings import Ratings
@@ -77,6 +78,21 @@ def test_a_table_goes_wherever_ratings_go(kind: str) -> None:
         cofactor.split(PARTS.train, "per-user", test=0.2).test
     )
     assert len(list(cofactor.folds(train, 3))) == 3
+
+
+@pytest.mark.parametrize("kind", [csr_array, csr_matrix, coo_array])
+def test_a_sparse_matrix_goes_wherever_ratings_go(kind: Any) -> None:
+    matrix = kind(RATINGS.by_user())  # rows and columns are the ids 0, 1, …
+    assert same(cofactor.read(matrix), cofactor.read(RATINGS.to_pandas().sort_values(["user", "item"], key=int_column)))
+    parts = cofactor.split(matrix, seed=0)
+    model = TRAINER.fit(matrix)
+    assert model.training_data.interactions.nnz == len(RATINGS) == sum(map(len, parts.parts.values()))
+    with pytest.raises(SplitMismatch, match="the model was trained on"):
+        cofactor.evaluate(model, matrix)
+
+
+def int_column(column: Any) -> Any:
+    return column.astype(int)
 
 
 def test_a_training_takes_a_table_of_validation_ratings() -> None:

@@ -109,6 +109,13 @@ def test_a_table_gives_its_times_to_a_model_that_uses_them() -> None:
     np.testing.assert_array_equal(model.predict(dates), timed)
 
 
+def test_columns_that_are_not_needed_do_not_matter(model: Model) -> None:
+    table = {"user": ["3"], "item": ["5"], "rating": [1.0], "score": ["x"], "date": ["yesterday"]}
+    np.testing.assert_array_equal(model.predict(table), model.predict(["3"], ["5"]))
+    with pytest.raises(BadData, match="times are of type"):
+        posterior().predict(table)
+
+
 def test_unknown_ids_get_the_scores_of_the_cold_start_rules(model: Model) -> None:
     nobody = model.fold_in({}).predict(["5"])
     np.testing.assert_array_equal(model.predict(["nobody"], ["5"]), nobody)

@@ -27,8 +27,7 @@ class PairPrediction(NamedTuple):
 
 def predict_file(model: Model, path: Path, columns: Mapping[str, str]) -> Iterator[PairPrediction]:
     """The predictions for the pairs in a file (see `read_pairs`), in order; at their times, if the model uses times."""
-    with_times = isinstance(model, PosteriorModel) and model.day_vectors is not None
-    for pairs in read_pairs(path, columns, with_times=with_times):
+    for pairs in read_pairs(path, columns, with_times=model.uses_times):
         yield from predict_pairs(model, pairs)
 
 

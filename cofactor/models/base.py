@@ -71,7 +71,7 @@ class Model(RankingModel):
 
         user_ids, item_ids: lists or columns of ids of the same length; or one table with a column of each, under one of
         their common names: a data frame, an Arrow table or a mapping of columns. times: (m,) times of the ratings, in
-        seconds since 1970 or as datetime64; only some kinds use them.
+        seconds since 1970 or as datetime64; only some kinds use them, and take them from a table that has them.
 
         Cold start: an unknown user is scored as a user without ratings. The score of an unknown item is the mean rating
         plus what the model knows of the user (`unknown_item_scores`), and -∞ if the model only ranks.
@@ -92,7 +92,8 @@ class Model(RankingModel):
 
     def find_pairs(self, user_ids: object, item_ids: object = None, times: object = None) -> PairRows:
         """The rows of pairs of ids, -1 for an unknown id, as `predict` takes them."""
-        return find_pairs(self.training_data.users, self.training_data.items, (user_ids, item_ids), times)
+        ids, given = (self.training_data.users, self.training_data.items), (user_ids, item_ids)
+        return find_pairs(*ids, given, times, with_times=self.uses_times)
 
     @cached_property
     def cold_start(self) -> ColdStartScorer:

@@ -152,6 +152,10 @@ class PosteriorModel(VectorModel):
 
     # Pairs
 
+    @property
+    def uses_times(self) -> bool:
+        return self.day_vectors is not None
+
     def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(m,) mean over draws of c_t + D_t · (P_u + Q_i); 0 for a day without training ratings."""
         effects = np.zeros(len(users), dtype=np.float32)

@@ -109,6 +109,11 @@ class ScoringModel(ABC):
         return np.zeros(len(users), dtype=np.float32)
 
     @property
+    def uses_times(self) -> bool:
+        """Whether `time_effects` may be other than 0."""
+        return False
+
+    @property
     def unknown_item_scores(self) -> Floats:
         """(n_users + 1,) scores of an item that is not in the training data: for each user row and, in the last place,
         for a user without ratings. Here the mean training rating, or -∞ if the model only ranks."""

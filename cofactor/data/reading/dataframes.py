@@ -38,8 +38,8 @@ def pair_columns(frame: object) -> dict[str, Array]:
     """The (n,) columns of users, items and, where there is one, times by role; raises BadData for another table."""
     table: Any = open_table(frame)
     names = _names(table)
-    where = find_columns([str(name) for name in names], None, ("user", "item"))
-    return {role: _array(table[names[place]]) for role, place in where.items() if role != "rating"}
+    where = find_columns([str(name) for name in names], {"rating": ""})
+    return {role: _array(table[names[place]]) for role, place in where.items()}
 
 
 def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:

@@ -31,15 +31,20 @@ def is_table(value: object) -> bool:
     return hasattr(value, "__arrow_c_stream__") and not hasattr(value, "to_numpy")  # a column of ids has both
 
 
-def find_pairs(users: Vocabulary, items: Vocabulary, given: tuple[object, object], times: object) -> PairRows:
-    """The rows of pairs; raises BadData for lists of different lengths and for what are no ids."""
+def find_pairs(
+    users: Vocabulary, items: Vocabulary, given: tuple[object, object], times: object, *, with_times: bool
+) -> PairRows:
+    """The rows of pairs; with_times: whether the times in a table are used.
+
+    Raises BadData for lists of different lengths and for what are no ids.
+    """
     first, second = given
     if second is None:
         if not is_table(first):
             raise BadData(f"no items for the users, which are of type {type(first).__name__}", HINT)
         table = pair_columns(first)
         first, second = table["user"], table["item"]
-        times = table.get("time") if times is None else times
+        times = table.get("time") if times is None and with_times else times
     pairs = PairRows(find_rows(users, first), find_rows(items, second), _as_times(times))
     check_lengths(*pairs)
     return pairs
