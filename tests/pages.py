@@ -88,6 +88,8 @@ def write_movielens(ratings: Ratings, folder: Path) -> None:
         small / "u.user",
         (f"{one}|{age}|{sex}|{('student', 'artist')[job % 2]}|{job}0000" for one, age, sex, job in ages),
     )
+    for half, chosen in (("base", lambda n: n % 5), ("test", lambda n: not n % 5)):
+        _write(small / f"u1.{half}", ("\t".join(map(str, row)) for n, row in enumerate(rows) if chosen(n)))
     flags = ["|".join(str(int(k == n % 19)) for k in range(19)) for n in range(len(films))]
     _write(small / "u.item", (f"{one}|{title}|01-Jan-1995||http://x|{flags[n]}" for one, title, n in films))
     _write(

@@ -25,7 +25,12 @@ SMALLER = {  # sizes for a test
     "in (7, 15, 31)": "in (7,)",
     "in TRAINERS.items()": "in list(TRAINERS.items())[:4]",
 }
-ELSEWHERE = {"import tensorflow": "`make interop` runs it", "PROTOCOLS": "test_the_page_on_protocols, on real ratings"}
+PEERS = ("from surprise", "from implicit", "from rectools", "from lenskit")
+ELSEWHERE = {
+    "import tensorflow": "`make interop` runs it",
+    "PROTOCOLS": "test_the_page_on_protocols, on real ratings",
+    **dict.fromkeys(PEERS, "another library, in an environment of its own"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,11 @@ def with_export(ratings: Ratings, parts: Any) -> Namespace:
 
 def with_csv(ratings: Ratings, parts: Any) -> Namespace:
     rows = zip(ratings.users.ids[ratings.user], ratings.items.ids[ratings.item], ratings.value, strict=True)
+    rows = list(rows)
     Path("ratings.csv").write_text("user,item,rating\n" + "".join(f"{u},{i},{value}\n" for u, i, value in rows))
+    events = "".join(f"{u},{i},2026-01-{1 + n % 28:02}\n" for n, (u, i, _) in enumerate(rows))
+    Path("events.csv").write_text("customer_id,product_id,date\n" + events)
+    Path("products.csv").write_text("product_id,title\n" + "".join(f"{i},Product {i}\n" for i in ratings.items.ids))
     return {}
 
 

@@ -253,6 +253,14 @@ def test_a_list_is_a_table(model: Model) -> None:
     assert listed[:1] == [listed[0]]
 
 
+def test_a_printed_list_is_a_table(model: Model) -> None:
+    listed, lists = model.recommend("3", 2), model.recommend(["3", "7"], 2)
+    assert str(listed).splitlines()[0].split() == ["rank", "item", "title", "genres", "score"]
+    assert str(listed).splitlines()[1].split()[:2] == ["1", listed[0].item]
+    assert str(lists).splitlines()[3].split()[:3] == ["7", "1", lists["7"][0].item]
+    assert repr(listed).startswith("[Recommendation(")
+
+
 def test_the_lists_of_many_are_one_table(model: Model) -> None:
     lists = model.recommend(["7", "3"], 2)
     frame = lists.to_pandas()

@@ -50,5 +50,5 @@ class ColumnTable(Tabular):
         return len(next(iter(self.named.values()), ()))
 
     def __repr__(self) -> str:
-        rows = [list(map(show_value, row)) for row in zip(*self.named.values(), strict=True)]
+        rows = [[show_value(cell) for cell in row] for row in zip(*self.named.values(), strict=True)]
         return str(TextTable(rows, list(self.named), left=len(self.named)))

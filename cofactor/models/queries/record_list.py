@@ -6,7 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 
 from cofactor.arrays import Array
-from cofactor.data.tables.tabular import Tabular
+from cofactor.data.tables.tabular import ColumnTable, Tabular
 
 Record = TypeVar("Record")
 DTYPES = {str: np.dtype(object), float: np.dtype(np.float64), int: np.dtype(np.int64)}
@@ -17,6 +17,9 @@ class RecordList(list[Record], Tabular, Generic[Record]):
 
     record: ClassVar[type]
     ranked: ClassVar[bool] = False  # whether the table has a first column `rank`, from 1
+
+    def __str__(self) -> str:
+        return str(ColumnTable(self.columns()))
 
     def columns(self) -> dict[str, Array]:
         """(n,) columns by name."""

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.data.ratings import TrainingData, make_histories
-from cofactor.data.tables.tabular import Tabular
+from cofactor.data.tables.tabular import ColumnTable, Tabular
 from cofactor.errors import BadData, check_type
 from cofactor.models.queries.ids import id_text, known_row
 from cofactor.models.queries.record_list import RecordList
@@ -49,6 +49,9 @@ class Recommendations(RecordList[Recommendation]):
 
 class RecommendationsByUser(dict[str, Recommendations], Tabular):
     """The recommendations of several users by user id, in the order in which they were asked for."""
+
+    def __str__(self) -> str:
+        return str(ColumnTable(self.columns()))
 
     def columns(self) -> dict[str, Array]:
         """(n,) columns user, rank, item, title, genres and score of all lists."""
