@@ -72,7 +72,7 @@ def test_the_readme(movies: Ratings, run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert type_in("README.md", run) == 7
     rows = zip(movies.users.ids[movies.user], movies.items.ids[movies.item], movies.value, strict=True)
     Path("ratings.csv").write_text("user,item,rating\n" + "".join(f"{u},{i},{value}\n" for u, i, value in rows))
-    (block,) = blocks("README.md", "python")
+    block, _ = blocks("README.md", "python")
     exec(compile(block, "README.md", "exec"), {})
     assert Path("models/svd/manifest.json").is_file()
 
