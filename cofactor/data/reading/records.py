@@ -16,7 +16,8 @@ from pathlib import Path
 from cofactor.data.duckdb_connection import quoted, quoted_path
 from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.formats.text_dialect import TextDialect
-from cofactor.data.reading.formats.text_head import is_gzip, open_text
+from cofactor.data.reading.formats.text_head import open_text
+from cofactor.data.reading.formats.text_lines import lines_sql
 from cofactor.data.reading.meaning.column_rules import ColumnRules
 from cofactor.data.reading.meaning.id_rules import TEXT
 from cofactor.data.reading.sql_source import SqlScan
@@ -26,7 +27,6 @@ ABSENT = {"rating": "'1'", "time": "NULL::VARCHAR"}  # cells of a table without 
 RECORD = ("line", "raw", "fault", *ROLES)  # line number, the line, the fault in its syntax, its cells
 MAX_QUOTED_LINES = 100  # lines that a quoted cell may span
 QUOTED = "quotes"  # the fault of a line that SQL cannot split, because it has quotes
-NO_DELIMITER = "\x1c\x1d\x1e\x1f"  # a delimiter that no line contains: each line is one cell
 
 
 def line_records(path: Path, dialect: TextDialect) -> str:
@@ -36,11 +36,7 @@ def line_records(path: Path, dialect: TextDialect) -> str:
     fault = f"CASE {quotes}WHEN len(cells) <> {dialect.width} THEN {columns} || ' instead of {dialect.width}' END"
     cell = {role: f"cells[{dialect.where[role] + 1}]" if role in dialect.where else ABSENT[role] for role in ROLES}
     cells = ", ".join(f'{cell[role]} AS "{role}"' for role in ROLES)
-    lines = (
-        f"SELECT row_number() OVER () AS line, raw FROM read_csv({quoted_path(path)}, delim={quoted(NO_DELIMITER)}, "
-        "quote='', escape='', header=false, auto_detect=false, strict_mode=false, columns={'raw': 'VARCHAR'}, "
-        f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
-    )
+    lines = f"SELECT row_number() OVER () AS line, raw FROM ({lines_sql(path)})"
     split = f"SELECT line, raw, {dialect.split_sql('raw')} AS cells FROM ({lines})"
     rated = f"{split} WHERE line > {dialect.before} AND NOT {dialect.blank_sql('raw')}"
     return f"SELECT line, raw, {fault} AS fault, {cells} FROM ({rated})"

@@ -10,8 +10,9 @@ from cofactor.data.duckdb_connection import quoted_name, quoted_path
 from cofactor.data.kind import Kind
 from cofactor.data.reading.columns import ROLES, column_notes, find_columns, value_kind
 from cofactor.data.reading.dataframes import rating_columns
-from cofactor.data.reading.formats.text_dialect import TextDialect
+from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect
 from cofactor.data.reading.formats.text_head import is_gzip
+from cofactor.data.reading.formats.text_lines import split_rows_sql
 from cofactor.data.reading.meaning.id_rules import TEXT
 from cofactor.data.reading.text_format import detect_dialect
 from cofactor.errors import BadData
@@ -67,6 +68,8 @@ def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | No
         f"SELECT {chosen} FROM read_csv({quoted_path(path)}, {options}{more}){commented}"
         for more in ("", ", ignore_errors=true, strict_mode=false")
     )
+    if form.delimiter == BLANKS and not form.quote:
+        strict, lenient = (f"SELECT {chosen} FROM ({rows})" for rows in split_rows_sql(path, form))
     found = FoundColumns.of(form.names, form.where, columns, form.width)
     return SqlScan(strict, dict.fromkeys(form.where, TEXT), (path, form), found, lenient)
 

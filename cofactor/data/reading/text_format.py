@@ -68,7 +68,7 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
         if not below:
             raise BadData("nothing but a header", "the file has no ratings in it")
         dialect = TextDialect(header.delimiter, True, numbers[header.index], len(header.names), header.where)
-        dialect = replace(_quoted(dialect, quoting), comment=comment, names=tuple(header.names))
+        dialect = replace(_quoted(dialect, quoting, texts), comment=comment, names=tuple(header.names))
         return _with_value_types(below, _with_extra_column(below, dialect))
     data = _without_comments(texts, comment)
     if not data:
@@ -147,7 +147,7 @@ def _without_header(
     first = _split(data[0], delimiter, quoting)
     named = len(rows[0]) - 1 if width > 1 and all(cells[-1] == "" for cells in rows) else width  # trailing delimiters
     where = find_columns_without_header(first[:named], [cells[:named] for cells in rows], columns)
-    return _quoted(TextDialect(delimiter, False, 0, width, where), quoting)
+    return _quoted(TextDialect(delimiter, False, 0, width, where), quoting, data)
 
 
 def _best_delimiter(lines: Sequence[str], delimiters: Sequence[str], quoting: Quoting) -> str:
@@ -215,9 +215,9 @@ def _find_quoting(texts: Sequence[str]) -> Quoting:
     return Quoting(quote, "\\" if any(BACKSLASH.search(line) and quote in line for line in texts) else quote)
 
 
-def _quoted(dialect: TextDialect, quoting: Quoting) -> TextDialect:
-    """The dialect with quotes, where its delimiter is a single character."""
-    if len(dialect.delimiter) > 1:
+def _quoted(dialect: TextDialect, quoting: Quoting, texts: Sequence[str]) -> TextDialect:
+    """The dialect with quotes, where its delimiter is a single character, and between blanks where there is one."""
+    if len(dialect.delimiter) > 1 or (dialect.delimiter == BLANKS and not any(quoting.quote in line for line in texts)):
         return replace(dialect, quote="")
     return replace(dialect, quote=quoting.quote, escape=quoting.escape)
 

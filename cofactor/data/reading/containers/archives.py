@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from cofactor.data.reading.containers.compressed_files import decompress, find_compression, open_compressed
+from cofactor.data.reading.containers.compressed_files import ERRORS, decompress, find_compression, open_compressed
 from cofactor.data.reading.containers.tar_files import is_tar, list_tar, untar
 from cofactor.data.reading.containers.zip_files import list_files, unzip
 
@@ -44,5 +44,5 @@ def is_archive(path: Path) -> bool:
     try:
         with open_compressed(path) as file:
             return file.read(TAR_HEAD)[257:] == b"ustar"
-    except (OSError, EOFError, ValueError):
+    except (OSError, *ERRORS):
         return False  # damaged: reading it will say so

@@ -19,7 +19,7 @@ CUT = "it is damaged or cut short: fetch it again"
 
 def list_files(path: Path) -> list[str]:
     """The files in a zip; raises BadData for one that is damaged or that would write or read outside its folder."""
-    with _opened(path) as archive:
+    with open_zip(path) as archive:
         return [_name(info) for info in _checked(archive)]
 
 
@@ -29,7 +29,7 @@ def unzip(path: Path, into: Path, names: Collection[str] | None = None, max_byte
     Raises BadData for a damaged zip, for a name that leads out of the folder (`..`, an absolute path, a symbolic link),
     for a zip with a password, and for more than `max_bytes` bytes or the free disk space, whatever its headers say.
     """
-    with _opened(path) as archive:
+    with open_zip(path) as archive:
         chosen = [info for info in _checked(archive) if names is None or _name(info) in names]
         promised = sum(info.file_size for info in chosen)
         into.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,8 @@ def unzip(path: Path, into: Path, names: Collection[str] | None = None, max_byte
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An open zip; errors of a damaged one, also inside the block, become BadData."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

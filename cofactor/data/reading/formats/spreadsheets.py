@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from cofactor.data.reading.containers.zip_files import CHUNK, list_files
+from cofactor.data.reading.containers.zip_files import CHUNK, list_files, open_zip
 from cofactor.errors import BadData, Unavailable
 
 CELL = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
@@ -51,7 +51,7 @@ def _open(path: Path) -> Any:
     from python_calamine import CalamineError, CalamineWorkbook
 
     list_files(path)  # raises BadData for a zip that is damaged or made to fill the memory
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         size = sum(info.file_size for info in archive.infolist())
         if size > MAX_BYTES:
             raise BadData(f"a workbook of {size:,} bytes, {MAX_BYTES:,} are allowed", "save the sheet as CSV")
