@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cofactor.data.ratings import Kind, Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter
+from cofactor.evaluation.breakdowns.breakdown import break_down
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.metrics.ranking_metrics import GRADED, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS
@@ -312,3 +313,23 @@ def test_reasons_name_the_kind_of_value(kind, columns):
     table = effects_table(effects, kind)
     assert list(table.columns) == ["item", "title", *([columns] if columns else []), "effect"]
     assert [list(row) for row in table.rows] == [["i", "Item", *(["3"] if columns else []), "+0.250"]]
+
+
+@pytest.mark.parametrize(("kind", "by"), [("ratings", "rating"), ("counts", "count"), ("pairs", None)])
+def test_a_breakdown_groups_by_what_the_values_are(kind, by):
+    counts = np.arange(1, len(board("pairs")) + 1) % 4 + 1
+    parts = split(replace(board("pairs"), value=counts if by else np.ones(len(counts)), scale=(0.0, 0.0), kind=kind))
+    report = evaluate(Popularity().fit(parts.train), parts.test, k=5)
+    found = {one.by: one for one in break_down({"p": report}, parts.test, parts.train.training_data)}
+    assert set(found) == {"user activity", "item popularity", *filter(None, [by])}
+    noun = "ratings" if kind == "ratings" else "interactions"
+    assert {one.values for one in found.values()} == {noun}
+    assert found["item popularity"].what == f"{noun} of the item in training"
+
+
+@pytest.mark.parametrize("name", ["knn", "ease", "filter", "autoencoder"])
+def test_similar_users_have_similar_weights(name):
+    model, weights = on_board(name, "counts"), on_board(name, "counts").weighted_interactions.toarray()
+    alike, history = model.user_similarity(3, board("counts").by_user()[[3]]), weights[3]
+    expected = weights @ history / (np.linalg.norm(weights, axis=1) * np.linalg.norm(history))
+    np.testing.assert_allclose(alike, np.where(expected > 0, expected, -np.inf), rtol=1e-5)

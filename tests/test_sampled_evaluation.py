@@ -155,8 +155,7 @@ def test_lists_are_pairs_of_value_one(tmp_path: Path) -> None:
     pairs = zip(ratings.users.ids[ratings.user], ratings.items.ids[ratings.item], strict=True)
     assert [*pairs] == [("0", "10"), ("0", "2"), ("0", "5"), ("10", "2"), ("x", "10")]
     assert ratings.items.ids.tolist() == ["2", "5", "10"]
-    assert ratings.value.tolist() == [1] * 5
-    assert (ratings.scale, ratings.time, ratings.step) == ((1, 1), None, None)
+    assert (ratings.value.tolist(), ratings.kind, ratings.time) == ([1, 1, 2, 1, 1], "counts", None)
     assert ratings.origin is not None
     assert (ratings.origin.rows, ratings.origin.duplicates) == (6, 1)
     with gzip.open(tmp_path / "train.txt.gz", "wt") as file:
@@ -208,5 +207,5 @@ def test_the_command_takes_lists(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lists.txt").write_text(lines)
     done = run("train", "popularity", "lists.txt", "--layout", "lists")
     assert done.exit_code == 0, done.stderr
-    assert "160 ratings from 1 to 1" in done.stderr
+    assert "160 interactions by 20 users on 27 items" in done.stderr
     assert run("evaluate", "models/popularity", "lists.txt", "--layout=lists").exit_code == 0

@@ -30,6 +30,7 @@ from cofactor.trainers import TRAINERS
 from cofactor.trainers.base import Trainer
 from cofactor.training.early_stopping import ValidatedEpoch, early_stopping
 from cofactor.training.fit import fit_ratings
+from cofactor.training.rating_checks import check_kind, check_ratings_vary
 from cofactor.training.tracking.epoch_row import EpochRow
 
 WARM_UP_RATINGS = 500  # enough to compile everything
@@ -62,6 +63,8 @@ def main() -> None:
 def _train(request: dict[str, Any], answer: Answer) -> None:
     split, trainer = load_split(request["split"]), TRAINERS[request["trainer"]].of(**request["settings"])
     train, validation = split.train, split.validation if len(split.validation) else None
+    check_kind(trainer, train)
+    check_ratings_vary(trainer, *split.parts.values())
     refit = bool(request["refit"])
     joined = warm_up(trainer, train) == 1 and refit and validation is not None
     if joined and validation is not None:  # a closed form has no epoch to choose: it learns both parts at once

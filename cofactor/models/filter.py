@@ -140,7 +140,7 @@ class FilterModel(InteractionModel):
     @cached_property
     def _item_degrees(self) -> Floats:
         """(n_items,) diagonal of D; 1 for an item without positives, which has no edges."""
-        weighted = self._weighted
+        weighted = self.weighted_interactions
         degrees = np.bincount(weighted.indices, weighted.data, minlength=len(self.training_data.items))
         return np.where(degrees > 0, degrees, 1).astype(np.float32)
 
@@ -153,7 +153,7 @@ class FilterModel(InteractionModel):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X."""
-        weighted, counts = self._weighted, self.training_data.user_counts
+        weighted, counts = self.weighted_interactions, self.training_data.user_counts
         degrees = np.bincount(np.repeat(np.arange(len(counts)), counts), weighted.data, minlength=len(counts))
         each = np.where(degrees > 0, degrees, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
         return with_values(weighted, np.repeat(each, counts) * weighted.data)
@@ -161,17 +161,12 @@ class FilterModel(InteractionModel):
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
-        return csr_array(self._weighted.T)
-
-    @cached_property
-    def _weighted(self) -> csr_array:
-        """(n_users, n_items) X."""
-        return self.weigh(self.training_data.interactions)
+        return csr_array(self.weighted_interactions.T)
 
     @cached_property
     def _norms(self) -> Doubles:
         """(n_items,) √K_ii."""
-        squares = self._by_user.data * self._weighted.data
+        squares = self._by_user.data * self.weighted_interactions.data
         met = np.bincount(self._by_user.indices, squares, minlength=len(self.vectors))
         edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
         return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))

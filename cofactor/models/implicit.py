@@ -140,7 +140,7 @@ class ImplicitModel(InteractionModel):
 
     @cached_property
     def _mean_user_vector(self) -> Floats:
-        return mean_vector(self.user_vectors, has_positive(self.weigh(self.training_data.interactions)))
+        return mean_vector(self.user_vectors, has_positive(self.weighted_interactions))
 
     @cached_property
     def _item_lengths(self) -> Floats:

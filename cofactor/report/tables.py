@@ -219,7 +219,7 @@ def _group_table(breakdown: Breakdown, metric: str, names: Sequence[str]) -> Rep
         if any(cell.text != NONE for cell in cells):
             rows.append((name, cells))
     columns = ["model", *(f"{group.label} ({group.ratings:,})" for group in breakdown.groups)]
-    note = f"Groups: {breakdown.what}; number of test ratings in brackets."
+    note = f"Groups: {breakdown.what}; number of test {breakdown.values} in brackets."
     return ReportTable(f"{metric_name(metric)} by {breakdown.by}", columns, rows, note)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.arrays import Array, Doubles
-from cofactor.data.ratings import Ratings, TrainingData
+from cofactor.data.ratings import Ratings, TrainingData, values_noun
 from cofactor.errors import SplitMismatch
 from cofactor.evaluation.breakdowns.groups import Grouping, groupings
 from cofactor.evaluation.breakdowns.subset_metrics import PerRatingResults, Subset
@@ -32,6 +32,7 @@ class Breakdown:
     by: str  # "user activity", "item popularity", "rating", "genre", "time since training" or "age of the rating"
     what: str  # description of the groups: "ratings of the user in training"
     groups: tuple[Group, ...]
+    values: str = "ratings"  # the word for the test values: "ratings" or "interactions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ def _breakdown(grouping: Grouping, held_out: HeldOut, results: Mapping[str, PerR
             for at in (0, 1)
         )
         groups.append(Group(label, len(rows), len(subset.users), metrics, errors))
-    return Breakdown(grouping.by, grouping.what, tuple(groups))
+    return Breakdown(grouping.by, grouping.what, tuple(groups), values_noun(held_out.kind))
 
 
 def _check_same(name: str, report: Report, held_out: HeldOut) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from cofactor.arrays import Array, Strings, Times
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Ratings, values_noun
 from cofactor.evaluation.held_out import HeldOut
 
 RARE_FIRST = (0.05, 0.2, 0.5, 0.8)  # finer for rare users and items, which have few ratings and are most interesting
@@ -32,10 +32,12 @@ class Grouping:
 
 
 def groupings(held_out: HeldOut, train: Ratings | None) -> Iterator[Grouping]:
-    """Every grouping that the data allow; time since training only if `train` has times."""
-    yield _group_by_count("user activity", "ratings of the user in training", _user_counts(held_out), by_user=True)
-    yield _group_by_count("item popularity", "ratings of the item in training", _item_counts(held_out))
-    yield _group_by_value(held_out)
+    """Every grouping that the data allow; time since training only if `train` has times. Pairs have no value."""
+    values = values_noun(held_out.kind)
+    yield _group_by_count("user activity", f"{values} of the user in training", _user_counts(held_out), by_user=True)
+    yield _group_by_count("item popularity", f"{values} of the item in training", _item_counts(held_out))
+    if held_out.kind != "pairs":
+        yield _group_by_value(held_out)
     if held_out.training_data.genres is not None:
         yield _group_by_genre(held_out, held_out.training_data.genres)
     if held_out.time is not None:
@@ -88,15 +90,16 @@ def _group_by_count(by: str, what: str, counts: Array, *, by_user: bool = False)
 def _group_by_value(held_out: HeldOut) -> Grouping:
     """One group per value of a scale with few values; otherwise fifths, up to and including a round number."""
     values, group = np.unique(held_out.value, return_inverse=True)
+    by = "rating" if held_out.kind == "ratings" else "count"
     if len(values) <= MAX_VALUES:
-        return _make_grouping("rating", "the true rating", [f"{one:g}" for one in values], group)
+        return _make_grouping(by, f"the true {by}", [f"{one:g}" for one in values], group)
     low, high = float(values[0]), float(values[-1])
     step = 10 ** np.floor(np.log10(high - low)) / 10
     quantiles = np.quantile(held_out.value, FIFTHS, method="inverted_cdf").astype(np.float64)
     edges = np.unique(np.round(np.round(quantiles / step) * step, 9))
     between = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     labels = [f"up to {edges[0]:g}", *between, f"over {edges[-1]:g}"]
-    return _make_grouping("rating", "the true rating", labels, np.searchsorted(edges, held_out.value))
+    return _make_grouping(by, f"the true {by}", labels, np.searchsorted(edges, held_out.value))
 
 
 # ---- by genre -------------------------------------------------------------------------------------------------------

@@ -78,5 +78,5 @@ def keep_comparable(
         raise KeyboardInterrupt
     requested = {one.name for one in candidates if isinstance(one, SavedModel) or one.requested}
     if not interrupted and requested.isdisjoint(left):
-        raise next(iter(failures.values()))
+        raise next(error for name, error in failures.items() if name in requested)
     return ComparisonResult([one.select(left) for one in complete], failures, interrupted)

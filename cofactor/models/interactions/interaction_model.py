@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from cofactor.arrays import Mask, Rows
+from cofactor.arrays import Floats, Mask, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
 from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.sparse import with_values
+from cofactor.models.top_n.selection import EXCLUDED
 
 WEIGHT_SHAPES: Mapping[str, tuple[int | str, ...]] = {"positive_from": (), "log_unit": (), "linear_unit": ()}
 
@@ -43,12 +44,28 @@ class InteractionModel(Model):
         return with_values(histories, self.interaction_weights.compute(histories.data))
 
     @cached_property
+    def weighted_interactions(self) -> csr_array:
+        """(n_users, n_items) weights of the training interactions."""
+        return self.weigh(self.training_data.interactions)
+
+    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+        """As in `Model.user_similarity`; of counts the cosine of the weights: few large counts do not decide."""
+        if self.log_unit is None and self.linear_unit is None:
+            return super().user_similarity(user, history)
+        weights, own = self.weighted_interactions, np.zeros(history.shape[1])
+        own[history.indices] = self.weigh(history).data
+        products = weights @ own
+        row = np.repeat(np.arange(weights.shape[0]), self.training_data.user_counts)
+        lengths = np.sqrt(np.bincount(row, weights.data.astype(np.float64) ** 2, minlength=weights.shape[0]))
+        norms = np.maximum(lengths * np.linalg.norm(own), 1e-12)
+        return np.where(products != 0, products / norms, EXCLUDED).astype(np.float32)
+
+    @cached_property
     def positive_counts(self) -> Rows:
         """(n_items,) number of users with a positive of each item."""
         if self.interaction_weights.all_ones:
             return self.training_data.item_counts
-        positive = self.interaction_weights.compute(self.training_data.interactions.data) > 0
-        items = self.training_data.interactions.indices[positive]
+        items = self.training_data.interactions.indices[self.weighted_interactions.data > 0]
         return np.bincount(items, minlength=len(self.training_data.items)).astype(np.int32)
 
     @property

@@ -129,15 +129,15 @@ def _across(
     axes[-1].set_xticks(at, [escape_text(label) for label in labels])
     axes[-1].set_xlim(-0.4, len(at) - 0.6)
     axes[-1].set_xlabel(escape_text(breakdown.what))
-    add_title(figure, f"Metrics by {breakdown.by}", _note(grey))
+    add_title(figure, f"Metrics by {breakdown.by}", _note(breakdown.values, grey))
     fix_layout(figure)
     for separate in later:
         separate()
     return figure
 
 
-def _note(grey: bool) -> str:
-    return "Bars: test ratings." + (" Grey lines: the other models, whose values are in the table." if grey else "")
+def _note(values: str, grey: bool) -> str:
+    return f"Bars: test {values}." + (" Grey lines: the other models, whose values are in the table." if grey else "")
 
 
 def _lines(
@@ -196,9 +196,8 @@ def _down(
     axes[0].set_yticks(at, [escape_text(label) for label in labels])
     axes[0].set_ylim(n - 0.4, -0.6)
     strokes = " Strokes: the other models." if grey else ""
-    add_title(
-        figure, f"Metrics by {breakdown.by}", f"The number after each name is its number of test ratings.{strokes}"
-    )
+    counts = f"The number after each name is its number of test {breakdown.values}.{strokes}"
+    add_title(figure, f"Metrics by {breakdown.by}", counts)
     fix_layout(figure)
     return figure
 
