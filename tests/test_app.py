@@ -18,11 +18,13 @@ from cofactor.ids import find_id_fault, normalize_id
 from cofactor.models.baseline import BaselineModel
 from cofactor.serving.api import endpoints
 from cofactor.serving.api.application import create_app
+from cofactor.serving.api.executors import WRITERS
 from cofactor.serving.api.request_body import MAX_BYTES
 from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.serving.schemas import responses
 from cofactor.serving.schemas.requests import FoldedBody
+from cofactor.serving.server_config import ServerConfig
 from cofactor.serving.service import RecommendationService
 from cofactor.serving.unit_costs import UnitCosts
 from tests.small_service import TITLES, USERS, MemoryStore, ask, bundle, model, ratings, service
@@ -471,3 +473,33 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
 
     live, slow = asyncio.run(both())
     assert (live.status_code, slow.status_code) == (200, 200)
+
+
+def test_metrics_are_answered_while_every_thread_waits_for_the_store():
+    release = threading.Event()
+
+    class Hanging(MemoryStore):
+        def append(self, events):
+            assert not events or release.wait(10)
+
+    registry = ModelRegistry(bundle(), store=Hanging())
+    app = create_app(registry, ServerConfig(models=(), waiting=1), metrics=lambda: b"figures")
+    body = {"ratings": [{"user": "40", "item": "1", "rating": 4.0}]}
+
+    async def together():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+            waiting = [asyncio.create_task(http.post("/ratings", json=body)) for _ in range(WRITERS + 1)]
+            done, pending = await asyncio.wait(
+                [*waiting, asyncio.create_task(http.post("/ratings", json=body))],
+                timeout=5,
+                return_when="FIRST_COMPLETED",
+            )
+            (refused,) = (one.result() for one in done)
+            metrics = await http.get("/metrics")
+            release.set()
+            return refused, metrics, await asyncio.gather(*pending)
+
+    refused, metrics, stored = asyncio.run(together())
+    assert "waiting" in is_problem(refused, 503)["detail"]
+    assert (metrics.status_code, metrics.content) == (200, b"figures")
+    assert {one.status_code for one in stored} == {200}

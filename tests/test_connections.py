@@ -55,3 +55,23 @@ def test_a_connection_whose_client_reads_stays(pair):
         server.sendall(b"x")
         assert client.recv(1) == b"x"
         time.sleep(0.1)
+
+
+def test_connections_that_are_established_are_accepted_while_new_ones_get_no_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+        address = listening.getsockname()
+        connections = OpenConnections(address[1])
+        with socket.create_connection(address) as early, socket.socket() as late:
+            early.sendall(b"request")
+            connections.ignore_new()
+            late.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                late.connect(address)
+            with listening.accept()[0] as server:
+                assert server.recv(7) == b"request"
+                server.sendall(b"response")
+                assert early.recv(8) == b"response"
+        connections.refuse_new()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+        socket.create_connection(other.getsockname(), timeout=5).close()

@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -17,6 +18,8 @@ from cofactor.data.duckdb_connection import table_write_errors
 from cofactor.data.parquet import write_parquet
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadArtifact, BadData
+from cofactor.feedback.open_store import open_store
+from cofactor.feedback.store import RatingEvent
 from cofactor.output_checks import check_free_space, check_output_file, check_output_folder, os_error, write_errors
 from cofactor.saved.model_folder import save
 from cofactor.trainers.svd import SVD
@@ -226,3 +229,6 @@ def test_text_that_the_terminal_s_encoding_lacks_is_escaped_and_csv_is_utf_8(sav
 
     assert b"[DATA] \\u2026" in written("train", "--help")
     assert "日本,1".encode() in written("predict", f"{saved}/baseline", str(tmp_path / "pairs.csv"))
+    with closing(open_store(str(tmp_path / "ratings.db"))) as store:
+        store.append([RatingEvent("日本", "1", 4.0, 7)])
+    assert "日本,1,4.0,7\n".encode() in written("ratings", str(tmp_path / "ratings.db"), "--csv")

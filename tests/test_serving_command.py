@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from cofactor.cli.serve import serve
 from cofactor.errors import CofactorError, Unavailable
 from cofactor.saved.model_folder import save
+from cofactor.serving.listening_socket import check_system
 from tests.small_service import TITLES, model
 
 LEAN = """
@@ -104,6 +105,13 @@ def test_a_port_in_use_is_one_line_with_a_way_out(saved):
     assert isinstance(error, Unavailable)
     assert f"port {port}" in error.message
     assert "--port" in error.hint
+
+
+def test_a_system_without_a_server_is_named():
+    check_system("posix")
+    with pytest.raises(CofactorError, match="Linux and macOS") as refused_system:
+        check_system("nt")
+    assert "WSL" in refused_system.value.hint
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

@@ -66,17 +66,19 @@ def _one_dies(served, counted):
     until(lambda: figures(served)[counted] >= before + load.answered - 3)  # counts never fall
 
 
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_signal_to_stop_under_load_loses_no_request(folder, workers):
-    with running(folder, "--workers", workers) as served:
+def test_a_signal_to_stop_under_load_loses_no_request(folder, workers, server):
+    with running(folder, "--workers", workers, "--server", server) as served:
         with Load(served, [PATH], fine).by(6) as load:
             until(lambda: load.answered > 50)
             assert served.stop() == 0
         assert load.wrong == []
 
 
-def test_while_it_drains_it_is_not_ready_and_answers_on(folder):
-    with running(folder, "--drain", 2) as served:
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_while_it_drains_it_is_not_ready_and_answers_on(folder, server):
+    with running(folder, "--drain", 2, "--server", server) as served:
         served.process.send_signal(signal.SIGTERM)
         until(lambda: served.ask("/ready")[0] == 503, 1.5)
         assert served.ask(PATH)[0] == 200
@@ -85,24 +87,44 @@ def test_while_it_drains_it_is_not_ready_and_answers_on(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")
-def test_a_hang_up_reloads_every_worker_and_none_outlives_its_parent(folder):
-    with running(folder, "--workers", 2, "--watch", 0) as served:
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_a_hang_up_reloads_every_worker_and_none_outlives_its_parent(folder, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    save(model(), folder, trainer="older")
+    with running(folder, "--workers", 2, "--watch", 0, "--server", server) as served:
+        until(lambda: len(served.workers()) == 2)
+        workers = served.workers()
         before = served.ask("/model")[1]["model"]
         save(model(mean=3.25), folder, trainer="newer")
         served.process.send_signal(signal.SIGHUP)
         until(lambda: len([one for one in served.events() if "was replaced" in one["event"]]) == 2)
         connections = [served.connect() for _ in range(6)]
         assert before not in {served.ask("/model", by=one)[1]["model"] for one in connections}
-        workers = served.workers()
-        assert len(workers) == 2
+        assert served.workers() == workers, "SIGHUP starts no process again"
         served.process.kill()
         until(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_what_stops_a_worker_from_starting_is_one_line(tmp_path):
     error = CliRunner().invoke(serve, [str(tmp_path), "--workers", "2", "--port", "0"]).exception
     assert isinstance(error, ServiceNotStarted)
     assert "is not a saved model" in error.message
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")
+def test_a_worker_that_dies_twice_within_seconds_does_not_end_the_service(folder):
+    with running(folder, "--workers", 2) as served:
+        old = served.workers()
+        os.kill(max(old), signal.SIGKILL)
+        until(lambda: served.workers() - old)
+        os.kill((served.workers() - old).pop(), signal.SIGKILL)
+        until(lambda: any("all workers are started again" in one["event"] for one in served.events()))
+        until(lambda: len(served.workers()) == 2, 30)
+        until(lambda: _answers(served), 30)
+        assert served.ask(PATH)[0] == 200
+        assert any("has ended; another one takes its place" in one["event"] for one in served.events())
+        assert served.stop() == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")

@@ -1,12 +1,12 @@
 """`cofactor ratings STORE`: counts, prints or erases the ratings collected while a model was served."""
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cofactor.cli.standard_streams import csv_output
 from cofactor.cli.terminal import as_json, print_facts, print_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def ratings(store: str, as_csv: bool, forget: str | None, model: Path | None, as
         raise click.UsageError("give one of --csv, --json, --forget and --titles-of")
     with closing(existing_store(store)) as opened:
         if as_csv:
-            write_events(opened.all_events(), sys.stdout)
+            write_events(opened.all_events(), csv_output())
             return
         name = display_name(store)
         if forget is not None or model is not None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cofactor.control_characters import escape_controls
 from cofactor.errors import CofactorError
 from cofactor.serving.listening_socket import (
     address_of,
     bind,
     check_reachable,
+    check_system,
     inherited_socket,
     is_loopback,
     url_of,
@@ -108,6 +110,7 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     """
     from cofactor.serving.server_config import ServerConfig
 
+    check_system()
     models = _parse_models(model)
     opened = inherited_socket()
     address = opened.getsockname()[0] if opened else address_of(host)
@@ -122,7 +125,9 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
 
 def _run(settings: "ServerConfig", listening: socket.socket, inherited: bool) -> None:
     def started(versions: dict[str, str]) -> None:
-        what = ", ".join(f"{folder} (version {versions[name]})" for name, folder in settings.models)
+        what = ", ".join(
+            f"{escape_controls(str(folder))} (version {versions[name]})" for name, folder in settings.models
+        )
         url = url_of(listening)
         click.echo(f"serving {what} on {url} — try {url}/", err=True)
 

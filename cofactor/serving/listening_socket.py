@@ -10,6 +10,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 FIRST_INHERITED = 3  # the descriptor of the first socket that a service manager opened for this process
 
 
+def check_system(name: str = os.name) -> None:
+    """Raises CofactorError on a system on which no server runs; name: as `os.name`."""
+    if name != "posix":
+        raise CofactorError(
+            "the service runs on Linux and macOS, not on Windows", "start it in WSL 2 or in a container"
+        )
+
+
 def address_of(host: str) -> str:
     """The IP address of a host name."""
     try:

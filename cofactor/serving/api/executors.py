@@ -23,6 +23,7 @@ PASS = 0.005  # seconds of work in one pass of the event loop, or one piece of w
 DEADLINE = 10.0  # seconds that a client waits for work in a thread
 RELOAD_DEADLINE = 60.0  # the same for a model that is loaded
 MAX_RELOADS = 4  # that wait for the one in progress
+MAX_SCRAPES = 4  # requests for metrics that wait for the one in progress
 WRITERS = 32  # threads that wait for a disk: ratings that come in together are written together
 
 Work = Callable[[], Any]
@@ -141,7 +142,8 @@ class ScoreExecutor:
 
 
 class Executors:
-    """The event loop, the threads for long work, those that wait for disks, and the one that loads models."""
+    """The event loop, and the threads: for long work, for waiting for disks, for loading models, and for metrics, which
+    are needed most when all others are busy."""
 
     def __init__(self, max_waiting: int) -> None:
         self.scores = ScoreExecutor(max_waiting)
@@ -149,9 +151,9 @@ class Executors:
         self.threads = ThreadExecutor(cores(), max_waiting, "list")
         self.disk = ThreadExecutor(WRITERS, max_waiting, "store")
         self.reload = ThreadExecutor(1, MAX_RELOADS, "reload", RELOAD_DEADLINE)
+        self.metrics = ThreadExecutor(1, MAX_SCRAPES, "metrics")
 
     def close(self) -> None:
         """Ends all threads."""
-        self.threads.close()
-        self.disk.close()
-        self.reload.close()
+        for one in (self.threads, self.disk, self.reload, self.metrics):
+            one.close()

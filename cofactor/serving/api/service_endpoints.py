@@ -69,7 +69,7 @@ class ServiceEndpoints:
         check_no_parameters(request.scope["query_string"])
         if self._metrics is None:
             raise HttpProblem(404, "no metrics are collected", "start the service with `cofactor serve`")
-        return Response(await self._executors.disk(self._metrics), headers={"content-type": PROMETHEUS})
+        return Response(await self._executors.metrics(self._metrics), headers={"content-type": PROMETHEUS})
 
     async def _openapi(self, request: Request, context: RequestContext) -> Response:
         check_no_parameters(request.scope["query_string"])

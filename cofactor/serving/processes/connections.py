@@ -1,11 +1,23 @@
 """The open connections of a worker, and a limit on the time that unread responses wait for their client."""
 
+import ctypes
 import os
 import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DESCRIPTORS = Path("/proc/self/fd")
 UNREAD = 30.0  # seconds after which a connection is closed whose client does not read
+SO_ATTACH_FILTER = 26  # of Linux
+SYN = 0x02  # the flag of a packet that begins a connection, in byte 13 of a TCP header
+DROP_SYN = (  # (code, jump if true, jump if false, operand) of the classic BPF: load byte 13; is SYN set? drop; keep
+    (0x30, 0, 0, 13),
+    (0x45, 0, 1, SYN),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
 
 
 class OpenConnections:
@@ -31,20 +43,32 @@ class OpenConnections:
         self._known = sockets
         self.count = len(sockets - self._others)
 
+    def ignore_new(self) -> None:
+        """Leaves new connections unanswered from now on, while those that are established already are accepted.
+
+        `refuse_new` would reset connections that wait to be accepted, although their clients have sent requests. A
+        client whose connection is not answered tries again after a second.
+        """
+        for one in self._listening():
+            with suppress(OSError), _program(DROP_SYN) as program:  # not on Linux: then `refuse_new` is all there is
+                one.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+
     def refuse_new(self) -> None:
         """Refuses new connections from now on; those that are open stay.
 
         A server that stops closes a connection whose first request it has not read yet. So a process first refuses
         connections, and stops when those that are open have had time for their requests.
         """
+        for one in self._listening():
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _listening(self) -> Iterator[socket.socket]:
+        """The sockets of this process that listen on the port; each is a copy, which is closed after its use."""
         for descriptor, _ in _open_sockets():
-            try:
-                with socket.socket(fileno=os.dup(descriptor)) as one:
-                    listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                    if listens and one.getsockname()[1] == self._port:
-                        one.shutdown(socket.SHUT_RDWR)
-            except OSError:  # closed meanwhile, or no network socket
-                continue
+            with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as one:  # closed meanwhile, or no network
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == self._port:
+                    yield one
 
     def _limit(self, descriptor: int) -> bool:
         """Whether a descriptor is a connection to the port; its limit is set then."""
@@ -59,6 +83,13 @@ class OpenConnections:
         except OSError:  # closed meanwhile, or not connected
             return False
         return True
+
+
+@contextmanager
+def _program(instructions: tuple[tuple[int, int, int, int], ...]) -> Iterator[bytes]:
+    """A filter of packets as the system takes it (struct sock_fprog): the number of instructions and their address."""
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in instructions))
+    yield struct.pack("HP", len(instructions), ctypes.addressof(code))
 
 
 def _open_sockets() -> set[tuple[int, str]]:

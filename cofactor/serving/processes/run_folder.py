@@ -49,8 +49,11 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def create(cls, config: ServerConfig, port: int) -> Iterator["RunFolder"]:
-        """A new folder for a service and its child processes, removed at the end."""
+    def create(cls, config: ServerConfig, port: int, inherited: bool = False) -> Iterator["RunFolder"]:
+        """A new folder for a service and its child processes, removed at the end.
+
+        inherited: whether the socket belongs to a service manager, which goes on listening when the service has ended.
+        """
         path = Path(tempfile.mkdtemp(prefix="cofactor-"))
         before = {name: os.environ.get(name) for name in (VARIABLE, METRICS_VARIABLE)}
         try:
@@ -58,6 +61,8 @@ class RunFolder:
             folder._write("config", _CONFIG.dump_json(config))
             folder._write("port", b"%d" % port)
             folder._write("process", b"%d" % os.getpid())
+            if inherited:
+                (path / "inherited").touch()
             folder.metrics.mkdir()
             SharedTimes.create(folder.times)
             os.environ |= {VARIABLE: str(path), METRICS_VARIABLE: str(folder.metrics)}
@@ -67,7 +72,11 @@ class RunFolder:
                 os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
-            shutil.rmtree(path, ignore_errors=True)
+            cls(path).remove()
+
+    def remove(self) -> None:
+        """Removes the folder, if it is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @classmethod
     def of_parent(cls) -> "RunFolder":
@@ -94,10 +103,19 @@ class RunFolder:
         return int((self.path / "port").read_bytes())
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether the socket belongs to a service manager."""
+        return (self.path / "inherited").exists()
+
+    @property
+    def main_process(self) -> int:
+        """The process that created the folder."""
+        return int((self.path / "process").read_bytes())
+
+    @property
     def is_orphaned(self) -> bool:
         """Whether this is a child process whose parent has ended."""
-        main = int((self.path / "process").read_bytes())
-        return main not in (os.getpid(), os.getppid())
+        return self.main_process not in (os.getpid(), os.getppid())
 
     # Stopping
 

@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -23,14 +22,15 @@ from cofactor.serving.api.rate_limit import SharedTimes
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
 from cofactor.serving.processes.connections import OpenConnections
 from cofactor.serving.processes.run_folder import LAST_CALL, RunFolder
+from cofactor.serving.processes.start_up import try_until_started
 from cofactor.serving.telemetry.answered_request import Recorder
 from cofactor.serving.telemetry.logs import LineWriter, RequestLog, logging_to
 from cofactor.serving.telemetry.metrics import Metrics
 
 TICK = 0.1  # seconds between looks at requests to stop or to reload
 UPDATE = 1.0  # seconds between signs of life
-FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before another try to open the models, doubled each time
 RELOADED_WITHIN = 20.0  # seconds in which all processes carry out a requested reload
+ACCEPTED_WITHIN = 0.3  # seconds in which connections that are established are accepted, before others are refused
 STOP_WITHIN = 10.0  # seconds for requests in progress when the service stops
 LINGER = 4.0  # seconds for threads that work on when everything is answered
 REFUSAL_DELAY = 1.0  # seconds for which a response that asks to retry later is held back
@@ -55,13 +55,10 @@ class Worker:
         threadpool_limits(1, "blas")
         self._run, self._config, self._writer = run, run.config(), LineWriter()
         self._handled = run.reloads
+        self._is_main, self._keeps_socket = os.getpid() == run.main_process, run.is_inherited
         self._closing = False
         with logging_to(self._writer):
-            self._registry = self._open()
-        self._metrics = Metrics(self._registry)
-        self._registry.observe(self._metrics)
-        with logging_to(self._writer):
-            self._warm_up()
+            self._registry, self._metrics = try_until_started(self._open, run)
         self._connections = OpenConnections(run.port)
         self._registry.on_requested_reload(self._reload_others)
         self._registry.on_reload(lambda name, result: _freeze() if result == SWAPPED else None)
@@ -78,26 +75,16 @@ class Worker:
         proxies = list(self._config.proxies)
         self.app: Any = ProxyHeadersMiddleware(app, trusted_hosts=proxies) if proxies else app  # type: ignore[arg-type]
 
-    def _open(self) -> ModelRegistry:
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return ModelRegistry.open(self._config)
-            except CofactorError as error:
-                if not self._run.started:
-                    self._run.fail(error.message, error.hint)
-                    sys.exit(1)
-                log.error("a worker cannot start: %s; it tries again in %g s", error.message, pause)
-                time.sleep(pause)
-                pause = min(2 * pause, MAX_PAUSE)
-
-    def _warm_up(self) -> None:
+    def _open(self) -> tuple[ModelRegistry, Metrics]:
+        registry = ModelRegistry.open(self._config)
         try:
-            self._registry.warm_up()
-        except Exception as error:
-            log.exception("a model failed its warm-up")
-            self._run.fail(f"a model cannot be served: {type(error).__name__}: {error}", "the log has the details")
-            sys.exit(1)
+            metrics = Metrics(registry)
+            registry.observe(metrics)
+            registry.warm_up()
+        except BaseException:
+            registry.close()
+            raise
+        return registry, metrics
 
     @asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
@@ -122,15 +109,19 @@ class Worker:
 
     async def _live(self) -> None:
         """Signs of life come from the event loop, so that a process whose loop hangs has none."""
-        next_update, refuse_at, exit_at = 0.0, math.inf, math.inf
+        next_update, ignore_at, refuse_at, exit_at = 0.0, math.inf, math.inf, math.inf
         while True:
             now = time.monotonic()
             if not self._closing and self._run.stopping:
                 self._closing, self._registry.ready = True, False
-                refuse_at = now + max(0.0, self._config.drain - LAST_CALL)
+                ignore_at = now + max(0.0, self._config.drain - LAST_CALL)
+                exit_at = ignore_at + LAST_CALL + 2 * TICK
+            if now >= ignore_at and not self._keeps_socket:
+                self._connections.ignore_new()
+                ignore_at, refuse_at = math.inf, now + ACCEPTED_WITHIN
             if now >= refuse_at:
                 self._connections.refuse_new()
-                refuse_at, exit_at = math.inf, now + LAST_CALL + 2 * TICK
+                refuse_at = math.inf
             if now >= exit_at and (self._in_flight() == 0 or now >= exit_at + STOP_WITHIN):
                 self._exit()
             if now >= next_update:
@@ -143,6 +134,8 @@ class Worker:
 
     def _exit(self) -> None:
         """Ends the process once everything is answered: the server would wait for its closed socket."""
+        if self._is_main:
+            return  # the signal to stop ends it in good order
         self._registry.close()
         self._writer.flush()
         os._exit(0)
@@ -154,6 +147,7 @@ class Worker:
             orphaned = True
         if orphaned:
             log.warning("the process that started this worker is gone: it stops as well")
+            self._run.remove()
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _follow(self, ended: threading.Event) -> None:

@@ -1,0 +1,7 @@
+"""What both HTTP servers are started with."""
+
+APPLICATION = "cofactor.serving.processes.worker:create"
+BACKLOG = 2048  # connections that wait to be accepted
+MAX_CONNECTIONS = 8192  # of each worker
+MAX_HEAD = 1 << 15  # bytes of the request line and all headers
+IDLE = 15  # seconds until the headers of a request are complete, and between two requests of a connection
