@@ -99,9 +99,9 @@ def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
             size += 1
             n_equal -= row[item] == floor
     if n_found > FEW:
-        keys.sort()
+        _sort_descending(keys)
         for above in range(min(n_found, len(top))):
-            top[above] = ALL_ROWS - (keys[n_found - 1 - above] & ALL_ROWS)
+            top[above] = ALL_ROWS - (keys[above] & ALL_ROWS)
         return
     for key in keys:  # no branch depends on a score: a processor's guess would be wrong every other time
         above = 0
@@ -112,6 +112,32 @@ def _fill_top(row: Rows, never: np.int32, top: Rows) -> None:
 
 
 @compiled(cache=True, nogil=True)
+def _sort_descending(keys: Keys) -> None:
+    """Puts keys in falling order by heapsort: `keys.sort()` is faster here, but takes a second to compile."""
+    n = len(keys)
+    for start in range(n // 2 - 1, -1, -1):
+        _sift_down(keys, start, n)
+    for last in range(n - 1, 0, -1):
+        keys[0], keys[last] = keys[last], keys[0]
+        _sift_down(keys, 0, last)
+
+
+@compiled(cache=True, nogil=True)
+def _sift_down(keys: Keys, parent: int, n: int) -> None:
+    """Restores the heap of the first n keys, of which each is less than those below it, from `parent` on."""
+    moved = keys[parent]
+    child = 2 * parent + 1
+    while child < n:
+        if child + 1 < n and keys[child + 1] < keys[child]:
+            child += 1
+        if keys[child] >= moved:
+            break
+        keys[parent] = keys[child]
+        parent, child = child, 2 * child + 1
+    keys[parent] = moved
+
+
+@compiled(cache=True, nogil=True)
 def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     """A floor, how many scores to take so as to have the n greatest, and how many of those may equal the floor.
 
@@ -119,7 +145,7 @@ def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     where too many of one score stand at the end of the list, the first of them are taken.
     """
     enough = n + n // 4 + 16
-    low, high = np.int64(never), np.int64(row.max())
+    low, high = np.int64(never), np.int64(_highest(row))
     n_above, n_above_high = _above(row, never), 0
     while n_above > enough and low + 1 < high:
         middle = (low + high) // 2
@@ -131,6 +157,14 @@ def _floor(row: Rows, never: np.int32, n: int) -> tuple[np.int32, int, int]:
     if n_above > enough:  # all that are above `low` and not above `high` equal `high`
         return np.int32(high), n, n - n_above_high
     return np.int32(low), n_above, 0
+
+
+@compiled(cache=True, nogil=True)
+def _highest(row: Rows) -> np.int32:
+    highest = row[0]
+    for at in range(len(row)):
+        highest = max(highest, row[at])
+    return np.int32(highest)
 
 
 @compiled(cache=True, nogil=True)

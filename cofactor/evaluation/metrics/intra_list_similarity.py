@@ -64,11 +64,15 @@ class IntraListSimilarity:
 
     @cached_property
     def _whole_catalogue(self) -> _NumberedItems:
-        history, n_items = self.items.held_out.training_data.interactions, len(self.items.rating_counts)
+        n_items = len(self.items.rating_counts)
         number = np.append(np.arange(n_items, dtype=np.int32), np.int32(-1))
-        return _NumberedItems(
-            number, n_items, history.indptr.astype(np.int64), history.indices.astype(np.int32, copy=False)
-        )
+        return _NumberedItems(number, n_items, *self._history)
+
+    @property
+    def _history(self) -> tuple[Array, Rows]:
+        """Where the items of each user begin, and the items."""
+        history = self.items.held_out.training_data.interactions
+        return history.indptr.astype(np.int64), _read_only(history.indices.astype(np.int32, copy=False))
 
     @cached_property
     def _all_counts(self) -> Rows:
@@ -80,9 +84,8 @@ class IntraListSimilarity:
         listed = np.unique(lists[lists >= 0])
         number = np.full(len(self.items.rating_counts) + 1, -1, dtype=np.int32)
         number[listed] = np.arange(len(listed), dtype=np.int32)
-        history = self.items.held_out.training_data.interactions
-        start, rated = renumbered(history.indptr.astype(np.int64), history.indices.astype(np.int32, copy=False), number)
-        return _NumberedItems(number, len(listed), start, rated)
+        start, rated = renumbered(*self._history, number)
+        return _NumberedItems(number, len(listed), start, _read_only(rated))
 
     def _count_blocks(self, numbered: _NumberedItems) -> Iterator[tuple[int, Rows]]:
         """Blocks of items: the first of them, and for each the number of users who rated both it and each of the n
@@ -98,3 +101,10 @@ class IntraListSimilarity:
 
             run_in_threads(count, len(together))
             yield first, together
+
+
+def _read_only(rows: Rows) -> Rows:
+    """A view that is read-only, as the history of a saved model is: for another type kernels are compiled again."""
+    view = rows.view()
+    view.flags.writeable = False
+    return view
