@@ -60,6 +60,10 @@ def test_figures_are_the_means_of_their_samples(tmp_path: Path) -> None:
         assert report.standard_errors[name] > 0
     assert report.samples("ndcg@10") is None
     assert report.as_dict()["standard_errors"] == report.standard_errors
+    lines = str(report).splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == list(report.metrics)
+    assert lines[-1] == "evaluated on 4 interactions, 3 users, 4 items"
+    assert ">sampled_ndcg@2<" in report._repr_html_()
 
 
 def test_sampled_reports_compare_like_others() -> None:

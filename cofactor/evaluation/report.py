@@ -1,6 +1,5 @@
 """The result of an evaluation: every metric of a model on a test set, with standard errors."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,13 +9,12 @@ import numpy as np
 
 from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.data.ratings import values_noun
-from cofactor.data.tables.html_table import html_table
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
 from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings
 from cofactor.evaluation.metrics.registry import base_name
-from cofactor.evaluation.report_text import describe_counts, describe_report
+from cofactor.evaluation.report_text import describe_report, report_as_html
 from cofactor.evaluation.scored_test_set import ScoredTestSet
 from cofactor.evaluation.significance.per_user_values import Samples
 
@@ -61,10 +59,7 @@ class Report:
         return "\n".join(map(str, describe_report(self)))
 
     def _repr_html_(self) -> str:
-        errors = [self.standard_errors.get(name, math.nan) for name in self.metrics]
-        columns: dict[str, Sequence[Any]] = {"metric": list(self.metrics), "value": list(self.metrics.values())}
-        columns["± standard error"] = errors
-        return html_table(columns, describe_counts(self), rows=len(errors))
+        return report_as_html(self)
 
     @cached_property
     def prediction_errors(self) -> Doubles | None:

@@ -1,5 +1,10 @@
-"""The report of an evaluation as text."""
+"""The report of an evaluation as text and as HTML."""
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from cofactor.data.tables.html_table import html_table
 from cofactor.data.tables.text_table import Paragraph, TextTable, format_number
 from cofactor.evaluation.metrics.registry import summary_columns
 from cofactor.evaluation.report_protocol import ReportLike
@@ -29,13 +34,22 @@ def _describe(report: ReportLike, names: list[str]) -> list[Paragraph]:
     ]
 
 
+def report_as_html(report: ReportLike) -> str:
+    """Every metric with its standard error as a table, under the numbers of test ratings, users and items."""
+    errors = [report.standard_errors.get(name, math.nan) for name in report.metrics]
+    columns: dict[str, Sequence[Any]] = {"metric": list(report.metrics), "value": list(report.metrics.values())}
+    return html_table(columns | {"± standard error": errors}, describe_counts(report), rows=len(errors))
+
+
 def describe_counts(report: ReportLike) -> str:
     """The numbers of test ratings, users and items, and how many of them are cold."""
     values = report.values_noun
     nouns = {"ratings": values}
     counts = ", ".join(f"{report.counts[name]:,} {nouns.get(name, name)}" for name in HELD_OUT)
     cold = [
-        f"{n:,} {noun}{'s' * (n > 1)} without training {values}" for name, noun in COLD if (n := report.counts[name])
+        f"{n:,} {noun}{'s' * (n > 1)} without training {values}"
+        for name, noun in COLD
+        if (n := report.counts.get(name))
     ]
     return counts + (f"; of these, {' and '.join(cold)} (cold start)" if cold else "")
 

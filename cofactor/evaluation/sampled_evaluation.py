@@ -19,6 +19,7 @@ from cofactor.evaluation.held_out import HeldOut, hold_out
 from cofactor.evaluation.metrics.sampled import SAMPLED
 from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.evaluation.report import check_k
+from cofactor.evaluation.report_text import describe_report, report_as_html
 from cofactor.evaluation.sampled_negatives import Cases
 from cofactor.evaluation.significance.per_user_values import Samples
 from cofactor.models.base import Model
@@ -48,6 +49,12 @@ class SampledReport:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in list(self.metrics.items())[:4])
         return f"<report on {self.counts['ratings']:,} cases of {self.counts['users']:,} users: {shown}>"
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, describe_report(self)))
+
+    def _repr_html_(self) -> str:
+        return report_as_html(self)
 
     def samples(self, name: str) -> Samples | None:
         """The values by user whose mean is the metric; None for a missing metric."""

@@ -1,7 +1,7 @@
 """The ids that callers give: text, whole numbers, columns of data frames."""
 
 from collections.abc import Iterable
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -38,7 +38,8 @@ def id_texts(ids: object, noun: str = "id") -> list[str]:
     if is_id(ids):
         raise BadData(f"{noun} ids are one id, {ids!r}", "give a list of ids")
     try:
-        listed = list(cast(Iterable[object], ids))  # a pandas Series would look up its labels
+        column: Any = ids.to_numpy().tolist() if hasattr(ids, "to_numpy") else ids
+        listed = list(cast(Iterable[object], column))  # a pandas Series would look up its labels
     except TypeError:
         raise BadData(f"{noun} ids are of type {type(ids).__name__}", "give a list or a column of ids") from None
     return [one if type(one) is str else id_text(one, noun) for one in listed]
@@ -46,6 +47,10 @@ def id_texts(ids: object, noun: str = "id") -> list[str]:
 
 def find_rows(vocabulary: Vocabulary, ids: object) -> Rows:
     """(n,) rows of ids, -1 for one that is not in the vocabulary."""
+    array = ids.to_numpy() if hasattr(ids, "to_numpy") else ids
+    if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.ndim == 1:  # each number becomes text once
+        distinct, where = np.unique(array, return_inverse=True)
+        return vocabulary.rows(list(map(str, distinct.tolist())))[where]
     return vocabulary.rows(id_texts(ids, vocabulary.noun))
 
 
