@@ -30,7 +30,9 @@ from cofactor.trainers.filter import Filter
 from cofactor.trainers.ials import IALS
 from cofactor.trainers.knn import KNN
 from cofactor.trainers.popularity import Popularity
+from cofactor.training.epoch import Snapshot
 from cofactor.training.fit import fit
+from cofactor.training.resume import describe_training
 from tests.toys import checkerboard
 
 RANKING: dict[str, Trainer] = {
@@ -333,3 +335,44 @@ def test_similar_users_have_similar_weights(name):
     alike, history = model.user_similarity(3, board("counts").by_user()[[3]]), weights[3]
     expected = weights @ history / (np.linalg.norm(weights, axis=1) * np.linalg.norm(history))
     np.testing.assert_allclose(alike, np.where(expected > 0, expected, -np.inf), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ials", "autoencoder"])
+@kinds
+def test_a_training_on_interactions_resumes_and_does_not_depend_on_threads(name, kind):
+    trainer = replace(RANKING[name], n_epochs=4)
+    whole = []
+    for epoch in trainer.epochs(board(kind)):
+        snapshot = epoch.snapshot()
+        assert snapshot is not None
+        whole.append((epoch.model, Snapshot(epoch.number, {n: a.copy() for n, a in snapshot.arrays.items()})))
+    rest = list(replace(trainer, threads=2).epochs(board(kind), resume=whole[1][1]))
+    assert [one.number for one in rest] == [3, 4]
+    assert all(same(one.model, model) for one, (model, _) in zip(rest, whole[2:], strict=True))
+
+
+@ranking
+@kinds
+def test_cold_users_and_items_of_interactions(name, kind):
+    """The last user has nothing, and the last item nobody."""
+    seen = board(kind).where((board(kind).user < 59) & (board(kind).item < 59))
+    model = RANKING[name].fit(seen)
+    cold = [one.item for one in model.recommend("59", 70)]
+    assert len(cold) == 59
+    assert "59" not in cold
+    assert cold == [one.item for one in model.recommend_for_ratings({}, 70)]
+    assert model.explain("59", "3") == []
+
+
+def test_a_checkpoint_without_the_hyperparameters_of_counts_is_of_the_same_training():
+    trainer, stars = IALS(rank=4), replace(board("pairs"), kind="ratings")
+    described = describe_training(trainer, [stars])["hyperparameters"]
+    assert not {"positive_from", "count_weight", "count_unit"} & set(described)
+    of_counts = describe_training(replace(trainer, count_unit=2.0), [board("counts")])["hyperparameters"]
+    assert (of_counts["count_weight"], of_counts["count_unit"]) == ("log", 2.0)
+    assert describe_training(replace(trainer, positive_from=4.0), [stars])["hyperparameters"]["positive_from"] == 4
+
+
+def test_the_card_of_a_model_speaks_of_interactions(tmp_path):
+    save(on_board("ials", "pairs"), tmp_path / "model")
+    assert "1,302 interactions of 60 items by 60 users" in (tmp_path / "model" / "README.md").read_text()

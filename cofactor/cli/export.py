@@ -45,6 +45,8 @@ def export(out: Path | None, data: str, **options: Any) -> None:
 
     from cofactor.data.exporting.export import ExportOptions
     from cofactor.data.exporting.export import export as write
+    from cofactor.data.ratings import values_noun
+    from cofactor.data.splitting.split import Split
     from cofactor.output_checks import check_output_folder
 
     named = {name: options.pop(name) for name in ("format", "shards", "per_shard")}
@@ -64,7 +66,8 @@ def export(out: Path | None, data: str, **options: Any) -> None:
     else:
         print_path(out)
     ratings = sum(_counts(opened)["ratings"].values())
-    console.print(f"{ratings:,} ratings into {len(files):,} files in {seconds:.1f} s", markup=False)
+    kind = (opened.train if isinstance(opened, Split) else opened).kind
+    console.print(f"{ratings:,} {values_noun(kind)} into {len(files):,} files in {seconds:.1f} s", markup=False)
 
 
 def _open(source: "DataSource", console: "Console") -> "Ratings | Split":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cofactor.data.ratings import values_noun
 from cofactor.saved.manifest import NAME
 
 
@@ -12,6 +13,7 @@ def write_card(manifest: Mapping[str, Any], name: str) -> str:
     does = (
         "ranks items and predicts no ratings" if scale is None else f"predicts ratings of {scale[0]:g} to {scale[1]:g}"
     )
+    values = values_noun(manifest["ratings"].get("kind", "ratings"))
     summary = f"`{manifest['kind']}` model by trainer `{_cell(manifest['trainer'] or 'unnamed')}`; it {does}."
     return "\n".join(
         [
@@ -19,7 +21,7 @@ def write_card(manifest: Mapping[str, Any], name: str) -> str:
             "",
             f"A {summary}",
             f"Created {manifest['created']} with cofactor {manifest['packages'].get('cofactor', '?')} from",
-            f"{counts['ratings']:,} ratings of {counts['items']:,} items by {counts['users']:,} users"
+            f"{counts['ratings']:,} {values} of {counts['items']:,} items by {counts['users']:,} users"
             + (f", split `{_cell(manifest['split'])}`." if manifest["split"] else "."),
             *_table("Metrics", manifest["metrics"]),
             *_table("Hyperparameters", manifest["hyperparameters"]),

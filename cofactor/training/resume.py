@@ -29,6 +29,7 @@ from cofactor.training.tracking.epoch_row import EpochRow
 from cofactor.training.tracking.run_name import new_run_name
 
 WITHOUT_EFFECT = "threads", "device"  # hyperparameters on which the result does not depend
+OF_COUNTS = "count_weight", "count_unit"  # those on which only that of counts depends
 
 
 class Checkpointer(ABC):
@@ -181,8 +182,13 @@ class FolderCheckpointer(Checkpointer):
 
 
 def describe_training(trainer: TrainerProtocol, parts: list[Ratings], **more: Any) -> dict[str, Any]:
-    """What has to be the same for a training to be the same; parts: all ratings that it sees."""
-    settings = {name: value for name, value in trainer.settings().items() if name not in WITHOUT_EFFECT}
+    """What has to be the same for a training to be the same; parts: all ratings that it sees.
+
+    Hyperparameters without an effect are left out, so that checkpoints of versions that did not have them are resumed.
+    """
+    ignored = WITHOUT_EFFECT if parts[0].kind == "counts" else (*WITHOUT_EFFECT, *OF_COUNTS)
+    given = trainer.settings().items()
+    settings = {name: value for name, value in given if name not in ignored and value is not None}
     return {
         "trainer": trainer.name,
         "hyperparameters": settings | more,
