@@ -62,7 +62,7 @@ def test_figures_are_the_means_of_their_samples(tmp_path: Path) -> None:
     assert report.as_dict()["standard_errors"] == report.standard_errors
     lines = str(report).splitlines()
     assert [line.split()[0] for line in lines[1:3]] == list(report.metrics)
-    assert lines[-1] == "evaluated on 4 interactions, 3 users, 4 items"
+    assert lines[-1] == "evaluated on 4 interactions, 3 users, 3 items"
     assert ">sampled_ndcg@2<" in report._repr_html_()
 
 
