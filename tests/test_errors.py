@@ -1,10 +1,13 @@
 """Errors of cofactor carry their hint wherever they are printed."""
 
+import gzip
 import pickle
 import traceback
+from pathlib import Path
 
 import pytest
 
+from cofactor.data.reading.read import read
 from cofactor.errors import BadData, CofactorError, Unavailable, error_context
 
 
@@ -43,3 +46,10 @@ def test_an_error_with_a_context_shows_one_traceback_down_to_where_it_was_raised
     assert shown.count("Traceback") == 1
     assert shown.count("hint: mend it") == 1
     assert "in check_line" in shown
+
+
+def test_an_error_of_reading_shows_one_traceback(tmp_path: Path) -> None:
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"user,item,rating\n1,2,3\n" * 999)[:40])
+    with pytest.raises(BadData) as raised:
+        read(tmp_path / "cut.csv.gz")
+    assert "".join(traceback.format_exception(raised.value)).count("Traceback") == 1

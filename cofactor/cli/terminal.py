@@ -125,7 +125,7 @@ def _write(data: str | bytes, *, line: bool = True) -> None:
         raise
     except OSError as error:
         hint = HINTS.get(error.errno or 0, "send it to another place")
-        raise Unavailable(f"the standard output cannot be written: {error.strerror or error}", hint) from error
+        raise Unavailable(f"the standard output cannot be written: {error.strerror or error}", hint) from None
 
 
 def print_path(path: Path) -> None:

@@ -69,9 +69,9 @@ def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConne
             raise
         raise KeyboardInterrupt from error  # DuckDB's error after Ctrl-C
     except duckdb.OutOfMemoryException as error:
-        raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from error
+        raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from None
     except duckdb.Error as error:
-        raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from error
+        raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from None
 
 
 @contextmanager

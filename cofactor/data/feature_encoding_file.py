@@ -59,7 +59,7 @@ def decode_features(recipe: NamedEncoding, matrix: csr_array) -> Features:
     try:
         return Features(recipe[0], matrix, recipe[1])
     except BadData as error:
-        raise BadArtifact(f"{FILE}: {error.message}", "the folder is damaged") from error
+        raise BadArtifact(f"{FILE}: {error.message}", "the folder is damaged") from None
 
 
 def _rows(noun: str, features: Features) -> list[Row]:

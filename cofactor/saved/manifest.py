@@ -68,7 +68,7 @@ def translate_read_errors(path: Path) -> Iterator[None]:
         what = error.strerror or str(error)
         raise BadArtifact(
             f"{error.filename or path} cannot be read: {what}", "check its permissions, or open it again"
-        ) from error
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

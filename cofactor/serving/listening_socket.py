@@ -22,8 +22,8 @@ def address_of(host: str) -> str:
     """The IP address of a host name."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-    except OSError as error:
-        raise Unavailable(f"no address is known for the host {host!r}", "try --host 127.0.0.1") from error
+    except OSError:
+        raise Unavailable(f"no address is known for the host {host!r}", "try --host 127.0.0.1") from None
     return str(found)
 
 
@@ -50,7 +50,7 @@ def bind(address: str, port: int) -> socket.socket:
         raise Unavailable(
             f"cannot listen on {address} port {port}: {os.strerror(error.errno or 0).lower()}",
             f"choose another with --port {port + 1}, or any free one with --port 0",
-        ) from error
+        ) from None
     return bound
 
 

@@ -41,7 +41,7 @@ def fetch(
         else:
             _download(dataset, target, progress)
     except OSError as error:
-        raise BadData(f"{error.filename or folder}: {error.strerror or error}", "choose another folder") from error
+        raise BadData(f"{error.filename or folder}: {error.strerror or error}", "choose another folder") from None
     return target
 
 
@@ -67,11 +67,11 @@ def _retrieve(dataset: Dataset, zipped: Path, downloader: ResumableDownload) -> 
     known = f"md5:{dataset.md5}" if dataset.md5 else None
     try:
         pooch.retrieve(dataset.address, known, fname=zipped.name, path=zipped.parent, downloader=downloader)
-    except ValueError as error:  # pooch raises it for a wrong checksum
+    except ValueError:  # pooch raises it for a wrong checksum
         raise BadData(
             f"what came from {dataset.address} does not have the checksum {dataset.md5}",
             f"run it again; {_by_hand(dataset)}",
-        ) from error
+        ) from None
     finally:
         logger.setLevel(level)
 

@@ -105,7 +105,7 @@ def load_exported_split(path: Path | str) -> Split:
         counts = {name: int(manifest["parts"][name]) for name in PARTS}
         facts = str(manifest["kind"]), int(manifest["seed"]), str(manifest["split"])
     except (KeyError, TypeError, ValueError) as e:
-        raise BadData(f"{folder / MANIFEST} describes no split: {e}", CHANGED_HINT) from e
+        raise BadData(f"{folder / MANIFEST} describes no split: {e}", CHANGED_HINT) from None
     read_back = {name: read(folder / name) for name in PARTS if counts[name]}
     whole = reduce(lambda one, other: align(one, other)[0], read_back.values())
     parts = {

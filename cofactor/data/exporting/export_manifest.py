@@ -35,7 +35,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise ValueError("too large")
         manifest = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as e:
-        raise BadData(f"{file} cannot be read: {e}", CHANGED_HINT) from e
+        raise BadData(f"{file} cannot be read: {e}", CHANGED_HINT) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BadData(f"{file} is not of the format {FORMAT!r}", CHANGED_HINT)
     return manifest
@@ -55,7 +55,7 @@ def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
         if kind not in get_args(Kind):
             raise ValueError("an unknown kind of values")
     except (KeyError, TypeError, ValueError) as e:
-        raise BadData(f"{folder / MANIFEST} has no usable scale, step, kind or split: {e}", CHANGED_HINT) from e
+        raise BadData(f"{folder / MANIFEST} has no usable scale, step, kind or split: {e}", CHANGED_HINT) from None
     if low > ratings.value.min() or high < ratings.value.max():
         message = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
         raise BadData(f"{message}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)

@@ -188,7 +188,7 @@ def _file(path: Path, ids: Sequence[str]) -> tuple[dict[str, Cells], set[str]]:
             parquet = path.suffix == ".parquet" or file.read(4) == b"PAR1"
         return _parquet(path) if parquet else (_text(path, ids), set())
     except OSError as error:
-        raise BadData(str(error.strerror or error), f"give {FRAMES}") from error
+        raise BadData(str(error.strerror or error), f"give {FRAMES}") from None
 
 
 def _text(path: Path, ids: Sequence[str]) -> dict[str, Cells]:

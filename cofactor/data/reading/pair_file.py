@@ -50,12 +50,12 @@ def read_pairs(path: Path, columns: Mapping[str, str], *, with_times: bool) -> I
         rows = (_parquet_rows if path.suffix == ".parquet" else _text_rows)(path, columns, with_times)
         while pairs := list(islice(rows, BLOCK_ROWS)):
             yield pairs
-    except UnicodeDecodeError as error:
-        raise BadData(f"{path}: not UTF-8 text", "save it as UTF-8") from error
+    except UnicodeDecodeError:
+        raise BadData(f"{path}: not UTF-8 text", "save it as UTF-8") from None
     except (csv.Error, duckdb.Error, EOFError, OSError, zlib.error) as error:
         raise BadData(
             f"cannot read {path}: {first_line(error)}", "each row of the file is a user id and an item id"
-        ) from error
+        ) from None
 
 
 def _text_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[Pair]:

@@ -171,9 +171,7 @@ class _Reading:
             ratings = self._shards(source) if source.sharded else self._table(source)
             return with_manifest(ratings, path) if path.is_dir() and is_export(path) else ratings
         except OSError as error:
-            raise BadData(
-                f"{error.filename or path}: {error.strerror or error}", "check that it can be read"
-            ) from error
+            raise BadData(f"{error.filename or path}: {error.strerror or error}", "check that it can be read") from None
 
     def _find_roles(self, path: Path) -> frozenset[str]:
         """The roles of the columns of a file; none where it cannot be read."""

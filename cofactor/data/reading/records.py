@@ -73,7 +73,7 @@ def parsed_records(path: Path, dialect: TextDialect, into: Path) -> str:
         ):
             csv.writer(out).writerows(parse_records(text, dialect))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
+        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from None
     names = ", ".join(f"'{name}': '{'BIGINT' if name == 'line' else TEXT}'" for name in RECORD)
     return (
         f"SELECT * FROM read_csv({quoted_path(into)}, delim=',', quote='\"', escape='\"', header=false, "

@@ -165,7 +165,7 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             while some := found.fetchmany(10_000):
                 out.writerows(some)
     except OSError as error:
-        raise BadData(f"{path}: cannot write the bad rows there: {error.strerror}", "name another file") from error
+        raise BadData(f"{path}: cannot write the bad rows there: {error.strerror}", "name another file") from None
 
 
 def _on_one_line(text: str) -> str:

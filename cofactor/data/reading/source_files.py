@@ -66,7 +66,7 @@ def find_source(path: Path, working: Path, find_roles: Roles) -> SourceFiles:
         if not path.exists() and any(mark in path.name for mark in "*?["):
             return _matching(path)
     except OSError as error:
-        raise BadData(f"{error.filename or path}: {error.strerror or error}", "check that it can be read") from error
+        raise BadData(f"{error.filename or path}: {error.strerror or error}", "check that it can be read") from None
     if ADDRESS.match(str(path)):
         raise BadData(f"{path} is an address, not a file", "download it first: curl -L -O ADDRESS")
     raise BadData(f"{path}: {'is not a file' if path.exists() else 'no such file or folder'}", f"give {FRAMES}")

@@ -72,9 +72,9 @@ def _read(path: Path, ratings: Ratings, genres: Path | None) -> Titles:
     try:
         return read_titles(path, ratings.items, genres)
     except duckdb.Error as error:
-        raise BadData(f"cannot be read: {first_line(error)}", "correct it, or move it away") from error
+        raise BadData(f"cannot be read: {first_line(error)}", "correct it, or move it away") from None
     except (OSError, ValueError) as error:
-        raise BadData(f"cannot be read: {error}", "correct it, or move it away") from error
+        raise BadData(f"cannot be read: {error}", "correct it, or move it away") from None
 
 
 def _with_titles(ratings: Ratings, known: Titles) -> Ratings | None:

@@ -144,7 +144,7 @@ def _from_csv(text: str, items: Vocabulary | None) -> Titles:
                 found.append(row)
         return _of_rows(names, found, items)
     except csv.Error as error:
-        raise BadData(f"line {rows.line_num:,}: {error}", MEND) from error
+        raise BadData(f"line {rows.line_num:,}: {error}", MEND) from None
 
 
 def _from_parquet(path: Path, items: Vocabulary | None) -> Titles:

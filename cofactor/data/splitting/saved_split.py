@@ -124,7 +124,7 @@ def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]
     try:
         recipes = feature_encoding_file.read_encodings(path / feature_encoding_file.FILE)
     except duckdb.Error as e:
-        raise BadArtifact(f"{path / feature_encoding_file.FILE} cannot be read: {e}", "make the split again") from e
+        raise BadArtifact(f"{path / feature_encoding_file.FILE} cannot be read: {e}", "make the split again") from None
     found = {}
     for noun, recipe in recipes.items():
         file = path / FEATURES[noun]
@@ -133,7 +133,7 @@ def _read_features(path: Path, n_rows: Mapping[str, int]) -> dict[str, Features]
             where = columns["row"], columns["feature"]
             matrix = csr_array((columns["value"], where), shape=(n_rows[noun], len(recipe[0])))
         except (KeyError, TypeError, ValueError) as e:
-            raise BadArtifact(f"{file} holds no features of {noun}s: {e}", "make the split again") from e
+            raise BadArtifact(f"{file} holds no features of {noun}s: {e}", "make the split again") from None
         found[f"{noun}_features"] = feature_encoding_file.decode_features(recipe, matrix)
     return found
 
@@ -146,7 +146,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BadArtifact(f"{path} has no {MANIFEST}", "it is not a saved split, or an incomplete one") from None
     except (OSError, ValueError) as e:
-        raise BadArtifact(f"{path / MANIFEST} cannot be read: {e}", "make the split again") from e
+        raise BadArtifact(f"{path / MANIFEST} cannot be read: {e}", "make the split again") from None
     well_formed = isinstance(manifest, dict) and all(isinstance(manifest.get(k), dict) for k in ("files", "counts"))
     if not well_formed or manifest.get("format") != FORMAT:
         raise BadArtifact(f"{path / MANIFEST} is not of the format {FORMAT!r}", "make the split again")
@@ -173,7 +173,7 @@ def _described(file: Path, manifest: dict[str, Any]) -> dict[str, Any]:
             "origin": _read_origin(manifest["origin"]),
         }
     except (KeyError, TypeError, ValueError) as e:
-        raise BadArtifact(f"{file} has no usable scale, step or origin: {e}", "make the split again") from e
+        raise BadArtifact(f"{file} has no usable scale, step or origin: {e}", "make the split again") from None
 
 
 def _vocabularies(users_file: Path, items_file: Path) -> dict[str, Any]:
@@ -182,9 +182,9 @@ def _vocabularies(users_file: Path, items_file: Path) -> dict[str, Any]:
     try:
         known = {"users": Vocabulary(_texts(users["id"]), "user"), "items": Vocabulary(_texts(items["id"]), "item")}
     except KeyError as e:
-        raise BadArtifact(f"{users_file.parent}: a table of ids has no column {e}", "make the split again") from e
+        raise BadArtifact(f"{users_file.parent}: a table of ids has no column {e}", "make the split again") from None
     except BadData as e:
-        raise BadArtifact(f"{users_file.parent}: {e.message}", "make the split again") from e
+        raise BadArtifact(f"{users_file.parent}: {e.message}", "make the split again") from None
     return known | texts
 
 
@@ -194,9 +194,9 @@ def _ratings(file: Path, manifest: dict[str, Any], common: dict[str, Any]) -> Ra
         rows = columns["user_row"], columns["item_row"], columns["rating"]
         part = Ratings(user=rows[0], item=rows[1], value=rows[2], time=columns.get("timestamp"), **common)
     except KeyError as e:
-        raise BadArtifact(f"{file} has no column {e}", "make the split again") from e
+        raise BadArtifact(f"{file} has no column {e}", "make the split again") from None
     except BadData as e:
-        raise BadArtifact(f"{file}: {e.message}", "make the split again") from e
+        raise BadArtifact(f"{file}: {e.message}", "make the split again") from None
     if len(part) != manifest["counts"].get(file.stem):
         raise BadArtifact(f"{file} holds {len(part):,} ratings, not what the manifest says", "make the split again")
     return part
@@ -206,7 +206,7 @@ def _columns(file: Path, names: Sequence[str] = ()) -> dict[str, Array]:
     try:
         columns = read_parquet(file, names)
     except duckdb.Error as e:
-        raise BadArtifact(f"{file} cannot be read: {e}", "make the split again") from e
+        raise BadArtifact(f"{file} cannot be read: {e}", "make the split again") from None
     for name, column in columns.items():
         if np.ma.is_masked(column):
             raise BadArtifact(f"{file}: missing values in column {name}", "make the split again")

@@ -237,11 +237,11 @@ def load_split(path: Path | str) -> Split:
     try:
         return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))
     except BadData as e:
-        raise BadArtifact(f"{path}: {e.message}", "make the split again") from e
+        raise BadArtifact(f"{path}: {e.message}", "make the split again") from None
     except (KeyError, TypeError, ValueError) as e:
         raise BadArtifact(
             f"{path}: the manifest has no usable kind, seed or fingerprint: {e}", "make the split again"
-        ) from e
+        ) from None
 
 
 def make_split(

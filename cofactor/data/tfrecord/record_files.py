@@ -105,9 +105,9 @@ def _records(file: IO[bytes], most: int, said: str) -> Iterator[Record]:
             yield Record(number, byte, data[0])
             number, byte = number + 1, byte + HEAD.size + len(data[0]) + CHECKSUM.size
     except BadData as error:
-        raise BadData(f"{_place(number, byte)}: {error.message}", error.hint) from error
+        raise BadData(f"{_place(number, byte)}: {error.message}", error.hint) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadData(f"{_place(number, byte)}: the gzip is cut short or damaged ({error})", DAMAGED) from error
+        raise BadData(f"{_place(number, byte)}: the gzip is cut short or damaged ({error})", DAMAGED) from None
 
 
 def _record(file: IO[bytes], left: int, number: int, said: str) -> tuple[bytes] | None:

@@ -74,7 +74,7 @@ def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = Non
                 table.add(record)
             except BadData as error:
                 hint = error.hint or "check that it is a tf.train.Example of one user"
-                raise BadData(f"{path}: {record.place}: {error.message}", hint) from error
+                raise BadData(f"{path}: {record.place}: {error.message}", hint) from None
             number = record.number
         records.append(number)
     with error_context(str(paths[0] if len(paths) == 1 else paths[0].parent)):
@@ -208,7 +208,7 @@ def _encoded(ids: Vocabulary) -> list[bytes]:
     try:
         return [example.encode_value(id_.encode()) for id_ in ids.ids.tolist()]
     except UnicodeEncodeError as error:
-        raise BadData(f"{ids.noun} id {error.object!r} is not Unicode text", "give it another id") from error
+        raise BadData(f"{ids.noun} id {error.object!r} is not Unicode text", "give it another id") from None
 
 
 def _names(names: list[str], columns: Mapping[str, str]) -> dict[str, str]:

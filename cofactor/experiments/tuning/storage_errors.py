@@ -23,7 +23,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             yield
     except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         said = str(error.__cause__ or error).partition("\n")[0]
-        raise BadArtifact(f"{path} cannot be used: {said}", "the disk may be full, or the file damaged") from error
+        raise BadArtifact(f"{path} cannot be used: {said}", "the disk may be full, or the file damaged") from None
 
 
 @contextmanager
@@ -32,4 +32,4 @@ def content_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadArtifact(f"{path} is damaged: {str(error)[:200]}", HINT) from error
+        raise BadArtifact(f"{path} is damaged: {str(error)[:200]}", HINT) from None

@@ -90,4 +90,4 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError:
         raise CofactorError(f"{path} is not ASCII text", "write one key a line") from None
     except OSError as error:
-        raise CofactorError(f"cannot read {path}: {os.strerror(error.errno or 0).lower()}", "check the name") from error
+        raise CofactorError(f"cannot read {path}: {os.strerror(error.errno or 0).lower()}", "check the name") from None

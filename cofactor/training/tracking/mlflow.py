@@ -194,7 +194,7 @@ def _named_store(store: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         said = str(error).strip().partition("\n")[0][:200]
         said, where = (CREDENTIALS.sub("//", text) for text in (said, store))
-        raise Unavailable(f"MLflow cannot write to {where}: {said}", "name a folder you may write to") from error
+        raise Unavailable(f"MLflow cannot write to {where}: {said}", "name a folder you may write to") from None
 
 
 @contextmanager

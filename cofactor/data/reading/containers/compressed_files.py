@@ -52,11 +52,11 @@ def decompression_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        raise BadData(f"a {find_compression(path)} file that is cut short or damaged ({error})", CUT) from error
+        raise BadData(f"a {find_compression(path)} file that is cut short or damaged ({error})", CUT) from None
     except OSError as error:
         if error.errno is not None:
             raise
-        raise BadData(f"a {find_compression(path)} file that is damaged ({error})", CUT) from error  # of bz2
+        raise BadData(f"a {find_compression(path)} file that is damaged ({error})", CUT) from None  # of bz2
 
 
 def decompress(path: Path, target: Path, max_bytes: int = MAX_BYTES) -> Path:

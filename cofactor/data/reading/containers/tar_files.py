@@ -46,7 +46,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, mode="r:") as archive:
             yield archive
     except (tarfile.TarError, EOFError) as error:
-        raise BadData(f"the tar archive cannot be unpacked ({error})", CUT) from error
+        raise BadData(f"the tar archive cannot be unpacked ({error})", CUT) from None
 
 
 def _checked(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:

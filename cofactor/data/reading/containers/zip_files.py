@@ -47,11 +47,11 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except zipfile.BadZipFile as error:
-        raise BadData(f"not a whole zip file ({error})", CUT) from error
+        raise BadData(f"not a whole zip file ({error})", CUT) from None
     except (EOFError, zlib.error, NotImplementedError, ValueError) as error:
-        raise BadData(f"the zip cannot be unpacked ({error})", CUT) from error
+        raise BadData(f"the zip cannot be unpacked ({error})", CUT) from None
     except RuntimeError as error:  # zipfile raises it for a password
-        raise BadData(f"the zip cannot be unpacked ({error})", "unpack it yourself and name the folder") from error
+        raise BadData(f"the zip cannot be unpacked ({error})", "unpack it yourself and name the folder") from None
 
 
 def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

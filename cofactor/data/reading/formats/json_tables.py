@@ -63,7 +63,7 @@ def json_query(connection: duckdb.DuckDBPyConnection, path: Path, form: JsonForm
     try:
         sample = connection.execute(f"SELECT CAST(json AS VARCHAR) FROM {source} LIMIT {SAMPLE}").fetchall()
     except duckdb.Error as error:
-        raise BadData(f"JSON that cannot be read: {_without_path(error, path)}", BROKEN) from error
+        raise BadData(f"JSON that cannot be read: {_without_path(error, path)}", BROKEN) from None
     names: dict[str, str] = {}
     for (record,) in sample:
         parsed = _parsed(record)
@@ -171,7 +171,7 @@ def _parsed(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise BadData(f"JSON that cannot be read: {error}", BROKEN) from error
+        raise BadData(f"JSON that cannot be read: {error}", BROKEN) from None
 
 
 def _holds_table(record: Any) -> bool:

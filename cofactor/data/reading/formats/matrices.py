@@ -76,7 +76,7 @@ def _numbers(column: Any, name: str) -> Array:
     try:
         return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column).astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise BadData(f"column {name[:40]!r} of a wide table holds no numbers ({error})", "leave it out") from error
+        raise BadData(f"column {name[:40]!r} of a wide table holds no numbers ({error})", "leave it out") from None
 
 
 def _texts(names: Sequence[object]) -> Array:

@@ -39,7 +39,7 @@ def write_sheet_as_text(path: Path, sheet: str, into: Path) -> Path:
     try:
         rows = _open(path).get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     except Exception as error:  # the parser's own kinds of error, also for a damaged sheet
-        raise BadData(f"sheet {sheet!r} cannot be read ({error})", "save it again, or as CSV") from error
+        raise BadData(f"sheet {sheet!r} cannot be read ({error})", "save it again, or as CSV") from None
     with into.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(_texts(rows))
     return into
@@ -61,7 +61,7 @@ def _open(path: Path) -> Any:
     try:
         return CalamineWorkbook.from_path(str(path))
     except CalamineError as error:
-        raise BadData(f"the workbook cannot be read ({error})", "save it again, or as CSV") from error
+        raise BadData(f"the workbook cannot be read ({error})", "save it again, or as CSV") from None
 
 
 def _extent(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:

@@ -16,5 +16,5 @@ def write_as_utf8(path: Path, encoding: str, into: Path) -> Path:
                 out.write(decoder.decode(chunk).removeprefix("\ufeff").encode())
             out.write(decoder.decode(b"", final=True).encode())
     except UnicodeError as error:
-        raise BadData(f"text that begins like {encoding} and is not ({error})", "save it as UTF-8") from error
+        raise BadData(f"text that begins like {encoding} and is not ({error})", "save it as UTF-8") from None
     return into

@@ -41,7 +41,7 @@ def read_head(path: Path, holds: str = "lines of user, item, rating") -> TextHea
             head = file.read(HEAD)
             whole = len(head) < HEAD
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from error
+        raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from None
     if encoding := foreign_encoding(head):
         raise BadData(f"written in {encoding}", f"save it as UTF-8 (iconv -f {encoding} -t UTF-8)")
     if b"\0" in head:

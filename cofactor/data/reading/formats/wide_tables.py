@@ -88,10 +88,10 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
     try:
         with open_text(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
             yield text
-    except UnicodeDecodeError as error:
-        raise BadData("not UTF-8 text", "save the file as UTF-8") from error
+    except UnicodeDecodeError:
+        raise BadData("not UTF-8 text", "save the file as UTF-8") from None
     except csv.Error as error:
-        raise BadData(f"a wide table that cannot be read: {error}", "correct it") from error
+        raise BadData(f"a wide table that cannot be read: {error}", "correct it") from None
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:

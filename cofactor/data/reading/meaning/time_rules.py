@@ -86,8 +86,8 @@ def named_rule(name: str) -> TimeRule:
         raise BadData(f"unknown time format {name!r}", HINT)
     try:
         duckdb.execute(f"SELECT try_strptime('', {quoted(name)})")
-    except duckdb.Error as error:
-        raise BadData(f"time format {name!r} is not understood", HINT) from error
+    except duckdb.Error:
+        raise BadData(f"time format {name!r} is not understood", HINT) from None
     return _format_rule([name])
 
 
