@@ -7,6 +7,7 @@ import sqlite3
 import zipfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -37,6 +38,7 @@ JSON = {
     "columns by row, indented": json.dumps(
         {name: dict(enumerate(column)) for name, column in COLUMNS.items()}, indent=2
     ),
+    "rows by number": json.dumps(dict(enumerate(RECORDS))),
     "split": json.dumps({"columns": list(COLUMNS), "index": [0, 1, 2], "data": [list(r.values()) for r in RECORDS]}),
     "table": json.dumps({"schema": {"fields": []}, "data": RECORDS}),
     "records in an object": json.dumps({"count": 3, "results": RECORDS}),
@@ -190,6 +192,8 @@ WIDE = {
     "names": "userId,x1,x2,x3\nann,4,2.5,\nbob,1,,\n",
     "an index": ",x1,x2,x3\nann,4,2.5,NaN\nbob,1.0,NA,null\n",
     "semicolons": "userId;x1;x2;x3\nann;4;2.5;\nbob;1;;\n",
+    "blanks": "user  x1  x2\nann   4   2.5\nbob   1   NA\n",
+    "R's write.table": '"x1" "x2"\n"ann" 4 2.5\n"bob" 1 NA\n',
     "R": '"x1" "x2"\n'.replace(" ", ",") + '"ann",4,2.5\n"bob",1,NA\n',
     "items in rows": "item,ann,bob\nx1,4,1\nx2,2.5,\n",
 }
@@ -225,6 +229,50 @@ def test_a_first_column_that_counts_ratings_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("2,4,99,5\n1,99,3,99\n3,1,2,3\n")
     with pytest.raises(BadData, match="99"):
         read(tmp_path / "r.csv", layout="wide")
+
+
+def test_two_columns_of_a_wide_table_have_two_names(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("user,x1,x1\nann,4,2\n")
+    with pytest.raises(BadData, match="2 columns are called 'x1'"):
+        read(tmp_path / "r.csv", layout="wide")
+
+
+def test_a_wide_table_of_another_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("user::x1::x2\nann::4::2.5\nbob::1::\n")
+    assert rows(read(tmp_path / "r.csv", layout="wide", delimiter="::")) == ROWS
+
+
+def test_wide_tables_with_types(tmp_path: Path) -> None:
+    query = "SELECT * FROM (VALUES ('ann', 4, 2.5), ('bob', 1, NULL), ('eve', 99, 99)) t(member, x1, x2)"
+    duckdb.connect().execute(f"COPY ({query}) TO '{tmp_path / 'r.parquet'}' (FORMAT parquet)")
+    assert rows(read(tmp_path / "r.parquet", layout="wide", missing=99)) == ROWS
+    lines = ['{"user": "ann", "x1": 4, "x2": 2.5}', '{"user": "bob", "x1": 1}']
+    (tmp_path / "r.json").write_text("\n".join(lines))
+    assert rows(read(tmp_path / "r.json", layout="wide")) == ROWS
+    (tmp_path / "r.json").write_text("\n".join(lines).replace("user", "x0").replace('"ann"', "1").replace('"bob"', "2"))
+    with pytest.raises(BadData, match="without a column of ids"):
+        read(tmp_path / "r.json", layout="wide")
+
+
+def test_lists_and_structs_are_no_ids(tmp_path: Path) -> None:
+    for user in ("[1, 2]", "{'id': 1}"):
+        query = f"SELECT {user} AS user, 1 AS item, 3 AS rating"
+        duckdb.connect().execute(f"COPY ({query}) TO '{tmp_path / 'r.parquet'}' (FORMAT parquet)")
+        with pytest.raises(BadData, match="column 'user' for the user holds"):
+            read(tmp_path / "r.parquet")
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("1:\n10,3\n2:\n20,5\n", [("10", "1", 3.0), ("20", "2", 5.0)]),
+        ("1:\n10\n20\n", [("10", "1", 1.0), ("20", "1", 1.0)]),
+        ("1:\n10,2005-12-19\n2:\n20,2005-12-20\n", [("10", "1", 1.0), ("20", "2", 1.0)]),
+    ],
+)
+def test_lines_under_their_movie(tmp_path: Path, lines: str, found: list[tuple[str, str, float]]) -> None:
+    (tmp_path / "r.txt").write_text(lines)
+    assert rows(read(tmp_path / "r.txt")) == found
 
 
 def test_rows_of_a_wide_table_have_one_length(tmp_path: Path) -> None:
@@ -269,6 +317,8 @@ def foreign(path: Path, kind: str) -> None:
         connection.close()
     elif kind == "a pickle":
         path.write_bytes(pickle.dumps({"user": [1], "item": [2]}))
+    elif kind == "a pickle, which":
+        path.write_bytes(pickle.dumps({"user": [1], "item": [2]}, protocol=0))
     elif kind == "a NumPy array":
         np.save(path.with_suffix(".npy"), np.zeros((3, 3)))
         path.with_suffix(".npy").rename(path)
@@ -295,7 +345,7 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["an SQLite database", "a pickle", "a NumPy array", *HEADS])
+@pytest.mark.parametrize("kind", ["an SQLite database", "a pickle", "a pickle, which", "a NumPy array", *HEADS])
 def test_a_file_that_is_no_table_is_called_what_it_is(tmp_path: Path, kind: str) -> None:
     foreign(tmp_path / "ratings.csv", kind)
     with pytest.raises(BadData) as refused:

@@ -82,12 +82,22 @@ def scan_query(connection: duckdb.DuckDBPyConnection, query: str, columns: Mappi
     where = find_columns(names, columns)
     types = {role: str(described[place][1]).replace(ZONED, "TIMESTAMP") for role, place in where.items()}
     cells = {place: _plain_cell(quoted_name(names[place]), str(described[place][1])) for place in where.values()}
+    _refuse_nested(types, names, where)
     for role in (role for role, kind in types.items() if kind == "BLOB"):
         _check_bytes(connection, table, role, quoted_name(names[where[role]]))
     types = {role: TEXT if types[role] == "BLOB" else types[role] for role in types}
     chosen = ", ".join(f'{cells[where[role]]} AS "{role}"' for role in ROLES if role in where)
     found = FoundColumns.of(names, where, columns)
     return SqlScan(f"SELECT {chosen} FROM {table}", types, columns=found)
+
+
+def _refuse_nested(types: Mapping[str, str], names: Sequence[str], where: Mapping[str, int]) -> None:
+    """Raises BadData for a column of lists, structs or maps, which has no single value in a row."""
+    for role, kind in types.items():
+        if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+            what = "lists" if kind.endswith("]") else "structs"
+            hint = f"write the table with one value in each row, or name another column: --columns {role}=NAME"
+            raise BadData(f"column {names[where[role]]!r} for the {role} holds {what}", hint)
 
 
 def _check_bytes(connection: duckdb.DuckDBPyConnection, table: str, role: str, name: str) -> None:

@@ -24,7 +24,7 @@ from cofactor.data.reading.formats.netflix_files import is_netflix, write_netfli
 from cofactor.data.reading.formats.spreadsheets import is_workbook, sheet_names, write_sheet_as_text
 from cofactor.data.reading.formats.text_conversion import write_as_utf8
 from cofactor.data.reading.formats.text_head import HEAD, foreign_encoding
-from cofactor.data.reading.formats.wide_tables import write_wide_as_table
+from cofactor.data.reading.formats.wide_tables import wide_query, write_wide_as_table
 from cofactor.data.reading.sql_source import SqlScan, scan_query, scan_text
 from cofactor.data.reading.text_format import detect_dialect
 from cofactor.errors import BadData
@@ -56,14 +56,14 @@ class TableScanner:
         plain = [self._unpacked(path) for path in paths]
         head = next(filter(None, map(_head, plain)), b"")
         refuse_foreign_file(head)
-        if head.startswith(PARQUET) or (paths[0].suffix == ".parquet" and not self.wide):
+        if head.startswith(PARQUET):
             return self._query(f"SELECT * FROM {_parquet(plain)}")
         if head.startswith(ZIP):
             path = self._sheet(plain[0], sheet)
         else:
             path = self._text([self._in_utf8(path) for path in plain], partition_keys(str(paths[0])))
         head = _head(path)
-        if is_json(head) and not self.wide:
+        if is_json(head):
             return self._json(path)
         if self.wide:
             return self._wide(path)
@@ -135,11 +135,19 @@ class TableScanner:
 
     def _wide(self, path: Path) -> SqlScan:
         into = self._file("wide.csv")
-        self.notes += write_wide_as_table(path, into, self.columns, self.missing, self.delimiter).notes()
-        query = f"SELECT * FROM read_csv({quoted_path(into)}, header=true, all_varchar=true, delim=',', quote='\"')"
+        form = write_wide_as_table(path, into, self.columns, self.missing, self.delimiter)
+        self.notes += form.notes()
+        names = ", ".join(f"'{name}': 'VARCHAR'" for name in form.role_names)
+        query = (
+            f"SELECT * FROM read_csv({quoted_path(into)}, header=true, auto_detect=false, delim=',', quote='\"', "
+            f"escape='\"', columns={{{names}}})"
+        )
         return scan_query(self.connection, query, None)
 
     def _query(self, query: str) -> SqlScan:
+        if self.wide:
+            wide = wide_query(self.connection, query, self.columns, self.missing)
+            return scan_query(self.connection, wide, None)
         return scan_query(self.connection, query, self.columns)
 
     def _file(self, name: str) -> Path:

@@ -35,10 +35,11 @@ class Archive:
 def is_archive(path: Path) -> bool:
     """Whether a file is a zip, a tar archive or a compressed tar archive."""
     with path.open("rb") as file:
-        if file.read(4) in ZIP:
-            return True
-    if path.suffix == ".zip" or is_tar(path):
+        head = file.read(TAR_HEAD)
+    if head[:4] in ZIP or is_tar(path):
         return True
+    if path.suffix == ".zip" and not head.isascii():
+        return True  # damaged: reading it will say so
     if find_compression(path) is None:
         return False
     try:

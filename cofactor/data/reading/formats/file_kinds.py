@@ -39,7 +39,9 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another document of Office",
      "save it as .xlsx or CSV"),
 )  # fmt: skip
-PICKLE = re.compile(rb"\x80[\x02-\x05](\x95|[}\](cX\x8c])", re.DOTALL)
+PICKLE = re.compile(  # of the protocols 2 to 5, and of 0 and 1, which are text
+    rb"\x80[\x02-\x05](\x95|[}\](cX\x8c])|\(?[ldti]p\d+\n|\(?c[a-z_][\w.]*\n[A-Za-z_]\w*\n[p(]", re.DOTALL
+)
 MARKUP = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml|[a-z]+[\s>])", re.IGNORECASE)
 
 

@@ -5,6 +5,7 @@ written as lines. Names of nested members are joined by dots.
 """
 
 import codecs
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -115,6 +116,9 @@ def _records(document: Any, columns: Mapping[str, str] | None) -> Iterable[dict[
         return (fitting or tables)[0]
     shown = ", ".join(repr(name[:40]) for name in list(document)[:6])
     if all(isinstance(value, dict) for value in document.values()):
+        rows = list(document.values())
+        if _has_roles(dict(_members(rows[0])), columns):
+            return rows
         raise BadData(f"JSON objects in an object ({shown}), which do not say what they are", BROKEN)
     raise BadData(f"a JSON document of {shown} in which no table of ratings is found", BROKEN)
 
@@ -170,7 +174,11 @@ def _members(record: Mapping[str, Any], name: str = "", pointer: str = "", depth
 def _parsed(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(text)  # which knows NaN, as Python and pandas write it
+    except (ValueError, RecursionError) as error:
         raise BadData(f"JSON that cannot be read: {error}", BROKEN) from None
 
 

@@ -6,23 +6,28 @@ from pathlib import Path
 from cofactor.errors import BadData
 
 MOVIE = re.compile(rb"\s*(\d+):\s*")
-RATING = re.compile(rb"\s*\d+\s*,\s*[\d.]+\s*(,\s*[\d-]+\s*)?")
+LINE = re.compile(rb"\s*\d+\s*(,\s*[\d.]+\s*)?(,\s*\d{4}-\d\d-\d\d\s*)?")
+DATE = re.compile(rb"\s*\d{4}-\d\d-\d\d\s*")
+NAMES = {1: b"item,user", 3: b"item,user,rating,date"}
 
 
 def is_netflix(head: bytes) -> bool:
-    """Whether text begins with a line `movie:` and a line of a user, a rating and a date."""
+    """Whether text begins with a line `movie:` and a line of a user, and perhaps a rating and a date."""
     lines = head.splitlines()[:2]
-    return len(lines) == 2 and bool(MOVIE.fullmatch(lines[0]) and RATING.fullmatch(lines[1]))
+    return len(lines) == 2 and bool(MOVIE.fullmatch(lines[0]) and LINE.fullmatch(lines[1]))
 
 
 def write_netflix_as_table(path: Path, into: Path) -> Path:
     """Writes lines `item,user,rating,date` under a header; a line `movie:` becomes an empty one, except the first.
 
-    So the ratings keep the numbers of their lines. Raises BadData for a line that has no place in such a file.
+    The rating, the date or both may be missing in all lines. The ratings keep the numbers of their lines. Raises
+    BadData for a line that has no place in such a file.
     """
     with path.open("rb") as file, into.open("wb") as out:
-        prefix = b""
-        out.write(b"item,user,rating,date\n")
+        prefix, cells = b"", file.readlines(1 << 10)[1].split(b",")
+        file.seek(0)
+        out.write(NAMES.get(len(cells)) or (b"item,user,date" if DATE.fullmatch(cells[1]) else b"item,user,rating"))
+        out.write(b"\n")
         for number, line in enumerate(file, start=1):
             if line.rstrip().endswith(b":"):
                 movie = MOVIE.fullmatch(line)

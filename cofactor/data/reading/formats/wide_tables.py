@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+import duckdb
+
+from cofactor.data.duckdb_connection import quoted, quoted_name
 from cofactor.data.reading.columns import COMMON_NAMES, plain_name
 from cofactor.data.reading.formats.number_text import is_number
+from cofactor.data.reading.formats.text_dialect import BLANKS, split_line
 from cofactor.data.reading.formats.text_head import open_text
 from cofactor.errors import BadData
 
@@ -21,6 +25,7 @@ SAMPLE = 200  # rows that are looked at
 SAMPLE_CELLS = 2_000_000
 MIN_SAMPLE = 4
 MAX_COLUMNS = 1_000_000
+MAX_COLUMNS_QUERIED = 10_000
 MAX_LINE = 1 << 26  # characters
 SAY = "say which column holds the ids of users, or none: --columns user=1, --columns user= (columns={'user': '1'})"
 
@@ -40,6 +45,11 @@ class WideForm:
     names: Sequence[str]
     transposed: bool = False
     left_out: int | None = None  # the place of a column of counts
+
+    @property
+    def role_names(self) -> tuple[str, str, str]:
+        """The names of the columns of the id of a row, the name of a column, and the value of a cell."""
+        return ("item", "user", "rating") if self.transposed else ("user", "item", "rating")
 
     @property
     def places(self) -> list[int]:
@@ -66,19 +76,22 @@ def write_wide_as_table(
     """
     with _opened(path) as text:
         lines = _lines(text)
-        first = next(lines, "")
+        first = next((line for line in lines if line.strip()), "")
+        if not first:
+            raise BadData("the file is empty", "a wide table has a row for each user")
         delimiter = delimiter or max(DELIMITERS, key=first.count)
-        width = first.count(delimiter) + 1
+        delimiter = delimiter if delimiter in first else BLANKS
+        width = len(split_line(first, delimiter))
         if width > MAX_COLUMNS:
             raise BadData(f"{width:,} columns, {MAX_COLUMNS:,} are allowed", "write it as rows of user, item, rating")
-        rows = csv.reader(chain([first], lines), delimiter=delimiter)
+        rows = _split(chain([first], lines), delimiter)
         few = max(MIN_SAMPLE, min(SAMPLE, SAMPLE_CELLS // width))
         sample = list(islice((row for row in rows if any(row)), few))
         left_out = frozenset(_plain(value) for value in missing)
         form = _find_form(sample, delimiter, columns or {}, left_out)
         with into.open("w", newline="", encoding="utf-8") as file:
             out = csv.writer(file)
-            out.writerow(("item", "user", "rating") if form.transposed else ("user", "item", "rating"))
+            out.writerow(form.role_names)
             out.writerows(_cells(chain(sample, rows), form, left_out))
     return form
 
@@ -92,6 +105,12 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
         raise BadData("not UTF-8 text", "save the file as UTF-8") from None
     except csv.Error as error:
         raise BadData(f"a wide table that cannot be read: {error}", "correct it") from None
+
+
+def _split(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    if len(delimiter) == 1 and delimiter != BLANKS:
+        return csv.reader(lines, delimiter=delimiter)
+    return (split_line(line.rstrip("\r\n"), delimiter) for line in lines)
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -119,6 +138,33 @@ def _cells(rows: Iterable[Sequence[str]], form: WideForm, missing: frozenset[str
                 yield id_, form.names[place], row[place]
 
 
+def wide_query(
+    connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, str] | None, missing: Collection[str]
+) -> str:
+    """SQL for the rows `user, item, rating` of a wide table that an SQL query gives, with names and types.
+
+    The ids are in the column named for the user in `columns`, or in one with a usual name. Raises BadData where there
+    is none, and for a column that holds no numbers.
+    """
+    described = connection.execute(f"DESCRIBE {query}").fetchall()
+    names = [str(row[0]) for row in described]
+    known = (*COMMON_NAMES["user"], "id", "index", "indexlevel0")
+    usual = (name for one in known for name in names if plain_name(name) == one)
+    ids = _chosen(names, columns["user"]) if columns and "user" in columns else names.index(next(usual, names[0]))
+    if ids is None or (plain_name(names[ids]) not in known and not (columns and "user" in columns)):
+        raise BadData("a wide table without a column of ids of users", SAY)
+    items = [name for place, name in enumerate(names) if place != ids]
+    if len(items) > MAX_COLUMNS_QUERIED or not items:
+        raise BadData(f"a wide table of {len(items):,} items", f"it has 1 to {MAX_COLUMNS_QUERIED:,} columns")
+    cells = ", ".join(f"CAST({quoted_name(name)} AS VARCHAR) AS {quoted_name(name)}" for name in items)
+    left_out = ", ".join(quoted(value) for value in (*EMPTY, *(_plain(value) for value in missing)))
+    return (
+        f"SELECT row_id AS user, item, rating FROM (UNPIVOT (SELECT {quoted_name(names[ids])} AS row_id, {cells} "
+        f"FROM ({query})) ON {', '.join(quoted_name(name) for name in items)} INTO NAME item VALUE rating) "
+        f"WHERE regexp_replace(lower(trim(rating)), '(\\.[0-9]*[1-9])0+$|\\.0*$', '\\1') NOT IN ({left_out})"
+    )
+
+
 def _find_form(
     rows: Sequence[Sequence[str]], delimiter: str, columns: Mapping[str, str], missing: frozenset[str]
 ) -> WideForm:
@@ -140,6 +186,9 @@ def _find_form(
         ids, counts = _find_ids(names[0] if header else None, names, whole, missing)
     if not header:
         names = _numbered(width, (ids, counts))
+    repeated = [name for name, n in Counter(names).items() if n > 1 and name]
+    if repeated:
+        raise BadData(f"{names.count(repeated[0])} columns are called {repeated[0][:40]!r}", "give each its own name")
     transposed = header and ids is not None and plain_name(names[ids]) in {*COMMON_NAMES["item"], "title", "name"}
     return WideForm(delimiter, header, width, ids, names, transposed, counts)
 
