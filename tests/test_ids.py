@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from cofactor.data.ratings import Ratings
+from cofactor.data.reading.meaning.id_rules import id_fault_sql, normalized_id_sql
 from cofactor.data.reading.read import read
-from cofactor.data.reading.sql_source import id_fault_sql, normalized_id_sql
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
 from cofactor.ids import BLANKS, MAX_GIVEN, MAX_LENGTH, check_id, find_id_fault, normalize_id

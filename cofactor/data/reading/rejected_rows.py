@@ -1,6 +1,7 @@
 """Finds the rows that cannot be used, and names them in an error or writes them to a file."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import duckdb
 
 from cofactor.data.duckdb_connection import RESOURCE_ERRORS, quoted
 from cofactor.data.reading.columns import ROLES
+from cofactor.data.reading.formats.parsed_text import raw_records
+from cofactor.data.reading.formats.text_head import read_head
 from cofactor.data.reading.load_rows import EncodedRatings, load_checked_rows
 from cofactor.data.reading.meaning.column_rules import ColumnRules
-from cofactor.data.reading.meaning.id_rules import id_fault_sql
+from cofactor.data.reading.meaning.id_rules import read_fault_sql
 from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
@@ -22,21 +25,23 @@ FAULTS = (
     ("fault IS NOT NULL", "", "fault"),
     ("{user_float} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_float}"),
     ("{item_float} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_float}"),
-    ("{user_fault} = ''", "user", "'no user id'"),
-    ("{item_fault} = ''", "item", "'no item id'"),
-    ("{user_fault} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_fault}"),
-    ("{item_fault} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_fault}"),
+    ("user_fault = ''", "user", "'no user id'"),
+    ("item_fault = ''", "item", "'no item id'"),
+    ("user_fault IS NOT NULL", "user", "'user id ' || {user} || ' ' || user_fault"),
+    ("item_fault IS NOT NULL", "item", "'item id ' || {item} || ' ' || item_fault"),
     ("coalesce(trim(rating), '') = ''", "rating", "'no rating'"),
-    ("{number} IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
-    ("NOT coalesce(isfinite(TRY_CAST({number} AS FLOAT)), false)", "rating",
+    ("number IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
+    ("NOT coalesce(isfinite(TRY_CAST(number AS FLOAT)), false)", "rating",
      "'rating ' || {rating} || ' is not a finite number'"),
 )  # fmt: skip
-COUNT_FAULTS = (("{number} < 0", "rating", "'count ' || {rating} || ' is negative'"),)
+COUNT_FAULTS = (("number < 0", "rating", "'count ' || {rating} || ' is negative'"),)
 TIME_FAULTS = (
     ("coalesce(trim(\"time\"), '') = ''", "time", "'no time'"),
-    ("{microseconds} IS NULL AND NOT {is_time}", "time", "'time ' || {time} || ' is neither a number nor a date'"),
-    ("{microseconds} IS NULL", "time", "'time ' || {time} || ' is not in ' || {time_form} || ', as others are'"),
+    ("microseconds IS NULL AND NOT {is_time}", "time", "'time ' || {time} || ' is neither a number nor a date'"),
+    ("microseconds IS NULL", "time", "'time ' || {time} || ' is not in ' || {time_form} || ', as others are'"),
 )
+# A number that another rule reads: with a decimal comma, or true and false.
+DOUBTFUL_RATING = "(place = 'rating' AND regexp_matches(lower(reason), '(,|true|false).* is not a number'))"
 IS_TIME = (
     '(TRY_CAST(TRY_CAST("time" AS DOUBLE) AS BIGINT) IS NOT NULL '
     r"""OR regexp_matches("time", '^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}'))"""
@@ -53,66 +58,80 @@ class RejectedRows:
 
 @dataclass(frozen=True)
 class RowCheck:
-    """The number of rows, of rows with a fault, and of rows with quotes that SQL cannot split; the first faults."""
+    """The number of rows, of rows with a fault, and of rows with quotes that SQL cannot split; the first faults.
+
+    doubtful: whether a fault may be one of the rules of the columns rather than of its row.
+    """
 
     rows: int
     faults: int
     quoted: int
     first: list[tuple[int, str, str]]  # line, column, reason
+    doubtful: bool
+
+
+def check_rows(
+    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path, *, keep: bool
+) -> RowCheck:
+    """Counts the faults of all rows, and creates the table `checked` of the rows with their faults.
+
+    keep: whether rows without a fault will be loaded; if not, `checked` is a view, as a table would be as large as the
+    file. folder: for a temporary file.
+    """
+    make = f"CREATE OR REPLACE TEMP {'TABLE' if keep else 'VIEW'} checked AS"
+    if source.text is None:
+        connection.execute(f"{make} {_checked_rows_sql(table_records(source, rules), rules)}")
+        return _count_faults(connection, rules)
+    path, dialect = source.text
+    if not (dialect.quote and any(dialect.quote in line for line in read_head(path).texts)):
+        try:
+            connection.execute(f"{make} {_checked_rows_sql(line_records(path, dialect), rules)}")
+            check = _count_faults(connection, rules)
+            if not check.quoted:
+                return check
+        except RESOURCE_ERRORS:
+            raise
+        except duckdb.Error:  # not UTF-8, most likely
+            pass
+    connection.execute(f"{make} {_checked_rows_sql(parsed_records(path, dialect, folder / 'records.csv'), rules)}")
+    return _count_faults(connection, rules)
 
 
 def load_valid_rows(
-    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path, rejected: Path | None
+    connection: duckdb.DuckDBPyConnection,
+    source: SqlScan,
+    rules: ColumnRules,
+    check: RowCheck,
+    rejected: Path | None,
 ) -> tuple[EncodedRatings, RejectedRows]:
-    """The ratings of the rows without a fault; the others are written to the file `rejected`.
+    """The ratings of the rows without a fault that `check_rows` kept; the others are written to the file `rejected`.
 
     Raises BadData, with the first faults, where `rejected` is None and where no row is valid.
     """
     connection.execute("DROP TABLE IF EXISTS rated")
-    # Where one bad row is an error, a view is enough: a table of all rows would be as large as the file.
-    check = _check_rows(connection, source, rules, folder, "VIEW" if rejected is None else "TABLE")
     faults = check.faults
     if not check.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
     if faults and (rejected is None or faults == check.rows):
         raise _error(source, check)
     if faults and rejected is not None:
-        _write(connection, rejected)
-    connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, raw, place, reason) FROM checked "
+        _write(connection, source, rejected)
+    connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, span, raw, place, reason) FROM checked "
                        "WHERE reason IS NULL ORDER BY line")  # fmt: skip
-    return load_checked_rows(connection, timed="time" in rules.types), RejectedRows(
-        faults, rejected if faults else None
-    )
+    loaded = load_checked_rows(connection, timed="time" in rules.types)
+    return loaded, RejectedRows(faults, rejected if faults else None)
 
 
-def _check_rows(
-    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path, kind: str
-) -> RowCheck:
-    """Creates the table or view `checked` of all rows, and counts their faults."""
-    make = f"CREATE OR REPLACE TEMP {kind} checked AS"
-    if source.text is None:
-        connection.execute(f"{make} {_checked_rows_sql(table_records(source, rules), rules)}")
-        return _count_faults(connection)
-    try:
-        connection.execute(f"{make} {_checked_rows_sql(line_records(*source.text), rules)}")
-        check = _count_faults(connection)
-        if not check.quoted:
-            return check
-    except RESOURCE_ERRORS:
-        raise
-    except duckdb.Error:  # not UTF-8, most likely
-        pass
-    connection.execute(f"{make} {_checked_rows_sql(parsed_records(*source.text, folder / 'records.csv'), rules)}")
-    return _count_faults(connection)
-
-
-def _count_faults(connection: duckdb.DuckDBPyConnection) -> RowCheck:
+def _count_faults(connection: duckdb.DuckDBPyConnection, rules: ColumnRules) -> RowCheck:
     """Counts rows and faults in one pass over `checked`."""
-    ((rows, faults, quoted, first),) = connection.execute(
+    ids = ", ".join(f"'{role}'" for role in rules.whole) or "''"
+    doubtful = f"(place IN ({ids}) OR place = 'time' AND reason <> 'no time' OR {DOUBTFUL_RATING})"
+    ((rows, faults, quotes, first, doubt),) = connection.execute(
         f"SELECT count(*), count(reason), count(*) FILTER (reason = '{QUOTED}'), "
-        f"arg_min((line, place, reason), line, {MAX_NAMED}) FILTER (reason IS NOT NULL) FROM checked"
+        f"arg_min((line, place, reason), line, {MAX_NAMED}) FILTER (reason IS NOT NULL), bool_or({doubtful}) "
+        "FROM checked"
     ).fetchall()
-    return RowCheck(rows, faults, quoted, first or [])
+    return RowCheck(rows, faults, quotes, first or [], bool(doubt))
 
 
 def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
@@ -120,9 +139,7 @@ def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
     faults = FAULTS + (COUNT_FAULTS if rules.kind == "counts" else ()) + (TIME_FAULTS if "time" in rules.types else ())
     shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
     ids = {role: text.id_text(role) for role in ("user", "item")}
-    computed = {f"{role}_fault": id_fault_sql(f"{role}_id") for role in ids}
-    computed |= {f"{role}_float": text.float_fault(role) for role in ids}
-    computed |= {"number": text.number, "microseconds": text.microseconds, "is_time": IS_TIME}
+    computed = {f"{role}_float": text.float_fault(role) for role in ids} | {"is_time": IS_TIME}
     computed["time_form"] = quoted(rules.time.name if rules.time else "")
     conditions = [condition.format(**computed) for condition, _, _ in faults]
     place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))
@@ -130,11 +147,13 @@ def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
         f"WHEN {held} THEN {why.format(**shown, **computed)}"
         for held, (_, _, why) in zip(conditions, faults, strict=True)
     )
+    found = ", ".join(f"{read_fault_sql(f'{role}_id')} AS {role}_fault" for role in ids)
     left_out = f" WHERE fault IS NOT NULL OR NOT {text.is_missing}" if text.is_missing else ""
     return (
-        f"SELECT line, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "
-        f'TRY_CAST({text.number} AS FLOAT) AS rating, {text.microseconds} AS "time" '
-        f"FROM (SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}){left_out})"
+        f"SELECT line, span, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "
+        f'TRY_CAST(number AS FLOAT) AS rating, microseconds AS "time" FROM '
+        f"(SELECT *, {found}, {text.number} AS number, {text.microseconds} AS microseconds FROM "
+        f"(SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}){left_out}))"
     )
 
 
@@ -153,7 +172,8 @@ def _error(source: SqlScan, check: RowCheck) -> BadData:
     return BadData(named + more, hint)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, source: SqlScan, path: Path) -> None:
+    raws = iter(_missing_texts(connection, source))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -163,9 +183,19 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
                 "SELECT line, place, reason, raw FROM checked WHERE reason IS NOT NULL ORDER BY line"
             )
             while some := found.fetchmany(10_000):
-                out.writerows(some)
+                out.writerows((*rest, next(raws) if raw is None else raw) for *rest, raw in some)
     except OSError as error:
         raise BadData(f"{path}: cannot write the bad rows there: {error.strerror}", "name another file") from None
+
+
+def _missing_texts(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Iterator[str]:
+    """The texts of the bad records whose text is not at hand, in the order of their lines."""
+    if source.text is None:
+        return iter(())
+    found = connection.execute(
+        "SELECT line, span FROM checked WHERE reason IS NOT NULL AND raw IS NULL ORDER BY line"
+    ).fetchnumpy()
+    return raw_records(source.text[0], zip(found["line"].tolist(), found["span"].tolist(), strict=True))
 
 
 def _on_one_line(text: str) -> str:

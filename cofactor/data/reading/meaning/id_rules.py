@@ -15,6 +15,7 @@ NO_IDS = (
     *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NA", "N/A", "n/a", "<NA>", "NaT", "#N/A"),
     *("(null)", "undefined"),
 )
+ASCII_BLANKS = "".join(filter(str.isascii, BLANKS))
 WHOLE_FLOAT = r"-?(0|[1-9]\d*)\.0|[1-9](\.\d+)?[eE]\+?\d+"  # as Python and DuckDB write them
 LARGEST = {"FLOAT": 1 << 24, "DOUBLE": 1 << 53}  # from which on floats stand for several integers
 TOO_LARGE = "is a float too large to be exact"
@@ -66,16 +67,26 @@ def normalized_id_sql(text: str) -> str:
     """SQL for `ids.normalize_id` of a text."""
     trimmed = f"trim({text}, {quoted(BLANKS)})"
     # nfc_normalize ends at a NUL, which is a fault anyway
-    return f"CASE WHEN contains({trimmed}, chr(0)) THEN {trimmed} ELSE nfc_normalize({trimmed}) END"
+    other = f"WHEN contains({trimmed}, chr(0)) THEN {trimmed} ELSE nfc_normalize({trimmed}) END"
+    # most ids are ASCII; for these the many blanks of Unicode would take most of the time of reading
+    return f"CASE WHEN strlen({text}) = length({text}) THEN trim({text}, {quoted(ASCII_BLANKS)}) {other}"
+
+
+def read_fault_sql(text: str) -> str:
+    """SQL for the fault of an id that is read; see `id_fault_sql`. Words for a missing value are no ids."""
+    words = ", ".join(map(quoted, NO_IDS))
+    is_word = f"strlen({text}) <= {max(map(len, NO_IDS))} AND {text} IN ({words})"
+    return f"CASE WHEN {is_word} THEN 'stands for a missing id' ELSE {id_fault_sql(text)} END"
 
 
 def id_fault_sql(text: str) -> str:
     """SQL for `ids.find_id_fault` of a text in normal form: the fault, or NULL; '' for an empty id."""
+    ascii_only = f"strlen({text}) = length({text})"  # for which two expressions are not needed
     return (
         f"CASE WHEN coalesce({text}, '') = '' THEN '' "
-        f"WHEN {text} IN ({', '.join(map(quoted, NO_IDS))}) THEN 'stands for a missing id' "
         f"WHEN length({text}) > {MAX_LENGTH} THEN 'is longer than {MAX_LENGTH} characters' "
         f"WHEN {text} IN ('.', '..') THEN 'is not accepted as an id' "
+        f"WHEN {ascii_only} AND NOT regexp_matches({text}, '[\\x00-\\x1f\\x7f]') THEN NULL "
         f"WHEN regexp_full_match({text}, {quoted(f'[{JOINING}]*')}) THEN 'has no visible character' "
         f"WHEN regexp_matches({text}, {quoted(f'[{HIDDEN}]')}) "
         "THEN 'has a control character or an invisible character in it' END"

@@ -13,7 +13,7 @@ from cofactor.data.reading.meaning.column_rules import ColumnRules, find_rules, 
 from cofactor.data.reading.meaning.repeats import merge_repeats
 from cofactor.data.reading.meaning.value_notes import note_values
 from cofactor.data.reading.meaning.value_options import ValueOptions
-from cofactor.data.reading.rejected_rows import RejectedRows, load_valid_rows
+from cofactor.data.reading.rejected_rows import RejectedRows, check_rows, load_valid_rows
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan
 from cofactor.errors import BadData
 
@@ -44,11 +44,14 @@ def load_ratings(
     rules = find_rules(connection, source, options)
     loaded, rejected_rows = load_rows(connection, source, rules), RejectedRows(0, None)
     if loaded is None:
-        others = find_rules_of_more_rows(connection, source, options)
-        loaded = None if others == rules else load_rows(connection, source, others)
-        rules = others
-    if loaded is None:
-        loaded, rejected_rows = load_valid_rows(connection, source, rules, folder, rejected)
+        keep = rejected is not None
+        check = check_rows(connection, source, rules, folder, keep=keep)
+        others = find_rules_of_more_rows(connection, source, options) if check.doubtful else rules
+        if others != rules:
+            rules, loaded = others, load_rows(connection, source, others)
+            check = check if loaded else check_rows(connection, source, rules, folder, keep=keep)
+        if loaded is None:
+            loaded, rejected_rows = load_valid_rows(connection, source, rules, check, rejected)
     left_out = LeftOut(rejected_rows, _count_missing(connection, source, rules))
     return make_ratings(loaded, source.columns, options, name, left_out, rules)
 
