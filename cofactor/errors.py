@@ -4,8 +4,10 @@ Every such error is a `CofactorError`. The command line prints message and hint 
 answers with `status`.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import ClassVar
 
 from cofactor.control_characters import escape_unprintable
@@ -117,6 +119,17 @@ def error_context(name: str) -> Iterator[None]:
     except CofactorError as error:
         named = type(error)(f"{name}: {error.message}", error.hint)
         raise named.with_traceback(error.__traceback__) from None  # one traceback, down to where it was raised
+
+
+def check_path(path: object, argument: str = "path") -> None:
+    """Raises BadData where the argument of a public function is no path."""
+    check_type(argument, path, (str, os.PathLike), "give the name of a file or folder, as text or a Path")
+
+
+def check_whole(argument: str, value: object, hint: str) -> None:
+    """Raises BadData where the argument of a public function is no whole number."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise BadData(f"{argument} is {str(value)[:60]!r}", f"{hint}: a whole number")
 
 
 def check_type(argument: str, value: object, expected: type | tuple[type, ...], hint: str) -> None:

@@ -20,6 +20,7 @@ RATINGS = noise()
 PARTS = cofactor.split(RATINGS, "random", seed=0)
 HUGE = replace(RATINGS, value=RATINGS.value * np.float32(1e30), scale=(0.0, 5e30))
 MODEL = Baseline().fit(PARTS.train)
+REPORT = cofactor.evaluate(MODEL, PARTS.test)
 
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "the class of a trainer": (lambda: cofactor.fit(SVD, PARTS), "trainer is the class SVD"),
@@ -35,6 +36,54 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a list of candidates": (lambda: cofactor.compare([SVD()], PARTS), "candidates is of type list"),
     "an instance to tune": (lambda: cofactor.tune(SVD(rank=4), PARTS), "trainer is of type SVD"),
     "ranges as a mapping": (lambda: SearchSpace.for_trainer(SVD, ranges={"rank": (2, 8)}), "ranges are a mapping"),
+    "columns as a list": (lambda: cofactor.read(RATINGS.to_pandas(), columns=["user"]), "columns is of type list"),
+    "folds as text": (lambda: list(cofactor.folds(RATINGS, "5")), "k is '5'"),
+    "half a fold": (lambda: list(cofactor.folds(RATINGS, 2.5)), "k is '2.5'"),
+    "repeats as text": (lambda: list(cofactor.repeated_folds(RATINGS, 2, "a")), "repeats is 'a'"),
+    "windows as text": (lambda: list(cofactor.rolling_windows(RATINGS, "a")), "n is 'a'"),
+    "a cut as text": (lambda: cofactor.split_at_time(RATINGS, "2020"), "the cut is '2020'"),
+    "a number as checkpoint": (lambda: cofactor.fit(Baseline(), PARTS, checkpoint=5), "checkpoint is of type int"),
+    "a number to start from": (lambda: cofactor.fit(SVD(), PARTS, warm_start=5), "warm_start is of type int"),
+    "a trainer to evaluate": (lambda: cofactor.evaluate(SVD(), PARTS.test), "model is of type SVD"),
+    "relevance as text": (lambda: cofactor.evaluate(MODEL, PARTS.test, relevant_from="4"), "relevant_from is '4'"),
+    "test ratings as text": (
+        lambda: cofactor.evaluate(MODEL, PARTS.test, min_test_ratings="4"),
+        "min_test_ratings is '4'",
+    ),
+    "a list of models": (lambda: cofactor.compare([MODEL], PARTS.test), "models is of type list"),
+    "one model to compare": (lambda: cofactor.compare(MODEL, PARTS.test), "models is of type BaselineModel"),
+    "trainers on test ratings": (lambda: cofactor.compare({"a": SVD()}, PARTS.test), "candidate a is of type SVD"),
+    "a number against": (lambda: cofactor.compare({"a": MODEL}, PARTS.test, against=5), "no model 5 to compare with"),
+    "a number as metrics": (
+        lambda: cofactor.compare({"a": MODEL, "b": MODEL}, PARTS.test, extra_metrics=5),
+        "extra_metrics is of type int",
+    ),
+    "one report": (lambda: cofactor.compare_reports({"a": REPORT}), "reports of a is of type Report"),
+    "a report for reports": (lambda: cofactor.compare_reports(REPORT), "reports is of type Report"),
+    "folds of a validation as text": (
+        lambda: cofactor.cross_validate(Baseline(), RATINGS, n_folds="5"),
+        "n_folds is '5'",
+    ),
+    "a grid as a list": (lambda: cofactor.sweep(SVD, [1], PARTS), "values is of type list"),
+    "a name for trainers": (lambda: cofactor.tune_all("svd", PARTS), "trainers holds 'svd'"),
+    "a trainer for trainers": (lambda: cofactor.tune_all([SVD()], PARTS), "trainers holds SVD("),
+    "a number as a folder": (lambda: cofactor.save(MODEL, 5), "path is of type int"),
+    "a number as metrics to save": (lambda: cofactor.save(MODEL, "nowhere", metrics=5), "metrics is of type int"),
+    "no folder to load": (lambda: cofactor.load(None), "path is of type NoneType"),
+    "no manifest to load": (lambda: cofactor.load_manifest(5), "path is of type int"),
+    "no split to load": (lambda: cofactor.load_split(5), "path is of type int"),
+    "ratings to save as a split": (lambda: cofactor.save_split(RATINGS, "nowhere"), "split is of type Ratings"),
+    "a list to fetch": (lambda: cofactor.fetch(["ml-100k"]), "name is of type list"),
+    "a trainer that recommends": (lambda: cofactor.recommend_all(SVD(), "x.parquet"), "model is of type SVD"),
+    "lists of text": (lambda: cofactor.recommend_all(MODEL, "x.parquet", "5"), "n is '5'"),
+    "the calibration of a model": (lambda: cofactor.calibration(MODEL), "report is of type BaselineModel"),
+    "test ratings as cases": (lambda: cofactor.evaluate_sampled(MODEL, PARTS.test), "cases is of type Ratings"),
+    "no cases": (lambda: cofactor.read_cases(5), "path is of type int"),
+    "a report to write": (lambda: cofactor.write_report(REPORT, "nowhere"), "outcome is of type Report"),
+    "rows as text": (lambda: RATINGS.head("a"), "n is 'a'"),
+    "columns of unequal length": (lambda: RATINGS.of(["a"], ["b", "c"], [1.0]), "1 users, 2 items, 1 values"),
+    "values as text": (lambda: RATINGS.of(["a"], ["b"], ["x"]), "the values are no numbers"),
+    "a number of users as text": (lambda: cofactor.generate("a", 5, 5), "users is 'a'"),
     "an unknown unit": (
         lambda: cofactor.compare({"a": MODEL, "b": MODEL}, PARTS.test, resample_by="items"),
         "resample_by is 'items'",

@@ -248,7 +248,7 @@ def test_what_reading_left_out_is_in_the_json_and_in_the_manifest(run: Run, tmp_
 
 
 def test_ctrl_c_while_measuring_keeps_the_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cofactor.evaluation.evaluate.evaluate", interrupted)

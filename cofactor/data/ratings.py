@@ -17,7 +17,7 @@ from cofactor.data.origin import Origin
 from cofactor.data.tables.html_table import html_table
 from cofactor.data.tables.tabular import ColumnTable, Tabular
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData
+from cofactor.errors import BadData, check_whole
 
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
 MAX_COUNT = 1e12  # which a model can still be trained on
@@ -98,7 +98,15 @@ class Ratings(Tabular):
         user_ids, item_ids = [str(u) for u in users], [str(i) for i in items]
         known_users, known_items = Vocabulary.of(user_ids, "user"), Vocabulary.of(item_ids, "item")
         user, item = known_users.rows(user_ids), known_items.rows(item_ids)
-        value = np.asarray(values, dtype=np.float32)
+        lengths = {"users": len(user), "items": len(item), "values": len(values)}
+        if len(set(lengths.values())) > 1:
+            raise BadData(
+                f"{', '.join(f'{n:,} {name}' for name, n in lengths.items())}", "give one of each for a rating"
+            )
+        try:
+            value = np.asarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise BadData(f"the values are no numbers: {error}", "give a number for each rating") from None
         time = None if times is None else _check_times(np.asarray(times))
         keep = latest_row_of_each_pair(user, item, time)
         return cls(
@@ -168,6 +176,7 @@ class Ratings(Tabular):
 
     def head(self, n: int = 5) -> ColumnTable:
         """The first n rows of `columns`, with the titles of the items if they are known; shown as a table."""
+        check_whole("n", n, "the number of rows")
         first = self.where(slice(max(0, n)))
         columns = first.columns()
         if self.titles is not None:

@@ -2,11 +2,11 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from cofactor.arrays import Doubles
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.errors import BadHyperparameter, SplitMismatch, check_type
 from cofactor.evaluation.comparison import Comparison
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.evaluate import evaluate
@@ -47,10 +47,11 @@ def compare(
     Raises what `evaluate` and `compare_reports` raise, SplitMismatch if the models are of different splits, and
     BadHyperparameter if there are no models.
     """
+    check_type("models", models, Mapping, "give a mapping from names to models, as in {'svd': model}")
     if not models:
         raise BadHyperparameter("no models to compare", "name at least one")
     check_named(against, models)
-    seeds = {name: [some] if isinstance(some, Model) else list(some) for name, some in models.items()}
+    seeds = {name: _listed(name, some) for name, some in models.items()}
     check_splits({name: one for name, some in seeds.items() for one in some})
     reports = {
         name: [[evaluate(one, test, k, relevant_from=relevant_from) for one in some]] for name, some in seeds.items()
@@ -91,6 +92,10 @@ def compare_reports(
         raise BadHyperparameter(f"resample_by is {resample_by!r}", f"it is one of {', '.join(get_args(Units))}")
     if isinstance(extra_metrics, str):
         extra_metrics = [extra_metrics]
+    check_type("extra_metrics", extra_metrics, Sequence, "give a list of names, as in ['mrr']")
+    check_type("reports", reports, Mapping, "give a mapping from names to lists of reports, one report per split")
+    for name, some in reports.items():
+        check_type(f"reports of {name}", some, Sequence, "give a list of reports, one per split")
     seed_reports = group_by_seed(reports)
     check_same_tests(seed_reports)
     check_named(against, seed_reports)
@@ -106,6 +111,15 @@ def compare_reports(
         for name, total, drawn, some in zip(names, totals, draws, samples, strict=True)
     }
     return Comparison(seed_reports, differences, comparison.costs)
+
+
+def _listed(name: str, some: Any) -> list[Model]:
+    """The models of one name, one per seed; raises BadData for anything but models."""
+    listed = list(some) if isinstance(some, Sequence) and not isinstance(some, str) else [some]
+    for one in listed:
+        hint = "on test ratings, models are compared, such as SVD().fit(train); with a Split, trainers"
+        check_type(f"candidate {name}", one, Model, hint)
+    return listed
 
 
 def check_splits(models: Mapping[str, Model]) -> None:
@@ -126,7 +140,7 @@ def check_named(against: str | None, models: Mapping[str, object]) -> None:
 
 
 def _suggest_name(name: str, known: Sequence[str], what: str) -> str:
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(str(name), known, 1)
     return f"did you mean {near[0]}?" if near else f"{what} are {', '.join(known)}"
 
 

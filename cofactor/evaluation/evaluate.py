@@ -1,13 +1,14 @@
 """Evaluation of a model on test ratings. docs/metrics.md has every formula and says what is averaged over what."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
 from cofactor.arrays import Floats, Mask
 from cofactor.data.ratings import Kind, Ratings
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
-from cofactor.errors import check_type
+from cofactor.errors import BadData, check_type, check_whole
 from cofactor.evaluation.held_out import hold_out
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings, metric_value
 from cofactor.evaluation.metrics.standard_error import root_standard_error, standard_error
@@ -41,6 +42,9 @@ def evaluate(
     check_type("model", model, Model, "of a Fit, evaluate the model: evaluate(fit.model, test)")
     test = as_ratings("test", test, "evaluate on the test part of a split: evaluate(model, parts.test)")
     ks = check_k(k)
+    check_whole("min_test_ratings", min_test_ratings, "the test ratings that a user needs for rated metrics")
+    if relevant_from is not None and not isinstance(relevant_from, Real):
+        raise BadData(f"relevant_from is {relevant_from!r}", "it is a number: the lowest value of a relevant item")
     held_out = hold_out(test, model.training_data)
     relevant = _relevant(held_out.value, test.kind, relevant_from)
     scored = score_test_set(model, held_out, relevant, ks, min_test_ratings)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats, Rows
-from cofactor.errors import BadArtifact, BadHyperparameter
+from cofactor.errors import BadArtifact, BadHyperparameter, check_type
 from cofactor.evaluation.held_out import HeldOut, hold_out
 from cofactor.evaluation.metrics.sampled import SAMPLED
 from cofactor.evaluation.metrics.standard_error import standard_error
@@ -87,6 +87,7 @@ def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] | int = (10,))
     does not know scores lowest. Raises UnknownId for an unknown user, and SplitMismatch if the model was trained on
     a held-out pair or on another split.
     """
+    check_type("cases", cases, Cases, "cofactor.read_cases reads them from a file")
     ks = check_k(k)
     if not ks:
         raise BadHyperparameter("k is empty", "give one list length, or several: whole numbers from 1")

@@ -10,7 +10,7 @@ from cofactor.arrays import Rows
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData, error_context
+from cofactor.errors import BadData, check_path, error_context
 
 PAIR = re.compile(r"\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)")
 N_NEGATIVES = 99
@@ -56,6 +56,7 @@ def read_cases(path: Path | str) -> Cases:
 
     A negative that equals the held-out item or occurs twice is left out. Raises BadData that names the line.
     """
+    check_path(path)
     users, items, others = [], [], []
     with error_context(str(path)):
         for number, line in enumerate(_lines(path), start=1):

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from cofactor.atomic_folders import write_file
+from cofactor.errors import check_type
 from cofactor.experiments.comparison.summary import ComparisonSummary
 from cofactor.experiments.tuning.trial import TrialHistory
 from cofactor.output_checks import write_errors
@@ -26,12 +27,14 @@ JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWL
 Advance = Callable[[str], object]  # called with the title of each plot before it is drawn
 
 
-def write_report(outcome: ComparisonSummary, folder: Path, advance: Advance = lambda title: None) -> None:
+def write_report(outcome: ComparisonSummary, folder: Path | str, advance: Advance = lambda title: None) -> None:
     """report.html, report.md, comparison.csv, comparison.json, and pictures/ as PNG and SVG.
 
     Plots that an earlier report in this folder lists in comparison.json, and that this one does not have, are removed;
     no other file is. Raises BadArtifact if the folder is not writable.
     """
+    check_type("outcome", outcome, ComparisonSummary, "cofactor.compare makes one of trainers and a split")
+    folder = Path(folder)
     with write_errors(folder):
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         earlier = _pictures_of(folder / "comparison.json")

@@ -18,7 +18,7 @@ from typing import Any
 
 from cofactor import atomic_folders
 from cofactor.arrays import Array
-from cofactor.errors import BadArtifact, CofactorError, check_type
+from cofactor.errors import BadArtifact, CofactorError, check_path, check_type
 from cofactor.folder_lock import lock_beside, locked
 from cofactor.machine import package_versions
 from cofactor.models.base import Model
@@ -65,6 +65,10 @@ def save(
     not be loaded again (a training that diverged leaves NaN).
     """
     check_type("model", model, Model, "of a Fit, save the model: cofactor.save(fit.model, …)")
+    check_path(path)
+    for name, given in (("hyperparameters", hyperparameters), ("metrics", metrics)):
+        check_type(name, given or {}, Mapping, "give a mapping from names to values")
+    check_type("trainer", trainer or "", str, "give its name, as in trainer='svd'")
     if KINDS.get(model.kind) is not type(model):
         raise BadArtifact(f"models of kind {model.kind!r} cannot be saved", f"known kinds: {', '.join(KINDS)}")
     model.from_arrays(model.training_data, model.scale, model.arrays())  # raises what loading would raise
@@ -131,6 +135,7 @@ def load_with_manifest(path: str | Path, between_blocks: BetweenBlocks = lambda:
 
     between_blocks: is called between blocks of files that are read; an exception of it ends the loading.
     """
+    check_path(path)
     folder = Path(path)
     with manifests.translate_read_errors(folder):
         before = _state(folder)
@@ -153,6 +158,7 @@ def _state(folder: Path) -> tuple[int, int, int]:
 
 def load_manifest(path: str | Path) -> dict[str, Any]:
     """The manifest of a saved model, checked."""
+    check_path(path)
     return manifests.read(Path(path) / manifests.NAME)
 
 

@@ -15,7 +15,7 @@ from cofactor.data.splitting.validation_split import hold_out_validation, keep_a
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.data.tables.html_table import html_table
 from cofactor.data.tables.svg_curves import svg_curves
-from cofactor.errors import BadHyperparameter, TrainingDiverged
+from cofactor.errors import BadHyperparameter, TrainingDiverged, check_path
 from cofactor.models.base import Model
 from cofactor.models.scoring import Provenance
 from cofactor.training.checkpoint import CheckpointFolder
@@ -137,6 +137,8 @@ def fit(
     if not isinstance(trackers, Sequence) or not all(hasattr(one, "open") for one in trackers):
         hint = "give a list of trackers: trackers=[cofactor.CsvTracker(path)]"
         raise BadHyperparameter(f"trackers is of type {type(trackers).__name__}", hint)
+    if checkpoint is not None:
+        check_path(checkpoint, "checkpoint")
     if resume and checkpoint is None:
         raise BadHyperparameter("resume is set without a checkpoint", "name the folder of the checkpoint")
     if warm_start is not None and isinstance(refit, Ratings):

@@ -7,6 +7,7 @@ one of the validation part, on which the epoch is chosen.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ import numpy as np
 from cofactor.atomic_folders import sha256
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split
-from cofactor.errors import BadHyperparameter, SplitMismatch
+from cofactor.errors import BadHyperparameter, SplitMismatch, check_type
 from cofactor.evaluation.held_out import hold_out
 from cofactor.models.base import Model
 from cofactor.saved.manifest import NAME
@@ -46,6 +47,8 @@ class StartingModels:
         if warm_start is None:
             return cls()
         given = dict(warm_start) if isinstance(warm_start, Mapping) else {WHOLE: warm_start}
+        for one in given.values():
+            check_type("warm_start", one, (Model, str, PathLike), "give a model, or the folder of a saved one")
         folders = {name: Path(one) for name, one in given.items() if not isinstance(one, Model)}
         models = {name: one if isinstance(one, Model) else load(one) for name, one in given.items()}
         return cls(models, folders)

@@ -9,7 +9,7 @@ from cofactor.data.datasets.known import DATASETS, Dataset
 from cofactor.data.datasets.locations import default_data_folder
 from cofactor.data.reading.containers.folder_layouts import find_layout
 from cofactor.data.reading.containers.zip_files import unzip
-from cofactor.errors import BadData, error_context
+from cofactor.errors import BadData, check_type, error_context
 
 
 def fetch(
@@ -26,6 +26,7 @@ def fetch(
     Raises BadData for an unknown name and for a zip with another checksum or without ratings, Unavailable where the
     address cannot be reached; the hint says what to do without a network.
     """
+    check_type("name", name, str, f"known: {', '.join(DATASETS)}")
     dataset = DATASETS.get(name)
     if dataset is None:
         raise BadData(f"no known data set is called {name!r}", f"known: {', '.join(DATASETS)}")

@@ -32,7 +32,7 @@ from cofactor.data.reading.source_titles import add_source_titles, add_source_us
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame
 from cofactor.data.reading.table_scan import TableScanner, check_delimiter
 from cofactor.data.tfrecord.user_examples import read_examples
-from cofactor.errors import BadData, CofactorError, error_context
+from cofactor.errors import BadData, CofactorError, check_type, error_context
 
 BAD_ROWS = ("error", "skip")
 
@@ -91,6 +91,8 @@ def read(
     file with a header or a data frame (see `feature_tables`). Rows of ids without ratings are left out, and counted in
     `origin.notes`.
     """
+    if columns is not None:
+        check_type("columns", columns, Mapping, "give a mapping from roles to names, as in columns={'user': 'NAME'}")
     if bad_rows not in BAD_ROWS:
         raise BadData(f"bad_rows is {bad_rows!r}", f"one of {', '.join(BAD_ROWS)}")
     if layout not in (None, "lists", "wide"):

@@ -32,7 +32,7 @@ from cofactor.data.splitting.kinds import GIVEN, UNSEEDED_KINDS, SplitKind
 from cofactor.data.splitting.saved_split import read_parts, write_parts
 from cofactor.data.splitting.shared_pairs import check_disjoint
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
-from cofactor.errors import BadArtifact, BadData
+from cofactor.errors import BadArtifact, BadData, check_path, check_type, check_whole
 
 PARTS = ("train", "validation", "test")
 
@@ -165,6 +165,7 @@ def folds(ratings: RatingsLike, k: int, *, seed: int = 0, validation: float = 0.
     more than there are ratings.
     """
     ratings = as_ratings("ratings", ratings)
+    check_whole("k", k, "the number of folds")
     if not 2 <= k <= len(ratings):
         raise BadData(f"{k} folds of {len(ratings):,} ratings", "give from 2 folds to one per rating")
     check_share("validation", validation)
@@ -183,6 +184,7 @@ def repeated_folds(
 ) -> Iterator[Split]:
     """`folds` with each of the seeds `seed` … `seed + repeats - 1`: every rating is tested once in each repeat."""
     ratings = as_ratings("ratings", ratings)
+    check_whole("repeats", repeats, "how often the folds are drawn")
     if repeats < 1:
         raise BadData(f"{repeats} repeats", "give at least 1")
     for repeat in range(repeats):
@@ -228,11 +230,14 @@ def save_split(split: Split, path: Path | str) -> None:
 
     A split that was saved there before is replaced; a folder of anything else is not.
     """
+    check_type("split", split, Split, "cofactor.split makes one of ratings")
+    check_path(path)
     write_parts(Path(path), split.parts, {"kind": split.kind, "seed": split.seed, "fingerprint": split.fingerprint})
 
 
 def load_split(path: Path | str) -> Split:
     """The split in a folder. Raises BadArtifact, with the file, for one that is missing, damaged or changed."""
+    check_path(path)
     parts, facts = read_parts(Path(path), PARTS)
     try:
         return Split(**parts, kind=str(facts["kind"]), seed=int(facts["seed"]), fingerprint=str(facts["fingerprint"]))

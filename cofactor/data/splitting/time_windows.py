@@ -5,11 +5,12 @@ In every split here, training ratings are not later than validation ratings, and
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from numbers import Real
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import by_cut, by_windows, share_count
 from cofactor.data.splitting.split import Split, check_share, make_split
-from cofactor.errors import BadData
+from cofactor.errors import BadData, check_whole
 
 
 def split_at_time(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Split:
@@ -20,6 +21,8 @@ def split_at_time(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Spl
     would be empty.
     """
     check_share("validation", validation)
+    if not isinstance(cut, Real):
+        raise BadData(f"the cut is {str(cut)[:60]!r}", "give a time in seconds since 1970")
     return make_split(ratings, by_cut(ratings, cut, validation), f"cut {format_time(cut)}", validation=validation)
 
 
@@ -36,6 +39,7 @@ def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: 
     """
     check_share("test", test)
     check_share("validation", validation)
+    check_whole("n", n, "the number of windows")
     if n < 2:
         raise BadData(f"{n} windows of time", 'give at least 2; for one, use a split of kind "time"')
     if n * test >= 1:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cofactor.arrays import Doubles, Mask, Strings
 from cofactor.data.synthetic.titles import make_titles
-from cofactor.errors import BadData
+from cofactor.errors import BadData, check_whole
 
 Pattern = Literal["taste", "uniform", "grouped"]
 
@@ -62,6 +62,7 @@ class SyntheticRecipe:
     def __post_init__(self) -> None:
         """Raises BadData for a count, noise, seed or pattern that is out of range."""
         for name in ("users", "items", "per_user", "rank"):
+            check_whole(name, getattr(self, name), "how many there are")
             if not 1 <= getattr(self, name) < 2**31:
                 raise BadData(f"synthetic data of {getattr(self, name):,} {name}", f"give {name} from 1 to 2³¹ - 1")
         if self.per_user > self.items:

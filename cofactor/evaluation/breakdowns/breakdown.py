@@ -7,7 +7,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles
 from cofactor.data.ratings import Ratings, TrainingData, values_noun
-from cofactor.errors import SplitMismatch
+from cofactor.errors import SplitMismatch, check_type
 from cofactor.evaluation.breakdowns.groups import Grouping, groupings
 from cofactor.evaluation.breakdowns.subset_metrics import PerRatingResults, Subset
 from cofactor.evaluation.held_out import HeldOut, hold_out
@@ -72,6 +72,7 @@ def break_down(
     Memory: a few numbers for each test rating, however many models. Raises SplitMismatch if a report is of other
     test ratings, and what `hold_out` raises.
     """
+    check_type("reports", reports, Mapping, "give a mapping from names to reports")
     held_out = hold_out(test, training_data)
     selected = {name: report for name, report in reports.items() if len(report.scored_test_set.held_out.value)}
     for name, report in selected.items():

@@ -6,7 +6,7 @@ import numpy as np
 
 from cofactor.arrays import Array, Doubles, Floats
 from cofactor.data.ratings import Ratings
-from cofactor.errors import BadData, SplitMismatch
+from cofactor.errors import BadData, SplitMismatch, check_type
 from cofactor.evaluation.breakdowns.breakdown import Calibration, SpreadCalibration
 from cofactor.evaluation.held_out import HeldOut
 from cofactor.evaluation.metrics.standard_error import standard_error
@@ -27,6 +27,7 @@ def calibration(report: Report, bins: int = BINS) -> Calibration:
 
     Raises BadData for a model that only ranks.
     """
+    check_type("report", report, Report, "cofactor.evaluate makes one of a model and test ratings")
     if report.predictions is None:
         raise BadData("a model that only ranks has no predicted ratings", "use a model that predicts ratings")
     predicted, true = report.predictions.astype(np.float64), report.scored_test_set.held_out.value.astype(np.float64)

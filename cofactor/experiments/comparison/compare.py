@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from cofactor.data.splitting.split import Split
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
-from cofactor.errors import check_type
+from cofactor.errors import check_type, check_whole
 from cofactor.evaluation.compare import check_named
 from cofactor.evaluation.compare import compare as compare_models
 from cofactor.evaluation.comparison import Comparison
@@ -150,5 +150,7 @@ def cross_validate(
         print(summary.comparison.metrics["svd"]["rmse"], summary.comparison.split_deviations["svd"]["rmse"])
     """
     named = {candidates.name: candidates} if isinstance(candidates, Trainer) else candidates
+    check_whole("n_folds", n_folds, "the number of folds")
+    check_whole("n_repeats", n_repeats, "how often the folds are drawn")
     plan = cross_validation_plan(as_ratings("ratings", ratings), n_folds, n_repeats, seed=seed, validation=validation)
     return compare_trainers(named, plan, **options)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from cofactor.errors import BadHyperparameter
+from cofactor.errors import BadHyperparameter, check_type
 from cofactor.trainers.base import Trainer
 from cofactor.training.hyperparameter import Hyperparameter, SearchRange, check_value
 
@@ -128,6 +128,7 @@ class SearchSpace:
     ) -> "SearchSpace":
         """The grid of a sweep: every combination of values, each with the seeds 0, 1, …, n_seeds − 1."""
         axes: dict[str, Axis] = {}
+        check_type("values", values, Mapping, "give a mapping from hyperparameters to values, as in {'rank': [8, 16]}")
         for name, some in values.items():
             parameter = find_hyperparameter(trainer, name)
             for value in some:

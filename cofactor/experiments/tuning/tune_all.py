@@ -52,6 +52,9 @@ def tune_all(
         results = cofactor.tune_all([SVD, Baseline], parts, minutes=20)
         print({one.space.trainer.name: one.best.value for one in results})
     """
+    for one in [trainers] if isinstance(trainers, str | type) else trainers:
+        if not isinstance(one, type) or isinstance(trainers, type):
+            raise BadHyperparameter(f"trainers holds {one!r}", "give a list of classes, as in [SVD, Baseline]")
     tunable = [one for one in trainers if one.tunable()]
     if not tunable:
         raise BadHyperparameter("no trainer has a search range", "name others, or tune one with ranges of your own")

@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.data.duckdb_connection import new_connection, quoted, select_list, table_write_errors
-from cofactor.errors import BadData
+from cofactor.errors import BadData, check_path, check_type
 from cofactor.machine import cores
 from cofactor.models.base import Model
+from cofactor.models.checks import check_n
 from cofactor.output_checks import check_free_space, check_output_file, new_folders
 
 USERS_AT_A_TIME = 50_000  # users whose lists are in memory at the same time
@@ -47,6 +48,9 @@ def recommend_all(
     Cold start: a user without training ratings gets the model's fallback list. Raises BadData for n below 1,
     and for a file that cannot be written.
     """
+    check_type("model", model, Model, "train one first: cofactor.SVD().fit(ratings)")
+    check_path(path)
+    check_n(n)
     if n < 1:
         raise BadData(f"lists of {n}", "ask for 1 or more")
     target = check_output_file(path, BadData)
