@@ -12,7 +12,7 @@ from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
 MAX_NAMED = 3  # rows that an error names
-FRAMES = "a path, a pandas, polars or Arrow table, or a mapping of columns"
+FRAMES = "a path, a pandas, polars or Arrow table, a mapping of columns, or a sparse matrix of SciPy"
 
 
 def rating_columns(

@@ -16,6 +16,7 @@ from cofactor.data.datasets.locations import dataset_source
 from cofactor.data.duckdb_connection import reading_connection
 from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
 from cofactor.data.ratings import Ratings
+from cofactor.data.reading.containers.compressed_files import plain_file_name
 from cofactor.data.reading.containers.streams import copy_stream, is_stream
 from cofactor.data.reading.dataframes import FRAMES
 from cofactor.data.reading.feature_tables import (
@@ -223,5 +224,5 @@ def _as_columns(
 
 
 def _stem(name: str) -> str:
-    plain = name.removesuffix(".gz")
+    plain = plain_file_name(name)
     return plain.rpartition(".")[0] or plain

@@ -45,6 +45,7 @@ class SourceFiles:
     def of(cls, folder: Path, layout: Layout, name: str, shown: str) -> "SourceFiles":
         """The files of a layout in a folder."""
         ratings = tuple(folder / one for one in layout.parts or (layout.ratings,))
+        shown += f" and {len(ratings) - 1:,} more parts" if len(ratings) > 1 else ""
         genres, users = (folder / one if one else None for one in (layout.genres, layout.users))
         return cls(ratings, tuple(folder / one for one in layout.titles), genres, users, name, shown)
 

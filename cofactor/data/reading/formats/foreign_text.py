@@ -67,7 +67,7 @@ def _refuse_wide(head: TextHead) -> None:
             shown = f"{longest + 1 if longest >= LONG_LINE else width:,} columns"
             named = any(cell.strip("\"' ") and not SMALL_NUMBER.fullmatch(cell.strip("\"' ")) for cell in rows[0])
             names = ", ".join(cell.strip("\"' ")[:24] for cell in rows[0][:6])
-            what = f"no columns of users and items among {names}, …: a wide table" if named else "a wide table"
+            what = f"columns {names}, …: a wide table" if named else "a wide table"
             raise BadData(
                 f"{what} ({shown})? In one, each row is a user and each column an item",
                 "read a wide table with --layout wide (layout='wide'), and with --missing 99 if 99 means no rating; "
