@@ -77,10 +77,10 @@ def test_what_cannot_be_merged_is_named(data: Path, run: Run) -> None:
         "there is no store of ratings in typo.db" in run("train", "baseline", data, "--ratings-from", "typo.db").stderr
     )
     assert not Path("typo.db").exists()
-    rate("kept.db", [RatingEvent("1", "2", 9.0, 1)])
+    rate("kept.db", [RatingEvent("1", "2", 90.0, 1)])
     refused = run("train", "baseline", data, "--ratings-from", "kept.db")
     assert refused.exit_code == 2
-    assert "kept.db: user '1' rated item '2' 9, outside the scale 1 to 5" in refused.stderr
+    assert "kept.db: user '1' rated item '2' 90, outside the scale 1 to 5" in refused.stderr
     assert "--published" in run("split", data, "--published", "--ratings-from", "kept.db").stderr
 
 

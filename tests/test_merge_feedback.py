@@ -71,8 +71,37 @@ def test_times_are_taken_where_the_data_has_them(known: Ratings) -> None:
     assert amend(replace(known, time=None), ("7", "2", 3, 50)).time is None
 
 
-@pytest.mark.parametrize("off", [0.5, 5.5, 1e30, -1])
-def test_a_rating_off_the_scale_is_named(known: Ratings, off: float) -> None:
+@pytest.mark.parametrize(("value", "scale"), [(0.5, (0.5, 5)), (5.5, (1, 5.5)), (-1, (-1, 5)), (10, (1, 10))])
+def test_a_scale_that_is_only_that_of_the_ratings_grows(
+    known: Ratings, value: float, scale: tuple[float, float]
+) -> None:
+    after = amend(known, ("2", "1", 5, 1), ("2", "x", value, 1))
+    assert after.scale == scale
+    assert after.step == (1 if value == int(value) else 0.5)
+    assert table(after)["2", "x"] == (value, 1)
+    assert after.origin is not None
+    low, high = scale
+    remark = f"from ratings.db: 1 added, 1 replaced, 0 deleted; the scale is {low:g} to {high:g} because of them"
+    assert after.origin.remarks()[-1].startswith(remark)
+    record = after.origin.as_record()["ratings_from"]
+    assert record == {"name": "ratings.db", "added": 1, "replaced": 1, "taken_back": 0, "widened": scale}
+
+
+def test_a_rating_outside_a_stated_scale_is_left_out_and_counted(known: Ratings) -> None:
+    values = np.array([7.0, 0.0, 3.0, TAKEN_BACK, 2.0])
+    arguments = (["2", "10", "2", "10", "7"], ["1", "x", "20", "3", "1"], values, np.arange(5))
+    after = merge_events(known, "ratings.db", *arguments, scale=(1, 5))
+    assert table(after) == {("2", "1"): (1, 11), ("2", "20"): (3, 2), ("10", "1"): (3, 13), ("7", "1"): (2, 4)}
+    assert after.scale == (1, 5)
+    assert "x" not in after.items
+    assert after.origin is not None
+    assert after.origin.remarks()[-1] == (
+        "from ratings.db: 1 added, 1 replaced, 1 deleted, 2 ratings outside the scale left out"
+    )
+
+
+@pytest.mark.parametrize("off", [1e30, 80, -60])
+def test_a_rating_on_another_scale_is_named(known: Ratings, off: float) -> None:
     with pytest.raises(BadData) as told:
         amend(known, ("2", "1", 5, 1), ("2", "x", off, 1))
     assert told.value.message == f"ratings.db: user '2' rated item 'x' {off:g}, outside the scale 1 to 5"

@@ -160,7 +160,7 @@ def _make_plan(
         raise click.UsageError("--relevant-from has no effect where items are ranked among sampled negatives")
     if protocol is None or click.get_current_context().get_parameter_source("k") is COMMANDLINE:
         plan = replace(plan, k=k)
-    notes = {"data": source.name, "split_recipe": plan.recipe}
+    notes = {"data": source.name, "split_recipe": plan.recipe, **source.notes()}
     return replace(plan, relevant_from=relevant_from), lambda split: notes | {"read": split.train.origin_record()}
 
 

@@ -177,6 +177,7 @@ def _train(
         "read": split.train.origin_record(),
         "split_recipe": asdict(split_recipe) if split_recipe else None,
         **({} if all_ratings is None else {"trained_on": "all ratings"}),
+        **source.notes(),
         **fitted.notes(),
     }
     try:

@@ -366,7 +366,7 @@ def _compare_on_test(
     console, training = request.console, request.training
     best = {one.space.trainer.name: one.trainer for one in results}
     command = compare_command(training, best, str(folder / "again"))
-    notes = {"data": training.source.name, "split_recipe": session.plan.recipe}
+    notes = {"data": training.source.name, "split_recipe": session.plan.recipe, **training.source.notes()}
     try:
         tested, summary = compare_tuned(
             session,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cofactor.data.datasets.known import DATASETS
 from cofactor.data.datasets.locations import default_data_folder, find_dataset
@@ -22,6 +22,7 @@ from cofactor.data.reading.source_files import is_source_path
 from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.data.splitting.saved_split import MANIFEST
 from cofactor.data.splitting.split import Split, load_split
+from cofactor.data.stated_scale import state_scale
 from cofactor.data.synthetic.demo import demo_ratings
 from cofactor.errors import BadData
 
@@ -36,8 +37,8 @@ class DataSource:
     data: "synthetic" (see `demo_ratings`), the name of a known data set, or the path of a file, a folder, an archive, a
         member of one (`ratings.zip:u.data`) or a saved split, or "-" for standard input.
     folder: the folder of known data sets.
-    columns, implicit, repeats, missing, time_format, bad_rows, layout, delimiter, titles, user_features, item_features:
-        see `read`.
+    columns, implicit, repeats, missing, time_format, scale, bad_rows, layout, delimiter, titles, user_features,
+        item_features: see `read`.
     ratings_from: the address of a store of ratings collected while serving, which are merged into the data: a file
         or a postgresql:// address.
     test, validation: where somebody else split the ratings, the data of these parts; `data` is the train part. They
@@ -51,6 +52,7 @@ class DataSource:
     repeats: str | None = None
     missing: Sequence[str] = ()
     time_format: str | None = None
+    scale: tuple[float, float] | None = None
     bad_rows: str = "error"
     layout: Literal["lists", "wide"] | None = None
     delimiter: str | None = None
@@ -74,6 +76,10 @@ class DataSource:
     def name(self) -> str:
         """The name of the data in a manifest: the last part of a path, which says nothing of this machine."""
         return Path(self.data).name or self.data
+
+    def notes(self) -> dict[str, Any]:
+        """What a manifest keeps of the options, because the same ratings can only be read again with it."""
+        return {} if self.scale is None else {"scale": list(self.scale)}
 
     def path(self) -> Path:
         """The file or folder of the data.
@@ -112,13 +118,17 @@ class DataSource:
         """The ratings, with those of the feedback store; raises BadData for a split, and as `read` does."""
         self.check_unsplit()
         ratings = self._read_synthetic() if self.is_synthetic else self._read_files()
-        return merge_feedback(ratings, self.ratings_from) if self.ratings_from else ratings
+        if self.ratings_from is None:
+            return ratings
+        return merge_feedback(ratings, self.ratings_from, scale=self.scale)
 
     def load_split(self) -> Split:
         """The saved split; raises BadData where features or feedback should be added to it: its parts are fixed."""
         if self.ratings_from:
             hint = "give --ratings-from to cofactor split, or to train, with the ratings that the split was made from"
             raise BadData(f"{self.data} is already split, and its parts are fixed", hint)
+        if self.scale is not None:
+            raise BadData(f"{self.data} is already split, and its scale is fixed", "give it to cofactor split")
         if self.user_features or self.item_features:
             raise BadData(f"{self.data} is already split, and its features are fixed", "give them to cofactor split")
         return load_exported_split(self.path()) if is_export(self.path()) else load_split(self.path())
@@ -162,6 +172,7 @@ class DataSource:
             repeats=self.repeats,
             missing=self.missing,
             time_format=self.time_format,
+            scale=self.scale,
             bad_rows=self.bad_rows,
             layout=self.layout,
             delimiter=self.delimiter,
@@ -171,7 +182,8 @@ class DataSource:
         )
 
     def _read_synthetic(self) -> Ratings:
-        return with_features(demo_ratings().ratings, self.user_features, self.item_features, columns=self.columns)
+        ratings = demo_ratings().ratings if self.scale is None else state_scale(demo_ratings().ratings, self.scale)
+        return with_features(ratings, self.user_features, self.item_features, columns=self.columns)
 
 
 def _natural_key(folder: Path) -> list[str | int]:

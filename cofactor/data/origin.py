@@ -26,13 +26,24 @@ class FeedbackCounts:
     forgotten: int = 0  # users in the other data whom the store has forgotten
     store: str = ""  # the identity of the store, as long as `last_note` refers to it
     last_note: int = 0  # the number of the last note on a forgotten user; 0: nobody was forgotten
+    outside: int = 0  # ratings outside the stated scale, which were left out
+    widened: tuple[float, float] | None = None  # the scale, where ratings of the store are outside that of the data
 
     def as_record(self) -> dict[str, Any]:
-        """The counts as JSON; those of forgotten users only where somebody was forgotten."""
+        """The counts as JSON; those of forgotten users, and of the scale, only where there are any."""
         record = asdict(self)
-        return (
-            record if self.last_note else {name: record[name] for name in ("name", "added", "replaced", "taken_back")}
-        )
+        dropped = () if self.last_note else ("forgotten", "store", "last_note")
+        empty = [name for name in ("outside", "widened") if not record[name]]
+        return {name: value for name, value in record.items() if name not in (*dropped, *empty)}
+
+    def describe_scale(self) -> str:
+        """What the ratings of the store did to the scale, or it to them; empty where they are on it."""
+        if self.outside:
+            return f", {self.outside:,} rating{'s' * (self.outside > 1)} outside the scale left out"
+        if self.widened:
+            low, high = self.widened
+            return f"; the scale is {low:g} to {high:g} because of them: --scale states another"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -87,5 +98,5 @@ class Origin:
                 if counts.forgotten
                 else ""
             )
-            remarks.append(f"from {counts.name}: {changes}{left_out}")
+            remarks.append(f"from {counts.name}: {changes}{left_out}{counts.describe_scale()}")
         return remarks

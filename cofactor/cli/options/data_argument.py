@@ -77,6 +77,11 @@ def reading_options(command: F) -> F:
             "such as %d/%m/%Y.",
         ),
         click.option(
+            "--scale",
+            metavar="LOW:HIGH",
+            help="Lowest and highest possible rating, as in 1:5 [default: those of the data].",
+        ),
+        click.option(
             "--repeated",
             type=click.Choice(["latest", "first", "sum", "count", "mean", "max"]),
             help="Value of a pair of user and item that occurs in several rows "
@@ -122,6 +127,7 @@ def source_from_options(data: str | None, options: dict[str, Any]) -> "DataSourc
 
     columns, folder = parse_columns(options.pop("columns")), options.pop("data_folder")
     reading = {name: options.pop(name) for name in READING_OPTIONS} | {"repeats": options.pop("repeated")}
+    reading["scale"] = parse_scale(options.pop("scale"))
     return DataSource(data or SYNTHETIC, folder, columns, **reading, **take_given_parts(data, options))
 
 
@@ -132,6 +138,8 @@ def source_from_manifest(manifest: Mapping[str, Any], data: str | None, options:
     recorded = manifest["notes"].get("data", "its data")
     if data is None and not DataSource(recorded).is_synthetic:
         raise click.UsageError(f"name DATA: the model was trained on {recorded}")
+    if options["scale"] is None and (scale := manifest["notes"].get("scale")) is not None:
+        options["scale"] = ":".join(map(str, scale))  # which was stated for the training
     return source_from_options(data, options)
 
 
@@ -160,6 +168,17 @@ def parse_columns(given: Iterable[str]) -> dict[str, str]:
     return columns
 
 
+def parse_scale(text: str | None) -> tuple[float, float] | None:
+    """The scale in a text of the form LOW:HIGH."""
+    if text is None:
+        return None
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not LOW:HIGH, as in 1:5", param_hint="--scale") from None
+
+
 def to_shell(source: "DataSource") -> str:
     """The argument and the reading options as a shell takes them, without the password of a database."""
     options = [f"--{name}={part.data}" for name, part in source.given_parts().items() if name != "train"]
@@ -167,6 +186,7 @@ def to_shell(source: "DataSource") -> str:
     options += ["--implicit"] if source.implicit else []
     options += [f"--missing={value}" for value in source.missing]
     options += [f"--time-format={source.time_format}"] if source.time_format else []
+    options += ["--scale={:g}:{:g}".format(*source.scale)] if source.scale else []
     options += [f"--repeated={source.repeats}"] if source.repeats else []
     options += ["--bad-rows=skip"] if source.bad_rows == "skip" else []
     options += [f"--layout={source.layout}"] if source.layout else []

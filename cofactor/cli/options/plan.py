@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SEVERAL = ("protocol", "folds", "repeats", "windows")
 NEGATIVES = ("sampled", "negatives")
-READING = ("columns", "repeated", *READING_OPTIONS)
+READING = ("columns", "repeated", "scale", *READING_OPTIONS)
 IGNORED = {  # the options that an option leaves without effect
     "protocol": (*SPLITTING, *GIVEN_PARTS, *NEGATIVES, *READING),
     "folds": ("kind", "cut", "test_share", *GIVEN_PARTS),

@@ -32,6 +32,7 @@ from cofactor.data.reading.source_files import SourceFiles, find_source
 from cofactor.data.reading.source_titles import add_source_titles, add_source_users, add_titles, with_notes
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan, scan_frame
 from cofactor.data.reading.table_scan import TableScanner, check_delimiter
+from cofactor.data.stated_scale import state_scale
 from cofactor.data.tfrecord.user_examples import read_examples
 from cofactor.errors import BadData, CofactorError, check_type, error_context
 
@@ -46,6 +47,7 @@ def read(
     repeats: str | None = None,
     missing: str | float | Iterable[str | float] = (),
     time_format: str | None = None,
+    scale: tuple[float, float] | None = None,
     bad_rows: str = "error",
     rejected: Path | None = None,
     layout: Literal["lists", "wide"] | None = None,
@@ -72,7 +74,8 @@ def read(
     A table without a column of ratings holds interactions: of the kind "counts" where a column has a common name of
     counts (plays, weight, quantity, …), and otherwise "pairs", each of value 1. `implicit` says that the values are
     counts, whatever their column is called. `missing` are values, numbers or texts, that mean that there is no rating:
-    rows with them are left out, and counted in `origin.missing`.
+    rows with them are left out, and counted in `origin.missing`. `scale` states the lowest and the highest possible
+    rating; a row outside cannot be used. Without it, the scale is that of the ratings found.
 
     Of a repeated (user, item) pair the latest rating is kept, and of equal times the last in the file; counts are added
     up, and rows of a pair without a value are counted. `repeats` sets another rule: "latest", "first", "sum", "count",
@@ -101,7 +104,7 @@ def read(
     check_delimiter(delimiter)
     source = dataset_source(source)
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
-        values = ValueOptions.checked(implicit, repeats, missing, time_format)
+        values = ValueOptions.checked(implicit, repeats, missing, time_format, scale)
         reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected, delimiter, layout == "wide")
         if is_stream(source):
             source = copy_stream(source, Path(working))
@@ -111,6 +114,7 @@ def read(
             ratings = reading.path(Path(source))
         else:
             ratings = reading.frame(*_as_columns(source, users, items, columns, layout))
+    ratings = ratings if values.scale is None else state_scale(ratings, values.scale)
     ratings = ratings if titles is None else add_titles(ratings, titles)
     return with_features(ratings, user_features, item_features, columns=columns)
 

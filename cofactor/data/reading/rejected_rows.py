@@ -35,6 +35,10 @@ FAULTS = (
      "'rating ' || {rating} || ' is not a finite number'"),
 )  # fmt: skip
 COUNT_FAULTS = (("number < 0", "rating", "'count ' || {rating} || ' is negative'"),)
+SCALE_FAULTS = (
+    ("TRY_CAST(number AS FLOAT) < {low}::FLOAT OR TRY_CAST(number AS FLOAT) > {high}::FLOAT", "rating",
+     "'rating ' || {rating} || ' is outside the scale {low} to {high}'"),
+)  # fmt: skip
 TIME_FAULTS = (
     ("coalesce(trim(\"time\"), '') = ''", "time", "'no time'"),
     ("microseconds IS NULL AND NOT {is_time}", "time", "'time ' || {time} || ' is neither a number nor a date'"),
@@ -136,10 +140,12 @@ def _count_faults(connection: duckdb.DuckDBPyConnection, rules: ColumnRules) -> 
 
 def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
     text = rules.of_text()
-    faults = FAULTS + (COUNT_FAULTS if rules.kind == "counts" else ()) + (TIME_FAULTS if "time" in rules.types else ())
+    faults = FAULTS + (COUNT_FAULTS if rules.kind == "counts" else ()) + (SCALE_FAULTS if rules.scale else ())
+    faults += TIME_FAULTS if "time" in rules.types else ()
     shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
     ids = {role: text.id_text(role) for role in ("user", "item")}
     computed = {f"{role}_float": text.float_fault(role) for role in ids} | {"is_time": IS_TIME}
+    computed["low"], computed["high"] = (f"{end:.9g}" for end in rules.scale or (0.0, 0.0))
     computed["time_form"] = quoted(rules.time.name if rules.time else "")
     conditions = [condition.format(**computed) for condition, _, _ in faults]
     place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))

@@ -237,6 +237,8 @@ def _read_origin(saved: Mapping[str, Any] | None) -> Origin | None:
         return None
     fields = dict(saved)
     counts = fields.pop("amended", None)
+    if counts is not None and counts.get("widened"):
+        counts = counts | {"widened": tuple(counts["widened"])}
     feedback = None if counts is None else FeedbackCounts(**counts)
     return Origin(**{**fields, "notes": tuple(fields.get("notes", ())), "feedback": feedback})
 

@@ -30,6 +30,7 @@ from cofactor.data.reading.meaning.time_rules import DATED, TimeRule, find_rule,
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.meaning.value_rules import NUMBERS, ValueRule, find_value_rule
 from cofactor.data.reading.sql_source import SqlScan
+from cofactor.data.stated_scale import Scale
 from cofactor.errors import BadData
 
 FIRST_ROWS, MORE_ROWS = 1000, 20_000
@@ -45,7 +46,7 @@ class ColumnRules:
     """The rules of a scan's columns.
 
     types: SQL types by role. whole: the roles of ids that are whole floats. numbered: whether the first ids are plain
-    numbers. missing: values that mean that there is no rating.
+    numbers. missing: values that mean that there is no rating. scale: of ratings, where it is stated.
     """
 
     types: Mapping[str, str]
@@ -55,6 +56,7 @@ class ColumnRules:
     whole: frozenset[str] = frozenset()
     numbered: bool = False
     missing: tuple[str, ...] = ()
+    scale: Scale | None = None
 
     def of_text(self) -> "ColumnRules":
         """The rules of the same columns as text."""
@@ -136,9 +138,8 @@ def _rules(
         types[role] in WHOLE or is_real(types[role]) or all(map(PLAIN_NUMBER.fullmatch, _integers(sample[role], whole)))
         for role in IDS
     )
-    return ColumnRules(
-        types, kind, value, _time_rule(connection, types, options, sample), whole, numbered, options.missing
-    )
+    time = _time_rule(connection, types, options, sample)
+    return ColumnRules(types, kind, value, time, whole, numbered, options.missing, options.scale)
 
 
 def _time_rule(

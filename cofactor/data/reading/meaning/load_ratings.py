@@ -15,6 +15,7 @@ from cofactor.data.reading.meaning.value_notes import note_values
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.rejected_rows import RejectedRows, check_rows, load_valid_rows
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan
+from cofactor.data.stated_scale import find_outside
 from cofactor.errors import BadData
 
 
@@ -42,18 +43,26 @@ def load_ratings(
     if options.missing and "rating" not in source.types:
         raise BadData("missing values, and no column of ratings", "name the column: --columns rating=NAME")
     rules = find_rules(connection, source, options)
-    loaded, rejected_rows = load_rows(connection, source, rules), RejectedRows(0, None)
+    loaded, rejected_rows = _load_rows(connection, source, rules), RejectedRows(0, None)
     if loaded is None:
         keep = rejected is not None
         check = check_rows(connection, source, rules, folder, keep=keep)
         others = find_rules_of_more_rows(connection, source, options) if check.doubtful else rules
         if others != rules:
-            rules, loaded = others, load_rows(connection, source, others)
+            rules, loaded = others, _load_rows(connection, source, others)
             check = check if loaded else check_rows(connection, source, rules, folder, keep=keep)
         if loaded is None:
             loaded, rejected_rows = load_valid_rows(connection, source, rules, check, rejected)
     left_out = LeftOut(rejected_rows, _count_missing(connection, source, rules))
     return make_ratings(loaded, source.columns, options, name, left_out, rules)
+
+
+def _load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> EncodedRatings | None:
+    """The rows of a scan; None where one has a fault, such as a rating outside the scale."""
+    loaded = load_rows(connection, source, rules)
+    if loaded is None or rules.scale is None or not find_outside(loaded.value, rules.scale).any():
+        return loaded
+    return None
 
 
 def make_ratings(
@@ -67,6 +76,8 @@ def make_ratings(
     """The ratings of loaded rows, with one row for each pair and what was done to them in `origin`."""
     left_out = left_out or LeftOut()
     kind: Kind = "counts" if options.implicit and columns.kind == "ratings" else columns.kind
+    if kind != "ratings" and options.scale is not None:
+        raise BadData(f"a scale for {kind}", "only ratings have one: leave it out, or name the column of ratings")
     if kind == "counts" and loaded.value.min() < 0:
         raise BadData(
             f"a count of {loaded.value.min():g} is negative", "counts are numbers from 0; ratings are read as they are"

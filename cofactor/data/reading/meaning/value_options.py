@@ -1,10 +1,11 @@
 """How the values of a table are to be understood, where that is not left to the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cofactor.data.reading.meaning.time_rules import named_rule
+from cofactor.data.stated_scale import Scale, check_scale
 from cofactor.errors import BadData
 
 Repeats = Literal["latest", "first", "sum", "count", "mean", "max"]
@@ -20,6 +21,7 @@ class ValueOptions:
     repeats: Repeats | None = None
     missing: tuple[str, ...] = ()
     time_format: str | None = None
+    scale: Scale | None = None
 
     @classmethod
     def checked(
@@ -28,6 +30,7 @@ class ValueOptions:
         repeats: str | None = None,
         missing: str | float | Iterable[str | float] = (),
         time_format: str | None = None,
+        scale: Sequence[float] | None = None,
     ) -> "ValueOptions":
         """The options as a caller gives them; raises BadData for another type and for an unknown time format."""
         if not isinstance(implicit, bool):
@@ -37,7 +40,8 @@ class ValueOptions:
             raise BadData(f"missing is {missing!r}"[:80], f"give at most {MOST_MISSING} numbers or texts")
         if time_format is not None:
             named_rule(time_format)
-        return cls(implicit, check_repeats(repeats), tuple(_text(one) for one in listed), time_format)
+        stated = None if scale is None else check_scale(scale)
+        return cls(implicit, check_repeats(repeats), tuple(_text(one) for one in listed), time_format, stated)
 
 
 def check_repeats(rule: str | None) -> Repeats | None:
