@@ -70,9 +70,10 @@ class ImplicitModel(InteractionModel):
         weighted = self.weigh(histories)
         vectors = np.tile(self._mean_user_vector, (weighted.shape[0], 1))
         for row in np.flatnonzero(has_positive(weighted)):
-            design, weights, square = self._weighted_design(weighted[[row]])
-            moment = (design * weights[:, None]).sum(axis=0)
-            vectors[row] = solve_or_nan(square + self._prior(float(weights.sum())), moment)
+            here = slice(weighted.indptr[row], weighted.indptr[row + 1])
+            design, weights, scaled = self._weighted_design(weighted.indices[here], weighted.data[here])
+            system = design.T @ scaled + self._prior(float(weights.sum()))
+            vectors[row] = solve_or_nan(system, scaled.sum(axis=0))
         return vectors
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
@@ -87,12 +88,12 @@ class ImplicitModel(InteractionModel):
         positive = weighted.data > 0
         if np.count_nonzero(positive) < 2:
             return super().attributions(history, items)
-        design, weights, square = self._weighted_design(weighted)
-        values, axes = np.linalg.eigh(square + self._gram)
+        design, weights, scaled = self._weighted_design(weighted.indices, weighted.data)
+        values, axes = np.linalg.eigh(design.T @ scaled + self._gram)
         x, total = design @ axes, float(weights.sum())
         moment = weights @ x
         whole = moment / (values + self._ridge(total))
-        d = 1 / (values + np.array([self._ridge(total - weight) for weight in weights])[:, None])
+        d = 1 / (values + self._ridge(total - weights)[:, None])
         b = moment - weights[:, None] * x
         leverage = weights * np.einsum("hk,hk->h", x, d * x)
         correction = weights * np.einsum("hk,hk->h", x, d * b) / (1 - leverage)
@@ -114,17 +115,19 @@ class ImplicitModel(InteractionModel):
         vector = self.fold_in_vectors(history)[0] if user is None else self.user_vectors[user]
         return cosine(self.user_vectors, self._user_lengths, vector)
 
-    def _weighted_design(self, weighted: csr_array) -> tuple[Doubles, Doubles, Doubles]:
-        """(h, rank) vectors X of the positives of a (1, n_items) history of weights, (h,) weights, and XᵀΩX."""
-        positive = weighted.data > 0
-        weights = weighted.data[positive].astype(np.float64)
-        design: Doubles = self.item_vectors[weighted.indices[positive]].astype(np.float64)
-        return design, weights, design.T @ (design if (weights == 1).all() else design * weights[:, None])
+    def _weighted_design(self, items: Rows, weights: Floats) -> tuple[Doubles, Doubles, Doubles]:
+        """(h, rank) vectors X of the positives among items with weights, (h,) weights of these, and ΩX."""
+        if self.interaction_weights.all_ones:
+            design: Doubles = self.item_vectors[items].astype(np.float64)
+            return design, weights.astype(np.float64), design
+        positive = weights > 0
+        design, own = self.item_vectors[items[positive]].astype(np.float64), weights[positive].astype(np.float64)
+        return design, own, design * own[:, None]
 
-    def _ridge(self, total: float) -> float:
-        """λ (W + α₀|I|)^ν of a user whose positives weigh W."""
-        weight: float = (total + self.unobserved * len(self.item_vectors)) ** self.exponent
-        return max(self.l2 * weight, MIN_RIDGE)
+    def _ridge(self, total: Doubles | float) -> Doubles:
+        """λ (W + α₀|I|)^ν of users whose positives weigh W."""
+        weight = (total + self.unobserved * len(self.item_vectors)) ** self.exponent
+        return np.asarray(np.maximum(self.l2 * weight, MIN_RIDGE))
 
     def _prior(self, total: float) -> Doubles:
         """(rank, rank) α₀ QᵀQ + λ (W + α₀|I|)^ν I for a user whose positives weigh W."""
