@@ -39,6 +39,7 @@ def test_folds_share_out_every_rating(run: Run, tmp_path: Path) -> None:
         (["--folds", "1"], "not in the range"),
         (["--folds", "4", "--published"], "one of --folds and --published"),
         (["--test-share", "1"], "not in the range"),
+        (["--test-share", "nan"], "not a finite number"),
         (["--kind", "best"], "'best' is not one of"),
         (["--seed", "-1"], "a seed of -1"),
         (["--folds", "3", "--seed", "-1"], "a seed of -1"),

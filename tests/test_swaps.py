@@ -140,7 +140,7 @@ def _damage(folder: Path) -> None:
     aside.rename(folder)
 
 
-def test_a_service_in_one_process_keeps_what_it_has(folder):
+def test_a_service_in_one_process_keeps_what_it_has(folder, caplog):
     service = ModelRegistry.open(ServerConfig(models=(("m", folder),)))
     service.warm_up()
     live = service.service()
@@ -149,9 +149,11 @@ def test_a_service_in_one_process_keeps_what_it_has(folder):
         save(other(3), folder, trainer="3")
         kept = (folder / damaged).read_bytes()
         (folder / damaged).write_bytes(kept[: len(kept) // 2])
-        with pytest.raises(BadCandidate, match=f"m/{damaged}"):
+        with pytest.raises(BadCandidate, match=f"^m/{damaged}") as refused:
             service.reload()
         assert service.service() is live
+        assert str(folder.parent) not in refused.value.message + refused.value.hint, "a client gets to know this"
+        assert str(folder) in caplog.records[-1].message
     shutil.rmtree(folder)
     with pytest.raises(BadCandidate, match="not a saved model"):
         service.reload("m")
@@ -170,7 +172,7 @@ def test_a_model_that_fails_at_its_first_request_is_not_served(folder, monkeypat
         raise RuntimeError("broken")
 
     monkeypatch.setattr(FactorModel, "scores", broken)
-    with pytest.raises(BadCandidate, match="RuntimeError"):
+    with pytest.raises(BadCandidate, match="the model in m cannot be served: RuntimeError"):
         service.reload()
     assert service.service() is live
     assert "broken" in caplog.text

@@ -126,6 +126,8 @@ def children(process: int) -> list[str]:
         (["svd", "--rank", "0"], "rank is 0"),
         (["svd", "--trials", "0"], "trials"),
         (["svd", "--minutes", "-1"], "minutes"),
+        (["svd", "--minutes", "nan"], "not a finite number"),
+        (["svd", "--minutes", "inf"], "not a finite number"),
         (["svd", "--jobs", "0"], "jobs"),
         (["svd", "--sweep", "rank=1,2", "--only", "rank"], "a sweep tries the given values only"),
         (["svd", "--sweep", "rank=1,x"], "rank is 'x'"),

@@ -3,13 +3,16 @@
 import os
 import socket
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cofactor.cli.options.finite_range import FiniteRange
 from cofactor.control_characters import escape_controls
 from cofactor.errors import CofactorError
+from cofactor.serving.allowed_clients import check_host, check_origin, check_proxy
 from cofactor.serving.listening_socket import (
     address_of,
     bind,
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from cofactor.serving.server_config import ServerConfig
 
 LONGEST_NAME = 100
+DAY = 86_400.0  # seconds
+LOWEST_RATE = 1e-3  # requests per second
 
 
 def _read_ids(_: click.Context, __: click.Parameter, path: Path | None) -> frozenset[str] | None:
@@ -34,6 +39,12 @@ def _read_ids(_: click.Context, __: click.Parameter, path: Path | None) -> froze
         return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     except UnicodeDecodeError:
         raise CofactorError(f"{path} is not UTF-8 text", "write one id a line") from None
+
+
+def _check_rate(_: click.Context, __: click.Parameter, rate: float) -> float:
+    if 0 < rate < LOWEST_RATE:
+        raise click.BadParameter(f"{rate:g} is less than {LOWEST_RATE:g}; 0 sets no limit.")
+    return rate
 
 
 def _load_keys(option: str, path: Path | None) -> tuple[tuple[str, bytes], ...]:
@@ -72,7 +83,13 @@ KEYS = click.Path(path_type=Path)
     help="Origin of web pages that may send requests (CORS), such as https://shop.example.org.",
 )
 @click.option("--proxy", "proxies", multiple=True, help="Address of a proxy whose X-Forwarded-For is trusted.")
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Requests per second for each key; 0: no limit.")
+@click.option(
+    "--rate",
+    default=0.0,
+    type=FiniteRange(0),
+    callback=_check_rate,
+    help="Requests per second for each key; 0: no limit.",
+)
 @click.option(
     "--waiting", default=64, show_default=True, type=click.IntRange(1), help="Requests that may wait in each process."
 )
@@ -90,11 +107,11 @@ KEYS = click.Path(path_type=Path)
     "--watch",
     default=2.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=FiniteRange(0, DAY),
     help="Seconds between checks for newer models; 0: never.",
 )
 @click.option(
-    "--drain", default=0.0, type=click.FloatRange(0), help="Seconds to keep answering requests after a signal to stop."
+    "--drain", default=0.0, type=FiniteRange(0, DAY), help="Seconds to keep answering requests after a signal to stop."
 )
 @click.option(
     "--log",
@@ -115,7 +132,9 @@ def serve(model: tuple[str, ...], host: str, port: int, **options: Any) -> None:
     opened = inherited_socket()
     address = opened.getsockname()[0] if opened else address_of(host)
     options |= {name: _load_keys(name, options[name]) for name in ("keys", "admin_keys")}
-    options["hosts"] = check_reachable(address, bool(options["keys"]), options["hosts"])
+    options["hosts"] = check_reachable(address, bool(options["keys"]), tuple(map(check_host, options["hosts"])))
+    options["origins"] = tuple(map(check_origin, options["origins"]))
+    options["proxies"] = tuple(chain.from_iterable(map(check_proxy, options["proxies"])))
     if not is_loopback(address) and hasattr(os, "geteuid") and os.geteuid() == 0:
         click.echo("warning: serving to other machines as root: an ordinary user is enough", err=True)
     options["deny"] = options["deny"] or frozenset()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cofactor.cli.options.data_argument import reading_options, source_from_options
+from cofactor.cli.options.finite_range import FiniteRange
 from cofactor.cli.options.hyperparameters import TrainCommand, make_option
 from cofactor.cli.options.plan import make_plan, protocol_option
 from cofactor.cli.options.renamed_option import renamed
@@ -169,7 +170,7 @@ def _search_options(command: Any) -> Any:
         ),
         click.option(
             "--minutes",
-            type=click.FloatRange(0, min_open=True),
+            type=FiniteRange(0, min_open=True),
             help="Time limit of this run, including the evaluation on the test part.",
         ),
         click.option(

@@ -236,7 +236,8 @@ class ModelRegistry:
         return {"model": now, "name": name, "before": before, "changed": now != before}
 
     def _log_refusal(self, name: str, error: BadCandidate) -> None:
-        log.warning("the model %s stays at version %s: %s", name, self.service(name).version, error.message)
+        version, folder = self.service(name).version, self.folders[name]
+        log.warning("the model %s in %s stays at version %s: %s", name, folder, version, error.message)
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
@@ -257,10 +258,11 @@ class ModelRegistry:
         except LoadingStopped:
             raise
         except CofactorError as error:
-            raise BadCandidate(error.message, f"the previous version is still served; {error.hint}") from error
+            hint = f"the previous version is still served; {_without_folders(error.hint, folder)}"
+            raise BadCandidate(_without_folders(error.message, folder), hint) from error
         except Exception as error:  # any failure of the new model during its warm-up
             log.exception("the model in %s failed its warm-up", folder)
-            what = f"the model in {folder} cannot be served: {type(error).__name__}"
+            what = f"the model in {folder.name} cannot be served: {type(error).__name__}"
             raise BadCandidate(what, "the previous version is still served; the log has the details") from error
 
     def _new_service(self, model: LoadedModel, name: str) -> RecommendationService:
@@ -269,6 +271,11 @@ class ModelRegistry:
 
 def _record_catalogue(store: RatingStore, models: Mapping[str, LoadedModel]) -> None:
     record_catalogue(store, {name: one.model.training_data.titles_by_id() for name, one in models.items()})
+
+
+def _without_folders(message: str, folder: Path) -> str:
+    """A message in which the folder of a model has only its own name: clients learn nothing about the machine."""
+    return message.replace(str(folder), folder.name) if len(folder.parts) > 1 else message
 
 
 def _without_numbers(message: str) -> str:

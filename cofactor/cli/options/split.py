@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cofactor.cli.options.finite_range import FiniteRange
 from cofactor.data.splitting.recipe import SplitRecipe
 
 GIVEN_PARTS = {  # by name, and what each is for
@@ -20,7 +21,7 @@ SPLITTING = ("kind", "cut", "test_share", "validation_share")
 def split_options(command: Any) -> Any:
     """Adds the options for splitting DATA, where it is not a split already, and those for parts that are given."""
     default = SplitRecipe()
-    share = click.FloatRange(0, 1, max_open=True)
+    share = FiniteRange(0, 1, max_open=True)
     for option in (
         *(
             click.option(f"--{name}", metavar="DATA", help=f"Ratings to {purpose}; DATA is the training part then.")

@@ -77,7 +77,7 @@ class AccessControl:
         """A page of another site can make its own name point here, but the browser sends that name (DNS rebinding)."""
         if self._hosts is None:
             return
-        sent = [value.decode("latin-1") for name, value in context.headers.raw if name == b"host"]
+        sent = [value.decode("latin-1").lower() for name, value in context.headers.raw if name == b"host"]
         if len(sent) != 1 or (sent[0] not in self._hosts and _host_name(sent[0]) not in self._hosts):
             hint = "use a name that the service has, or start it with --allowed-host NAME"
             raise HttpProblem(421, "the service does not have the name in Host", hint, refused="host")
@@ -121,10 +121,10 @@ def _check_framing(context: RequestContext) -> None:
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header without its port; empty if it is malformed."""
-    name, colon, port = host.lower().rpartition(":")
+    """The name in a Host header in lower case, without its port; empty if it is malformed."""
+    name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
-        name, port = host.lower(), "0"
+        name, port = host, "0"
     brackets = name.startswith("[") and name.endswith("]")
     return name if (brackets or ":" not in name) and (port.isdecimal() and port.isascii()) else ""
 
