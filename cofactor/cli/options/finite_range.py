@@ -7,7 +7,7 @@ import click
 
 
 class FiniteRange(click.FloatRange):
-    """A finite number in a range: no comparison with its ends keeps `nan` out, and nobody can wait for `inf` seconds."""
+    """A finite number in a range: comparisons with its ends let `nan` pass, and nobody can wait for `inf` seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number; fails for `nan` and `inf`."""
