@@ -192,7 +192,7 @@ def chosen_for_last(candidates: list[Trainer], train: Ratings) -> Trainer:
 
 def among(model: Model, user: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
     """HR@10 and NDCG@10 of the first item of each row; items with equal scores are ranked before it."""
-    scores = model.pair_scores(np.repeat(user, asked.shape[1]), asked.ravel()).reshape(asked.shape)
+    scores = model.score_pair_rows(np.repeat(user, asked.shape[1]), asked.ravel()).reshape(asked.shape)
     other = asked[:, 1:] != asked[:, :1]  # some published negatives are the item itself
     rank = 1 + np.count_nonzero((scores[:, 1:] >= scores[:, :1]) & other, axis=1)
     return float(np.mean(rank <= 10)), float(np.mean(np.where(rank <= 10, 1 / np.log2(1 + rank), 0)))

@@ -74,7 +74,7 @@ def serving(model: AutoencoderModel) -> str:
     with torch.inference_mode():
         for user in users:
             started = time.perf_counter()
-            scores = model.scores(np.array([user]))[0]
+            scores = model.score_rows(np.array([user]))[0]
             seconds[0].append(time.perf_counter() - started)
             inputs, bias = model._inputs(history[[user]])
             dense = torch.from_numpy(inputs.toarray())

@@ -57,11 +57,11 @@ def network(n_users: int, n_items: int, per_user: int, rank: int, deep_rank: int
 def one_user(model: NetworkModel, repeat: int) -> None:
     beside = in_pytorch(model)
     users = [np.array([user], dtype=np.int32) for user in np.arange(repeat) % len(model.training_data.users)]
-    scores, expected = model.scores(users[0])[0], beside(0)
+    scores, expected = model.score_rows(users[0])[0], beside(0)
     assert np.abs(scores - expected).max() < 1e-5 * max(1, np.abs(expected).max()), "both say the same"
     walls: dict[str, list[float]] = {"NumPy": [], "PyTorch": []}
     for user in users:
-        walls["NumPy"].append(seconds(lambda user=user: model.scores(user)))
+        walls["NumPy"].append(seconds(lambda user=user: model.score_rows(user)))
         walls["PyTorch"].append(seconds(lambda user=user: beside(int(user[0]))))
     for name, times in walls.items():
         print(f"all items for one user, {name:<8} {1e3 * np.median(times):7.2f} ms, fastest {1e3 * min(times):.2f} ms")
@@ -93,7 +93,7 @@ def others(model: NetworkModel) -> None:
     first = history[[0]]
     rated = {ids[item]: float(value) for item, value in zip(first.indices, first.data, strict=True)}
     for what, run in (
-        ("all items for 100 users", lambda: model.scores(np.arange(100, dtype=np.int32))),
+        ("all items for 100 users", lambda: model.score_rows(np.arange(100, dtype=np.int32))),
         (f"folding in 100 users of {len(rated)} ratings", lambda: model.fold_in_vectors(history[:100])),
         (f"10 items for one of {len(rated)} ratings, why = 1", lambda: model.recommend_for_ratings(rated, 10, why=1)),
     ):

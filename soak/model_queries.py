@@ -78,7 +78,7 @@ def _query_service(bundle: LoadedModel, users: list[str], items: list[str], rati
 def _query_rows(model: Model, rng: np.random.Generator) -> None:
     n_users, n_items = len(model.training_data.users), len(model.training_data.items)
     every = np.arange(n_users, dtype=np.int32)
-    if model.scores(every).shape != (n_users, n_items) or model.unknown_item_scores.shape != (n_users + 1,):
+    if model.score_rows(every).shape != (n_users, n_items) or model.unknown_item_scores.shape != (n_users + 1,):
         raise WrongAnswer("scores of another shape")
     dense = rng.choice([0, 0, 1, 3], (3, n_items)).astype(np.float32)
     if model.fold_in_scores(csr_array(dense)).shape != (3, n_items):

@@ -93,7 +93,7 @@ def test_widths_are_padded():
 
 def objective(model: FactorModel, train: Ratings) -> float:
     """What ALS minimises, in the ratings' own units."""
-    error = model.pair_scores(train.user, train.item) - train.value
+    error = model.score_pair_rows(train.user, train.item) - train.value
     users, items = train.training_data.user_counts, train.training_data.item_counts
     vectors = users @ (model.user_vectors**2).sum(1) + items @ (model.item_vectors**2).sum(1)
     biases = users @ model.user_bias**2 + items @ model.item_bias**2
@@ -155,7 +155,7 @@ def test_it_continues_from_a_factor_model_of_the_same_split_only() -> None:
     begun = ALS(rank=3, n_epochs=4).fit(train)
     straight = ALS(rank=3, n_epochs=7).fit(train)
     further = list(ALS(rank=3, n_epochs=3).epochs(train, warm_start=begun))[-1].model
-    np.testing.assert_allclose(further.scores(np.arange(60)), straight.scores(np.arange(60)), atol=1e-3)
+    np.testing.assert_allclose(further.score_rows(np.arange(60)), straight.score_rows(np.arange(60)), atol=1e-3)
     next(ALS(rank=3).epochs(train, warm_start=SVD(rank=3, n_epochs=1).fit(train)))
     with pytest.raises(BadHyperparameter, match="rank is 4"):
         next(ALS(rank=4).epochs(train, warm_start=begun))
@@ -169,7 +169,7 @@ def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:
     model = ALS(rank=4, n_epochs=3).fit(noise())
     assert model.user_bias[29] == 0
     assert not model.user_vectors[29].any()
-    assert model.scores(np.array([29]))[0, 19] == pytest.approx(model.mean, abs=1e-6)
+    assert model.score_rows(np.array([29]))[0, 19] == pytest.approx(model.mean, abs=1e-6)
 
 
 def test_ml_100k_u1(real_data: Path) -> None:

@@ -341,7 +341,7 @@ def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
     app = create_app(broken)
 
     class Broken(BaselineModel):
-        def scores(self, users):
+        def score_rows(self, users):
             raise RuntimeError("a secret of the inside")
 
     rated = ratings()
@@ -451,10 +451,10 @@ def test_others_are_answered_while_a_long_list_is_made(monkeypatch):
     asked, release = threading.Event(), threading.Event()
 
     class Slow(BaselineModel):
-        def scores(self, users):
+        def score_rows(self, users):
             asked.set()
             assert release.wait(10)
-            return super().scores(users)
+            return super().score_rows(users)
 
     rated = ratings()
     biases = np.zeros(len(rated.users), np.float32), np.zeros(len(rated.items), np.float32)

@@ -68,7 +68,7 @@ def in_pytorch(train: Ratings, weights: dict[str, torch.Tensor], options: dict) 
     table = torch.zeros(len(train.users), len(train.items))
     rated = torch.zeros_like(table, dtype=torch.bool)
     at = torch.from_numpy(train.user.astype(np.int64)), torch.from_numpy(train.item.astype(np.int64))
-    table[at] = torch.from_numpy(train.value - base.pair_scores(train.user, train.item))
+    table[at] = torch.from_numpy(train.value - base.score_pair_rows(train.user, train.item))
     rated[at] = True
     if options["rows"] == "items":
         table, rated = table.T, rated.T
@@ -150,7 +150,7 @@ def test_another_scale_gives_the_same_model_in_its_units(rows) -> None:
     percent = replace(stars, value=stars.value * np.float32(16), scale=(0.0, 0.0), step=None)
     one, other = (Autoencoder(rows=rows, layers="16", n_epochs=4).fit(part) for part in (stars, percent))
     users = np.arange(60, dtype=np.int32)
-    np.testing.assert_allclose(16 * one.scores(users), other.scores(users), rtol=1e-4)
+    np.testing.assert_allclose(16 * one.score_rows(users), other.score_rows(users), rtol=1e-4)
     np.testing.assert_allclose(
         16 * one.fold_in_scores(stars.by_user()), other.fold_in_scores(percent.by_user()), rtol=1e-4
     )
@@ -181,7 +181,7 @@ def test_numpy_scores_as_pytorch_does(loss) -> None:
     model = of_users(train, loss=loss, activation="selu", layers="20,6,20", n_epochs=5)
     users = np.flatnonzero(train.training_data.user_counts).astype(np.int32)
     history = train.by_user().toarray()[users]
-    np.testing.assert_allclose(model.scores(users), forward(model, history, history > 0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.score_rows(users), forward(model, history, history > 0), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["squared", "multinomial"])
@@ -201,8 +201,8 @@ def test_pairs_are_scored_as_lists_are(loss, monkeypatch) -> None:
     model = of_users(noise(), loss=loss, layers="9,5", n_epochs=4)
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:30, :20])
     order = np.random.default_rng(0).permutation(len(user))
-    expected = model.scores(np.arange(30, dtype=np.int32))[user, item]
-    np.testing.assert_allclose(model.pair_scores(user[order], item[order]), expected[order], rtol=1e-5, atol=1e-5)
+    expected = model.score_rows(np.arange(30, dtype=np.int32))[user, item]
+    np.testing.assert_allclose(model.score_pair_rows(user[order], item[order]), expected[order], rtol=1e-5, atol=1e-5)
 
 
 def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
@@ -224,7 +224,7 @@ def test_a_user_goes_in_with_their_own_ratings_wherever_their_row_is() -> None:
         test = held_out.where(held_out.users.ids[held_out.user] == user)
         predicted = model.predict_rows(np.full(len(test), row, np.int32), test.item)
         assert np.abs(predicted - test.value).mean() < 0.5, "another parity would be wrong by 4"
-        np.testing.assert_allclose(model.scores(np.array([row]))[0], model.fold_in_scores(history[[row]])[0])
+        np.testing.assert_allclose(model.score_rows(np.array([row]))[0], model.fold_in_scores(history[[row]])[0])
 
 
 def test_what_somebody_is_tested_on_does_not_go_in() -> None:
@@ -245,8 +245,8 @@ def test_inputs_are_dropped_in_training_and_never_in_prediction() -> None:
     users = np.arange(60, dtype=np.int32)
     history = train.by_user().toarray()
     wet = replace(wet, layers=replace(wet.layers, activations=("tanh", "linear")))
-    np.testing.assert_array_equal(wet.scores(users), wet.scores(users))
-    np.testing.assert_allclose(wet.scores(users), forward(wet, history, history > 0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(wet.score_rows(users), wet.score_rows(users))
+    np.testing.assert_allclose(wet.score_rows(users), forward(wet, history, history > 0), rtol=1e-4, atol=1e-4)
 
 
 def test_items_and_users_without_ratings_leave_the_baseline() -> None:
@@ -254,10 +254,10 @@ def test_items_and_users_without_ratings_leave_the_baseline() -> None:
     cold_user, cold_item = np.array([29], np.int32), 19
     for rows in ("users", "items"):
         model = Autoencoder(rows=rows, layers="16", n_epochs=3).fit(train)
-        np.testing.assert_allclose(model.scores(cold_user)[0], base.scores(cold_user)[0], rtol=1e-6)
+        np.testing.assert_allclose(model.score_rows(cold_user)[0], base.score_rows(cold_user)[0], rtol=1e-6)
     model = of_users(train, n_epochs=3)
     np.testing.assert_allclose(
-        model.scores(np.arange(29))[:, cold_item], base.scores(np.arange(29))[:, cold_item], rtol=1e-5
+        model.score_rows(np.arange(29))[:, cold_item], base.score_rows(np.arange(29))[:, cold_item], rtol=1e-5
     )
 
 
@@ -371,7 +371,7 @@ def test_a_model_of_users_can_be_learned_on(loss) -> None:
     first = list(trainer.epochs(train))[-1]
     frozen = next(replace(trainer, learning_rate=0.0, n_epochs=1).epochs(train, warm_start=first.model))
     users = np.arange(30, dtype=np.int32)
-    np.testing.assert_allclose(frozen.model.scores(users), first.model.scores(users), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(frozen.model.score_rows(users), first.model.score_rows(users), rtol=1e-5, atol=1e-5)
     assert frozen.objective == pytest.approx(first.objective, rel=0.05)
     with pytest.raises(BadHyperparameter, match="layers are 12, those of the model to start from 12,5"):
         next(replace(trainer, layers="12").epochs(train, warm_start=first.model))

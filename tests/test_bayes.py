@@ -233,13 +233,13 @@ def tastes() -> tuple[Ratings, PosteriorModel, PosteriorModel]:
 def test_a_cold_item_is_placed_by_its_features() -> None:
     _, model, without = tastes()
     loves_a = np.array([group == "x" for group in GROUPS])
-    scores = model.scores(np.arange(62, dtype=np.int32))
+    scores = model.score_rows(np.arange(62, dtype=np.int32))
     assert (scores[loves_a, 40] > scores[loves_a, 41] + 0.5).all()
     assert (scores[~loves_a, 41] > scores[~loves_a, 40] + 0.5).all()
     assert "40" in [line.item for line in model.recommend("1", 42)]
     ids = [line.item for line in model.recommend("1", 42)]
     assert ids.index("40") < ids.index("41")
-    blind = without.scores(np.arange(62, dtype=np.int32))
+    blind = without.score_rows(np.arange(62, dtype=np.int32))
     np.testing.assert_array_equal(blind[:, 40], blind[:, 41])
     assert without.item_feature_vectors is without.user_feature_vectors is None
 
@@ -247,7 +247,7 @@ def test_a_cold_item_is_placed_by_its_features() -> None:
 def test_an_item_outside_of_the_catalogue_is_placed_by_its_features() -> None:
     _, model, without = tastes()
     a, b = (model.new_item_scores({"kind": kind}) for kind in "AB")
-    scores = model.scores(np.arange(62, dtype=np.int32))
+    scores = model.score_rows(np.arange(62, dtype=np.int32))
     np.testing.assert_allclose(a, scores[:, 40], rtol=1e-4)
     np.testing.assert_allclose(b, scores[:, 41], rtol=1e-4)
     with pytest.raises(BadData, match="trained without item features"):
@@ -257,10 +257,10 @@ def test_an_item_outside_of_the_catalogue_is_placed_by_its_features() -> None:
 def test_a_cold_user_is_known_by_their_features() -> None:
     _, model, without = tastes()
     of_a = np.array([kind == "A" for kind in KINDS[:40]])
-    y, x = model.scores(np.array([60, 61], dtype=np.int32))[:, :40]
+    y, x = model.score_rows(np.array([60, 61], dtype=np.int32))[:, :40]
     assert x[of_a].min() > x[~of_a].max() + 0.5
     assert y[~of_a].min() > y[of_a].max() + 0.5
-    blind = without.scores(np.array([60, 61], dtype=np.int32))
+    blind = without.score_rows(np.array([60, 61], dtype=np.int32))
     np.testing.assert_array_equal(blind[0], blind[1])
 
 

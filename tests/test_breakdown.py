@@ -90,7 +90,7 @@ def ranks(model: Model, train: Ratings, test: Ratings) -> dict[tuple[int, int], 
     """The place of each test item among what its user has not rated in training."""
     places = {}
     for user in set(test.user.tolist()):
-        score = np.where(model.rankable, model.scores(np.array([user], np.int32))[0], -np.inf)
+        score = np.where(model.rankable, model.score_rows(np.array([user], np.int32))[0], -np.inf)
         open_items = set(range(30)) - set(train.item[train.user == user].tolist())
         order = sorted(open_items, key=lambda item: (-score[item], item))
         places |= {(user, item): place for place, item in enumerate(order, start=1)}

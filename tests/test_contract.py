@@ -92,7 +92,7 @@ def test_the_ratings_that_explain_are_of_a_like_kind(name):
 def test_a_users_own_ratings_folded_in_are_scored_as_the_user(name):
     train, _ = board(name)
     model, users = on_board(name), np.arange(60, dtype=np.int32)
-    trained, folded = model.scores(users), model.fold_in_scores(train.by_user())
+    trained, folded = model.score_rows(users), model.fold_in_scores(train.by_user())
     for user in users:
         assert np.corrcoef(trained[user], folded[user])[0, 1] > 0.95
     if model.scale is not None:
@@ -110,10 +110,10 @@ def test_items_of_a_colour_are_alike(name):
 @everyone
 def test_a_block_of_similar_items_is_what_each_of_them_says(name):
     for model, items in ((on_board(name), np.array([3, 0, 59, 12])), (on_noise(name), np.array([19, 2, 7, 0, 5]))):
-        block = model.similarities(items)
+        block = model.similarity_among_rows(items)
         assert block.dtype == np.float32
         for place, item in enumerate(items):
-            one, others = model.similarity(int(item))[items], np.arange(len(items)) != place
+            one, others = model.similarity_to_row(int(item))[items], np.arange(len(items)) != place
             np.testing.assert_allclose(block[place][others], one[others], rtol=1e-4, atol=1e-5)
 
 
@@ -122,7 +122,7 @@ def test_users_of_a_parity_are_alike_whether_trained_or_folded_in(name):
     model = on_board(name)
     for user in (0, 13):
         history = model.training_data.interactions[[user]]
-        for alike in (model.user_similarity(user, history), model.user_similarity(None, history)):
+        for alike in (model.similarity_to_user_row(user, history), model.similarity_to_user_row(None, history)):
             alike[user] = -np.inf
             nearest = np.argsort(-alike)[:10]
             assert all((other + user) % 2 == 0 for other in nearest)
@@ -163,9 +163,9 @@ def test_a_model_cannot_be_changed(name):
     layers = [getattr(model, n) for n in model.networks]
     for array in fields + [array for one in layers for array in (*one.weights, *one.biases)]:
         assert not isinstance(array, np.ndarray) or not array.flags.writeable
-    scores = model.scores(np.array([0, 1], dtype=np.int32))
+    scores = model.score_rows(np.array([0, 1], dtype=np.int32))
     scores[:] = 99
-    assert (model.scores(np.array([0, 1], dtype=np.int32)) != 99).any(), "scores are a new array"
+    assert (model.score_rows(np.array([0, 1], dtype=np.int32)) != 99).any(), "scores are a new array"
 
 
 @everyone
@@ -178,7 +178,7 @@ def test_saved_and_loaded_it_answers_the_same(name, tmp_path):
     assert (loaded.scale, loaded.training_data.scale, loaded.training_data.step) == (model.scale, (0.5, 5.0), 0.5)
     assert loaded.training_data.split == "0123abcd"
     history = noise(seed=1).by_user()
-    np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
+    np.testing.assert_array_equal(loaded.score_rows(users), model.score_rows(users))
     np.testing.assert_array_equal(loaded.fold_in_scores(history), model.fold_in_scores(history))
     for user in model.training_data.users.ids:
         assert loaded.recommend(user, 7, why=2) == model.recommend(user, 7, why=2)
@@ -280,7 +280,7 @@ def test_predictions_are_the_clipped_scores(name):
     if model.scale is not None:
         assert predicted.min() >= 0.5
         assert predicted.max() <= 5
-    expected = model.clip(model.scores(users)).ravel()
+    expected = model.clip(model.score_rows(users)).ravel()
     np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-4)
 
 

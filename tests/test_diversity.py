@@ -32,10 +32,12 @@ def by_hand(relevance, alike, d):
 @settings(max_examples=80, deadline=None)
 @given(st.floats(0, 1), st.integers(0, 28), st.integers(1, 20))
 def test_a_list_with_variety_is_that_of_the_formula(model, d, user, n):
-    scores = model.scores(np.array([user], dtype=np.int32))[0]
+    scores = model.score_rows(np.array([user], dtype=np.int32))[0]
     ranked, best = model.top_n_of_scores(scores, 20)
     relevance = (best.astype(np.float64) - best.min()) / float(best.max() - best.min())
-    alike = np.where(np.isfinite(model.similarities(ranked)), model.similarities(ranked), 0).astype(np.float64)
+    alike = np.where(np.isfinite(model.similarity_among_rows(ranked)), model.similarity_among_rows(ranked), 0).astype(
+        np.float64
+    )
     expected = by_hand(relevance, alike, d)
     assert diversify(model, ranked, best, d, 0, n).tolist() == expected[:n]
     assert diversify(model, ranked, best, d, 3, n).tolist() == expected[3 : 3 + n]
@@ -43,7 +45,7 @@ def test_a_list_with_variety_is_that_of_the_formula(model, d, user, n):
 
 def test_no_variety_is_the_plain_list(model):
     answers = RecommendationService(bundle(model))
-    ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 20)
+    ranked, best = model.top_n_of_scores(model.score_rows(np.array([3], dtype=np.int32))[0], 20)
     assert diversify(model, ranked, best, 0.0, 0, 20).tolist() == list(range(len(ranked)))
     assert answers.recommendations("3", ListQuery(diversity=0.0)) == answers.recommendations("3", ListQuery())
 
@@ -53,7 +55,7 @@ def test_the_more_variety_the_less_alike(model):
         answers, of_users = RecommendationService(bundle(model)), []
         for user in range(29):
             listed = answers.recommendations(str(user), ListQuery(n=4, diversity=d))["recommendations"]
-            block = model.similarities(np.array([int(one["item"]) for one in listed]))
+            block = model.similarity_among_rows(np.array([int(one["item"]) for one in listed]))
             of_users.append(block[np.triu_indices(len(listed), 1)].mean())
         return np.mean(of_users)
 
@@ -62,7 +64,7 @@ def test_the_more_variety_the_less_alike(model):
 
 def test_a_list_is_put_in_another_order_pool_by_pool(model, monkeypatch):
     monkeypatch.setattr(diversity, "POOL", 5)
-    ranked, best = model.top_n_of_scores(model.scores(np.array([3], dtype=np.int32))[0], 13)
+    ranked, best = model.top_n_of_scores(model.score_rows(np.array([3], dtype=np.int32))[0], 13)
     whole = diversify(model, ranked, best, 0.7, 0, 20)
     assert [sorted(whole[at : at + 5]) for at in (0, 5, 10)] == [
         [0, 1, 2, 3, 4],

@@ -34,7 +34,7 @@ def test_scores_are_those_of_the_formula(seed: int, l2: float) -> None:
     ratings = noise(60, 35, 900, seed)
     model, (X, B) = EASE(l2=l2).fit(ratings), textbook(ratings, l2)
     known = np.flatnonzero(X.any(axis=1))
-    np.testing.assert_allclose(model.scores(known), (X @ B)[known], atol=1e-4)
+    np.testing.assert_allclose(model.score_rows(known), (X @ B)[known], atol=1e-4)
     assert np.diagonal(model.dense).tolist() == [0.0] * 35
 
 
@@ -52,7 +52,7 @@ def test_an_explanation_is_a_sum_of_weights() -> None:
     model = EASE(l2=20.0).fit(ratings)
     history, items = ratings.by_user()[[3]], np.arange(35)
     effects = model.attributions(history, items)
-    np.testing.assert_allclose(effects.sum(axis=0), model.scores(np.array([3]))[0], atol=1e-6)
+    np.testing.assert_allclose(effects.sum(axis=0), model.score_rows(np.array([3]))[0], atol=1e-6)
     np.testing.assert_allclose(effects, Model.attributions(model, history, items), atol=1e-6)
 
 
@@ -62,7 +62,7 @@ def test_items_are_as_alike_as_their_partial_correlation() -> None:
     P = np.linalg.inv(X.T @ X + 20 * np.eye(35))
     wanted = -P[4] / np.sqrt(P[4, 4] * np.diag(P))
     others = np.arange(35) != 4
-    np.testing.assert_allclose(EASE(l2=20.0).fit(ratings).similarity(4)[others], wanted[others], atol=1e-5)
+    np.testing.assert_allclose(EASE(l2=20.0).fit(ratings).similarity_to_row(4)[others], wanted[others], atol=1e-5)
 
 
 def test_who_has_nothing_gets_the_most_rated() -> None:

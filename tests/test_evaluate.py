@@ -95,7 +95,7 @@ def literal_together(lists, n_items):
 
 def literal_report(model, train, test, k, relevant_from, rated_at_least):
     """docs/metrics.md once more, one user at a time, with lists and dictionaries."""
-    scores = model.scores(np.arange(len(train.users), dtype=np.int32)).astype(float)
+    scores = model.score_rows(np.arange(len(train.users), dtype=np.int32)).astype(float)
     counts = np.bincount(train.item, minlength=len(train.items))
     readers = [set(train.user[train.item == item]) for item in range(len(counts))]
     genres = [set(one.split("|")) - {""} for one in train.genres]

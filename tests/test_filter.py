@@ -55,7 +55,7 @@ def test_scores_are_those_of_the_dense_filter(either: str, options: dict[str, fl
     raised = np.maximum(X.sum(axis=0), 1) ** trainer.item_power
     wanted = (X / raised) @ K * raised
     users = np.flatnonzero(X.any(axis=1))
-    np.testing.assert_allclose(model.scores(users), wanted[users], rtol=1e-3, atol=1e-4 * abs(wanted).max())
+    np.testing.assert_allclose(model.score_rows(users), wanted[users], rtol=1e-3, atol=1e-4 * abs(wanted).max())
 
 
 def test_explanations_and_similar_items(either: str) -> None:
@@ -63,11 +63,11 @@ def test_explanations_and_similar_items(either: str) -> None:
     _, K = dense(RATINGS, Filter())
     history, items = RATINGS.by_user()[[3]], np.arange(30)
     effects = model.attributions(history, items)
-    np.testing.assert_allclose(effects.sum(axis=0), model.scores(np.array([3]))[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(effects.sum(axis=0), model.score_rows(np.array([3]))[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(effects, Model.attributions(model, history, items), atol=1e-4 * abs(effects).max())
     wanted = K[4] / np.sqrt(K[4, 4] * np.diag(K).clip(1e-12))
-    np.testing.assert_allclose(model.similarity(4)[:29], wanted[:29], atol=1e-3)
-    assert model.similarity(4)[29] == -np.inf, "item 29 has no ratings"
+    np.testing.assert_allclose(model.similarity_to_row(4)[:29], wanted[:29], atol=1e-3)
+    assert model.similarity_to_row(4)[29] == -np.inf, "item 29 has no ratings"
 
 
 @given(st.integers(1, 200))
@@ -76,10 +76,10 @@ def test_users_scored_in_small_blocks_are_the_same(at_a_time: int) -> None:
     arrays = Filter().fit(RATINGS).arrays()
     arrays = {name: array for name, array in arrays.items() if name not in ("starts", "columns", "pairs")}
     model = FilterModel.from_arrays(RATINGS.training_data, None, arrays)
-    whole = model.scores(np.arange(50))
+    whole = model.score_rows(np.arange(50))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "MOST_EDGES", at_a_time)
-        np.testing.assert_array_equal(model.scores(np.arange(50)), whole)
+        np.testing.assert_array_equal(model.score_rows(np.arange(50)), whole)
 
 
 def test_who_has_nothing_gets_the_most_rated(either: str) -> None:

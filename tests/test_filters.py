@@ -107,7 +107,7 @@ def test_candidates_are_ranked_rated_before_or_not(answers):
     seen = [str(model.training_data.items.ids[one]) for one in model.training_data.rated(row)[0]]
     candidates = sorted({*seen[:3], "i23", "i00", "i05"}, reverse=True)
     listed = answers.recommendations("u3", ListBody(n=100, candidates=candidates))
-    scores = model.scores(np.array([row], dtype=np.int32))[0]
+    scores = model.score_rows(np.array([row], dtype=np.int32))[0]
     assert ids(listed) == sorted(candidates, key=lambda one: (-scores[int(one[1:])], one))
     for one in listed["recommendations"]:
         assert one["score"] == round(float(np.clip(scores[int(one["item"][1:])], 1, 5)), 4)

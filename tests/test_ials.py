@@ -68,9 +68,9 @@ def test_each_epoch_lowers_the_objective_to_a_minimum(solver: str, exponent: flo
 
 def test_both_solvers_come_to_the_same_scores() -> None:
     train, users = clicks(), np.arange(120)
-    exact = fitted(train, rank=20, n_epochs=30, solver="blocks", block=32).scores(users)
+    exact = fitted(train, rank=20, n_epochs=30, solver="blocks", block=32).score_rows(users)
     for options in ({"solver": "conjugate"}, {"solver": "blocks", "block": 16}):
-        near = fitted(train, rank=20, n_epochs=30, **options).scores(users)
+        near = fitted(train, rank=20, n_epochs=30, **options).score_rows(users)
         np.testing.assert_allclose(near, exact, atol=0.02)
 
 
@@ -103,7 +103,9 @@ def test_effects_are_those_of_leaving_a_rating_out() -> None:
     np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
     one = train.by_user()[[3]]
     one.data, one.indices, one.indptr = one.data[:1], one.indices[:1], np.array([0, 1])
-    alone = model.fold_in_scores(one) - model.scores(np.array([3])) * 0 - model._mean_user_vector @ model.item_vectors.T
+    alone = (
+        model.fold_in_scores(one) - model.score_rows(np.array([3])) * 0 - model._mean_user_vector @ model.item_vectors.T
+    )
     np.testing.assert_allclose(model.attributions(one, items)[0], alone[0, items], atol=1e-6)
 
 
@@ -136,7 +138,7 @@ def test_it_continues_from_an_implicit_model_of_the_same_split_only() -> None:
     begun = fitted(train, rank=6, n_epochs=3)
     further = list(IALS(rank=6, n_epochs=2).epochs(train, warm_start=begun))[-1].model
     straight = fitted(train, rank=6, n_epochs=5)
-    np.testing.assert_allclose(further.scores(np.arange(120)), straight.scores(np.arange(120)), atol=1e-3)
+    np.testing.assert_allclose(further.score_rows(np.arange(120)), straight.score_rows(np.arange(120)), atol=1e-3)
     with pytest.raises(BadHyperparameter, match="rank is 4"):
         next(IALS(rank=4).epochs(train, warm_start=begun))
     with pytest.raises(BadHyperparameter, match="baseline"):

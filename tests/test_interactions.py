@@ -97,7 +97,7 @@ def test_it_only_ranks_and_comes_back_the_same(name, kind, tmp_path):
     save(model, tmp_path / "model")
     loaded, users = load(tmp_path / "model"), np.arange(60, dtype=np.int32)
     assert model.arrays().keys() == loaded.arrays().keys()
-    np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
+    np.testing.assert_array_equal(loaded.score_rows(users), model.score_rows(users))
     history = board(kind).by_user()[:9]
     np.testing.assert_array_equal(loaded.fold_in_scores(history), model.fold_in_scores(history))
 
@@ -106,7 +106,7 @@ def test_it_only_ranks_and_comes_back_the_same(name, kind, tmp_path):
 @kinds
 def test_a_users_own_interactions_folded_in_are_scored_as_the_user(name, kind):
     model, users = on_board(name, kind), np.arange(60, dtype=np.int32)
-    for trained, folded in zip(model.scores(users), model.fold_in_scores(board(kind).by_user()), strict=True):
+    for trained, folded in zip(model.score_rows(users), model.fold_in_scores(board(kind).by_user()), strict=True):
         assert np.corrcoef(trained, folded)[0, 1] > 0.95
 
 
@@ -332,7 +332,7 @@ def test_a_breakdown_groups_by_what_the_values_are(kind, by):
 @pytest.mark.parametrize("name", ["knn", "ease", "filter", "autoencoder"])
 def test_similar_users_have_similar_weights(name):
     model, weights = on_board(name, "counts"), on_board(name, "counts").weighted_interactions.toarray()
-    alike, history = model.user_similarity(3, board("counts").by_user()[[3]]), weights[3]
+    alike, history = model.similarity_to_user_row(3, board("counts").by_user()[[3]]), weights[3]
     expected = weights @ history / (np.linalg.norm(weights, axis=1) * np.linalg.norm(history))
     np.testing.assert_allclose(alike, np.where(expected > 0, expected, -np.inf), rtol=1e-5)
 

@@ -40,20 +40,20 @@ def model(request: pytest.FixtureRequest) -> Model:
 def test_the_scores_of_some_items_are_columns_of_all_scores(model: Model) -> None:
     users = np.arange(len(RATINGS.users), dtype=np.int32)
     for items in ([3], [7, 2, 7], []):
-        wanted = model.scores(users)[:, items]
-        np.testing.assert_allclose(model.item_scores(users, np.array(items, dtype=np.int32)), wanted, atol=1e-5)
+        wanted = model.score_rows(users)[:, items]
+        np.testing.assert_allclose(model.score_item_rows(users, np.array(items, dtype=np.int32)), wanted, atol=1e-5)
 
 
 def test_pairs_of_one_item_never_score_the_others(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     users = np.arange(len(RATINGS.users), dtype=np.int32)
     items = np.full(len(users), 5, dtype=np.int32)
-    wanted = model.scores(users)[:, 5]
+    wanted = model.score_rows(users)[:, 5]
 
     def refuse(self: ScoringModel, users: np.ndarray) -> np.ndarray:
         raise AssertionError("every item was scored")
 
-    monkeypatch.setattr(type(model), "scores", refuse)
-    np.testing.assert_allclose(model.pair_scores(users, items), wanted, atol=1e-5)
+    monkeypatch.setattr(type(model), "score_rows", refuse)
+    np.testing.assert_allclose(model.score_pair_rows(users, items), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("cells", [1, 7, 1 << 22])
@@ -66,5 +66,5 @@ def test_pairs_in_any_order_and_in_blocks_of_any_size(
         users = rng.integers(0, len(RATINGS.users), 50).astype(np.int32)
         items = rng.integers(0, n_items, 50).astype(np.int32)
         np.testing.assert_allclose(
-            model.pair_scores(users, items), model.scores(users)[np.arange(50), items], atol=1e-5
+            model.score_pair_rows(users, items), model.score_rows(users)[np.arange(50), items], atol=1e-5
         )

@@ -24,7 +24,7 @@ RATINGS = noise(40, 25, 500)
 def residuals(ratings: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Baselines, what they leave, and where there is a rating, (n_users, n_items) each."""
     there = ratings.by_user().toarray() != 0
-    baseline = Baseline().fit(ratings).scores(np.arange(len(ratings.users))).astype(np.float64)
+    baseline = Baseline().fit(ratings).score_rows(np.arange(len(ratings.users))).astype(np.float64)
     return baseline, np.where(there, ratings.by_user().toarray() - baseline, 0), there
 
 
@@ -44,7 +44,7 @@ def similarities(x: np.ndarray, there: np.ndarray, shrinkage: float, min_support
 @pytest.mark.parametrize(("k", "sharpness", "pull", "min_support"), [(24, 1.0, 0.0, 1), (5, 2.0, 0.1, 3)])
 def test_predictions_are_those_of_the_formula(k: int, sharpness: float, pull: float, min_support: int) -> None:
     trainer = KNN(n_neighbours=k, shrinkage=10.0, sharpness=sharpness, pull=pull, min_support=min_support)
-    scores = trainer.fit(RATINGS).scores(np.arange(40))
+    scores = trainer.fit(RATINGS).score_rows(np.arange(40))
     baseline, x, there = residuals(RATINGS)
     s = similarities(x, there, 10.0, min_support)
     for user, item in [(0, 0), (3, 7), (11, 23), (38, 5), (39, 2), (4, 24)]:
@@ -64,7 +64,7 @@ def test_cosine_scores_are_sums_of_cosines() -> None:
     for item in range(25):
         cosine[item, np.argsort(-cosine[item], kind="stable")[4:]] = 0  # row i: the neighbours of i
     users = np.flatnonzero(X.any(axis=1))
-    np.testing.assert_allclose(model.scores(users), X[users] @ cosine.T, atol=1e-5)
+    np.testing.assert_allclose(model.score_rows(users), X[users] @ cosine.T, atol=1e-5)
     assert (model.scale, model.sparse.nnz) == (None, np.count_nonzero(cosine))
     history, items = RATINGS.by_user()[[3]], np.arange(25)
     np.testing.assert_allclose(model.attributions(history, items), Model.attributions(model, history, items), atol=1e-5)
@@ -81,7 +81,9 @@ def test_any_number_of_threads_finds_the_same(similarity: str) -> None:
 
 def test_without_a_neighbour_the_baseline_is_left() -> None:
     model = KNN(min_support=1000).fit(RATINGS)
-    np.testing.assert_allclose(model.scores(np.arange(40)), Baseline().fit(RATINGS).scores(np.arange(40)), atol=1e-5)
+    np.testing.assert_allclose(
+        model.score_rows(np.arange(40)), Baseline().fit(RATINGS).score_rows(np.arange(40)), atol=1e-5
+    )
     assert model.similar_items("3") == []
     nobody = KNN().fit(RATINGS).fold_in_scores(make_histories([{}], 25))[0]
     np.testing.assert_allclose(nobody, model.mean + model.item_bias, rtol=1e-6)

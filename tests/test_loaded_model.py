@@ -25,7 +25,7 @@ def test_a_saved_model_opens_with_its_manifest_and_scores_alike(tmp_path):
     assert opened.card["trainer"] == "svd"
     assert opened.card["metrics"] == {"rmse": 0.9}
     users = np.arange(3, dtype=np.int32)
-    assert np.array_equal(opened.model.scores(users), model().scores(users))
+    assert np.array_equal(opened.model.score_rows(users), model().score_rows(users))
 
 
 def test_a_version_names_the_content_wherever_it_lies(tmp_path):

@@ -315,7 +315,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
         )
         assert not same(with_it, without), shape
         users = np.arange(5, dtype=np.int32)
-        np.testing.assert_array_equal(with_it.scores(users), with_it.scores(users))
+        np.testing.assert_array_equal(with_it.score_rows(users), with_it.score_rows(users))
     one = MLP((4, 50, 1), 0.5, torch.ones(n_parameters((4, 50, 1))), torch.zeros(n_parameters((4, 50, 1))))
     outputs = {float(one.forward(torch.ones(1, 4), np.array([key]))[0]) for key in range(20)}
     assert len(outputs) > 5
@@ -323,24 +323,24 @@ def test_dropout_is_on_in_training_and_off_in_prediction() -> None:
 
 def first_predictions(trainer: Trainer, train: Ratings, start: Any) -> np.ndarray:
     model = next(iter(replace(trainer, learning_rate=0.0).epochs(train, warm_start=start))).model  # type: ignore[call-arg]
-    return model.pair_scores(train.user, train.item)
+    return model.score_pair_rows(train.user, train.item)
 
 
 def test_an_ensemble_begins_as_the_mean_of_what_it_is_made_of() -> None:
     train = replace(noise(), value=noise().value * np.float32(20), scale=(10.0, 100.0), step=10.0)
     factors, deep = LatentFactor(rank=5).fit(train), Deep(**SMALL).fit(train)
     trainer = replace(SHAPES["both"], dropout=0.0)  # type: ignore[call-arg]
-    mine = [one.pair_scores(train.user, train.item) for one in (factors, deep)]
+    mine = [one.score_pair_rows(train.user, train.item) for one in (factors, deep)]
     both = first_predictions(trainer, train, {"factors": factors, "deep": deep})
     np.testing.assert_allclose(both, (mine[0] + mine[1]) / 2, atol=1e-2)
     np.testing.assert_allclose(first_predictions(trainer, train, {"factors": factors}), mine[0], atol=1e-2)
     np.testing.assert_allclose(first_predictions(trainer, train, {"deep": deep}), mine[1], atol=0.3)
     svd = SVD(rank=5, n_epochs=3).fit(train)
-    expected = svd.pair_scores(train.user, train.item)
+    expected = svd.score_pair_rows(train.user, train.item)
     np.testing.assert_allclose(first_predictions(trainer, train, {"factors": svd}), expected, atol=1e-2)
     whole = trainer.fit(train)
     again = first_predictions(trainer, train, whole)
-    np.testing.assert_allclose(again, whole.pair_scores(train.user, train.item), atol=1e-2)
+    np.testing.assert_allclose(again, whole.score_pair_rows(train.user, train.item), atol=1e-2)
 
 
 def test_what_an_ensemble_cannot_start_from() -> None:
@@ -414,7 +414,7 @@ def test_the_loss_is_what_is_minimised() -> None:
     model = one.model
     assert isinstance(model, FactorModel)
     p, q = model.user_vectors[train.user], model.item_vectors[train.item]
-    error = train.value - model.pair_scores(train.user, train.item)
+    error = train.value - model.score_pair_rows(train.user, train.item)
     assert one.train_rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-5)
     assert one.objective == pytest.approx(np.mean(error**2 + 0.3 * ((p**2).sum(1) + (q**2).sum(1))), rel=1e-5)
 

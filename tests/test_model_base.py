@@ -75,7 +75,7 @@ def test_top_is_every_users_own_list(model, monkeypatch):
     items, scores = model.recommend_rows(users, 25)
     assert items.shape == (30, 25)
     for place, user in enumerate(users):
-        raw = model.scores(users[place : place + 1])[0]
+        raw = model.score_rows(users[place : place + 1])[0]
         seen = model.training_data.interactions[[user]].indices
         raw[seen], raw[~model.rankable] = -np.inf, -np.inf
         expected = by_hand(raw, 25)
@@ -165,9 +165,11 @@ def test_predict_is_the_clipped_score_of_each_pair(model):
     users, items = (np.array(c, np.int32) for c in zip(*itertools.product(range(30), range(20)), strict=True))
     shuffled = np.random.default_rng(0).permutation(600)
     found = model.predict_rows(users[shuffled], items[shuffled])
-    expected = np.clip(model.scores(np.arange(30, dtype=np.int32)), 0.5, 5).ravel()[shuffled]
+    expected = np.clip(model.score_rows(np.arange(30, dtype=np.int32)), 0.5, 5).ravel()[shuffled]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    np.testing.assert_allclose(Model.pair_scores(model, users, items), model.pair_scores(users, items), rtol=1e-4)
+    np.testing.assert_allclose(
+        Model.score_pair_rows(model, users, items), model.score_pair_rows(users, items), rtol=1e-4
+    )
     assert model.predict_rows(users[:0], items[:0]).shape == (0,)
 
 
@@ -240,7 +242,7 @@ def test_fold_in_is_each_users_own_regression(model, monkeypatch):
     whole, counts = model.training_data.interactions, model.training_data.user_counts
     own = np.column_stack([model.user_vectors, model.user_bias]).astype(np.float64)
     spread = np.average(own**2, axis=0, weights=counts / (counts + 10))
-    caution = 2 * np.mean((model.scores(np.arange(30))[whole.nonzero()] - whole.data) ** 2) / spread
+    caution = 2 * np.mean((model.score_rows(np.arange(30))[whole.nonzero()] - whole.data) ** 2) / spread
     for user in range(30):
         history = model.training_data.interactions[[user]]
         design = np.column_stack([model.item_vectors[history.indices], np.ones(history.nnz)]).astype(np.float64)

@@ -21,7 +21,7 @@ def test_a_service_is_ready_once_it_has_answered():
 
 def test_a_candidate_that_cannot_answer_leaves_the_old_bundle_live():
     class Broken(BaselineModel):
-        def scores(self, users):
+        def score_rows(self, users):
             raise RuntimeError("broken")
 
     rated = ratings()

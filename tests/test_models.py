@@ -26,8 +26,8 @@ def test_factor_scores_are_mean_biases_and_dot_product(ratings):
     for user, item in [(0, 0), (3, 5), (29, 2), (4, 19)]:
         dot = float(model.user_vectors[user].astype(np.float64) @ model.item_vectors[item])
         expected = model.mean + float(model.user_bias[user]) + float(model.item_bias[item]) + dot
-        assert model.scores(np.array([user]))[0, item] == pytest.approx(expected, rel=1e-5)
-        assert model.pair_scores(np.array([user]), np.array([item]))[0] == pytest.approx(expected, rel=1e-5)
+        assert model.score_rows(np.array([user]))[0, item] == pytest.approx(expected, rel=1e-5)
+        assert model.score_pair_rows(np.array([user]), np.array([item]))[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_factor_fold_in_recovers_the_true_vectors():

@@ -56,7 +56,7 @@ def synthetic_network(
         layers((2 * deep_rank, 16, 8, 1), activation),
         NOISE**2,
     )
-    true = model.pair_scores(everything.user, everything.item)
+    true = model.score_pair_rows(everything.user, everything.item)
     value = np.clip(true + rng.normal(0, NOISE, len(true)), -10, 10).astype(np.float32)
     made = replace(everything, value=value)
     cold = (made.user == n_users - 1) | (made.item == n_items - 1)
@@ -102,20 +102,22 @@ def test_the_same_as_pytorch(activation: str, rank: int) -> None:
     model, _, _ = synthetic_network(rank, 4, activation, 40, 30)
     user, item = (grid.ravel().astype(np.int32) for grid in np.mgrid[:40, :30])
     expected = in_pytorch(model, user, item)
-    np.testing.assert_allclose(model.scores(np.arange(40, dtype=np.int32)).ravel(), expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(model.pair_scores(user, item), expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(model.pair_scores(user[:7], item[:7]), expected[:7], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.score_rows(np.arange(40, dtype=np.int32)).ravel(), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.score_pair_rows(user, item), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.score_pair_rows(user[:7], item[:7]), expected[:7], rtol=1e-5, atol=1e-5)
 
 
 def test_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     model, _, _ = synthetic_network()
     users = np.arange(300, dtype=np.int32)
-    whole = model.scores(users)
+    whole = model.score_rows(users)
     for cells in (16, 16 * 7, 16 * 200):
         monkeypatch.setattr("cofactor.models.networks.split_input.CACHED_CELLS", cells)
         monkeypatch.setattr("cofactor.models.vectors.CACHED_CELLS", cells)
-        np.testing.assert_allclose(model.scores(users[:50]), whole[:50], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(model.pair_scores(users[:50], users[:50]), whole[users[:50], users[:50]], atol=1e-5)
+        np.testing.assert_allclose(model.score_rows(users[:50]), whole[:50], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            model.score_pair_rows(users[:50], users[:50]), whole[users[:50], users[:50]], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -152,7 +154,7 @@ def test_folded_in_held_out_ratings_are_predicted_as_by_the_vectors_that_made_th
     user, item = held_out.user, held_out.item
     scores = model.fold_in_scores(train.by_user())
     enough = model.training_data.user_counts[user] >= 30
-    true = rmse(model.pair_scores(user, item)[enough], held_out.value[enough])
+    true = rmse(model.score_pair_rows(user, item)[enough], held_out.value[enough])
     folded = rmse(scores[user, item][enough], held_out.value[enough])
     alone = rmse(model.fold_in_scores(make_histories([{}], 90))[0][item][enough], held_out.value[enough])
     assert NOISE * 0.95 < true < NOISE * 1.05
@@ -201,7 +203,7 @@ def test_histories_of_any_length_together_or_alone() -> None:
 
 def test_a_user_without_ratings_gets_the_fallback_list() -> None:
     model, _, _ = synthetic_network()
-    cold = model.scores(np.array([299], dtype=np.int32))[0]
+    cold = model.score_rows(np.array([299], dtype=np.int32))[0]
     np.testing.assert_allclose(model.fold_in_scores(csr_array((1, 90), dtype=np.float32))[0], cold, atol=1e-5)
     assert [line.item for line in model.recommend("u299")] == [line.item for line in model.recommend_for_ratings({})]
 
@@ -209,7 +211,7 @@ def test_a_user_without_ratings_gets_the_fallback_list() -> None:
 def test_of_an_unknown_item_the_mean_is_known() -> None:
     model, _, _ = synthetic_network()
     everybody = np.arange(300, dtype=np.int32)
-    of_cold = model.pair_scores(everybody, np.full(300, 89, dtype=np.int32))
+    of_cold = model.score_pair_rows(everybody, np.full(300, 89, dtype=np.int32))
     np.testing.assert_allclose(model.unknown_item_scores, np.append(of_cold, of_cold[-1]), atol=1e-5)
     assert of_cold[-1] == pytest.approx(model.mean, abs=1e-5)
     trained = np.arange(89, dtype=np.int32)
@@ -217,7 +219,7 @@ def test_of_an_unknown_item_the_mean_is_known() -> None:
         rubbish = getattr(model, name).copy()
         rubbish[89] = 100
         again = replace(model, **{name: rubbish}).with_cold_rows()
-        np.testing.assert_allclose(again.scores(everybody[:3]), model.scores(everybody[:3]), atol=1e-5)
+        np.testing.assert_allclose(again.score_rows(everybody[:3]), model.score_rows(everybody[:3]), atol=1e-5)
         assert (again.item_bias[trained] == model.item_bias[trained]).all()
 
 
@@ -240,10 +242,10 @@ def test_effects_of_a_linear_network_are_those_of_leaving_out() -> None:
 
 def test_alike_are_items_whose_scores_go_together() -> None:
     model, _, _ = synthetic_network()
-    scores = model.scores(np.arange(299, dtype=np.int32))
+    scores = model.score_rows(np.arange(299, dtype=np.int32))
     scores -= model.user_bias[:299, None]
     expected = np.corrcoef(scores.T)
-    alike = np.array([model.similarity(item) for item in range(89)])
+    alike = np.array([model.similarity_to_row(item) for item in range(89)])
     np.testing.assert_allclose(np.diag(alike), 1, atol=1e-5)
     above = np.triu_indices(89, 1)
     assert np.corrcoef(alike[above], expected[:89, :89][above])[0, 1] > 0.8
@@ -257,7 +259,7 @@ def test_saved_and_loaded(rank: int, tmp_path) -> None:
     assert isinstance(loaded, NetworkModel)
     assert loaded.user_vectors.shape == (300, rank)
     users = np.arange(20, dtype=np.int32)
-    np.testing.assert_array_equal(loaded.scores(users), model.scores(users))
+    np.testing.assert_array_equal(loaded.score_rows(users), model.score_rows(users))
     np.testing.assert_array_equal(
         loaded.fold_in_scores(train.by_user()[users]), model.fold_in_scores(train.by_user()[users])
     )

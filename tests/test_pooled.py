@@ -75,7 +75,7 @@ def test_a_fold_in_is_the_ridge_around_the_pool() -> None:
     own = np.column_stack([model.user_vectors - model.pooled_vectors(history), model.user_bias]).astype(np.float64)
     rated = np.flatnonzero(counts)
     spread = np.average(own[rated] ** 2, axis=0, weights=(counts / (counts + 10))[rated])
-    caution = 2 * np.mean((model.scores(np.arange(30))[history.nonzero()] - history.data) ** 2) / spread
+    caution = 2 * np.mean((model.score_rows(np.arange(30))[history.nonzero()] - history.data) ** 2) / spread
     for user in (0, 7, 28):
         items, ratings = given[[user]].indices, given[[user]].data
         x, n = plain_pool(model, items.tolist()), len(items)

@@ -108,7 +108,7 @@ def test_one_draw_is_a_factor_model() -> None:
     arrays = one.user_bias, one.item_bias, one.user_vectors, one.item_vectors
     plain = FactorModel(one.training_data, one.scale, one.mean, *arrays, bias_l2=0.1, vector_l2=0.1)
     users = np.arange(30, dtype=np.int32)
-    np.testing.assert_array_equal(one.scores(users), plain.scores(users))
+    np.testing.assert_array_equal(one.score_rows(users), plain.score_rows(users))
     np.testing.assert_array_equal(one.predict_rows(*EVERY_PAIR), plain.predict_rows(*EVERY_PAIR))
     assert one.recommend("3", 8) == plain.recommend("3", 8)
     assert one.similar_items("5") == plain.similar_items("5")
@@ -122,10 +122,10 @@ def test_draws_side_by_side_are_the_mean_of_their_models(n_draws: int, monkeypat
     users, history = np.arange(30, dtype=np.int32), noise(seed=1).by_user()
     times = (np.arange(600) % 9 + FIRST_DAY - 2) * DAY
     for ask in (
-        lambda one: one.scores(users),
+        lambda one: one.score_rows(users),
         lambda one: one.fold_in_scores(history),
-        lambda one: one.pair_scores(*EVERY_PAIR),
-        lambda one: one.time_effects(*EVERY_PAIR, times),
+        lambda one: one.score_pair_rows(*EVERY_PAIR),
+        lambda one: one.time_effect_rows(*EVERY_PAIR, times),
         lambda one: one.attributions(history[[4]], users[:20]),
         lambda one: one.unknown_item_scores,
     ):
@@ -168,8 +168,8 @@ def test_uncertainty_is_the_deviation_of_the_draws_and_noise_comes_on_top(monkey
     model, times = made(), np.full(len(WARM_PAIRS[0]), (FIRST_DAY + 1) * DAY)
     alone = [single(model, s) for s in range(3)]
     for more in ((), (times,)):
-        added = [sum(one.time_effects(*WARM_PAIRS, time) for time in more) for one in alone]
-        one_by_one = [one.pair_scores(*WARM_PAIRS) + effects for one, effects in zip(alone, added, strict=True)]
+        added = [sum(one.time_effect_rows(*WARM_PAIRS, time) for time in more) for one in alone]
+        one_by_one = [one.score_pair_rows(*WARM_PAIRS) + effects for one, effects in zip(alone, added, strict=True)]
         found = model.uncertainty_rows(*WARM_PAIRS, *more)
         np.testing.assert_allclose(found, np.std(one_by_one, axis=0), rtol=1e-3, atol=1e-5)
         expected = np.sqrt(found**2 + model.noise.mean())
@@ -206,7 +206,7 @@ def test_whom_it_does_not_know_is_as_the_cold() -> None:
     cold, nobody = model.recommend("29", 6), model.recommend_for_ratings({}, 6)
     assert [line.item for line in cold] == [line.item for line in nobody]
     np.testing.assert_allclose([line.score for line in cold], [line.score for line in nobody], rtol=1e-5)
-    everybody = np.append(model.pair_scores(np.arange(30), np.full(30, 19)), model.pair_scores([29], [19]))
+    everybody = np.append(model.score_pair_rows(np.arange(30), np.full(30, 19)), model.score_pair_rows([29], [19]))
     np.testing.assert_allclose(model.unknown_item_scores, everybody, rtol=1e-5)
     assert model.similar_items("19") == [], "nothing is known of an item nobody rated"
     assert "19" not in [line.item for line in model.similar_items("4", 30)]
@@ -319,9 +319,9 @@ def test_an_unknown_item_in_a_test_is_what_the_prior_expects() -> None:
             strict=True,
         )
     )
-    assert by_pair["3", "nothing"] == pytest.approx(float(model.pair_scores([3], [19])[0]), rel=1e-5)
-    assert by_pair["nobody", "4"] == pytest.approx(float(model.pair_scores([29], [4])[0]), rel=1e-5)
-    assert by_pair["nobody", "nothing"] == pytest.approx(float(model.pair_scores([29], [19])[0]), rel=1e-5)
+    assert by_pair["3", "nothing"] == pytest.approx(float(model.score_pair_rows([3], [19])[0]), rel=1e-5)
+    assert by_pair["nobody", "4"] == pytest.approx(float(model.score_pair_rows([29], [4])[0]), rel=1e-5)
+    assert by_pair["nobody", "nothing"] == pytest.approx(float(model.score_pair_rows([29], [19])[0]), rel=1e-5)
 
 
 def test_early_stopping_judges_at_the_times() -> None:
@@ -360,7 +360,7 @@ def featured() -> PosteriorModel:
 def test_a_new_item_is_scored_by_its_features() -> None:
     model, users = featured(), np.arange(30, dtype=np.int32)
     as_the_cold_one = {"genres": GENRES[19], "length": AGES[19]}
-    cold = model.scores(users)[:, 19]
+    cold = model.score_rows(users)[:, 19]
     np.testing.assert_allclose(model.new_item_scores(as_the_cold_one), cold, rtol=1e-5)
     as_a_list = {"genres": GENRES[19].split("|"), "length": float(AGES[19])}
     np.testing.assert_allclose(model.new_item_scores(as_a_list), cold, rtol=1e-5)

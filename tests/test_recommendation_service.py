@@ -260,7 +260,7 @@ def test_lists_of_real_users_are_those_of_the_model_and_of_plain_sorting(real_da
         listed = answers.recommendations(user, ListQuery(n=20))["recommendations"]
         direct = of_model.recommend(user, 20)
         assert [(one["item"], one["score"]) for one in listed] == [(one.item, round(one.score, 4)) for one in direct]
-        scores = of_model.scores(np.array([row], dtype=np.int32))[0]
+        scores = of_model.score_rows(np.array([row], dtype=np.int32))[0]
         scores[training_data.rated(row)[0]] = -np.inf
         scores[training_data.item_counts == 0] = -np.inf
         assert [one["item"] for one in listed] == training_data.items.ids[

@@ -65,7 +65,7 @@ def record_sizes(monkeypatch):
 def exact(model, user, n):
     """The n best items by scores of single pairs, without those rated; ties: the lower row first."""
     items = np.arange(N_ITEMS, dtype=np.int32)
-    scores = model.pair_scores(np.full(N_ITEMS, user, dtype=np.int32), items)
+    scores = model.score_pair_rows(np.full(N_ITEMS, user, dtype=np.int32), items)
     scores[model.training_data.rated(user)[0]] = EXCLUDED
     scores[~model.rankable] = EXCLUDED
     return np.argsort(-scores, kind="stable")[:n].tolist()
@@ -79,16 +79,16 @@ def test_a_list_does_not_depend_on_who_is_scored_with_the_user(model, users, n):
         rows, scores = model.top_n_of_user(one.user, one.scores, n, seen=seen)
         wanted = exact(model, one.user, n)[: len(rows)]
         assert rows.tolist() == wanted
-        assert scores.tolist() == model.pair_scores(np.full(len(rows), one.user, np.int32), rows).tolist()
+        assert scores.tolist() == model.score_pair_rows(np.full(len(rows), one.user, np.int32), rows).tolist()
 
 
 @pytest.mark.parametrize("of", [factors(noise()), posterior()], ids=["factor", "posterior"])
 def test_the_error_of_a_score_is_bounded(of):
     n_users, n_items = len(of.training_data.users), len(of.training_data.items)
     for m in (1, 2, 5, n_users):
-        scores = of.scores(np.arange(m, dtype=np.int32)).astype(np.float64)
+        scores = of.score_rows(np.arange(m, dtype=np.int32)).astype(np.float64)
         for user in range(m):
-            pairs = of.pair_scores(np.full(n_items, user, np.int32), np.arange(n_items, dtype=np.int32))
+            pairs = of.score_pair_rows(np.full(n_items, user, np.int32), np.arange(n_items, dtype=np.int32))
             assert np.abs(scores[user] - pairs).max() <= of.score_error(user) < 1e-3
 
 

@@ -15,7 +15,7 @@ from tests.small_service import bundle, ratings
 class Unscorable(BaselineModel):
     """Can be loaded, and fails at the first list."""
 
-    def scores(self, users):
+    def score_rows(self, users):
         raise FloatingPointError("no score")
 
 

@@ -66,7 +66,7 @@ def test_rows_without_training_ratings_fall_back_to_what_is_known() -> None:
     assert model.user_bias[7] == 0
     assert not model.user_vectors[7].any()
     assert model.item_bias[3] == 0
-    assert model.scores(np.array([7]))[0, 3] == pytest.approx(model.mean, abs=1e-6)
+    assert model.score_rows(np.array([7]))[0, 3] == pytest.approx(model.mean, abs=1e-6)
 
 
 def test_each_epoch_is_a_model_of_its_own() -> None:
@@ -103,7 +103,7 @@ def test_a_folded_in_user_scores_as_the_trained_one() -> None:
     train, _ = synthetic_split()
     model = SVD(rank=3, n_epochs=60, learning_rate=0.05, l2=0.01).fit(train)
     users = np.arange(20)
-    np.testing.assert_allclose(model.fold_in_scores(train.by_user()[:20]), model.scores(users), atol=0.15)
+    np.testing.assert_allclose(model.fold_in_scores(train.by_user()[:20]), model.score_rows(users), atol=0.15)
 
 
 def test_ml_100k_u1(real_data: Path) -> None:

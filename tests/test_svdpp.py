@@ -133,7 +133,7 @@ def test_rows_without_training_ratings_fall_back_to_what_is_known(trainer: type[
     model = trainer(rank=4, n_epochs=3).fit(train)
     for row in (model.user_vectors[7], model.item_vectors[3], model.set_vectors[3]):
         assert not row.any()
-    assert model.scores(np.array([7]))[0, 3] == pytest.approx(model.mean, abs=1e-6)
+    assert model.score_rows(np.array([7]))[0, 3] == pytest.approx(model.mean, abs=1e-6)
 
 
 @both

@@ -171,7 +171,7 @@ def test_a_model_that_fails_at_its_first_request_is_not_served(folder, monkeypat
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(FactorModel, "scores", broken)
+    monkeypatch.setattr(FactorModel, "score_rows", broken)
     with pytest.raises(BadCandidate, match="the model in m cannot be served: RuntimeError"):
         service.reload()
     assert service.service() is live

@@ -194,7 +194,7 @@ def test_popularity_counts_raters():
     ratings = noise()
     model = Popularity().fit(ratings)
     counts = [int((ratings.item == i).sum()) for i in range(20)]
-    np.testing.assert_array_equal(model.scores(np.array([0, 29])), [counts, counts])
+    np.testing.assert_array_equal(model.score_rows(np.array([0, 29])), [counts, counts])
     assert model.scale is None
     listed = [int(line.item) for line in model.recommend("29", 20)]
     assert listed == sorted(range(19), key=lambda i: (-counts[i], i))
@@ -214,11 +214,11 @@ def test_baseline_is_the_minimum_of_its_objective():
     np.testing.assert_allclose(np.concatenate([model.user_bias, model.item_bias]), exact, atol=1e-4)
     assert model.mean == pytest.approx(mean)
     last = list(trainer.epochs(ratings))[-1]
-    rmse = np.sqrt(np.mean((model.pair_scores(ratings.user, ratings.item) - ratings.value) ** 2))
+    rmse = np.sqrt(np.mean((model.score_pair_rows(ratings.user, ratings.item) - ratings.value) ** 2))
     assert last.train_rmse == pytest.approx(float(rmse), rel=1e-4)
 
 
 def test_baseline_without_pull():
     model = Baseline(user_l2=0.0, item_l2=0.0).fit(noise())
-    assert np.isfinite(model.scores(np.arange(30))).all()
+    assert np.isfinite(model.score_rows(np.arange(30))).all()
     assert np.isfinite(model.fold_in_scores(noise().by_user())).all()

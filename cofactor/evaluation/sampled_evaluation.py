@@ -130,7 +130,7 @@ def _ranks(model: Model, held_out: HeldOut, cases: Cases) -> Array:
 
 def _scores(model: Model, users: Rows) -> Floats:
     """(m, n_items + 1) scores; the last column, row -1, is for unknown items."""
-    scores = model.scores(users)
+    scores = model.score_rows(users)
     if np.isnan(scores).any():
         raise BadArtifact("the model scores NaN", "its training diverged: train the model again")
     return np.column_stack((scores, np.full(len(users), -np.inf, dtype=np.float32)))

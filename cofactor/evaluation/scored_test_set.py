@@ -116,7 +116,7 @@ def score_test_set(
     enough = (np.diff(held_out.start) >= min_test_ratings) & (held_out.kind == "ratings")
     rated_ranks = _rank_rated(held_out, scores, enough[held_out.user_number])
     if held_out.time is not None:  # lists have no time: its effect is added after ranking
-        scores = scores + scorer.time_effects(held_out.model_user, held_out.model_item, held_out.time)
+        scores = scores + scorer.time_effect_rows(held_out.model_user, held_out.model_item, held_out.time)
     return ScoredTestSet(held_out, k, scores, users[has_relevant], ranks, lists, users[enough], rated_ranks)
 
 

@@ -27,10 +27,10 @@ class Scorer:
         """(m, held_out.n_items) float32 scores of (m,) users."""
         known = users < len(self.model.training_data.users)
         if known.all() and not self.held_out.unknown_items:
-            return _check_scores(self.model.scores(users))
+            return _check_scores(self.model.score_rows(users))
         n_known = len(self.model.training_data.items)
         scores = np.empty((len(users), self.held_out.n_items), dtype=np.float32)
-        scores[known, :n_known] = self.model.scores(users[known])
+        scores[known, :n_known] = self.model.score_rows(users[known])
         scores[~known, :n_known] = self._cold_start.unknown_user_scores
         _check_scores(scores[:, :n_known])
         scores[:, n_known:] = _check_scores(self._cold_start.score_unknown_item(users))[:, None]
@@ -39,11 +39,11 @@ class Scorer:
     def score_pairs(self, users: Rows, items: Rows, times: Times | None = None) -> Floats:
         """(n,) float32 scores of (n,) pairs, at the times of the ratings if given."""
         scores = _check_scores(self._cold_start.score_pairs(users, items))
-        return scores if times is None else scores + self.time_effects(users, items, times)
+        return scores if times is None else scores + self.time_effect_rows(users, items, times)
 
-    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+    def time_effect_rows(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(n,) float32 effects of the times of ratings on the scores of (n,) pairs; 0 for unknown ids."""
-        return _check_scores(self._cold_start.time_effects(users, items, times))
+        return _check_scores(self._cold_start.time_effect_rows(users, items, times))
 
     @cached_property
     def rankable(self) -> Mask:

@@ -56,7 +56,7 @@ class AutoencoderModel(InteractionModel):
         if self.layers.activations[-1] != "linear":
             raise BadArtifact("the last layer is not linear", "save the model again")
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self.fold_in_scores(self.training_data.interactions[users])
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
@@ -73,8 +73,8 @@ class AutoencoderModel(InteractionModel):
         scores += (np.float32(self.mean) + bias.astype(np.float32))[:, None]
         return scores
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
-        """As in `Model.pair_scores`: encodes each distinct user once, and computes only the outputs of the pairs."""
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
+        """As in `Model.score_pair_rows`: encodes each distinct user once, and computes the outputs of the pairs."""
         distinct, where = np.unique(users, return_inverse=True)
         codes, bias, warm = self._encode_users(distinct)
         codes[~warm] = 0
@@ -124,12 +124,12 @@ class AutoencoderModel(InteractionModel):
         effects: Doubles = score - without - self._baseline(bias, items)
         return effects
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) cosine of the items' weights in the last layer; `EXCLUDED` where either is zero."""
         outputs = self.layers.weights[-1]
         return cosine(outputs, self._output_lengths, outputs[item])
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         return cosines(self.layers.weights[-1][items])
 
     def _baseline(self, bias: Doubles, items: Rows) -> Doubles | float:

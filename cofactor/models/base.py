@@ -46,8 +46,8 @@ class Model(RankingModel):
 
     Every field but `training_data`, `scale` and `provenance` is an array, a number or Layers: these are written when a
     model is saved and checked when it is loaded. An id of a user or an item is text, or a whole number, which stands
-    for its text; methods whose names end in `_rows`, and those of `ScoringModel`, take row numbers instead. An unknown
-    id raises UnknownId, whose hint names the most similar known ids, except in `predict`.
+    for its text. Methods whose names speak of rows, such as `score_rows`, take row numbers instead. An unknown id raises
+    UnknownId, whose hint names the most similar known ids, except in `predict`.
     """
 
     def __init_subclass__(cls) -> None:
@@ -174,12 +174,12 @@ class Model(RankingModel):
         return self.fold_in(ratings).recommend(n, diversity=diversity, why=why, **filters)
 
     def similar_items(self, item_id: Id, n: int = 10, **filters: Unpack[FilterArguments]) -> Recommendations:
-        """The n items most similar to an item, without the item itself; their scores are `similarity`. The filters are
-        those of `recommend`."""
+        """The n items most similar to an item, without the item itself; their scores are `similarity_to_row`. The
+        filters are those of `recommend`."""
         check_n(n)
         item = known_row(self.training_data.items, item_id)
         hidden = self.hidden_by(TopNOptions.of(n, filters=filters))
-        rows, scores = self.top_n_of_scores(self.similarity(item), n, seen=np.array([item]), hidden=hidden)
+        rows, scores = self.top_n_of_scores(self.similarity_to_row(item), n, seen=np.array([item]), hidden=hidden)
         return recommendations(self.training_data, rows, scores)
 
     def similar_users(self, user_id: Id, n: int = 10) -> UserNeighbours:

@@ -29,7 +29,7 @@ class BaselineModel(Model):
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
         return {"mean": (), "user_bias": (n_users,), "item_bias": (n_items,), "user_l2": ()}
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users, None] + self.item_bias
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
@@ -56,7 +56,7 @@ class BaselineModel(Model):
         residuals: Floats = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
         return residuals
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users] + self.item_bias[items]
 
     @property

@@ -114,7 +114,7 @@ class FactorModel(VectorModel):
         own = np.column_stack([self.user_vectors[users], self.user_bias[users]]) - self._centres(history)
         weights = counts[users] / (counts[users] + SHORT_HISTORY)
         spread: Doubles = weights @ own**2 / max(weights.sum(), 1e-12)
-        errors = self.pair_scores(np.repeat(users, np.diff(history.indptr)), history.indices) - history.data
+        errors = self.score_pair_rows(np.repeat(users, np.diff(history.indptr)), history.indices) - history.data
         noise = float(np.mean(errors.astype(np.float64) ** 2)) if len(errors) else 0.0
         return 2 * noise / np.maximum(spread, MIN_VARIANCE)
 

@@ -65,10 +65,10 @@ class FilterModel(InteractionModel):
             )
         self.table  # noqa: B018  # checks it
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self.fold_in_scores(self.training_data.interactions[users])
 
-    def item_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_item_rows(self, users: Rows, items: Rows) -> Floats:
         return self._item_scores(self.training_data.interactions[users], items)
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
@@ -92,13 +92,13 @@ class FilterModel(InteractionModel):
         effects: Doubles = self._filter_block(history.indices, items) * raised[items] * lowered[:, None]
         return effects
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) K_ij / √(K_ii K_jj) of K = R̃ᵀR̃ + V diag(g) Vᵀ; `EXCLUDED` where either has no ratings."""
         similarity = self._filter_block(np.array([item], dtype=np.int32), None)[0]
         norms = self._norms * self._norms[item]
         return np.where(norms > 0, np.clip(similarity / np.maximum(norms, 1e-30), -1, 1), EXCLUDED).astype(np.float32)
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         norms = self._norms[items][:, None] * self._norms[items]
         similarity = self._filter_block(items, items) / np.maximum(norms, 1e-30)
         return np.where(norms > 0, np.clip(similarity, -1, 1), EXCLUDED).astype(np.float32)

@@ -48,7 +48,7 @@ class ImplicitModel(InteractionModel):
         if self.unobserved < 0 or self.l2 < 0 or not 0 <= self.exponent <= 1:
             raise BadArtifact("the implicit model's l2, unobserved or exponent is impossible", "save the model again")
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         scores: Floats = self.user_vectors[users] @ self.item_vectors.T
         return scores
 
@@ -56,7 +56,7 @@ class ImplicitModel(InteractionModel):
         scores: Floats = self.fold_in_vectors(histories) @ self.item_vectors.T
         return scores
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
         scores = np.empty(len(users), dtype=np.float32)
         for here in cache_slices(len(users), self.item_vectors.shape[1]):
             np.vecdot(self.user_vectors[users[here]], self.item_vectors[items[here]], out=scores[here])
@@ -102,14 +102,14 @@ class ImplicitModel(InteractionModel):
         effects[positive] = (whole - without) @ (self.item_vectors[items] @ axes).T
         return effects
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors; `EXCLUDED` where either is zero."""
         return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         return cosines(self.item_vectors[items])
 
-    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+    def similarity_to_user_row(self, user: int | None, history: csr_array) -> Floats:
         """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where
         either is zero."""
         vector = self.fold_in_vectors(history)[0] if user is None else self.user_vectors[user]

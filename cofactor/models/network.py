@@ -77,11 +77,11 @@ class NetworkModel(VectorModel):
 
     # Scores
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self._scores(self.user_bias[users], np.hstack((self.user_vectors[users], self.deep_user_vectors[users])))
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
-        scores = super().pair_scores(users, items)
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
+        scores = super().score_pair_rows(users, items)
         if len(users) < len(self.user_bias):  # fewer pairs than users
             scores += self._split_network.pair_values(self.deep_user_vectors[users], np.arange(len(users)), items)
         else:
@@ -99,13 +99,13 @@ class NetworkModel(VectorModel):
         b, x = np.append(self.user_bias, mean_bias), np.vstack((self.deep_user_vectors, mean_x))
         return np.float32(self.mean) + bias + b + _deep_scores(self.deep, x, y)
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) correlation of the items' scores over users drawn from the prior, without biases, with r̂
         linearised at the prior mean; `EXCLUDED` where either score is the same for all users."""
         lengths: Floats = np.linalg.norm(self._score_factors, axis=1)
         return cosine(self._score_factors, lengths, self._score_factors[item])
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         return cosines(self._score_factors[items])
 
     # Fold-in

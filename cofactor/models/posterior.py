@@ -134,14 +134,14 @@ class PosteriorModel(VectorModel):
         known: Mask = np.diff(self.training_data.item_features.matrix.indptr) > 0
         return known | super().rankable
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors of all draws; `EXCLUDED` where either is not `rankable`."""
         rankable = self.rankable
-        return np.where(rankable & rankable[item], super().similarity(item), EXCLUDED)
+        return np.where(rankable & rankable[item], super().similarity_to_row(item), EXCLUDED)
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         rankable = self.rankable[items]
-        return np.where(rankable[:, None] & rankable, super().similarities(items), EXCLUDED)
+        return np.where(rankable[:, None] & rankable, super().similarity_among_rows(items), EXCLUDED)
 
     def _scores_of_new_item(self, item: Floats) -> Floats:
         """(n_users + 1,) scores of an item with (S, W) draws: for each user and, last, for a user without ratings."""
@@ -156,7 +156,7 @@ class PosteriorModel(VectorModel):
     def uses_times(self) -> bool:
         return self.day_vectors is not None
 
-    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+    def time_effect_rows(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(m,) mean over draws of c_t + D_t · (P_u + Q_i); 0 for a day without training ratings."""
         effects = np.zeros(len(users), dtype=np.float32)
         if self.day_vectors is None:

@@ -34,7 +34,7 @@ class ScoringModel(ABC):
     """The part of a model that differs between kinds.
 
     `scale` is the range of ratings if scores are predicted ratings (RMSE and MAE apply), and None if the model only
-    ranks. A kind must implement `scores`, `fold_in_scores` and `shapes`; it may override the other
+    ranks. A kind must implement `score_rows`, `fold_in_scores` and `shapes`; it may override the other
     methods if it can compute them faster than by scoring every item.
     """
 
@@ -63,7 +63,7 @@ class ScoringModel(ABC):
     # Scores
 
     @abstractmethod
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         """(m, n_items) float32 scores of all items for (m,) user rows, in a new array.
 
         They are not clipped, because a top-N list needs their order. A user without training ratings gets the scores of
@@ -74,15 +74,15 @@ class ScoringModel(ABC):
     def fold_in_scores(self, histories: csr_array) -> Floats:
         """(m, n_items) float32 scores for users who are not in the training data, given by (m, n_items) ratings."""
 
-    def item_scores(self, users: Rows, items: Rows) -> Floats:
-        """(m, k) float32 scores of (k,) items for (m,) user rows: columns of `scores`."""
-        return self.scores(users)[:, items]
+    def score_item_rows(self, users: Rows, items: Rows) -> Floats:
+        """(m, k) float32 scores of (k,) items for (m,) user rows: columns of `score_rows`."""
+        return self.score_rows(users)[:, items]
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
         """(m,) unclipped scores of (m,) pairs of rows.
 
-        Here each distinct user is scored once: for all items, or by `item_scores` if the pairs have fewer than half of
-        the items. Kinds with vectors compute the pairs alone.
+        Here each distinct user is scored once: for all items, or by `score_item_rows` if the pairs have fewer than half
+        of the items. Kinds with vectors compute the pairs alone.
         """
         distinct, row = np.unique(users, return_inverse=True)
         wanted, column = np.unique(items, return_inverse=True)
@@ -94,23 +94,23 @@ class ScoringModel(ABC):
         out = np.empty(len(users), dtype=np.float32)
         for number, here in enumerate(batch_slices(len(distinct), block)):
             pairs = order[bounds[number] : bounds[number + 1]]
-            scores = self.scores(distinct[here]) if every else self.item_scores(distinct[here], wanted)
+            scores = self.score_rows(distinct[here]) if every else self.score_item_rows(distinct[here], wanted)
             out[pairs] = scores[row[pairs] - here.start, items[pairs] if every else column[pairs]]
         return out
 
     def score_error(self, user: int) -> float | None:
-        """The highest difference, by rounding, between `scores` of a user row, computed alone or with any other users,
-        and `pair_scores`. None if it is not known; then users are not scored together where a list must not depend on
-        who else is in a request."""
+        """The highest difference, by rounding, between `score_rows` of a user row, computed alone or with any other
+        users, and `score_pair_rows`. None if it is not known; then users are not scored together where a list must not
+        depend on who else is in a request."""
         return None
 
-    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
-        """(m,) effects on `pair_scores` of the (m,) times of the ratings, in seconds since 1970; 0 for most kinds."""
+    def time_effect_rows(self, users: Rows, items: Rows, times: Times) -> Floats:
+        """(m,) effects of the (m,) times of ratings, in seconds since 1970, on `score_pair_rows`; 0 for most kinds."""
         return np.zeros(len(users), dtype=np.float32)
 
     @property
     def uses_times(self) -> bool:
-        """Whether `time_effects` may be other than 0."""
+        """Whether `time_effect_rows` may be other than 0."""
         return False
 
     @property
@@ -150,7 +150,7 @@ class ScoringModel(ABC):
 
     # Similarities
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) similarities of an item row to every item, in a new array; `EXCLUDED` where there is no evidence.
 
         Here the cosine of their columns of training ratings, Σ_u r_ui r_uj / (|r_i| |r_j|).
@@ -165,8 +165,8 @@ class ScoringModel(ABC):
         out[products.indices] = products.data / np.maximum(norms, 1e-12)
         return out
 
-    def similarities(self, items: Rows) -> Floats:
-        """(k, k) similarities of (k,) items to one another: the columns `items` of `similarity` of each."""
+    def similarity_among_rows(self, items: Rows) -> Floats:
+        """(k, k) similarities of (k,) items to one another: the columns `items` of `similarity_to_row` of each."""
         rated = self.training_data.interactions[:, items]
         products = (rated.T @ rated).tocoo()
         out = np.full((len(items), len(items)), EXCLUDED)
@@ -175,7 +175,7 @@ class ScoringModel(ABC):
         out[row, column] = products.data / np.maximum(norms[row] * norms[column], 1e-12)
         return out
 
-    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+    def similarity_to_user_row(self, user: int | None, history: csr_array) -> Floats:
         """(n_users,) similarities of a user to every user, in a new array; `EXCLUDED` where there is no evidence.
 
         user: the row of a user whose ratings are those of the training data; None if the (1, n_items) history replaces

@@ -53,10 +53,10 @@ class SimilarityModel(InteractionModel):
         """(n_items, n_items) B; None if it is dense."""
         return _matrix(self.starts, self.columns, self.weights, len(self.training_data.items))
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self.fold_in_scores(self.training_data.interactions[users])
 
-    def item_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_item_rows(self, users: Rows, items: Rows) -> Floats:
         return self._item_scores(self.training_data.interactions[users], items)
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
@@ -84,7 +84,7 @@ class SimilarityModel(InteractionModel):
         effects *= self.weigh(history).data[:, None]
         return effects
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) B_ji for every item j if B is sparse, sign(B_ij) √(B_ij B_ji) if it is dense.
 
         For the B of EASE, I - P diag(1/diag P), the latter is the partial correlation -P_ij / √(P_ii P_jj).
@@ -94,7 +94,7 @@ class SimilarityModel(InteractionModel):
             return _signed_geometric_mean(self.dense[item], self.dense[:, item])
         return _column(self.sparse, item)
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         if self.sparse is None:
             assert self.dense is not None
             block = self.dense[np.ix_(items, items)]
@@ -146,10 +146,10 @@ class NeighbourModel(Model):
         assert found is not None
         return found
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self.fold_in_scores(self.training_data.interactions[users])
 
-    def item_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_item_rows(self, users: Rows, items: Rows) -> Floats:
         return self._item_scores(self.training_data.interactions[users], items)
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
@@ -198,11 +198,11 @@ class NeighbourModel(Model):
         sums += np.float32(self.pull)
         return sums
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) s_ij of the item's neighbours j."""
         return _column(self.sparse, item)
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         return _block(self.sparse, items)
 
 

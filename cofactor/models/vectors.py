@@ -45,13 +45,13 @@ class VectorModel(Model):
     def fold_in_vectors(self, histories: csr_array) -> tuple[Floats, Floats]:
         """(m,) biases and (m, rank) vectors of users with (m, n_items) histories (fold-in)."""
 
-    def scores(self, users: Rows) -> Floats:
+    def score_rows(self, users: Rows) -> Floats:
         return self._scores(self.user_bias.take(users), self.user_vectors.take(users, axis=0))
 
     def fold_in_scores(self, histories: csr_array) -> Floats:
         return self._scores(*self.fold_in_vectors(histories))
 
-    def pair_scores(self, users: Rows, items: Rows) -> Floats:
+    def score_pair_rows(self, users: Rows, items: Rows) -> Floats:
         scores = np.empty(len(users), dtype=np.float32)
         for here in cache_slices(len(users), self.item_vectors.shape[1]):
             p, q = self.user_vectors.take(users[here], axis=0), self.item_vectors.take(items[here], axis=0)
@@ -68,14 +68,14 @@ class VectorModel(Model):
         """μ + b_u."""
         return np.float32(self.mean) + np.append(self.user_bias, np.float32(0))
 
-    def similarity(self, item: int) -> Floats:
+    def similarity_to_row(self, item: int) -> Floats:
         """(n_items,) cosine of the items' vectors; `EXCLUDED` where either is zero."""
         return cosine(self.item_vectors, self._item_lengths, self.item_vectors[item])
 
-    def similarities(self, items: Rows) -> Floats:
+    def similarity_among_rows(self, items: Rows) -> Floats:
         return cosines(self.item_vectors[items])
 
-    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
+    def similarity_to_user_row(self, user: int | None, history: csr_array) -> Floats:
         """(n_users,) cosine of the users' vectors; a user given by a history is folded in first. `EXCLUDED` where
         either is zero."""
         vector = self.fold_in_vectors(history)[1][0] if user is None else self._whole_user_vectors[user]

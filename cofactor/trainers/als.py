@@ -122,7 +122,7 @@ class _TrainingState(ArrayState[ALS]):
         self._solve(self.by_item, self.users, self.items)
         self._solve(self.by_user, self.items, self.users)
         self.model, ratings = self._copy_to_model(), self.ratings
-        scores = self.model.pair_scores(ratings.user, ratings.item)
+        scores = self.model.score_pair_rows(ratings.user, ratings.item)
         objective = factor_objective(self.model, self.unit, _rmse(scores, ratings) ** 2)
         return EpochMetrics(_rmse(self.model.clip(scores), ratings), objective=objective)
 

@@ -121,7 +121,7 @@ class KNN(InteractionTrainer, OneStepTrainer):
 
     def _pearson_baseline(self, ratings: Ratings) -> NeighbourModel:
         baseline = fit_baseline(ratings, self.user_l2, self.item_l2)
-        residual = ratings.value - baseline.pair_scores(ratings.user, ratings.item)
+        residual = ratings.value - baseline.score_pair_rows(ratings.user, ratings.item)
         weights = self._weights(ratings, residual, np.empty(0, np.float32), self.sharpness)
         mean, item_bias = baseline.mean, baseline.item_bias
         constants = mean, item_bias, float(self.user_l2), float(self.pull)

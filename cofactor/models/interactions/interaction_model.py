@@ -48,10 +48,10 @@ class InteractionModel(Model):
         """(n_users, n_items) weights of the training interactions."""
         return self.weigh(self.training_data.interactions)
 
-    def user_similarity(self, user: int | None, history: csr_array) -> Floats:
-        """As in `Model.user_similarity`; of counts the cosine of the weights: few large counts do not decide."""
+    def similarity_to_user_row(self, user: int | None, history: csr_array) -> Floats:
+        """As in `Model.similarity_to_user_row`; of counts the cosine of the weights: few large counts do not decide."""
         if self.log_unit is None and self.linear_unit is None:
-            return super().user_similarity(user, history)
+            return super().similarity_to_user_row(user, history)
         weights, own = self.weighted_interactions, np.zeros(history.shape[1])
         own[history.indices] = self.weigh(history).data
         products = weights @ own

@@ -25,20 +25,20 @@ class ColdStartScorer:
         known_user, known_item = self._are_known(users, items)
         both = known_item & known_user
         if both.all():
-            scores = self.model.pair_scores(users, items)
+            scores = self.model.score_pair_rows(users, items)
         else:
             scores = self.score_unknown_item(users)
             no_user = known_item & ~known_user
             scores[no_user] = self.unknown_user_scores[items[no_user]]
-            scores[both] = self.model.pair_scores(users[both], items[both])
-        return scores if times is None else scores + self.time_effects(users, items, times)
+            scores[both] = self.model.score_pair_rows(users[both], items[both])
+        return scores if times is None else scores + self.time_effect_rows(users, items, times)
 
-    def time_effects(self, users: Rows, items: Rows, times: Times) -> Floats:
+    def time_effect_rows(self, users: Rows, items: Rows, times: Times) -> Floats:
         """(n,) float32 effects of the times of ratings on the scores of (n,) pairs; 0 for unknown ids."""
         known_user, known_item = self._are_known(users, items)
         both = known_user & known_item
         effects = np.zeros(len(users), dtype=np.float32)
-        effects[both] = self.model.time_effects(users[both], items[both], times[both])
+        effects[both] = self.model.time_effect_rows(users[both], items[both], times[both])
         return effects
 
     def score_unknown_item(self, users: Rows) -> Floats:

@@ -32,7 +32,7 @@ def find_similar_users(
     """The n users most similar to the user with a (1, n_items) history; row: that of a user whose ratings are those of
     the training data. Leaves out the row `without`, and users without training ratings."""
     training_data = model.training_data
-    similarity = model.user_similarity(row, history)
+    similarity = model.similarity_to_user_row(row, history)
     hidden = training_data.user_counts == 0
     if without is not None:
         hidden[without] = True

@@ -27,7 +27,7 @@ def diversify(model: ScoringModel, ranked: Rows, scores: Floats, diversity: floa
     stop, places = min(start + n, len(ranked)), []
     for first in range(start - start % POOL, stop, POOL):
         pool = slice(first, first + POOL)
-        similarity = model.similarities(ranked[pool]).astype(np.float64)
+        similarity = model.similarity_among_rows(ranked[pool]).astype(np.float64)
         similarity[~np.isfinite(similarity)] = 0
         order = _order_by_marginal_relevance(_relevance(scores[pool]), similarity, diversity, stop - first)
         places.append(first + order[max(0, start - first) :])

@@ -42,7 +42,7 @@ class RankingModel(ScoringModel):
         scores = np.empty((len(users), n), dtype=np.float32)
         for here in batch_slices(len(users), self._users_per_block()):
             seen = None if include_seen else self.training_data.interactions[users[here]]
-            items[here], scores[here] = self._top_n_of_users(self.scores(users[here]), seen, n)
+            items[here], scores[here] = self._top_n_of_users(self.score_rows(users[here]), seen, n)
         return items, scores
 
     def top_n_of_scores(
@@ -77,7 +77,7 @@ class RankingModel(ScoringModel):
             rows = np.flatnonzero((scores >= least) & (scores > EXCLUDED)).astype(np.int32)
         else:
             rows = np.sort(rows)
-        exact = self.pair_scores(np.full(len(rows), user, dtype=np.int32), rows)
+        exact = self.score_pair_rows(np.full(len(rows), user, dtype=np.int32), rows)
         move_last(exact, None if self._listed_last is None else self._listed_last[rows])
         order = np.argsort(-exact, kind="stable")[:n]
         return rows[order], exact[order]
@@ -136,9 +136,11 @@ class RankingModel(ScoringModel):
         for here in batch_slices(len(users), self.users_per_product()):
             block = users[here].tolist()
             together = [user for user in block if self.is_scored_with_others(user)]
-            scores = dict(zip(together, self.scores(np.array(together, dtype=np.int32)), strict=True))
+            scores = dict(zip(together, self.score_rows(np.array(together, dtype=np.int32)), strict=True))
             for user in block:
-                own = self.scores(np.array([user], dtype=np.int32))[0] if user not in scores else scores[user].copy()
+                own = (
+                    self.score_rows(np.array([user], dtype=np.int32))[0] if user not in scores else scores[user].copy()
+                )
                 history = training_history(self.training_data, user)
                 yield self.list_for_history(own, history, options, hidden, user if user in scores else None)
 

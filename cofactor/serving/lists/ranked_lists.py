@@ -101,7 +101,7 @@ class RankedLists:
 
     def similar(self, item: int, n: int, options: FilterOptions) -> list[JsonObject]:
         """The lines of the n items most similar to an item row, among those that the filters leave."""
-        similarity = self.model.similarity(item)
+        similarity = self.model.similarity_to_row(item)
         itself = np.array([item], dtype=np.int32)
         rows, scores = self.model.top_n_of_scores(similarity, n, seen=itself, hidden=self.filter.hidden_by(options))
         return self.table.lines(rows, scores)

@@ -19,5 +19,5 @@ class UserScores:
 
 def score_users(model: Model, users: Sequence[int]) -> list[UserScores]:
     """The scores of user rows, which may repeat."""
-    scores = model.scores(np.array(users, dtype=np.int32))
+    scores = model.score_rows(np.array(users, dtype=np.int32))
     return [UserScores(user, row) for user, row in zip(users, scores, strict=True)]

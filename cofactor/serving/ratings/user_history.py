@@ -42,7 +42,7 @@ class UserHistory:
         if self.user is None:
             scores = model.fold_in_scores(self.sparse(len(model.training_data.items)))
         else:
-            scores = model.scores(np.array([self.user], dtype=np.int32))
+            scores = model.score_rows(np.array([self.user], dtype=np.int32))
         row: Floats = scores[0]
         return row
 

@@ -53,7 +53,7 @@ class RatingTable:
 
 def residual_cells(ratings: Ratings, baseline: BaselineModel, unit: float, rows: str) -> csr_array:
     """The ratings less the baseline, in rating units; rows: users or items."""
-    residual = (ratings.value - baseline.pair_scores(ratings.user, ratings.item)) / np.float32(unit)
+    residual = (ratings.value - baseline.score_pair_rows(ratings.user, ratings.item)) / np.float32(unit)
     shape = len(ratings.users), len(ratings.items)
     if rows == "users":
         return make_csr(ratings.user, ratings.item, residual, shape)

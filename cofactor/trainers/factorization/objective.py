@@ -39,7 +39,7 @@ def implicit_objective(model: ImplicitModel, positives: csr_array) -> float:
         np.bincount(rows, weights, minlength=n) for rows, n in zip((user, item), positives.shape, strict=True)
     )
     users, items = model.user_vectors * (user_totals > 0)[:, None], model.item_vectors
-    error = model.pair_scores(user, item).astype(np.float64) - 1
+    error = model.score_pair_rows(user, item).astype(np.float64) - 1
     total = float((weights * error) @ error) + model.unobserved * float(np.sum((users.T @ users) * (items.T @ items)))
     for vectors, totals, others in ((users, user_totals, items), (items, item_totals, users)):
         total += l2_penalty((totals + model.unobserved * len(others)) ** model.exponent, vectors, model.l2)
