@@ -46,8 +46,8 @@ class Model(RankingModel):
 
     Every field but `training_data`, `scale` and `provenance` is an array, a number or Layers: these are written when a
     model is saved and checked when it is loaded. An id of a user or an item is text, or a whole number, which stands
-    for its text. Methods whose names speak of rows, such as `score_rows`, take row numbers instead. An unknown id raises
-    UnknownId, whose hint names the most similar known ids, except in `predict`.
+    for its text. Methods whose names speak of rows, such as `score_rows`, take row numbers instead. An unknown id
+    raises UnknownId, whose hint names the most similar known ids, except in `predict`.
     """
 
     def __init_subclass__(cls) -> None:
