@@ -155,6 +155,8 @@ SHOP = {
 def test_the_table_of_ratings_of_an_archive_is_found_by_its_columns(tmp_path: Path) -> None:
     ratings = read(zipped(tmp_path / "archive.zip", SHOP))
     assert rows(ratings) == ROWS
+    assert ratings.origin is not None
+    assert ratings.origin.notes == ("of 5 tables, opinions.csv is read",)
     assert ratings.titles is not None
     assert ratings.titles.tolist() == ["One (1999)", "Two (2001)"]
     for name, text in SHOP.items():

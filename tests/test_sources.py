@@ -1,7 +1,9 @@
 """What `read` takes besides files: streams, sparse matrices, wide frames; titles that a caller names."""
 
 import io
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +40,14 @@ def test_standard_input_and_streams_of_bytes(monkeypatch: pytest.MonkeyPatch) ->
         read(io.BytesIO(TEXT.replace("4", "much").encode()))
     with pytest.raises(BadData, match="a stream of text"):
         read(io.StringIO(TEXT))
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit((tmp_path / "pipe").write_text, TEXT)
+        assert rows(read(tmp_path / "pipe")) == ROWS
+        written.result()
 
 
 def test_a_command_reads_standard_input(tmp_path: Path) -> None:

@@ -115,6 +115,17 @@ def test_a_quote_that_is_alone_in_a_line_with_tabs_is_a_character(tmp_path: Path
         read(tmp_path / "r.csv")
 
 
+def test_a_first_line_longer_than_what_is_looked_at(tmp_path: Path) -> None:
+    long = "x" * 2_500_000
+    (tmp_path / "r.csv").write_text(f"user,item,rating,text\nann,x1,4,{long}\nbob,x1,3,y\n")
+    assert values(tmp_path / "r.csv") == {("ann", "x1"): 4, ("bob", "x1"): 3}
+
+
+def test_numbers_with_exponents(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("  1.0000e+00   2.0000e+00   5.0000e+00\n  1.0000e+00   3.0000e+00   4.5000e+00\n")
+    assert values(tmp_path / "r.txt") == {("1", "2"): 5, ("1", "3"): 4.5}
+
+
 def test_a_gzipped_file_with_runs_of_spaces_after_the_first_lines(tmp_path: Path) -> None:
     lines = [f"u{n % 30} i{n} {n % 5 + 1}" for n in range(400)] + ["u1   i1000  5"]
     (tmp_path / "r.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))

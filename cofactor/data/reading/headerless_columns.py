@@ -24,7 +24,9 @@ LEAST_TIME = 1e8  # seconds: March 1973, earlier than any rating and higher than
 ROWS_TO_COUNT = 10  # rows that count up by one before the first column is taken for the number of the row
 ASIN = re.compile(r"(B0[A-Z0-9]{8}|\d{9}[\dX])")
 REVIEWER = re.compile(r"A[A-Z0-9]{9,20}")
-VALUE = re.compile(r"\s*([+-]?\d+([.,]\d*)?|true|false)\s*", re.ASCII | re.IGNORECASE)  # a rating, as people write it
+VALUE = re.compile(  # a rating, as people and programs write it
+    r"\s*([+-]?\d+([.,]\d*)?(e[+-]?\d+)?|true|false)\s*", re.ASCII | re.IGNORECASE
+)
 MOST_STARS = 10  # of a rating; times in seconds, days or years are larger
 FEW_ROWS = 5
 SHOWN = 24

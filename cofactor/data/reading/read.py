@@ -199,7 +199,7 @@ class _Reading:
         with reading_connection(self.folder, source.shown) as connection, error_context(source.shown):
             scanner = self._scanner(connection)
             ratings = self._ratings(connection, scanner.scan(source.ratings, source.sheet), source.name)
-            ratings = with_notes(ratings, scanner.notes)
+            ratings = with_notes(ratings, [*source.notes, *scanner.notes])
         return add_source_titles(add_source_users(ratings, source), source)
 
     def _scanner(self, connection: duckdb.DuckDBPyConnection) -> TableScanner:

@@ -29,7 +29,7 @@ class SourceFiles:
 
     ratings: the table of ratings, in one file or in parts. titles: tables of titles, of which the first that fits
     counts. genres, users: of MovieLens' layouts. name: of the source. shown: what errors call the table of ratings.
-    sheet: of a workbook. sharded: whether the ratings are TFRecord files.
+    sheet: of a workbook. sharded: whether the ratings are TFRecord files. notes: on what was chosen.
     """
 
     ratings: tuple[Path, ...]
@@ -40,6 +40,7 @@ class SourceFiles:
     shown: str
     sheet: str | None = None
     sharded: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, folder: Path, layout: Layout, name: str, shown: str) -> "SourceFiles":
@@ -47,7 +48,9 @@ class SourceFiles:
         ratings = tuple(folder / one for one in layout.parts or (layout.ratings,))
         shown += f" and {len(ratings) - 1:,} more parts" if len(ratings) > 1 else ""
         genres, users = (folder / one if one else None for one in (layout.genres, layout.users))
-        return cls(ratings, tuple(folder / one for one in layout.titles), genres, users, name, shown)
+        titles = tuple(folder / one for one in layout.titles)
+        notes = (f"of {layout.found_among:,} tables, {layout.ratings} is read",) if layout.found_among > 1 else ()
+        return cls(ratings, titles, genres, users, name, shown, notes=notes)
 
 
 def find_source(path: Path, working: Path, find_roles: Roles) -> SourceFiles:

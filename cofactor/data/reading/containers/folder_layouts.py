@@ -44,6 +44,7 @@ class Layout:
     genres: str | None = None  # names of the genre columns of u.item
     users: str | None = None  # age, gender, occupation and zip code of users
     parts: tuple[str, ...] = ()  # all files of the ratings, where there are several
+    found_among: int = 1  # tables, of which that of the ratings was found by its columns
 
     def names(self) -> list[str]:
         """All files."""
@@ -71,9 +72,11 @@ def find_layout(names: Sequence[str], find_roles: Roles | None = None, place: st
                 return _layout_of(tables[0], names)
             chosen = _with_most_roles(tables, find_roles) if tables else []
             if len(chosen) == 1:
-                return _layout_of(chosen[0], names)
+                return replace(_layout_of(chosen[0], names), found_among=len(tables))
+            if len(chosen) > 1:
+                raise _ambiguous(chosen, place)
             if tables:
-                doubtful.append(chosen or tables)
+                doubtful.append(tables)
         if doubtful and (find_roles is None or len(doubtful[0]) > 1):
             break
     if doubtful and len(doubtful[0]) == 1:
@@ -106,11 +109,11 @@ def _layout_of(table: tuple[str, ...], names: Sequence[str]) -> Layout:
 
 
 def _with_most_roles(tables: list[tuple[str, ...]], find_roles: Roles | None) -> list[tuple[str, ...]]:
-    """The tables with columns of users, items and ratings, or else with users and items; none where none has."""
+    """The tables with columns of users, items, ratings and times, or without times, or without ratings as well."""
     if len(tables) > MAX_TABLES:
         return []
     roles = {table: frozenset[str]() if find_roles is None else find_roles(table[0]) for table in tables}
-    for wanted in ({"user", "item", "rating"}, {"user", "item"}):
+    for wanted in ({"user", "item", "rating", "time"}, {"user", "item", "rating"}, {"user", "item"}):
         if fitting := [table for table in tables if wanted <= roles[table]]:
             return fitting
     return []

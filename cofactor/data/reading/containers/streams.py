@@ -14,9 +14,9 @@ NAME = "standard input"
 
 
 def is_stream(source: object) -> bool:
-    """Whether a source is "-" or a stream that is open for reading."""
+    """Whether a source is "-", a pipe, or a stream that is open for reading."""
     if isinstance(source, str | os.PathLike):
-        return os.fspath(source) == STANDARD_INPUT
+        return os.fspath(source) == STANDARD_INPUT or Path(source).is_fifo()
     return callable(getattr(source, "read", None)) and not hasattr(source, "columns")
 
 
@@ -25,6 +25,9 @@ def copy_stream(source: object, working: Path) -> Path:
 
     Raises BadData for a stream of text, a terminal, and more bytes than are free on the disk.
     """
+    if isinstance(source, str | os.PathLike) and os.fspath(source) != STANDARD_INPUT:
+        with Path(source).open("rb") as pipe:
+            return copy_stream(pipe, working)
     stream: Any = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
     if isinstance(stream.read(0), str):
         raise BadData("a stream of text", "open the file for bytes: open(FILE, 'rb')")

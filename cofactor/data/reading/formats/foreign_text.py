@@ -51,6 +51,8 @@ def _are_lists(texts: Sequence[str]) -> bool:
     """Whether lines are cells separated by spaces or tabs, of several lengths, with a user of its own for each."""
     if len(texts) < 2 or any("," in line or ";" in line or "|" in line or '"' in line for line in texts):
         return False
+    if len({line.count("\t") for line in texts}) == 1 and "\t" in texts[0] and any(" " in line for line in texts):
+        return False  # a table whose cells have spaces in them
     rows = [line.split() for line in texts]
     widths, users = {len(row) for row in rows}, {row[0] for row in rows}
     return len(widths) > 1 and max(widths) > len(ROLES) and len(users) == len(rows)

@@ -12,6 +12,8 @@ from cofactor.errors import BadData
 
 HEAD = 1 << 16  # bytes that are examined
 MAX_LINES = 200
+MIN_LINES = 4  # more bytes are read until there are so many lines, the last of which may be cut
+MAX_HEAD = 1 << 24
 GZIP = b"\x1f\x8b"
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -39,7 +41,12 @@ def read_head(path: Path, holds: str = "lines of user, item, rating") -> TextHea
     try:
         with open_text(path) as file:
             head = file.read(HEAD)
-            whole = len(head) < HEAD
+            while len(head) % HEAD == 0 and len(head.splitlines()) < MIN_LINES and len(head) < MAX_HEAD and head:
+                more = file.read(HEAD)
+                head += more
+                if not more:
+                    break
+            whole = len(head) % HEAD > 0
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from None
     if encoding := foreign_encoding(head):

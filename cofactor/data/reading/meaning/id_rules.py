@@ -32,7 +32,9 @@ def id_text_sql(cell: str, kind: str, *, whole: bool) -> str:
         return f"CASE WHEN isfinite({cell}::DOUBLE) THEN CAST(CAST({cell} AS HUGEINT) AS VARCHAR) END"
     text = f"CAST({cell} AS VARCHAR)"
     if whole:
-        text = f"CASE WHEN ends_with({text}, '.0') THEN {text}[:-3] END"
+        number = f"TRY_CAST({text} AS DOUBLE)"  # of 1.0e+05; words for missing ids are no numbers
+        written = f"CASE WHEN {number} = trunc({number}) THEN CAST(CAST({number} AS HUGEINT) AS VARCHAR) END"
+        text = f"CASE WHEN ends_with({text}, '.0') THEN {text}[:-3] ELSE {written} END"
     return normalized_id_sql(text)
 
 
