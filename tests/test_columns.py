@@ -210,3 +210,30 @@ def test_bad_rows_of_a_table_of_pairs_are_named(tmp_path: Path) -> None:
 def test_an_unknown_rule_for_repeats(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="repeats is 'newest'"):
         read(written(tmp_path / "r.csv", "a,x\n"), repeats="newest")
+
+
+@pytest.mark.parametrize("header", ["user,item,points", "user,item,liked", "user,item,team,grade"])
+def test_numbers_that_may_be_ratings_are_not_left_out_in_silence(tmp_path: Path, header: str) -> None:
+    names = header.split(",")
+    middle = ["red"] * (len(names) - 3)
+    table = [[f"u{number}", f"i{number % 3}", *middle, str(number % 2)] for number in range(9)]
+    file = written(tmp_path / "r.csv", "\n".join([header, *map(",".join, table)]))
+    frame = pandas.DataFrame(table, columns=names).astype({names[-1]: int})
+    frame.to_parquet(tmp_path / "r.parquet")
+    for source in (file, frame, tmp_path / "r.parquet"):
+        with pytest.raises(
+            AmbiguousColumns, match=f"no column is known to hold ratings; it may be {names[-1]}"
+        ) as caught:
+            read(source)
+        assert f"--columns rating={names[-1]}," in caught.value.hint
+        assert read(source, columns={"rating": names[-1]}).kind == "ratings"
+        assert read(source, columns={"rating": ""}).kind == "pairs"
+
+
+@pytest.mark.parametrize("other", ["city", "age", "price", "event_id"])
+def test_other_columns_of_a_table_of_pairs_are_named(tmp_path: Path, other: str) -> None:
+    cells = "".join(f"u{number},i{number % 3},{'Bonn' if other == 'city' else number % 4}\n" for number in range(9))
+    pairs = read(written(tmp_path / "r.csv", f"user,item,{other}\n{cells}"))
+    assert pairs.kind == "pairs"
+    assert pairs.origin is not None
+    assert pairs.origin.notes == (f"each row is an interaction without a value; not read: {other}",)

@@ -55,6 +55,7 @@ def at(*moment: int) -> float:
         (("14 July 2017", "2 January 2018"), at(2017, 7, 14)),
         (("07 14, 2017", "01 2, 2018"), at(2017, 7, 14)),
         (("Fri Jul 14 10:20:30 +0000 2017", "Tue Jan 02 00:00:00 +0000 2018"), at(2017, 7, 14, 10, 20, 30)),
+        (("2017-07-14 10:20:30,5", "2018-01-02 00:00:00,0"), at(2017, 7, 14, 10, 20, 30) + 0.5),
         (("20170714T102030", "20180102T000000"), at(2017, 7, 14, 10, 20, 30)),
     ],
 )
@@ -130,6 +131,13 @@ def test_a_date_far_away_is_read_and_noted(tmp_path: Path) -> None:
     assert found.time.tolist() == [at(2017, 7, 14), at(9999, 12, 31)]
     assert found.origin is not None
     assert found.origin.notes == ("1 of 2 times are after the year 2200, the latest 9999-12-31",)
+
+
+@pytest.mark.parametrize(("odd", "day"), [("0", "1970-01-01"), ("-1", "1969-12-31")])
+def test_a_time_long_before_the_others_is_noted(tmp_path: Path, odd: str, day: str) -> None:
+    origin = timed(tmp_path, "1500000000", odd, "1500000001").origin
+    assert origin is not None
+    assert origin.notes == (f"1 of 3 times are before 1990, the earliest {day}",)
 
 
 def test_zero_is_the_same_moment_in_every_unit(tmp_path: Path) -> None:

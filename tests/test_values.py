@@ -48,8 +48,10 @@ def test_a_point_among_decimal_commas_and_a_comma_that_may_separate_thousands(tm
     with pytest.raises(BadData, match="the comma in '1,234' may be"):
         valued(tmp_path, "1,234", "17")
     assert valued(tmp_path, "1,234", "1,5").value.tolist() == pytest.approx([1.234, 1.5])
+    few, most = 'user,item,rating\na,x,"3,5"\na,y,4\n', 'user,item,rating\na,x,"3,5"\na,y,"4,5"\na,z,2\n'
     with pytest.raises(BadData, match="rating '3,5' is not a number"):
-        read(written(tmp_path / "r.csv", 'user,item,rating\na,x,"3,5"\na,y,4\n'))
+        read(written(tmp_path / "r.csv", few))
+    assert read(written(tmp_path / "r.csv", most)).value.tolist() == [3.5, 4.5, 2]
 
 
 def test_true_and_false_are_one_and_zero(tmp_path: Path) -> None:
@@ -135,6 +137,11 @@ def test_bad_rows_beside_values_that_are_left_out(tmp_path: Path) -> None:
         read({"user": ["a"], "item": ["x"]}, missing=-1)
     with pytest.raises(BadData, match="missing is"):
         valued(tmp_path, 3, missing=[None])
+
+
+def test_ratings_that_are_all_one_may_be_interactions(tmp_path: Path) -> None:
+    assert "--columns rating=" in notes(valued(tmp_path, 1, 1, 1))
+    assert notes(valued(tmp_path, 5, 5, 5)) == ""
 
 
 # --- counts

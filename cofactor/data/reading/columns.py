@@ -176,11 +176,11 @@ def _common(names: Sequence[str], role: str, taken: Mapping[str, int]) -> int | 
         tiers = ([place for place, name in enumerate(plain) if name in tier] for tier in (*_RATINGS, _COUNTS))
         places = next((places for places in tiers if places), [])
     if len(places) > 1:
-        listed = shown_names([names[place] for place in sorted(places)])
+        found = [names[place] for place in sorted(places)]
+        first = found[0] if len(set(found)) == len(found) else str(min(places) + 1)
         raise AmbiguousColumns(
-            f"{len(places)} columns may be the {role}: {listed}",
-            f"say which it is: --columns {role}={shown_names([names[min(places)]])} "
-            f"(columns={{'{role}': ...}} in Python)",
+            f"{len(places)} columns may be the {role}: {shown_names(found)}",
+            f"say which it is: --columns {role}={shown_names([first])} (columns={{'{role}': ...}} in Python)",
         )
     return places[0] if places else None
 

@@ -11,14 +11,15 @@ from cofactor.data.reading.columns import find_columns
 from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
+FIRST = 200  # cells of a column without a role that are looked at
 MAX_NAMED = 3  # rows that an error names
 FRAMES = "a path, a pandas, polars or Arrow table, a mapping of columns, or a sparse matrix of SciPy"
 
 
 def rating_columns(
     frame: object, columns: Mapping[str, str] | None
-) -> tuple[list[str], dict[str, int], dict[str, Array]]:
-    """The names of a table's columns, the position of each role, and the (n,) columns by role.
+) -> tuple[list[str], dict[str, int], dict[str, Array], dict[int, list[str]]]:
+    """The names of a table's columns, the position of each role, the (n,) columns by role, and cells of others.
 
     Raises BadData for anything but a table with users and items.
     """
@@ -31,7 +32,11 @@ def rating_columns(
     lengths = {role: len(column) for role, column in found.items()}
     if len(set(lengths.values())) > 1:
         raise BadData(f"columns of different lengths: {', '.join(f'{n:,} of {role}' for role, n in lengths.items())}")
-    return [str(name) for name in names], where, found
+    others = (
+        {} if "rating" in where else {place: name for place, name in enumerate(names) if place not in where.values()}
+    )
+    cells = {place: [str(value) for value in _plain(table[name])[:FIRST].tolist()] for place, name in others.items()}
+    return [str(name) for name in names], where, found, cells
 
 
 def pair_columns(frame: object) -> dict[str, Array]:

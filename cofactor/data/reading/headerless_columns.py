@@ -105,8 +105,6 @@ def _refuse_other_columns(rows: Sequence[Row], where: Mapping[str, int]) -> None
             f"to read it as times: --columns user=1,item=2,time=3{rest}; as ratings: --columns user=1,item=2,rating=3",
         )
     timed = "time" in where and _look_like_times([row[where["time"]] for row in rows])
-    if values and sum(VALUE.fullmatch(cell) is not None for cell in values) * 2 < len(values):
-        raise _unknown(rows, f"the third of {width} columns without a header does not look like ratings")
     if values and not timed and _counts_rows([row[0] for row in rows]):
         places = ",".join(f"{role}={at}" for role, at in zip(ROLES, range(2, width + 1), strict=False))
         places += "" if width == len(ROLES) else ",rating="
@@ -115,6 +113,8 @@ def _refuse_other_columns(rows: Sequence[Row], where: Mapping[str, int]) -> None
             f"the first column counts the rows ({_shown(rows[0][0])}, {_shown(rows[1][0])}, …): is it the user?",
             f"without it: --columns {places}; if it is the user: --columns {as_is}",
         )
+    if values and sum(VALUE.fullmatch(cell) is not None for cell in values) * 2 < len(values):
+        raise _unknown(rows, f"the third of {width} columns without a header does not look like ratings")
     if _items_first(rows):
         rest = "".join(f",{role}={place + 1}" for role, place in where.items() if role in OPTIONAL)
         raise AmbiguousColumns(

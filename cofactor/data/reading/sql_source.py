@@ -1,19 +1,20 @@
 """SQL that scans a text file, a Parquet file or a data frame for the columns of ratings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from cofactor.data.duckdb_connection import quoted_name, quoted_path
 from cofactor.data.kind import Kind
-from cofactor.data.reading.columns import ROLES, column_notes, find_columns, value_kind
+from cofactor.data.reading.columns import ROLES, check_columns, column_notes, find_columns, value_kind
 from cofactor.data.reading.dataframes import rating_columns
 from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect
-from cofactor.data.reading.formats.text_head import is_gzip
+from cofactor.data.reading.formats.text_head import is_gzip, read_head
 from cofactor.data.reading.formats.text_lines import split_rows_sql
 from cofactor.data.reading.meaning.id_rules import TEXT
+from cofactor.data.reading.meaning.unread_values import SAMPLE, check_unread_columns
 from cofactor.data.reading.text_format import detect_dialect
 from cofactor.errors import BadData
 
@@ -36,6 +37,12 @@ class FoundColumns:
         shown = list(names) or [f"column {number}" for number in range(1, width + 1)]
         notes = tuple(column_notes(shown, where, chosen))
         return cls({role: shown[place] for role, place in where.items()}, value_kind(shown, where, chosen), notes)
+
+    def with_unread(
+        self, names: Sequence[str], where: Mapping[str, int], cells: Mapping[int, Sequence[str]]
+    ) -> "FoundColumns":
+        """The same with a note on columns that are not read; see `check_unread_columns`."""
+        return replace(self, notes=(*self.notes, *check_unread_columns(names, where, cells)))
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,10 @@ def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | No
     if form.delimiter == BLANKS and not form.quote:
         strict, lenient = (f"SELECT {chosen} FROM ({rows})" for rows in split_rows_sql(path, form))
     found = FoundColumns.of(form.names, form.where, columns, form.width)
+    if found.kind == "pairs" and "rating" not in check_columns(columns):
+        records = [cells for _, line in read_head(path).lines if (cells := form.whole_record(line)) is not None]
+        rows = records[1 if form.header else 0 :]
+        found = found.with_unread(form.names, form.where, dict(enumerate(zip(*rows, strict=True))))
     return SqlScan(strict, dict.fromkeys(form.where, TEXT), (path, form), found, lenient)
 
 
@@ -88,6 +99,10 @@ def scan_query(connection: duckdb.DuckDBPyConnection, query: str, columns: Mappi
     types = {role: TEXT if types[role] == "BLOB" else types[role] for role in types}
     chosen = ", ".join(f'{cells[where[role]]} AS "{role}"' for role in ROLES if role in where)
     found = FoundColumns.of(names, where, columns)
+    if found.kind == "pairs" and "rating" not in check_columns(columns):
+        texts = ", ".join(f"CAST({quoted_name(name)} AS VARCHAR)" for name in names)
+        rows = connection.execute(f"SELECT {texts} FROM {table} LIMIT {SAMPLE}").fetchall()
+        found = found.with_unread(names, where, {at: [row[at] or "" for row in rows] for at in range(len(names))})
     return SqlScan(f"SELECT {chosen} FROM {table}", types, columns=found)
 
 
@@ -120,12 +135,15 @@ def _plain_cell(name: str, kind: str) -> str:
 
 def scan_frame(connection: duckdb.DuckDBPyConnection, frame: object, columns: Mapping[str, str] | None) -> SqlScan:
     """A pandas, polars or Arrow table, or a mapping of columns; nothing of it is changed."""
-    names, where, arrays = rating_columns(frame, columns)
+    names, where, arrays, unread = rating_columns(frame, columns)
     connection.register("frame", arrays)
     described = connection.execute("DESCRIBE frame").fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
     scan = f"SELECT {', '.join(quoted_name(role) for role in arrays)} FROM frame"
-    return SqlScan(scan, types, columns=FoundColumns.of(names, where, columns))
+    found = FoundColumns.of(names, where, columns)
+    if found.kind == "pairs" and "rating" not in check_columns(columns):
+        found = found.with_unread(names, where, unread)
+    return SqlScan(scan, types, columns=found)
 
 
 def _chosen(where: Mapping[str, int], names: list[str]) -> str:

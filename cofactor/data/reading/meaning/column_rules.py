@@ -133,7 +133,7 @@ def _rules(
     value = NUMBERS
     if types.get("rating") == TEXT:
         texts = [text for text in sample["rating"] if text.strip() not in options.missing]
-        value = find_value_rule(texts, commas=source.text is None or source.text[1].delimiter != ",")
+        value = find_value_rule(texts, commas=_may_hold_commas(source))
     numbered = all(
         types[role] in WHOLE or is_real(types[role]) or all(map(PLAIN_NUMBER.fullmatch, _integers(sample[role], whole)))
         for role in IDS
@@ -177,6 +177,11 @@ def _all_whole(connection: duckdb.DuckDBPyConnection, source: SqlScan, role: str
         return False
 
 
+def _may_hold_commas(source: SqlScan) -> bool:
+    """Whether a comma in a cell does not end it."""
+    return source.text is None or source.text[1].delimiter != ","
+
+
 def _integers(ids: Sequence[str], whole: frozenset[str]) -> list[str]:
     return [text.removesuffix(".0") if whole else text for text in ids]
 
@@ -198,7 +203,7 @@ def _more_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan) -> Sample
     settling = []
     if source.types.get("time") == TEXT:
         settling += [f'TRY_CAST(regexp_extract("time", {DAY_OR_MONTH}, {part}) AS INTEGER) > 12' for part in (1, 2)]
-    if source.types.get("rating") == TEXT:
+    if source.types.get("rating") == TEXT and _may_hold_commas(source):
         settling.append("regexp_matches(rating, ',([0-9]{1,2}|[0-9]{4,})[^0-9,]*$')")
     try:
         rows = _fetch(connection, f"SELECT * FROM {table} USING SAMPLE reservoir({MORE_ROWS} ROWS) REPEATABLE (1)")

@@ -103,6 +103,8 @@ def find_rule(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> Ti
     counts = _count(connection, given, {"iso": ISO.sql})
     if counts["iso"] * 2 >= len(given):
         return ISO
+    if _count(connection, given, {"": ISO_COMMA.sql})[""] * 2 >= len(given):
+        return ISO_COMMA
     formats = find_formats(given)
     return _format_rule(formats) if formats else ISO
 
@@ -182,6 +184,9 @@ def _in_range(microseconds: str) -> str:
 
 _DIGITS = "replace(trim({t}), '.0', '')"  # of a whole number
 ISO = TimeRule("dates of the form 2017-07-14", _in_range("epoch_us(TRY_CAST({t} AS TIMESTAMPTZ))"))
+ISO_COMMA = TimeRule(
+    "dates of the form 2017-07-14 10:20:30,5", _in_range("epoch_us(TRY_CAST(replace({t}, ',', '.') AS TIMESTAMPTZ))")
+)
 YEAR = TimeRule(
     "years",
     f"CASE WHEN length({_DIGITS}) = 4 AND TRY_CAST({{t}} AS INTEGER) BETWEEN {YEARS[0]} AND {YEARS[1]} "

@@ -14,6 +14,7 @@ NEGATIVE = (-1.0, -9.0, -99.0, -999.0)
 HIGH = (99.0, 999.0, 9999.0)
 LEAST_OTHERS = 3  # values of a scale beside one that means no rating
 MOST_STARS = 100  # of a scale; whole numbers above it are counts
+EARLY, USUAL = 631_152_000, 788_918_400  # seconds: the years 1990 and 1995
 FUTURE = 7_258_118_400  # seconds: the year 2200
 FRACTION = 20  # of the values, a twentieth: a zero that is rarer is the lowest rating
 
@@ -39,6 +40,10 @@ def note_values(value: Floats, time: Array | None, kind: Kind) -> Iterator[str]:
                 f"half of the ratings are at most {middle:g} and the highest is {distinct[-1]:g}: if they are counts, "
                 "read them with --implicit, for ials, ease, knn and other trainers of interactions"
             )
+        elif len(distinct) == 1 and distinct[0] == 1 and len(value) > 1:
+            yield "every rating is 1: if there are none, read the rows as interactions with --columns rating="
+    if time is not None and (early := int((time < EARLY).sum())) and np.median(time[:SAMPLE]) > USUAL:
+        yield f"{early:,} of {len(time):,} times are before 1990, the earliest {format_date(float(time.min()))}"
     if time is not None and (late := int((time > FUTURE).sum())):
         yield f"{late:,} of {len(time):,} times are after the year 2200, the latest {format_date(float(time.max()))}"
 

@@ -34,7 +34,7 @@ TRUE_FALSE = ValueRule(
 
 
 def find_value_rule(texts: Sequence[str], *, commas: bool) -> ValueRule:
-    """The rule for some texts of a column. `commas`: whether a comma may be part of a number: it does not end a cell.
+    """The rule for some texts of a column. `commas`: whether a comma does not end a cell, so that a few suffice.
 
     Raises BadData where all commas are followed by three digits: they may also separate thousands.
     """
@@ -42,7 +42,8 @@ def find_value_rule(texts: Sequence[str], *, commas: bool) -> ValueRule:
     if sum(BOOLEAN.fullmatch(text) is not None for text in given) * 2 > len(given):
         return TRUE_FALSE
     with_comma = [text for text in given if COMMA.fullmatch(text) or THOUSANDS.fullmatch(text)]
-    if not commas or not with_comma or any("." in text for text in given):
+    few = not commas and len(with_comma) * 2 <= len(given)
+    if few or not with_comma or any("." in text for text in given):
         return NUMBERS
     if all(THOUSANDS.fullmatch(text) for text in with_comma):
         shown = with_comma[0][:20]
