@@ -39,6 +39,27 @@ def test_a_list_as_text_has_titles_genres_and_scores(saved: Path, model: Model, 
         assert line.endswith(f"{one.score:.2f}")
 
 
+def test_filters_are_those_of_python(saved: Path, run: Run) -> None:
+    model = load(saved / "baseline")
+    genre = next(one for one in model.training_data.genres if one).partition("|")[0]
+    first, second = (one.item for one in model.recommend("7", 2))
+    for options, filters in (
+        (["--genre", genre, "--deny", first], {"genre": genre, "deny": [first]}),
+        (
+            ["--without-genre", genre, "--year-from", "1970", "--year-to", "1999"],
+            {"without_genre": genre, "year_from": 1970, "year_to": 1999},
+        ),
+        (["--candidate", first, "--candidate", second], {"candidates": [first, second]}),
+        (["--diversity", "0.5"], {"diversity": 0.5}),
+    ):
+        done = run("recommend", saved / "baseline", "7", "-n", "5", "--json", *options)
+        listed = model.recommend("7", 5, **filters)
+        assert [one["item"] for one in json.loads(done.stdout)["items"]] == [one.item for one in listed]
+        assert listed != model.recommend("7", 5)
+    done = run("recommend", saved / "baseline", "--rated", "5=5", "--deny", first, "--json")
+    assert first not in {one["item"] for one in json.loads(done.stdout)["items"]}
+
+
 def test_seen_items_are_left_out_unless_asked_for(saved: Path, movies: Ratings, run: Run) -> None:
     def items(*more: str) -> set[str]:
         done = run("recommend", saved / "baseline", "7", "-n", "120", "--json", *more)
@@ -67,6 +88,8 @@ def test_a_list_for_a_new_user_is_folded_in(saved: Path, model: Model, run: Run)
         (["recommend", "baseline", "1", "--all", "-o", "x.parquet"], "one of USER, --rated or --all", ""),
         (["recommend", "baseline", "--all"], "--all needs --out", ""),
         (["recommend", "baseline", "--all", "-o", "x.parquet", "--why", "1"], "--why is for one list", ""),
+        (["recommend", "baseline", "--all", "-o", "x.parquet", "--deny", "1"], "filters are for one list", ""),
+        (["recommend", "baseline", "7", "--candidate", "x"], "unknown item 'x'", ""),
         (["recommend", "baseline", "--rated", "5=4", "--include-seen"], "--include-seen is for", ""),
         (["recommend", "baseline", "--rated", "5=4", "--rated", "5=3"], "item '5' is rated twice", ""),
         (["recommend", "baseline", "--all", "-o", "top.xlsx"], "cannot write top.xlsx", ".parquet"),

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cofactor.cli.options.list_filters import given_filters, list_filters
 from cofactor.cli.terminal import as_json, messages, print_json, print_path, print_table, progress, quietly
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--rated", multiple=True, metavar="ITEM=RATING", help="A rating of a new user. Repeatable.")
 @click.option("--all", "everybody", is_flag=True, help="Write the lists of all users to the file of --out.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write, with --all.")
+@list_filters
 @as_json
 @quietly
 def recommend(
@@ -36,18 +38,23 @@ def recommend(
     out: Path | None,
     as_json: bool,
     quiet: bool,
+    **filters: Any,
 ) -> None:
     """Recommend items to USER, without those that USER has rated.
 
     \b
     cofactor recommend models/svd 196 -n 5 --why 2
     cofactor recommend models/svd --rated 50=5 --rated 172=4
+    cofactor recommend models/svd 196 --genre Drama --year-from 1990 --diversity 0.3
     cofactor recommend models/svd --all -o top.parquet
     """
+    filters = given_filters(**filters)
     if sum((user is not None, bool(rated), everybody)) != 1:
         raise click.UsageError("give one of USER, --rated or --all")
     if everybody and why:
         raise click.UsageError("--why is for one list, not for --all")
+    if everybody and filters:
+        raise click.UsageError("filters are for one list, not for --all")
     if rated and include_seen:
         raise click.UsageError("--include-seen is for a USER or --all: the items of --rated are never listed")
     if everybody is (out is None):
@@ -64,9 +71,9 @@ def recommend(
         _write_all(loaded, out, n, include_seen=include_seen, as_json=as_json, quiet=quiet)
         return
     if user is not None:
-        listed = loaded.recommend(user, n, include_seen=include_seen, why=why)
+        listed = loaded.recommend(user, n, include_seen=include_seen, why=why, **filters)
     else:
-        listed = loaded.recommend_for_ratings(_history(rated), n, why=why)
+        listed = loaded.recommend_for_ratings(_history(rated), n, why=why, **filters)
     if as_json:
         about = {"user": user} if user is not None else {}
         print_json({**about, "items": [asdict(one) for one in listed]})
