@@ -10,18 +10,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Rows, Times
 from cofactor.data.ratings import TrainingData
-from cofactor.models.checks import check_arrays, check_length, check_n, check_rows
+from cofactor.models.checks import check_arrays, check_n, check_rows
 from cofactor.models.networks.layers import Layers
 from cofactor.models.queries.cold_start import ColdStartScorer
 from cofactor.models.queries.facts import model_as_html
-from cofactor.models.queries.ids import Id, find_rows, is_id, known_row, known_rows
+from cofactor.models.queries.ids import Id, is_id, known_row, known_rows
 from cofactor.models.queries.pairs import PairRows, check_lengths, find_pairs
 from cofactor.models.queries.parameters import ModelParameters, parameters_of
 from cofactor.models.queries.similar_users import UserNeighbours, find_similar_users
+from cofactor.models.top_n.folded_in_user import FoldedInUser
 from cofactor.models.top_n.list_filters import FilterArguments
 from cofactor.models.top_n.ranking import RankingModel
 from cofactor.models.top_n.recommendations import (
@@ -30,7 +30,6 @@ from cofactor.models.top_n.recommendations import (
     RecommendationsByUser,
     history_from_ratings,
     recommendations,
-    strongest,
     training_history,
 )
 from cofactor.models.top_n.top_n_options import TopNOptions
@@ -190,7 +189,7 @@ class Model(RankingModel):
 
     # Unknown users
 
-    def fold_in(self, ratings: Mapping[str, float] | Mapping[int, float]) -> "FoldedInUser":
+    def fold_in(self, ratings: Mapping[str, float] | Mapping[int, float]) -> FoldedInUser:
         """A user who is not in the training data, given by ratings of item ids; the model does not change.
 
         The items' parameters stay as they were trained: `fold_in_scores` of each kind of model computes the user's
@@ -214,13 +213,6 @@ class Model(RankingModel):
         """The n ratings with the largest effect on an item's score: `fold_in(ratings).explain(item_id, n)`."""
         check_n(n)
         return self.fold_in(ratings).explain(item_id, n)
-
-    def explain_rows(self, history: csr_array, item: int, n: int) -> RatingEffects:
-        """The n ratings of a (1, n_items) history with the largest effect on the score of an item row."""
-        if history.nnz == 0:
-            return RatingEffects()
-        effects = self.attributions(history, np.array([item], dtype=np.int32))[:, 0]
-        return RatingEffects(strongest(self.training_data, history, effects, np.abs(effects), check_length(n)))
 
     # Names of earlier versions
 
@@ -268,43 +260,3 @@ class Model(RankingModel):
                 view = value.view()
                 view.flags.writeable = False
                 object.__setattr__(self, field.name, view)
-
-
-@dataclass(frozen=True, eq=False)
-class FoldedInUser:
-    """A user who is not in the training data, with a (1, n_items) history of ratings; made by `Model.fold_in`."""
-
-    model: Model
-    history: csr_array
-
-    @cached_property
-    def scores(self) -> Floats:
-        """(n_items,) unclipped scores of all items."""
-        scores: Floats = self.model.fold_in_scores(self.history)[0]
-        return scores
-
-    def predict(self, item_ids: Iterable[Id]) -> Floats:
-        """(m,) scores of m items, clipped to the scale if the model predicts ratings.
-
-        The score of an unknown item is that which it has for an unknown user."""
-        rows = find_rows(self.model.training_data.items, item_ids)
-        return self.model.clip(np.append(self.scores, self.model.unknown_item_scores[-1])[rows])
-
-    def recommend(
-        self,
-        n: int = 10,
-        *,
-        include_seen: bool = False,
-        diversity: float = 0.0,
-        why: int = 0,
-        **filters: Unpack[FilterArguments],
-    ) -> Recommendations:
-        """The n items with the highest scores that the user has not rated; the options are those of
-        `Model.recommend`."""
-        options = TopNOptions.of(n, include_seen, diversity, why, filters)
-        return self.model.list_for_history(self.scores.copy(), self.history, options, self.model.hidden_by(options))
-
-    def explain(self, item_id: Id, n: int = 5) -> RatingEffects:
-        """The n of the user's ratings with the largest effect on an item's score, up or down."""
-        check_n(n)
-        return self.model.explain_rows(self.history, known_row(self.model.training_data.items, item_id), n)

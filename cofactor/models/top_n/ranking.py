@@ -15,6 +15,7 @@ from cofactor.models.top_n.item_attributes import ItemAttributes
 from cofactor.models.top_n.list_filters import FilterMasks
 from cofactor.models.top_n.recommendations import (
     RatingEffect,
+    RatingEffects,
     Recommendations,
     recommendations,
     strongest,
@@ -125,6 +126,13 @@ class RankingModel(ScoringModel):
     def hidden_by(self, options: TopNOptions) -> Mask:
         """(n_items,) true for the items that the filters of a list exclude."""
         return self._filter_masks.hidden_by(options.filters)
+
+    def explain_rows(self, history: csr_array, item: int, n: int) -> RatingEffects:
+        """The n ratings of a (1, n_items) history with the largest effect on the score of an item row."""
+        if history.nnz == 0:
+            return RatingEffects()
+        effects = self.attributions(history, np.array([item], dtype=np.int32))[:, 0]
+        return RatingEffects(strongest(self.training_data, history, effects, np.abs(effects), check_length(n)))
 
     def supporting_ratings(self, history: csr_array, items: Rows, n: int) -> list[tuple[RatingEffect, ...]]:
         """For each of (k,) items the up to n ratings of a (1, n_items) history that raise its score most."""
