@@ -331,7 +331,7 @@ def test_a_breakdown_groups_by_what_the_values_are(kind, by):
 
 @pytest.mark.parametrize("name", ["knn", "ease", "filter", "autoencoder"])
 def test_similar_users_have_similar_weights(name):
-    model, weights = on_board(name, "counts"), on_board(name, "counts").weighted_interactions.toarray()
+    model, weights = on_board(name, "counts"), on_board(name, "counts").training_rows.toarray()
     alike, history = model.similarity_to_user_row(3, board("counts").by_user()[[3]]), weights[3]
     expected = weights @ history / (np.linalg.norm(weights, axis=1) * np.linalg.norm(history))
     np.testing.assert_allclose(alike, np.where(expected > 0, expected, -np.inf), rtol=1e-5)

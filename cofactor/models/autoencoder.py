@@ -24,7 +24,7 @@ class AutoencoderModel(InteractionModel):
         x_uj = a + r_uj - μ - b_u - b_j,   b_u = Σ_{j∈R(u)} (r_uj - μ - b_j) / (λ_u + |R(u)|)      for j in R(u), else 0
 
     R(u): the items in the user's history; b: item biases; a: an offset that is added to the input of each rated item. A
-    model that only ranks (no scale) has inputs x_uj = w_uj / √Σ_j w_uj², with the weights w of `InteractionModel`, and
+    model that only ranks (no scale) has inputs x_uj = √(w_uj / Σ_j w_uj), with the weights w of `InteractionModel`, and
     scores f(x_u), which are log-probabilities of the items up to a constant per user.
 
     There are no parameters per user: folded-in users are scored exactly as trained ones.
@@ -102,15 +102,15 @@ class AutoencoderModel(InteractionModel):
             Σ_{k≠j} (a + d_k - b) w_k = D - d_j w_j + (a - b) (W - w_j),    D = Σ_k d_k w_k,  W = Σ_k w_k
 
         d_k = r_k - μ - b_k; w_k: the first layer's weights of item k; b: the user's bias without rating j. For a model
-        that only ranks, the sum is (X - x_j w_j) / √(Σ_k x_k² - x_j²), with the weights x of the interactions and
+        that only ranks, the sum is (X - x_j w_j) / √(Σ_k x_k² - x_j²), with x = √w of the interactions and
         X = Σ_k x_k w_k.
         """
         h = history.nnz
-        if h < 2 or (self.scale is None and np.count_nonzero(self.weigh(history).data) < 2):
+        if h < 2 or (self.scale is None and np.count_nonzero(self.input_rows(history).data) < 2):
             return super().attributions(history, items)
         first = self._first[history.indices].astype(np.float64)
         if self.scale is None:
-            x = self.weigh(history).data.astype(np.float64)
+            x = self.input_rows(history).data.astype(np.float64)
             first *= x[:, None]
             sums: Doubles = (first.sum(axis=0) - first) / np.sqrt((x**2).sum() - x**2)[:, None]
             bias = np.zeros(h)
@@ -142,7 +142,7 @@ class AutoencoderModel(InteractionModel):
         """Inputs x of (m, n_items) histories, not yet normalised if the model only ranks, and (m,) user biases."""
         counts = np.diff(histories.indptr)
         if self.scale is None:
-            return self.weigh(histories), np.zeros(len(counts))
+            return self.input_rows(histories), np.zeros(len(counts))
         user = np.repeat(np.arange(len(counts)), counts)
         residual = histories.data - np.float32(self.mean) - self.item_bias[histories.indices]
         bias = np.bincount(user, residual, minlength=len(counts)) / np.maximum(self.user_l2 + counts, 1e-12)

@@ -22,10 +22,10 @@ MOST_EDGES = 1 << 23  # edges of the first step in a block of users: 64 MiB
 class FilterModel(InteractionModel):
     """s_u = x_u D^-b (R̃ᵀR̃ + V diag(g) Vᵀ) D^b,    R̃ = C^-a X D^-b. It only ranks.
 
-    X: (n_users, n_items), the weight of each interaction, see `InteractionModel`; C, D: diagonal matrices of the sums
-    of the weights of users and of items; V: leading eigenvectors of R̃ᵀR̃; g: changes of their weights; x_u: a row of X,
-    or the weights of a folded-in history. If Xᵀ C^-2a X has few entries, it is saved as a sparse table of pairs of
-    items. Otherwise it is never computed: x_u is multiplied by Xᵀ and then by X.
+    X: (n_users, n_items), √w of the weight w of each interaction, see `InteractionModel`; C, D: diagonal matrices of
+    the sums of its rows and of its columns; V: leading eigenvectors of R̃ᵀR̃; g: changes of their weights; x_u: a row
+    of X, or the roots of the weights of a folded-in history. If Xᵀ C^-2a X has few entries, it is saved as a sparse
+    table of pairs of items. Otherwise it is never computed: x_u is multiplied by Xᵀ and then by X.
 
     Memory beyond the arrays: the training ratings twice, by user and by item, and the scores of a block of users.
     Cold start: a user without a positive gets the items with the most positives; an item without any scores 0.
@@ -77,7 +77,7 @@ class FilterModel(InteractionModel):
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
         """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
-        weighted, d = self.weigh(histories), self._item_degrees[histories.indices]
+        weighted, d = self.input_rows(histories), self._item_degrees[histories.indices]
         signal = with_values(histories, weighted.data * d ** np.float32(-2 * self.item_power))
         scores = self._two_steps(signal, items)
         leading = with_values(histories, weighted.data * d ** np.float32(-self.item_power)) @ self.vectors
@@ -86,9 +86,9 @@ class FilterModel(InteractionModel):
         return scores
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """(h, m): w_uj d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
+        """(h, m): x_uj d_j^-b (R̃ᵀR̃ + V diag(g) Vᵀ)_ji d_i^b; the score is their sum."""
         raised = self._item_degrees.astype(np.float64) ** self.item_power
-        lowered = self.weigh(history).data / raised[history.indices]
+        lowered = self.input_rows(history).data / raised[history.indices]
         effects: Doubles = self._filter_block(history.indices, items) * raised[items] * lowered[:, None]
         return effects
 
@@ -140,7 +140,7 @@ class FilterModel(InteractionModel):
     @cached_property
     def _item_degrees(self) -> Floats:
         """(n_items,) diagonal of D; 1 for an item without positives, which has no edges."""
-        weighted = self.weighted_interactions
+        weighted = self.training_rows
         degrees = np.bincount(weighted.indices, weighted.data, minlength=len(self.training_data.items))
         return np.where(degrees > 0, degrees, 1).astype(np.float32)
 
@@ -153,7 +153,7 @@ class FilterModel(InteractionModel):
     @cached_property
     def _by_user(self) -> csr_array:
         """(n_users, n_items) C^-2a X."""
-        weighted, counts = self.weighted_interactions, self.training_data.user_counts
+        weighted, counts = self.training_rows, self.training_data.user_counts
         degrees = np.bincount(np.repeat(np.arange(len(counts)), counts), weighted.data, minlength=len(counts))
         each = np.where(degrees > 0, degrees, 1).astype(np.float32) ** np.float32(-2 * self.user_power)
         return with_values(weighted, np.repeat(each, counts) * weighted.data)
@@ -161,12 +161,12 @@ class FilterModel(InteractionModel):
     @cached_property
     def _by_item(self) -> csr_array:
         """(n_items, n_users) Xᵀ."""
-        return csr_array(self.weighted_interactions.T)
+        return csr_array(self.training_rows.T)
 
     @cached_property
     def _norms(self) -> Doubles:
         """(n_items,) √K_ii."""
-        squares = self._by_user.data * self.weighted_interactions.data
+        squares = self._by_user.data * self.training_rows.data
         met = np.bincount(self._by_user.indices, squares, minlength=len(self.vectors))
         edges = met * self._item_degrees.astype(np.float64) ** (-2 * self.item_power)
         return np.sqrt(np.maximum(edges + (self.vectors.astype(np.float64) ** 2) @ self.gains, 0))

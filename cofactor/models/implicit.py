@@ -143,7 +143,7 @@ class ImplicitModel(InteractionModel):
 
     @cached_property
     def _mean_user_vector(self) -> Floats:
-        return mean_vector(self.user_vectors, has_positive(self.weighted_interactions))
+        return mean_vector(self.user_vectors, has_positive(self.training_rows))
 
     @cached_property
     def _item_lengths(self) -> Floats:

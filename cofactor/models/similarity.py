@@ -18,10 +18,10 @@ from cofactor.models.top_n.selection import EXCLUDED
 
 @dataclass(frozen=True, eq=False)
 class SimilarityModel(InteractionModel):
-    """score_ui = Σ_{j∈R(u)} w_uj B_ji, from dense or sparse weights B of items by items. It only ranks.
+    """score_ui = Σ_{j∈R(u)} x_uj B_ji, from dense or sparse weights B of items by items. It only ranks.
 
-    R(u): the items in the user's history; w_uj: the weight of the interaction, see `InteractionModel`. An item's weight
-    for itself is 0.
+    R(u): the items in the user's history; x_uj: √w of the weight w of the interaction, see `InteractionModel`. An
+    item's weight for itself is 0.
     Cold start: a user without a positive gets the items with the most positives; an item without any scores 0.
     """
 
@@ -65,7 +65,7 @@ class SimilarityModel(InteractionModel):
     def _item_scores(self, histories: csr_array, items: Rows | None) -> Floats:
         """(m, k) scores of (k,) items, or of all items if None, for (m, n_items) histories."""
         columns = slice(None) if items is None else items
-        weighted = self.weigh(histories)
+        weighted = self.input_rows(histories)
         if self.sparse is None:
             assert self.dense is not None
             scores: Floats = weighted @ np.ascontiguousarray(self.dense[:, columns])
@@ -75,13 +75,13 @@ class SimilarityModel(InteractionModel):
         return scores
 
     def attributions(self, history: csr_array, items: Rows) -> Doubles:
-        """(h, m) w_uj B_ji: the score is their sum."""
+        """(h, m) x_uj B_ji: the score is their sum."""
         if self.sparse is None:
             assert self.dense is not None
             effects: Doubles = np.asarray(self.dense[np.ix_(history.indices, items)], dtype=np.float64)
         else:
             effects = self.sparse[history.indices][:, items].toarray().astype(np.float64)
-        effects *= self.weigh(history).data[:, None]
+        effects *= self.input_rows(history).data[:, None]
         return effects
 
     def similarity_to_row(self, item: int) -> Floats:

@@ -25,7 +25,7 @@ from cofactor.trainers.autoencoding.warm_start import check_autoencoder, layers_
 from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.baseline import fit_baseline
 from cofactor.trainers.factorization.rating_unit import rating_unit
-from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_weights
 from cofactor.training.epoch import Snapshot, WarmStart
 from cofactor.training.hyperparameter import Bounds, Choices, SearchRange
 from cofactor.training.learning_rate import SCHEDULES
@@ -57,7 +57,7 @@ class Autoencoder(InteractionTrainer, IterativeTrainer):
     Baseline). Ratings are learned in units of a quarter of their scale, as `svd` does. The input is multiplied by the
     first layer, and the codes by the last, at the rated cells alone; no table of users × items is ever made.
 
-    `--loss multinomial` ranks instead of predicting: rows are users, x_ui = w_ui / √Σ_i w_ui², and what is made as
+    `--loss multinomial` ranks instead of predicting: rows are users, x_ui = √(w_ui / Σ_i w_ui), and what is made as
     small as possible is -Σ w_ui log π_ui, π_u the softmax of f(x_u) over all items, with the same penalty. w_ui is 1 at
     the positives, which are the values from `positive_from` on, or of a count its `count_weight`, by default ½ + ½
     log₂(1 + r_ui / ε). `--refeed` follows each step with one on f's own dense output, as input and as target
@@ -196,7 +196,7 @@ class _TrainingState(TrainingState[Autoencoder]):
     def _make_table(self) -> RatingTable:
         trainer, ratings = self.trainer, self.ratings
         if trainer.ranks:
-            positives = positive_matrix(ratings, self.interaction_weights)
+            positives = positive_weights(ratings, self.interaction_weights)
             return RatingTable(normalised_cells(positives), 0.0, positives)
         return RatingTable(residual_cells(ratings, self.baseline, self.unit, trainer.rows), trainer.presence)
 

@@ -15,7 +15,7 @@ from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import check_memory, cores
 from cofactor.models.similarity import SimilarityModel
 from cofactor.trainers.base import Family, OneStepTrainer
-from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_rows
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -30,10 +30,9 @@ class EASE(InteractionTrainer, OneStepTrainer):
 
         B = I - P diag(1 / diag P),    P = (XᵀX + λ I)⁻¹
 
-    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or of a count its
-    `count_weight`, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; λ: `l2`. It ranks and predicts no ratings. P comes
-    from a Cholesky factorisation in place, in float32 by one thread (LAPACK's result would depend on how many there
-    are).
+    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or √w of the `count_weight`
+    w of a count, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; λ: `l2`. It ranks and predicts no ratings. P comes from
+    a Cholesky factorisation in place, in float32 by one thread (LAPACK's result would depend on how many there are).
 
     Memory: 4 · n_items² bytes in training, on disk and, mapped, in a running model. Time: n_items³ operations.
     Cold start: a user without positives gets the items with the most; an item without positives scores 0 and is listed
@@ -60,7 +59,7 @@ class EASE(InteractionTrainer, OneStepTrainer):
             f"ease: a matrix of {n_items:,} × {n_items:,} items", 4 * n_items**2, "train filter or knn instead"
         )
         interaction_weights = self.interaction_weights(ratings)
-        weights = gram(positive_matrix(ratings, interaction_weights), self.threads or cores())
+        weights = gram(positive_rows(ratings, interaction_weights), self.threads or cores())
         weights.flat[:: n_items + 1] += np.float32(self.l2)
         with threadpool_limits(1, "blas"):
             weights = self._solve_in_place(weights)

@@ -16,7 +16,7 @@ from cofactor.models.filter import FilterModel
 from cofactor.models.sparse import index_type, with_values
 from cofactor.row_blocks import equal_cost_bounds
 from cofactor.trainers.base import Family, OneStepTrainer
-from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_rows
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool
 
@@ -32,8 +32,8 @@ class Filter(InteractionTrainer, OneStepTrainer):
 
         f(λ) = λ_1 (l + α) exp(-τ l)    for the `rank` largest eigenvalues,    f(λ) = λ    for the others
 
-    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or of a count its
-    `count_weight`, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; x_u: a row of it; C, D: the diagonal matrices of the
+    X: (n_users, n_items), 1 at the positives, which are the values from `positive_from` on, or √w of the `count_weight`
+    w of a count, by default ½ + ½ log₂(1 + r / ε); 0 elsewhere; x_u: a row of it; C, D: the diagonal matrices of the
     sums of its rows and of its columns, as the degrees of a weighted graph. λ is two steps over the graph of users and
     items (a blur), α an ideal low-pass filter, and exp(-τ l) sharpens: it takes away what everybody has. a = b = ½, τ =
     0 is the filter of GF-CF but for its D^-b and D^b, which it has on the second term only; exp(-τ R̃ᵀR̃) is the
@@ -71,7 +71,7 @@ class Filter(InteractionTrainer, OneStepTrainer):
 
     def solve(self, ratings: Ratings) -> FilterModel:
         weights = self.interaction_weights(ratings)
-        positives = positive_matrix(ratings, weights)
+        positives = positive_rows(ratings, weights)
         graph = self._normalised(positives)
         rank = min(self.rank, *graph.shape)
         values, vectors = leading_eigenvectors(graph, rank, self.sweeps, self.seed, self.threads or cores())

@@ -18,7 +18,7 @@ from cofactor.row_blocks import even_bounds
 from cofactor.trainers.alternating.partitioned_rows import N_PARTS, WORTH_A_THREAD, PartitionedRows
 from cofactor.trainers.base import Family, IterativeTrainer
 from cofactor.trainers.factorization.objective import implicit_objective
-from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_matrix
+from cofactor.trainers.interactions.interaction_trainer import InteractionTrainer, positive_weights
 from cofactor.training.epoch import WarmStart
 from cofactor.training.hyperparameter import Bounds, SearchRange
 from cofactor.training.row_thread_pool import RowThreadPool, useful_threads
@@ -104,7 +104,7 @@ class _TrainingState(ArrayState[IALS]):
         self.trainer, self.ratings, self.n_epochs = trainer, ratings, trainer.n_epochs
         self.rank, self.width = trainer.rank, als.padded(trainer.rank)
         self.weights = trainer.interaction_weights(ratings)
-        self.positives = positive_matrix(ratings, self.weights)
+        self.positives = positive_weights(ratings, self.weights)
         self.by_user, self.by_item = map(_Side.of, (self.positives, csr_array(self.positives.T)))
         self.solve_rows = _solver(trainer, self.width, weighted=bool((self.positives.data != 1).any()))
         sides = self.by_user, self.by_item

@@ -43,7 +43,8 @@ class KNN(InteractionTrainer, OneStepTrainer):
 
     where ρ_ij is Σ_u x_ui x_uj / √(Σ_u x_ui² Σ_u x_uj²), in pearson-baseline of x_ui = r_ui - b_ui over the users of
     both, in cosine over all users of either. There x_ui is 1 at the positives, which are the values from
-    `positive_from` on, or of a count its `count_weight`, by default ½ + ½ log₂(1 + r_ui / ε); it is 0 elsewhere.
+    `positive_from` on, or √w of the `count_weight` w of a count, by default ½ + ½ log₂(1 + r / ε); it is 0
+    elsewhere.
 
     Memory: the ratings twice, 16 · n_items · n_neighbours bytes, and 20 · n_items a thread; never items × items.
     Cold start: a user or item without training ratings has a bias of 0 and no neighbours, so r̂ is the baseline; of
@@ -112,7 +113,7 @@ class KNN(InteractionTrainer, OneStepTrainer):
 
     def _cosine(self, ratings: Ratings) -> SimilarityModel:
         interaction_weights = self.interaction_weights(ratings)
-        x = interaction_weights.compute(ratings.value)
+        x = interaction_weights.compute_roots(ratings.value)
         positives = ratings.where(x > 0)
         x = x[x > 0]
         squares = np.bincount(positives.item, x.astype(np.float64) ** 2, minlength=len(ratings.items))

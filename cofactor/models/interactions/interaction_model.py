@@ -43,17 +43,21 @@ class InteractionModel(Model):
         """(m, n_items) histories with weights instead of values; a value that is no positive has a stored 0."""
         return with_values(histories, self.interaction_weights.compute(histories.data))
 
+    def input_rows(self, histories: csr_array) -> csr_array:
+        """(m, n_items) √w of (m, n_items) histories: rows of X, which linear models and networks take as input."""
+        return with_values(histories, self.interaction_weights.compute_roots(histories.data))
+
     @cached_property
-    def weighted_interactions(self) -> csr_array:
-        """(n_users, n_items) weights of the training interactions."""
-        return self.weigh(self.training_data.interactions)
+    def training_rows(self) -> csr_array:
+        """(n_users, n_items) X of the training interactions."""
+        return self.input_rows(self.training_data.interactions)
 
     def similarity_to_user_row(self, user: int | None, history: csr_array) -> Floats:
         """As in `Model.similarity_to_user_row`; of counts the cosine of the weights: few large counts do not decide."""
         if self.log_unit is None and self.linear_unit is None:
             return super().similarity_to_user_row(user, history)
-        weights, own = self.weighted_interactions, np.zeros(history.shape[1])
-        own[history.indices] = self.weigh(history).data
+        weights, own = self.training_rows, np.zeros(history.shape[1])
+        own[history.indices] = self.input_rows(history).data
         products = weights @ own
         row = np.repeat(np.arange(weights.shape[0]), self.training_data.user_counts)
         lengths = np.sqrt(np.bincount(row, weights.data.astype(np.float64) ** 2, minlength=weights.shape[0]))
@@ -65,7 +69,7 @@ class InteractionModel(Model):
         """(n_items,) number of users with a positive of each item."""
         if self.interaction_weights.all_ones:
             return self.training_data.item_counts
-        items = self.training_data.interactions.indices[self.weighted_interactions.data > 0]
+        items = self.training_data.interactions.indices[self.training_rows.data > 0]
         return np.bincount(items, minlength=len(self.training_data.items)).astype(np.int32)
 
     @property

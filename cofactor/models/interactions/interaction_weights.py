@@ -42,6 +42,11 @@ class InteractionWeights:
             weights[values < np.float32(self.positive_from)] = 0
         return weights.astype(np.float32)
 
+    def compute_roots(self, values: Floats) -> Floats:
+        """(n,) √w of (n,) values: entries of a matrix X of which XᵀX counts every interaction by its weight."""
+        weights = self.compute(values)
+        return weights if self.all_ones else np.sqrt(weights)
+
 
 def least_positive(ratings: Ratings, positive_from: float | None) -> float | None:
     """The value from which on a rating is a positive; None where every one is.

@@ -61,7 +61,7 @@ def residual_cells(ratings: Ratings, baseline: BaselineModel, unit: float, rows:
 
 
 def normalised_cells(positives: csr_array) -> csr_array:
-    """w_ui / √Σ_i w_ui² of the (n_users, n_items) weights of the positives."""
+    """√(w_ui / Σ_i w_ui) of the (n_users, n_items) weights of the positives."""
     row = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
-    squares = np.bincount(row, positives.data.astype(np.float64) ** 2, minlength=positives.shape[0])
-    return with_values(positives, (positives.data / np.sqrt(squares)[row]).astype(np.float32))
+    totals = np.bincount(row, positives.data, minlength=positives.shape[0])
+    return with_values(positives, (np.sqrt(positives.data) / np.sqrt(totals)[row]).astype(np.float32))

@@ -69,9 +69,17 @@ class InteractionTrainer(Trainer):
         )
 
 
-def positive_matrix(ratings: Ratings, weights: InteractionWeights) -> csr_array:
-    """(n_users, n_items) weights of the positives, sorted by item; nothing is stored for other values."""
-    value: Floats = weights.compute(ratings.value)
+def positive_weights(ratings: Ratings, weights: InteractionWeights) -> csr_array:
+    """(n_users, n_items) weights w of the positives, sorted by item; nothing is stored for other values."""
+    return _positives(ratings, weights.compute(ratings.value))
+
+
+def positive_rows(ratings: Ratings, weights: InteractionWeights) -> csr_array:
+    """(n_users, n_items) X: √w of the positives, sorted by item; nothing is stored for other values."""
+    return _positives(ratings, weights.compute_roots(ratings.value))
+
+
+def _positives(ratings: Ratings, value: Floats) -> csr_array:
     kept, shape = value > 0, (len(ratings.users), len(ratings.items))
     if kept.all():
         return make_csr(ratings.user, ratings.item, value, shape)
