@@ -101,18 +101,24 @@ class Load:
     answered: int = 0
     wrong: list[str] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     @contextmanager
     def by(self, clients: int) -> Iterator["Load"]:
         threads = [threading.Thread(target=self._client, args=(one,), daemon=True) for one in range(clients)]
         for thread in threads:
             thread.start()
+        self._threads = threads
         try:
             yield self
         finally:
-            self._ended.set()
-            for thread in threads:
-                thread.join(30)
+            self.end()
+
+    def end(self) -> None:
+        """Waits for the last answers."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(30)
 
     def _client(self, number: int) -> None:
         connection, asked = self.served.connect(), number

@@ -4,7 +4,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,39 @@ def _answers(served):
         return served.ask("/live")[0] == 200
     except OSError:
         return False
+
+
+INHERITED = """
+import os, sys
+os.dup2(int(sys.argv.pop(1)), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+from cofactor.cli.serve import serve
+serve()
+"""
+
+
+@contextmanager
+def started_by_a_manager(listening, folder):
+    """A service with a socket that its parent goes on listening on, as with systemd."""
+    command = [sys.executable, "-c", INHERITED, str(listening.fileno()), str(folder)]
+    process = subprocess.Popen(command, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL)
+    try:
+        yield Running(process, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_restart_with_a_socket_of_a_service_manager_loses_no_request(folder):
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        with started_by_a_manager(listening, folder) as first:
+            assert first.ask(PATH)[0] == 200
+            with Load(first, [PATH], fine).by(6) as load:
+                until(lambda: load.answered > 50)
+                assert first.stop() == 0
+                before = load.answered
+                with started_by_a_manager(listening, folder) as second:
+                    until(lambda: load.answered > before + 50, 30)
+                    assert second.ask("/ready")[0] == 200
+                    load.end()
+        assert load.wrong == []

@@ -1,5 +1,6 @@
 """uvicorn as the HTTP server: its workers share one socket, which a service manager may have opened."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -8,7 +9,7 @@ from types import FrameType
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from cofactor.serving.processes.limits import APPLICATION, BACKLOG, IDLE, MAX_HEAD
+from cofactor.serving.processes.limits import ACCEPTED_WITHIN, APPLICATION, BACKLOG, IDLE, MAX_HEAD
 from cofactor.serving.processes.run_folder import RunFolder
 from cofactor.serving.processes.stop_signals import STOP_WITHIN, StopSignals
 from cofactor.serving.server_config import ServerConfig
@@ -55,6 +56,13 @@ class OneProcess(uvicorn.Server):
         """Stops the server when clients have been told."""
         if self._stops.is_final(sig):
             super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts nothing from now on, and closes connections when those just accepted have had time for a request."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(ACCEPTED_WITHIN)
+        await super().shutdown(sockets)
 
 
 class Supervisor(Multiprocess):

@@ -21,6 +21,7 @@ from cofactor.serving.api.application import create_app
 from cofactor.serving.api.rate_limit import SharedTimes
 from cofactor.serving.model_registry import SWAPPED, ModelRegistry
 from cofactor.serving.processes.connections import OpenConnections
+from cofactor.serving.processes.limits import ACCEPTED_WITHIN
 from cofactor.serving.processes.run_folder import LAST_CALL, RunFolder
 from cofactor.serving.processes.start_up import try_until_started
 from cofactor.serving.telemetry.answered_request import Recorder
@@ -30,7 +31,6 @@ from cofactor.serving.telemetry.metrics import Metrics
 TICK = 0.1  # seconds between looks at requests to stop or to reload
 UPDATE = 1.0  # seconds between signs of life
 RELOADED_WITHIN = 20.0  # seconds in which all processes carry out a requested reload
-ACCEPTED_WITHIN = 0.3  # seconds in which connections that are established are accepted, before others are refused
 STOP_WITHIN = 10.0  # seconds for requests in progress when the service stops
 LINGER = 4.0  # seconds for threads that work on when everything is answered
 REFUSAL_DELAY = 1.0  # seconds for which a response that asks to retry later is held back
