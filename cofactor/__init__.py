@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cofactor.data.ratings import Ratings as Ratings
     from cofactor.data.reading.read import read as read
     from cofactor.data.reading.read import with_features as with_features
+    from cofactor.data.splitting.core import k_core as k_core
     from cofactor.data.splitting.split import Split as Split
     from cofactor.data.splitting.split import folds as folds
     from cofactor.data.splitting.split import load_split as load_split
@@ -87,6 +88,7 @@ _HOME = {
     "with_features": "cofactor.data.reading.read",
     "fetch": "cofactor.data.datasets.fetch",
     "generate": "cofactor.data.synthetic.generate",
+    "k_core": "cofactor.data.splitting.core",
     "Split": "cofactor.data.splitting.split",
     "split": "cofactor.data.splitting.split",
     "folds": "cofactor.data.splitting.split",

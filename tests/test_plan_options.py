@@ -84,7 +84,8 @@ def test_folds_and_windows_are_those_of_the_data(plan: Planned) -> None:
 def test_one_split_is_made_as_for_training(plan: Planned, kind: str) -> None:
     found = plan("r.csv", "--kind", kind, "--seed", 3)
     assert prints(found) == {kind: split(read(), kind, seed=3).fingerprint}  # type: ignore[arg-type]
-    assert found.recipe == {"kind": kind, "seed": 3, "test": 0.1, "validation": 0.1, "cut": None}
+    shares = {"test": 0.1, "validation": 0.1, "cut": None}
+    assert found.recipe == {"kind": kind, "seed": 3, **shares, "min_ratings": 1, "min_raters": 1}
     assert not found.refit
 
 

@@ -8,7 +8,7 @@ import click
 from cofactor.cli.options.data_argument import reading_options, source_from_options
 from cofactor.cli.options.plan import READING, SEVERAL, make_plan, several_options
 from cofactor.cli.options.seed import seed_option
-from cofactor.cli.options.split import GIVEN_PARTS, refuse_ignored, split_options, take_recipe
+from cofactor.cli.options.split import GIVEN_PARTS, MINIMUMS, refuse_ignored, split_options, take_recipe
 from cofactor.cli.terminal import as_json, messages, print_json, print_table, quietly, waiting
 from cofactor.data.tables.text_table import TextTable
 
@@ -53,7 +53,7 @@ def split(data: str | None, out: Path | None, published: bool, **options: Any) -
     if published:
         if other := next((name for name in SEVERAL if options[name] is not None), None):
             raise click.UsageError(f"give one of --{other} and --published")
-        refuse_ignored("--published", ("kind", "cut", "test_share", *GIVEN_PARTS, *READING))
+        refuse_ignored("--published", ("kind", "cut", "test_share", *MINIMUMS, *GIVEN_PARTS, *READING))
     from cofactor.output_checks import check_output_folder
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))

@@ -206,7 +206,7 @@ def _open_data(
 
     if not everything:
         return *open_split(source, recipe, console), None
-    ratings = read_all_ratings(source, console)
+    ratings = read_all_ratings(source, recipe, console)
     split = keep_all(ratings) if trainer.one_step else hold_out_validation(ratings, recipe)
     return split, None, ratings
 

@@ -17,3 +17,12 @@ def format_span(times: Times) -> str:
     """The first and the last day of (n,) times, n > 0."""
     first, last = format_date(float(times.min())), format_date(float(times.max()))
     return first if first == last else f"{first} to {last}"
+
+
+def format_time(moment: float) -> str:
+    """Seconds since 1970 as a date, with the time of day where it is not midnight, in UTC."""
+    try:
+        written = datetime.fromtimestamp(moment, UTC).isoformat()
+    except (OverflowError, OSError, ValueError):
+        return str(moment)
+    return written.removesuffix("+00:00").removesuffix("T00:00:00")

@@ -4,6 +4,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -233,8 +234,21 @@ def open_ratings(source: "DataSource", console: "Console") -> "Ratings | Split":
     return load_split(source, console) if source.is_split() else read_ratings(source, console)
 
 
-def read_all_ratings(source: "DataSource", console: "Console") -> "Ratings":
-    """The ratings of a source, of all parts where it is a split, as ratings of no split."""
+def read_selected(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "Ratings":
+    """The ratings of a source that a recipe splits, with lines on stderr that say what was read and left out."""
+    return select_ratings(read_ratings(source, console), recipe, console)
+
+
+def select_ratings(ratings: "Ratings", recipe: "SplitRecipe", console: "Console") -> "Ratings":
+    """`SplitRecipe.select`, with a line on stderr that says what was left out."""
+    selected = recipe.select(ratings)
+    if selected is not ratings and selected.origin is not None:
+        console.print(f"{selected.origin.notes[-1]}; {selected.summary()}", markup=False)
+    return selected
+
+
+def read_all_ratings(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "Ratings":
+    """The selected ratings of a source, of all parts where it is a split, as ratings of no split."""
     from dataclasses import replace
 
     from cofactor.data.splitting.split import Split, join_parts
@@ -242,11 +256,12 @@ def read_all_ratings(source: "DataSource", console: "Console") -> "Ratings":
     data = open_ratings(source, console)
     if isinstance(data, Split):
         data = join_parts(join_parts(data.train, data.validation), data.test)
-    return replace(data, split=None, part=None)
+    return replace(select_ratings(data, recipe, console), split=None, part=None)
 
 
 def open_split(source: "DataSource", recipe: "SplitRecipe", console: "Console") -> "tuple[Split, SplitRecipe | None]":
     """`DataSource.open_split`, with a line on stderr for each table that was read."""
     if source.is_split():
         return load_split(source, console), None
-    return source.open_split(recipe, lambda part: read_ratings(part, console))
+    read = read_ratings if source.test is not None else partial(read_selected, recipe=recipe)
+    return source.open_split(recipe, lambda part: read(part, console=console))

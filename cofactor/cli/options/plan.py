@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cofactor.cli.options.data_argument import READING_OPTIONS, open_split, read_ratings
-from cofactor.cli.options.split import GIVEN_PARTS, SPLITTING, refuse_ignored
+from cofactor.cli.options.data_argument import READING_OPTIONS, open_split, read_selected
+from cofactor.cli.options.split import GIVEN_PARTS, SPLITTING, refuse_ignored, refuse_split_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,12 +91,15 @@ def _split_plan(
 
     name, shares = source.name, {"validation": recipe.validation}
     if chosen["folds"] is not None:
-        ratings, n_repeats = read_ratings(source, console), chosen["repeats"] or 1
+        ratings, n_repeats = read_selected(source, recipe, console), chosen["repeats"] or 1
         return plans.cross_validation_plan(ratings, chosen["folds"], n_repeats, name=name, seed=recipe.seed, **shares)
     if chosen["windows"] is not None:
-        ratings = read_ratings(source, console)
+        ratings = read_selected(source, recipe, console)
         return plans.rolling_window_plan(ratings, chosen["windows"], name=name, test=recipe.test, **shares)
-    if folders := source.split_folders():
+    folders = source.split_folders()
+    if folders or source.is_split():
+        refuse_split_options(name)
+    if folders:
         return plans.saved_splits_plan(folders, name)
     split, made_with = open_split(source, recipe, console)
     return plans.single_split_plan(split, name, recipe=None if made_with is None else asdict(made_with))

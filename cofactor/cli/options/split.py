@@ -15,7 +15,8 @@ GIVEN_PARTS = {  # by name, and what each is for
     "validation": "choose the epoch on, where they are in a table of their own",
     "test": "test on, where somebody has split them from the training ratings",
 }
-SPLITTING = ("kind", "cut", "test_share", "validation_share")
+MINIMUMS = ("min_ratings", "min_raters")
+SPLITTING = ("kind", "cut", "test_share", "validation_share", *MINIMUMS)
 
 
 def split_options(command: Any) -> Any:
@@ -26,6 +27,16 @@ def split_options(command: Any) -> Any:
         *(
             click.option(f"--{name}", metavar="DATA", help=f"Ratings to {purpose}; DATA is the training part then.")
             for name, purpose in GIVEN_PARTS.items()
+        ),
+        *(
+            click.option(
+                f"--{name}",
+                type=click.IntRange(1),
+                default=1,
+                show_default=True,
+                help=f"Fewest ratings of {noun}; others are left out before the split, until both minimums hold.",
+            )
+            for name, noun in (("min-raters", "an item"), ("min-ratings", "a user"))
         ),
         click.option(
             "--validation-share",
@@ -63,11 +74,12 @@ def split_options(command: Any) -> Any:
 def take_recipe(options: dict[str, Any]) -> SplitRecipe:
     """The recipe in the split options, which are removed from `options` together with the seed."""
     if _is_given("test"):
-        refuse_ignored("--test", ("kind", "cut", "test_share"))
+        refuse_ignored("--test", ("kind", "cut", "test_share", *MINIMUMS))
     if _is_given("validation"):
         refuse_ignored("--validation", ("validation_share",))
     shares = options.pop("test_share"), options.pop("validation_share")
-    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, cut=_check_cut(options.pop("cut")))
+    fewest = {name: options.pop(name) for name in MINIMUMS}
+    return SplitRecipe(options.pop("kind"), options.pop("seed"), *shares, _check_cut(options.pop("cut")), **fewest)
 
 
 def refuse_split_options(data: str) -> None:

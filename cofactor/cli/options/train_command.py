@@ -13,7 +13,14 @@ from cofactor.data.splitting.recipe import SplitRecipe
 from cofactor.trainers.base import Trainer
 
 DEFAULT_PATIENCE = 3
-SPLITTING = {"kind": "--kind", "cut": "--cut", "test": "--test-share", "validation": "--validation-share"}
+SPLITTING = {
+    "kind": "--kind",
+    "cut": "--cut",
+    "test": "--test-share",
+    "validation": "--validation-share",
+    "min_ratings": "--min-ratings",
+    "min_raters": "--min-raters",
+}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Assigns ratings to the parts of a split: at random, by time, or a share or one rating of each user."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from cofactor.arrays import Array, Mask, Times
+from cofactor.data.dates import format_time
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 
@@ -28,26 +30,63 @@ def at_random(n: int, seed: int, test: float, validation: float) -> Array:
 
 
 def by_time(ratings: Ratings, test: float, validation: float) -> Array:
-    """(n,) part of each rating: the latest ratings are the test part. Raises BadData without times."""
-    _times(ratings)
-    return _latest_in_test(ratings, share_count(len(ratings), test), validation)
+    """(n,) part of each rating: the latest ratings are the test part, the latest of the others the validation part.
+
+    A part begins at the change from one time to the next that is nearest to its share. Raises BadData without times,
+    and as `nearest_change` does.
+    """
+    times = np.sort(_times(ratings))
+    return _parts_from(ratings, nearest_change(times, share_count(len(times), test), "test"), times, validation)
 
 
 def by_cut(ratings: Ratings, cut: int, validation: float) -> Array:
     """(n,) part of each rating: those from `cut` on, in seconds since 1970, are the test part."""
-    return _latest_in_test(ratings, int(np.count_nonzero(_times(ratings) >= cut)), validation)
+    times = np.sort(_times(ratings))
+    return _parts_from(ratings, int(np.searchsorted(times, cut)), times, validation)
 
 
 def by_windows(ratings: Ratings, n: int, test: float, validation: float) -> Iterator[Array]:
-    """Yields the (n_ratings,) parts of each of n windows; ratings after a window are UNUSED."""
-    order = np.lexsort((ratings.item, ratings.user, _times(ratings)))
-    size = share_count(len(order), test)
-    for start in range(len(order) - n * size, len(order), size):
-        part = np.full(len(order), UNUSED, dtype=np.int8)
-        part[order[:start]] = TRAIN
-        part[order[start - share_count(start, validation) : start]] = VALIDATION
-        part[order[start : start + size]] = TEST
+    """Yields the (n_ratings,) parts of each of n windows; ratings after a window are UNUSED.
+
+    Windows begin and end at changes of the time, see `nearest_change`.
+    """
+    times = np.sort(_times(ratings))
+    size = share_count(len(times), test)
+    starts = [nearest_change(times, size * number, f"window {n + 1 - number}", size) for number in range(n, 0, -1)]
+    if len({*starts, len(times)}) <= n:
+        raise _one_time(times, starts[-1], "a window")
+    for start, stop in pairwise([*starts, len(times)]):
+        part = _parts_from(ratings, start, times, validation)
+        if stop < len(times):
+            part[_times(ratings) >= times[stop]] = UNUSED
         yield part
+
+
+def nearest_change(times: Times, n_last: int, name: str, most: int | None = None) -> int:
+    """The position at which the last n_last of (n,) ascending times begin, or the nearest where the time changes.
+
+    name: of the part that begins there, for errors. Raises BadData where the part would change by more than half of
+    `most` ratings (by default, of the part), and where all times are equal.
+    """
+    wanted = len(times) - n_last
+    if wanted in (0, len(times)):
+        return wanted
+    first, behind = (int(np.searchsorted(times, times[wanted], side)) for side in ("left", "right"))
+    start = first if wanted - first <= behind - wanted else behind
+    start = behind if start == 0 else first if start == len(times) else start
+    if start in (0, len(times)) or abs(start - wanted) > (most or n_last) / 2:
+        raise _one_time(times, wanted, f"the {name} part" if most is None else name)
+    return start
+
+
+def _one_time(times: Times, position: int, name: str) -> BadData:
+    """The error of a part that would begin within ratings of the same time."""
+    same = int(np.count_nonzero(times == times[position]))
+    number = "all" if same == len(times) else f"{same:,}"
+    return BadData(
+        f"{name} would begin within {number} ratings of the same time, {format_time(times[position].item())}",
+        "split at random, or use times that tell the ratings apart",
+    )
 
 
 def _times(ratings: Ratings) -> Times:
@@ -56,22 +95,16 @@ def _times(ratings: Ratings) -> Times:
     return ratings.time
 
 
-def _latest_in_test(ratings: Ratings, n_test: int, validation: float) -> Array:
-    part = np.zeros(len(ratings), dtype=np.int8)
-    part[_latest(ratings, n_test + share_count(len(ratings) - n_test, validation))] = VALIDATION
-    part[_latest(ratings, n_test)] = TEST
+def _parts_from(ratings: Ratings, start: int, times: Times, validation: float) -> Array:
+    """(n,) part of each rating: from position `start` of the sorted times on test, and the latest before it
+    validation."""
+    time, part = _times(ratings), np.zeros(len(ratings), dtype=np.int8)
+    held_back = nearest_change(times[:start], share_count(start, validation), "validation")
+    if held_back < start:
+        part[time >= times[held_back]] = VALIDATION
+    if start < len(times):
+        part[time >= times[start]] = TEST
     return part
-
-
-def _latest(ratings: Ratings, n: int) -> Array:
-    """Row numbers of the n latest ratings; only those with the time of the cut are sorted."""
-    time = ratings.time
-    if n == 0 or time is None:
-        return np.empty(0, dtype=np.int64)
-    cut = np.partition(time, len(time) - n)[len(time) - n]
-    later, tied = np.flatnonzero(time > cut), np.flatnonzero(time == cut)
-    in_order = tied[np.lexsort((ratings.item[tied], ratings.user[tied]))]
-    return np.concatenate((later, in_order[len(in_order) - (n - len(later)) :]))
 
 
 def share_per_user(ratings: Ratings, seed: int, test: float, validation: float) -> Array:

@@ -111,7 +111,8 @@ def split(
     per-user: a random share `test` of each user's ratings, rounded to a whole number, is the test part, and a share
         `validation` of the rest the validation part.
     time: the latest ⌊n · test⌋ ratings of all users are the test part, the latest ⌊rest · validation⌋ before them the
-        validation part. Of equal times, the one with the higher user row, then item row, is the later.
+        validation part. A part begins at the nearest change from one time to the next, so that it may have a few
+        ratings more or fewer.
     last: each user's latest rating is in the test part, the one before it in the validation part. Users with fewer
         than three ratings are in the training part only. Of equal times, the one with the higher item row is the
         later; without times, the later row.
@@ -119,7 +120,7 @@ def split(
 
     A share of 0 leaves its part empty; for `last` and `one`, any other share selects one rating. Raises BadData for a
     share outside [0, 1), where nothing is held out, where a part whose share is above 0 would be empty, and for `time`
-    without times.
+    without times or where a part would begin within many ratings of the same time.
 
     `split(train=…, test=…, validation=None)` keeps parts that somebody else made. See `given_split`, but
     without `validation` there is no validation part.

@@ -1,12 +1,12 @@
 """Splits along time: a model is trained on earlier ratings and tested on later ones, as in a service.
 
-In every split here, training ratings are not later than validation ratings, and these not later than test ratings.
+In every split here, training ratings are earlier than validation ratings, and these earlier than test ratings.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from numbers import Real
 
+from cofactor.data.dates import format_time
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import by_cut, by_windows, share_count
 from cofactor.data.splitting.split import Split, check_share, make_split
@@ -16,9 +16,9 @@ from cofactor.errors import BadData, check_whole
 def split_at_time(ratings: Ratings, cut: int, *, validation: float = 0.1) -> Split:
     """Splits at one time for all users: the ratings from `cut` on, in seconds since 1970, are the test part.
 
-    The latest ⌊rest · validation⌋ before it are validation; of equal times, the higher user and then item row is the
-    later. Raises BadData without times, for a share outside [0, 1), and where a part with a share above 0
-    would be empty.
+    The latest ⌊rest · validation⌋ before it are validation, or a few more or fewer, so that they begin where the time
+    changes. Raises BadData without times, for a share outside [0, 1), where a part with a share above 0 would be
+    empty, and where the validation part would begin within many ratings of the same time.
     """
     check_share("validation", validation)
     if not isinstance(cut, Real):
@@ -30,12 +30,13 @@ def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: 
     """Yields n splits along time, the earliest first: train on all ratings before a window, test on the window.
 
     The latest n · ⌊n_ratings · test⌋ ratings are cut into n windows of equal size, so that the metrics of all windows
-    are equally precise (windows of equal time would hold few ratings in quiet months). The last window is the test part
-    of `split(ratings, "time")`. The latest ⌊before · validation⌋ ratings before a window are validation. Ratings
-    after a window are in no part of its split. Of equal times, the higher user and then item row is the later.
+    are equally precise (windows of equal time would hold few ratings in quiet months). Each window begins at the
+    nearest change from one time to the next, so sizes may differ a little. The last window is the test part of
+    `split(ratings, "time")`. The latest ⌊before · validation⌋ ratings before a window are validation. Ratings after a
+    window are in no part of its split.
 
-    Raises BadData without times, for fewer than 2 windows, for shares outside [0, 1), and where the windows leave
-    nothing to train on.
+    Raises BadData without times, for fewer than 2 windows, for shares outside [0, 1), where the windows leave nothing
+    to train on, and where one would begin within many ratings of the same time.
     """
     check_share("test", test)
     check_share("validation", validation)
@@ -51,12 +52,3 @@ def rolling_windows(ratings: Ratings, n: int, *, test: float = 0.1, validation: 
         )
     for number, part in enumerate(by_windows(ratings, n, test, validation), 1):
         yield make_split(ratings, part, f"window {number} of {n}", validation=validation)
-
-
-def format_time(moment: int) -> str:
-    """Seconds since 1970 as a date, with the time of day where it is not midnight, in UTC."""
-    try:
-        written = datetime.fromtimestamp(moment, UTC).isoformat()
-    except (OverflowError, OSError, ValueError):
-        return str(moment)
-    return written.removesuffix("+00:00").removesuffix("T00:00:00")
