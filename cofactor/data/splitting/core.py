@@ -40,7 +40,10 @@ def _describe(min_ratings: int, min_raters: int) -> str:
 
 def _peel(ratings: Ratings, min_ratings: int, min_raters: int) -> tuple[Mask, Mask]:
     """Which users and items stay. Each pass looks at the ratings of those that the pass before left out, no others."""
-    sides = (_Side(ratings.user, len(ratings.users), min_ratings), _Side(ratings.item, len(ratings.items), min_raters))
+    sides = (
+        _RatingsBySide(ratings.user, len(ratings.users), min_ratings),
+        _RatingsBySide(ratings.item, len(ratings.items), min_raters),
+    )
     rows = (ratings.item, ratings.user)  # of the other side, by rating
     left = np.ones(len(ratings), dtype=bool)
     waiting = [side.too_few() for side in sides]
@@ -55,7 +58,7 @@ def _peel(ratings: Ratings, min_ratings: int, min_raters: int) -> tuple[Mask, Ma
     return sides[0].stays, sides[1].stays
 
 
-class _Side:
+class _RatingsBySide:
     """The users, or the items: how many ratings each has, and which of them stay."""
 
     def __init__(self, rows: Rows, n: int, least: int) -> None:
