@@ -35,14 +35,14 @@ Row = Sequence[str]
 
 
 def find_columns_without_header(
-    first: Row, rows: Sequence[Row], chosen: Mapping[str, str] | None = None
+    first: Row, rows: Sequence[Row], chosen: Mapping[str, str] | None = None, *, of_movielens: bool = False
 ) -> dict[str, int]:
     """The position of each role in a table without a header.
 
     first: the cells of its first line. rows: those of the first lines that have the usual number of cells. Up to four
-    columns are user, item, rating and time; `chosen` gives the numbers of columns, from 1. Raises BadData for a line of
-    names that are not known and for a wider table of which user, item and rating are not chosen, and AmbiguousColumns
-    where the cells look like other columns than these.
+    columns are user, item, rating and time, in a file of MovieLens without doubt; `chosen` gives the numbers of
+    columns, from 1. Raises BadData for a line of names that are not known and for a wider table of which user, item and
+    rating are not chosen, and AmbiguousColumns where the cells look like other columns than these.
     """
     given = check_columns(chosen)
     if not all(map(is_position, filter(None, given.values()))) or not (given or _is_data(first, rows)):
@@ -64,7 +64,7 @@ def find_columns_without_header(
         raise BadData(f"no column for the {' and the '.join(missing)}", f"the columns have the numbers 1 to {width}")
     if not given.keys() - {"time"}:
         _refuse_other_columns(rows, where)
-    if not given and "time" in where:
+    if not given and "time" in where and not of_movielens:
         _refuse_small_times(rows)
     return {role: where[role] for role in ROLES if role in where}
 
@@ -126,9 +126,10 @@ def _refuse_other_columns(rows: Sequence[Row], where: Mapping[str, int]) -> None
 
 def _refuse_small_times(rows: Sequence[Sequence[str]]) -> None:
     """Raises BadData for four columns of numbers of which the last cannot be times, as in a matrix of ratings."""
-    numeric = all(is_number(cell) or not cell for row in rows for cell in row)
-    last = {float(row[3] or 0) for row in rows} if numeric else set()
-    if len(rows) >= FEW_ROWS and len(last) > 1 and max(map(abs, last)) <= MOST_STARS:
+    cells = [cell for row in rows for cell in row if cell]
+    last = {row[3] for row in rows}
+    small = all(is_number(cell) and abs(float(cell)) <= MOST_STARS for cell in cells)
+    if len(rows) >= FEW_ROWS and len(last) > 1 and small:
         shown = ", ".join(row[3] for row in rows[:3])
         raise BadData(
             f"four columns without a header, and the fourth ({shown} …) cannot be times",

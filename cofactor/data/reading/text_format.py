@@ -146,7 +146,9 @@ def _without_header(
     rows = [cells for cells in (_split(line, delimiter, quoting) for line in data) if len(cells) == width]
     first = _split(data[0], delimiter, quoting)
     named = len(rows[0]) - 1 if width > 1 and all(cells[-1] == "" for cells in rows) else width  # trailing delimiters
-    where = find_columns_without_header(first[:named], [cells[:named] for cells in rows], columns)
+    where = find_columns_without_header(
+        first[:named], [cells[:named] for cells in rows], columns, of_movielens=delimiter == "::"
+    )
     return _quoted(TextDialect(delimiter, False, 0, width, where), quoting, data)
 
 
