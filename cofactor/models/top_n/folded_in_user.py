@@ -49,7 +49,8 @@ class FoldedInUser:
         """The n items with the highest scores that the user has not rated; the options are those of
         `Model.recommend`."""
         options = TopNOptions.of(n, include_seen, diversity, why, filters)
-        return self.model.list_for_history(self.scores.copy(), self.history, options, self.model.hidden_by(options))
+        rated, hidden = (self.history.indices, self.history.data), self.model.hidden_by(options)
+        return self.model.list_for_history(self.scores.copy(), rated, options, hidden)
 
     def explain(self, item_id: Id, n: int = 5) -> RatingEffects:
         """The n of the user's ratings with the largest effect on an item's score, up or down."""

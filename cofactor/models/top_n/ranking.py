@@ -1,6 +1,6 @@
 """Top-N lists as rows: the items with the highest scores, without those that are left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,8 +18,8 @@ from cofactor.models.top_n.recommendations import (
     RatingEffects,
     Recommendations,
     recommendations,
+    single_history,
     strongest,
-    training_history,
 )
 from cofactor.models.top_n.selection import EXCLUDED, move_last, top_n, top_n_per_row
 from cofactor.models.top_n.top_n_options import TopNOptions
@@ -110,17 +110,25 @@ class RankingModel(ScoringModel):
         return rows[places], best[places], len(rows) > stop
 
     def list_for_history(
-        self, scores: Floats, history: csr_array, options: TopNOptions, hidden: Mask, user: int | None = None
+        self,
+        scores: Floats,
+        rated: tuple[Rows, Floats],
+        options: TopNOptions,
+        hidden: Mask,
+        user: int | None = None,
     ) -> Recommendations:
-        """The list of a user with a (1, n_items) history and (n_items,) unclipped scores, which are overwritten.
+        """The list of a user with (h,) rated item rows, ascending, and their ratings, and with (n_items,) unclipped
+        scores, which are overwritten.
 
         hidden: (n_items,) true for the items that are left out. user: as in `list_slice`.
         """
-        seen = history.indices if options.excludes_seen else None
+        seen = rated[0] if options.excludes_seen else None
         rows, best, _ = self.list_slice(
             scores, 0, options.n, seen=seen, hidden=hidden, diversity=options.diversity, user=user
         )
-        because = self.supporting_ratings(history, rows, options.why) if options.why and history.nnz else ()
+        because: Sequence[tuple[RatingEffect, ...]] = ()
+        if options.why and len(rated[0]):
+            because = self.supporting_ratings(single_history(*rated, len(scores)), rows, options.why)
         return recommendations(self.training_data, rows, self.clip(best), because)
 
     def hidden_by(self, options: TopNOptions) -> Mask:
@@ -144,13 +152,15 @@ class RankingModel(ScoringModel):
         for here in batch_slices(len(users), self.users_per_product()):
             block = users[here].tolist()
             together = [user for user in block if self.is_scored_with_others(user)]
-            scores = dict(zip(together, self.score_rows(np.array(together, dtype=np.int32)), strict=True))
+            scores = self._score_each(together) if together else {}
             for user in block:
-                own = (
-                    self.score_rows(np.array([user], dtype=np.int32))[0] if user not in scores else scores[user].copy()
-                )
-                history = training_history(self.training_data, user)
-                yield self.list_for_history(own, history, options, hidden, user if user in scores else None)
+                own = scores[user].copy() if user in scores else self._score_each([user])[user]
+                rated = self.training_data.rated(user)
+                yield self.list_for_history(own, rated, options, hidden, user if user in scores else None)
+
+    def _score_each(self, users: Sequence[int]) -> dict[int, Floats]:
+        """(n_items,) unclipped scores by user row, from one product."""
+        return dict(zip(users, self.score_rows(np.array(users, dtype=np.int32)), strict=True))
 
     def is_scored_with_others(self, user: int) -> bool:
         """Whether a user row is scored together with others: if that is faster, and does not change the user's list."""
