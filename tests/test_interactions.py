@@ -376,3 +376,9 @@ def test_a_checkpoint_without_the_hyperparameters_of_counts_is_of_the_same_train
 def test_the_card_of_a_model_speaks_of_interactions(tmp_path):
     save(on_board("ials", "pairs"), tmp_path / "model")
     assert "1,302 interactions of 60 items by 60 users" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_values_that_a_training_chose_are_noted():
+    fitted = fit(IALS(rank=4, n_epochs=1), split(board("counts")))
+    assert fitted.notes()["interaction_weights"] == {"log_unit": fitted.model.interaction_weights.log_unit}
+    assert "interaction_weights" not in fit(IALS(rank=4, n_epochs=1), split(board("pairs"))).notes()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from cofactor.data.tables.html_table import html_table
 from cofactor.data.tables.svg_curves import svg_curves
 from cofactor.errors import BadHyperparameter, TrainingDiverged, check_path
 from cofactor.models.base import Model
+from cofactor.models.interactions.interaction_model import InteractionModel
 from cofactor.models.scoring import Provenance
 from cofactor.training.checkpoint import CheckpointFolder
 from cofactor.training.early_stopping import check_patience, early_stopping
@@ -65,8 +66,16 @@ class Fit:
             "refitted": self.refitted,
             "started_from": self.started_from,
             **({} if self.note is None else {"note": self.note}),
+            **self._interaction_weights(),
             **self.learning_curve(),
         }
+
+    def _interaction_weights(self) -> dict[str, Any]:
+        """Which values are positives and the unit of counts, as far as they are no defaults but chosen from the
+        data.""" if not isinstance(self.model, InteractionModel):
+            return {}
+        used = {name: value for name, value in asdict(self.model.interaction_weights).items() if value is not None}
+        return {"interaction_weights": used} if used else {}
 
     def learning_curve(self) -> dict[str, Any]:
         """`curve`: train RMSE and validation metric by epoch; `curve_metric`: which metric that is, RMSE or NDCG@10.

@@ -8,7 +8,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from cofactor.data.origin import Origin
 from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.reading.meaning.value_notes import note_values
 from cofactor.errors import BadData
 
 FORMAT = "cofactor export 1"
@@ -59,7 +61,16 @@ def with_manifest(ratings: Ratings, folder: Path) -> Ratings:
     if low > ratings.value.min() or high < ratings.value.max():
         message = f"{folder}: ratings from {ratings.value.min():g} to {ratings.value.max():g}"
         raise BadData(f"{message}, but a scale from {low:g} to {high:g} in {MANIFEST}", CHANGED_HINT)
-    return replace(ratings, scale=(low, high), step=step, split=split, kind=kind)
+    origin = ratings.origin if kind == ratings.kind else _without_notes_on_values(ratings)
+    return replace(ratings, scale=(low, high), step=step, split=split, kind=kind, origin=origin)
+
+
+def _without_notes_on_values(ratings: Ratings) -> Origin | None:
+    """The origin without the notes on values that were read as of another kind than they are."""
+    if ratings.origin is None:
+        return None
+    on_values = set(note_values(ratings.value, ratings.time, ratings.kind))
+    return replace(ratings.origin, notes=tuple(one for one in ratings.origin.notes if one not in on_values))
 
 
 def check_records(folder: Path, found: Mapping[str, int]) -> None:
