@@ -71,8 +71,8 @@ class Fit:
         }
 
     def _interaction_weights(self) -> dict[str, Any]:
-        """Which values are positives and the unit of counts, as far as they are no defaults but chosen from the
-        data.""" if not isinstance(self.model, InteractionModel):
+        """Which values are positives, and the unit of counts; only what the data or the user chose."""
+        if not isinstance(self.model, InteractionModel):
             return {}
         used = {name: value for name, value in asdict(self.model.interaction_weights).items() if value is not None}
         return {"interaction_weights": used} if used else {}
