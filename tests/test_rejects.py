@@ -267,3 +267,27 @@ def test_skipping_keeps_the_order_and_agrees_with_a_file_without_the_bad_rows(tm
     assert rows(skipped) == rows(clean)
     assert skipped.origin is not None
     assert skipped.origin.rejected == len(mixed) - len(good)
+
+
+QUOTED_LINES = ['"a","x","3","two\nlines"', '"b","y","4",""', '"c, d","x","5","fine"']
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason", "raw"),
+    [
+        ('"e","y","x","no\nway"', "rating 'x' is not a number", '"e","y","x","no\nway"'),
+        ('"","y","3",""', "no user id", '"","y","3",""'),
+        ('"NULL","y","3",""', "user id 'NULL' stands for a missing id", '"NULL","y","3",""'),
+        ('"e","y"', "2 columns instead of 4", '"e","y"'),
+        ('"e,"y","3",""', "a quote that is not closed", '"e,"y","3",""'),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_bad_record_among_quotes_is_named_by_its_first_line(tmp_path, bad: str, reason: str, raw: str, place) -> None:
+    lines = [*QUOTED_LINES[:place], bad, *QUOTED_LINES[place:]]
+    file = written(tmp_path / "r.csv", '"user","item","rating","review"\n\n' + "\n".join(lines) + "\n")
+    line = 3 + sum(1 + one.count("\n") for one in QUOTED_LINES[:place])
+    assert f"line {line}: {reason}" in refused(file).message
+    kept = read(file, bad_rows="skip", rejected=tmp_path / "left.csv")
+    assert [row[:3] for row in rows(kept)] == [("a", "x", 3.0), ("b", "y", 4.0), ("c, d", "x", 5.0)]
+    assert left_out(tmp_path / "left.csv")[1][0::3] == [str(line), raw]

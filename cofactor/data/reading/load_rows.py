@@ -41,6 +41,7 @@ class EncodedRatings:
 
 def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> EncodedRatings | None:
     """The ratings of a scan; None where a row has a fault, or there are no rows."""
+    connection.execute("DROP TABLE IF EXISTS rated")
     left_out = f" WHERE NOT {rules.is_missing}" if rules.is_missing else ""
     rows = f"({source.sql}){left_out}"
     if rules.numbered:
@@ -58,14 +59,20 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: Col
         raise
     except duckdb.Error:
         return None
-    good = "bool_and(coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
-    good += " AND NOT fault" + (" AND rating >= 0" if rules.kind == "counts" else "")
-    timed = " AND time IS NOT NULL)" if "time" in rules.types else ")"
-    faultless = connection.execute(f"SELECT {good}{timed} FROM rated").fetchone()
+    faultless = connection.execute(f"SELECT bool_and({faultless_sql(rules)}) FROM rated").fetchone()
     if faultless != (True,):
         return None
     found = load_checked_rows(connection, timed="time" in rules.types)
     return found if _follow_rule(found.users) and _follow_rule(found.items) else None
+
+
+def faultless_sql(rules: ColumnRules) -> str:
+    """SQL for whether a row of the table `rated` has no fault but perhaps one of an id."""
+    good = "coalesce(user_id, '') <> '' AND coalesce(item_id, '') <> '' AND coalesce(isfinite(rating), false)"
+    good += " AND NOT fault" + (" AND rating >= 0" if rules.kind == "counts" else "")
+    if rules.scale is not None:
+        good += " AND rating >= {}::FLOAT AND rating <= {}::FLOAT".format(*rules.scale)
+    return f"({good} AND time IS NOT NULL)" if "time" in rules.types else f"({good})"
 
 
 def _rated_sql(rows: str, rules: ColumnRules) -> str:

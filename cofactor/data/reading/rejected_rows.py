@@ -1,24 +1,27 @@
 """Finds the rows that cannot be used, and names them in an error or writes them to a file."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
+from cofactor.arrays import Array
 from cofactor.data.duckdb_connection import RESOURCE_ERRORS, quoted
 from cofactor.data.reading.columns import ROLES
-from cofactor.data.reading.formats.parsed_text import raw_records
+from cofactor.data.reading.formats.parsed_text import is_regular, numbered_records, raw_records
 from cofactor.data.reading.formats.text_head import read_head
-from cofactor.data.reading.load_rows import EncodedRatings, load_checked_rows
+from cofactor.data.reading.load_rows import EncodedRatings, faultless_sql, load_checked_rows
 from cofactor.data.reading.meaning.column_rules import ColumnRules
 from cofactor.data.reading.meaning.id_rules import read_fault_sql
-from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
+from cofactor.data.reading.records import QUOTED, RECORD, line_records, parsed_records, table_records
 from cofactor.data.reading.sql_source import SqlScan
 from cofactor.errors import BadData
 
 MAX_NAMED = 3  # rows that an error names
+MAX_REREAD = 100_000  # records with a fault that are read again by themselves
 
 # A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
@@ -82,6 +85,9 @@ def check_rows(
     keep: whether rows without a fault will be loaded; if not, `checked` is a view, as a table would be as large as the
     file. folder: for a temporary file.
     """
+    connection.execute("DROP VIEW IF EXISTS checked")
+    if _check_loaded_rows(connection, source, rules):
+        return _count_faults(connection, rules)
     make = f"CREATE OR REPLACE TEMP {'TABLE' if keep else 'VIEW'} checked AS"
     if source.text is None:
         connection.execute(f"{make} {_checked_rows_sql(table_records(source, rules), rules)}")
@@ -101,6 +107,56 @@ def check_rows(
     return _count_faults(connection, rules)
 
 
+def _check_loaded_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> bool:
+    """Creates the view `checked` of the table `rated`, if `load_rows` has made it: all its lines are records.
+
+    Only the records of which a value or an id has a fault are read again. False where that is not possible.
+    """
+    if source.text is None or rules.is_missing or not is_regular(source.text[1]):
+        return False
+    path, dialect = source.text
+    try:
+        numbers = [number for (number,) in connection.execute(_faulty_sql(rules)).fetchall()]
+        records = numbered_records(path, dialect, numbers) if len(numbers) <= MAX_REREAD else []
+    except RESOURCE_ERRORS:
+        raise
+    except (duckdb.Error, csv.Error):  # there is no such table, or its lines are split in another way
+        return False
+    if not records:
+        return False
+    columns = {"number": numbers, **dict(zip(RECORD, zip(*records, strict=True), strict=True))}
+    connection.register("reread_columns", {name: _column(column) for name, column in columns.items()})
+    connection.execute("CREATE OR REPLACE TEMP TABLE reread AS SELECT * FROM reread_columns")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE faulty AS {_checked_rows_sql('SELECT * EXCLUDE (number) FROM reread', rules)}"
+    )
+    if connection.execute("SELECT 1 FROM faulty WHERE reason IS NULL LIMIT 1").fetchall():
+        return False
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW checked AS SELECT * FROM faulty UNION ALL "
+        "SELECT rowid + 1, 1, '', NULL, NULL, user_id, item_id, rating, time FROM rated "
+        "WHERE rowid + 1 NOT IN (SELECT number FROM reread)"
+    )
+    return True
+
+
+def _faulty_sql(rules: ColumnRules) -> str:
+    """SQL for the numbers of the rows of `rated` with a fault."""
+    faults = [f"NOT {faultless_sql(rules)}"]
+    for role in ("user", "item"):
+        ids = f"(SELECT DISTINCT {role}_id FROM rated)"
+        faults.append(f"{role}_id IN (SELECT {role}_id FROM {ids} WHERE {read_fault_sql(f'{role}_id')} IS NOT NULL)")
+    return f"SELECT rowid + 1 FROM rated WHERE {' OR '.join(faults)} ORDER BY rowid LIMIT {MAX_REREAD + 1}"
+
+
+def _column(values: Sequence[object]) -> Array:
+    if isinstance(values[0], int):
+        return np.array(values, dtype=np.int64)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
 def load_valid_rows(
     connection: duckdb.DuckDBPyConnection,
     source: SqlScan,
@@ -112,7 +168,6 @@ def load_valid_rows(
 
     Raises BadData, with the first faults, where `rejected` is None and where no row is valid.
     """
-    connection.execute("DROP TABLE IF EXISTS rated")
     faults = check.faults
     if not check.rows:
         raise BadData("there are no ratings in it", "the file needs lines of user, item, rating")
@@ -120,8 +175,10 @@ def load_valid_rows(
         raise _error(source, check)
     if faults and rejected is not None:
         _write(connection, source, rejected)
-    connection.execute("CREATE TEMP TABLE rated AS SELECT * EXCLUDE (line, span, raw, place, reason) FROM checked "
-                       "WHERE reason IS NULL ORDER BY line")  # fmt: skip
+    connection.execute("CREATE OR REPLACE TEMP TABLE valid AS SELECT * EXCLUDE (line, span, raw, place, reason) "
+                       "FROM checked WHERE reason IS NULL ORDER BY line")  # fmt: skip
+    connection.execute("DROP TABLE IF EXISTS rated")
+    connection.execute("ALTER TABLE valid RENAME TO rated")
     loaded = load_checked_rows(connection, timed="time" in rules.types)
     return loaded, RejectedRows(faults, rejected if faults else None)
 

@@ -8,12 +8,12 @@ import gzip
 import io
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.formats.text_dialect import BLANKS, TextDialect
 from cofactor.data.reading.formats.text_head import open_text
 from cofactor.errors import BadData
@@ -33,7 +33,7 @@ def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[Parsed]
     not UTF-8 are lone surrogates in the text.
     """
     lines = _Lines(text)
-    regular = len(dialect.delimiter) == 1 and dialect.delimiter != BLANKS and dialect.quote and not dialect.comment
+    regular = is_regular(dialect)
     deque(islice(lines, dialect.before), maxlen=0)
     while True:
         if regular:
@@ -52,6 +52,32 @@ def raw_records(path: Path, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
         for line, span in spans:
             yield readable("".join(islice(text, line - 1 - done, line - 1 - done + span)).rstrip("\n"))
             done = line - 1 + span
+
+
+def is_regular(dialect: TextDialect) -> bool:
+    """Whether the csv module reads records of a dialect."""
+    return len(dialect.delimiter) == 1 and dialect.delimiter != BLANKS and bool(dialect.quote) and not dialect.comment
+
+
+def numbered_records(path: Path, dialect: TextDialect, numbers: Sequence[int]) -> list[Parsed]:
+    """The records of some numbers, ascending from 1, of a file whose records are all as they should be.
+
+    Raises csv.Error where they are not, and where there are fewer.
+    """
+    found: list[Parsed] = []
+    with _opened(path) as text:
+        deque(islice(text, dialect.before), maxlen=0)
+        reader = _reader(text, dialect)
+        records = filter(None, reader)  # blank lines are none
+        done = 0
+        for number in numbers:
+            cells = next(islice(records, number - done - 1, None), None)
+            if cells is None or len(cells) != dialect.width or not _has_text(cells):
+                raise csv.Error("another number of records")
+            span = 1 + sum(cell.count("\n") for cell in cells)
+            found.append(_parsed(dialect.before + reader.line_num - span + 1, span, cells, dialect))
+            done = number
+    return found
 
 
 def write_records(path: Path, dialect: TextDialect, into: Path) -> None:
@@ -75,31 +101,42 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
 def _regular_records(lines: "_Lines", dialect: TextDialect) -> Iterator[Parsed]:
     """Yields records up to the first that the csv module does not accept, whose lines are returned to `lines`."""
     width, current = dialect.width, list[Line]()
-    places = [dialect.where.get(role) for role in ROLES]
-    reader = csv.reader(
-        _recorded(lines, current),
+    try:
+        for cells in _reader(_recorded(lines, current), dialect):
+            if len(cells) != width or not (_has_text(cells) and _is_readable(current, cells, dialect)):
+                lines.take_back(current)
+                return
+            yield _parsed(current[0][0], len(current), cells, dialect)
+            current.clear()
+    except csv.Error:
+        lines.take_back(current)
+
+
+def _reader(lines: Iterable[str], dialect: TextDialect) -> Any:
+    return csv.reader(
+        lines,
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         doublequote=dialect.escape == dialect.quote,
         escapechar=None if dialect.escape == dialect.quote else dialect.escape,
         strict=True,
     )
-    try:
-        for cells in reader:
-            if len(cells) != width or not (_has_text(cells) and _is_readable(current, cells, dialect)):
-                lines.take_back(current)
-                return
-            user, item, rating, time = places
-            assert user is not None
-            assert item is not None
-            yield (
-                *(current[0][0], len(current), None, None, cells[user], cells[item]),
-                VALUE_OF_PAIR if rating is None else cells[rating],
-                None if time is None else cells[time],
-            )
-            current.clear()
-    except csv.Error:
-        lines.take_back(current)
+
+
+def _parsed(line: int, span: int, cells: list[str], dialect: TextDialect) -> Parsed:
+    """A record without a fault."""
+    where = dialect.where
+    value = cells[where["rating"]] if "rating" in where else VALUE_OF_PAIR
+    return (
+        line,
+        span,
+        None,
+        None,
+        cells[where["user"]],
+        cells[where["item"]],
+        value,
+        (cells[where["time"]] if "time" in where else None),
+    )
 
 
 def _has_text(cells: list[str]) -> bool:
@@ -130,9 +167,7 @@ def _parse_line(first: Line, lines: "_Lines", dialect: TextDialect) -> Parsed:
     fault, cells = _cells(record, dialect)
     if fault is not None:
         return number, span, readable(record), fault, None, None, None, None
-    roles = {role: cells[place] for role, place in dialect.where.items()}
-    value = roles.get("rating", VALUE_OF_PAIR)
-    return number, span, None, None, roles["user"], roles["item"], value, roles.get("time")
+    return _parsed(number, span, cells, dialect)
 
 
 def _cells(text: str, dialect: TextDialect) -> tuple[str | None, list[str]]:

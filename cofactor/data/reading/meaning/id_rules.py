@@ -33,7 +33,10 @@ def id_text_sql(cell: str, kind: str, *, whole: bool) -> str:
     text = f"CAST({cell} AS VARCHAR)"
     if whole:
         number = f"TRY_CAST({text} AS DOUBLE)"  # of 1.0e+05; words for missing ids are no numbers
-        written = f"CASE WHEN {number} = trunc({number}) THEN CAST(CAST({number} AS HUGEINT) AS VARCHAR) END"
+        exponent = f"contains(lower({text}), 'e')"
+        written = (
+            f"CASE WHEN {exponent} AND {number} = trunc({number}) THEN CAST(CAST({number} AS HUGEINT) AS VARCHAR) END"
+        )
         text = f"CASE WHEN ends_with({text}, '.0') THEN {text}[:-3] ELSE {written} END"
     return normalized_id_sql(text)
 
