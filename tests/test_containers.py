@@ -93,7 +93,7 @@ def test_a_compressed_file_that_is_cut_short_is_an_error(tmp_path: Path, ending:
         read(tmp_path / f"r.csv.{ending}")
 
 
-@pytest.mark.parametrize("ending", ["bz2", "xz", "zst"])
+@pytest.mark.parametrize("ending", COMPRESS)
 def test_a_file_that_unpacks_to_far_more_than_ratings_would_is_an_error(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"r.csv.{ending}").write_bytes(COMPRESS[ending](b"user,item,rating\n" + b"1,1,1\n" * 300_000))
     with pytest.raises(BadData, match="unpacks to more than"):
@@ -260,6 +260,13 @@ def test_parquet_in_shards_and_in_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "data" / "train-00001-of-00003.parquet").unlink()
     with pytest.raises(BadData, match="2 of the 3 parts"):
         read(tmp_path)
+
+
+def test_parquet_of_a_row_repeated_millions_of_times_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    query = "SELECT 1 AS user, 1 AS item, 1 AS rating FROM range(9_000_000)"
+    parquet(tmp_path / "r.parquet", query)
+    with pytest.raises(BadData, match=r"9,000,000 rows, .* are allowed"):
+        read(tmp_path / "r.parquet")
 
 
 def test_folders_of_a_partition_are_columns(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import duckdb
 from cofactor.data.duckdb_connection import quoted_path
 from cofactor.data.parquet import parquet_table
 from cofactor.data.reading.containers.compressed_files import (
+    check_size_unpacked,
     decompress,
     decompression_errors,
     find_compression,
@@ -32,6 +33,8 @@ from cofactor.errors import BadData
 PARQUET = b"PAR1"
 FORBIDDEN = frozenset("\r\n\0\"'\\")
 MAX_DELIMITER = 4
+MOST_ROWS_PER_BYTE = 200  # of Parquet, whose repeated values take next to no space
+FEW_ROWS = 2_000_000  # that a file of any size may have
 ZIP = b"PK\x03\x04"
 
 
@@ -57,6 +60,7 @@ class TableScanner:
         head = next(filter(None, map(_head, plain)), b"")
         refuse_foreign_file(head)
         if head.startswith(PARQUET):
+            self._check_rows(plain)
             return self._query(f"SELECT * FROM {_parquet(plain)}")
         if head.startswith(ZIP):
             path = self._sheet(plain[0], sheet)
@@ -71,6 +75,15 @@ class TableScanner:
             path = write_netflix_as_table(path, self._file("netflix.csv"))
         return scan_text(path, self.columns, self.delimiter)
 
+    def _check_rows(self, paths: Sequence[Path]) -> None:
+        """Raises BadData for Parquet files that say they have far more rows than ratings of their size."""
+        listed = ", ".join(map(quoted_path, paths))
+        query = f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata([{listed}])"
+        ((rows,),) = self.connection.execute(query).fetchall()
+        most = max(FEW_ROWS, MOST_ROWS_PER_BYTE * sum(path.stat().st_size for path in paths))
+        if rows > most:
+            raise BadData(f"{int(rows):,} rows, {most:,} are allowed in Parquet of this size", "is it made of ratings?")
+
     def _unpacked(self, path: Path) -> Path:
         """The file without its compression; text in gzip is left to DuckDB, which unpacks it row by row."""
         compression = find_compression(path)
@@ -80,7 +93,10 @@ class TableScanner:
             head = file.read(HEAD)
         refuse_foreign_file(head)
         text = b"\0" not in head and not is_json(head) and not is_netflix(head)
-        return path if compression == "gzip" and text else decompress(path, self._file(plain_file_name(path.name)))
+        if compression != "gzip" or not text:
+            return decompress(path, self._file(plain_file_name(path.name)))
+        check_size_unpacked(path)
+        return path
 
     def _in_utf8(self, path: Path) -> Path:
         head = _head(path)

@@ -21,6 +21,7 @@ else:
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".tgz", ".tbz2", ".txz", ".tzst")
+MOST_OF_DEFLATE = 1032  # bytes that a byte of gzip can unpack to
 ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
@@ -69,6 +70,20 @@ def decompress(path: Path, target: Path, max_bytes: int = MAX_BYTES) -> Path:
     with decompression_errors(path), open_compressed(path) as packed:
         copy_bounded(packed, target, min(max_bytes, max(SMALL, MAX_COMPRESSION * path.stat().st_size)))
     return target
+
+
+def check_size_unpacked(path: Path, max_bytes: int = MAX_BYTES) -> None:
+    """Raises BadData where `decompress` would, but for the free disk space: for a file that is unpacked row by row."""
+    packed_bytes = path.stat().st_size
+    most = min(max_bytes, max(SMALL, MAX_COMPRESSION * packed_bytes))
+    if packed_bytes * MOST_OF_DEFLATE <= SMALL:
+        return
+    unpacked = 0
+    with decompression_errors(path), open_compressed(path) as file:
+        while n := len(file.read(CHUNK)):
+            unpacked += n
+            if unpacked > most:
+                raise BadData(f"it unpacks to more than {most:,} bytes", "unpack it yourself, if you trust it")
 
 
 def copy_bounded(source: IO[bytes], target: Path, max_bytes: int) -> None:
