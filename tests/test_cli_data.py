@@ -7,6 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cofactor.cli.options.data_argument import to_shell
+from cofactor.data.data_source import DataSource
 from cofactor.saved.model_folder import load, load_manifest
 from tests.conftest import Run
 
@@ -126,3 +128,33 @@ def test_fetch_takes_a_zip_and_lists_what_is_there(real_data: Path, run: Run, tm
     here = json.loads(run("fetch", "--json", "--data-folder", real_data).stdout)
     assert here["ml-100k"] == str(real_data / "ml-100k")
     assert json.loads(run("fetch", "--json").stdout)["ml-100k"] is None
+
+
+def test_what_values_mean_is_an_option_of_each_command(run: Run, tmp_path: Path) -> None:
+    rows = [f"{line},{1 + number % 9}/{1 + number % 7}/2017" for number, line in enumerate(GOOD)]
+    table(tmp_path / "r.csv", *rows, "1,99,-1,1/2/2017", f"{GOOD[0]},2/1/2017", header="user,item,rating,date")
+    refused_ = run("split", "r.csv", "-o", "s")
+    assert refused_.exit_code == 2
+    assert "hint: say which it is: --time-format '%d/%m/%Y' or --time-format '%m/%d/%Y'" in refused_.stderr
+    options = ("--time-format", "%d/%m/%Y", "--missing", "-1", "--repeated", "mean")
+    done = run("split", "r.csv", *options, "-o", "s")
+    assert done.exit_code == 0, done.stderr
+    said = done.stderr.splitlines()[0]
+    assert said.startswith("r.csv: 300 ratings from 1 to 5 by 20 users on 15 items, 2017-01-01 to 2017-07-")
+    assert "columns: user = user, item = item, rating = rating, time = date (dates of the form %d/%m/%Y)" in said
+    assert "1 row of a pair that repeats averaged with another" in said
+    assert "1 row without a rating left out" in said
+    counted = run("export", "r.csv", *options[:4], "--implicit", "--format", "csv", "-o", "e")
+    assert "300 interactions with counts from 1 to" in counted.stderr
+    assert "1 row of a pair that repeats added to another" in counted.stderr
+    pairs = run("export", "r.csv", "--columns", "user=1,item=2,rating=,time=", "--format", "csv", "-o", "p")
+    assert (
+        "301 interactions with counts from 1 to 2 by 20 users on 16 items; columns: user = user, item = item"
+        in pairs.stderr
+    )
+
+
+def test_the_options_of_a_source_as_a_shell_takes_them() -> None:
+    source = DataSource("r.csv", implicit=True, repeats="max", missing=("-1", "n/a"), time_format="%d/%m/%Y %H:%M")
+    words = "--implicit --missing=-1 --missing=n/a '--time-format=%d/%m/%Y %H:%M' --repeated=max r.csv"
+    assert to_shell(source) == words

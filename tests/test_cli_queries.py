@@ -168,6 +168,17 @@ def test_unknown_users_and_items_are_predicted_by_fallback_and_say_so(
     assert [row["prediction"] for row in rows] == pytest.approx(expected, abs=1e-4)
 
 
+def test_whole_floats_among_pairs_are_the_integers_that_a_model_knows(saved: Path, run: Run, tmp_path: Path) -> None:
+    wanted = run("predict", saved / "baseline", pairs(tmp_path / "p.csv", "user,item\n7,5\n3,119\n")).stdout
+    assert run("predict", saved / "baseline", pairs(tmp_path / "f.csv", "user,item\n7.0,5\n3.0,119\n")).stdout == wanted
+    mixed = run("predict", saved / "baseline", pairs(tmp_path / "m.csv", "user,item\n7.0,5\n3,119\n")).stdout
+    assert [line.split(",")[3] for line in mixed.splitlines()] == ["fallback", "user", ""]
+    for ids, fallbacks in (("7::DOUBLE", [""]), ("unnest([7, 7.5])", ["user", "user"])):
+        duckdb.sql(f"COPY (SELECT {ids}::DOUBLE AS user, 5 AS item) TO '{tmp_path / 'p.parquet'}'")
+        found = run("predict", saved / "baseline", tmp_path / "p.parquet", "--json").stdout
+        assert [row["fallback"] for row in json.loads(found)["predictions"]] == fallbacks
+
+
 def test_pairs_from_parquet_with_named_columns_into_a_new_folder(saved: Path, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "pairs.parquet"
     duckdb.sql(f"COPY (SELECT 7 AS who, 5 AS what) TO '{file}' (FORMAT parquet)")
@@ -260,7 +271,7 @@ def test_a_pair_the_model_does_not_know_has_a_deviation(dated: Path, run: Run, t
 
 
 def test_a_time_that_is_none(dated: Path, saved: Path, run: Run, tmp_path: Path) -> None:
-    for time in ("yesterday", "12/24/2019", "9" * 30):
+    for time in ("yesterday", "12/24/2019", "9" * 30, "1500000000123"):
         file = pairs(tmp_path / "p.csv", f"user,item,date\n3,5,0\n3,6,{time}\n")
         done = run("predict", dated, file)
         assert done.exit_code == 2

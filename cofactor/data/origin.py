@@ -84,7 +84,8 @@ class Origin:
         """What was left out or changed, in a phrase each; empty where every row was used as it is."""
         remarks = []
         if self.duplicates:
-            remarks.append(f"{self.duplicates:,} {MERGED[self.repeats]}")
+            merged = MERGED[self.repeats]
+            remarks.append(f"{self.duplicates:,} {merged if self.duplicates > 1 else merged.replace('rows', 'row', 1)}")
         if self.missing:
             remarks.append(f"{self.missing:,} row{'s' * (self.missing > 1)} without a rating left out")
         if self.rejected:

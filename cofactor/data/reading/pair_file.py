@@ -24,6 +24,8 @@ from cofactor.errors import BadData, error_context
 from cofactor.ids import normalize_id
 
 BLOCK_ROWS = 100_000
+MAX_SECONDS = 10**11  # the year 5138; a higher number counts milliseconds or less
+WHOLE_FLOAT = re.compile(r"-?(0|[1-9]\d*)\.0")
 PAIR = ("user", "item")
 DELIMITERS = (",", "\t", ";", "|")  # the first of these in the header is the delimiter
 PLAIN_NUMBER = re.compile(r"-?\d{1,15}(\.\d*)?")
@@ -41,8 +43,8 @@ def read_pairs(path: Path, columns: Mapping[str, str], *, with_times: bool) -> I
     """The pairs in a CSV, TSV or Parquet file with a header, in blocks.
 
     columns: unusual names of columns, by role. with_times: whether to read the column of times, if there is one. Ids
-    are read as by `read`: surrounding spaces are removed, and whole floats become integers. Raises BadData with the
-    line of a row that lacks an id or has an invalid time.
+    are read as by `read`: surrounding spaces are removed, and a column of whole floats becomes one of integers. Raises
+    BadData with the line of a row that lacks an id or has an invalid time.
     """
     if not path.is_file():
         raise BadData(f"no such file: {path}", "name a CSV, TSV or Parquet file with columns user and item")
@@ -59,6 +61,18 @@ def read_pairs(path: Path, columns: Mapping[str, str], *, with_times: bool) -> I
 
 
 def _text_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[Pair]:
+    whole = set(PAIR)
+    for _, cells in _records(path, columns, with_times):
+        whole = {role for role in whole if not cells[role] or WHOLE_FLOAT.fullmatch(cells[role])}
+        if not whole:  # in the first row, for most files
+            break
+    for place, cells in _records(path, columns, with_times):
+        cells |= {role: cells[role].removesuffix(".0") for role in whole}
+        yield _make_pair(*cells.values(), where=place)
+
+
+def _records(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields the place of each row, for messages, and its cells by role."""
     with open_text(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as file:
         before, heading = next(((n, line) for n, line in enumerate(file, 1) if line.strip()), (0, ""))
         if not heading:
@@ -70,8 +84,8 @@ def _text_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iter
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            found = (cells[place].strip() if place < len(cells) else "" for place in where.values())
-            yield _make_pair(*found, where=f"{path}: line {before + reader.line_num:,}")
+            found = {role: cells[place].strip() if place < len(cells) else "" for role, place in where.items()}
+            yield f"{path}: line {before + reader.line_num:,}", found
 
 
 def _parquet_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> Iterator[Pair]:
@@ -82,17 +96,24 @@ def _parquet_rows(path: Path, columns: Mapping[str, str], with_times: bool) -> I
         where = _columns(path, names, columns, with_times)
         types = {role: str(described[place][1]) for role, place in where.items()}
         chosen = ", ".join(f'{quoted_name(names[place])} AS "{role}"' for role, place in where.items())
-        whole = frozenset(role for role in PAIR if is_real(types[role]))
+        source = f"(SELECT {chosen} FROM {table})"
+        whole = frozenset(role for role in PAIR if is_real(types[role]) and _all_whole(database, source, role))
         rules = ColumnRules(types, whole=whole, time=_typed_times(types.get("time", "")))
         texts = [rules.id_text(role) for role in PAIR]
         if "time" in where:
             texts.append('"time"' if rules.time is None else f"CAST({rules.microseconds} // 1000000 AS VARCHAR)")
-        database.execute(f"SELECT {', '.join(texts)} FROM (SELECT {chosen} FROM {table})")
+        database.execute(f"SELECT {', '.join(texts)} FROM {source}")
         number = 0
         while rows := database.fetchmany(BLOCK_ROWS):
             for row in rows:
                 number += 1
                 yield _make_pair(*(text or "" for text in row), where=f"{path}: row {number:,}")
+
+
+def _all_whole(database: duckdb.DuckDBPyConnection, source: str, role: str) -> bool:
+    """Whether no number of a column has a part after the point."""
+    found = database.execute(f'SELECT bool_and("{role}" = trunc("{role}")) FROM {source}').fetchone()
+    return found == (True,)
 
 
 def _typed_times(kind: str) -> TimeRule | None:
@@ -113,7 +134,10 @@ def _seconds(time: str, where: str) -> int:
     """Seconds since 1970 of a number or a date; a date without a time zone is in UTC."""
     try:
         if PLAIN_NUMBER.fullmatch(time):
-            return int(np.int64(float(time)))
+            seconds = int(np.int64(float(time)))
+            if abs(seconds) >= MAX_SECONDS:
+                raise ValueError(time)
+            return seconds
         date = datetime.fromisoformat(time)
         return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() // 1)
     except (ValueError, OverflowError):
