@@ -334,6 +334,7 @@ HEADS = {
     "an HDF5 file": b"\x89HDF\r\n\x1a\n\0\0\0\0",
     "an Avro file": b"Obj\x01\x02\x16avro.schema",
     "an Arrow IPC": b"ARROW1\0\0\xff\xff\xff\xff",
+    "an Arrow stream": b"\xff\xff\xff\xff\x10\0\0\0",
     "an ORC file": b"ORC\x0a\x00\x12",
     "a MATLAB file": b"MATLAB 5.0 MAT-file, Platform: posix" + b" " * 88 + b"\0\1IM",
     "a 7-Zip archive": b"7z\xbc\xaf\x27\x1c\0\4",

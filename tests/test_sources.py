@@ -50,6 +50,12 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         written.result()
 
 
+@pytest.mark.parametrize("name", ["", "x" * 300, "x.zip:" + "y" * 300, "a\0b", "none.zip:a.csv", "none-*.csv", "none"])
+def test_a_name_of_nothing_is_an_error(name: str) -> None:
+    with pytest.raises(BadData):
+        read(name)
+
+
 def test_a_command_reads_standard_input(tmp_path: Path) -> None:
     run = CliRunner().invoke(
         cofactor, ["export", "-", "--format", "csv", "-o", str(tmp_path / "out")], input=TEXT.encode()

@@ -106,6 +106,8 @@ def read(
     with tempfile.TemporaryDirectory(prefix="cofactor-", ignore_cleanup_errors=True) as working:
         values = ValueOptions.checked(implicit, repeats, missing, time_format, scale)
         reading = _Reading(Path(working), columns, values, bad_rows == "skip", rejected, delimiter, layout == "wide")
+        if isinstance(source, str) and not source:
+            raise BadData("the path is empty", f"give {FRAMES}")
         if is_stream(source):
             source = copy_stream(source, Path(working))
         if layout == "lists":

@@ -27,7 +27,8 @@ TITLES_OF = ("{stem}.items.parquet", "{stem}.items.csv", "{stem}.item")  # next 
 OTHER = (
     *("users.*", "tags.*", "links.*", "genome-*", "readme*", "license*", "*.md", "u.*", "*.items.parquet"),
     *("*.items.csv", "*.item", "*.user", "u1.*", "u2.*", "u3.*", "u4.*", "u5.*", "ua.*", "ub.*", "movie_titles.*"),
-    *("probe.txt", "qualifying.txt", "*.rejected.csv", *TITLES[:6]),
+    *("probe.txt", "qualifying.txt", "*.rejected.csv", "dataset_info*.json", "dataset_dict.json", "state.json"),
+    *("metadata.json", "datapackage.json", "manifest.json", "config.json", *TITLES[:6]),
 )
 LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi", ".metadata.json": "Apache Iceberg"}
 MAX_TABLES = 50  # whose columns are looked at

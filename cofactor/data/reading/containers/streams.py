@@ -16,8 +16,15 @@ NAME = "standard input"
 def is_stream(source: object) -> bool:
     """Whether a source is "-", a pipe, or a stream that is open for reading."""
     if isinstance(source, str | os.PathLike):
-        return os.fspath(source) == STANDARD_INPUT or Path(source).is_fifo()
+        return os.fspath(source) == STANDARD_INPUT or _is_pipe(Path(source))
     return callable(getattr(source, "read", None)) and not hasattr(source, "columns")
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except OSError:  # of a name that is too long; reading it says so
+        return False
 
 
 def copy_stream(source: object, working: Path) -> Path:

@@ -20,6 +20,7 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"Obj\x01", "an Avro file", EXPORT),
     (b"ARROW1", "an Arrow IPC (Feather) file",
      "in Python: cofactor.read(pyarrow.feather.read_table(FILE)); or save it as Parquet"),
+    (b"\xff\xff\xff\xff", "an Arrow stream", "in Python: cofactor.read(pyarrow.ipc.open_stream(FILE).read_all())"),
     (b"FEA1", "a Feather file", "in Python: cofactor.read(pyarrow.feather.read_table(FILE)); or save it as Parquet"),
     (b"ORC", "an ORC file", "in Python: cofactor.read(pyarrow.orc.read_table(FILE)); or save it as Parquet"),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file", "in Python: cofactor.read(scipy.io.loadmat(FILE)['NAME'])"),
