@@ -43,6 +43,7 @@ def test_a_printed_comparison_has_its_tables_and_sentences(fitted: cofactor.Fit)
     compared = cofactor.compare(models, PARTS.test)
     assert all(sentence in str(compared) for sentence in compared.sentences())
     assert str(compared).splitlines()[0].split()[:2] == ["model", "RMSE"]
+    assert "CPU s" not in str(compared), "nothing is known of the cost of models that were trained elsewhere"
     shown = compared._repr_html_()
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
