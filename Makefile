@@ -2,6 +2,7 @@
 # make serve      serve the demo's model, and accept ratings, on http://127.0.0.1:8000/
 # make test       linters and all tests (development install, in .venv-test)
 # make test-fast  the quick tests of every part of the package
+# make wheel      build dist/cofactor-VERSION-py3-none-any.whl, which pip installs elsewhere
 # make lint       linters alone, and the documentation, in which a broken link is an error
 # make docs       build the documentation into build/docs/index.html (in .venv-test)
 # make mutants    put a random fault into each changed line, and list those that no test sees; options in ARGS
@@ -15,7 +16,7 @@ TEST := .venv-test
 INTEROP := .venv-interop
 DATA ?= $(or $(COFACTOR_TEST_DATA),$(COFACTOR_DATA),$(HOME)/.cache/cofactor)
 
-.PHONY: help demo serve test test-fast lint docs interop bench soak mutants clean
+.PHONY: help demo serve test test-fast lint wheel docs interop bench soak mutants clean
 .DELETE_ON_ERROR:
 unexport PYTHONDONTWRITEBYTECODE  # processes that tests start need not compile the package again
 
@@ -43,6 +44,9 @@ lint: docs
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
 	$(TEST)/bin/python -m tools.structure
+
+wheel:
+	$(PYTHON) -m pip wheel . --no-deps --disable-pip-version-check -w dist
 
 docs: $(TEST)/.installed
 	@$(TEST)/bin/python -m sphinx -q -E -W --keep-going -b html docs build/docs
@@ -74,8 +78,8 @@ clean:
 # --no-compile: bytecode is written for what is imported, not for all of SciPy; it saves 90 MB
 $(BASE)/.installed: pyproject.toml constraints.txt
 	$(call environment,$(BASE))
-	@echo "installing into $(BASE), once"
-	@$(BASE)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .
+	@echo "installing cofactor and its packages, 600 MB, into $(BASE), once:"
+	@$(BASE)/bin/python -m pip install --no-compile --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(TEST)/.installed: pyproject.toml constraints.txt
@@ -93,6 +97,7 @@ $(INTEROP)/.installed: pyproject.toml constraints.txt
 # A fresh virtual environment; where Python came without ensurepip (Debian's python3-venv), its own pip fills it.
 define environment
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("cofactor needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "making the environment $(1) for $$($(PYTHON) -V)"
 	@rm -rf $(1)
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(1); \
 	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \

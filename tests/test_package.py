@@ -1,8 +1,10 @@
-"""What `import cofactor` gives, and what it costs."""
+"""What `import cofactor` gives, and what it costs; and that a wheel has all of it."""
 
 import ast
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import cofactor
 import cofactor.trainers
 from cofactor.trainers import TRAINERS, Trainer
 
+ROOT = Path(__file__).parent.parent
 HEAVY = ("numba", "torch", "duckdb", "fastapi", "pandas")
 
 
@@ -72,3 +75,41 @@ def test_the_version_is_that_of_the_program() -> None:
         [sys.executable, "-c", "from cofactor.cli import main; main()", "--version"], capture_output=True, text=True
     )
     assert done.stdout == f"cofactor {cofactor.__version__}\n"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("setuptools", "77", reason="it builds the wheel")
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "cofactor", source / "cofactor", ignore=shutil.ignore_patterns("__pycache__"))
+    build = ("-m", "pip", "wheel", str(source), "--no-deps", "--no-build-isolation", "--quiet", "-w", str(folder))
+    subprocess.run([sys.executable, *build, "--disable-pip-version-check"], check=True, timeout=120)
+    (built,) = folder.glob(f"cofactor-{cofactor.__version__}-*.whl")
+    return built
+
+
+def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("cofactor/")}
+        entry_points = archive.read(f"cofactor-{cofactor.__version__}.dist-info/entry_points.txt").decode()
+    files = {
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "cofactor").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert packed == files
+    assert "cofactor = cofactor.__main__:main" in entry_points
+
+
+def test_the_program_of_the_wheel_runs(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from cofactor.__main__ import main; main()"
+    command = [sys.executable, "-P", "-c", code, "split", "-q", "-o", "parts"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "parts" / "split.json").is_file()
