@@ -109,6 +109,16 @@ def test_a_table_gives_its_times_to_a_model_that_uses_them() -> None:
     np.testing.assert_array_equal(model.predict(dates), timed)
 
 
+def test_one_id_each_is_one_pair(model: Model) -> None:
+    np.testing.assert_array_equal(model.predict("3", 5), model.predict(["3"], ["5"]))
+
+
+def test_a_table_without_the_columns_says_what_predict_takes(model: Model) -> None:
+    with pytest.raises(BadData, match="no column for the item among user") as caught:
+        model.predict({"user": ["3"]})
+    assert caught.value.hint == "rename the columns to user and item, or give two: predict(users, items)"
+
+
 def test_columns_that_are_not_needed_do_not_matter(model: Model) -> None:
     table = {"user": ["3"], "item": ["5"], "rating": [1.0], "score": ["x"], "date": ["yesterday"]}
     np.testing.assert_array_equal(model.predict(table), model.predict(["3"], ["5"]))

@@ -68,9 +68,10 @@ class Model(RankingModel):
     def predict(self, user_ids: object, item_ids: object = None, times: object = None) -> Floats:
         """(m,) scores of m pairs, clipped to the scale if the model predicts ratings.
 
-        user_ids, item_ids: lists or columns of ids of the same length; or one table with a column of each, under one of
-        their common names: a data frame, an Arrow table or a mapping of columns. times: (m,) times of the ratings, in
-        seconds since 1970 or as datetime64; only some kinds use them, and take them from a table that has them.
+        user_ids, item_ids: lists or columns of ids of the same length, or one id each; or one table with a column of
+        each, under one of their common names: a data frame, an Arrow table or a mapping of columns. times: (m,) times
+        of the ratings, in seconds since 1970 or as datetime64; only some kinds use them, and take them from a table
+        that has them.
 
         Cold start: an unknown user is scored as a user without ratings. The score of an unknown item is the mean rating
         plus what the model knows of the user (`unknown_item_scores`), and -∞ if the model only ranks.

@@ -9,7 +9,7 @@ from cofactor.arrays import Rows, Times
 from cofactor.data.reading.dataframes import pair_columns
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
-from cofactor.models.queries.ids import find_rows
+from cofactor.models.queries.ids import find_rows, is_id
 
 HINT = "predict(users, items) takes two lists of ids, predict(table) a table with the columns user and item"
 
@@ -42,9 +42,16 @@ def find_pairs(
     if second is None:
         if not is_table(first):
             raise BadData(f"no items for the users, which are of type {type(first).__name__}", HINT)
-        table = pair_columns(first)
+        try:
+            table = pair_columns(first)
+        except BadData as error:  # its hint names an option that reading has
+            raise BadData(
+                error.message, "rename the columns to user and item, or give two: predict(users, items)"
+            ) from None
         first, second = table["user"], table["item"]
         times = table.get("time") if times is None and with_times else times
+    if is_id(first) and is_id(second):
+        first, second = [first], [second]
     pairs = PairRows(find_rows(users, first), find_rows(items, second), _as_times(times))
     check_lengths(*pairs)
     return pairs
