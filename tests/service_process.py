@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -62,9 +62,9 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: object) -> Iterator[Running]:
-    """`cofactor serve` on any free port, listening."""
-    command = [*COMMAND, *map(str, arguments), "--port", "0"]
+def running(*arguments: object, prefix: Sequence[str] = ()) -> Iterator[Running]:
+    """`cofactor serve` on any free port, listening; prefix: a program that starts it."""
+    command = [*prefix, *COMMAND, *map(str, arguments), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     served = Running(process)

@@ -1,12 +1,13 @@
 """Several processes serve one address: each does its share, none is missed for long, and all end with the first."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from cofactor.cli.serve import serve
 from cofactor.errors import Unavailable
 from cofactor.saved.model_folder import save
+from cofactor.serving.processes.limits import MIN_CONNECTIONS, OTHER_FILES
 from cofactor.serving.processes.server import ServiceNotStarted
+from cofactor.serving.processes.worker import UPDATE
 from tests.service_process import COMMAND, Load, Running, running, until
 from tests.small_service import model
 
@@ -158,6 +161,20 @@ def test_a_requested_reload_is_answered_once_every_worker_serves_the_new_model(f
         assert (status, answer["changed"]) == (200, True)
         seen = {served.ask("/model")[1]["model"] for _ in range(20)}
         assert seen == {answer["model"]}
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_a_client_that_uses_up_the_connections_ends_no_worker(folder, server):
+    few_files = ("sh", "-c", f'ulimit -n {OTHER_FILES + MIN_CONNECTIONS}; exec "$@"', "sh")
+    with running(folder, "--server", server, prefix=few_files) as served, ExitStack() as idle:
+        process = served.workers() or served.process.pid
+        for _ in range(MIN_CONNECTIONS + 10):
+            idle.enter_context(socket.create_connection(("127.0.0.1", served.connect().port)))
+        until(lambda: _answers(served), 40)
+        time.sleep(2 * UPDATE)
+        assert (served.workers() or served.process.pid) == process
+        assert [line for line in served.said if re.search("no sign of life|is gone|Traceback", line)] == []
+        assert served.stop() == 0
 
 
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])

@@ -11,12 +11,13 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from cofactor.serving.processes.limits import APPLICATION, BACKLOG, IDLE, MAX_CONNECTIONS, MAX_HEAD
+from cofactor.serving.processes.limits import APPLICATION, BACKLOG, IDLE, MAX_HEAD, max_connections, raise_open_files
 from cofactor.serving.processes.run_folder import RunFolder
 from cofactor.serving.processes.stop_signals import STOP_WITHIN, StopSignals
 from cofactor.serving.server_config import ServerConfig
 
 MAX_RESTARTS, PERIOD = 5, 120.0  # of all workers in these seconds; a further one ends the service
+NO_LOGGERS = {"_granian": {"handlers": [], "propagate": False}}  # the service adds its own; granian writes to stdout
 PAUSE = 1.0  # seconds before the workers are started again
 
 log = logging.getLogger("cofactor.serving")
@@ -59,10 +60,11 @@ def _serve(config: ServerConfig, run: RunFolder, address: str, port: int) -> Non
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=MAX_CONNECTIONS,
+        backpressure=max_connections(raise_open_files()),
         http1_settings=HTTP1Settings(header_read_timeout=1000 * IDLE, max_buffer_size=MAX_HEAD),
         log_level=LogLevels.error,
         log_enabled=False,
+        log_dictconfig={"loggers": NO_LOGGERS},
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
     )

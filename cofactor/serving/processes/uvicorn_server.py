@@ -9,9 +9,10 @@ from types import FrameType
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from cofactor.serving.processes.limits import ACCEPTED_WITHIN, APPLICATION, BACKLOG, IDLE, MAX_HEAD
+from cofactor.serving.processes.limits import ACCEPTED_WITHIN, APPLICATION, BACKLOG, IDLE, MAX_HEAD, raise_open_files
 from cofactor.serving.processes.run_folder import RunFolder
 from cofactor.serving.processes.stop_signals import STOP_WITHIN, StopSignals
+from cofactor.serving.processes.uvicorn_protocol import LimitedProtocol
 from cofactor.serving.server_config import ServerConfig
 
 
@@ -26,7 +27,7 @@ def run_uvicorn(config: ServerConfig, run: RunFolder, listening: socket.socket) 
         factory=True,
         workers=config.workers,
         loop="uvloop",
-        http="h11",
+        http=LimitedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -38,6 +39,7 @@ def run_uvicorn(config: ServerConfig, run: RunFolder, listening: socket.socket) 
         timeout_graceful_shutdown=STOP_WITHIN - 2,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
+    raise_open_files()
     stops = StopSignals(run, config.drain)
     if config.workers == 1:
         OneProcess(settings, stops).run([listening])

@@ -49,10 +49,14 @@ class Watchdog:
         with suppress(OSError):  # nobody reads what is printed, or the disk is full
             self._started(states[0].versions)
         while not self._ended.wait(WATCH):
-            states = self._run.states()
-            if not self._run.stopping:
-                self._report_ended({state.process for state in states})
-                self._kill_silent(states)
+            with suppress(OSError):  # no more files can be opened
+                self._look()
+
+    def _look(self) -> None:
+        states = self._run.states()
+        if not self._run.stopping:
+            self._report_ended({state.process for state in states})
+            self._kill_silent(states)
 
     def _all_answer(self, listening: socket.socket) -> bool:
         if len(self._run.states()) < self._n_workers:

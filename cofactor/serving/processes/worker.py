@@ -127,8 +127,9 @@ class Worker:
             if now >= next_update:
                 next_update = now + UPDATE
                 self._stop_if_orphaned()
-                self._connections.update()
-                self._metrics.update()
+                with suppress(OSError):  # no more files can be opened
+                    self._connections.update()
+                    self._metrics.update()
                 self._write_state()
             await asyncio.sleep(TICK)
 
@@ -143,8 +144,10 @@ class Worker:
     def _stop_if_orphaned(self) -> None:
         try:
             orphaned = self._run.is_orphaned
-        except OSError:  # the folder of the main process is gone
+        except FileNotFoundError:  # the folder of the main process is gone
             orphaned = True
+        except OSError:  # no more files can be opened
+            return
         if orphaned:
             log.warning("the process that started this worker is gone: it stops as well")
             self._run.remove()
