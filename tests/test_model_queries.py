@@ -157,6 +157,9 @@ def test_the_lists_of_several_users_are_those_of_each(model: Model) -> None:
     options = {"n": 4, "why": 1, "genre": "Drama", "diversity": 0.4}
     lists = model.recommend([7, "3", 7], **options)
     assert list(lists) == ["7", "3"]
+    assert lists[7] == lists["7"]
+    with pytest.raises(KeyError, match="'12'"):
+        lists[12]
     assert lists == {user: model.recommend(user, **options) for user in ("7", "3")}
     with pytest.raises(UnknownId, match="unknown user 'x'"):
         model.recommend(["3", "x"])

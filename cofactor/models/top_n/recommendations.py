@@ -10,7 +10,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.data.ratings import TrainingData, make_histories
 from cofactor.data.tables.tabular import ColumnTable, Tabular
 from cofactor.errors import BadData, check_type
-from cofactor.models.queries.ids import id_text, known_row
+from cofactor.models.queries.ids import Id, id_text, known_row
 from cofactor.models.queries.record_list import RecordList
 
 
@@ -49,6 +49,12 @@ class Recommendations(RecordList[Recommendation]):
 
 class RecommendationsByUser(dict[str, Recommendations], Tabular):
     """The recommendations of several users by user id, in the order in which they were asked for."""
+
+    def __missing__(self, user_id: Id) -> Recommendations:
+        """The list of a user whose id is given as a whole number."""
+        if isinstance(user_id, str):
+            raise KeyError(user_id)
+        return self[id_text(user_id, "user")]
 
     def __str__(self) -> str:
         return str(ColumnTable(self.columns()))
