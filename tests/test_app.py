@@ -201,6 +201,19 @@ def test_an_unknown_item_or_model_is_404(app, path):
     assert "unknown item" in problem["detail"] or "nope" in problem["detail"]
 
 
+def test_the_hint_for_a_misspelt_name_has_the_right_one(app):
+    found = is_problem(ask(app, "/users/40/recommendations?genres=Drama"), 422)
+    assert (found["detail"], found["hint"].partition("?")[0]) == (
+        "query genres: there is no such name here",
+        "did you mean genre",
+    )
+    found = is_problem(ask(app, "/ratings", "POST", json={"user": "1", "item": 2, "rating": 3}), 422)
+    assert found["detail"].startswith("body ratings: is missing; body ")
+    assert found["hint"].startswith(("did you mean ratings?", "known are ratings;"))
+    found = is_problem(ask(app, "/ratings", "POST", json={"ratings": [{"user": "1", "item": 2, "rating": 3}]}), 422)
+    assert found["detail"] == 'body ratings[0].item: must be text, as in "12"'
+
+
 @pytest.mark.parametrize(
     "path",
     [

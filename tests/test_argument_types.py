@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "a seed beyond 64 bits": (lambda: SVD(seed=1 << 63), "seed is 9223372036854775808"),
     "a seed of a split": (lambda: cofactor.split(RATINGS, "random", seed=1 << 63), "a seed of 9223372036854775808"),
     "ratings beyond all models": (lambda: Baseline().fit(HUGE), "the ratings reach"),
-    "one id for a list": (lambda: MODEL.predict("12", ["3"]), "user ids are one id, '12'"),
+    "one id for a list": (lambda: MODEL.predict("12", ["3"]), "the user ids are a single id, '12'"),
     "users alone": (lambda: MODEL.predict(["12"]), "no items for the users, which are of type list"),
     "no list of ids": (lambda: MODEL.predict(None, ["3"]), "user ids are of type NoneType"),
     "half an id": (lambda: MODEL.predict([1.5], ["3"]), "the user id '1.5' is no whole number"),

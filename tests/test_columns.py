@@ -192,6 +192,7 @@ def test_values_can_be_left_out_or_said_to_be_counts(tmp_path: Path) -> None:
 
 
 def test_a_column_of_plays_is_one_of_counts(tmp_path: Path) -> None:
+    assert read({"user": ["a"], "item": ["x"], "n": [3]}).kind == "counts"  # as of reset_index(name="n")
     file = written(tmp_path / "r.csv", "user,artist,plays\na,x,300\na,y,2\n")
     assert read(file).kind == "counts"
     assert read(file, columns={"rating": "plays"}).kind == "ratings"  # whoever names it the rating means ratings
@@ -237,3 +238,8 @@ def test_other_columns_of_a_table_of_pairs_are_named(tmp_path: Path, other: str)
     assert pairs.kind == "pairs"
     assert pairs.origin is not None
     assert pairs.origin.notes == (f"each row is an interaction without a value; not read: {other}",)
+
+
+def test_what_is_in_parentheses_is_no_part_of_a_name() -> None:
+    assert find_columns(["User (id)", "Product [SKU]", "Rating (1-5)"]) == {"user": 0, "item": 1, "rating": 2}
+    assert find_columns(["(user)", "item", "[rating]"]) == {"user": 0, "item": 1, "rating": 2}

@@ -180,6 +180,13 @@ def test_a_member_of_an_archive_is_named_after_a_colon(tmp_path: Path) -> None:
         read(f"{archive}:b.csv")
 
 
+def test_several_tables_are_not_passed_over_for_a_text_that_is_the_only_one(tmp_path: Path) -> None:
+    for name in ("orders.csv", "reviews.csv", "pairs.txt"):
+        (tmp_path / name).write_text("a x\nb x\n" if name == "pairs.txt" else TEXT)
+    with pytest.raises(BadData, match=r"2 files may be the ratings: orders\.csv, reviews\.csv"):
+        read(tmp_path)
+
+
 def test_parts_in_an_archive(tmp_path: Path) -> None:
     header, *lines = TEXT.splitlines(keepends=True)
     files = {f"out/part-0000{number}.csv": header + line for number, line in enumerate(lines)}

@@ -317,6 +317,14 @@ def test_no_model_there(tmp_path):
             load(path)
 
 
+def test_the_hint_for_a_folder_of_models_names_them(saved):
+    with pytest.raises(BadArtifact, match="it has no manifest") as refused:
+        load(saved.parent)
+    assert str(saved) in refused.value.hint
+    with pytest.raises(BadArtifact, match="there is no such folder"):
+        load(saved / "nowhere")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_flipped_byte_and_every_cut_is_found(model, saved, copy, name):
     data, rng = (saved / name).read_bytes(), np.random.default_rng(len(name))

@@ -250,13 +250,30 @@ def test_similar_users_are_those_of_the_service(model: Model) -> None:
     assert "29" not in {one.user for one in model.similar_users(3, 100)}
 
 
+def test_a_title_in_place_of_an_id_is_answered_with_the_id(model: Model) -> None:
+    for ask in (
+        lambda: model.similar_items("film 12"),
+        lambda: model.explain("3", "film 12"),
+        lambda: model.fold_in({"Film 12 (1992)": 4}),
+    ):
+        with pytest.raises(UnknownId, match="unknown item") as refused:
+            ask()
+        assert refused.value.hint == "give the id, not the title: 12 is 'Film 12 (1992)'"
+    with pytest.raises(UnknownId) as refused:
+        model.similar_items("film")
+    assert refused.value.hint.count("Film") == 3
+    with pytest.raises(UnknownId) as refused:
+        model.similar_items("no such")
+    assert "title" not in refused.value.hint
+
+
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_list_is_a_table(model: Model) -> None:
     listed = model.recommend("3", 4, why=1)
     frame = listed.to_pandas()
-    assert list(frame.columns) == ["rank", "item", "title", "genres", "score"]
+    assert list(frame.columns) == ["rank", "item", "title", "genres", "score", "because"]
     assert frame["rank"].tolist() == [1, 2, 3, 4]
     assert frame["item"].tolist() == [one.item for one in listed]
     assert frame["score"].tolist() == [one.score for one in listed]
@@ -290,6 +307,16 @@ def test_an_empty_list_has_its_columns(model: Model) -> None:
     assert listed.to_pandas().shape == (0, 5)
     assert RecommendationsByUser().to_pandas().shape == (0, 6)
     assert model.recommend([]) == {}
+
+
+def test_reasons_are_a_column_of_a_list_and_of_the_lists_of_several_users(model: Model) -> None:
+    listed = model.recommend("3", n=2, why=2)
+    shown = [f"{one.title or one.item} ({one.rating:g})" for one in listed[0].because]
+    assert listed.to_pandas()["because"][0] == "; ".join(shown)
+    assert "; ".join(shown) in str(listed)
+    unlike = RecommendationsByUser({"3": listed, "4": model.recommend("4", n=1)}).to_pandas()
+    assert unlike["because"].tolist() == [*listed.to_pandas()["because"], ""]
+    assert unlike["rank"].tolist() == [1, 2, 1]
 
 
 def test_explanations_and_similar_users_are_tables(model: Model) -> None:

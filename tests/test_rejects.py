@@ -165,6 +165,8 @@ def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
 def test_a_file_of_which_nothing_can_be_used(tmp_path: Path) -> None:
     file = written(tmp_path / "r.csv", "user,item,rating\n1,2,a\n1,2,b\n")
     assert "none of the 2 lines can be used" in refused(file, bad_rows="skip", rejected=tmp_path / "left.csv").message
+    assert "--columns rating=" in refused(file).hint
+    assert len(read(file, columns={"rating": ""})) == 1
 
 
 def test_dates_of_another_kind(tmp_path: Path) -> None:

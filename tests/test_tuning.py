@@ -2,6 +2,8 @@
 
 import math
 import sqlite3
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -452,6 +454,18 @@ def test_two_processes_find_the_best_hyperparameters_for_synthetic_ratings(folde
         )
         with pytest.raises(BadHyperparameter, match="trials failed: svd: "):
             tuning(store, pool, hopeless, Budget(trials=20)).run()
+
+
+def test_the_callers_script_is_not_run_again_by_the_processes(tmp_path):
+    script = tmp_path / "search.py"
+    script.write_text(
+        "import cofactor\n"
+        "print('begins')\n"
+        "parts = cofactor.split(cofactor.generate(30, 20, 8, seed=0))\n"
+        "print(cofactor.tune(cofactor.Baseline, parts, trials=2, jobs=1).best.number)\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()[0], len(done.stdout.split())) == (0, "begins", 2), done.stderr
 
 
 def test_one_process_gives_one_result_and_a_small_space_is_tried_once(folder, tmp_path):

@@ -178,6 +178,18 @@ def test_whole_floats_are_integers_in_a_frame_in_parquet_and_in_text(tmp_path: P
         assert rows(read(source)) == wanted
 
 
+@pytest.mark.parametrize("kind", ["float64", "Int64", "text", "whole text"])
+def test_one_missing_id_among_numbers_is_one_bad_row(tmp_path: Path, kind: str) -> None:
+    users = pandas.Series([5, None, 6], dtype="Int64" if kind == "Int64" else "float64")
+    if "text" in kind:
+        users = pandas.Series(["5.0", None, "6.0"] if kind == "whole text" else ["5", None, "6"])
+    frame = pandas.DataFrame({"user": users, "item": [7, 8, 9]})
+    with pytest.raises(BadData, match=r": row 2: no user id\n"):
+        read(frame)
+    pairs = read(frame, bad_rows="skip", rejected=tmp_path / "left.csv")
+    assert rows(pairs) == [("5", "7", 1.0, None), ("6", "9", 1.0, None)]
+
+
 def test_floats_among_other_ids_are_the_text_they_are(tmp_path: Path) -> None:
     for others in (["1", "01"], ["1.5"], ["a"], ["1.00"]):
         users = ["1.0", "2.0", *others]

@@ -46,7 +46,8 @@ def test_unknown_ids():
     assert caught.value.status == 404
     with pytest.raises(UnknownId) as caught:
         users.row("zebra")
-    assert caught.value.hint == "the model knows 4 users"
+    assert caught.value.hint == "the model knows 4 users, such as 7, 19, 196"
+    assert users.unknown_id("zebra", near=[]).hint == "the model knows 4 users"
     assert users.similar_ids("") == []
 
 

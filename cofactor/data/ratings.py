@@ -133,7 +133,7 @@ class Ratings(Tabular):
         parts = [f"{values} by {len(self.users):,} users on {len(self.items):,} items{days}"]
         for noun, features in (("user", self.user_features), ("item", self.item_features)):
             if features is not None:
-                parts.append(f"{len(features.names):,} features of {noun}s")
+                parts.append(f"{len(features.names):,} feature{'s' * (len(features.names) != 1)} of {noun}s")
         return "; ".join(parts)
 
     def titles_by_id(self) -> dict[str, str]:

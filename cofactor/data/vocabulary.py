@@ -97,9 +97,10 @@ class Vocabulary:
 
     def unknown_id(self, id_: str, near: Sequence[str] | None = None) -> UnknownId:
         """The UnknownId error for an id that is not in the vocabulary; `near`: the ids to suggest instead."""
+        some = f", such as {', '.join(self.ids[:3])}" if near is None and len(self) > 3 else ""
         near = self.similar_ids(id_) if near is None else near
         shown = id_ if len(id_) <= 60 else id_[:57] + "..."
-        hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s"
+        hint = f"did you mean {', '.join(near)}?" if near else f"the model knows {len(self):,} {self.noun}s{some}"
         return UnknownId(f"unknown {self.noun} {shown!r}", hint)
 
     def similar_ids(self, id_: str, n: int = 3) -> list[str]:

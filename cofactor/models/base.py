@@ -17,7 +17,7 @@ from cofactor.models.checks import check_arrays, check_n, check_rows
 from cofactor.models.networks.layers import Layers
 from cofactor.models.queries.cold_start import ColdStartScorer
 from cofactor.models.queries.facts import model_as_html
-from cofactor.models.queries.ids import Id, is_id, known_row, known_rows
+from cofactor.models.queries.ids import Id, is_id, known_item, known_row, known_rows
 from cofactor.models.queries.pairs import PairRows, check_lengths, find_pairs
 from cofactor.models.queries.parameters import ModelParameters, parameters_of
 from cofactor.models.queries.similar_users import UserNeighbours, find_similar_users
@@ -177,7 +177,7 @@ class Model(RankingModel):
         """The n items most similar to an item, without the item itself; their scores are `similarity_to_row`. The
         filters are those of `recommend`."""
         check_n(n)
-        item = known_row(self.training_data.items, item_id)
+        item = known_item(self.training_data, item_id)
         hidden = self.hidden_by(TopNOptions.of(n, filters=filters))
         rows, scores = self.top_n_of_scores(self.similarity_to_row(item), n, seen=np.array([item]), hidden=hidden)
         return recommendations(self.training_data, rows, scores)
@@ -204,7 +204,7 @@ class Model(RankingModel):
     def explain(self, user_id: Id, item_id: Id, n: int = 5) -> RatingEffects:
         """The n training ratings of a user with the largest effect on an item's score, up or down."""
         check_n(n)
-        item = known_row(self.training_data.items, item_id)
+        item = known_item(self.training_data, item_id)
         user = known_row(self.training_data.users, user_id)
         return self.explain_rows(training_history(self.training_data, user), item, n)
 

@@ -73,7 +73,7 @@ def translate_read_errors(path: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, Any]:
     if path.is_symlink() or not path.is_file():
-        raise BadArtifact(f"{path.parent} is not a saved model: it has no {NAME}", "save one with cofactor train … -o")
+        raise _no_model(path.parent)
     if path.stat().st_size > MAX_BYTES:
         raise BadArtifact(f"{path} is larger than {MAX_BYTES:,} bytes", "it was not written by cofactor")
     try:
@@ -143,3 +143,12 @@ def _are_sizes(shape: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _no_model(folder: Path) -> BadArtifact:
+    """The error for a folder without a manifest; the hint names the models in it."""
+    if not folder.exists():
+        return BadArtifact(f"{folder} is not a saved model: there is no such folder", "cofactor train … -o saves one")
+    inside = sorted(str(one.parent) for one in folder.glob(f"*/{NAME}"))[:3]
+    hint = f"name a model in it: {', '.join(inside)}" if inside else "save one with cofactor train … -o"
+    return BadArtifact(f"{folder} is not a saved model: it has no {NAME}", hint)

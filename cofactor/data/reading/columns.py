@@ -52,8 +52,19 @@ _RATINGS = (  # the user's own rating comes before a rating, which may be the me
 )
 _COUNTS = (
     *("plays", "playcount", "playcounts", "nplays", "numplays", "totalplays", "listens", "listencount", "scrobbles"),
-    *("weight", "weights", "count", "counts", "cnt", "frequency", "freq", "clicks", "click", "nclicks", "clickcount"),
-    *("views", "viewcount", "nviews", "visits", "visitcount", "hours", "hoursplayed", "playtime", "playtimeforever"),
+    *("n", "weight", "weights", "count", "counts", "cnt", "frequency", "freq", "clicks", "click", "nclicks"),
+    *(
+        "clickcount",
+        "views",
+        "viewcount",
+        "nviews",
+        "visits",
+        "visitcount",
+        "hours",
+        "hoursplayed",
+        "playtime",
+        "playtimeforever",
+    ),
     *("watchratio", "watchtime", "watchcount", "quantity", "qty", "purchases", "npurchases", "purchasecount"),
     *("strength", "confidence"),
 )
@@ -221,5 +232,10 @@ def _plain(names: Sequence[str]) -> list[str]:
 
 
 def plain_name(name: str) -> str:
-    """A name without case, spaces, punctuation and the type that follows it in RecBole files."""
-    return re.sub(r"[\W_]", "", name.partition(":")[0].casefold())
+    """A name without case, spaces, punctuation, parentheses and the type that follows it in RecBole files."""
+    bare = re.sub(r"\([^()]*\)|\[[^][]*\]", "", name)
+    return _letters(bare.partition(":")[0]) or _letters(name.partition(":")[0])
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]", "", text.casefold())

@@ -37,13 +37,12 @@ def line_records(path: Path, dialect: TextDialect) -> str:
 
 def table_records(source: SqlScan, rules: ColumnRules) -> str:
     """SQL for the RECORDs of a table with types; the line is its cells joined by commas."""
-    as_text = {role: rules.id_text(role) if role in ("user", "item") else _text(role) for role in source.types}
+    typed_ids = {role for role in ("user", "item") if source.types[role] != TEXT}
+    as_text = {role: rules.id_text(role) if role in typed_ids else _text(role) for role in source.types}
     cells = ", ".join(f'{text} AS "{role}"' for role, text in as_text.items())
     raw = " || ',' || ".join(f"coalesce({_text(role)}, '')" for role in source.types)
     faults = ", ".join(
-        f"'{role} id ' || {_text(role)} || ' ' || {rules.float_fault(role)}"
-        for role in ("user", "item")
-        if source.types[role] != TEXT
+        f"'{role} id ' || {_text(role)} || ' ' || {rules.float_fault(role)}" for role in sorted(typed_ids)
     )
     fault = f"coalesce({faults})" if faults else "NULL::VARCHAR"
     absent = "".join(f', {cell} AS "{role}"' for role, cell in ABSENT.items() if role not in source.types)

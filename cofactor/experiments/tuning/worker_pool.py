@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from cofactor.errors import CofactorError
@@ -138,7 +139,7 @@ class WorkerPool:
         ours, theirs = spawn.Pipe()
         arguments = (theirs, str(self.folder), self.n_folds, self.seed)
         process = spawn.Process(target=run_worker, args=arguments, daemon=True)
-        with _thread_variables(self.threads), _without_interrupts():
+        with _thread_variables(self.threads), _without_interrupts(), _without_main_module():
             process.start()
         theirs.close()
         return TrialWorker(process, ours)
@@ -162,6 +163,20 @@ def _thread_variables(n: int) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Processes that start meanwhile do not run the caller's script again, which `spawn` does to find its classes.
+
+    A worker needs none of them: it receives JSON. So a script needs no `if __name__ == "__main__"`.
+    """
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 @contextmanager

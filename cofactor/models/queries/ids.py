@@ -6,11 +6,13 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from cofactor.arrays import Rows
+from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
-from cofactor.errors import BadData
+from cofactor.errors import BadData, UnknownId
 
 Id: TypeAlias = str | int  # of a user or an item, as it is written in the data; np.integer counts as int
 
+MIN_TITLE = 3  # letters of a text that is looked for in titles
 HINT = "an id is text or a whole number, as in the data; predict_rows takes row numbers"
 
 
@@ -36,7 +38,7 @@ def id_text(value: object, noun: str = "id") -> str:
 def id_texts(ids: object, noun: str = "id") -> list[str]:
     """Ids as text; raises BadData for a single id and for a value that is none."""
     if is_id(ids):
-        raise BadData(f"{noun} ids are one id, {ids!r}", "give a list of ids")
+        raise BadData(f"the {noun} ids are a single id, {ids!r}", f"give a list of ids: [{ids!r}]")
     try:
         column: Any = ids.to_numpy().tolist() if hasattr(ids, "to_numpy") else ids
         listed = list(cast(Iterable[object], column))  # a pandas Series would look up its labels
@@ -57,6 +59,27 @@ def find_rows(vocabulary: Vocabulary, ids: object) -> Rows:
 def known_row(vocabulary: Vocabulary, value: object) -> int:
     """The row of one id; raises UnknownId."""
     return vocabulary.row(id_text(value, vocabulary.noun))
+
+
+def known_item(training_data: TrainingData, value: object) -> int:
+    """The row of one item; raises UnknownId, whose hint has the ids of items where the value is (part of) a title."""
+    try:
+        return known_row(training_data.items, value)
+    except UnknownId as error:
+        found = _titled(training_data, str(value))
+        if not found:
+            raise
+        raise UnknownId(error.message, f"give the id, not the title: {'; '.join(found)}") from None
+
+
+def _titled(training_data: TrainingData, text: str) -> list[str]:
+    """Up to three items, as id and title, whose titles contain a text of at least three letters."""
+    wanted, titles = text.casefold().strip(), training_data.titles
+    if titles is None or len(wanted) < MIN_TITLE:
+        return []
+    rows = [row for row, title in enumerate(titles) if title and wanted in str(title).casefold()]
+    rows.sort(key=lambda row: len(str(titles[row])))  # the title that is all of it comes first
+    return [f"{training_data.items.ids[row]} is {training_data.title(row)!r}" for row in rows[:3]]
 
 
 def known_rows(vocabulary: Vocabulary, ids: object) -> Rows:

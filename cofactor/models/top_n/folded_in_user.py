@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
 from cofactor.models.checks import check_n
-from cofactor.models.queries.ids import Id, find_rows, known_row
+from cofactor.models.queries.ids import Id, find_rows, known_item
 from cofactor.models.top_n.list_filters import FilterArguments
 from cofactor.models.top_n.ranking import RankingModel
 from cofactor.models.top_n.recommendations import RatingEffects, Recommendations
@@ -55,4 +55,4 @@ class FoldedInUser:
     def explain(self, item_id: Id, n: int = 5) -> RatingEffects:
         """The n of the user's ratings with the largest effect on an item's score, up or down."""
         check_n(n)
-        return self.model.explain_rows(self.history, known_row(self.model.training_data.items, item_id), n)
+        return self.model.explain_rows(self.history, known_item(self.model.training_data, item_id), n)

@@ -10,7 +10,7 @@ from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.data.ratings import TrainingData, make_histories
 from cofactor.data.tables.tabular import ColumnTable, Tabular
 from cofactor.errors import BadData, check_type
-from cofactor.models.queries.ids import Id, id_text, known_row
+from cofactor.models.queries.ids import Id, id_text, known_item
 from cofactor.models.queries.record_list import RecordList
 
 
@@ -42,9 +42,18 @@ class RatingEffects(RecordList[RatingEffect]):
 
 
 class Recommendations(RecordList[Recommendation]):
-    """Recommended or similar items, best first. The table has the columns rank, item, title, genres and score."""
+    """Recommended or similar items, best first. The table has the columns rank, item, title, genres and score.
+
+    Where there are reasons (`why`), the table has the column because: the rated items, each with its rating, as text.
+    """
 
     record, ranked = Recommendation, True
+
+    def columns(self) -> dict[str, Array]:
+        columns = super().columns()
+        if any(one.because for one in self):
+            columns["because"] = np.array([_shown_reasons(one.because) for one in self], dtype=object)
+        return columns
 
 
 class RecommendationsByUser(dict[str, Recommendations], Tabular):
@@ -60,10 +69,11 @@ class RecommendationsByUser(dict[str, Recommendations], Tabular):
         return str(ColumnTable(self.columns()))
 
     def columns(self) -> dict[str, Array]:
-        """(n,) columns user, rank, item, title, genres and score of all lists."""
-        tables = [listed.columns() for listed in (self or {"": Recommendations()}).values()]
-        users = np.repeat(np.array(list(self), dtype=object), list(map(len, self.values())))
-        return {"user": users} | {name: np.concatenate([one[name] for one in tables]) for name in tables[0]}
+        """(n,) columns user, rank, item, title, genres, score and, where there are reasons, because of all lists."""
+        lengths = list(map(len, self.values()))
+        table = Recommendations(one for listed in self.values() for one in listed).columns()
+        table["rank"] = np.array([rank for n in lengths for rank in range(1, n + 1)], dtype=np.int64)
+        return {"user": np.repeat(np.array(list(self), dtype=object), lengths)} | table
 
 
 def recommendations(
@@ -80,6 +90,10 @@ def recommendations(
             )
         )
     return lines
+
+
+def _shown_reasons(because: Sequence[RatingEffect]) -> str:
+    return "; ".join(f"{one.title or one.item} ({one.rating:g})" for one in because)
 
 
 def strongest(
@@ -112,7 +126,7 @@ def history_from_ratings(training_data: TrainingData, ratings: Mapping[str, floa
     check_type("ratings", ratings, Mapping, "give a mapping from item ids to ratings, as in {'50': 5.0}")
     rated: dict[int, float] = {}
     for item_id, value in ratings.items():
-        row = known_row(training_data.items, item_id)
+        row = known_item(training_data, item_id)
         if row in rated:
             raise BadData(f"item {id_text(item_id)!r} is rated twice", "rate each item once")
         check_rating(training_data, id_text(item_id), value)

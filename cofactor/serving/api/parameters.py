@@ -35,6 +35,7 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
 
     Numbers and booleans are written as in JSON: `n=1_0`, `n=+1`, `diversity=nan` and `seen=yes` are errors.
     """
+    names = [_alias(query, name) for name in query.model_fields]
     listed = {_alias(query, name) for name, field in query.model_fields.items() if get_origin(field.annotation) is list}
     switches = {_alias(query, name) for name, field in query.model_fields.items() if field.annotation is bool}
     numbers = {_alias(query, name) for name, field in query.model_fields.items() if _is_number(field.annotation)}
@@ -55,7 +56,7 @@ def reader(query: type[BaseModel]) -> Callable[[bytes], Any]:
         try:
             return query.model_validate(given)
         except ValidationError as error:
-            raise from_validation(error, "query") from None
+            raise from_validation(error, "query", names) from None
 
     cached = lru_cache(CACHE_SIZE)(read)  # the classes are frozen
     return lambda sent: (cached if len(sent) <= MAX_CACHED else read)(sent)

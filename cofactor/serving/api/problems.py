@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,11 @@ MEDIA_TYPE = "application/problem+json"
 SEE = "/openapi.json lists every route and its parameters"
 MAX_SHOWN = 200  # characters of a detail or a hint
 RETRY_AFTER = 1  # seconds
+SAID = {  # instead of pydantic's words
+    "extra_forbidden": "there is no such name here",
+    "missing": "is missing",
+    "string_type": 'must be text, as in "12"',
+}
 
 
 class HttpProblem(Exception):
@@ -66,17 +72,27 @@ def from_error(error: CofactorError) -> HttpProblem:
     return HttpProblem(error.status, error.message, error.hint or SEE, name=type(error).__name__, headers=headers)
 
 
-def from_validation(error: ValidationError, where: str) -> HttpProblem:
-    """The problem for an invalid parameter or body; names the first three errors, and repeats no input."""
+def from_validation(error: ValidationError, where: str, known: Sequence[str] = ()) -> HttpProblem:
+    """The problem for an invalid parameter or body; names the first three errors, and repeats no input.
+
+    known: the names of the parameters or fields, of which the hint suggests one for a name that is none.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return HttpProblem(400, found[0]["msg"], "send one JSON object, in UTF-8")
-    return invalid("; ".join(f"{_where(where, one['loc'])}: {one['msg']}" for one in found[:3]))
+    said = (f"{_where(where, one['loc'])}: {SAID.get(one['type'], one['msg'])}" for one in found[:3])
+    unknown = [one["loc"][0] for one in found if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]
+    return invalid("; ".join(said), _suggest_name(str(unknown[0]), known) if unknown and known else SEE)
 
 
-def invalid(detail: str) -> HttpProblem:
+def _suggest_name(unknown: str, known: Sequence[str]) -> str:
+    near = get_close_matches(unknown[:MAX_SHOWN], known, 2)
+    return f"did you mean {', '.join(near)}? {SEE}" if near else f"known are {', '.join(known)}; {SEE}"
+
+
+def invalid(detail: str, hint: str = SEE) -> HttpProblem:
     """The problem for a request that has the wrong content."""
-    return HttpProblem(422, detail, name="InvalidRequest")
+    return HttpProblem(422, detail, hint, name="InvalidRequest")
 
 
 def retry_later(detail: str, hint: str, seconds: int, name: str, status: int = 503) -> HttpProblem:

@@ -44,7 +44,7 @@ def parse_json(raw: bytes, body: type[BaseModel]) -> BaseModel:
     try:
         parsed = body.model_validate_json(raw)  # bounds the depth and the length of numbers
     except ValidationError as error:
-        raise from_validation(error, "body") from None
+        raise from_validation(error, "body", list(body.model_fields)) from None
     json.loads(raw, object_pairs_hook=_check_keys)
     return parsed
 

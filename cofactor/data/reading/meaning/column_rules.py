@@ -59,8 +59,9 @@ class ColumnRules:
     scale: Scale | None = None
 
     def of_text(self) -> "ColumnRules":
-        """The rules of the same columns as text."""
-        return replace(self, types=dict.fromkeys(self.types, TEXT))
+        """The rules of the same columns as text, in which ids that had another type are integers already."""
+        whole = frozenset(role for role in self.whole if self.types[role] == TEXT)
+        return replace(self, types=dict.fromkeys(self.types, TEXT), whole=whole)
 
     def id_text(self, role: str) -> str:
         """SQL for an id as text in normal form."""
