@@ -53,20 +53,9 @@ _RATINGS = (  # the user's own rating comes before a rating, which may be the me
 _COUNTS = (
     *("plays", "playcount", "playcounts", "nplays", "numplays", "totalplays", "listens", "listencount", "scrobbles"),
     *("n", "weight", "weights", "count", "counts", "cnt", "frequency", "freq", "clicks", "click", "nclicks"),
-    *(
-        "clickcount",
-        "views",
-        "viewcount",
-        "nviews",
-        "visits",
-        "visitcount",
-        "hours",
-        "hoursplayed",
-        "playtime",
-        "playtimeforever",
-    ),
-    *("watchratio", "watchtime", "watchcount", "quantity", "qty", "purchases", "npurchases", "purchasecount"),
-    *("strength", "confidence"),
+    *("clickcount", "views", "viewcount", "nviews", "visits", "visitcount", "hours", "hoursplayed", "playtime"),
+    *("playtimeforever", "watchratio", "watchtime", "watchcount", "quantity", "qty", "purchases", "npurchases"),
+    *("purchasecount", "strength", "confidence"),
 )
 _TIMES = (
     *("timestamp", "time", "ts", "unixtime", "unixtimestamp", "unixreviewtime", "datetime", "date", "reviewdate"),
