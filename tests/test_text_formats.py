@@ -126,6 +126,18 @@ def test_numbers_with_exponents(tmp_path: Path) -> None:
     assert values(tmp_path / "r.txt") == {("1", "2"): 5, ("1", "3"): 4.5}
 
 
+@pytest.mark.parametrize("header", ["user,item,rating", "user,item", "User ID,Item,Time"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_header_that_comes_again_is_no_rating(tmp_path: Path, header: str, quote: str) -> None:
+    row = ",1500000000" if "Time" in header else ",4" if "rating" in header else ""
+    lines = [header, f"{quote}ann{quote},x1{row}", header, f"bob,x1{row}", f"user,x2{row}", f"ann,item{row}"]
+    (tmp_path / "r.csv").write_text("\n".join(lines))
+    with pytest.raises(BadData, match="line 3: the header again"):
+        read(tmp_path / "r.csv")
+    ratings = read(tmp_path / "r.csv", bad_rows="skip", rejected=tmp_path / "bad.csv")
+    assert len(ratings) == 4
+
+
 def test_a_gzipped_file_with_runs_of_spaces_after_the_first_lines(tmp_path: Path) -> None:
     lines = [f"u{n % 30} i{n} {n % 5 + 1}" for n in range(400)] + ["u1   i1000  5"]
     (tmp_path / "r.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))

@@ -78,6 +78,7 @@ def faultless_sql(rules: ColumnRules) -> str:
 def _rated_sql(rows: str, rules: ColumnRules) -> str:
     """SQL for the table `rated`, from which `load_checked_rows` loads, with whether an id is a float that is none."""
     faults = " OR ".join(f"{rules.float_fault(role)} IS NOT NULL" for role in ("user", "item"))
+    faults += f" OR ({rules.is_header})"
     return (
         f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {rules.id_text('user')} AS user_id, "
         f"{rules.id_text('item')} AS item_id, CAST({rules.number} AS FLOAT) AS rating, "

@@ -26,6 +26,7 @@ MAX_REREAD = 100_000  # records with a fault that are read again by themselves
 # A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
     ("fault IS NOT NULL", "", "fault"),
+    ("{is_header}", "", "'the header again'"),
     ("{user_float} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_float}"),
     ("{item_float} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_float}"),
     ("user_fault = ''", "user", "'no user id'"),
@@ -203,6 +204,7 @@ def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
     ids = {role: text.id_text(role) for role in ("user", "item")}
     computed = {f"{role}_float": text.float_fault(role) for role in ids} | {"is_time": IS_TIME}
     computed["low"], computed["high"] = (f"{end:.9g}" for end in rules.scale or (0.0, 0.0))
+    computed["is_header"] = f"({rules.is_header})"
     computed["time_form"] = quoted(rules.time.name if rules.time else "")
     conditions = [condition.format(**computed) for condition, _, _ in faults]
     place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))

@@ -46,7 +46,8 @@ class ColumnRules:
     """The rules of a scan's columns.
 
     types: SQL types by role. whole: the roles of ids that are whole floats. numbered: whether the first ids are plain
-    numbers. missing: values that mean that there is no rating. scale: of ratings, where it is stated.
+    numbers. missing: values that mean that there is no rating. scale: of ratings, where it is stated. header: the names
+    of the columns of users and items above the rows of a text file.
     """
 
     types: Mapping[str, str]
@@ -57,6 +58,7 @@ class ColumnRules:
     numbered: bool = False
     missing: tuple[str, ...] = ()
     scale: Scale | None = None
+    header: tuple[str, str] | None = None
 
     def of_text(self) -> "ColumnRules":
         """The rules of the same columns as text, in which ids that had another type are integers already."""
@@ -88,6 +90,13 @@ class ColumnRules:
         if self.time is None or "time" not in self.types:
             return "NULL::BIGINT"
         return self.time.microseconds('"time"', number=self.types["time"] != TEXT)
+
+    @property
+    def is_header(self) -> str:
+        """SQL for whether a row is the header again, as where files were joined."""
+        if self.header is None:
+            return "false"
+        return " AND ".join(f'trim("{role}") = {quoted(name)}' for role, name in zip(IDS, self.header, strict=True))
 
     @property
     def is_missing(self) -> str | None:
@@ -140,7 +149,15 @@ def _rules(
         for role in IDS
     )
     time = _time_rule(connection, types, options, sample)
-    return ColumnRules(types, kind, value, time, whole, numbered, options.missing, options.scale)
+    header = _header(source)
+    return ColumnRules(types, kind, value, time, whole, numbered, options.missing, options.scale, header)
+
+
+def _header(source: SqlScan) -> tuple[str, str] | None:
+    """The names above the columns of users and items of a text file, if it has a header."""
+    if source.text is None or not source.text[1].header:
+        return None
+    return source.columns.names["user"], source.columns.names["item"]
 
 
 def _time_rule(
