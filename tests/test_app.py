@@ -349,6 +349,14 @@ def test_a_route_or_method_that_is_not_there_is_a_problem_too(app):
     is_problem(ask(app, "/models/model/live"), 404)
 
 
+@pytest.mark.parametrize("ranges", ["bytes=0-9", "bytes=999999-", "bytes=10-1", "lines=1", "bytes=" + "0-0," * 5000])
+def test_the_files_of_the_page_come_whole(app, ranges):
+    whole = ask(app, "/page.css")
+    answer = ask(app, "/page.css", headers={"range": ranges})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+    assert ask(app, "/page.css", headers={"range": ranges, "if-none-match": whole.headers["etag"]}).status_code == 304
+
+
 def test_a_fault_inside_is_500_and_tells_nothing_but_the_log(caplog):
     broken = service()
     app = create_app(broken)

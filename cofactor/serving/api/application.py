@@ -107,7 +107,7 @@ class Assets:
         self._files = StaticFiles(directory=ASSETS_FOLDER)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Answers with a file, or with 304 if the client has it."""
+        """Answers with a file, or with 304 if the client has it. Files are small: ranges of them are ignored."""
         name = scope["path_params"]["asset"]
         if name not in ASSET_NAMES or scope["method"] not in ("GET", "HEAD"):
             await not_found(scope, receive, send)
@@ -115,7 +115,8 @@ class Assets:
         context_of(scope).route = f"/{name}"
         response: Response = await self._files.get_response(name, scope)
         response.headers["cache-control"] = "no-cache"
-        await response(scope, receive, send)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await response({**scope, "headers": headers}, receive, send)
 
 
 def _with_cors(app: ASGIApp, config: ServerConfig) -> ASGIApp:
