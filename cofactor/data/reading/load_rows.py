@@ -42,11 +42,9 @@ class EncodedRatings:
 def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> EncodedRatings | None:
     """The ratings of a scan; None where a row has a fault, or there are no rows."""
     connection.execute("DROP TABLE IF EXISTS rated")
-    left_out = f" WHERE NOT {rules.is_missing}" if rules.is_missing else ""
-    rows = f"({source.sql}){left_out}"
     if rules.numbered:
         try:
-            found = _numbered(connection, rows, rules)
+            found = _numbered(connection, _chosen_rows(source, rules), rules)
         except RESOURCE_ERRORS:
             raise
         except duckdb.Error:  # an id is not a number, or a row has a fault
@@ -54,7 +52,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: Col
         if found is not None:
             return found
     try:
-        connection.execute(_rated_sql(rows, rules))
+        create_rated(connection, source, rules)
     except RESOURCE_ERRORS:
         raise
     except duckdb.Error:
@@ -75,15 +73,31 @@ def faultless_sql(rules: ColumnRules) -> str:
     return f"({good} AND time IS NOT NULL)" if "time" in rules.types else f"({good})"
 
 
-def _rated_sql(rows: str, rules: ColumnRules) -> str:
-    """SQL for the table `rated`, from which `load_checked_rows` loads, with whether an id is a float that is none."""
+def create_rated(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> None:
+    """Creates the table `rated`, from which `load_checked_rows` loads, of all rows but those without a rating.
+
+    It also has the number of a row, and whether an id of it is a float that is none. Raises duckdb.Error for a line
+    that is no row.
+    """
     faults = " OR ".join(f"{rules.float_fault(role)} IS NOT NULL" for role in ("user", "item"))
     faults += f" OR ({rules.is_header})"
-    return (
+    connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rated AS SELECT {rules.id_text('user')} AS user_id, "
         f"{rules.id_text('item')} AS item_id, CAST({rules.number} AS FLOAT) AS rating, "
-        f"{rules.microseconds} AS time, {faults} AS fault FROM {rows}"
+        f"{rules.microseconds} AS time, {faults} AS fault{', record' if rules.is_missing else ''} "
+        f"FROM {_chosen_rows(source, rules)}"
     )
+
+
+def record_number(rules: ColumnRules) -> str:
+    """SQL for the number of a row of the table `rated` among all rows, from 1."""
+    return "record" if rules.is_missing else "rowid + 1"
+
+
+def _chosen_rows(source: SqlScan, rules: ColumnRules) -> str:
+    if not rules.is_missing:
+        return f"({source.sql})"
+    return f"(SELECT *, row_number() OVER () AS record FROM ({source.sql})) WHERE NOT {rules.is_missing}"
 
 
 def _follow_rule(known: Vocabulary) -> bool:

@@ -1,59 +1,25 @@
 """Finds the rows that cannot be used, and names them in an error or writes them to a file."""
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
-from cofactor.arrays import Array
-from cofactor.data.duckdb_connection import RESOURCE_ERRORS, quoted
-from cofactor.data.reading.columns import ROLES
-from cofactor.data.reading.formats.parsed_text import is_regular, numbered_records, raw_records
-from cofactor.data.reading.formats.text_head import read_head
-from cofactor.data.reading.load_rows import EncodedRatings, faultless_sql, load_checked_rows
+from cofactor.data.duckdb_connection import RESOURCE_ERRORS
+from cofactor.data.reading.formats.parsed_text import clean_text, is_regular, raw_records
+from cofactor.data.reading.load_rows import EncodedRatings, create_rated, load_checked_rows
 from cofactor.data.reading.meaning.column_rules import ColumnRules
-from cofactor.data.reading.meaning.id_rules import read_fault_sql
-from cofactor.data.reading.records import QUOTED, RECORD, line_records, parsed_records, table_records
-from cofactor.data.reading.sql_source import SqlScan
+from cofactor.data.reading.meaning.reread_rows import check_rated
+from cofactor.data.reading.meaning.row_faults import checked_rows_sql
+from cofactor.data.reading.records import QUOTED, line_records, parsed_records, table_records
+from cofactor.data.reading.sql_source import SqlScan, scan_dialect
 from cofactor.errors import BadData
 
 MAX_NAMED = 3  # rows that an error names
-MAX_REREAD = 100_000  # records with a fault that are read again by themselves
-
-# A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
-FAULTS = (
-    ("fault IS NOT NULL", "", "fault"),
-    ("{is_header}", "", "'the header again'"),
-    ("{user_float} IS NOT NULL", "user", "'user id ' || {user} || ' ' || {user_float}"),
-    ("{item_float} IS NOT NULL", "item", "'item id ' || {item} || ' ' || {item_float}"),
-    ("user_fault = ''", "user", "'no user id'"),
-    ("item_fault = ''", "item", "'no item id'"),
-    ("user_fault IS NOT NULL", "user", "'user id ' || {user} || ' ' || user_fault"),
-    ("item_fault IS NOT NULL", "item", "'item id ' || {item} || ' ' || item_fault"),
-    ("coalesce(trim(rating), '') = ''", "rating", "'no rating'"),
-    ("number IS NULL", "rating", "'rating ' || {rating} || ' is not a number'"),
-    ("NOT coalesce(isfinite(TRY_CAST(number AS FLOAT)), false)", "rating",
-     "'rating ' || {rating} || ' is not a finite number'"),
-)  # fmt: skip
-COUNT_FAULTS = (("number < 0", "rating", "'count ' || {rating} || ' is negative'"),)
-SCALE_FAULTS = (
-    ("TRY_CAST(number AS FLOAT) < {low}::FLOAT OR TRY_CAST(number AS FLOAT) > {high}::FLOAT", "rating",
-     "'rating ' || {rating} || ' is outside the scale {low} to {high}'"),
-)  # fmt: skip
-TIME_FAULTS = (
-    ("coalesce(trim(\"time\"), '') = ''", "time", "'no time'"),
-    ("microseconds IS NULL AND NOT {is_time}", "time", "'time ' || {time} || ' is neither a number nor a date'"),
-    ("microseconds IS NULL", "time", "'time ' || {time} || ' is not in ' || {time_form} || ', as others are'"),
-)
 # A number that another rule reads: with a decimal comma, or true and false.
 DOUBTFUL_RATING = "(place = 'rating' AND regexp_matches(lower(reason), '(,|true|false).* is not a number'))"
-IS_TIME = (
-    '(TRY_CAST(TRY_CAST("time" AS DOUBLE) AS BIGINT) IS NOT NULL '
-    r"""OR regexp_matches("time", '^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}'))"""
-)
 
 
 @dataclass(frozen=True)
@@ -87,75 +53,46 @@ def check_rows(
     file. folder: for a temporary file.
     """
     connection.execute("DROP VIEW IF EXISTS checked")
-    if _check_loaded_rows(connection, source, rules):
+    if source.text is not None and is_regular(source.text[1]) and _check_loaded_rows(connection, source, rules, folder):
         return _count_faults(connection, rules)
     make = f"CREATE OR REPLACE TEMP {'TABLE' if keep else 'VIEW'} checked AS"
     if source.text is None:
-        connection.execute(f"{make} {_checked_rows_sql(table_records(source, rules), rules)}")
+        connection.execute(f"{make} {checked_rows_sql(table_records(source, rules), rules)}")
         return _count_faults(connection, rules)
     path, dialect = source.text
-    if not (dialect.quote and any(dialect.quote in line for line in read_head(path).texts)):
-        try:
-            connection.execute(f"{make} {_checked_rows_sql(line_records(path, dialect), rules)}")
-            check = _count_faults(connection, rules)
-            if not check.quoted:
-                return check
-        except RESOURCE_ERRORS:
-            raise
-        except duckdb.Error:  # not UTF-8, most likely
-            pass
-    connection.execute(f"{make} {_checked_rows_sql(parsed_records(path, dialect, folder / 'records.csv'), rules)}")
+    try:
+        connection.execute(f"{make} {checked_rows_sql(line_records(path, dialect), rules)}")
+        check = _count_faults(connection, rules)
+        if not check.quoted:
+            return check
+    except RESOURCE_ERRORS:
+        raise
+    except duckdb.Error:  # not UTF-8, most likely
+        pass
+    connection.execute(f"{make} {checked_rows_sql(parsed_records(path, dialect, folder / 'records.csv'), rules)}")
     return _count_faults(connection, rules)
 
 
-def _check_loaded_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules) -> bool:
-    """Creates the view `checked` of the table `rated`, if `load_rows` has made it: all its lines are records.
+def _check_loaded_rows(
+    connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: ColumnRules, folder: Path
+) -> bool:
+    """Creates the view `checked` of the table `rated`, which `load_rows` has made if all lines of a text are rows.
 
-    Only the records of which a value or an id has a fault are read again. False where that is not possible.
+    Otherwise, the table is made of a copy of the text without the other lines. False where that is not possible.
     """
-    if source.text is None or rules.is_missing or not is_regular(source.text[1]):
-        return False
+    assert source.text is not None
     path, dialect = source.text
+    clean = None
     try:
-        numbers = [number for (number,) in connection.execute(_faulty_sql(rules)).fetchall()]
-        records = numbered_records(path, dialect, numbers) if len(numbers) <= MAX_REREAD else []
+        if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rated'").fetchall():
+            clean = clean_text(path, dialect, folder / "clean.csv")
+            source = scan_dialect(clean.path, replace(dialect, before=0, header=False), source.columns)
+            create_rated(connection, source, rules)
+        return check_rated(connection, source, rules, clean)
     except RESOURCE_ERRORS:
         raise
-    except (duckdb.Error, csv.Error):  # there is no such table, or its lines are split in another way
+    except (duckdb.Error, csv.Error):  # lines that are split in another way here than there
         return False
-    if not records:
-        return False
-    columns = {"number": numbers, **dict(zip(RECORD, zip(*records, strict=True), strict=True))}
-    connection.register("reread_columns", {name: _column(column) for name, column in columns.items()})
-    connection.execute("CREATE OR REPLACE TEMP TABLE reread AS SELECT * FROM reread_columns")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE faulty AS {_checked_rows_sql('SELECT * EXCLUDE (number) FROM reread', rules)}"
-    )
-    if connection.execute("SELECT 1 FROM faulty WHERE reason IS NULL LIMIT 1").fetchall():
-        return False
-    connection.execute(
-        "CREATE OR REPLACE TEMP VIEW checked AS SELECT * FROM faulty UNION ALL "
-        "SELECT rowid + 1, 1, '', NULL, NULL, user_id, item_id, rating, time FROM rated "
-        "WHERE rowid + 1 NOT IN (SELECT number FROM reread)"
-    )
-    return True
-
-
-def _faulty_sql(rules: ColumnRules) -> str:
-    """SQL for the numbers of the rows of `rated` with a fault."""
-    faults = [f"NOT {faultless_sql(rules)}"]
-    for role in ("user", "item"):
-        ids = f"(SELECT DISTINCT {role}_id FROM rated)"
-        faults.append(f"{role}_id IN (SELECT {role}_id FROM {ids} WHERE {read_fault_sql(f'{role}_id')} IS NOT NULL)")
-    return f"SELECT rowid + 1 FROM rated WHERE {' OR '.join(faults)} ORDER BY rowid LIMIT {MAX_REREAD + 1}"
-
-
-def _column(values: Sequence[object]) -> Array:
-    if isinstance(values[0], int):
-        return np.array(values, dtype=np.int64)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
 
 
 def load_valid_rows(
@@ -194,32 +131,6 @@ def _count_faults(connection: duckdb.DuckDBPyConnection, rules: ColumnRules) -> 
         "FROM checked"
     ).fetchall()
     return RowCheck(rows, faults, quotes, first or [], bool(doubt))
-
-
-def _checked_rows_sql(records: str, rules: ColumnRules) -> str:
-    text = rules.of_text()
-    faults = FAULTS + (COUNT_FAULTS if rules.kind == "counts" else ()) + (SCALE_FAULTS if rules.scale else ())
-    faults += TIME_FAULTS if "time" in rules.types else ()
-    shown = {role: f"'''' || left(\"{role}\", 40) || ''''" for role in ROLES}
-    ids = {role: text.id_text(role) for role in ("user", "item")}
-    computed = {f"{role}_float": text.float_fault(role) for role in ids} | {"is_time": IS_TIME}
-    computed["low"], computed["high"] = (f"{end:.9g}" for end in rules.scale or (0.0, 0.0))
-    computed["is_header"] = f"({rules.is_header})"
-    computed["time_form"] = quoted(rules.time.name if rules.time else "")
-    conditions = [condition.format(**computed) for condition, _, _ in faults]
-    place = " ".join(f"WHEN {held} THEN '{role}'" for held, (_, role, _) in zip(conditions, faults, strict=True))
-    reason = " ".join(
-        f"WHEN {held} THEN {why.format(**shown, **computed)}"
-        for held, (_, _, why) in zip(conditions, faults, strict=True)
-    )
-    found = ", ".join(f"{read_fault_sql(f'{role}_id')} AS {role}_fault" for role in ids)
-    left_out = f" WHERE fault IS NOT NULL OR NOT {text.is_missing}" if text.is_missing else ""
-    return (
-        f"SELECT line, span, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "
-        f'TRY_CAST(number AS FLOAT) AS rating, microseconds AS "time" FROM '
-        f"(SELECT *, {found}, {text.number} AS number, {text.microseconds} AS microseconds FROM "
-        f"(SELECT *, {ids['user']} AS user_id, {ids['item']} AS item_id FROM ({records}){left_out}))"
-    )
 
 
 def _error(source: SqlScan, check: RowCheck) -> BadData:

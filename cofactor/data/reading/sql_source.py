@@ -64,6 +64,16 @@ class SqlScan:
 def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | None = None) -> SqlScan:
     """A CSV or TSV file, or one of MovieLens' own."""
     form = detect_dialect(path, columns, delimiter)
+    found = FoundColumns.of(form.names, form.where, columns, form.width)
+    if found.kind == "pairs" and "rating" not in check_columns(columns):
+        records = [cells for _, line in read_head(path).lines if (cells := form.whole_record(line)) is not None]
+        rows = records[1 if form.header else 0 :]
+        found = found.with_unread(form.names, form.where, dict(enumerate(zip(*rows, strict=True))))
+    return scan_dialect(path, form, found)
+
+
+def scan_dialect(path: Path, form: TextDialect, columns: FoundColumns) -> SqlScan:
+    """A text file of a known dialect."""
     names = ", ".join(f"'c{column}': 'VARCHAR'" for column in range(form.width))
     chosen = _chosen(form.where, [f"c{column}" for column in range(form.width)])
     options = (
@@ -77,12 +87,7 @@ def scan_text(path: Path, columns: Mapping[str, str] | None, delimiter: str | No
     )
     if form.delimiter == BLANKS and not form.quote:
         strict, lenient = (f"SELECT {chosen} FROM ({rows})" for rows in split_rows_sql(path, form))
-    found = FoundColumns.of(form.names, form.where, columns, form.width)
-    if found.kind == "pairs" and "rating" not in check_columns(columns):
-        records = [cells for _, line in read_head(path).lines if (cells := form.whole_record(line)) is not None]
-        rows = records[1 if form.header else 0 :]
-        found = found.with_unread(form.names, form.where, dict(enumerate(zip(*rows, strict=True))))
-    return SqlScan(strict, dict.fromkeys(form.where, TEXT), (path, form), found, lenient)
+    return SqlScan(strict, dict.fromkeys(form.where, TEXT), (path, form), columns, lenient)
 
 
 def scan_query(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, str] | None) -> SqlScan:

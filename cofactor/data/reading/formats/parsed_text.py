@@ -6,10 +6,13 @@ The csv module reads the records that are as they should be. What it does not ac
 import csv
 import gzip
 import io
+import sys
 import zlib
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,24 @@ MAX_QUOTED_LINES = 100  # lines that a quoted cell may span
 VALUE_OF_PAIR = "1"  # in a table without a column of values
 
 Line = tuple[int, str]
-Cells = tuple[str | None, ...]  # of the roles
 Parsed = tuple[int, int, str | None, str | None, str | None, str | None, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class CleanText:
+    """A copy of a text file without header, blank lines and records with a fault; and those records.
+
+    runs: where successive lines of the copy are no longer successive lines of the file, the numbers of both.
+    """
+
+    path: Path
+    faults: list[Parsed]
+    runs: list[tuple[int, int]]
+
+    def line(self, number: int) -> int:
+        """The number in the file of a line of the copy."""
+        copied, original = self.runs[bisect_right(self.runs, (number, sys.maxsize)) - 1]
+        return original + number - copied
 
 
 def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[Parsed]:
@@ -33,16 +52,40 @@ def parse_records(text: Iterable[str], dialect: TextDialect) -> Iterator[Parsed]
     not UTF-8 are lone surrogates in the text.
     """
     lines = _Lines(text)
-    regular = is_regular(dialect)
     deque(islice(lines, dialect.before), maxlen=0)
-    while True:
-        if regular:
-            yield from _regular_records(lines, dialect)
-        first = next(lines, None)
-        if first is None:
-            return
+    for first in lines:
         if not dialect.is_blank(first[1].rstrip("\n")):
-            yield _parse_line(first, lines, dialect)
+            yield _parse_line(first, lines, dialect)[0]
+
+
+def clean_text(path: Path, dialect: TextDialect, into: Path) -> CleanText:
+    """Copies the records without a fault in their syntax; the csv module reads all of them. `is_regular` must hold."""
+    faults, runs = list[Parsed](), list[tuple[int, int]]()
+    with _opened(path) as text, into.open("w", newline="", encoding="utf-8", errors="replace") as out:
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL, **_csv_options(dialect))
+        lines = _Lines(text)
+        deque(islice(lines, dialect.before), maxlen=0)
+        copied, following = 1, 0
+        while True:
+            for record in _regular_records(lines, dialect):
+                if record[0][0] != following:
+                    runs.append((copied, record[0][0]))
+                for _, line in record:
+                    out.write(line)
+                copied += len(record)
+                following = record[-1][0] + 1
+            if (first := next(lines, None)) is None:
+                return CleanText(into, faults, runs)
+            if dialect.is_blank(first[1].rstrip("\n")):
+                continue
+            parsed, cells = _parse_line(first, lines, dialect)
+            if parsed[3] is not None:
+                faults.append(parsed)
+                continue
+            runs.append((copied, first[0]))
+            writer.writerow(cells)
+            copied += parsed[1]
+            following = first[0] + parsed[1]
 
 
 def raw_records(path: Path, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
@@ -67,7 +110,7 @@ def numbered_records(path: Path, dialect: TextDialect, numbers: Sequence[int]) -
     found: list[Parsed] = []
     with _opened(path) as text:
         deque(islice(text, dialect.before), maxlen=0)
-        reader = _reader(text, dialect)
+        reader = csv.reader(text, strict=True, **_csv_options(dialect))
         records = filter(None, reader)  # blank lines are none
         done = 0
         for number in numbers:
@@ -98,45 +141,38 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
         raise BadData(f"a gzip file that is cut short or damaged ({error})", "fetch or make it again") from None
 
 
-def _regular_records(lines: "_Lines", dialect: TextDialect) -> Iterator[Parsed]:
-    """Yields records up to the first that the csv module does not accept, whose lines are returned to `lines`."""
-    width, current = dialect.width, list[Line]()
+def _regular_records(lines: "_Lines", dialect: TextDialect) -> Iterator[list[Line]]:
+    """Yields the lines of records up to the first that the csv module does not accept, whose lines are taken back.
+
+    The list is the same each time.
+    """
+    current = list[Line]()
     try:
-        for cells in _reader(_recorded(lines, current), dialect):
-            if len(cells) != width or not (_has_text(cells) and _is_readable(current, cells, dialect)):
+        for cells in csv.reader(_recorded(lines, current), strict=True, **_csv_options(dialect)):
+            if len(cells) != dialect.width or not (_has_text(cells) and _is_readable(current, cells, dialect)):
                 lines.take_back(current)
                 return
-            yield _parsed(current[0][0], len(current), cells, dialect)
+            yield current
             current.clear()
     except csv.Error:
         lines.take_back(current)
 
 
-def _reader(lines: Iterable[str], dialect: TextDialect) -> Any:
-    return csv.reader(
-        lines,
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quote,
-        doublequote=dialect.escape == dialect.quote,
-        escapechar=None if dialect.escape == dialect.quote else dialect.escape,
-        strict=True,
-    )
+def _csv_options(dialect: TextDialect) -> dict[str, Any]:
+    return {
+        "delimiter": dialect.delimiter,
+        "quotechar": dialect.quote,
+        "doublequote": dialect.escape == dialect.quote,
+        "escapechar": None if dialect.escape == dialect.quote else dialect.escape,
+    }
 
 
 def _parsed(line: int, span: int, cells: list[str], dialect: TextDialect) -> Parsed:
     """A record without a fault."""
     where = dialect.where
     value = cells[where["rating"]] if "rating" in where else VALUE_OF_PAIR
-    return (
-        line,
-        span,
-        None,
-        None,
-        cells[where["user"]],
-        cells[where["item"]],
-        value,
-        (cells[where["time"]] if "time" in where else None),
-    )
+    time = cells[where["time"]] if "time" in where else None
+    return line, span, None, None, cells[where["user"]], cells[where["item"]], value, time
 
 
 def _has_text(cells: list[str]) -> bool:
@@ -158,7 +194,8 @@ def _recorded(lines: "_Lines", current: list[Line]) -> Iterator[str]:
             return
 
 
-def _parse_line(first: Line, lines: "_Lines", dialect: TextDialect) -> Parsed:
+def _parse_line(first: Line, lines: "_Lines", dialect: TextDialect) -> tuple[Parsed, list[str]]:
+    """The record that begins with a line, and its cells."""
     number, line = first
     record = line.rstrip("\n")
     span = 1
@@ -166,8 +203,8 @@ def _parse_line(first: Line, lines: "_Lines", dialect: TextDialect) -> Parsed:
         record, span = lines.joined(record, dialect)
     fault, cells = _cells(record, dialect)
     if fault is not None:
-        return number, span, readable(record), fault, None, None, None, None
-    return _parsed(number, span, cells, dialect)
+        return (number, span, readable(record), fault, None, None, None, None), cells
+    return _parsed(number, span, cells, dialect), cells
 
 
 def _cells(text: str, dialect: TextDialect) -> tuple[str | None, list[str]]:
