@@ -105,8 +105,11 @@ class _TrainingState(ArrayState[IALS]):
         self.rank, self.width = trainer.rank, als.padded(trainer.rank)
         self.weights = trainer.interaction_weights(ratings)
         self.positives = positive_weights(ratings, self.weights)
-        self.by_user, self.by_item = map(_Side.of, (self.positives, csr_array(self.positives.T)))
-        self.solve_rows = _solver(trainer, self.width, weighted=bool((self.positives.data != 1).any()))
+        weighted = bool((self.positives.data != 1).any())
+        targets = np.ones(self.positives.nnz, np.float32) if weighted else self.positives.data
+        by_side = self.positives, csr_array(self.positives.T)
+        self.by_user, self.by_item = (_Side.of(one, targets, weighted=weighted) for one in by_side)
+        self.solve_rows = _solver(trainer, self.width, weighted=weighted)
         sides = self.by_user, self.by_item
         self.users, self.items = (np.zeros((len(side.counts), self.width), np.float32) for side in sides)
         n_threads = useful_threads(trainer.threads, len(ratings) * trainer.rank, WORTH_A_THREAD)
@@ -204,12 +207,15 @@ class _Side:
     totals: Doubles  # (n_rows,) sum of the weights
 
     @classmethod
-    def of(cls, positives: csr_array) -> Self:
+    def of(cls, positives: csr_array, targets: Floats, *, weighted: bool) -> Self:
+        """targets: (nnz,) ones, of which both sides have the same."""
         partition, weights = PartitionedRows.from_matrix(positives), positives.data
-        row = np.repeat(np.arange(positives.shape[0]), partition.counts)
+        partition = replace(partition, rows=partition.rows._replace(values=targets))
+        if not weighted:
+            return cls(partition, weights[:0], partition.counts.astype(np.float64))
+        row = np.repeat(np.arange(positives.shape[0], dtype=np.int32), partition.counts)
         totals = np.bincount(row, weights, minlength=positives.shape[0]).astype(np.float64)
-        rows = partition.rows._replace(values=np.ones(len(weights), np.float32))
-        return cls(replace(partition, rows=rows), weights if (weights != 1).any() else weights[:0], totals)
+        return cls(partition, weights, totals)
 
     @property
     def counts(self) -> Array:

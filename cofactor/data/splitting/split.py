@@ -15,7 +15,7 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.align_vocabularies import align, reindex
-from cofactor.data.ratings import Ratings
+from cofactor.data.ratings import Ratings, values_noun
 from cofactor.data.splitting.assign_parts import (
     TEST,
     TRAIN,
@@ -282,9 +282,8 @@ def _check_sizes(made: Split, test: float, validation: float) -> None:
     for name, part in made.parts.items():
         if wanted[name] and not len(part):
             total = sum(map(len, made.parts.values()))
-            raise BadData(
-                f"{total:,} ratings are too few: the {name} part is empty", "use more ratings or other shares"
-            )
+            noun = values_noun(made.train.kind)
+            raise BadData(f"{total:,} {noun} are too few: the {name} part is empty", f"use more {noun} or other shares")
 
 
 def join_parts(train: Ratings, validation: Ratings) -> Ratings:
