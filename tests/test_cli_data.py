@@ -69,7 +69,7 @@ def test_a_file_that_changed_is_not_the_model_s_own(run: Run, tmp_path: Path) ->
     table(tmp_path / "ratings.csv", *GOOD[1:])
     done = run("evaluate", "models/baseline", "ratings.csv")
     assert done.exit_code == 2
-    assert "trained on split" in done.stderr
+    assert "it was trained on split" in done.stderr
 
 
 def test_parquet_and_zip(run: Run, tmp_path: Path) -> None:

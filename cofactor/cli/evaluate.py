@@ -7,6 +7,7 @@ import click
 
 from cofactor.cli.options.data_argument import open_ratings, reading_options, source_from_manifest
 from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
+from cofactor.errors import SplitMismatch
 
 
 @click.command()
@@ -39,7 +40,7 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     from cofactor.data.ratings import values_noun
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.evaluation.report_text import describe_report
-    from cofactor.experiments.training_split import find_relevant_from, select_test_ratings
+    from cofactor.experiments.training_split import explain_mismatch, find_relevant_from, select_test_ratings
     from cofactor.saved.model_folder import load, load_manifest
 
     as_json, console = options.pop("as_json"), messages(options.pop("quiet"))
@@ -53,7 +54,10 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
         relevant_from = find_relevant_from(manifest["hyperparameters"])
     loaded = load(model)
     with waiting(console, "evaluating"):
-        report = evaluate(loaded, test, k, relevant_from=relevant_from)
+        try:
+            report = evaluate(loaded, test, k, relevant_from=relevant_from)
+        except SplitMismatch as error:
+            raise explain_mismatch(error, manifest, test) from None
     if as_json:
         print_json({"model": str(model), "split": test.split, **report.as_dict()})
     else:

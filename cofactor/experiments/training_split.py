@@ -67,3 +67,12 @@ def find_relevant_from(hyperparameters: Mapping[str, Any]) -> float | None:
     None where the training did not choose any."""
     found = hyperparameters.get("positive_from")
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def explain_mismatch(error: SplitMismatch, manifest: Mapping[str, Any], test: Ratings) -> SplitMismatch:
+    """The error of ratings of which a saved model has learned some, with what the model was trained on as its hint."""
+    trained_on, name = manifest["split"], manifest["notes"].get("data", "its data")
+    if test.split is not None or trained_on is None:
+        return error
+    hint = f"it was trained on split {trained_on[:12]} of {name}, which is not the split that these ratings give; "
+    return SplitMismatch(error.message, f"{hint}name that split, or ratings that the model has not learned")
