@@ -276,6 +276,45 @@ def test_parquet_of_a_row_repeated_millions_of_times_is_refused_before_it_is_rea
         read(tmp_path / "r.parquet")
 
 
+def test_folders_above_a_file_are_no_columns(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "rating=9" / "r.parquet", "SELECT 1 AS user, 2 AS item, 3 AS rating")
+    assert rows(read(file)) == rows(read(file.parent)) == [("1", "2", 3.0)]
+    (tmp_path / "user=9" / "x").mkdir(parents=True)
+    (tmp_path / "user=9" / "x" / "r.csv").write_text(TEXT)
+    assert rows(read(tmp_path / "user=9" / "x" / "r.csv")) == rows(read(tmp_path / "user=9" / "x")) == ROWS
+
+
+def test_columns_in_folders_of_text_files_are_refused_or_noted(tmp_path: Path) -> None:
+    for value, line in (("3", "ann,x1"), ("4", "bob,x2")):
+        for key in ("rating", "page"):
+            (tmp_path / key / f"{key}={value}").mkdir(parents=True)
+            (tmp_path / key / f"{key}={value}" / "part-0.csv").write_text(f"user,item\n{line}\n")
+    with pytest.raises(BadData, match="folders such as rating=3 hold a column"):
+        read(tmp_path / "rating")
+    ratings = read(tmp_path / "page")
+    assert rows(ratings) == [("ann", "x1", 1.0), ("bob", "x2", 1.0)]
+    assert ratings.origin is not None
+    assert "not read from the names of folders: page" in ratings.origin.notes
+
+
+def test_parts_of_json_and_with_other_quotes(tmp_path: Path) -> None:
+    for number, (user, item, value) in enumerate(ROWS):
+        record = f'[{{"user": "{user}", "item": "{item}", "rating": {value}}}]'
+        (tmp_path / f"part-0000{number}.json").write_text(record)
+    assert rows(read(tmp_path)) == ROWS
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "part-0.csv").write_text("user,item,rating\nann,x1,4\nann,x2,2.5")
+    (tmp_path / "csv" / "part-1.csv").write_text('"user","item","rating"\n"bob","x1","1"\n')
+    assert rows(read(tmp_path / "csv")) == ROWS
+
+
+def test_lists_in_an_archive(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "set.zip", {"train.txt": "1 2 3\n2 3\n", "test.txt": "1 4\n", "README.md": "x"})
+    with pytest.raises(BadData, match="2 files may be the ratings"):
+        read(archive, layout="lists")
+    assert rows(read(f"{archive}:train.txt", layout="lists")) == [("1", "2", 1.0), ("1", "3", 1.0), ("2", "3", 1.0)]
+
+
 def test_folders_of_a_partition_are_columns(tmp_path: Path) -> None:
     for user, item, value in ROWS:
         path = tmp_path / f"user={user}" / "year=2020" / f"part-{item}.parquet"

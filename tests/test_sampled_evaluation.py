@@ -189,7 +189,8 @@ def test_lists_take_no_other_options(tmp_path: Path) -> None:
         with pytest.raises(BadData, match="neither columns nor rows"):
             read(tmp_path / "l.txt", layout="lists", **options)
     with pytest.raises(BadData, match="no such file"):
-        read(tmp_path, layout="lists")
+        read(tmp_path / "none.txt", layout="lists")
+    assert len(read(tmp_path, layout="lists")) == 1
     with pytest.raises(BadData, match="unknown layout 'list'"):
         read(tmp_path / "l.txt", layout="list")  # type: ignore[arg-type]
 

@@ -165,13 +165,15 @@ class _Reading:
 
     def lists(self, source: object) -> Ratings:
         """The pairs of a file of adjacency lists."""
-        if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
-            raise BadData(f"{source}: no such file", "lists are in a file of text")
+        if not isinstance(source, str | os.PathLike):
+            raise BadData("lists are in a file of text", "give its path, or a stream of bytes")
         if self.columns or self.skip:
             raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
-        with error_context(str(source)):
-            loaded = read_adjacency_lists(Path(source))
-            return make_ratings(loaded, FoundColumns(kind="pairs"), self.values, Path(source).name)
+        files = find_source(Path(source), self.folder, lambda _: frozenset())
+        with reading_connection(self.folder, files.shown) as connection, error_context(files.shown):
+            text = self._scanner(connection).plain_text(files.ratings[0])
+            ratings = make_ratings(read_adjacency_lists(text), FoundColumns(kind="pairs"), self.values, files.name)
+        return add_source_titles(ratings, files)
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or an archive."""
@@ -200,7 +202,7 @@ class _Reading:
     def _table(self, source: SourceFiles) -> Ratings:
         with reading_connection(self.folder, source.shown) as connection, error_context(source.shown):
             scanner = self._scanner(connection)
-            ratings = self._ratings(connection, scanner.scan(source.ratings, source.sheet), source.name)
+            ratings = self._ratings(connection, scanner.scan(source.ratings, source.sheet, source.keys), source.name)
             ratings = with_notes(ratings, [*source.notes, *scanner.notes])
         return add_source_titles(add_source_users(ratings, source), source)
 

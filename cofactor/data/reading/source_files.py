@@ -3,14 +3,14 @@
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cofactor.data.reading.containers.archives import Archive, is_archive
 from cofactor.data.reading.containers.folder_layouts import RATINGS, Layout, find_layout, layout_around
 from cofactor.data.reading.containers.foreign_archives import refuse_foreign_archive
-from cofactor.data.reading.containers.part_files import group_parts
+from cofactor.data.reading.containers.part_files import group_parts, partition_keys
 from cofactor.data.reading.containers.streams import STANDARD_INPUT
 from cofactor.data.reading.dataframes import FRAMES
 from cofactor.data.reading.formats.spreadsheets import is_workbook
@@ -29,7 +29,8 @@ class SourceFiles:
 
     ratings: the table of ratings, in one file or in parts. titles: tables of titles, of which the first that fits
     counts. genres, users: of MovieLens' layouts. name: of the source. shown: what errors call the table of ratings.
-    sheet: of a workbook. sharded: whether the ratings are TFRecord files. notes: on what was chosen.
+    sheet: of a workbook. sharded: whether the ratings are TFRecord files. notes: on what was chosen. keys: columns in
+    the names of the folders of parts, with their values of the first part.
     """
 
     ratings: tuple[Path, ...]
@@ -41,16 +42,19 @@ class SourceFiles:
     sheet: str | None = None
     sharded: bool = False
     notes: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path, layout: Layout, name: str, shown: str) -> "SourceFiles":
         """The files of a layout in a folder."""
         ratings = tuple(folder / one for one in layout.parts or (layout.ratings,))
-        shown += f" and {len(ratings) - 1:,} more parts" if len(ratings) > 1 else ""
+        more = len(ratings) - 1
+        shown += f" and {more:,} more part{'s' * (more > 1)}" if more else ""
         genres, users = (folder / one if one else None for one in (layout.genres, layout.users))
         titles = tuple(folder / one for one in layout.titles)
+        keys = partition_keys(layout.ratings) if layout.parts else {}
         notes = (f"of {layout.found_among:,} tables, {layout.ratings} is read",) if layout.found_among > 1 else ()
-        return cls(ratings, titles, genres, users, name, shown, notes=notes)
+        return cls(ratings, titles, genres, users, name, shown, notes=notes, keys=keys)
 
 
 def find_source(path: Path, working: Path, find_roles: Roles) -> SourceFiles:

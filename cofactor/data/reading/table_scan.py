@@ -10,6 +10,7 @@ import duckdb
 
 from cofactor.data.duckdb_connection import quoted_path
 from cofactor.data.parquet import parquet_table
+from cofactor.data.reading.columns import COMMON_NAMES, REQUIRED, plain_name
 from cofactor.data.reading.containers.compressed_files import (
     check_size_unpacked,
     decompress,
@@ -18,7 +19,7 @@ from cofactor.data.reading.containers.compressed_files import (
     open_compressed,
     plain_file_name,
 )
-from cofactor.data.reading.containers.part_files import join_text_parts, partition_keys
+from cofactor.data.reading.containers.part_files import join_text_parts
 from cofactor.data.reading.formats.file_kinds import refuse_foreign_file
 from cofactor.data.reading.formats.json_tables import find_form, is_json, json_query, write_document_as_lines
 from cofactor.data.reading.formats.netflix_files import is_netflix, write_netflix_as_table
@@ -54,21 +55,27 @@ class TableScanner:
     missing: Collection[str] = ()
     notes: list[str] = field(default_factory=list)
 
-    def scan(self, paths: Sequence[Path], sheet: str | None = None) -> SqlScan:
-        """The rows of a table in one or more files; raises BadData for a format that is not read."""
+    def scan(self, paths: Sequence[Path], sheet: str | None = None, keys: Mapping[str, str] | None = None) -> SqlScan:
+        """The rows of a table in one or more files; raises BadData for a format that is not read.
+
+        sheet: of a workbook. keys: columns in the names of the folders of parts.
+        """
         plain = [self._unpacked(path) for path in paths]
         head = next(filter(None, map(_head, plain)), b"")
         refuse_foreign_file(head)
         if head.startswith(PARQUET):
             self._check_rows(plain)
-            return self._query(f"SELECT * FROM {_parquet(plain)}")
+            return self._query(f"SELECT * FROM {parquet_table(*plain, partitioned=bool(keys))}")
         if head.startswith(ZIP):
             path = self._sheet(plain[0], sheet)
         else:
-            path = self._text([self._in_utf8(path) for path in plain], partition_keys(str(paths[0])))
+            plain = [self._in_utf8(path) for path in plain]
+            if len(plain) > 1 and is_json(head):
+                return self._json(plain)
+            path = self._text(plain, keys or {})
         head = _head(path)
         if is_json(head):
-            return self._json(path)
+            return self._json([path])
         if self.wide:
             return self._wide(path)
         if is_netflix(head):
@@ -83,6 +90,12 @@ class TableScanner:
         most = max(FEW_ROWS, MOST_ROWS_PER_BYTE * sum(path.stat().st_size for path in paths))
         if rows > most:
             raise BadData(f"{int(rows):,} rows, {most:,} are allowed in Parquet of this size", "is it made of ratings?")
+
+    def plain_text(self, path: Path) -> Path:
+        """A file of text in UTF-8 without its compression; raises BadData for a format that is none."""
+        plain = self._unpacked(path)
+        refuse_foreign_file(_head(plain))
+        return self._in_utf8(plain)
 
     def _unpacked(self, path: Path) -> Path:
         """The file without its compression; text in gzip is left to DuckDB, which unpacks it row by row."""
@@ -106,8 +119,8 @@ class TableScanner:
 
     def _text(self, paths: Sequence[Path], keys: Mapping[str, str]) -> Path:
         """The one file of text, or a file of all parts."""
-        if keys and self.columns and set(self.columns.values()) & set(keys):
-            raise BadData(f"the folders {', '.join(keys)} of text files hold a column", "write the table as Parquet")
+        if keys:
+            self._check_keys(keys)
         if len(paths) == 1:
             return paths[0]
         plain = [decompress(path, self._file(path.name)) if find_compression(path) else path for path in paths]
@@ -117,6 +130,16 @@ class TableScanner:
             not is_json(head) and not is_netflix(head) and detect_dialect(plain[0], self.columns, self.delimiter).header
         )
         return join_text_parts(plain, self._file("parts.txt"), has_header=header)
+
+    def _check_keys(self, keys: Mapping[str, str]) -> None:
+        """Raises BadData where the folders of text files hold a column that is needed; notes others."""
+        known = {name for role in REQUIRED for name in COMMON_NAMES[role]}
+        chosen = set((self.columns or {}).values())
+        if held := [key for key in keys if key in chosen or plain_name(key) in known]:
+            raise BadData(
+                f"folders such as {held[0]}={keys[held[0]]} hold a column of text files", "write it as Parquet"
+            )
+        self.notes.append(f"not read from the names of folders: {', '.join(keys)}")
 
     def _sheet(self, path: Path, sheet: str | None) -> Path:
         """A sheet of a workbook as text: the only one, or the only one with columns of users and items."""
@@ -142,12 +165,13 @@ class TableScanner:
             return False
         return True
 
-    def _json(self, path: Path) -> SqlScan:
-        form = find_form(path)
+    def _json(self, paths: Sequence[Path]) -> SqlScan:
+        whole = [path for path in paths if path.stat().st_size]
+        form = find_form(whole[0])
         if form == "document":
-            path, form = write_document_as_lines(path, self._file("records.jsonl"), self.columns), "newline_delimited"
-        query, _ = json_query(self.connection, path, form)
-        return self._query(query)
+            whole = [write_document_as_lines(path, self._file("records.jsonl"), self.columns) for path in whole]
+            form = "newline_delimited"
+        return self._query(json_query(self.connection, whole, form)[0])
 
     def _wide(self, path: Path) -> SqlScan:
         into = self._file("wide.csv")
@@ -174,11 +198,6 @@ class TableScanner:
 def _head(path: Path) -> bytes:
     with decompression_errors(path), open_compressed(path) as file:
         return file.read(HEAD)
-
-
-def _parquet(paths: Sequence[Path]) -> str:
-    hive = bool(partition_keys(str(paths[0])))
-    return parquet_table(*paths, partitioned=hive)
 
 
 def check_delimiter(delimiter: str | None) -> None:

@@ -157,7 +157,7 @@ def _from_json(path: Path, items: Vocabulary | None) -> Titles:
     if form == "document":
         raise BadData("a JSON document", "give titles as JSON lines, CSV or Parquet")
     with shared_connection() as connection:
-        return _from_query(connection, json_query(connection, path, form)[0], items)
+        return _from_query(connection, json_query(connection, [path], form)[0], items)
 
 
 def _from_query(connection: duckdb.DuckDBPyConnection, query: str, items: Vocabulary | None) -> Titles:

@@ -1,6 +1,7 @@
 """Tables in several files: parts as Spark, Hive, Hugging Face and Netflix write them."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -52,7 +53,7 @@ def join_text_parts(paths: Sequence[Path], into: Path, *, has_header: bool) -> P
     with into.open("xb") as out:
         for number, path in enumerate(paths):
             with path.open("rb") as file:
-                if number and has_header and file.readline().strip() != header.strip():
+                if number and has_header and _unquoted(file.readline()) != _unquoted(header):
                     raise BadData(f"{path.name} has another header than {paths[0].name}", "read the parts one by one")
                 last = b"\n"
                 while chunk := file.read(CHUNK):
@@ -61,6 +62,10 @@ def join_text_parts(paths: Sequence[Path], into: Path, *, has_header: bool) -> P
                 if last != b"\n":
                     out.write(b"\n")
     return into
+
+
+def _unquoted(line: bytes) -> bytes:
+    return line.removeprefix(BOM_UTF8).strip().translate(None, b"\"'")
 
 
 def _refuse_missing(files: Sequence[str]) -> None:

@@ -6,7 +6,8 @@ written as lines. Names of nested members are joined by dots.
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,19 +53,21 @@ def find_form(path: Path) -> JsonForm:
     return "document" if not more and _holds_table(record) else "newline_delimited"
 
 
-def json_query(connection: duckdb.DuckDBPyConnection, path: Path, form: JsonForm) -> tuple[str, list[str]]:
-    """SQL for the records of a file, all columns as text, and their names.
+def json_query(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], form: JsonForm) -> tuple[str, list[str]]:
+    """SQL for the records of one or more files, all columns as text, and their names.
 
     An object or an array in a column that is not nested further is NULL. Raises BadData for JSON that is damaged.
     """
+    listed = ", ".join(map(quoted_path, paths))
+    listed = ", ".join(map(quoted_path, paths))
     source = (
-        f"read_json_objects({quoted_path(path)}, format={quoted(form)}, maximum_object_size={MAX_RECORD}, "
+        f"read_json_objects([{listed}], format={quoted(form)}, maximum_object_size={MAX_RECORD}, "
         "hive_partitioning=false, compression=none)"
     )
     try:
         sample = connection.execute(f"SELECT CAST(json AS VARCHAR) FROM {source} LIMIT {SAMPLE}").fetchall()
     except duckdb.Error as error:
-        raise BadData(f"JSON that cannot be read: {_without_path(error, path)}", BROKEN) from None
+        raise BadData(f"JSON that cannot be read: {_without_paths(error)}", BROKEN) from None
     names: dict[str, str] = {}
     for (record,) in sample:
         parsed = _parsed(record)
@@ -202,5 +205,5 @@ def _is_one_document(path: Path) -> bool:
     return True
 
 
-def _without_path(error: duckdb.Error, path: Path) -> str:
-    return str(error).partition("\n")[0].replace(f' in file "{path.absolute()}"', "")[:200]
+def _without_paths(error: duckdb.Error) -> str:
+    return re.sub(r' in file "[^"]*"', "", str(error).partition("\n")[0])[:200]
