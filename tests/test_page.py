@@ -143,6 +143,7 @@ def test_a_page_is_of_the_model_and_the_filters_of_its_address(several):
     assert ask(several, "/?model=nobody").status_code == 404
     filtered = ask(several, "/?user=40&year_from=1999&year_to=&seen=true&genre=Action&utm_source=x")
     assert filtered.status_code == 200
+    assert '<span class="years">' in filtered.text
     assert 'value="1999"' in filtered.text
     assert "Matrix, The" in filtered.text
     assert "Amélie" in filtered.text

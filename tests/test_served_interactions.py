@@ -49,6 +49,12 @@ def test_the_card_says_what_the_values_are(app, kind):
     assert (card["values"], card["predicts_ratings"]) == (kind, False)
 
 
+def test_the_page_has_no_filter_for_years_that_no_title_has_and_speaks_of_no_ratings(app, kind):
+    page = ask(app, "/").text
+    assert '<span class="years" hidden>' in page
+    assert "include known titles" in page
+
+
 def test_a_user_who_interacts_gets_another_list(app, kind):
     assert give(app, "new", "a0", 1).status_code == 200
     assert set(listed(app, "new")) == {"a1", "a2", "a3"} or set(listed(app, "new")) <= {"a1", "a2", "a3", "a4"}

@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.data.ratings import TrainingData
 from cofactor.errors import BadData, UnknownId
 from cofactor.feedback.store import RatingStore
+from cofactor.models.top_n.item_attributes import NO_YEAR
 from cofactor.row_blocks import batch_slices
 from cofactor.serving.deadline import check_deadline
 from cofactor.serving.item_table import ItemTable, JsonObject, describe_effect
@@ -178,6 +179,11 @@ class RecommendationService:
         counts = {name: int((mask & ~self._filter.hidden).sum()) for name, mask in self._items.genre_masks.items()}
         most_first = sorted(counts.items(), key=lambda one: -one[1])
         return self._answer(genres=[{"genre": name, "items": count} for name, count in most_first if count])
+
+    @property
+    def has_years(self) -> bool:
+        """Whether the title of an item ends with a year."""
+        return bool((self._items.year_array != NO_YEAR).any())
 
     def map(self, asked: MapQuery) -> JsonObject:
         """Map: the most rated items in two dimensions, similar ones close together."""

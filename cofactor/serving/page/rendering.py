@@ -64,7 +64,7 @@ def render(answers: RecommendationService, query: PageQuery, models: Sequence[Ma
         models=_models(models, described["name"], user),
         suggestions="".join(f'<option value="{escape(one)}"></option>' for one in people),
         note=escape(note(shown, values)),
-        filters=_filters(genres, colours, query),
+        filters=_filters(genres, colours, query, values, answers.has_years),
         recommendations="".join(lines),
         total=f"{known['total']:,}" if known["total"] else "",
         known="".join(_rating(one, colours, values) for one in known["ratings"]),
@@ -151,8 +151,8 @@ def _models(models: Sequence[Mapping[str, Any]], current: str, user: str) -> str
     return f'<nav class="models" aria-label="Models">{"".join(links)}</nav>'
 
 
-def _filters(genres: Iterable[str], colours: Mapping[str, int], query: PageQuery) -> str:
-    """The form of the filters, with the values of the request."""
+def _filters(genres: Iterable[str], colours: Mapping[str, int], query: PageQuery, values: Kind, has_years: bool) -> str:
+    """The form of the filters, with the values of the request; years are hidden where no title has one."""
     chips = "".join(
         f'<label class="chip genre g{colours.get(genre, COLOURED)}"><input type="checkbox" name="genre"'
         f' value="{escape(genre)}"{_if(genre in query.genre, "checked")}>{escape(genre)}</label>'
@@ -165,11 +165,11 @@ def _filters(genres: Iterable[str], colours: Mapping[str, int], query: PageQuery
     )
     return (
         f'<div class="chips" role="group" aria-label="Genres">{chips}</div><div class="knobs">'
-        f'<span class="years">{years}</span>'
+        f'<span class="years"{_if(not has_years, "hidden")}>{years}</span>'
         f'<label class="knob">Similar <input type="range" name="diversity" min="0" max="1" step="0.1"'
         f' value="{query.diversity:g}" aria-label="Diversity"> diverse</label>'
         f'<label><input type="checkbox" name="seen" value="true"{_if(query.seen, "checked")}>'
-        " include rated titles</label>"
+        f" include {'rated' if values == 'ratings' else 'known'} titles</label>"
         '<button type="submit" class="unscripted">Apply</button></div>'
     )
 
