@@ -193,6 +193,7 @@ def test_a_day_without_ratings_adds_nothing() -> None:
     timeless, when = model.predict_rows(*pairs), np.full(2400, DAY)
     for day in (UNSEEN, -1, N_DAYS, 20_000):
         np.testing.assert_array_equal(model.predict_rows(*pairs, day * when), timeless)
+    np.testing.assert_array_equal(model.predict_rows(*pairs, when + 0.5), model.predict_rows(*pairs, when))
     assert np.abs(model.predict_rows(*pairs, when) - timeless).max() > 0.1
 
 

@@ -251,10 +251,10 @@ def test_no_more_genres_are_listed_than_can_be_read():
     assert sum(sizes) == len(test)
 
 
-def timed(train: Ratings, test: Ratings, train_days, test_days) -> tuple[str, str, dict[str, int]]:
+def timed(train: Ratings, test: Ratings, train_days, test_days, part: float = 0) -> tuple[str, str, dict[str, int]]:
     """By what, in words, and how many, of ratings at these days."""
-    train = replace(train, time=(np.asarray(train_days) * DAY).astype(np.int64))
-    test = replace(test, time=(np.asarray(test_days) * DAY).astype(np.int64))
+    train = replace(train, time=(np.asarray(train_days) * DAY).astype(np.int64) + part)
+    test = replace(test, time=(np.asarray(test_days) * DAY).astype(np.int64) + part)
     tables = break_down({"m": evaluate(Popularity().fit(train), test, (5,))}, test, train.training_data, train)
     (table,) = [one for one in tables if one.by in ("time since training", "age of the rating")]
     return table.by, table.what, {group.label: group.ratings for group in table.groups}
@@ -278,6 +278,13 @@ def test_time_is_since_the_users_own_last_rating_where_each_ones_last_are_tested
     cold, late = test.user == 11, test.item % 2 == 1  # the last user has no training rating
     sizes_by_hand = {"no training rating": cold, "under 1 day": ~cold & ~late, "3 days or more": ~cold & late}
     assert sizes == {label: np.count_nonzero(mask) for label, mask in sizes_by_hand.items()}
+
+
+def test_parts_of_a_second_do_not_change_the_groups():
+    train, test = halves(8)
+    begun = np.arange(12) * 50
+    days = begun[train.user] + 1, begun[test.user] + 1 + (test.item % 2) * 3.5
+    assert timed(train, test, *days, part=0.5) == timed(train, test, *days)
 
 
 def test_time_is_the_age_of_a_rating_where_test_and_training_are_mixed():

@@ -117,6 +117,20 @@ def test_any_ids_any_values_and_any_times(
     assert same(back, ratings.where(np.argsort(ratings.user, kind="stable")))
 
 
+@pytest.mark.parametrize("form", [ExportOptions(), ExportOptions("csv"), ExportOptions("parquet")])
+@pytest.mark.parametrize("times", [[2017, 1999, 2000], [42930, 42931, 50000], [20170714, 20170715, 20170716],
+                                   [1500000000.25, 1500000001.5, 0], [253402214400, 5, 7]])  # fmt: skip
+def test_an_export_is_read_as_it_was_written(tmp_path: Path, form: ExportOptions, times: list[float]) -> None:
+    ratings = Ratings.of(["1.0", "2.0", "NULL"], ["nan", "7.0", "8.0"], [3, 4, 5], times)
+    if form.format == "tfrecord" and 0 in times:
+        with pytest.raises(BadData, match=r"time 0.0 cannot be written to the microsecond"):
+            export(ratings, tmp_path / "out", form)
+        return
+    export(ratings, tmp_path / "out", form)
+    back = read(tmp_path / "out")
+    assert same(back, ratings.where(np.argsort(ratings.user, kind="stable")))
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 100])
 def test_users_do_not_mix_where_chunks_end(
     movies: Ratings, tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch

@@ -61,7 +61,7 @@ def load_rows(connection: duckdb.DuckDBPyConnection, source: SqlScan, rules: Col
     if faultless != (True,):
         return None
     found = load_checked_rows(connection, timed="time" in rules.types)
-    return found if _follow_rule(found.users) and _follow_rule(found.items) else None
+    return found if _follow_rule(found.users, rules) and _follow_rule(found.items, rules) else None
 
 
 def faultless_sql(rules: ColumnRules) -> str:
@@ -100,9 +100,11 @@ def _chosen_rows(source: SqlScan, rules: ColumnRules) -> str:
     return f"(SELECT *, row_number() OVER () AS record FROM ({source.sql})) WHERE NOT {rules.is_missing}"
 
 
-def _follow_rule(known: Vocabulary) -> bool:
+def _follow_rule(known: Vocabulary, rules: ColumnRules) -> bool:
     """Whether every id may be one."""
-    return not any(id_ in known for id_ in NO_IDS) and all(find_id_fault(id_) is None for id_ in known.ids)
+    return (rules.exact or not any(id_ in known for id_ in NO_IDS)) and all(
+        find_id_fault(id_) is None for id_ in known.ids
+    )
 
 
 def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> EncodedRatings:

@@ -7,6 +7,7 @@ to find the faults and their lines.
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -177,10 +178,12 @@ class _Reading:
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or an archive."""
+        exported = path.is_dir() and is_export(path)
+        self.values = replace(self.values, exact=exported)
         source = find_source(path, self.folder, self._find_roles)
         try:
             ratings = self._shards(source) if source.sharded else self._table(source)
-            return with_manifest(ratings, path) if path.is_dir() and is_export(path) else ratings
+            return with_manifest(ratings, path) if exported else ratings
         except OSError as error:
             raise BadData(f"{error.filename or path}: {error.strerror or error}", "check that it can be read") from None
 
@@ -195,7 +198,7 @@ class _Reading:
     def _shards(self, source: SourceFiles) -> Ratings:
         if self.skip:
             raise BadData(f"{source.ratings[0]}: TFRecord has no rows to skip", "read it without bad_rows")
-        loaded, records = read_examples(source.ratings, self.columns)
+        loaded, records = read_examples(source.ratings, self.columns, exported=self.values.exact)
         check_records(source.ratings[0].parent, {path.name: n for path, n in zip(source.ratings, records, strict=True)})
         return add_source_titles(make_ratings(loaded, FoundColumns(), self.values, source.name), source)
 

@@ -60,11 +60,13 @@ def encode_examples(ratings: Ratings) -> Iterator[list[bytes]]:
         first = stop
 
 
-def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> tuple[EncodedRatings, list[int]]:
+def read_examples(
+    paths: Sequence[Path], columns: Mapping[str, str] | None = None, *, exported: bool = False
+) -> tuple[EncodedRatings, list[int]]:
     """The ratings of TFRecord files, in the order of records, and the number of records in each file.
 
     Features are found by the names above, by common names or by `columns`, like the columns of a table. Ids and ratings
-    may be integers. Raises BadData with the file and the record.
+    may be integers. exported: whether the files are an export. Raises BadData with the file and the record.
     """
     table, records = _ExampleColumns(columns), []
     for path in paths:
@@ -78,7 +80,7 @@ def read_examples(paths: Sequence[Path], columns: Mapping[str, str] | None = Non
             number = record.number
         records.append(number)
     with error_context(str(paths[0] if len(paths) == 1 else paths[0].parent)):
-        return table.loaded(), records
+        return table.loaded(exported=exported), records
 
 
 class _IdNumbers(dict[bytes, int]):
@@ -131,7 +133,7 @@ class _ExampleColumns:
         if len(self.item) > FLUSH:
             self._flush()
 
-    def loaded(self) -> EncodedRatings:
+    def loaded(self, *, exported: bool) -> EncodedRatings:
         """All of them as columns."""
         self._flush()
         if not self.value:
@@ -145,7 +147,8 @@ class _ExampleColumns:
             order = np.argsort(user, kind="stable")
             user, item, value = user[order], item[order], value[order]
             time = None if time is None else time[order]
-        return EncodedRatings(users, items, user, item, value, None if time is None else numbers_to_seconds(time))
+        seconds = None if time is None else numbers_to_seconds(time, exported=exported)
+        return EncodedRatings(users, items, user, item, value, seconds)
 
     def _values(
         self, data: bytes, spans: Mapping[str, Span], role: str, wanted: int | None = None

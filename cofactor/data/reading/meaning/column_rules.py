@@ -21,12 +21,14 @@ from cofactor.data.reading.meaning.id_rules import (
     WHOLE,
     WHOLE_FLOAT,
     float_fault_sql,
+    id_fault_sql,
     id_number_sql,
     id_text_sql,
     is_real,
     other_than_whole_sql,
+    read_fault_sql,
 )
-from cofactor.data.reading.meaning.time_rules import DATED, TimeRule, find_rule, named_rule
+from cofactor.data.reading.meaning.time_rules import DATED, EXPORTED, TimeRule, find_rule, named_rule
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.meaning.value_rules import NUMBERS, ValueRule, find_value_rule
 from cofactor.data.reading.sql_source import SqlScan
@@ -47,7 +49,7 @@ class ColumnRules:
 
     types: SQL types by role. whole: the roles of ids that are whole floats. numbered: whether the first ids are plain
     numbers. missing: values that mean that there is no rating. scale: of ratings, where it is stated. header: the names
-    of the columns of users and items above the rows of a text file.
+    of the columns of users and items in the header. exact: see `ValueOptions`.
     """
 
     types: Mapping[str, str]
@@ -59,6 +61,7 @@ class ColumnRules:
     missing: tuple[str, ...] = ()
     scale: Scale | None = None
     header: tuple[str, str] | None = None
+    exact: bool = False
 
     def of_text(self) -> "ColumnRules":
         """The rules of the same columns as text, in which ids that had another type are integers already."""
@@ -76,6 +79,10 @@ class ColumnRules:
     def float_fault(self, role: str) -> str:
         """SQL for the fault of an id that is a float; see `float_fault_sql`."""
         return float_fault_sql(f'"{role}"', self.types[role], whole=role in self.whole)
+
+    def id_fault(self, id_: str) -> str:
+        """SQL for the fault of an id in normal form; '' for an empty one, NULL for none."""
+        return id_fault_sql(id_) if self.exact else read_fault_sql(id_)
 
     @property
     def number(self) -> str:
@@ -139,9 +146,10 @@ def _rules(
 ) -> ColumnRules:
     types = source.types
     kind: Kind = "counts" if options.implicit and source.columns.kind == "ratings" else source.columns.kind
-    whole = frozenset(role for role in IDS if _is_whole(connection, source, role, sample[role]))
+    real = () if options.exact else IDS
+    whole = frozenset(role for role in real if _is_whole(connection, source, role, sample[role]))
     value = NUMBERS
-    if types.get("rating") == TEXT:
+    if not options.exact and types.get("rating") == TEXT:
         texts = [text for text in sample["rating"] if text.strip() not in options.missing]
         value = find_value_rule(texts, commas=_may_hold_commas(source))
     numbered = all(
@@ -149,8 +157,9 @@ def _rules(
         for role in IDS
     )
     time = _time_rule(connection, types, options, sample)
-    header = _header(source)
-    return ColumnRules(types, kind, value, time, whole, numbered, options.missing, options.scale, header)
+    header = None if options.exact else _header(source)
+    missing, scale = options.missing, options.scale
+    return ColumnRules(types, kind, value, time, whole, numbered, missing, scale, header, options.exact)
 
 
 def _header(source: SqlScan) -> tuple[str, str] | None:
@@ -170,6 +179,8 @@ def _time_rule(
         return None
     if kind.startswith(("TIMESTAMP", "DATE")):
         return DATED
+    if options.exact:
+        return EXPORTED
     return named_rule(options.time_format) if options.time_format else find_rule(connection, sample["time"])
 
 

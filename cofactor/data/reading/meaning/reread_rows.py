@@ -9,7 +9,7 @@ from cofactor.arrays import Array
 from cofactor.data.reading.formats.parsed_text import CleanText, Parsed, numbered_records
 from cofactor.data.reading.load_rows import faultless_sql, record_number
 from cofactor.data.reading.meaning.column_rules import ColumnRules
-from cofactor.data.reading.meaning.id_rules import TEXT, read_fault_sql
+from cofactor.data.reading.meaning.id_rules import TEXT
 from cofactor.data.reading.meaning.row_faults import checked_rows_sql
 from cofactor.data.reading.records import RECORD
 from cofactor.data.reading.sql_source import SqlScan
@@ -52,7 +52,7 @@ def _faulty_sql(rules: ColumnRules) -> str:
     faults = [f"NOT {faultless_sql(rules)}"]
     for role in ("user", "item"):
         ids = f"(SELECT DISTINCT {role}_id FROM rated)"
-        faults.append(f"{role}_id IN (SELECT {role}_id FROM {ids} WHERE {read_fault_sql(f'{role}_id')} IS NOT NULL)")
+        faults.append(f"{role}_id IN (SELECT {role}_id FROM {ids} WHERE {rules.id_fault(f'{role}_id')} IS NOT NULL)")
     return f"SELECT {record_number(rules)} FROM rated WHERE {' OR '.join(faults)} ORDER BY rowid LIMIT {MAX_REREAD + 1}"
 
 

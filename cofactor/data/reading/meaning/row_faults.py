@@ -3,7 +3,6 @@
 from cofactor.data.duckdb_connection import quoted
 from cofactor.data.reading.columns import ROLES
 from cofactor.data.reading.meaning.column_rules import ColumnRules
-from cofactor.data.reading.meaning.id_rules import read_fault_sql
 
 # A row has the first fault whose condition holds. `{role}` in a reason is the text of the cell, shortened and quoted.
 FAULTS = (
@@ -53,7 +52,7 @@ def checked_rows_sql(records: str, rules: ColumnRules) -> str:
         f"WHEN {held} THEN {why.format(**shown, **computed)}"
         for held, (_, _, why) in zip(conditions, faults, strict=True)
     )
-    found = ", ".join(f"{read_fault_sql(f'{role}_id')} AS {role}_fault" for role in ids)
+    found = ", ".join(f"{rules.id_fault(f'{role}_id')} AS {role}_fault" for role in ids)
     left_out = f" WHERE fault IS NOT NULL OR NOT {text.is_missing}" if text.is_missing else ""
     return (
         f"SELECT line, span, raw, CASE {place} END AS place, CASE {reason} END AS reason, user_id, item_id, "

@@ -62,9 +62,14 @@ def to_seconds(microseconds: Times) -> Array:
     return whole
 
 
-def numbers_to_seconds(numbers: Times) -> Array:
-    """(n,) seconds since 1970 of numbers of the unit that most of them have; raises BadData for one of another unit."""
+def numbers_to_seconds(numbers: Times, *, exported: bool = False) -> Array:
+    """(n,) seconds since 1970 of numbers of the unit that most of them have; raises BadData for one of another unit.
+
+    exported: whether `export` wrote them: seconds, or microseconds where all of them are as large as these.
+    """
     size = np.abs(numbers)
+    if exported:
+        return to_seconds(numbers) if len(size) and size.min() >= UNITS["us"][0] else numbers
     unit = _find_unit(size)
     low, high = UNITS[unit]
     other = np.flatnonzero(((size < low) | (size >= high)) & (size > 0))
@@ -182,6 +187,11 @@ def _in_range(microseconds: str) -> str:
     return f"CASE WHEN {microseconds} BETWEEN {EARLIEST} AND {LATEST} THEN {microseconds} END"
 
 
+EXPORTED = TimeRule(
+    UNIT_NAMES["s"],
+    "TRY_CAST(round(TRY_CAST({t} AS DOUBLE) * 1000000) AS BIGINT)",
+    "CAST(round({x} * 1000000) AS BIGINT)",
+)  # of a table that `export` wrote, whatever their size
 _DIGITS = "replace(trim({t}), '.0', '')"  # of a whole number
 ISO = TimeRule("dates of the form 2017-07-14", _in_range("epoch_us(TRY_CAST({t} AS TIMESTAMPTZ))"))
 ISO_COMMA = TimeRule(

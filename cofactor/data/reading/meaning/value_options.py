@@ -22,6 +22,7 @@ class ValueOptions:
     missing: tuple[str, ...] = ()
     time_format: str | None = None
     scale: Scale | None = None
+    exact: bool = False  # the table is an export, whose ids and times are as they were
 
     @classmethod
     def checked(
@@ -56,4 +57,4 @@ def check_repeats(rule: str | None) -> Repeats | None:
 
 
 def _text(value: str | float) -> str:
-    return value.strip() if isinstance(value, str) else f"{value:g}"
+    return value.strip() if isinstance(value, str) else str(value)
