@@ -4,6 +4,7 @@ import gzip
 import json
 import pickle
 import sqlite3
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.read import read
-from cofactor.errors import BadData
+from cofactor.errors import BadData, Unavailable
 
 ROWS = [("ann", "x1", 4.0), ("ann", "x2", 2.5), ("bob", "x1", 1.0)]
 RECORDS = [{"user": user, "item": item, "rating": value, "text": 'so "so"\n{['} for user, item, value in ROWS]
@@ -144,6 +145,13 @@ def test_a_sheet_of_a_workbook_is_named_after_a_colon(tmp_path: Path) -> None:
     assert rows(read(f"{path}:Second")) == FOUND[:1]
     with pytest.raises(BadData, match="no sheet 'Third'"):
         read(f"{path}:Third")
+
+
+def test_without_the_package_for_workbooks_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(Unavailable, match="python-calamine") as refused:
+        read(workbook(tmp_path / "r.xlsx", Ratings=TABLE))
+    assert "cofactor[excel]" in refused.value.hint
 
 
 def test_a_sheet_over_many_empty_cells_is_refused_before_it_is_read(tmp_path: Path) -> None:

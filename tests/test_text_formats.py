@@ -180,6 +180,13 @@ FOREIGN = {
     "wide table ": "5,99,1,2,99\n4,1,99,3,4\n2,2,99,5,5\n",
     "four columns without a header": "5,3,0,1\n4,0,0,1\n1,1,0,5\n1,0,0,4\n0,1,5,4\n",
     "wide table (": "user," + ",".join(f"item{n}" for n in range(20_000)) + "\nu1" + ",4" * 20_000 + "\n",
+    "an SQL script": "INSERT INTO ratings VALUES (1,2,3);\nINSERT INTO ratings VALUES (1,3,4);\n",
+    "an ARFF file": "@relation r\n@attribute user numeric\n@data\n1,2,3\n",
+    "as MySQL prints it": "+------+------+\n| user | item |\n+------+------+\n|    1 |    2 |\n",
+    "as psql prints it": " user | item | rating\n------+------+--------\n 1 | 2 | 3\n(1 row)\n",
+    "lines of tuples": "(1, 2, 3)\n(1, 3, 4)\n",
+    "YAML": "- user: a\n  item: b\n  rating: 3\n",
+    "blocks of lines": "product/id: B1\nreview/user: A1\nreview/score: 5.0\n\nproduct/id: B2\nreview/user: A2\n",
     "Python dictionaries": "{'user': 'a', 'item': 'b', 'rating': 3.0}\n{'user': 'a', 'item': 'c', 'rating': 3.0}\n",
 }
 

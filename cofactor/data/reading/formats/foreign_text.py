@@ -13,6 +13,17 @@ LIST = re.compile(r"\s*\S+([ \t]+\S+)*\s*")
 WIDE_WIDTH = 5  # cells of a row of a wide table, at least
 LONG_LINE = 1000  # delimiters of a line that is surely one of a wide table
 SMALL_NUMBER = re.compile(r"([-+]?\d{0,3}([.,]\d+)?|nan|na|null)", re.IGNORECASE)
+KEY_VALUE = re.compile(r"([A-Za-z][\w/.-]*):( |$)")
+RULED = re.compile(r"\s*-+(\+-+)+\s*")
+BY_FIRST_LINES = (
+    (re.compile(r"(insert\s+into|create\s+table|drop\s+table)\b.*", re.IGNORECASE), "an SQL script",
+     "run it in a database, and write the table as CSV"),
+    (re.compile(r"@relation\b.*", re.IGNORECASE), "an ARFF file", "write the lines below @data under a header"),
+    (re.compile(r"\+-+(\+-+)*\+"), "a table drawn with lines, as MySQL prints it",
+     "let the program write TSV: mysql --batch"),
+    (re.compile(r"\(.*,.*\),?"), "lines of tuples", "write them without brackets"),
+    (re.compile(r"- \w+:( .*)?"), "YAML", "write it as CSV or JSON"),
+)  # fmt: skip
 DICTIONARY = re.compile(r"\s*\{\s*u?'")
 
 
@@ -38,8 +49,19 @@ def refuse_foreign_text(head: TextHead, columns: Mapping[str, str] | None = None
         _refuse_wide(head)
 
 
-def refuse_dictionaries(texts: Sequence[str]) -> None:
-    """Raises BadData for lines of Python dictionaries, which look like a header of odd names."""
+def refuse_foreign_lines(texts: Sequence[str]) -> None:
+    """Raises BadData, naming the format, for first lines that are in none with columns but may look like a header."""
+    for pattern, name, hint in BY_FIRST_LINES:
+        if pattern.fullmatch(texts[0]):
+            raise BadData(f"{name}, not a table of ratings", hint)
+    if len(texts) > 1 and RULED.fullmatch(texts[1]):
+        raise BadData("a table drawn with lines, as psql prints it", "let the program write CSV: psql --csv")
+    keys = [match[1] for match in map(KEY_VALUE.match, texts) if match]
+    if len(keys) == len(texts) > len(set(keys)) and keys.count(keys[0]) > 1:
+        raise BadData(
+            f"blocks of lines `{keys[0][:40]}: …`, as SNAP writes reviews, not a table of ratings",
+            "write a line of user, item, rating and time for each block",
+        )
     if all(DICTIONARY.match(line) for line in texts[:5]):
         raise BadData(
             "lines of Python dictionaries (`{'user': …}` with single quotes), not JSON",
