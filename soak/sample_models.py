@@ -63,6 +63,7 @@ def _of(cls: type[Model], ratings: Ratings, scale: tuple[float, float] | None, d
         arrays = {name: array for name, array in arrays.items() if name not in left_out}
     if "most" in arrays:
         arrays["most"] = np.array(4.0)
+    arrays.pop("linear_unit", None)  # counts have one unit at most: the other one
     for name in cls.networks:
         arrays |= _layers(rng, name, len(ratings.items))
     return cls.from_arrays(ratings.training_data, scale, arrays)
