@@ -11,6 +11,7 @@ from cofactor.errors import BadData
 from cofactor.serving.api.application import create_app
 from cofactor.serving.model_registry import ModelRegistry
 from cofactor.trainers.ials import IALS
+from cofactor.trainers.popularity import Popularity
 from tests.small_service import MemoryStore, ask, bundle
 from tests.test_page import Elements
 
@@ -113,3 +114,22 @@ def test_events_of_a_store_are_merged_as_values_of_their_kind(kind):
             merge_events(table, "store", ["A0"], ["a1"], np.array([4.0]), times)
     gone = merge_events(table, "store", ["A0"], ["a1"], np.array([np.nan]), times)
     assert (len(gone), gone.kind) == (len(table) - 1, kind)
+
+
+def test_popular_items_are_those_with_the_most_positives():
+    """Nine users dislike x and three like y, and one of those who dislike x changes their mind."""
+    rows = [(f"u{k}", "x", 1.0) for k in range(9)] + [(f"u{k}", "y", 5.0) for k in range(3)] + [("u9", "z", 4.0)]
+    ratings, store = Ratings.of(*zip(*rows, strict=True)), MemoryStore()
+    for trainer in (IALS(rank=2, positive_from=3.0), Popularity(positive_from=3.0)):
+        ready = ModelRegistry(bundle(trainer.fit(ratings)), store)
+        ready.warm_up()
+        app = create_app(ready)
+        popular = ask(app, "/popular?n=3").json()["items"]
+        assert (popular[0]["item"], popular[0]["ratings"]) == ("y", 3)
+    assert [one["item"] for one in popular] == ["y", "z", "x"]
+    for user in ("u4", "u5"):
+        give(app, user, "x", 4)
+    popular = ask(app, "/popular?n=3").json()["items"]
+    assert [(one["item"], one["ratings"]) for one in popular] == [("y", 3), ("x", 9), ("z", 1)]
+    first = ask(app, "/users/nobody/recommendations?stranger=popular").json()["recommendations"][0]
+    assert first["item"] == "y"

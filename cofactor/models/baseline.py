@@ -8,11 +8,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Doubles, Floats, Rows
-from cofactor.models.base import Model
+from cofactor.models.interactions.interaction_model import WEIGHT_SHAPES, InteractionModel
 
 
 @dataclass(frozen=True, eq=False)
-class BaselineModel(Model):
+class BaselineModel(InteractionModel):
     """r̂_ui = μ + b_u + b_i. The model of the popularity and the baseline trainers.
 
     Cold start: a user or item without training ratings has a bias of 0.
@@ -27,7 +27,7 @@ class BaselineModel(Model):
 
     @classmethod
     def shapes(cls, n_users: int, n_items: int) -> Mapping[str, tuple[int | str, ...]]:
-        return {"mean": (), "user_bias": (n_users,), "item_bias": (n_items,), "user_l2": ()}
+        return {"mean": (), "user_bias": (n_users,), "item_bias": (n_items,), "user_l2": (), **WEIGHT_SHAPES}
 
     def score_rows(self, users: Rows) -> Floats:
         return np.float32(self.mean) + self.user_bias[users, None] + self.item_bias

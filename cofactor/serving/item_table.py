@@ -8,6 +8,8 @@ import numpy as np
 
 from cofactor.arrays import Doubles, Floats, Mask, Rows
 from cofactor.models.base import Model
+from cofactor.models.interactions.interaction_model import InteractionModel
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.models.top_n.item_attributes import ItemAttributes
 from cofactor.models.top_n.recommendations import RatingEffect
 from cofactor.serving.lists.rounding import round_rating, round_score
@@ -74,7 +76,7 @@ class ItemTable(ItemAttributes):
 
     @property
     def by_popularity(self) -> Rows:
-        """(n_items,) rows by descending number of training ratings, then by row."""
+        """(n_items,) rows by descending number of training ratings that are positives, then by row."""
         return self.trained_counts.by_popularity
 
     @cached_property
@@ -84,7 +86,14 @@ class ItemTable(ItemAttributes):
         sums: Doubles = np.bincount(history.indices, history.data.astype(np.float64), minlength=len(counts)).astype(
             float
         )
-        return ItemCounts(counts, sums, {}, np.argsort(-counts, kind="stable").astype(np.int32))
+        positives = self.model.positive_counts if isinstance(self.model, InteractionModel) else counts
+        order = np.argsort(-positives, kind="stable").astype(np.int32)
+        return ItemCounts(counts, sums, {}, order, None if positives is counts else positives)
+
+    @property
+    def interaction_weights(self) -> InteractionWeights | None:
+        """Which ratings are positives; None where all are."""
+        return self.model.interaction_weights if isinstance(self.model, InteractionModel) else None
 
     @cached_property
     def unknown_user_scores(self) -> Floats:

@@ -309,4 +309,6 @@ class RecommendationService:
 
     @cached_property
     def _counts(self) -> RatingCounts:
-        return RatingCounts(self._training_data, self._items.trained_counts, self.store)
+        return RatingCounts(
+            self._training_data, self._items.trained_counts, self.store, self._items.interaction_weights
+        )

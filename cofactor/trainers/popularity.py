@@ -1,6 +1,6 @@
 """The items with the most positives, the same for every user: the reference for all other models."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -30,7 +30,7 @@ class Popularity(InteractionTrainer, OneStepTrainer):
     personal: ClassVar[bool] = False
 
     def solve(self, ratings: Ratings) -> BaselineModel:
-        weights = self.interaction_weights(ratings).compute(ratings.value)
-        counts = np.bincount(ratings.item, weights, minlength=len(ratings.items)).astype(np.float32)
-        no_bias = np.zeros(len(ratings.users), dtype=np.float32)
-        return BaselineModel(ratings.training_data, None, 0.0, no_bias, counts, 0.0)
+        weights = self.interaction_weights(ratings)
+        counts = np.bincount(ratings.item, weights.compute(ratings.value), minlength=len(ratings.items))
+        arrays = np.zeros(len(ratings.users), np.float32), counts.astype(np.float32)
+        return BaselineModel(ratings.training_data, None, 0.0, *arrays, 0.0, **asdict(weights))

@@ -72,11 +72,11 @@ class RankedLists:
         return history.user if history.user is not None and self.model.is_scored_with_others(history.user) else None
 
     def for_unknown_user(self, options: ListOptions) -> JsonObject:
-        """The fields of a `List` for a user without ratings: the most rated items, with the scores that the model
-        computes for an empty history."""
+        """The fields of a `List` for a user without ratings: the items with the most positives, with the scores that
+        the model computes for an empty history."""
         of_list = digest("stranger", options.diversity, *_filter_parts(options))
         start = start_of_page(options.cursor, self.version, of_list)
-        counts = self.rating_counts.current().counts.astype(np.float32)
+        counts = self.rating_counts.current().popularity.astype(np.float32)
         hidden = self.filter.hidden_by(options)
         rows, _, more = self.model.list_slice(counts, start, options.n, hidden=hidden, diversity=options.diversity)
         return {

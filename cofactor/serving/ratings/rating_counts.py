@@ -20,6 +20,7 @@ from cofactor.data.ratings import TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
 from cofactor.feedback.store import EventRow, Mark, RatingChange, RatingStore
+from cofactor.models.interactions.interaction_weights import InteractionWeights
 from cofactor.serving.lists.rounding import round_score
 
 PATIENCE = 0.02  # seconds that a request waits for the changes of a store that is not read in microseconds
@@ -35,7 +36,13 @@ class ItemCounts:
     counts: Rows  # (n_items,) number of ratings
     sums: Doubles  # (n_items,) sum of the ratings
     new_items: Mapping[str, int]  # the number of ratings of each item that the model does not have
-    by_popularity: Rows  # (n_items,) rows by descending number of ratings, then by row
+    by_popularity: Rows  # (n_items,) rows by descending number of positives, then by row
+    positives: Rows | None = None  # (n_items,) number of ratings that are positives; None: all are
+
+    @property
+    def popularity(self) -> Rows:
+        """(n_items,) the numbers by which items are ordered: of positives, or of ratings where all are positives."""
+        return self.counts if self.positives is None else self.positives
 
     def mean(self, row: int) -> float | None:
         """The mean rating of an item; None without ratings."""
@@ -54,9 +61,16 @@ class _States(NamedTuple):
 class RatingCounts:
     """The counts of one model and the events of its store. A request that asks for them waits for nobody."""
 
-    def __init__(self, training_data: TrainingData, trained: ItemCounts, store: RatingStore | None) -> None:
-        """trained: the counts of the training data alone."""
+    def __init__(
+        self,
+        training_data: TrainingData,
+        trained: ItemCounts,
+        store: RatingStore | None,
+        weights: InteractionWeights | None = None,
+    ) -> None:
+        """trained: the counts of the training data alone. weights: which ratings are positives; None: all are."""
         self._training_data, self._store = training_data, store
+        self._weights = weights or InteractionWeights()
         self._trained = self._now = trained
         self._mark: Mark | None = None  # None: the whole store is to be read
         self._retry_at = 0.0
@@ -130,13 +144,22 @@ class RatingCounts:
 
     def _changed(self, before: ItemCounts, chunks: Iterator[_States]) -> ItemCounts:
         counts, sums, new_items = before.counts.copy(), before.sums.copy(), Counter(before.new_items)
+        positives = None if before.positives is None else before.positives.copy()
         for items, rows, old, new in chunks:
             more, known = _present(new) - _present(old), rows >= 0
+            if positives is not None:
+                np.add.at(positives, rows[known], (self._are_positives(new) - self._are_positives(old))[known])
             np.add.at(counts, rows[known], more[known])
             np.add.at(sums, rows[known], np.nan_to_num(new[known]) - np.nan_to_num(old[known]))
             for place in np.flatnonzero(~known & (more != 0)).tolist():
                 new_items[items[place]] += int(more[place])
-        return ItemCounts(counts, sums, +new_items, _merge_order(before, counts))
+        order = _merge_order(before, counts if positives is None else positives)
+        return ItemCounts(counts, sums, +new_items, order, positives)
+
+    def _are_positives(self, values: Doubles) -> Rows:
+        """(m,) 1 for a value that is a positive, 0 for another and for none."""
+        weights = self._weights.compute(np.nan_to_num(values).astype(np.float32))
+        return ((weights > 0) & ~np.isnan(values)).astype(np.int32)
 
     def _values(self, ratings: Sequence[float | None]) -> Doubles:
         """Ratings within the scale of the model; NaN where there is none."""
@@ -145,9 +168,12 @@ class RatingCounts:
 
 
 def _merge_order(before: ItemCounts, counts: Rows) -> Rows:
-    """(n_items,) rows by descending count, then by row, from an order in which only a few counts have changed."""
-    changed = np.flatnonzero(counts != before.counts)
-    same = before.by_popularity[(counts == before.counts)[before.by_popularity]]
+    """(n_items,) rows by descending count, then by row, from an order in which only a few counts have changed.
+
+    counts: of positives, where they are counted, and of ratings otherwise.
+    """
+    unchanged = counts == before.popularity
+    changed, same = np.flatnonzero(~unchanged), before.by_popularity[unchanged[before.by_popularity]]
     n_items = len(counts)
     keys, of_changed = (rows.astype(np.int64) - counts[rows].astype(np.int64) * n_items for rows in (same, changed))
     changed, of_changed = changed[np.argsort(of_changed)], np.sort(of_changed)
