@@ -478,13 +478,14 @@ def test_commands_take_tables(run: Run, ratings_file: Path, tmp_path: Path) -> N
     given = ("--user-features", "u.csv", "--item-features", "i.csv")
     done = run("split", "r.csv", *given, "-o", "s", "--json")
     assert done.exit_code == 0, done.stderr
-    assert "2 features of users; 10 features of items; users of u.csv without a rating: 2" in done.stderr
+    assert "2 features of users; 10 features of items; " in done.stderr
+    assert "; users of u.csv without a rating: 2" in done.stderr
     assert json.loads(done.stdout)["splits"][0]["read"]["notes"] == ["users of u.csv without a rating: 2"]
     assert run("train", "popularity", "s").exit_code == 0
     training_data = load(tmp_path / "models" / "popularity").training_data
     assert training_data.user_features is not None
     assert training_data.user_features.names.tolist() == ["team=x", "team=y"]
-    done = run("train", "popularity", "r.csv", "--test-share", "0.3", *given)
+    done = run("train", "popularity", "r.csv", "--test-share", "0.5", *given)
     assert "evaluate models/popularity --user-features=u.csv --item-features=i.csv r.csv" in done.stderr
     assert run("evaluate", "models/popularity", "r.csv", *given).exit_code == 0
     refused = run("train", "popularity", "s", *given)
