@@ -177,3 +177,23 @@ def test_named_titles_without_a_title_of_an_item_are_an_error(ratings_file: Path
         read(ratings_file, titles=ratings_file.parent / "names.csv")
     with pytest.raises(BadData, match="no such file"):
         read(ratings_file, titles=ratings_file.parent / "other.csv")
+
+
+def test_columns_in_the_index_of_a_frame_are_named_with_the_way_to_a_table() -> None:
+    events = pd.DataFrame({"customer": [1, 1, 2], "product_id": [7, 7, 8]})
+    pairs = events.groupby(["customer", "product_id"])
+    with pytest.raises(BadData, match="no column for the user and the item among n") as refused:
+        read(pairs.agg(n=("product_id", "size")))
+    assert "its index is customer, product_id" in refused.value.hint
+    assert read(pairs.agg(n=("product_id", "size")).reset_index()).value.tolist() == [2, 1]
+    with pytest.raises(BadData, match="a Series of pandas is one column") as refused:
+        read(pairs.size())
+    assert "reset_index" in refused.value.hint
+    assert read(pairs.size().reset_index(name="count")).kind == "counts"
+    with pytest.raises(BadData, match="no column for the user among") as refused:
+        read(pd.DataFrame({"item": [1], "rating": [1]}))
+    assert "index" not in refused.value.hint
+    both = pd.DataFrame({"user": [1], "item": [1], "plays": [1], "clicks": [1]}, index=pd.Index([5], name="row"))
+    with pytest.raises(BadData, match="2 columns may be the rating") as refused:
+        read(both)
+    assert "index" not in refused.value.hint

@@ -1,13 +1,14 @@
 """Data frames as NumPy columns. The frame is used by its methods, so no frame library is imported."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.features import cell_text
-from cofactor.data.reading.columns import find_columns
+from cofactor.data.reading.columns import find_columns, shown_names
 from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
@@ -25,7 +26,8 @@ def rating_columns(
     """
     table: Any = open_table(frame)
     names = _names(table)
-    where = find_columns([str(name) for name in names], columns)
+    with _naming_the_index(table):
+        where = find_columns([str(name) for name in names], columns)
     found = {role: _array(table[names[place]]) for role, place in where.items()}
     for role in ("user", "item"):
         _check_bytes(role, table[names[where[role]]])
@@ -60,7 +62,22 @@ def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
 
 
+@contextmanager
+def _naming_the_index(table: Any) -> Iterator[None]:
+    """A column that is missing may be in the index of a pandas frame, as after `groupby` and `set_index`."""
+    try:
+        yield
+    except BadData as error:
+        named = [str(name) for name in getattr(getattr(table, "index", None), "names", ()) if name is not None]
+        if not named or not error.message.startswith("no column"):
+            raise
+        hint = f"its index is {shown_names(named)}, which is no column: give .reset_index() of it"
+        raise BadData(error.message, hint) from error
+
+
 def _names(table: Any) -> list[Any]:
+    if getattr(table, "ndim", None) == 1 and hasattr(table, "reset_index"):
+        raise BadData("a Series of pandas is one column", "give a table: .reset_index(name='count') of it")
     for holder in ("column_names", "columns", "keys"):
         names = getattr(table, holder, None)
         if names is not None:
