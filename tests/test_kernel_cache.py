@@ -157,3 +157,21 @@ def test_somebody_at_a_terminal_is_told(load: Load, monkeypatch: pytest.MonkeyPa
         load()(2, 3)
         terminal.flush()
         assert screen.readline().strip() == b"cofactor: compiling kernels, once; this takes some seconds"
+
+
+def test_a_training_process_passes_on_that_it_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from cofactor.data.splitting.split import save_split, split
+    from cofactor.experiments.subprocess_training import TrainingRequest, train_in_subprocess
+    from cofactor.trainers.svd import SVD
+    from tests.toys import noise
+
+    save_split(split(noise(), validation=0), tmp_path / "parts")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    caplog.set_level(logging.INFO, "cofactor.kernels")
+    for said in ("compiling kernels, once; this takes some seconds",), ():
+        kernel_cache.announce_compilation.cache_clear()
+        caplog.clear()
+        train_in_subprocess(TrainingRequest(SVD(rank=2, n_epochs=1), tmp_path / "parts", tmp_path / "model"))
+        assert tuple(caplog.messages) == said

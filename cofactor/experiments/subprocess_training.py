@@ -86,6 +86,11 @@ def _read_answers(running: "subprocess.Popen[bytes]", request: str, on_epoch: On
         return None
     for line in running.stdout:
         answer = json.loads(line)
+        if "compiling" in answer:
+            from cofactor.kernels.compilation.kernel_cache import announce_compilation  # imports Numba
+
+            announce_compilation()
+            continue
         if "error" in answer:
             kind = getattr(errors, answer["error"]["kind"], CofactorError)  # the process has classes of ours only
             raise kind(answer["error"]["message"], answer["error"]["hint"])

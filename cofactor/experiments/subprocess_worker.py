@@ -1,5 +1,6 @@
 """The process that `subprocess_training` starts: reads a request from stdin, trains, and answers in lines of JSON.
 
+{"compiling": true}            when kernels have to be compiled
 {"ready": true}                when everything is imported and compiled
 {"row": {…}, "of": 20}         after each epoch: its `EpochRow`, and how many epochs are planned
 {"result": {…}}                when the model is saved
@@ -7,6 +8,7 @@
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -48,6 +50,9 @@ def main() -> None:
             answers.write(json.dumps(what) + "\n")
             answers.flush()
 
+        logger = logging.getLogger("cofactor.kernels")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(_CompilationHandler(answer))
         try:
             _train(request, answer)
         except CofactorError as error:
@@ -58,6 +63,20 @@ def main() -> None:
             place = f": {error.filename}" if error.filename else ""
             message = f"{error.strerror or error}{place}"
             answer({"error": {"kind": "Unavailable", "message": message, "hint": HINTS.get(error.errno or 0, "")}})
+
+
+class _CompilationHandler(logging.Handler):
+    """Answers when the kernels say that they are compiled; warnings go to stderr as usual."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(logging.INFO)
+        self.answer = answer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.INFO:
+            self.answer({"compiling": True})
+        else:
+            sys.stderr.write(record.getMessage() + "\n")
 
 
 def _train(request: dict[str, Any], answer: Answer) -> None:
