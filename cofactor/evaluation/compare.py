@@ -117,7 +117,7 @@ def _listed(name: str, some: Any) -> list[Model]:
     """The models of one name, one per seed; raises BadData for anything but models."""
     listed = list(some) if isinstance(some, Sequence) and not isinstance(some, str) else [some]
     for one in listed:
-        hint = "on test ratings, models are compared, such as SVD().fit(train); with a Split, trainers"
+        hint = "give models, such as SVD().fit(train), with test ratings, or trainers with cofactor.split(ratings)"
         check_type(f"candidate {name}", one, Model, hint)
     return listed
 

@@ -64,5 +64,5 @@ def check_rows(rows: Rows, vocabulary: Vocabulary, *, unknown: bool = False) -> 
 
 def check_length(n: int) -> int:
     if n < 0:
-        raise BadData(f"a list of {n}", "ask for 0 or more")
+        raise BadData(f"a list of {n} entries cannot be made", "n and why are 0 or more")
     return n
