@@ -466,3 +466,30 @@ COLD.remove("autoencoder")  # starts from an autoencoder of users with the same 
 def test_a_trainer_without_a_warm_start_refuses_a_model(name):
     with pytest.raises(BadHyperparameter, match=f"{name} cannot start from a model"):
         next(TRAINERS[name]().epochs(noise(), warm_start=on_noise(name)))
+
+
+@everyone
+@pytest.mark.parametrize("kind", ["counts", "pairs"])
+def test_interactions_are_ranked_or_refused(name, kind, tmp_path):
+    """What more a trainer of interactions must do is in test_interactions."""
+    rated = noise()
+    value = np.ceil(rated.value**3) if kind == "counts" else np.ones(len(rated))
+    train = replace(rated, value=value, scale=(0.0, 0.0), step=None, kind=kind)
+    if not TRAINERS[name]().only_ranks(kind):
+        with pytest.raises(BadData, match=f"{name} predicts ratings, but the data holds {kind}"):
+            TRAINERS[name]().fit(train)
+        return
+    model = TRAINERS[name]().fit(train)
+    assert (model.scale, model.training_data.kind) == (None, kind)
+    assert same(model, TRAINERS[name]().fit(train))
+    for user in ("0", "13", "29"):
+        seen = set(model.training_data.interactions[[int(user)]].indices.tolist())
+        assert sorted(int(one.item) for one in model.recommend(user, 100)) == sorted(set(range(19)) - seen)
+    history = {"3": 1.0, "7": 1.0}
+    assert len(model.recommend_for_ratings(history, 100, why=1)) == 17
+    with pytest.raises(BadData, match="the rating of item '3' is -1"):
+        model.recommend_for_ratings({"3": -1.0})
+    save(model, tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert same(model, loaded)
+    assert loaded.recommend("13", 9, why=2) == model.recommend("13", 9, why=2)
