@@ -138,6 +138,17 @@ def test_a_header_that_comes_again_is_no_rating(tmp_path: Path, header: str, quo
     assert len(ratings) == 4
 
 
+@pytest.mark.parametrize("delimiter", [",", "  "])
+@pytest.mark.parametrize(
+    "ends", [("\r\n", "\r"), ("\n", "\r"), ("\r\n", "\n"), ("\n", "\r\n"), ("\r", "\n"), ("\r", "\r\n")]
+)
+def test_line_ends_of_two_systems_in_one_file(tmp_path: Path, delimiter: str, ends: tuple[str, str]) -> None:
+    usual, other = ends
+    text = TEXT.replace("\n", usual).replace(f"x2,2.5{usual}", f"x2,2.5{other}") + f"bad{usual}"
+    (tmp_path / "r.txt").write_text(text.replace(",", delimiter), newline="")
+    assert values(tmp_path / "r.txt", bad_rows="skip", rejected=tmp_path / "bad.csv") == ROWS
+
+
 def test_a_gzipped_file_with_runs_of_spaces_after_the_first_lines(tmp_path: Path) -> None:
     lines = [f"u{n % 30} i{n} {n % 5 + 1}" for n in range(400)] + ["u1   i1000  5"]
     (tmp_path / "r.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))

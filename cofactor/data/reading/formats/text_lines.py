@@ -13,7 +13,7 @@ def lines_sql(path: Path, skip: int = 0) -> str:
     """A SELECT of the lines of a file, in the column `raw`; fails on text that is not UTF-8."""
     return (
         f"SELECT raw FROM read_csv({quoted_path(path)}, delim={quoted(NO_DELIMITER)}, quote='', escape='', "
-        f"header=false, skip={skip}, auto_detect=false, strict_mode=false, columns={{'raw': 'VARCHAR'}}, "
+        f"header=false, skip={skip}, auto_detect=false, columns={{'raw': 'VARCHAR'}}, "
         f"hive_partitioning=false{', compression=gzip' if is_gzip(path) else ''})"
     )
 
