@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from cofactor import errors
 from cofactor.errors import CofactorError
+from cofactor.experiments.compilation_messages import announce_compilation
 from cofactor.trainers.base import Trainer
 from cofactor.training.tracking.epoch_row import EpochRow
 
@@ -87,8 +88,6 @@ def _read_answers(running: "subprocess.Popen[bytes]", request: str, on_epoch: On
     for line in running.stdout:
         answer = json.loads(line)
         if "compiling" in answer:
-            from cofactor.kernels.compilation.kernel_cache import announce_compilation  # imports Numba
-
             announce_compilation()
             continue
         if "error" in answer:

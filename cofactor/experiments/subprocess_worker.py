@@ -8,7 +8,6 @@
 """
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -25,6 +24,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import join_parts, load_split
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import CofactorError
+from cofactor.experiments.compilation_messages import forward_compilation
 from cofactor.experiments.resource_usage import measure_resources
 from cofactor.output_checks import HINTS
 from cofactor.saved.model_folder import save
@@ -50,9 +50,7 @@ def main() -> None:
             answers.write(json.dumps(what) + "\n")
             answers.flush()
 
-        logger = logging.getLogger("cofactor.kernels")
-        logger.setLevel(logging.INFO)
-        logger.addHandler(_CompilationHandler(answer))
+        forward_compilation(lambda: answer({"compiling": True}))
         try:
             _train(request, answer)
         except CofactorError as error:
@@ -63,20 +61,6 @@ def main() -> None:
             place = f": {error.filename}" if error.filename else ""
             message = f"{error.strerror or error}{place}"
             answer({"error": {"kind": "Unavailable", "message": message, "hint": HINTS.get(error.errno or 0, "")}})
-
-
-class _CompilationHandler(logging.Handler):
-    """Answers when the kernels say that they are compiled; warnings go to stderr as usual."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(logging.INFO)
-        self.answer = answer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.INFO:
-            self.answer({"compiling": True})
-        else:
-            sys.stderr.write(record.getMessage() + "\n")
 
 
 def _train(request: dict[str, Any], answer: Answer) -> None:

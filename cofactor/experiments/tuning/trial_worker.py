@@ -19,6 +19,7 @@ import orjson
 
 from cofactor.data.splitting.saved_split import read_parts
 from cofactor.errors import BadHyperparameter, CofactorError
+from cofactor.experiments.compilation_messages import forward_compilation
 from cofactor.experiments.tuning.objective import TrainingPair, evaluate_trial, make_training_pairs
 from cofactor.trainers import TRAINERS
 
@@ -43,6 +44,7 @@ def run_worker(pipe: Connection, folder: str, n_folds: int, seed: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")  # a training that diverges is reported as such
+    forward_compilation(lambda: send(pipe, {"compiling": True}))
     said = _start_listener(pipe)
     try:
         parts = _read_pairs(Path(folder), n_folds, seed)

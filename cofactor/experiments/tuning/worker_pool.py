@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from cofactor.errors import CofactorError
+from cofactor.experiments.compilation_messages import announce_compilation
 from cofactor.experiments.tuning.trial_worker import Message, receive, run_worker, send
 from cofactor.machine import cores
 
@@ -96,6 +97,9 @@ class WorkerPool:
                 message = self._replace(one)
             if "wrong" in message:
                 raise CofactorError(*message["wrong"])
+            if "compiling" in message:
+                announce_compilation()
+                continue
             if "ready" in message:
                 one.ready, self.failed_starts = True, 0
                 continue
