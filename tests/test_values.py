@@ -1,12 +1,13 @@
 """What values and ids mean: decimal commas, true and false, values that mean no rating, counts, floats, missing ids."""
 
+import re
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cofactor.data.ratings import Ratings
@@ -245,3 +246,27 @@ def test_ids_of_bytes_are_utf8_or_named(tmp_path: Path) -> None:
     duckdb.execute(f"COPY (SELECT '\\xFF'::BLOB AS user, 'x' AS item, 3 AS rating) TO '{file}'")
     with pytest.raises(BadData, match="UTF-8"):
         read(file)
+
+
+some_ids = st.sampled_from(["1.0", "2.0", "13.0", "7", "007", "a", "NULL", "1e+05", "é", "x y"])
+some_values = st.sampled_from(["3", "4.5", "-1", "0", "1e2", "true", "FALSE", "NA", "3,5", "99"])
+some_times = st.sampled_from(["1500000000", "1500000000123", "20170714", "14/7/2017", "2017-07-14", "0", "2017", "x"])
+some_rows = st.lists(st.tuples(some_ids, some_ids, some_values, some_times), min_size=1, max_size=6)
+
+
+def outcome(source: object) -> object:
+    """What is read, or why it is not, whatever the numbers of the rows are."""
+    try:
+        return rows(read(source))
+    except BadData as error:
+        return re.sub(r"(row|line) [0-9,]+|lines|rows", "row", error.message.partition(": ")[2])
+
+
+@settings(deadline=None, max_examples=30)
+@given(some_rows)
+def test_a_file_a_frame_and_parquet_are_read_by_one_rule(tmp_path_factory: pytest.TempPathFactory, table: list) -> None:
+    folder = tmp_path_factory.mktemp("one")
+    frame = pandas.DataFrame(table, columns=["user", "item", "rating", "time"], dtype=object)
+    frame.to_csv(folder / "r.csv", index=False, sep=";")
+    frame.to_parquet(folder / "r.parquet")
+    assert outcome(frame) == outcome(folder / "r.parquet") == outcome(folder / "r.csv")

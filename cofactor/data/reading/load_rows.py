@@ -117,6 +117,7 @@ def load_checked_rows(connection: duckdb.DuckDBPyConnection, *, timed: bool) -> 
     place = numbered.pop("place")  # a join does not keep the order
     user, item = np.empty(len(place), np.int32), np.empty(len(place), np.int32)
     user[place], item[place] = numbered.pop("user_row"), numbered.pop("item_row")
+    del place, numbered
     rest = connection.execute(f"SELECT rating{', time' if timed else ''} FROM rated ORDER BY rowid").fetchnumpy()
     return EncodedRatings(users, items, user, item, rest["rating"], to_seconds(rest["time"]) if timed else None)
 

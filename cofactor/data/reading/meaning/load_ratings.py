@@ -54,6 +54,8 @@ def load_ratings(
         if loaded is None:
             loaded, rejected_rows = load_valid_rows(connection, source, rules, check, rejected)
     left_out = LeftOut(rejected_rows, _count_missing(connection, source, rules))
+    for table in ("rated", "users", "items", "ids"):  # room for the arrays that follow
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
     return make_ratings(loaded, source.columns, options, name, left_out, rules)
 
 

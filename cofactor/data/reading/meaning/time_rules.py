@@ -16,6 +16,7 @@ from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.reading.meaning.date_formats import find_formats
 from cofactor.errors import BadData
 
+BLOCK = 1 << 20  # times that are looked at together
 SECOND = 1_000_000  # microseconds, in which all rules give times
 EARLIEST, LATEST = -30_610_224_000 * SECOND, 253_402_300_800 * SECOND  # years 1000 to 9999
 # The largest time of a unit: seconds this high are in the year 5138, and milliseconds this low in 1973.
@@ -56,7 +57,8 @@ class TimeRule:
 
 def to_seconds(microseconds: Times) -> Array:
     """(n,) seconds since 1970: int64 where all are whole, float64 otherwise."""
-    if (microseconds % SECOND).any():
+    blocks = range(0, len(microseconds), BLOCK)
+    if any((microseconds[start : start + BLOCK] % SECOND).any() for start in blocks):  # without another large array
         return microseconds / SECOND
     whole: Times = microseconds // SECOND
     return whole
