@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import split
 from cofactor.errors import BadArtifact, BadData, BadHyperparameter
 from cofactor.evaluation.breakdowns.breakdown import break_down

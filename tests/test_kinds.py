@@ -48,6 +48,18 @@ def test_a_count_may_be_zero_and_a_fraction():
     assert Ratings.of(["a", "b"], ["x", "y"], [0, 2.5], kind="counts").value.tolist() == [0, 2.5]
 
 
+def test_counts_of_a_repeated_pair_are_added_up():
+    table = Ratings.of(["a", "b", "a"], ["x", "x", "x"], [2, 5, 3.5], [3, 1, 2], kind="counts")
+    assert {*zip(table.users.ids[table.user], table.value.tolist(), table.time.tolist(), strict=True)} == {
+        ("a", 5.5, 3), ("b", 5.0, 1)
+    }  # fmt: skip
+    assert table.origin is not None
+    assert (table.origin.duplicates, table.origin.repeats) == (1, "sum")
+    assert Ratings.of(["a", "a"], ["x", "x"], [1, 1], kind="pairs").value.tolist() == [1]
+    with pytest.raises(BadData, match="count 1 is -2"):
+        Ratings.of(["a", "a"], ["x", "x"], [3, -2], kind="counts")
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [

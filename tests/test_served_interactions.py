@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from cofactor.data.kind import Kind
 from cofactor.data.merge_feedback import merge_events
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 from cofactor.serving.api.application import create_app
 from cofactor.serving.model_registry import ModelRegistry

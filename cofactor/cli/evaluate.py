@@ -37,7 +37,7 @@ def evaluate(model: Path, data: str | None, k: tuple[int, ...], relevant_from: f
     Ratings that the model has learned are refused. Users and items that it does not know are cold starts, and are
     counted.
     """
-    from cofactor.data.ratings import values_noun
+    from cofactor.data.kind import values_noun
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.evaluation.report_text import describe_report
     from cofactor.experiments.training_split import explain_mismatch, find_relevant_from, select_test_ratings

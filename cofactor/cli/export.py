@@ -45,7 +45,7 @@ def export(out: Path | None, data: str, **options: Any) -> None:
 
     from cofactor.data.exporting.export import ExportOptions
     from cofactor.data.exporting.export import export as write
-    from cofactor.data.ratings import values_noun
+    from cofactor.data.kind import values_noun
     from cofactor.data.splitting.split import Split
     from cofactor.output_checks import check_output_folder
 

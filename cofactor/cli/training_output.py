@@ -39,7 +39,7 @@ def describe_training(
 
 def describe_unmeasured(fitted: "Fit", n_ratings: int) -> str:
     """What a training on all of n ratings says in place of metrics."""
-    from cofactor.data.ratings import values_noun
+    from cofactor.data.kind import values_noun
 
     learned = fitted.model.training_data.interactions.nnz
     share = f"all {n_ratings:,}" if learned == n_ratings else f"{learned:,} of the {n_ratings:,}"

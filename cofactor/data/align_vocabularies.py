@@ -6,7 +6,8 @@ import numpy as np
 
 from cofactor.arrays import Array, Rows
 from cofactor.data.features import Features
-from cofactor.data.ratings import Kind, Ratings, find_step
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings, find_step
 from cofactor.data.vocabulary import Vocabulary, natural_order
 from cofactor.errors import BadData
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from cofactor.arrays import Array, Floats, Mask, Times
 from cofactor.data.align_vocabularies import align
+from cofactor.data.kind import value_range
 from cofactor.data.origin import FeedbackCounts, Origin
-from cofactor.data.ratings import Ratings, find_step, value_range
+from cofactor.data.ratings import Ratings, find_step
 from cofactor.data.remove_users import without_users
 from cofactor.data.stated_scale import Scale, find_outside
 from cofactor.data.vocabulary import Vocabulary

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
 from cofactor.data.dates import format_span
 from cofactor.data.features import Features
-from cofactor.data.kind import Kind as Kind
+from cofactor.data.kind import Kind, check_values, describe_values, value_range, values_noun
 from cofactor.data.origin import Origin
 from cofactor.data.tables.html_table import html_table
 from cofactor.data.tables.tabular import ColumnTable, Tabular
@@ -20,7 +20,6 @@ from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, check_whole
 
 MAX_VALUES, MAX_STEPS_PER_VALUE = 201, 20  # of a scale with steps, and steps per value
-MAX_COUNT = 1e12  # which a model can still be trained on
 ROUNDING = 1e-4  # share of the highest value: smaller remainders are rounding errors
 
 
@@ -71,7 +70,7 @@ class Ratings(Tabular):
         if not np.isfinite(self.value).all():
             where = int(np.flatnonzero(~np.isfinite(self.value))[0])
             raise BadData(f"rating {where:,} is {self.value[where]}", "ratings are finite numbers")
-        _check_kind(self.kind, self.value)
+        check_values(self.kind, self.value)
         for name in ("titles", "genres"):
             column = getattr(self, name)
             if column is not None and column.shape != (len(self.items),):
@@ -94,7 +93,10 @@ class Ratings(Tabular):
         *,
         kind: Kind = "ratings",
     ) -> "Ratings":
-        """Ratings from parallel columns of ids, values and times; of a repeated pair, the latest rating is kept."""
+        """Ratings from parallel columns of ids, values and times.
+
+        Of a repeated pair, the latest rating is kept, with counts the sum of all.
+        """
         user_ids, item_ids = [str(u) for u in users], [str(i) for i in items]
         known_users, known_items = Vocabulary.of(user_ids, "user"), Vocabulary.of(item_ids, "item")
         user, item = known_users.rows(user_ids), known_items.rows(item_ids)
@@ -109,6 +111,10 @@ class Ratings(Tabular):
             raise BadData(f"the values are no numbers: {error}", "give a number for each rating") from None
         time = None if times is None else _check_times(np.asarray(times))
         keep = latest_row_of_each_pair(user, item, time)
+        summed = kind == "counts" and len(keep) < len(value)
+        if summed:
+            check_values(kind, value)
+            value = _sums_of_pairs(user, item, value)
         return cls(
             known_users,
             known_items,
@@ -116,7 +122,9 @@ class Ratings(Tabular):
             item[keep],
             value[keep],
             None if time is None else time[keep],
-            origin=Origin("memory", rows=len(user), duplicates=len(user) - len(keep)),
+            origin=Origin(
+                "memory", rows=len(user), duplicates=len(user) - len(keep), repeats="sum" if summed else "latest"
+            ),
             kind=kind,
         )
 
@@ -255,24 +263,6 @@ class TrainingData:
         return str(title or self.items.ids[item])
 
 
-def value_range(kind: Kind, scale: tuple[float, float]) -> tuple[float, float]:
-    """The lowest and the highest value that a user may give: the scale of ratings, any count from 0, and 1 for a
-    pair."""
-    return {"ratings": scale, "counts": (0.0, MAX_COUNT), "pairs": (1.0, 1.0)}[kind]
-
-
-def values_noun(kind: Kind) -> str:
-    """The word for many values: "ratings", or "interactions" for counts and pairs."""
-    return "ratings" if kind == "ratings" else "interactions"
-
-
-def describe_values(n: int, kind: Kind, scale: tuple[float, float]) -> str:
-    """A number of values and their range in words."""
-    low, high = scale
-    spread = {"ratings": f" from {low:g} to {high:g}", "counts": f" with counts from {low:g} to {high:g}", "pairs": ""}
-    return f"{n:,} {values_noun(kind)}{spread[kind]}"
-
-
 def _check_times(time: Times | Array) -> Times:
     """The times as int64, or as float64 where one has a part of a second; raises BadData for one that is not finite."""
     column: Times = np.ascontiguousarray(time)
@@ -282,16 +272,6 @@ def _check_times(time: Times | Array) -> Times:
         raise BadData(f"time {column[~np.isfinite(column)][0]}", "times are seconds since 1970")
     parts = (column % 1).any()
     return np.ascontiguousarray(column, dtype=np.float64 if parts else np.int64)
-
-
-def _check_kind(kind: str, value: Floats) -> None:
-    if kind not in get_args(Kind):
-        raise BadData(f"unknown kind of values {kind!r}", f"the kinds are {', '.join(get_args(Kind))}")
-    if kind == "counts" and len(value) and value.min() < 0:
-        raise BadData(f"count {int(value.argmin()):,} is {value.min():g}", "counts are numbers from 0")
-    if kind == "pairs" and (value != 1).any():
-        where = int(np.flatnonzero(value != 1)[0])
-        raise BadData(f"pair {where:,} has the value {value[where]:g}", "a pair has the value 1; use counts or ratings")
 
 
 def _titles_by_id(items: Vocabulary, titles: Strings) -> dict[str, str]:
@@ -312,6 +292,13 @@ def latest_row_of_each_pair(user: Rows, item: Rows, time: Times | None) -> Array
     last = np.ones(len(pair), dtype=bool)
     last[:-1] = pair[order][1:] != pair[order][:-1]
     return np.sort(order[last])
+
+
+def _sums_of_pairs(user: Rows, item: Rows, value: Floats) -> Floats:
+    """(n,) the sum of the values of each row's pair of user and item."""
+    _, pair = np.unique((user.astype(np.int64) << 32) | item, return_inverse=True)
+    sums: Floats = np.bincount(pair, value)[pair].astype(np.float32)
+    return sums
 
 
 def find_step(values: Floats) -> float | None:

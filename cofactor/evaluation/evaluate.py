@@ -6,7 +6,8 @@ from numbers import Real
 import numpy as np
 
 from cofactor.arrays import Floats, Mask
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.errors import BadData, check_type, check_whole
 from cofactor.evaluation.held_out import hold_out

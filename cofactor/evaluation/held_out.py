@@ -7,7 +7,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Times
-from cofactor.data.ratings import Kind, Ratings, TrainingData
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData, SplitMismatch
 

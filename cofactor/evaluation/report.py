@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.arrays import Doubles, Floats, Rows
-from cofactor.data.ratings import values_noun
+from cofactor.data.kind import values_noun
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
 from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import orjson
 
-from cofactor.data.ratings import Kind
+from cofactor.data.kind import Kind
 from cofactor.errors import BadArtifact, BadData
 
 FORMAT, VERSION = "cofactor model", 1

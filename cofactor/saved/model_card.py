@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cofactor.data.ratings import values_noun
+from cofactor.data.kind import values_noun
 from cofactor.saved.manifest import NAME
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings
 from cofactor.errors import BadArtifact, BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.models.baseline import BaselineModel

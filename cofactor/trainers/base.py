@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings
 from cofactor.data.tables.given_ratings import RatingsLike, as_training_parts
 from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats
-from cofactor.data.ratings import Kind, Ratings, make_csr
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadHyperparameter
 from cofactor.kernels.sparse_rows import to_sparse_rows
 from cofactor.machine import cores

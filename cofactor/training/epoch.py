@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from cofactor.arrays import Array
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.kind import Kind
+from cofactor.data.ratings import Ratings
 from cofactor.models.base import Model
 from cofactor.training.hyperparameter import Hyperparameter
 

@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from cofactor.data.kind import Kind
 from cofactor.data.origin import Origin
-from cofactor.data.ratings import Kind, Ratings
+from cofactor.data.ratings import Ratings
 from cofactor.data.reading.meaning.value_notes import note_values
 from cofactor.errors import BadData
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from cofactor.arrays import Array
 from cofactor.data.align_vocabularies import align, reindex
-from cofactor.data.ratings import Ratings, values_noun
+from cofactor.data.kind import values_noun
+from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.assign_parts import (
     TEST,
     TRAIN,

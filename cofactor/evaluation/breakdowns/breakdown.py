@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.arrays import Array, Doubles
-from cofactor.data.ratings import Ratings, TrainingData, values_noun
+from cofactor.data.kind import values_noun
+from cofactor.data.ratings import Ratings, TrainingData
 from cofactor.errors import SplitMismatch, check_type
 from cofactor.evaluation.breakdowns.groups import Grouping, groupings
 from cofactor.evaluation.breakdowns.subset_metrics import PerRatingResults, Subset

@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from cofactor.arrays import Array, Strings, Times
-from cofactor.data.ratings import Ratings, values_noun
+from cofactor.data.kind import values_noun
+from cofactor.data.ratings import Ratings
 from cofactor.evaluation.held_out import HeldOut
 
 RARE_FIRST = (0.05, 0.2, 0.5, 0.8)  # finer for rare users and items, which have few ratings and are most interesting

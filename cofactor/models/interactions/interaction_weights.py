@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.arrays import Doubles, Floats
-from cofactor.data.ratings import Ratings, values_noun
+from cofactor.data.kind import values_noun
+from cofactor.data.ratings import Ratings
 from cofactor.errors import BadData
 
 

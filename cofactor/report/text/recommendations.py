@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cofactor.data.ratings import Kind
+from cofactor.data.kind import Kind
 from cofactor.data.tables.text_table import TextTable
 from cofactor.models.base import Model
 from cofactor.models.top_n.recommendations import RatingEffect, Recommendation

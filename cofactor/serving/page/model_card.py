@@ -5,7 +5,7 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Any
 
-from cofactor.data.ratings import values_noun
+from cofactor.data.kind import values_noun
 
 NAMES = {
     "rmse": "RMSE",

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cofactor.data.ratings import Kind, values_noun
+from cofactor.data.kind import Kind, values_noun
 from cofactor.errors import UnknownId
 from cofactor.serving.page.model_card import card
 from cofactor.serving.schemas.requests import LONGEST_ID, MOST_NAMED_IN_ADDRESS, Genre, ListQuery, Page, Year

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Floats
-from cofactor.data.ratings import Kind, Ratings, make_csr, values_noun
+from cofactor.data.kind import Kind, values_noun
+from cofactor.data.ratings import Ratings, make_csr
 from cofactor.errors import BadData
 from cofactor.models.interactions.interaction_weights import InteractionWeights, least_positive, median_count
 from cofactor.trainers.base import Trainer
