@@ -1,10 +1,12 @@
 """Which column is which: by common names, by names and numbers given, and in a table without a header."""
 
+import re
 from pathlib import Path
 
 import pandas
 import pytest
 
+from cofactor.cli.options.data_argument import parse_columns
 from cofactor.data.reading.columns import AmbiguousColumns, find_columns
 from cofactor.data.reading.headerless_columns import find_columns_without_header
 from cofactor.data.reading.read import read
@@ -138,10 +140,10 @@ COUNTED = [f"{number},{number * 7 % 5},{number * 3 % 4},{number % 5}" for number
         (["u1,i1,2017-07-21", "u2,i1,2017-07-20"], "third column looks like times", "user=1,item=2,time=3;"),
         (["u1,i1,1500659763,4"], "third column looks like times", "user=1,item=2,time=3,rating=4"),
         (COUNTED, "first column counts the rows", "user=2,item=3,rating=4"),
-        (["0,u1,i1,4,1500659763"], "5 columns without a header: 1 '0'; 2 'u1'", "user=1,item=2,rating=3,time=4"),
+        (["0,u1,i1,4,1500659763"], "5 columns without a header: 1 '0'; 2 'u1'", "user=1,item=2,rating=,time=5"),
         (["p1,u1,4", "p2,u2,3"], "first column looks like items", "user=2,item=1,rating=3;"),
         (["B00001WXYZ,A1B2C3D4E5F6G7,4,1500659763"], "first column looks like items", "user=2,item=1,rating=3,time=4"),
-        (["u1,,band,37", "u2,x,bond,12"], "third of 4 columns .* not look like ratings", "user=1,item=2"),
+        (["u1,,band,37", "u2,x,bond,12"], "third of 4 columns .* not look like ratings", "user=1,item=3,rating=4"),
     ],
 )
 def test_cells_that_look_like_other_columns_are_an_error_that_says_what_to_write(
@@ -158,6 +160,27 @@ def test_the_hint_for_a_counter_and_for_swapped_ids_is_followed(tmp_path: Path) 
     file = written(tmp_path / "r.csv", "\n".join(COUNTED))
     assert len(read(file, columns={"user": "1", "item": "2", "rating": "3", "time": "4"}).users) == 12
     assert len(read(file, columns={"user": "2", "item": "3", "rating": "4"}).users) == 5
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [f"{at},u{at % 3},i{at % 4},{1 + at % 5},{1500000000 + at}" for at in range(12)],
+        [f"u{at % 3},{'' if at == 1 else 'm'},band {at},{at * 7}" for at in range(5)],
+        [f"u{at % 3},game {at},{'play' if at % 2 else 'purchase'},{at + 0.5},0" for at in range(5)],
+        [f"u{at % 3},i{at},{1500000000 + at}" for at in range(5)],
+        [f"i{at % 3},u{at},{at % 5}" for at in range(5)],
+    ],
+)
+def test_a_hint_that_is_followed_leads_to_the_ratings(tmp_path: Path, table: list[str]) -> None:
+    file = written(tmp_path / "r.csv", "\n".join(table))
+    with pytest.raises(AmbiguousColumns) as caught:
+        read(file)
+    hinted = re.search(r"--columns (\S+?)[ ;]", caught.value.hint)
+    assert hinted is not None
+    ratings = read(file, columns=parse_columns([hinted[1]]))
+    assert len(ratings) == len(table)
+    assert len(ratings.users) == (5 if "first column looks like items" in caught.value.message else 3)
 
 
 def test_names_that_nobody_knows_are_no_data(tmp_path: Path) -> None:

@@ -142,8 +142,26 @@ def _unknown(rows: Sequence[Row], what: str) -> AmbiguousColumns:
     cells = "; ".join(f"{number} {_shown(cell)!r}" for number, cell in enumerate(rows[0][:12], 1))
     return AmbiguousColumns(
         f"{what}: {cells}",
-        "say which is which by their numbers: --columns user=1,item=2,rating=3,time=4 (rating= and time= for none); "
+        f"say which is which by their numbers, as in --columns {_likely_columns(rows)} (rating= and time= for none); "
         "a wide table, with a column for each item, is read with --layout wide (layout='wide')",
+    )
+
+
+def _likely_columns(rows: Sequence[Row]) -> str:
+    """The columns by number that the cells suggest: ids that are never empty, the last numbers, and times."""
+    columns = list(zip(*rows, strict=True))
+    times = [at for at, cells in enumerate(columns) if _look_like_times(cells)]
+    ids = [
+        at
+        for at, cells in enumerate(columns)
+        if at not in times and not _counts_rows(cells) and all(cell.strip() for cell in cells)
+    ]
+    numbers = [at for at in ids[1:] if len(set(columns[at])) > 1 and all(map(VALUE.fullmatch, columns[at]))]
+    value = numbers[-1:] if len(ids) > len(PAIR) else []
+    places = [*(at for at in ids if at not in value), 0, 1][: len(PAIR)]
+    found = zip(ROLES, (places[0], places[1], value[0] if value else None, times[0] if times else None), strict=True)
+    return ",".join(
+        f"{role}={'' if at is None else at + 1}" for role, at in found if at is not None or role == "rating"
     )
 
 
