@@ -170,14 +170,12 @@ def _train(
         data=source.name,
         **how,
     )
+    read = split.train.origin_record()
     notes: dict[str, Any] = {
         "trainer": trainer.name,
         "hyperparameters": trainer.settings(),
-        "data": source.name,
-        "read": split.train.origin_record(),
-        "split_recipe": asdict(split_recipe) if split_recipe else None,
-        **({} if all_ratings is None else {"trained_on": "all ratings"}),
-        **source.notes(),
+        "read": read,
+        **_describe_data(source, split_recipe, everything=everything),
         **fitted.notes(),
     }
     try:
@@ -192,10 +190,16 @@ def _train(
     if report is not None:
         _log_test_metrics(trackers, report)
     if as_json:
-        print_json({"model": str(out), **describe_training(trainer, fitted, report, notes["read"])})
+        print_json({"model": str(out), **describe_training(trainer, fitted, report, read)})
     else:
         print_paragraphs(summarize_report(report) if report else [describe_unmeasured(fitted, n_ratings)])
     print_next_steps(console, fitted, out, source, evaluated=report is not None)
+
+
+def _describe_data(source: "DataSource", recipe: "SplitRecipe | None", *, everything: bool) -> dict[str, Any]:
+    """What the manifest keeps of the data and of their split."""
+    described = {"data": source.name, "split_recipe": asdict(recipe) if recipe else None, **source.notes()}
+    return described | ({"trained_on": "all ratings"} if everything else {})
 
 
 def _open_data(
