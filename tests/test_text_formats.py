@@ -103,8 +103,10 @@ def test_a_bad_row_is_named_by_its_line_in_every_form(tmp_path: Path, form: str)
 def test_a_line_that_may_be_a_rating_is_no_comment(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("#a,x1,4\nb,#1,3\n#c,x1,2\n")
     assert values(tmp_path / "r.csv") == {("#a", "x1"): 4, ("b", "#1"): 3, ("#c", "x1"): 2}
-    (tmp_path / "r.csv").write_text("# made up\nuser,item,rating\n#a,x1,4\n# b,x1,3\n#c,x2,1\n")
-    assert values(tmp_path / "r.csv") == {("#a", "x1"): 4, ("#c", "x2"): 1}
+    (tmp_path / "r.csv").write_text("# made up\nuser,item,rating\n#a,x1,4\n# b,x1,3\n#c,x2,1\n#,x3,2\n")
+    assert values(tmp_path / "r.csv") == {("#a", "x1"): 4, ("#c", "x2"): 1, ("#", "x3"): 2}
+    (tmp_path / "r.txt").write_text("# made up\nuser item rating\n#a x1 4\n# b x1\n##c x2 1\n")
+    assert values(tmp_path / "r.txt") == {("#a", "x1"): 4, ("##c", "x2"): 1}
 
 
 def test_a_quote_that_is_alone_in_a_line_with_tabs_is_a_character(tmp_path: Path) -> None:

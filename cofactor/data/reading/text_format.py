@@ -107,12 +107,12 @@ def _find_header(
         commented = _is_comment(line, comment)
         for delimiter in delimiters:
             names = _split(line.lstrip(f"{comment} ") if commented else line, delimiter, quoting)
-            below = _without_comments(texts[index + 1 :], comment)
+            above, below = (_without_comments(part, comment) for part in (texts[:index], texts[index + 1 :]))
             plain = index == 0 and not commented and delimiter != BLANKS
             try:
                 where = find_columns(names, columns)
             except AmbiguousColumns:
-                if plain or _heads(names, texts[:index], below, delimiter, quoting):
+                if plain or _heads(names, above, below, delimiter, quoting):
                     raise
                 continue
             except BadData:
@@ -121,7 +121,7 @@ def _find_header(
                 continue  # found by their numbers, in a line of ratings
             if any(is_number(names[place]) for place in where.values()):
                 continue  # positions of columns, in a line of ratings
-            if plain or _heads(names, texts[:index], below, delimiter, quoting):
+            if plain or _heads(names, above, below, delimiter, quoting):
                 return Header(index, delimiter, names, where)
     return None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cofactor.data.duckdb_connection import quoted
 
-AFTER_COMMENT = ("", " ", "\t", "#", "%")  # what follows the mark of a comment
+AFTER_COMMENT = ("", " ", "\t")  # what follows the mark of a comment
 SPACE = " \t\r\n"
 BLANKS = " "  # the delimiter that stands for any run of spaces and tabs
 
@@ -70,7 +70,7 @@ class TextDialect:
 
     def comment_cell_sql(self, cell: str) -> str:
         """SQL that says whether the first cell of a line with the usual number of cells begins a comment."""
-        after = ", ".join(map(quoted, AFTER_COMMENT))
+        after = ", ".join(map(quoted, filter(None, AFTER_COMMENT)))
         return f"(starts_with({cell}, {quoted(self.comment)}) AND substr({cell}, 2, 1) IN ({after}))"
 
     def split_sql(self, line: str) -> str:
