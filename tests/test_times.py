@@ -234,3 +234,11 @@ def test_numbers_of_one_unit() -> None:
     assert numbers_to_seconds(np.empty(0, np.int64)).tolist() == []
     with pytest.raises(BadData, match="time 5 is not in milliseconds"):
         numbers_to_seconds(np.array([10**12, 10**12, 5]))
+
+
+def test_a_time_format_leaves_the_callers_duckdb_connection_alone(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("user,item,rating,time\na,x,3,14/07/2017\n")
+    duckdb.execute("SELECT 7")
+    read(file, time_format="%d/%m/%Y")
+    assert duckdb.fetchall() == [(7,)]

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from cofactor.arrays import Array, Times
-from cofactor.data.duckdb_connection import quoted
+from cofactor.data.duckdb_connection import quoted, shared_connection
 from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.reading.meaning.date_formats import find_formats
 from cofactor.errors import BadData
@@ -92,7 +92,8 @@ def named_rule(name: str) -> TimeRule:
     if "%" not in name:
         raise BadData(f"unknown time format {name!r}", HINT)
     try:
-        duckdb.execute(f"SELECT try_strptime('', {quoted(name)})")
+        with shared_connection() as connection:  # the default one is the caller's
+            connection.execute(f"SELECT try_strptime('', {quoted(name)})")
     except duckdb.Error:
         raise BadData(f"time format {name!r} is not understood", HINT) from None
     return _format_rule([name])
