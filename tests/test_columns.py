@@ -98,6 +98,7 @@ def test_columns_by_number_with_and_without_a_header(tmp_path: Path) -> None:
     assert rows(read(written(tmp_path / "c.csv", "what,who,how,when\n" + lines), columns=unknown)) == wanted
     frame = pandas.DataFrame([("p1", "u1", 4.0), ("p2", "u1", 3.0)])  # columns 0, 1, 2 are names
     assert rows(read(frame, columns={"user": "1", "item": "0", "rating": "2"})) == [(*row[:3], None) for row in wanted]
+    assert rows(read(frame, columns={"user": 1, "item": 0, "rating": 2})) == [(*row[:3], None) for row in wanted]
     with pytest.raises(BadData, match="no column '7' among") as caught:
         read(tmp_path / "b.csv", columns={"user": "7"})
     assert "from 1 to 4" in caught.value.hint

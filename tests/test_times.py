@@ -155,7 +155,7 @@ def test_the_report_names_the_unit(tmp_path: Path) -> None:
 
 
 def test_an_unknown_form(tmp_path: Path) -> None:
-    for form in ("hours", "%Q", ""):
+    for form in ("hours", "%Q", "", 3):
         with pytest.raises(BadData, match="time format"):
             timed(tmp_path, "1500000000", time_format=form)
     with pytest.raises(BadData, match="no column of times"):

@@ -120,12 +120,24 @@ def test_ratings_from_one_have_no_value_without_a_meaning(values: set[int], coun
 
 
 def test_values_to_leave_out_may_be_text_or_empty(tmp_path: Path) -> None:
-    for missing, text in (("NR", "NR"), ("", ""), (["-1", "NULL"], "NULL"), ([-1, 99], "99.0"), ("-1", "-1.00")):
+    with pytest.raises(BadData, match="line 3: no rating") as caught:
+        valued(tmp_path, 3, "", 5)
+    assert "--missing ''" in caught.value.hint
+    for missing, text in (
+        ("NR", "NR"),
+        ("", ""),
+        (float("nan"), ""),
+        ("nan", "nan"),
+        (["-1", "NULL"], "NULL"),
+        ([-1, 99], "99.0"),
+        ("-1", "-1.00"),
+    ):
         ratings = valued(tmp_path, 3, text, 5, missing=missing)
         assert rows(ratings) == [("u", "i0", 3.0, None), ("u", "i2", 5.0, None)]
         assert "i1" not in ratings.items
     frame = pandas.DataFrame({"user": list("aab"), "item": list("xyz"), "rating": [3.0, -1.0, 5.0]})
     assert len(read(frame, missing=-1)) == 2
+    assert len(read(frame.assign(rating=[3.0, None, 5.0]), missing=float("nan"))) == 2
 
 
 def test_bad_rows_beside_values_that_are_left_out(tmp_path: Path) -> None:

@@ -100,14 +100,25 @@ def find_columns(
 
 
 def check_columns(chosen: Mapping[str, str] | None) -> dict[str, str]:
-    """`columns=` with the names of the roles; raises BadData for an unknown role and for an empty name."""
-    given = {ALIASES.get(role, role): name for role, name in (chosen or {}).items()}
+    """`columns=` with the names of the roles; raises BadData for an unknown role and for an empty name.
+
+    A number that is not text, as data frames have for columns without a name, is the name or place that it reads as.
+    """
+    named: Mapping[str, object] = chosen or {}
+    texts = {role: name if isinstance(name, str) else _as_name(name) for role, name in named.items()}
+    given = {ALIASES.get(role, role): name for role, name in texts.items()}
     for role, name in given.items():
         if role not in ROLES:
             raise BadData(f"columns: {role!r} is not one of {', '.join(ROLES)}", "columns={'user': 'NAME', ...}")
-        if not isinstance(name, str) or not (name or role in OPTIONAL):
+        if not (name or role in OPTIONAL):
             raise BadData(f"columns: the {role} column is {name!r}", "give the name of a column")
     return given
+
+
+def _as_name(name: object) -> str:
+    if isinstance(name, int) and not isinstance(name, bool):
+        return str(name)
+    raise BadData(f"columns: {name!r} names no column", "give the name of a column, or its number from 1")
 
 
 def has_known_name(names: Sequence[str], chosen: Mapping[str, str] | None) -> bool:

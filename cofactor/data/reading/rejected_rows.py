@@ -143,6 +143,8 @@ def _error(source: SqlScan, check: RowCheck) -> BadData:
         named, hint = f"none of the {rows:,} {unit}s can be used: {named}", "check that it is a table of ratings"
         if all(place == "rating" for _, place, _ in first):
             hint = "write numbers for the ratings, or read each row as an interaction: --columns rating="
+    if faults < rows and all(reason == "no rating" for _, _, reason in first):
+        hint = f"to leave out the rows without a rating: --missing '' (missing=''); or {hint}"
     if any("UTF-8" in reason for _, _, reason in first):
         hint = f"save the file as UTF-8 (iconv -f LATIN1 -t UTF-8); or {hint}"
     if all(place == "time" for _, place, _ in first):

@@ -111,7 +111,8 @@ class ColumnRules:
         if not self.missing or "rating" not in self.types:
             return None
         numbers = [text for text in self.missing if is_number(text)]
-        texts = ", ".join(map(quoted, self.missing))
+        empty = ("",) if any(text.lower() == "nan" for text in self.missing) else ()  # as frames hold NaN
+        texts = ", ".join(map(quoted, (*self.missing, *empty)))
         listed = f"coalesce({self.number} IN ({', '.join(numbers)}), false) OR " if numbers else ""
         return f"({listed}trim(coalesce(CAST(rating AS VARCHAR), '')) IN ({texts}))"
 

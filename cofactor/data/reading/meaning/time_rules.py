@@ -85,6 +85,8 @@ def numbers_to_seconds(numbers: Times, *, exported: bool = False) -> Array:
 
 def named_rule(name: str) -> TimeRule:
     """The rule of a name (a unit, "iso", "year", "excel") or of a format; raises BadData for another name."""
+    if not isinstance(name, str):
+        raise BadData(f"unknown time format {name!r}", HINT)
     if name in UNITS:
         return _unit_rule(name)
     if name in (known := {"iso": ISO, "year": YEAR, "excel": EXCEL}):
