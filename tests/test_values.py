@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cofactor.data.exporting.export import export
 from cofactor.data.ratings import Ratings
 from cofactor.data.reading.meaning.value_notes import find_value_without_meaning, looks_like_counts
 from cofactor.data.reading.meaning.value_rules import DECIMAL_COMMA, NUMBERS, TRUE_FALSE, find_value_rule
@@ -282,3 +283,12 @@ def test_a_file_a_frame_and_parquet_are_read_by_one_rule(tmp_path_factory: pytes
     frame.to_csv(folder / "r.csv", index=False, sep=";")
     frame.to_parquet(folder / "r.parquet")
     assert outcome(frame) == outcome(folder / "r.parquet") == outcome(folder / "r.csv")
+
+
+@pytest.mark.parametrize("option", [{"missing": -1}, {"time_format": "s"}])
+def test_options_for_cells_are_refused_where_there_are_none(tmp_path: Path, option: dict) -> None:
+    lists = written(tmp_path / "lists.txt", "a x y\nb x\n")
+    export(Ratings.of(["a", "b"], ["x", "y"], [3, 4], [5, 6]), tmp_path / "out")
+    for source, layout in ((lists, "lists"), (tmp_path / "out", None)):
+        with pytest.raises(BadData, match="has no cells that missing or time_format could be about"):
+            read(source, layout=layout, **option)

@@ -170,6 +170,7 @@ class _Reading:
             raise BadData("lists are in a file of text", "give its path, or a stream of bytes")
         if self.columns or self.skip:
             raise BadData("lists have neither columns nor rows to skip", "read them without columns and bad_rows")
+        self._refuse_cell_options(f"{source}: a file of lists")
         files = find_source(Path(source), self.folder, lambda _: frozenset())
         with reading_connection(self.folder, files.shown) as connection, error_context(files.shown):
             text = self._scanner(connection).plain_text(files.ratings[0])
@@ -195,7 +196,13 @@ class _Reading:
         except CofactorError:
             return frozenset()
 
+    def _refuse_cell_options(self, what: str) -> None:
+        """Raises BadData for options that say what cells of text mean, where there are none."""
+        if self.values.missing or self.values.time_format is not None:
+            raise BadData(f"{what} has no cells that missing or time_format could be about", "read it without them")
+
     def _shards(self, source: SourceFiles) -> Ratings:
+        self._refuse_cell_options(f"{source.ratings[0]}: TFRecord")
         if self.skip:
             raise BadData(f"{source.ratings[0]}: TFRecord has no rows to skip", "read it without bad_rows")
         loaded, records = read_examples(source.ratings, self.columns, exported=self.values.exact)
