@@ -12,7 +12,6 @@ from uvicorn.supervisors import Multiprocess
 from cofactor.serving.processes.limits import ACCEPTED_WITHIN, APPLICATION, BACKLOG, IDLE, MAX_HEAD, raise_open_files
 from cofactor.serving.processes.run_folder import RunFolder
 from cofactor.serving.processes.stop_signals import STOP_WITHIN, StopSignals
-from cofactor.serving.processes.uvicorn_protocol import LimitedProtocol
 from cofactor.serving.server_config import ServerConfig
 
 
@@ -27,7 +26,7 @@ def run_uvicorn(config: ServerConfig, run: RunFolder, listening: socket.socket) 
         factory=True,
         workers=config.workers,
         loop="uvloop",
-        http=LimitedProtocol,
+        http="h11",
         ws="none",
         lifespan="on",
         log_config=None,
