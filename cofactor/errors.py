@@ -24,7 +24,9 @@ __all__ = [
     "SplitMismatch",
     "TrainingDiverged",
     "Unavailable",
+    "UnknownArgument",
     "UnknownId",
+    "UnknownMetric",
 ]
 
 
@@ -63,6 +65,14 @@ class BadHyperparameter(CofactorError):
 
 class TrainingDiverged(BadHyperparameter):
     """The numbers of a training grew without bound: an epoch whose loss or model is not finite."""
+
+
+class UnknownArgument(BadHyperparameter, TypeError):
+    """A function or a trainer has no argument of this name. It is also a TypeError, as for any function of Python."""
+
+
+class UnknownMetric(BadHyperparameter, KeyError):
+    """A report has no metric of this name. It is also a KeyError, as for any mapping."""
 
 
 class UnknownId(CofactorError):

@@ -30,7 +30,7 @@ def served(*arguments: str | Path) -> Iterator[str]:
         assert process.stderr is not None
         line = process.stderr.readline()
         assert line.startswith("serving "), line + process.stderr.read()
-        yield line.split(" on ")[-1].split(" ")[0]
+        yield line.split(" on ")[-1].split()[0]
     finally:
         process.kill()
         process.communicate()

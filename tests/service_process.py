@@ -72,7 +72,7 @@ def running(*arguments: object, prefix: Sequence[str] = ()) -> Iterator[Running]
     try:
         line = process.stderr.readline()
         assert line.startswith("serving "), line + process.stderr.read()
-        served.url = line.split(" on ")[-1].split(" ")[0]
+        served.url = line.split(" on ")[-1].split()[0]
         reader.start()
         yield served
     finally:

@@ -167,9 +167,9 @@ def test_the_repr_of_what_a_training_gives_is_a_line() -> None:
     report = cofactor.evaluate(fitted.model, PARTS.test)
     compared = cofactor.compare({"a": MODEL, "b": fitted.model}, PARTS.test)
     for one, said in (
-        (fitted.model, "<FactorModel that predicts ratings from"),
+        (fitted.model, "<svd model that predicts ratings from"),
         (fitted.model.training_data, "<training data: "),
-        (fitted, "<fit of <FactorModel"),
+        (fitted, "<fit of <svd model"),
         (report, "<report on "),
         (compared, "<comparison of a, b on 1 split>"),
     ):

@@ -142,11 +142,11 @@ def test_what_values_mean_is_an_option_of_each_command(run: Run, tmp_path: Path)
     said = done.stderr.splitlines()[0]
     assert said.startswith("r.csv: 300 ratings from 1 to 5 by 20 users on 15 items, 2017-01-01 to 2017-07-")
     assert "columns: user = user, item = item, rating = rating, time = date (dates of the form %d/%m/%Y)" in said
-    assert "1 row of a pair that repeats averaged with another" in said
+    assert "1 repeated row averaged" in said
     assert "1 row without a rating left out" in said
     counted = run("export", "r.csv", *options[:4], "--implicit", "--format", "csv", "-o", "e")
     assert "300 interactions with counts from 1 to" in counted.stderr
-    assert "1 row of a pair that repeats added to another" in counted.stderr
+    assert "1 repeated row added up" in counted.stderr
     pairs = run("export", "r.csv", "--columns", "user=1,item=2,rating=,time=", "--format", "csv", "-o", "p")
     assert (
         "301 interactions with counts from 1 to 2 by 20 users on 16 items; columns: user = user, item = item"

@@ -212,7 +212,7 @@ def test_values_can_be_left_out_or_said_to_be_counts(tmp_path: Path) -> None:
     counts = read(file, implicit=True)
     assert (counts.kind, counts.value.tolist()) == ("counts", [5, 1])
     assert counts.origin is not None
-    assert counts.origin.remarks() == ["1 row of a pair that repeats added to another"]
+    assert counts.origin.remarks() == ["1 repeated row added up"]
 
 
 def test_a_column_of_plays_is_one_of_counts(tmp_path: Path) -> None:

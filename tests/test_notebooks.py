@@ -11,6 +11,9 @@ from sklearn.base import clone
 
 import cofactor
 from cofactor.data.ratings import Ratings
+from cofactor.data.tables.tabular import ColumnTable
+from cofactor.evaluation.comparison_text import cost_table
+from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.report_text import describe_report
 from cofactor.trainers import TRAINERS
 from cofactor.training.tracking.progress import NoProgress, ProgressBar, ProgressDisplay, choose_display, has_onlooker
@@ -44,15 +47,69 @@ def test_a_printed_comparison_has_its_tables_and_sentences(fitted: cofactor.Fit)
     assert all(sentence in str(compared) for sentence in compared.sentences())
     assert str(compared).splitlines()[0].split()[:2] == ["model", "RMSE"]
     assert "CPU s" not in str(compared), "nothing is known of the cost of models that were trained elsewhere"
+    assert "–" not in str(cost_table(compared))
     shown = compared._repr_html_()
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
     assert shown.count("<table>") == 2
 
 
+def test_a_cost_that_was_measured_for_no_model_has_no_column(fitted: cofactor.Fit) -> None:
+    costs = {"a": Cost(list_seconds=0.002), "b": Cost()}
+    reports = {name: [cofactor.evaluate(fitted.model, PARTS.test, k=5)] for name in costs}
+    compared = cofactor.compare_reports(reports, costs=costs)
+    headings = cost_table(compared).columns
+    assert "list ms" in headings
+    assert not {"fit s", "CPU s", "peak MB", "size MB"} & set(headings)
+
+
+def test_a_misspelt_metric_is_an_error_that_names_the_near_ones(fitted: cofactor.Fit) -> None:
+    report = cofactor.evaluate(fitted.model, PARTS.test, k=(5, 10))
+    for name, near in (
+        ("ndcg", "ndcg@5 or ndcg@10"),
+        ("NDCG@20", "ndcg@5 or ndcg@10"),
+        ("RMSE", "rmse"),
+        ("rsme", "rmse"),
+    ):
+        with pytest.raises(KeyError) as raised:
+            report.metrics[name]
+        assert isinstance(raised.value, cofactor.CofactorError)
+        assert f"no metric {name!r}" in str(raised.value)
+        assert f"did you mean {near}" in str(raised.value)
+    with pytest.raises(KeyError, match="there are rmse, "):
+        report.metrics["zzz"]
+    assert report.metrics.get("ndcg") is None
+    with pytest.raises(cofactor.CofactorError, match="did you mean ndcg@5"):
+        cofactor.compare({"a": fitted.model, "b": fitted.model}, PARTS.test, k=5).metrics["a"]["ndcg"]
+
+
+def test_the_repr_of_a_model_names_its_trainer(fitted: cofactor.Fit, tmp_path: Path) -> None:
+    cofactor.save(fitted.model, tmp_path / "model")
+    for model in (fitted.model, cofactor.load(tmp_path / "model")):
+        assert repr(model).startswith("<svd model that predicts ratings from 0.5 to 5; <training data: ")
+    cofactor.save(fitted.model, tmp_path / "foreign", trainer="x\x1b[2J", hyperparameters={})
+    assert "\x1b" not in repr(cofactor.load(tmp_path / "foreign"))
+
+
 def test_numbers_in_tables_keep_the_digits_that_matter() -> None:
-    timed = Ratings.of(["a"], ["x"], [4.5], [1_000_000_007])
-    assert repr(timed.head()).splitlines()[1].split() == ["a", "x", "4.5", "1000000007"]
+    table = ColumnTable({"user": np.array(["a"]), "rating": np.array([4.5]), "time": np.array([1_000_000_007.0])})
+    assert repr(table).splitlines()[1].split() == ["a", "4.5", "1000000007"]
+
+
+def test_the_times_of_the_first_rows_are_dates() -> None:
+    times = [1_000_000_007, 1_500_000_000.25, 1_500_076_800]
+    head = Ratings.of(["a", "b", "c"], ["x", "y", "z"], [4, 5, 3], times).head()
+    assert [line.split()[3:] for line in repr(head).splitlines()[1:]] == [
+        ["2001-09-09", "01:46:47"],
+        ["2017-07-14", "02:40:00.250000"],
+        ["2017-07-15"],
+    ]
+    assert head.columns()["time"].dtype == "datetime64[us]"
+    assert head.to_pandas()["time"][1].year == 2017
+    assert head.to_polars()["time"][2].day == 15
+    assert "2001-09-09 01:46:47" in Ratings.of(["a"], ["x"], [4], [times[0]])._repr_html_()
+    far = Ratings.of(["a"], ["x"], [4], [10**15])
+    assert "31690708" in repr(far.head())
 
 
 def test_a_model_and_a_training_in_a_notebook(fitted: cofactor.Fit) -> None:

@@ -116,7 +116,7 @@ def test_every_field_has_a_label(elements):
 def test_a_users_list_ratings_and_card_are_there_without_a_script(app):
     html = ask(app, "/?user=40").text
     found = "".join(Elements(html).text)
-    assert "For 40" in found
+    assert "For user 40" in found
     assert TITLES["1"].removesuffix(" (1995)") in found
     assert "Based on 1 rating from the training data." in found
     assert "because they rated" in found

@@ -47,7 +47,8 @@ def serving(saved: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert process.stderr is not None
         line = process.stderr.readline()
         assert line.startswith(f"serving {saved} (version "), line + process.stderr.read()
-        yield process, line.split(" on ")[1].split(" ")[0]
+        assert line.count("http://") == 1
+        yield process, line.split(" on ")[1].split()[0]
     finally:
         process.kill()
         process.communicate()

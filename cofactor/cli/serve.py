@@ -147,8 +147,7 @@ def _run(settings: "ServerConfig", listening: socket.socket, inherited: bool) ->
         what = ", ".join(
             f"{escape_controls(str(folder))} (version {versions[name]})" for name, folder in settings.models
         )
-        url = url_of(listening)
-        click.echo(f"serving {what} on {url} — try {url}/", err=True)
+        click.echo(f"serving {what} on {url_of(listening)}", err=True)
 
     from cofactor.serving.processes.server import serve as run_server
 

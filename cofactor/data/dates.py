@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime
 
-from cofactor.arrays import Times
+import numpy as np
+
+from cofactor.arrays import Array, Times
+
+MICROSECONDS = 9e12  # seconds: times that are farther from 1970 do not fit a datetime64 of microseconds
 
 
 def format_date(seconds: float) -> str:
@@ -26,3 +30,12 @@ def format_time(moment: float) -> str:
     except (OverflowError, OSError, ValueError):
         return str(moment)
     return written.removesuffix("+00:00").removesuffix("T00:00:00")
+
+
+def as_datetimes(times: Times) -> Array:
+    """(n,) times as datetime64 in UTC, of microseconds; of seconds where one is too far from 1970 for that."""
+    if len(times) and float(np.abs(times.astype(np.float64)).max()) > MICROSECONDS:
+        return times.astype(np.int64).astype("datetime64[s]")
+    whole = np.floor(times).astype(np.int64)
+    rest = np.round((times - whole) * 1e6).astype(np.int64)
+    return (whole * 1_000_000 + rest).astype("datetime64[us]")

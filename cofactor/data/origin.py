@@ -8,10 +8,10 @@ from typing import Any
 MERGED = {  # what became of the rows of a pair that repeats, after their number
     "latest": "earlier ratings of a pair rated again left out",
     "first": "later ratings of a pair rated again left out",
-    "sum": "rows of a pair that repeats added to another",
-    "count": "rows of a pair that repeats counted with another",
-    "mean": "rows of a pair that repeats averaged with another",
-    "max": "rows of a pair that repeats left out for the highest",
+    "sum": "repeated rows added up",
+    "count": "repeated rows counted",
+    "mean": "repeated rows averaged",
+    "max": "repeated rows left out, the highest kept",
 }
 
 

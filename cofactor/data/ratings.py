@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
-from cofactor.data.dates import format_span
+from cofactor.data.dates import as_datetimes, format_span
 from cofactor.data.features import Features
 from cofactor.data.kind import Kind, check_values, describe_values, value_range, values_noun
 from cofactor.data.origin import Origin
@@ -183,10 +183,12 @@ class Ratings(Tabular):
         return columns
 
     def head(self, n: int = 5) -> ColumnTable:
-        """The first n rows of `columns`, with the titles of the items if they are known; shown as a table."""
+        """The first n rows of `columns`, times as datetime64, with the titles if known; shown as a table."""
         check_whole("n", n, "the number of rows")
         first = self.where(slice(max(0, n)))
         columns = first.columns()
+        if first.time is not None:
+            columns["time"] = as_datetimes(first.time)
         if self.titles is not None:
             columns["title"] = self.titles[first.item]
         return ColumnTable(columns)

@@ -13,6 +13,7 @@ from cofactor.arrays import Doubles
 from cofactor.data.tables.html_table import html_text_table
 from cofactor.evaluation.comparison_text import accuracy_table, cost_table
 from cofactor.evaluation.cost import Cost
+from cofactor.evaluation.metrics.metric import MetricValues
 from cofactor.evaluation.report_protocol import ReportLike
 from cofactor.evaluation.significance.difference import Difference
 from cofactor.evaluation.significance.paired_differences import standard_error_over_splits
@@ -56,7 +57,7 @@ class Comparison:
     def metrics(self) -> dict[str, dict[str, float]]:
         """By model: each metric, the mean over splits and seeds."""
         return {
-            name: {metric: float(np.mean(values)) for metric, values in self._values(name)}
+            name: MetricValues((metric, float(np.mean(values))) for metric, values in self._values(name))
             for name in self.seed_reports
         }
 

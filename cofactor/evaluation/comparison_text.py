@@ -70,12 +70,13 @@ def accuracy_table(comparison: ComparisonLike, first: Sequence[str] = ()) -> Tex
 
 
 def cost_table(comparison: ComparisonLike) -> TextTable:
-    """Properties of the lists and, where it was measured, the cost of each model."""
+    """Properties of the lists and the cost of each model; a cost that was measured for no model has no column."""
     costs = {name: asdict(one) for name, one in comparison.costs.items()}
     values = {name: {**metrics, **costs.get(name, {})} for name, metrics in comparison.metrics.items()}
     properties = [name for name in _measured(list_columns(), comparison) if base_name(name) in LIST_HEADINGS]
     columns = [replace(Column.of_metric(name), heading=LIST_HEADINGS[base_name(name)]) for name in properties]
-    return _table(values, [*columns, *(COSTS if comparison.costs else ())], {})
+    measured = [cost for cost in COSTS if any(one[cost.name] is not None for one in costs.values())]
+    return _table(values, [*columns, *measured], {})
 
 
 def _measured(names: Sequence[str], comparison: ComparisonLike) -> list[str]:

@@ -11,6 +11,7 @@ from cofactor.arrays import Doubles, Floats, Rows
 from cofactor.data.kind import values_noun
 from cofactor.errors import BadHyperparameter
 from cofactor.evaluation.metrics.list_properties import OF_ALL_LISTS
+from cofactor.evaluation.metrics.metric import MetricValues
 from cofactor.evaluation.metrics.ranking_metrics import AT_K, RATED
 from cofactor.evaluation.metrics.rating_errors import RATING_METRICS, PredictedRatings
 from cofactor.evaluation.metrics.registry import base_name
@@ -43,6 +44,9 @@ class Report:
     scored_test_set: ScoredTestSet = field(repr=False)
     predictions: Floats | None = field(repr=False)  # (n,) of the test ratings, clipped; None: the model only ranks
     step: float | None = None  # of the scale
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", MetricValues(self.metrics))
 
     @property
     def values_noun(self) -> str:

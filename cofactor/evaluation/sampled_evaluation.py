@@ -16,6 +16,7 @@ import numpy as np
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact, BadHyperparameter, check_type
 from cofactor.evaluation.held_out import HeldOut, hold_out
+from cofactor.evaluation.metrics.metric import MetricValues
 from cofactor.evaluation.metrics.sampled import SAMPLED
 from cofactor.evaluation.metrics.standard_error import standard_error
 from cofactor.evaluation.report import check_k
@@ -97,7 +98,7 @@ def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] | int = (10,))
     values = {name: metric_values(name, rank) for name in names}
     counts = {name: held_out.counts()[name] for name in ("ratings", "users", "items")}
     return SampledReport(
-        {name: float(value.mean()) for name, value in values.items()},
+        MetricValues((name, float(value.mean())) for name, value in values.items()),
         {name: standard_error(value, held_out.user_number) for name, value in values.items()},
         counts | {"negatives": int((cases.negatives >= 0).sum(axis=1).max())},
         ks,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack, overload
 import numpy as np
 
 from cofactor.arrays import Array, Floats, Rows, Times
+from cofactor.control_characters import escape_controls
 from cofactor.data.ratings import TrainingData
 from cofactor.models.checks import check_arrays, check_n, check_rows
 from cofactor.models.networks.layers import Layers
@@ -58,7 +59,8 @@ class Model(RankingModel):
     def __repr__(self) -> str:
         low, high = self.scale or (0.0, 0.0)
         task = "ranks items" if self.scale is None else f"predicts ratings from {low:g} to {high:g}"
-        return f"<{type(self).__name__} that {task}; {self.training_data!r}>"
+        name = type(self).__name__ if self.provenance is None else f"{escape_controls(self.provenance.trainer)} model"
+        return f"<{name} that {task}; {self.training_data!r}>"
 
     def _repr_html_(self) -> str:
         return model_as_html(self)

@@ -39,9 +39,12 @@ def _cell(tag: str, text: str) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A cell as text: small numbers with four significant digits, nothing for a missing value."""
+    """A cell as text: small numbers with four significant digits, nothing for a missing value, a time without zeros of
+    a second."""
     if value is None or value != value:
         return ""
+    if isinstance(value, np.datetime64):
+        return str(value).replace("T", " ").removesuffix(".000000").removesuffix(" 00:00:00")
     if not isinstance(value, float | np.floating):
         return str(value)
     return f"{value:.4g}" if abs(float(value)) < LARGE else f"{value:.3f}".rstrip("0").rstrip(".")

@@ -1,9 +1,12 @@
 """What is known of a metric: its formula, the direction in which it is better, and how it is shown."""
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
+
+from cofactor.errors import UnknownMetric
 
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
@@ -41,3 +44,15 @@ class Metric(Generic[Formula]):
 def by_name(metrics: Iterable[Metric[Formula]]) -> dict[str, Metric[Formula]]:
     """A registry of metrics. The order is the order of a report."""
     return {metric.name: metric for metric in metrics}
+
+
+class MetricValues(dict[str, float]):
+    """The values of metrics by name; an unknown name raises UnknownMetric, a KeyError that names the nearest ones."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        plain = str(name).strip().lower()
+        base = plain.partition("@")[0]
+        near = [one for one in self if one.partition("@")[0] == base]
+        near = near or [one for one in self if base in one] or difflib.get_close_matches(plain, list(self), 3)
+        hint = f"did you mean {' or '.join(near[:4])}?" if near else f"there are {', '.join(self)}"
+        raise UnknownMetric(f"no metric {str(name)[:60]!r}", hint)

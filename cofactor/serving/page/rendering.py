@@ -57,7 +57,7 @@ def render(answers: RecommendationService, query: PageQuery, models: Sequence[Ma
     lines = (_line(one, colours, rated, whose, values) for one in shown["recommendations"])
     named = query.model if any(one["name"] == query.model for one in models) else ""
     return PAGE.substitute(
-        heading=escape(f"For {user}"),
+        heading=escape(f"For user {user}"),
         user=escape(user),
         model=escape(named),
         model_field=f'<input type="hidden" name="model" value="{escape(named)}">' if named else "",

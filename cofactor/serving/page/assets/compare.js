@@ -35,7 +35,7 @@ export async function drawCompare() {
     for (const { item } of recommendations) counts.set(item, (counts.get(item) ?? 0) + 1);
   }
   const shared = [...counts.values()].filter((count) => count > 1).length;
-  at("compare-note").textContent = `For ${me.user}: ${shared} of ${counts.size} titles are in more than one list.`;
+  at("compare-note").textContent = `For user ${me.user}: ${shared} of ${counts.size} titles are in more than one list.`;
   at("columns").replaceChildren(...lists.map((list, place) => column(chosen[place], list, counts)));
 }
 

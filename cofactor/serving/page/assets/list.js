@@ -35,13 +35,13 @@ export async function drawList() {
     const answer = await recommended(me.user, { ...filters(), n: N, why: WHY });
     if (mine !== turn) return;
     showError(at("problem"), null);
-    at("list-heading").textContent = `For ${me.user}`;
+    at("list-heading").textContent = `For user ${me.user}`;
     at("list-note").textContent = note(answer);
     keepingFocus(at("items"), () => at("items").replaceChildren(...lines(answer)));
     followed(answer);
   } catch (error) {
     if (mine !== turn) return;
-    at("list-heading").textContent = `For ${me.user}`;
+    at("list-heading").textContent = `For user ${me.user}`;
     at("list-note").textContent = "";
     at("items").replaceChildren();
     at("more").hidden = true;

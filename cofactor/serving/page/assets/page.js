@@ -42,7 +42,7 @@ async function choose(user) {
   const address = new URL(location.href);
   address.searchParams.set("user", user);
   history.replaceState(null, "", address);
-  document.title = `For ${user} · cofactor`;
+  document.title = `For user ${user} · cofactor`;
   updateJsonLink();
   for (const link of document.querySelectorAll(".models a")) {
     const other = new URL(link.href);
