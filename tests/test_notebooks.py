@@ -96,6 +96,22 @@ def test_numbers_in_tables_keep_the_digits_that_matter() -> None:
     assert repr(table).splitlines()[1].split() == ["a", "4.5", "1000000007"]
 
 
+def test_printed_ratings_say_how_they_were_read() -> None:
+    clicks = {"user": [1, 1, 2], "item": [5, 5, 6], "event<b>": ["view", "buy", "view"]}
+    ratings = cofactor.read(clicks)
+    first, *notes = str(ratings).splitlines()
+    assert first == ratings.summary() == "2 interactions with counts from 1 to 2 by 2 users on 2 items"
+    assert notes[0] == "  read from table, 3 rows; columns: user = user, item = item"
+    assert "  1 repeated row counted" in notes
+    assert any("not read: event<b>" in note for note in notes)
+    shown = ratings._repr_html_()
+    assert "<li>1 repeated row counted</li>" in shown
+    assert "event&lt;b&gt;" in shown
+    assert "event<b>" not in shown
+    assert repr(ratings) == "<2 interactions, 2 users, 2 items>"
+    assert str(RATINGS).splitlines()[0] == RATINGS.summary()
+
+
 def test_the_times_of_the_first_rows_are_dates() -> None:
     times = [1_000_000_007, 1_500_000_000.25, 1_500_076_800]
     head = Ratings.of(["a", "b", "c"], ["x", "y", "z"], [4, 5, 3], times).head()

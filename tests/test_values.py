@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -9,6 +10,7 @@ import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from cofactor.data.exporting.export import export
 from cofactor.data.ratings import Ratings
@@ -174,6 +176,20 @@ def test_whole_numbers_with_a_long_tail_may_be_counts(tmp_path: Path) -> None:
     assert notes(valued(tmp_path, *plays, implicit=True)) == ""
     assert not looks_like_counts(np.array([1, 50, 100]), np.ones(3))  # per cent
     assert not looks_like_counts(np.array([1, 2, 500.5]), np.ones(3))
+
+
+def test_a_sparse_matrix_of_whole_numbers_may_hold_counts() -> None:
+    def said(*values: float, **options: Any) -> str:
+        matrix = csr_matrix((np.array(values, dtype=np.float64), (range(len(values)), range(len(values)))))
+        return notes(read(matrix, **options))
+
+    assert "at most 3 and the highest is 11: if they are counts, read them with" in said(1, 1, 3, 4, 11)
+    assert "(in Python implicit=True)" in said(1, 1, 3, 4, 11)
+    assert said(1, 2, 3, 40_000).count("if they are counts") == 1
+    for ratings in ((1, 2, 3, 10), (1, 2, 3.5, 11), (-1, 2, 3, 4, 11)):
+        assert "counts" not in said(*ratings)
+    assert said(1, 1, 3, 4, 11, implicit=True) == said(1, 1, 3, 4, 11, scale=(1, 20)) == ""
+    assert notes(read({"user": ["a", "b"], "item": ["x", "y"], "rating": [1, 11]})) == ""
 
 
 # --- ids

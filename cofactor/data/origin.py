@@ -80,6 +80,11 @@ class Origin:
         listed = ", ".join(f"{role} = {name}" for role, name in self.columns.items())
         return [f"columns: {listed}"] if listed else []
 
+    def describe(self) -> list[str]:
+        """Where the ratings came from and what reading them did, in a line each, for people."""
+        rows = f"read from {self.name}, {self.rows:,} row{'s' * (self.rows != 1)}"
+        return ["; ".join([rows, *self.describe_columns()]), *self.remarks()]
+
     def remarks(self) -> list[str]:
         """What was left out or changed, in a phrase each; empty where every row was used as it is."""
         remarks = []

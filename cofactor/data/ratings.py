@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
+from html import escape
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cofactor.arrays import Array, Floats, Mask, Rows, Strings, Times
+from cofactor.control_characters import escape_controls
 from cofactor.data.dates import as_datetimes, format_span
 from cofactor.data.features import Features
 from cofactor.data.kind import Kind, check_values, describe_values, value_range, values_noun
@@ -134,6 +136,14 @@ class Ratings(Tabular):
     def __repr__(self) -> str:
         return f"<{len(self):,} {values_noun(self.kind)}, {len(self.users):,} users, {len(self.items):,} items>"
 
+    def __str__(self) -> str:
+        """The summary, and below it where the ratings came from, with the notes of the reader."""
+        return "\n  ".join([self.summary(), *map(escape_controls, self.notes())])
+
+    def notes(self) -> list[str]:
+        """The columns that were read, and what the reader left out, changed or noted, in a line each."""
+        return [] if self.origin is None else self.origin.describe()
+
     def summary(self) -> str:
         """The values, days and features in one line, as in "5 ratings from 1 to 5 by 2 users on 3 items"."""
         values = describe_values(len(self), self.kind, self.scale)
@@ -194,7 +204,8 @@ class Ratings(Tabular):
         return ColumnTable(columns)
 
     def _repr_html_(self) -> str:
-        return html_table(self.head().columns(), self.summary())
+        notes = "".join(f"<li>{escape(escape_controls(note))}</li>" for note in self.notes())
+        return html_table(self.head().columns(), self.summary()) + (f"<ul>{notes}</ul>" if notes else "")
 
     @cached_property
     def training_data(self) -> "TrainingData":

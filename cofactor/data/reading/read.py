@@ -28,6 +28,7 @@ from cofactor.data.reading.feature_tables import (
 from cofactor.data.reading.formats.adjacency_lists import read_adjacency_lists
 from cofactor.data.reading.formats.matrices import is_sparse_matrix, sparse_columns, wide_frame_columns
 from cofactor.data.reading.meaning.load_ratings import load_ratings, make_ratings
+from cofactor.data.reading.meaning.value_notes import note_matrix
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.source_files import SourceFiles, find_source
 from cofactor.data.reading.source_titles import add_source_titles, add_source_users, add_titles, with_notes
@@ -117,6 +118,8 @@ def read(
             ratings = reading.path(Path(source))
         else:
             ratings = reading.frame(*_as_columns(source, users, items, columns, layout))
+            if is_sparse_matrix(source) and ratings.kind == "ratings" and scale is None:
+                ratings = with_notes(ratings, list(note_matrix(ratings.value)))
     ratings = ratings if values.scale is None else state_scale(ratings, values.scale)
     ratings = ratings if titles is None else add_titles(ratings, titles)
     return with_features(ratings, user_features, item_features, columns=columns)

@@ -14,6 +14,7 @@ NEGATIVE = (-1.0, -9.0, -99.0, -999.0)
 HIGH = (99.0, 999.0, 9999.0)
 LEAST_OTHERS = 3  # values of a scale beside one that means no rating
 MOST_STARS = 100  # of a scale; whole numbers above it are counts
+MOST_POINTS = 10  # of the usual scales of ratings
 EARLY, USUAL = 631_152_000, 788_918_400  # seconds: the years 1990 and 1995
 FUTURE = 7_258_118_400  # seconds: the year 2200
 FRACTION = 20  # of the values, a twentieth: a zero that is rarer is the lowest rating
@@ -32,20 +33,38 @@ def note_values(value: Floats, time: Array | None, kind: Kind) -> Iterator[str]:
             share = float((value == np.float32(odd)).mean())
             yield (
                 f"{odd:g} is {share:.0%} of the ratings, beside {rest[0]:g} to {rest[-1]:g}: if it means that there is "
-                f"no rating, leave it out with --missing={odd:g}"
+                f"no rating, leave it out with --missing={odd:g} (in Python missing={odd:g})"
             )
         elif looks_like_counts(distinct, counts):
-            middle = float(np.median(sample))
-            yield (
-                f"half of the ratings are at most {middle:g} and the highest is {distinct[-1]:g}: if they are counts, "
-                "read them with --implicit, for ials, ease, knn and other trainers of interactions"
-            )
+            yield _count_note(sample)
         elif len(distinct) == 1 and distinct[0] == 1 and len(value) > 1:
             yield "every rating is 1: if there are none, read the rows as interactions with --columns rating="
     if time is not None and (early := int((time < EARLY).sum())) and np.median(time[:SAMPLE]) > USUAL:
         yield f"{early:,} of {len(time):,} times are before 1990, the earliest {format_date(float(time.min()))}"
     if time is not None and (late := int((time > FUTURE).sum())):
         yield f"{late:,} of {len(time):,} times are after the year 2200, the latest {format_date(float(time.max()))}"
+
+
+def note_matrix(value: Floats) -> Iterator[str]:
+    """Yields the note on (n,) values of a sparse matrix that may be counts, where `note_values` has none.
+
+    Most matrices hold counts, so that whole numbers from 1 with one above 10 are enough for a note.
+    """
+    sample = value if len(value) <= SAMPLE else value[:: len(value) // SAMPLE]
+    distinct, counts = np.unique(sample, return_counts=True)
+    if not len(distinct) or looks_like_counts(distinct, counts):
+        return
+    if distinct[0] >= 1 and distinct[-1] > MOST_POINTS and not (distinct % 1).any():
+        yield _count_note(sample)
+
+
+def _count_note(sample: Floats) -> str:
+    """The note on values that may be counts."""
+    middle = float(np.median(sample))
+    return (
+        f"half of the ratings are at most {middle:g} and the highest is {sample.max():g}: if they are counts, "
+        "read them with --implicit (in Python implicit=True), for ials, ease, knn and other trainers of interactions"
+    )
 
 
 def find_value_without_meaning(distinct: Array, counts: Array) -> float | None:
