@@ -56,7 +56,7 @@ def test_an_error_is_a_line_a_blank_line_and_a_hint_on_stderr() -> None:
     [
         (["recommend"], "Missing argument 'MODEL'"),
         (["train", "svdd"], "unknown trainer 'svdd'"),
-        (["train", "baseline", "--sweps", "3"], "--sweeps"),
+        (["train", "baseline", "--sweps", "3"], "No such option: --sweps"),
         (["train", "baseline", "--sweeps", "0"], "sweeps is 0"),
         (["train", "baseline", "--sweeps", "many"], "'many' is not a valid integer"),
         (["train", "baseline", "--column", "who=x"], "ROLE=NAME"),

@@ -229,7 +229,7 @@ def test_a_wrong_filter_is_an_error_with_the_nearest_name(model: Model) -> None:
         model.recommend("3", candidates=["x"])
     with pytest.raises(BadData, match="no option 'exclude_seen'") as caught:
         model.recommend("3", exclude_seen=False)
-    assert caught.value.hint == "did you mean include_seen?"
+    assert caught.value.hint == "here it is called include_seen: True also lists what the user has rated"
     assert model.recommend("3", allow=["x", 5], include_seen=True)[0].item == "5", "unknown ids of allow are ignored"
 
 

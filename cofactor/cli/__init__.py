@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from cofactor import __version__
+from cofactor.argument_names import find_argument
 from cofactor.cli.standard_streams import (
     drop_failed_output,
     escape_unencodable_output,
@@ -86,6 +87,8 @@ class CommandGroup(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(MISUSE)
+        except click.NoSuchOption as error:
+            fail(f"No such option: {error.option_name}", _suggest_option(error), MISUSE)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "cofactor"
             fail(error.format_message(), f"{where} --help shows the options", MISUSE)
@@ -130,6 +133,17 @@ def unknown_choice(noun: str, name: str, known: Sequence[str] | dict[str, Any]) 
     """The error for an unknown name, with the most similar known names as its hint."""
     near = difflib.get_close_matches(name, list(known), 3, cutoff=0.55)
     return CofactorError(f"unknown {noun} {name!r}", f"did you mean {', '.join(near)}?" if near else ", ".join(known))
+
+
+def _suggest_option(error: click.NoSuchOption) -> str:
+    """The option that is meant, also by somebody who knows another library; otherwise where all are listed."""
+    where = error.ctx.command_path if error.ctx else "cofactor"
+    listed = [one for one in error.ctx.command.params if isinstance(one, click.Option)] if error.ctx else []
+    flags = {one.name or "": max(one.opts, key=lambda flag: flag.startswith("--")) for one in listed if not one.hidden}
+    ours = find_argument(error.option_name.lstrip("-"), flags)
+    if ours is not None or not error.possibilities:
+        return f"{where} --help shows the options" if ours is None else f"here it is called {flags[ours]}"
+    return f"did you mean {', '.join(sorted(error.possibilities))}?"
 
 
 def fail(message: str, hint: str, code: int) -> NoReturn:

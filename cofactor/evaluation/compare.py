@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Doubles
 from cofactor.data.ratings import Ratings
 from cofactor.errors import BadHyperparameter, SplitMismatch, check_type
@@ -27,6 +28,7 @@ from cofactor.evaluation.significance.seed_variance import SeedReports, SeedVari
 from cofactor.models.base import Model
 
 
+@check_arguments()
 def compare(
     models: Mapping[str, Model | Sequence[Model]],
     test: Ratings,
@@ -61,6 +63,7 @@ def compare(
     )
 
 
+@check_arguments()
 def compare_reports(
     reports: Mapping[str, Sequence[ReportLike | SeedReports]],
     *,

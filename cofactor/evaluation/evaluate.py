@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Floats, Mask
 from cofactor.data.kind import Kind
 from cofactor.data.ratings import Ratings
@@ -21,6 +22,7 @@ Metrics = dict[str, float]
 StandardErrors = dict[str, float]
 
 
+@check_arguments()
 def evaluate(
     model: Model,
     test: RatingsLike,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Array, Doubles, Floats, Rows
 from cofactor.errors import BadArtifact, BadHyperparameter, check_type
 from cofactor.evaluation.held_out import HeldOut, hold_out
@@ -81,6 +82,7 @@ def metric_values(name: str, ranks: Array) -> Doubles:
     return SAMPLED[base].compute(ranks, int(k))
 
 
+@check_arguments()
 def evaluate_sampled(model: Model, cases: Cases, k: Sequence[int] | int = (10,)) -> SampledReport:
     """Evaluate a model on cases that it was not trained on.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, Unpack, overload
 
 import numpy as np
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Array, Floats, Rows, Times
 from cofactor.control_characters import escape_controls
 from cofactor.data.ratings import TrainingData
@@ -67,6 +68,7 @@ class Model(RankingModel):
 
     # Predictions
 
+    @check_arguments()
     def predict(self, user_ids: object, item_ids: object = None, times: object = None) -> Floats:
         """(m,) scores of m pairs, clipped to the scale if the model predicts ratings.
 
@@ -184,6 +186,7 @@ class Model(RankingModel):
         rows, scores = self.top_n_of_scores(self.similarity_to_row(item), n, seen=np.array([item]), hidden=hidden)
         return recommendations(self.training_data, rows, scores)
 
+    @check_arguments()
     def similar_users(self, user_id: Id, n: int = 10) -> UserNeighbours:
         """The n users most similar to a user by their vectors, or by their ratings in a model without vectors."""
         check_n(n)
@@ -203,6 +206,7 @@ class Model(RankingModel):
 
     # Explanations
 
+    @check_arguments()
     def explain(self, user_id: Id, item_id: Id, n: int = 5) -> RatingEffects:
         """The n training ratings of a user with the largest effect on an item's score, up or down."""
         check_n(n)
@@ -210,6 +214,7 @@ class Model(RankingModel):
         user = known_row(self.training_data.users, user_id)
         return self.explain_rows(training_history(self.training_data, user), item, n)
 
+    @check_arguments()
     def explain_for_ratings(
         self, ratings: Mapping[str, float] | Mapping[int, float], item_id: Id, n: int = 5
     ) -> RatingEffects:

@@ -1,6 +1,5 @@
 """The base classes of trainers: frozen hyperparameters, and a method that yields a model after each epoch."""
 
-import difflib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -8,10 +7,10 @@ from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, ClassVar, Literal, Self, get_args, get_type_hints
 
+from cofactor.argument_names import check_names
 from cofactor.data.kind import Kind
 from cofactor.data.ratings import Ratings
 from cofactor.data.tables.given_ratings import RatingsLike, as_training_parts
-from cofactor.errors import BadHyperparameter
 from cofactor.models.base import Model
 from cofactor.training.epoch import Epoch, Snapshot, WarmStart
 from cofactor.training.fit import fit_ratings
@@ -42,6 +41,11 @@ class Trainer(ABC):
     alias_of: ClassVar[str | None] = None  # the trainer that this one is by default, under another name
     warm_start_model: ClassVar[str | None] = None  # the model that training may start from; None where it cannot
     warm_start_parts: ClassVar[Mapping[str, str]] = {}  # parts that may start from a model each, and which model
+
+    def __new__(cls, *values: Any, **options: Any) -> Self:
+        """Raises UnknownArgument for a name that is no hyperparameter, and names the one that is meant."""
+        check_names(options, [one.name for one in cls.hyperparameters()], cls.name, "hyperparameter")
+        return super().__new__(cls)
 
     @abstractmethod
     def epochs(
@@ -138,12 +142,6 @@ class Trainer(ABC):
     @classmethod
     def of(cls, **options: Any) -> Self:
         """A trainer of these hyperparameters; a misspelt one is a BadHyperparameter that names the nearest."""
-        known = [p.name for p in cls.hyperparameters()]
-        for name in options:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"{cls.name} has: {', '.join(known) or 'none'}"
-                raise BadHyperparameter(f"{cls.name} has no hyperparameter {name!r}", hint)
         return cls(**options)
 
     def settings(self) -> dict[str, Any]:

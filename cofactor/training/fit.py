@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cofactor.argument_names import check_arguments
 from cofactor.data.ratings import Ratings
 from cofactor.data.splitting.split import Split, join_parts
 from cofactor.data.splitting.validation_split import hold_out_validation, keep_all
@@ -96,6 +97,7 @@ class Fit:
         return {"curve": curve, "curve_metric": "NDCG@10" if ranked else "RMSE"}
 
 
+@check_arguments()
 def fit(
     trainer: TrainerProtocol,
     split: Split | RatingsLike,

@@ -13,6 +13,7 @@ from typing import Literal
 
 import duckdb
 
+from cofactor.argument_names import check_arguments
 from cofactor.data.datasets.locations import dataset_source
 from cofactor.data.duckdb_connection import reading_connection
 from cofactor.data.exporting.export_manifest import check_records, is_export, with_manifest
@@ -41,6 +42,7 @@ from cofactor.errors import BadData, CofactorError, check_type, error_context
 BAD_ROWS = ("error", "skip")
 
 
+@check_arguments()
 def read(
     source: str | os.PathLike[str] | object,
     *,

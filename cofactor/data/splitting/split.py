@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Array
 from cofactor.data.align_vocabularies import align, reindex
 from cofactor.data.kind import values_noun
@@ -92,6 +93,7 @@ if TYPE_CHECKING:  # typing keeps a registry of overloads, which would keep this
     ) -> Split: ...
 
 
+@check_arguments()
 def split(
     ratings: RatingsLike | None = None,
     kind: SplitKind = "random",
@@ -159,6 +161,7 @@ def _split_ratings(ratings: Ratings, kind: SplitKind, seed: int, test: float, va
     return make_split(ratings, part, kind, 0 if kind in UNSEEDED_KINDS else seed, test=test, validation=validation)
 
 
+@check_arguments()
 def folds(ratings: RatingsLike, k: int, *, seed: int = 0, validation: float = 0.1) -> Iterator[Split]:
     """Yields k splits for cross-validation: each rating is in the test part of one of them.
 
@@ -181,6 +184,7 @@ def folds(ratings: RatingsLike, k: int, *, seed: int = 0, validation: float = 0.
         yield make_split(ratings, part, f"fold {f + 1} of {k}", seed, validation=validation)
 
 
+@check_arguments()
 def repeated_folds(
     ratings: RatingsLike, k: int, repeats: int, *, seed: int = 0, validation: float = 0.1
 ) -> Iterator[Split]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from cofactor.argument_names import check_arguments
 from cofactor.data.splitting.split import Split
 from cofactor.data.tables.given_ratings import RatingsLike, as_ratings
 from cofactor.errors import check_type, check_whole
@@ -75,6 +76,7 @@ def compare(
     return compare_trainers(candidates, on, *arguments, **options)
 
 
+@check_arguments()
 def compare_trainers(
     candidates: Mapping[str, Trainer | Path],
     on: Split | EvaluationPlan,
@@ -131,6 +133,7 @@ def _check_arguments(candidates: Mapping[str, object], on: object) -> None:
         check_type(f"candidate {name}", one, (Trainer, Path, str), hint)
 
 
+@check_arguments(compare_trainers)
 def cross_validate(
     candidates: Trainer | Mapping[str, Trainer],
     ratings: RatingsLike,

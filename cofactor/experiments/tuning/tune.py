@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from cofactor.argument_names import check_arguments
 from cofactor.data.splitting.split import Split
 from cofactor.errors import BadHyperparameter, check_type
 from cofactor.experiments.evaluation_plan import EvaluationPlan, single_split_plan
@@ -19,6 +20,7 @@ from cofactor.trainers.base import Trainer
 DEFAULT_TRIALS, DEFAULT_MINUTES = 50, 10.0
 
 
+@check_arguments()
 def tune(
     trainer: type[Trainer] | SearchSpace,
     on: Split | EvaluationPlan,
@@ -66,6 +68,7 @@ def tune(
         return session.evaluate_on_test(result)
 
 
+@check_arguments()
 def sweep(
     trainer: type[Trainer],
     values: Mapping[str, Sequence[Any]],

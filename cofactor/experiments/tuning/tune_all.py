@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from cofactor.argument_names import check_arguments
 from cofactor.data.splitting.split import Split
 from cofactor.errors import BadHyperparameter, CofactorError
 from cofactor.experiments.comparison.candidates import Candidate
@@ -25,6 +26,7 @@ __all__ = ["tune_all"]
 RunSearch = Callable[[SearchSpace, float], SearchResult]  # the second argument: the share of the remaining time
 
 
+@check_arguments()
 def tune_all(
     trainers: Sequence[type[Trainer]],
     on: Split | EvaluationPlan,

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from cofactor.argument_names import suggest_argument
 from cofactor.arrays import Mask, Rows
 from cofactor.data.vocabulary import Vocabulary
 from cofactor.errors import BadData
@@ -56,10 +57,8 @@ def make_filters(arguments: Mapping[str, object]) -> ListFilters:
     values: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in FilterArguments.__annotations__:
-            known = [*FilterArguments.__annotations__, "include_seen", "diversity", "why"]
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"a list can have {', '.join(known)}"
-            raise BadData(f"a list has no option {name!r}", hint)
+            known = ["n", *FilterArguments.__annotations__, "include_seen", "diversity", "why"]
+            raise BadData(f"a list has no option {name!r}", suggest_argument(name, known, "a list"))
         if value is not None:
             values[name] = _year(name, value) if name.startswith("year") else _texts(name, value)
     return ListFilters(**values)

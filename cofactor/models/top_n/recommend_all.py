@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cofactor.argument_names import check_arguments
 from cofactor.arrays import Array, Floats, Rows
 from cofactor.data.duckdb_connection import new_connection, quoted, select_list, table_write_errors
 from cofactor.errors import BadData, check_path, check_type
@@ -31,6 +32,7 @@ LISTS = """
 """
 
 
+@check_arguments()
 def recommend_all(
     model: Model,
     path: str | Path,
