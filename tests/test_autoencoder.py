@@ -285,7 +285,11 @@ class Ranker(Users):
 def promised(test: Callable) -> list[dict]:
     """What the contract's parametrised tests are called with besides a name."""
     marks = (mark.args for mark in getattr(test, "pytestmark", ()) if mark.args[0] != "name")
-    return next(([dict(zip(names, values, strict=True)) for values in cases] for names, cases in marks), [{}])
+    for names, cases in marks:
+        if isinstance(names, str):
+            return [{names: value} for value in cases]
+        return [dict(zip(names, values, strict=True)) for values in cases]
+    return [{}]
 
 
 def binds(test: Callable) -> bool:

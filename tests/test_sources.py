@@ -54,6 +54,8 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
 def test_a_name_of_nothing_is_an_error(name: str) -> None:
     with pytest.raises(BadData):
         read(name)
+    with pytest.raises(BadData):
+        DataSource(name or "/none").path()
 
 
 def test_a_command_reads_standard_input(tmp_path: Path) -> None:

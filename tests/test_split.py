@@ -56,8 +56,8 @@ def parts_of(made):
     st.sampled_from([0, 0.15, 0.25, 0.5]),
 )
 def test_parts_are_disjoint_complete_seeded_and_in_the_order_of_the_file(ratings, kind, seed, validation):
-    if kind == "time" and ratings.time is None:
-        kind = "random"
+    if kind == "time":  # times that tie may leave no place for a cut
+        ratings = replace(ratings, time=np.random.default_rng(seed).permutation(len(ratings)))
     if kind in ("last", "one") and np.bincount(ratings.user).max() < 3:
         return
     if kind == "per-user":
@@ -104,7 +104,7 @@ def test_a_thousand_tenths():
 
 
 @settings(max_examples=40, deadline=None)
-@given(tables(), st.sampled_from([0.15, 0.3]))
+@given(tables(least=20), st.sampled_from([0.15, 0.3]))
 def test_time_cuts_all_users_at_one_moment(ratings, validation):
     ratings = replace(ratings, time=np.arange(len(ratings)) // 2)
     made = split(ratings, "time", test=0.25, validation=validation)
@@ -150,7 +150,7 @@ def test_per_user_holds_out_a_share_of_each_user(ratings, share, seed):
 
 
 @settings(max_examples=40, deadline=None)
-@given(tables(), st.sampled_from(["time", "last"]), st.randoms(use_true_random=False))
+@given(tables(least=20), st.sampled_from(["time", "last"]), st.randoms(use_true_random=False))
 def test_a_split_by_time_does_not_depend_on_the_order_of_rows(ratings, kind, random):
     assume(kind == "time" or np.bincount(ratings.user).max() >= 3)
     if ratings.time is None or kind == "time":

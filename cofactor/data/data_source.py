@@ -90,8 +90,11 @@ class DataSource:
         if self.data in DATASETS:
             return find_dataset(self.data, self.folder)
         path = Path(self.data)
-        if not self.is_synthetic and (path.exists() or is_source_path(self.data)):
-            return path
+        try:
+            if not self.is_synthetic and (path.exists() or is_source_path(self.data)):
+                return path
+        except OSError as error:  # a name that is too long, or a folder that may not be entered
+            raise BadData(f"{self.data}: {error.strerror or error}", "check that it can be read") from None
         known = [*DATASETS, SYNTHETIC]
         similar = difflib.get_close_matches(self.data, known, 1)
         hint = f"did you mean {similar[0]}?" if similar else f"a file, a folder, or one of {', '.join(known)}"

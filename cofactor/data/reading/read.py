@@ -184,10 +184,10 @@ class _Reading:
 
     def path(self, path: Path) -> Ratings:
         """The ratings of a file, a folder or an archive."""
-        exported = path.is_dir() and is_export(path)
-        self.values = replace(self.values, exact=exported)
-        source = find_source(path, self.folder, self._find_roles)
         try:
+            exported = path.is_dir() and is_export(path)
+            self.values = replace(self.values, exact=exported)
+            source = find_source(path, self.folder, self._find_roles)
             ratings = self._shards(source) if source.sharded else self._table(source)
             return with_manifest(ratings, path) if exported else ratings
         except OSError as error:
