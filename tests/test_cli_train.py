@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -14,12 +15,18 @@ import pytest
 from rich.console import Console
 
 from cofactor.data.ratings import Ratings
-from cofactor.data.splitting.split import Split, join_parts, save_split, split
+from cofactor.data.splitting.split import Split, join_parts, load_split, save_split, split
+from cofactor.data.synthetic.generate import generate
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.experiments.reference_check import find_shortfall
+from cofactor.models.base import Model
 from cofactor.saved.model_folder import load, load_manifest
+from cofactor.serving.loaded_model import LoadedModel
 from cofactor.trainers import TRAINERS
+from cofactor.trainers.als import ALS
 from cofactor.trainers.base import Trainer
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.svd import SVD
 from cofactor.training.epoch import Epoch
 from cofactor.training.fit import Fit, fit
 from cofactor.training.tracking.epoch_row import EpochRow
@@ -178,6 +185,7 @@ SLOW_PROGRAM = """
 import time
 from cofactor.cli import main
 from cofactor.trainers.baseline import Baseline
+from cofactor.trainers.svd import SVD
 fast = Baseline.epochs
 def slow(self, ratings, **start):
     for epoch in fast(self, ratings):
@@ -274,6 +282,72 @@ def test_a_saved_model_tells_of_its_learning_curve(folder: Path, run: Run, tmp_p
         assert (
             f"| curve | {len(notes['curve'])} epochs, in manifest.json |" in (tmp_path / name / "README.md").read_text()
         )
+
+
+def test_a_model_that_replaces_another_says_what_that_was(folder: Path, run: Run, tmp_path: Path) -> None:
+    def replaced(*arguments: object) -> list[str]:
+        done = run("train", *arguments, "-o", "m")
+        assert done.exit_code == 0
+        return [line for line in done.stderr.splitlines() if line.startswith("replaced")]
+
+    assert replaced("baseline", folder) == []
+    assert replaced("baseline", folder) == [], "the same training again"
+    version = LoadedModel.open(tmp_path / "m").version
+    assert replaced("baseline", folder, "--sweeps", "4") == [f"replaced version {version} in m, which had sweeps 10"]
+    (other,) = replaced("popularity", folder)
+    assert other.endswith(", which baseline had trained")
+    save_split(split(generate(60, 40, 10, seed=1), seed=5), tmp_path / "others")
+    (other,) = replaced("popularity", "others")
+    assert other.endswith(", which was trained on parts")
+    manifest = tmp_path / "m" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"sha256"', '"sha257"'))
+    assert replaced("popularity", "others") == ["replaced the model in m, whose manifest could not be read"]
+
+
+def test_a_model_that_is_no_better_than_the_simplest_one_says_so(folder: Path, run: Run, tmp_path: Path) -> None:
+    worse = run("train", "svd", folder, "--epochs", "1", "--learning-rate", "1e-9").stderr
+    assert "note: svd is no better than baseline: its validation RMSE is " in worse
+    assert f"`cofactor tune svd {folder}` searches" in worse
+    assert "no better" not in run("train", "baseline", folder).stderr
+    for options in (("ials", folder, "--rank", "1", "--epochs", "2", "--l2", "1e6"), ("ease", folder, "--l2", "1")):
+        said = run("train", *options).stderr
+        assert f"note: {options[0]} is no better than popularity: its validation NDCG@10 is " in said
+        assert "`cofactor train popularity " in said
+    assert "no better" not in run("train", "ease", folder, "--all").stderr
+    assert "no better" not in run("train", "popularity", folder).stderr
+
+
+def test_a_shortfall_has_the_metrics_of_both_models(parts: Split) -> None:
+    trainer = SVD(n_epochs=1, learning_rate=1e-9)
+    found = find_shortfall(trainer, fit(trainer, parts), parts)
+    assert found is not None
+    baseline = Baseline().fit(parts.train)
+    assert found.reference_value == pytest.approx(rmse(baseline, parts.validation))
+    assert found.value == pytest.approx(rmse(trainer.fit(parts.train), parts.validation))
+    good = ALS(rank=2)
+    fitted = fit(good, parts)
+    assert rmse(fitted.model, parts.validation) < found.reference_value
+    assert find_shortfall(good, fitted, parts) is None
+    unmeasured = split(join_parts(parts.train, parts.validation), validation=0)
+    assert find_shortfall(trainer, fit(trainer, unmeasured), unmeasured) is None
+
+
+def rmse(model: Model, ratings: Ratings) -> float:
+    error = model.predict_rows(ratings.user, ratings.item) - ratings.value
+    return float(np.sqrt(np.mean(error.astype(np.float64) ** 2)))
+
+
+@pytest.mark.parametrize("streams", ["stderr", "both"])
+def test_a_training_whose_reader_has_ended_saves_its_model(folder: Path, tmp_path: Path, streams: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        command = [sys.executable, "-m", "cofactor", "train", "baseline", str(folder), "-o", str(tmp_path / "m")]
+        output = pipe if streams == "both" else subprocess.DEVNULL
+        done = subprocess.run(command, stderr=pipe, stdout=output, timeout=120)
+    assert done.returncode == 1
+    assert load(tmp_path / "m").training_data.split == load_split(folder).fingerprint
+    assert load_manifest(tmp_path / "m")["metrics"]["rmse"] > 0
 
 
 def test_a_long_curve_is_thinned_and_keeps_the_best_epoch() -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,18 @@ quietly = click.option("-q", "--quiet", is_flag=True, help="Print only errors on
 def messages(quiet: bool = False) -> Console:
     """The console on stderr, for everything that is not data; it also shows what the compiler of kernels says."""
     console, logger = stderr_console(quiet), logging.getLogger("cofactor.kernels")
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.call_on_close(partial(_raise_broken_pipe, console))
     logger.setLevel(logging.INFO)
     logger.handlers = [_ConsoleHandler(console)]
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # not that its folder of settings is a temporary one
     return console
+
+
+def _raise_broken_pipe(console: TerminalConsole) -> None:
+    """Raises BrokenPipeError where the reader of stderr ended during a command, which finished its work unseen."""
+    if console.broken:
+        raise BrokenPipeError
 
 
 class _ConsoleHandler(logging.Handler):

@@ -24,7 +24,13 @@ from cofactor.cli.options.tracking import take_trackers, tracking_options
 from cofactor.cli.options.training import all_option, patience_option, refit_option
 from cofactor.cli.options.warm_start import take_warm_start, warm_start_options
 from cofactor.cli.terminal import as_json, messages, print_json, print_paragraphs, quietly, waiting
-from cofactor.cli.training_output import describe_training, describe_unmeasured, print_next_steps
+from cofactor.cli.training_output import (
+    describe_replaced,
+    describe_shortfall,
+    describe_training,
+    describe_unmeasured,
+    print_next_steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,18 +187,20 @@ def _train(
     try:
         report = _evaluate(fitted, split, trainer, console) if all_ratings is None else None
     except KeyboardInterrupt:
-        _save(fitted, out, {}, notes)
+        _save(fitted, out, {}, notes, console)
         console.print("interrupted during evaluation: the model is saved without metrics", style="yellow")
         print_next_steps(console, fitted, out, source)
         return
     with waiting(console, "saving"):
-        _save(fitted, out, report.metrics if report else {}, notes)
+        _save(fitted, out, report.metrics if report else {}, notes, console)
     if report is not None:
         _log_test_metrics(trackers, report)
     if as_json:
         print_json({"model": str(out), **describe_training(trainer, fitted, report, read)})
     else:
         print_paragraphs(summarize_report(report) if report else [describe_unmeasured(fitted, n_ratings)])
+    if not (console.quiet or fitted.interrupted):
+        _print_shortfall(trainer, fitted, split, source, console)
     print_next_steps(console, fitted, out, source, evaluated=report is not None)
 
 
@@ -223,10 +231,26 @@ def _evaluate(fitted: "Fit", split: "Split", trainer: "Trainer", console: "Conso
         return evaluate(fitted.model, split.test, relevant_from=find_relevant_from(trainer.settings()))
 
 
-def _save(fitted: "Fit", out: Path, metrics: Mapping[str, float], notes: Mapping[str, Any]) -> None:
+def _print_shortfall(
+    trainer: "Trainer", fitted: "Fit", split: "Split", source: "DataSource", console: "Console"
+) -> None:
+    """A line where the simplest model does as well on the validation part."""
+    from cofactor.experiments.reference_check import find_shortfall
+
+    with waiting(console, "comparing with the simplest model"):
+        shortfall = find_shortfall(trainer, fitted, split)
+    if shortfall is not None:
+        console.print(describe_shortfall(shortfall, source), style="yellow", markup=False)
+
+
+def _save(fitted: "Fit", out: Path, metrics: Mapping[str, float], notes: Mapping[str, Any], console: "Console") -> None:
+    """Saves the model, with a line on stderr where it replaces another one."""
     from cofactor.saved.model_folder import save
 
+    replaced = describe_replaced(out, fitted, notes)
     save(fitted.model, out, metrics=metrics, **notes)
+    if replaced:
+        console.print(replaced, markup=False)
 
 
 def _log_test_metrics(trackers: "Sequence[Tracker]", report: "Report") -> None:

@@ -14,6 +14,7 @@ from cofactor.errors import BadArtifact, BadData
 FORMAT, VERSION = "cofactor model", 1
 NAME = "manifest.json"
 MAX_BYTES = 4 << 20
+VERSION_DIGITS = 12  # hexadecimal: with 48 bits, two models hardly ever share a version by chance
 LARGEST = 1e12  # of any number of a model: far above what training produces, and products still fit into float32
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": str,
@@ -51,6 +52,12 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         message = f"{NAME} would have {len(written):,} bytes, and at most {MAX_BYTES:,} can be read back"
         raise BadData(message, "pass shorter notes")
     path.write_bytes(written)
+
+
+def compute_version(manifest: Mapping[str, Any]) -> str:
+    """A short digest of a manifest, which contains the digests of all other files: the version of a saved model."""
+    canonical = orjson.dumps(dict(manifest), option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    return hashlib.sha256(canonical).hexdigest()[:VERSION_DIGITS]
 
 
 def read(path: Path) -> dict[str, Any]:

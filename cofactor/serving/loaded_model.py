@@ -1,6 +1,5 @@
 """A loaded model for serving: the model, its manifest, and the indexes derived from them."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from cofactor.arrays import Floats, Rows
 from cofactor.errors import BadArtifact
 from cofactor.models.base import Model
+from cofactor.saved.manifest import compute_version
 from cofactor.saved.model_folder import load_with_manifest
 from cofactor.saved.verify_folder import BetweenBlocks
 from cofactor.serving.folder_watcher import Stamp, stamp
@@ -22,7 +20,6 @@ from cofactor.serving.item_table import ItemTable
 from cofactor.serving.search.item_search import ItemSearch
 from cofactor.serving.search.title_search import TitleSearch
 
-VERSION_DIGITS = 12  # hexadecimal: with 48 bits, two models hardly ever share a version by chance
 ATTEMPTS = 6  # to load a folder that is being replaced
 PAUSE = 0.05  # seconds between them: longer than the two renames that put a model in the place of another
 PUBLIC = ("trainer", "hyperparameters", "metrics", "split", "created")  # fields of a manifest that a card shows
@@ -63,8 +60,7 @@ class LoadedModel:
     @cached_property
     def version(self) -> str:
         """A short digest of the manifest, which contains the digests of all other files."""
-        canonical = orjson.dumps(dict(self.manifest), option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
-        return hashlib.sha256(canonical).hexdigest()[:VERSION_DIGITS]
+        return compute_version(self.manifest)
 
     @cached_property
     def titles(self) -> TitleSearch:
