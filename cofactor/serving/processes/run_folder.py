@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,7 +187,7 @@ class RunFolder:
         return states
 
     def _write(self, name: str, text: bytes) -> None:
-        written = self.path / f".{name}-{os.getpid()}"
+        written = self.path / f".{name}-{os.getpid()}-{threading.get_ident()}"  # threads write the same name
         written.write_bytes(text)
         written.replace(self.path / name)
 
