@@ -18,11 +18,16 @@ _USERS = (
     *("userid", "user", "uid", "userno", "username", "usrid", "usr", "customerid", "customer", "reviewerid"),
     *("reviewer", "memberid", "member", "visitorid", "accountid", "profilename", "reviewprofilename", "buyerid"),
     *("listenerid", "viewerid", "readerid", "playerid", "clientid", "subscriberid", "sessionid", "session"),
+    *("benutzerid", "benutzer", "nutzerid", "nutzer", "kundennummer", "kundenid", "kunde", "utilisateur", "usuario"),
+    *("idutilisateur", "idusuario", "cliente", "utente", "gebruiker", "klant", "用户id", "用户"),
 )
 _ITEMS = (
     ("itemid", "item", "iid"),
-    ("movieid", "movie", "mid", "filmid", "film"),
-    ("asin", "parentasin", "productid", "product", "sku", "stockcode"),
+    ("movieid", "movie", "mid", "filmid", "film", "pelicula", "película", "电影id", "电影"),
+    (
+        *("asin", "parentasin", "productid", "product", "sku", "stockcode", "artikelnummer", "artikelid", "artikel"),
+        *("produktid", "produkt", "produit", "producto", "prodotto", "produto", "商品id", "商品"),
+    ),
     ("isbn", "bookid", "book"),
     ("songid", "song", "trackid", "track"),
     ("artistid", "artist"),
@@ -47,6 +52,8 @@ _RATINGS = (  # the user's own rating comes before a rating, which may be the me
     (
         *("rating", "ratings", "ratingvalue", "bookrating", "movierating", "reviewrating", "reviewscore", "stars"),
         *("reviewoverall", "overallrating", "score", "scores", "star", "starrating", "overall"),
+        *("bewertung", "sterne", "puntuacion", "puntuación", "calificacion", "calificación", "valoracion"),
+        *("valoración", "valutazione", "avaliacao", "avaliação", "评分"),
     ),
     ("value", "preference"),
 )
@@ -55,12 +62,13 @@ _COUNTS = (
     *("n", "weight", "weights", "count", "counts", "cnt", "frequency", "freq", "clicks", "click", "nclicks"),
     *("clickcount", "views", "viewcount", "nviews", "visits", "visitcount", "hours", "hoursplayed", "playtime"),
     *("playtimeforever", "watchratio", "watchtime", "watchcount", "quantity", "qty", "purchases", "npurchases"),
-    *("purchasecount", "strength", "confidence"),
+    *("purchasecount", "strength", "confidence", "msplayed", "pageviews", "menge", "anzahl", "quantité", "cantidad"),
 )
 _TIMES = (
     *("timestamp", "time", "ts", "unixtime", "unixtimestamp", "unixreviewtime", "datetime", "date", "reviewdate"),
     *("ratingdate", "ratedat", "createdat", "reviewtime", "eventtime", "playedat", "listenedat", "viewedat"),
-    *("watchedat", "invoicedate", "orderdate", "purchasedate", "tdat"),
+    *("watchedat", "invoicedate", "orderdate", "purchasedate", "tdat", "datum", "zeitpunkt", "zeitstempel", "fecha"),
+    *("时间", "日期"),
 )
 COMMON_NAMES = {
     "user": _USERS,
@@ -124,7 +132,7 @@ def _as_name(name: object) -> str:
 def has_known_name(names: Sequence[str], chosen: Mapping[str, str] | None) -> bool:
     """Whether one of the names is common, or given by the caller: a line with such a name is a header."""
     common = {name for role in ROLES for name in COMMON_NAMES[role]}
-    given = {name for name in check_columns(chosen).values() if not is_position(name)}
+    given = {name for name in check_columns(chosen).values() if name and not is_position(name)}
     return any(name in given or plain_name(name) in common for name in names)
 
 

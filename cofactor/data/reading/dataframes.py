@@ -1,5 +1,6 @@
 """Data frames as NumPy columns. The frame is used by its methods, so no frame library is imported."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from cofactor.data.reading.columns import find_columns, shown_names
 from cofactor.data.tables.foreign_tables import open_table
 from cofactor.errors import BadData
 
+INTEGERS = re.compile(r"u?int(8|16|32|64|128)\b")  # types of pandas, polars and Arrow, in lower case
 FIRST = 200  # cells of a column without a role that are looked at
 MAX_NAMED = 3  # rows that an error names
 FRAMES = "a path, a pandas, polars or Arrow table, a mapping of columns, or a sparse matrix of SciPy"
@@ -59,7 +61,8 @@ def text_columns(frame: object) -> tuple[dict[str, list[str | None]], set[str]]:
     }
     if len(set(map(len, cells.values()))) > 1:
         raise BadData("columns of different lengths", "give each column one value per row")
-    return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"}
+    numbers = {str(name) for name in _names(table) if _holds_missing_integers(table[name])}
+    return cells, {name for name, column in arrays.items() if column.dtype.kind in "OUST"} - numbers
 
 
 @contextmanager
@@ -92,9 +95,7 @@ def _array(column: Any) -> Array:
         return array.astype("datetime64[us]")
     if array.dtype.kind in "biuf" and array.dtype != np.float16:
         return array
-    texts = np.empty(len(array), dtype=object)
-    texts[:] = [None if _missing(value) else _text(value) for value in array.tolist()]
-    return texts
+    return _objects([None if _missing(value) else _text(value) for value in array.tolist()])
 
 
 def _check_bytes(role: str, column: Any) -> None:
@@ -122,13 +123,42 @@ def _decodes(value: bytes) -> bool:
 
 
 def _plain(column: Any) -> Array:
+    """One column as it is; whole numbers of which some are missing stay whole numbers, with None for the missing."""
+    if isinstance(column, np.ma.MaskedArray):
+        return _objects(column.tolist())
+    if str(getattr(column, "dtype", "")).startswith("Int128") or _holds_missing_integers(column):
+        return _objects(_values(column))
     array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if array.ndim != 1:
-        raise BadData(f"a column of shape {array.shape}", "give each column one value per row")
+        same = "two columns with one name?" if array.ndim == 2 and hasattr(column, "columns") else ""
+        raise BadData(f"a column of shape {array.shape}", same or "give each column one value per row")
+    return array
+
+
+def _holds_missing_integers(column: Any) -> bool:
+    """Whether a column is one of integers with missing values, which `to_numpy` makes floats, in part inexact ones."""
+    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    if not INTEGERS.match(kind):
+        return False
+    nulls = getattr(column, "null_count", None)  # of polars, by a method, and of Arrow
+    if nulls is None:  # of pandas and its arrays
+        return hasattr(column, "isna") and bool(column.isna().any())
+    return bool(nulls() if callable(nulls) else nulls)
+
+
+def _values(column: Any) -> list[Any]:
+    return list(next(getattr(column, name) for name in ("to_pylist", "to_list", "tolist") if hasattr(column, name))())
+
+
+def _objects(values: list[Any]) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
     return array
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | tuple | dict | set | np.ndarray):
+        raise BadData(f"a column of {type(value).__name__}s", "give a table with one value in each cell")
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
 

@@ -10,7 +10,7 @@ import duckdb
 
 from cofactor.data.duckdb_connection import quoted_path
 from cofactor.data.parquet import parquet_table
-from cofactor.data.reading.columns import COMMON_NAMES, REQUIRED, plain_name
+from cofactor.data.reading.columns import COMMON_NAMES, REQUIRED, ROLES, plain_name
 from cofactor.data.reading.containers.compressed_files import (
     check_size_unpacked,
     decompress,
@@ -21,7 +21,7 @@ from cofactor.data.reading.containers.compressed_files import (
 )
 from cofactor.data.reading.containers.part_files import join_text_parts
 from cofactor.data.reading.formats.file_kinds import refuse_foreign_file
-from cofactor.data.reading.formats.json_tables import find_form, is_json, json_query, write_document_as_lines
+from cofactor.data.reading.formats.json_tables import find_form, is_json, json_query, write_document
 from cofactor.data.reading.formats.netflix_files import is_netflix, write_netflix_as_table
 from cofactor.data.reading.formats.spreadsheets import is_workbook, sheet_names, write_sheet_as_text
 from cofactor.data.reading.formats.text_conversion import write_as_utf8
@@ -169,9 +169,18 @@ class TableScanner:
         whole = [path for path in paths if path.stat().st_size]
         form = find_form(whole[0])
         if form == "document":
-            whole = [write_document_as_lines(path, self._file("records.jsonl"), self.columns) for path in whole]
-            form = "newline_delimited"
-        return self._query(json_query(self.connection, whole, form)[0])
+            written = {path: self._file("records") for path in whole}
+            rows = [write_document(path, into, self.columns) for path, into in written.items()]
+            whole, form = list(written.values()), "newline_delimited"
+            if any(rows):
+                return self._rows(whole)
+        return self._query(json_query(self.connection, whole, form, self.columns, ROLES)[0])
+
+    def _rows(self, paths: Sequence[Path]) -> SqlScan:
+        """The rows of a JSON array of arrays, written as CSV, for which the rules of text hold."""
+        if len(paths) > 1:
+            raise BadData("JSON arrays of arrays in several files", "read the files one by one")
+        return self._wide(paths[0]) if self.wide else scan_text(paths[0], self.columns, ",")
 
     def _wide(self, path: Path) -> SqlScan:
         into = self._file("wide.csv")

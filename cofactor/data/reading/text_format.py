@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cofactor.data.reading.columns import REQUIRED, AmbiguousColumns, find_columns, has_known_name, plain_name
-from cofactor.data.reading.formats.foreign_text import refuse_foreign_lines, refuse_foreign_text
+from cofactor.data.reading.formats.foreign_text import refuse_endless_lines, refuse_foreign_lines, refuse_foreign_text
 from cofactor.data.reading.formats.matrix_market import check_matrix_market, is_matrix_market
 from cofactor.data.reading.formats.number_text import is_number
 from cofactor.data.reading.formats.text_dialect import AFTER_COMMENT, BLANKS, TextDialect, split_line
@@ -59,6 +59,7 @@ def detect_dialect(path: Path, columns: Mapping[str, str] | None = None, delimit
         return _matrix_dialect(path, lines)
     numbers, texts = [number for number, _ in lines], [line for _, line in lines]
     refuse_foreign_lines(texts)
+    refuse_endless_lines(texts)
     quoting = _find_quoting(texts)
     delimiters = (delimiter,) if delimiter else DELIMITERS
     comment = _find_comment(texts, delimiters, quoting)

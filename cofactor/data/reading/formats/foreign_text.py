@@ -11,6 +11,7 @@ LIBSVM = re.compile(r"\s*\S+(\s+\d+:[-+.\deE]+)+\s*(#.*)?")
 IMPRESSIONS = re.compile(r"\S+-[01]( \S+-[01])*")
 LIST = re.compile(r"\s*\S+([ \t]+\S+)*\s*")
 WIDE_WIDTH = 5  # cells of a row of a wide table, at least
+MAX_CELLS = 100_000  # of a line of a table that is not wide
 LONG_LINE = 1000  # delimiters of a line that is surely one of a wide table
 SMALL_NUMBER = re.compile(r"([-+]?\d{0,3}([.,]\d+)?|nan|na|null)", re.IGNORECASE)
 KEY_VALUE = re.compile(r"([A-Za-z][\w/.-]*):( |$)")
@@ -67,6 +68,19 @@ def refuse_foreign_lines(texts: Sequence[str]) -> None:
             "lines of Python dictionaries (`{'user': …}` with single quotes), not JSON",
             "write each as JSON: json.dumps(ast.literal_eval(line))",
         )
+
+
+def refuse_endless_lines(texts: Sequence[str]) -> None:
+    """Raises BadData for a line of so many cells that it takes long to look at: one of a wide table, or no line."""
+    for line in texts:
+        cells = max(map(line.count, ",;\t|")) if len(line) > MAX_CELLS else 0
+        cells = cells or (line.count(" ") if len(line) > MAX_CELLS and '"' not in line else 0)
+        if cells > MAX_CELLS:
+            raise BadData(
+                f"a line of {cells + 1:,} cells: a wide table, or a file without line ends?",
+                "read a wide table with --layout wide (layout='wide'); otherwise write a row of user, item and rating "
+                "on each line",
+            )
 
 
 def _are_lists(texts: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ written as lines. Names of nested members are joined by dots.
 """
 
 import codecs
+import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import duckdb
 import orjson
 
 from cofactor.data.duckdb_connection import quoted, quoted_name, quoted_path
-from cofactor.data.reading.columns import find_columns
+from cofactor.data.reading.columns import PAIR, find_columns
 from cofactor.errors import BadData
 
 HEAD = 1 << 16
@@ -53,12 +54,18 @@ def find_form(path: Path) -> JsonForm:
     return "document" if not more and _holds_table(record) else "newline_delimited"
 
 
-def json_query(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], form: JsonForm) -> tuple[str, list[str]]:
+def json_query(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[Path],
+    form: JsonForm,
+    columns: Mapping[str, str] | None = None,
+    roles: Sequence[str] = (),
+) -> tuple[str, list[str]]:
     """SQL for the records of one or more files, all columns as text, and their names.
 
-    An object or an array in a column that is not nested further is NULL. Raises BadData for JSON that is damaged.
+    The first records give the names, and all records where one of `roles` is not among these. An object or an array in
+    a column that is not nested further is NULL. Raises BadData for JSON that is damaged.
     """
-    listed = ", ".join(map(quoted_path, paths))
     listed = ", ".join(map(quoted_path, paths))
     source = (
         f"read_json_objects([{listed}], format={quoted(form)}, maximum_object_size={MAX_RECORD}, "
@@ -74,22 +81,38 @@ def json_query(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], for
         if not isinstance(parsed, dict):
             raise BadData("JSON whose records are no objects", BROKEN)
         names |= {name: pointer for name, pointer in _members(parsed) if name not in names}
-        if len(names) > MAX_NAMES:
-            raise BadData(f"JSON objects with more than {MAX_NAMES:,} names: a wide table?", BROKEN)
     if not names:
         raise BadData("JSON without a record", "the file has no ratings in it")
-    columns = (
+    if roles and not _has_roles(names, columns, roles):
+        names |= _later_names(connection, source, names)
+    if len(names) > MAX_NAMES:
+        raise BadData(f"JSON objects with more than {MAX_NAMES:,} names: a wide table?", BROKEN)
+    cells = (
         f"CASE WHEN json_type(json, {quoted(pointer)}) IN ('OBJECT', 'ARRAY') THEN NULL "
         f"ELSE json_extract_string(json, {quoted(pointer)}) END AS {quoted_name(name)}"
         for name, pointer in names.items()
     )
-    return f"SELECT {', '.join(columns)} FROM {source}", list(names)
+    return f"SELECT {', '.join(cells)} FROM {source}", list(names)
 
 
-def write_document_as_lines(path: Path, into: Path, columns: Mapping[str, str] | None) -> Path:
-    """Writes the records of a JSON document to a file of JSON lines; arrays without names become lines of text.
+def _later_names(
+    connection: duckdb.DuckDBPyConnection, source: str, names: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Names of members of any record, with their pointers, that the first records do not have, in order."""
+    known = {name.partition(".")[0] for name in names}
+    keys = f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {source} LIMIT {2 * MAX_NAMES}"
+    try:
+        found = connection.execute(f"SELECT name FROM ({keys}) ORDER BY name").fetchall()
+    except duckdb.Error:  # a damaged record, which is named when it is read
+        return iter(())
+    return iter([*_members({name: None for (name,) in found if name not in known})])
 
-    Raises BadData for a document that is damaged, too large, or holds no records.
+
+def write_document(path: Path, into: Path, columns: Mapping[str, str] | None) -> bool:
+    """Writes the records of a JSON document to a file of JSON lines, or its rows to one of CSV; whether it is CSV.
+
+    Rows are arrays, with or without one of names. Raises BadData for a document that is damaged, too large, or holds no
+    records.
     """
     size = path.stat().st_size
     if size > MAX_DOCUMENT:
@@ -98,15 +121,17 @@ def write_document_as_lines(path: Path, into: Path, columns: Mapping[str, str] |
             "write it as JSON lines: frame.to_json(FILE, orient='records', lines=True)",
         )
     document = _parsed(path.read_bytes())
+    if isinstance(document, list):
+        with into.open("w", newline="", encoding="utf-8") as text:
+            csv.writer(text, quoting=csv.QUOTE_ALL).writerows(_row_texts(document))
+        return True
     with into.open("wb") as file:
         for record in _records(document, columns):
             file.write(orjson.dumps(record) + b"\n")
-    return into
+    return False
 
 
 def _records(document: Any, columns: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:
-    if isinstance(document, list):
-        return _of_rows(document)
     if isinstance(document.get("data"), list) and isinstance(document.get("columns"), list):
         return _of_rows([document["columns"], *document["data"]])
     if not any(isinstance(value, dict | list) for value in document.values()):
@@ -126,15 +151,22 @@ def _records(document: Any, columns: Mapping[str, str] | None) -> Iterable[dict[
     raise BadData(f"a JSON document of {shown} in which no table of ratings is found", BROKEN)
 
 
-def _of_rows(rows: list[Any]) -> Iterator[dict[str, Any]]:
-    """Records of arrays: the first holds the names, or there are none, and the columns are called as by their order."""
+def _row_texts(rows: list[Any]) -> Iterator[list[str]]:
+    """The cells of rows as text."""
     if not all(isinstance(row, list) for row in rows):
         raise BadData("a JSON array that holds neither objects nor arrays alone", BROKEN)
-    if not rows:
-        return
-    named = all(isinstance(name, str) for name in rows[0]) and _has_roles(dict.fromkeys(rows[0]), None)
-    names = rows[0] if named else ["user", "item", "rating", "time"][: len(rows[0])]
-    for number, row in enumerate(rows[named:], start=1 + named):
+    for number, row in enumerate(rows, start=1):
+        if any(isinstance(cell, list | dict) for cell in row):
+            raise BadData(f"row {number:,} of the JSON array has an array or an object in it", BROKEN)
+        yield ["" if cell is None else json.dumps(cell) if isinstance(cell, bool) else str(cell) for cell in row]
+
+
+def _of_rows(rows: list[Any]) -> Iterator[dict[str, Any]]:
+    """Records of arrays, of which the first holds the names."""
+    if not all(isinstance(row, list) for row in rows):
+        raise BadData("a JSON array that holds neither objects nor arrays alone", BROKEN)
+    names = [str(name) for name in rows[0]]
+    for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(names):
             raise BadData(f"row {number:,} of the JSON array has {len(row)} cells instead of {len(names)}", BROKEN)
         yield dict(zip(names, row, strict=True))
@@ -155,12 +187,13 @@ def _of_columns(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             raise BadData(f"a JSON document whose columns have different rows: {row!r}", BROKEN) from None
 
 
-def _has_roles(names: Mapping[str, Any], columns: Mapping[str, str] | None) -> bool:
+def _has_roles(names: Mapping[str, Any], columns: Mapping[str, str] | None, roles: Sequence[str] = PAIR) -> bool:
+    """Whether names have columns for all the roles, but for those that are chosen to be left out."""
     try:
-        find_columns(list(names), columns)
+        found = find_columns(list(names), columns)
     except BadData:
         return False
-    return True
+    return all(role in found or (columns or {}).get(role) == "" for role in roles)
 
 
 def _members(record: Mapping[str, Any], name: str = "", pointer: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

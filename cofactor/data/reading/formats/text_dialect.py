@@ -8,6 +8,7 @@ from cofactor.data.duckdb_connection import quoted
 
 AFTER_COMMENT = ("", " ", "\t")  # what follows the mark of a comment
 SPACE = " \t\r\n"
+LONG_LINE = 1 << 17  # characters; the csv module reads no longer cells by itself
 BLANKS = " "  # the delimiter that stands for any run of spaces and tabs
 
 
@@ -104,4 +105,10 @@ def split_line(line: str, delimiter: str, quote: str = '"', escape: str = '"', *
         skipinitialspace=blanks,
         strict=strict,
     )
-    return next(reader, [])
+    if len(line) <= LONG_LINE:
+        return next(reader, [])
+    limit = csv.field_size_limit(len(line))  # of the module, which is put back
+    try:
+        return next(reader, [])
+    finally:
+        csv.field_size_limit(limit)

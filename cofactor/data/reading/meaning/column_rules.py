@@ -78,6 +78,8 @@ class ColumnRules:
 
     def float_fault(self, role: str) -> str:
         """SQL for the fault of an id that is a float; see `float_fault_sql`."""
+        if self.exact:
+            return "NULL::VARCHAR"
         return float_fault_sql(f'"{role}"', self.types[role], whole=role in self.whole)
 
     def id_fault(self, id_: str) -> str:
@@ -189,7 +191,7 @@ def _is_whole(connection: duckdb.DuckDBPyConnection, source: SqlScan, role: str,
     """Whether every id of a column is a whole float; of a column of text, every id of the sample."""
     kind, name = source.types[role], f'"{role}"'
     if is_real(kind):
-        held = f"bool_and({name} = trunc({name}) AND abs({name}) <= {LARGEST.get(kind, 1 << 53)})"
+        held = f"bool_and({name} = trunc({name}) AND abs({name}) < {LARGEST.get(kind, 1 << 53)})"
         found = connection.execute(f"SELECT {held} FROM ({source.sql}) WHERE isfinite({name}::DOUBLE)").fetchone()
         return found is not None and bool(found[0])
     ids = [text for text in sample if text.strip()]

@@ -19,6 +19,8 @@ ASCII_BLANKS = "".join(filter(str.isascii, BLANKS))
 WHOLE_FLOAT = r"-?(0|[1-9]\d*)\.0|[1-9](\.\d+)?[eE]\+?\d+"  # as Python and DuckDB write them
 LARGEST = {"FLOAT": 1 << 24, "DOUBLE": 1 << 53}  # from which on floats stand for several integers
 TOO_LARGE = "is a float too large to be exact"
+ROUNDED = r"[+-]?[1-9](\.\d{1,5})?E\+(1[1-9]|[2-9]\d|\d{3})"  # as Excel writes a number of twelve digits and more
+IS_ROUNDED = "is a number that a spreadsheet has rounded"
 
 
 def is_real(kind: str) -> bool:
@@ -62,10 +64,13 @@ def float_fault_sql(cell: str, kind: str, *, whole: bool) -> str:
     """SQL for the fault of an id that is a float, or NULL. cell: what the source has, not the id made from it."""
     if is_real(kind):
         limit = LARGEST.get(kind, 1 << 53)
-        return f"CASE WHEN isfinite({cell}::DOUBLE) AND abs({cell}) > {limit} THEN '{TOO_LARGE}' END"
-    if not whole:
+        return f"CASE WHEN isfinite({cell}::DOUBLE) AND abs({cell}) >= {limit} THEN '{TOO_LARGE}' END"
+    if kind != TEXT:
         return "NULL::VARCHAR"
-    return f"CASE WHEN abs(TRY_CAST({cell} AS DOUBLE)) > {1 << 53} THEN '{TOO_LARGE}' END"
+    rounded = f"WHEN contains({cell}, 'E+') AND regexp_full_match(trim({cell}), {quoted(ROUNDED)}) THEN '{IS_ROUNDED}'"
+    if not whole:
+        return f"CASE {rounded} END"
+    return f"CASE {rounded} WHEN abs(TRY_CAST({cell} AS DOUBLE)) >= {1 << 53} THEN '{TOO_LARGE}' END"
 
 
 def normalized_id_sql(text: str) -> str:

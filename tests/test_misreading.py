@@ -1,0 +1,154 @@
+"""Tables that would be misread in silence if a reader took the first meaning: they are read right, or are an error."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from cofactor.data.reading.read import read
+from cofactor.errors import BadData
+from tests.test_read import rows, written
+
+LARGE = [2**53 + 1, None, 2**53]  # of which a float makes one number
+
+# --- data frames
+
+
+@pytest.mark.parametrize("users", [
+    pandas.array(LARGE, dtype="Int64"),
+    pandas.array(LARGE, dtype="int64[pyarrow]"),
+    polars.Series(LARGE),
+    pyarrow.array(LARGE),
+    pyarrow.chunked_array([LARGE[:1], LARGE[1:]]),
+])  # fmt: skip
+def test_integers_next_to_a_missing_one_keep_their_digits(tmp_path: Path, users: Any) -> None:
+    table = {"user": users, "item": ["x", "y", "z"], "rating": [1, 2, 3]}
+    ratings = read(table, bad_rows="skip", rejected=tmp_path / "rejected.csv")
+    assert sorted(ratings.users.ids) == [str(2**53), str(2**53 + 1)]
+
+
+def test_a_float_that_two_integers_become_is_no_id() -> None:
+    with pytest.raises(BadData, match=r"row 1: user id '?9007199254740992\.0'? is a float too large"):
+        read({"user": [2.0**53, 1.5], "item": ["x", "y"], "rating": [1, 2]})
+
+
+def test_a_masked_value_is_missing() -> None:
+    table = {"user": ["a", "b"], "item": ["x", "y"], "rating": np.ma.array([1, 2], mask=[False, True])}
+    with pytest.raises(BadData, match="row 2: no rating"):
+        read(table)
+    assert rows(read(table, missing="")) == [("a", "x", 1.0, None)]
+
+
+def test_integers_of_128_bits_are_ids() -> None:
+    users = polars.Series([2**100, 2**100 + 1], dtype=polars.Int128)
+    assert list(read({"user": users, "item": ["x", "y"], "rating": [1, 2]}).users.ids) == [str(2**100), str(2**100 + 1)]
+
+
+def test_lists_in_a_frame_are_no_ids() -> None:
+    with pytest.raises(BadData, match="a column of "):
+        read(polars.DataFrame({"user": ["a"], "item": [["x", "y"]], "rating": [1]}))
+
+
+# --- ids
+
+
+def test_ids_that_a_spreadsheet_has_rounded_are_bad_rows(tmp_path: Path) -> None:
+    lines = "user,isbn,rating\na,9.78014E+12,4\nb,9.78014E+12,5\nc,014303X,3\n"
+    with pytest.raises(BadData, match=r"line 2: item id '9\.78014E\+12' is a number that a spreadsheet has rounded"):
+        read(written(tmp_path / "ratings.csv", lines))
+    whole = "user,isbn,rating\na,9.78014E+12,4\nb,9.78015E+12,5\n"
+    with pytest.raises(BadData, match="that a spreadsheet has rounded"):
+        read(written(tmp_path / "ratings.csv", whole))
+
+
+def test_exact_numbers_with_an_exponent_are_ids(tmp_path: Path) -> None:
+    assert list(read(written(tmp_path / "ratings.csv", "user,item,rating\n1e+05,x,4\n1.5e+10,y,5\n")).users.ids) == [
+        "100000",
+        "15000000000",
+    ]
+
+
+# --- columns
+
+
+def test_no_ratings_by_number_leave_the_first_line_a_row(tmp_path: Path) -> None:
+    lines = "".join(f"u{n}\t2009-05-0{n}T10:00:00Z\tartist{n}\t\tsong {n}\n" for n in range(1, 6))
+    ratings = read(
+        written(tmp_path / "ratings.csv", lines), columns={"user": "1", "item": "3", "time": "2", "rating": ""}
+    )
+    assert (len(ratings), ratings.kind) == (5, "pairs")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("points", ["4,5", "3,0", "1,5"]),
+        ("points", ["80%", "75%", "10%"]),
+        ("points", ["4", "", "3"]),
+        ("points", ["★★", "★★★½", "★"]),
+        ("liked", ["true", "false", "true"]),
+        ("points", [str(n) for n in range(0, 100)]),
+    ],
+)
+def test_a_column_that_may_be_the_ratings_is_not_left_out(tmp_path: Path, name: str, values: list[str]) -> None:
+    lines = "".join(f"u{n};i{n};{value}\n" for n, value in enumerate(values))
+    with pytest.raises(BadData, match=f"no column is known to hold ratings; it may be {name}"):
+        read(written(tmp_path / "ratings.csv", f"user;item;{name}\n{lines}"))
+
+
+def test_names_in_other_languages(tmp_path: Path) -> None:
+    ratings = read(
+        written(tmp_path / "ratings.csv", "Benutzer;Artikel;Bewertung;Datum\na;x;4,5;14.07.2017\nb;y;3;15.07.2017\n")
+    )
+    assert rows(ratings)[0] == ("a", "x", 4.5, 1_499_990_400)
+
+
+# --- JSON
+
+
+def in_json(folder: Path, value: object) -> Path:
+    path = folder / "ratings.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def test_arrays_of_arrays_follow_the_rules_of_text_without_a_header(tmp_path: Path) -> None:
+    assert rows(read(in_json(tmp_path, [["a", "x", 4.5], ["b", "y", None]]), missing="")) == [("a", "x", 4.5, None)]
+    for table, message in (
+        ([[n, n % 3, 10 + n, 4] for n in range(12)], "the first column counts the rows"),
+        ([[n % 3, n, 1_500_000_000 + n] for n in range(12)], "the third column looks like times"),
+        ([[n, f"u{n}", "x", 4, 5] for n in range(3)], "5 columns without a header"),
+    ):
+        with pytest.raises(BadData, match=message):
+            read(in_json(tmp_path, table))
+
+
+def test_rows_of_json_have_plain_cells(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="row 2 of the JSON array has an array or an object in it"):
+        read(in_json(tmp_path, [["a", "x", 4], ["b", ["y"], 4]]))
+
+
+def test_a_member_that_comes_late_is_read(tmp_path: Path) -> None:
+    early = [{"user": f"u{n}", "item": "x"} for n in range(300)]
+    lines = "\n".join(map(json.dumps, [*early, {"user": "v", "item": "y", "rating": 2}]))
+    with pytest.raises(BadData, match="row 1: no rating"):
+        read(in_json(tmp_path, lines))
+    assert rows(read(in_json(tmp_path, lines), missing="")) == [("v", "y", 2.0, None)]
+
+
+# --- long lines
+
+
+def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
+    lines = "".join(f'u{n},i{n},{n % 5},"{"x, " * 60_000}"\n' for n in range(4))
+    assert len(read(written(tmp_path / "ratings.csv", f"user,item,rating,review\n{lines}"))) == 4
+
+
+def test_a_file_of_one_endless_line_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="a line of 450,001 cells: a wide table, or a file without line ends"):
+        read(written(tmp_path / "ratings.csv", "1,2,3," * 150_000))
