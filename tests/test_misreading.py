@@ -152,3 +152,114 @@ def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
 def test_a_file_of_one_endless_line_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="a line of 450,001 cells: a wide table, or a file without line ends"):
         read(written(tmp_path / "ratings.csv", "1,2,3," * 150_000))
+
+
+# --- times
+
+
+def timed(folder: Path, times: list[str]) -> Path:
+    lines = "".join(f"u{n},i{n},{n % 5},{time}\n" for n, time in enumerate(times))
+    return written(folder / "ratings.csv", f"user,item,rating,time\n{lines}")
+
+
+def test_two_digits_at_both_ends_of_a_date_are_year_or_day(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="may have the year or the day first") as caught:
+        read(timed(tmp_path, ["17-07-14", "18-07-16"]))
+    assert "--time-format '%y-%m-%d' or --time-format '%d-%m-%y'" in str(caught.value)
+    for times, form in (
+        (["17-07-14", "18-07-16"], "%y-%m-%d"),  # stated
+        (["17-07-14", "17-07-31"], None),  # no year is 2031
+        (["14-07-17", "31-07-18"], None),
+    ):
+        ratings = read(timed(tmp_path, times), time_format=form)
+        assert rows(ratings)[0][3] == 1_499_990_400
+
+
+@pytest.mark.parametrize(
+    ("times", "form"),
+    [
+        (["14072017", "1082017", "31122016"], "%d%m%Y"),
+        (["07142017", "8012017", "12312016"], "%m%d%Y"),
+        (["201707", "201708", "201612"], "%Y%m"),
+        (["170714", "170801", "161231"], "%y%m%d"),
+    ],
+)
+def test_digits_of_dates_are_not_seconds_of_1970_in_silence(tmp_path: Path, times: list[str], form: str) -> None:
+    path = timed(tmp_path, times)
+    with pytest.raises(BadData, match=f"may be dates of the form {form} or seconds since 1970"):
+        read(path)
+    assert rows(read(path, time_format="s"))[0][3] == int(times[0])
+    assert rows(read(path, time_format=form, bad_rows="skip", rejected=tmp_path / "rejected.csv"))[0][3] > 1_480_000_000
+
+
+@pytest.mark.parametrize("time", ["2017-07-14 02:40:00 AM", "20170714T044000+0200"])
+def test_more_forms_of_dates(tmp_path: Path, time: str) -> None:
+    assert rows(read(timed(tmp_path, [time])))[0][3] == 1_500_000_000
+
+
+# --- values and ids
+
+
+def test_a_point_may_separate_thousands(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"the point in '1\.234' may be a decimal one or separate thousands"):
+        read(written(tmp_path / "plays.csv", "user;item;plays\na;x;1.234\nb;y;12\n"))
+    for values in (["1.234", "2.500"], ["1.5", "12"], ["0.125", "12"]):
+        lines = "".join(f"u{n};i{n};{value}\n" for n, value in enumerate(values))
+        assert len(read(written(tmp_path / "plays.csv", f"user;item;plays\n{lines}"))) == 2
+
+
+def test_ids_with_and_without_a_point_are_noted(tmp_path: Path) -> None:
+    ratings = read(written(tmp_path / "ratings.csv", "user,item,rating\n7,x,4\n7.0,y,5\n"))
+    assert "1 user with and without .0, such as 7 and 7.0" in ratings.origin.notes[0]
+
+
+# --- hints lead to success
+
+
+def test_words_for_no_rating_are_in_the_hint(tmp_path: Path) -> None:
+    path = written(tmp_path / "ratings.csv", "user,item,rating\na,x,4\nb,y,NA\nc,z,\\N\n")
+    with pytest.raises(BadData) as caught:
+        read(path)
+    assert r"--missing 'NA' --missing '\N' (missing=['NA', '\\N'])" in str(caught.value)
+    assert len(read(path, missing=["NA", r"\N"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("user^item^rating\na^x^4\n", "--delimiter"),
+        ("user,m1,m2\na,5,\nb,,4\n", "--layout wide"),
+        ("Title,Rated on,Stars\nx,2017-07-14,4\n", "a table of a single user"),
+        ("用户名,电影,评分\nа,б,4\n".encode("gb18030"), "iconv -f ENCODING"),
+        ("user,item,rating\na,Müller,4\n".encode("cp1252"), "iconv -f ENCODING"),
+        ("user,item,rating,time\na,x,4,14 juillet 2017\n", "--time-format"),
+    ],
+)
+def test_a_hint_says_how_such_a_table_is_read(tmp_path: Path, content: str | bytes, hint: str) -> None:
+    with pytest.raises(BadData, match=hint):
+        read(written(tmp_path / "ratings.csv", content))
+
+
+def test_ids_of_nine_digits_are_no_times_in_a_hint(tmp_path: Path) -> None:
+    lines = "".join(f"15160306{n},Game {n},{what},{n}.5,0\n" for n in range(6) for what in ("buy", "play"))
+    with pytest.raises(BadData, match="--columns user=1,item=2,rating=4 "):
+        read(written(tmp_path / "ratings.csv", lines))
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        "-- MySQL dump 10.13\n--\nDROP TABLE IF EXISTS `r`;\nINSERT INTO `r` VALUES (1,101,5),(2,102,3);\n",
+        "--\n-- PostgreSQL database dump\n--\nSET statement_timeout = 0;\nCOPY r (a, b) FROM stdin;\n1\t101\n",
+        "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE r (a, b);\n",
+    ],
+)
+def test_a_dump_with_comments_is_an_sql_script(tmp_path: Path, dump: str) -> None:
+    with pytest.raises(BadData, match="an SQL script"):
+        read(written(tmp_path / "dump.sql", dump))
+
+
+def test_names_in_quotes_after_a_blank_are_names_without(tmp_path: Path) -> None:
+    lines = '"User Id", "What", "Points"\n"a", "x", "3"\n"b", "y", "4"\n'
+    ratings = read(written(tmp_path / "ratings.csv", lines), columns={"item": "What", "rating": "Points"})
+    assert rows(ratings)[0] == ("a", "x", 3.0, None)

@@ -213,10 +213,19 @@ def _missing(names: Sequence[str], missing: Sequence[str], found: Mapping[str, i
     left = [name for place, name in enumerate(names) if place not in found.values()]
     guess = [left[0] if len(left) == 1 == len(missing) else "NAME"]
     named = ",".join(f"{role}={shown_names(guess)}" for role in missing)
-    return BadData(
-        f"no column for the {' and the '.join(missing)} among {shown_names(names)}",
-        f"say which it is, by its name or its number: --columns {named} (columns={{...}} in Python)",
-    )
+    message = f"no column for the {' and the '.join(missing)} among {shown_names(names)}"
+    if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+        return BadData(f"{message}, which is not UTF-8 text", "save the file as UTF-8: iconv -f ENCODING -t UTF-8")
+    hint = f"say which it is, by its name or its number: --columns {named} (columns={{...}} in Python)"
+    if len(names) == 1:
+        return BadData(
+            message, "if text separates its columns by another character, name it: --delimiter '^' (delimiter='^')"
+        )
+    if "user" in missing and len(names) > len(PAIR):
+        hint += "; a table of a single user needs a column that names the user"
+    if len(missing) == 1 and len(left) > 1:
+        hint += "; a wide table, with a column for each item, is read with --layout wide (layout='wide')"
+    return BadData(message, hint)
 
 
 def _refuse_one_for_two(names: Sequence[str], found: Mapping[str, int]) -> None:

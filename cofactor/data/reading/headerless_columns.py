@@ -21,6 +21,7 @@ from cofactor.errors import BadData
 
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?", re.ASCII)
 LEAST_TIME = 1e8  # seconds: March 1973, earlier than any rating and higher than any rating or count of a table
+RECENT = (6e8, 4.1e9)  # seconds: 1989 to 2099
 ROWS_TO_COUNT = 10  # rows that count up by one before the first column is taken for the number of the row
 ASIN = re.compile(r"(B0[A-Z0-9]{8}|\d{9}[\dX])")
 REVIEWER = re.compile(r"A[A-Z0-9]{9,20}")
@@ -150,7 +151,7 @@ def _unknown(rows: Sequence[Row], what: str) -> AmbiguousColumns:
 def _likely_columns(rows: Sequence[Row]) -> str:
     """The columns by number that the cells suggest: ids that are never empty, the last numbers, and times."""
     columns = list(zip(*rows, strict=True))
-    times = [at for at, cells in enumerate(columns) if _look_like_times(cells)]
+    times = [at for at, cells in enumerate(columns) if _look_like_times(cells) and _are_recent(cells)]
     ids = [
         at
         for at, cells in enumerate(columns)
@@ -172,6 +173,14 @@ def _is_value(cell: str) -> bool:
 def _look_like_times(cells: Sequence[str]) -> bool:
     return bool(cells) and all(
         DATE.fullmatch(cell) or (is_number(cell) and float(cell) >= LEAST_TIME) for cell in cells
+    )
+
+
+def _are_recent(cells: Sequence[str]) -> bool:
+    """Whether numbers are moments of 1989 to 2099 in a unit of time, as those of ids seldom are."""
+    numbers = [float(cell) for cell in cells if is_number(cell)]
+    return not numbers or any(
+        all(RECENT[0] * unit <= number < RECENT[1] * unit for number in numbers) for unit in (1, 1e3, 1e6, 1e9)
     )
 
 

@@ -1,7 +1,8 @@
 """Finds the rows that cannot be used, and names them in an error or writes them to a file."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import duckdb
 
 from cofactor.data.duckdb_connection import RESOURCE_ERRORS
 from cofactor.data.reading.formats.parsed_text import clean_text, is_regular, raw_records
+from cofactor.data.reading.formats.text_head import TO_UTF8
 from cofactor.data.reading.load_rows import EncodedRatings, create_rated, load_checked_rows
 from cofactor.data.reading.meaning.column_rules import ColumnRules
 from cofactor.data.reading.meaning.reread_rows import check_rated
@@ -17,6 +19,9 @@ from cofactor.data.reading.records import QUOTED, line_records, parsed_records, 
 from cofactor.data.reading.sql_source import SqlScan, scan_dialect
 from cofactor.errors import BadData
 
+NO_RATING = re.compile(
+    r"rating '(NA|N/A|n/a|NULL|null|None|none|nan|NaN|\\N|<NA>|-|\?|\.)' is not a (?:finite )?number"
+)
 MAX_NAMED = 3  # rows that an error names
 # A number that another rule reads: with a decimal comma, or true and false.
 DOUBTFUL_RATING = "(place = 'rating' AND regexp_matches(lower(reason), '(,|true|false).* is not a number'))"
@@ -140,16 +145,30 @@ def _error(source: SqlScan, check: RowCheck) -> BadData:
     more = f"; and {faults - len(first):,} more" if faults > len(first) else ""
     hint = "correct them, or leave them out with --bad-rows skip (bad_rows='skip'), which writes them to a file"
     if faults == rows:
-        named, hint = f"none of the {rows:,} {unit}s can be used: {named}", "check that it is a table of ratings"
+        named = f"none of the {rows:,} {unit}s can be used: {named.replace(', as others are', '')}"
+        hint = "check that it is a table of ratings"
         if all(place == "rating" for _, place, _ in first):
             hint = "write numbers for the ratings, or read each row as an interaction: --columns rating="
-    if faults < rows and all(reason == "no rating" for _, _, reason in first):
-        hint = f"to leave out the rows without a rating: --missing '' (missing=''); or {hint}"
+    if words := _missing_values([reason for _, _, reason in first]):
+        options, given = " ".join(f"--missing '{word}'" for word in words), words[0] if len(words) == 1 else words
+        hint = f"to leave out the rows without a rating: {options} (missing={given!r}); or {hint}"
     if any("UTF-8" in reason for _, _, reason in first):
-        hint = f"save the file as UTF-8 (iconv -f LATIN1 -t UTF-8); or {hint}"
+        hint = f"{TO_UTF8}; or {hint}"
     if all(place == "time" for _, place, _ in first):
-        hint = f"to read without the times: --columns time= (columns={{'time': ''}}); or {hint}"
+        how = (
+            ""
+            if all(reason == "no time" for _, _, reason in first)
+            else "say how they are written: --time-format '%d.%m.%Y %H:%M' or the like; "
+        )
+        hint = f"{how}to read without the times: --columns time= (columns={{'time': ''}}); or {hint}"
     return BadData(named + more, hint)
+
+
+def _missing_values(reasons: Sequence[str]) -> list[str]:
+    """The values that stand for a missing rating, where all faults are such values."""
+    found = ["" if reason == "no rating" else (NO_RATING.fullmatch(reason) or [""] * 2)[1] for reason in reasons]
+    words = [word for word, reason in zip(found, reasons, strict=True) if word or reason == "no rating"]
+    return sorted(set(words)) if len(words) == len(reasons) else []
 
 
 def _write(connection: duckdb.DuckDBPyConnection, source: SqlScan, path: Path) -> None:

@@ -108,6 +108,7 @@ def _find_header(
         commented = _is_comment(line, comment)
         for delimiter in delimiters:
             names = _split(line.lstrip(f"{comment} ") if commented else line, delimiter, quoting)
+            names = [_without_quotes(name, quoting.quote) for name in names]
             above, below = (_without_comments(part, comment) for part in (texts[:index], texts[index + 1 :]))
             plain = index == 0 and not commented and delimiter != BLANKS
             try:
@@ -197,6 +198,11 @@ def _with_value_types(lines: Sequence[str], dialect: TextDialect) -> TextDialect
 
 def _split(line: str, delimiter: str, quoting: Quoting = STANDARD) -> list[str]:
     return [cell.strip() for cell in split_line(line, delimiter, *quoting)]
+
+
+def _without_quotes(name: str, quote: str) -> str:
+    """A name without quotes around it, which are kept where a blank is in front of them."""
+    return name[1:-1].replace(quote * 2, quote) if len(name) > 1 and name[0] == name[-1] == quote else name
 
 
 def _find_comment(texts: Sequence[str], delimiters: Sequence[str], quoting: Quoting) -> str:

@@ -17,7 +17,8 @@ SMALL_NUMBER = re.compile(r"([-+]?\d{0,3}([.,]\d+)?|nan|na|null)", re.IGNORECASE
 KEY_VALUE = re.compile(r"([A-Za-z][\w/.-]*):( |$)")
 RULED = re.compile(r"\s*-+(\+-+)+\s*")
 BY_FIRST_LINES = (
-    (re.compile(r"(insert\s+into|create\s+table|drop\s+table)\b.*", re.IGNORECASE), "an SQL script",
+    (re.compile(r"(insert\s+into|create\s+(table|database)|drop\s+table)\b.*|(set\s+\S+\s*=|pragma\s|begin\b|use\s).*;",
+                re.IGNORECASE), "an SQL script",
      "run it in a database, and write the table as CSV"),
     (re.compile(r"@relation\b.*", re.IGNORECASE), "an ARFF file", "write the lines below @data under a header"),
     (re.compile(r"\+-+(\+-+)*\+"), "a table drawn with lines, as MySQL prints it",
@@ -25,6 +26,7 @@ BY_FIRST_LINES = (
     (re.compile(r"\(.*,.*\),?"), "lines of tuples", "write them without brackets"),
     (re.compile(r"- \w+:( .*)?"), "YAML", "write it as CSV or JSON"),
 )  # fmt: skip
+SQL_COMMENTS = ("--", "/*", "*/")
 DICTIONARY = re.compile(r"\s*\{\s*u?'")
 
 
@@ -52,8 +54,9 @@ def refuse_foreign_text(head: TextHead, columns: Mapping[str, str] | None = None
 
 def refuse_foreign_lines(texts: Sequence[str]) -> None:
     """Raises BadData, naming the format, for first lines that are in none with columns but may look like a header."""
+    first = next((line for line in texts if not line.lstrip().startswith(SQL_COMMENTS)), texts[0])
     for pattern, name, hint in BY_FIRST_LINES:
-        if pattern.fullmatch(texts[0]):
+        if pattern.fullmatch(first.strip()):
             raise BadData(f"{name}, not a table of ratings", hint)
     if len(texts) > 1 and RULED.fullmatch(texts[1]):
         raise BadData("a table drawn with lines, as psql prints it", "let the program write CSV: psql --csv")

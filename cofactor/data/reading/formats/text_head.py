@@ -23,6 +23,12 @@ BYTE_ORDER_MARKS = {
 }
 
 
+TO_UTF8 = (
+    "save the file as UTF-8: iconv -f ENCODING -t UTF-8, where ENCODING is often CP1252 in Western Europe, CP1251 for "
+    "Cyrillic and GB18030 for Chinese"
+)
+
+
 @dataclass(frozen=True)
 class TextHead:
     """The first lines of a file that are not blank, with their numbers, and whether it has no others."""

@@ -11,7 +11,7 @@ from cofactor.data.ratings import Ratings
 from cofactor.data.reading.load_rows import EncodedRatings, load_rows
 from cofactor.data.reading.meaning.column_rules import ColumnRules, find_rules, find_rules_of_more_rows
 from cofactor.data.reading.meaning.repeats import merge_repeats
-from cofactor.data.reading.meaning.value_notes import note_values
+from cofactor.data.reading.meaning.value_notes import note_ids, note_values
 from cofactor.data.reading.meaning.value_options import ValueOptions
 from cofactor.data.reading.rejected_rows import RejectedRows, check_rows, load_valid_rows
 from cofactor.data.reading.sql_source import FoundColumns, SqlScan
@@ -87,6 +87,8 @@ def make_ratings(
     merged = merge_repeats(loaded, kind, options.repeats)
     rows = merged.rows
     notes = (*columns.notes, *note_values(rows.value, rows.time, merged.kind))
+    if not options.exact:
+        notes += (*note_ids(rows.users.ids.tolist(), "user"), *note_ids(rows.items.ids.tolist(), "item"))
     origin = Origin(
         name,
         len(loaded) + left_out.rejected.count + left_out.missing,

@@ -6,6 +6,7 @@ and never changes how the others are read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import numpy as np
@@ -31,6 +32,8 @@ YEARS = (1900, 2100)
 EXCEL_DAYS = (32_874, 73_051)  # 1990 to 2099
 EXCEL_1970 = 25_569
 COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+DIGITS = {"%d%m%Y": 8, "%m%d%Y": 8, "%Y%m": 6, "%y%m%d": 6}
+FEW_DATES = 3  # different numbers, of which all may be dates
 HINT = "one of s, ms, us, ns, iso, year, excel, or a format such as %d/%m/%Y"
 
 
@@ -131,12 +134,35 @@ def _number_rule(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) ->
                 return rule
     if len(whole) == len(values) and YEARS[0] <= values.min() and values.max() <= YEARS[1]:
         return YEAR
+    _refuse_digits_of_dates([value for value in whole if len(whole) == len(values)])
     if EXCEL_DAYS[0] <= values.min() and values.max() < EXCEL_DAYS[1]:
         raise BadData(
             f"times such as {texts[0]} may be day numbers of Excel or seconds since 1970",
             "say which they are: --time-format excel or --time-format s (time_format='excel' in Python)",
         )
     return _unit_rule(_find_unit(np.abs(values)))
+
+
+def _refuse_digits_of_dates(numbers: Sequence[str]) -> None:
+    """Raises BadData for numbers that are seconds of 1970 by their size, and dates without separators by their digits.
+
+    Numbers that have lost the zero in front, as 1072017 has, are among them.
+    """
+    if len(set(numbers)) < FEW_DATES:
+        return
+    for form, length in DIGITS.items():
+        if all(length - 1 <= len(number) <= length and _is_date(number.zfill(length), form) for number in numbers):
+            raise BadData(
+                f"times such as {numbers[0]} may be dates of the form {form} or seconds since 1970",
+                f"say which they are: --time-format '{form}' or --time-format s (time_format='{form}' in Python)",
+            )
+
+
+def _is_date(number: str, form: str) -> bool:
+    try:
+        return YEARS[0] <= datetime.strptime(number, form).year <= YEARS[1]
+    except ValueError:
+        return False
 
 
 def _find_unit(size: Array) -> str:

@@ -1,6 +1,6 @@
 """Notes on values that may not be what they seem: those that mean no rating, counts, and times far in the future."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -65,6 +65,17 @@ def _count_note(sample: Floats) -> str:
         f"half of the ratings are at most {middle:g} and the highest is {sample.max():g}: if they are counts, "
         "read them with --implicit (in Python implicit=True), for ials, ease, knn and other trainers of interactions"
     )
+
+
+def note_ids(ids: Sequence[str], noun: str) -> Iterator[str]:
+    """Yields a note on ids of which one is another with `.0`, as where a part of a table had floats."""
+    floats = [id_ for id_ in ids if id_.endswith(".0")]
+    known = set(ids) if floats else set()
+    if both := [id_ for id_ in floats if id_[:-2] in known]:
+        yield (
+            f"{len(both):,} {noun}{'s' * (len(both) > 1)} with and without .0, such as {both[0][:-2]} and {both[0]}, "
+            "are different ids: write them in one way if they are not"
+        )
 
 
 def find_value_without_meaning(distinct: Array, counts: Array) -> float | None:

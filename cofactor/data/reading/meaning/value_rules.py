@@ -8,6 +8,7 @@ from cofactor.errors import BadData
 
 COMMA = re.compile(r"[+-]?\d+,\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 BOOLEAN = re.compile("true|false", re.IGNORECASE)
 
 
@@ -33,6 +34,20 @@ TRUE_FALSE = ValueRule(
 )
 
 
+def _refuse_points_of_thousands(texts: Sequence[str]) -> None:
+    """Raises BadData where numbers without a point are next to some that all have three digits after it (12 and 1.234).
+
+    A program that writes numbers with three decimals writes them all so.
+    """
+    with_point = [text for text in texts if "." in text]
+    if with_point and len(with_point) < len(texts) and all(POINTS.fullmatch(text) for text in with_point):
+        shown = with_point[0][:20]
+        raise BadData(
+            f"the point in {shown!r} may be a decimal one or separate thousands",
+            f"write {shown.replace('.', '')} or {shown}0 into the file",
+        )
+
+
 def find_value_rule(texts: Sequence[str], *, commas: bool) -> ValueRule:
     """The rule for some texts of a column. `commas`: whether a comma does not end a cell, so that a few suffice.
 
@@ -41,6 +56,8 @@ def find_value_rule(texts: Sequence[str], *, commas: bool) -> ValueRule:
     given = [text.strip() for text in texts if text.strip()]
     if sum(BOOLEAN.fullmatch(text) is not None for text in given) * 2 > len(given):
         return TRUE_FALSE
+    if commas:
+        _refuse_points_of_thousands(given)
     with_comma = [text for text in given if COMMA.fullmatch(text) or THOUSANDS.fullmatch(text)]
     few = not commas and len(with_comma) * 2 <= len(given)
     if few or not with_comma or any("." in text for text in given):
