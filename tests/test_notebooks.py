@@ -1,6 +1,7 @@
 """What a person sees of results: printed, and in a notebook."""
 
 import io
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from sklearn.base import clone
 import cofactor
 from cofactor.data.ratings import Ratings
 from cofactor.data.tables.tabular import ColumnTable
+from cofactor.errors import BadData, BadHyperparameter
 from cofactor.evaluation.comparison_text import cost_table
 from cofactor.evaluation.cost import Cost
 from cofactor.evaluation.report_text import describe_report
 from cofactor.trainers import TRAINERS
 from cofactor.training.tracking.progress import NoProgress, ProgressBar, ProgressDisplay, choose_display, has_onlooker
+from tests.sample_comparisons import outcome
 from tests.toys import noise
 
 RATINGS = noise()
@@ -221,3 +224,17 @@ def test_what_is_said_when_a_model_is_saved_comes_first(fitted: cofactor.Fit, tm
     cofactor.save(fitted.model, tmp_path / "mine", trainer="mine", best_epoch=7)
     manifest = cofactor.load_manifest(tmp_path / "mine")
     assert (manifest["trainer"], manifest["hyperparameters"], manifest["notes"]) == ("mine", {}, {"best_epoch": 7})
+
+
+def test_a_printed_summary_ends_with_what_was_left_out(fitted: cofactor.Fit) -> None:
+    reports = {name: cofactor.evaluate(fitted.model, PARTS.test, k=5) for name in ("svd", "again")}
+    found = outcome(reports, dict.fromkeys(reports, "svd"))
+    assert str(found) == str(found.comparison)
+    failures = {"ease": BadHyperparameter("l2 is -1", "it must be above 0"), "knn": BadData("no ratings", "")}
+    *table, ease, hint, knn = str(replace(found, failures=failures)).splitlines()
+    assert "\n".join(table) == str(found.comparison)
+    assert (ease, hint, knn) == (
+        "ease was left out: l2 is -1",
+        "  hint: it must be above 0",
+        "knn was left out: no ratings",
+    )

@@ -28,7 +28,7 @@ from cofactor.report.plots import (
 from cofactor.report.plots.comparison_plots import best_first, make_plots
 from cofactor.report.plots.style import FAINT, GREY, HUES, IN_THE_DARK, INK, PAPER, SOFT, group_panels, model_styles
 from cofactor.trainers import TRAINERS
-from tests.sample_comparisons import many, outcome, reports
+from tests.sample_comparisons import broken, many, outcome, reports
 
 SEEN = {  # what is left of red, green and blue light; G. Machado et al., IEEE TVCG 15(6), 2009, severity 1
     "everybody": np.eye(3),
@@ -316,3 +316,21 @@ def test_trials_without_a_figure_are_told_of() -> None:
     same = search(trial(0, 0.9), trial(1, float("nan")))
     assert trials.best_trial(same) == same.trials[0]
     hyperparameter_plots.draw(same)
+
+
+def test_a_tiny_group_does_not_determine_the_scale(measured: dict[str, Report]) -> None:
+    found = broken("genre", [f"Genre {n}" for n in range(12)], measured)
+    first, *others = found.groups  # 10 of 6,720 ratings
+    far = {name: dict.fromkeys(some, 40.0) for name, some in first.metrics.items()}
+    look = model_styles({name: name for name in measured})
+    drawn = groups.draw(replace(found, groups=(replace(first, metrics=far), *others)), look, {})
+    assert len(drawn.axes) == 2
+    for axis in drawn.axes:
+        assert any(40.0 in line.get_xdata() for line in axis.lines)
+        assert axis.get_xlim()[1] < 2
+
+
+def test_the_time_of_one_model_is_compared_with_nothing(measured: dict[str, Report]) -> None:
+    both, one = ({name: measured[name] for name in names} for names in (("svd", "baseline"), ("svd",)))
+    assert list(cost.panels(outcome(both, {name: name for name in both}).comparison)["rmse"]) == ["svd", "baseline"]
+    assert cost.panels(outcome(one, {"svd": "svd"}).comparison) == {}
