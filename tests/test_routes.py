@@ -10,6 +10,7 @@ import pytest
 from cofactor.serving.api.api_keys import read_keys
 from cofactor.serving.api.application import create_app
 from cofactor.serving.api.openapi import statuses
+from cofactor.serving.api.problems import printable
 from cofactor.serving.api.routes import ROUTES
 from cofactor.serving.lists.user_scores import UserScores
 from cofactor.serving.schemas import requests
@@ -212,3 +213,16 @@ def test_what_a_server_adds_to_the_headers_after_the_head_does_not_count():
 
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("é" * 200, "é" * 200),
+        ("é" * 201, "é" * 199 + "…"),
+        ("é" * 9000, "é" * 199 + "…"),
+        ("a\x00b\udc80c\n", "a\ufffdb\ufffdc\ufffd"),
+    ],
+)
+def test_a_problem_says_at_most_two_hundred_characters_that_can_be_printed(text, shown):
+    assert printable(text) == shown
