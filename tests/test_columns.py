@@ -267,3 +267,11 @@ def test_other_columns_of_a_table_of_pairs_are_named(tmp_path: Path, other: str)
 def test_what_is_in_parentheses_is_no_part_of_a_name() -> None:
     assert find_columns(["User (id)", "Product [SKU]", "Rating (1-5)"]) == {"user": 0, "item": 1, "rating": 2}
     assert find_columns(["(user)", "item", "[rating]"]) == {"user": 0, "item": 1, "rating": 2}
+
+
+@pytest.mark.parametrize("item", ["who", "1"])
+def test_one_column_for_two_things_is_refused(item: str) -> None:
+    with pytest.raises(BadData) as caught:
+        find_columns(["who", "what", "stars"], {"user": "who", "item": item, "rating": "stars"})
+    assert caught.value.message == "column 'who' is named for user and item"
+    assert caught.value.hint == "name a column of its own for each"
