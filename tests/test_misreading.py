@@ -263,3 +263,22 @@ def test_names_in_quotes_after_a_blank_are_names_without(tmp_path: Path) -> None
     lines = '"User Id", "What", "Points"\n"a", "x", "3"\n"b", "y", "4"\n'
     ratings = read(written(tmp_path / "ratings.csv", lines), columns={"item": "What", "rating": "Points"})
     assert rows(ratings)[0] == ("a", "x", 3.0, None)
+
+
+def test_arrays_in_json_are_no_ids(tmp_path: Path) -> None:
+    path = in_json(tmp_path, '{"user": 1, "items": [1, 2]}\n{"user": 2, "items": [4]}\n')
+    with pytest.raises(BadData, match="column 'items' for the item holds arrays"):
+        read(path, columns={"item": "items"})
+
+
+def test_parts_with_different_columns_are_called_so(tmp_path: Path) -> None:
+    for number, name in enumerate(("rating", "stars")):
+        frame = pandas.DataFrame({"user": ["a", "b"], "item": ["x", "y"], name: [1, 2]})
+        frame.to_parquet(tmp_path / f"part-0000{number}.parquet")
+    with pytest.raises(BadData, match="its parts have different columns"):
+        read(tmp_path)
+
+
+def test_an_endless_cell_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="a line of it is too long"):
+        read(written(tmp_path / "ratings.csv", f'user,item,rating\nu,i,"{"x" * 3_000_000}"\n'))

@@ -71,6 +71,13 @@ def reading_connection(folder: Path, name: str) -> Iterator[duckdb.DuckDBPyConne
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(f"{name}: {first_line(error)}", "free some memory or disk space for it") from None
     except duckdb.Error as error:
+        text = str(error)
+        if "schema mismatch" in text:
+            hint = "its parts have different columns: read them one by one, or write them with the same ones"
+            raise BadData(f"{name}: cannot be read: {first_line(error)[-200:]}", hint) from None
+        if "line size" in text.lower():
+            hint = "a line of it is too long: are line ends or a quote missing?"
+            raise BadData(f"{name}: cannot be read: {first_line(error)}", hint) from None
         raise BadData(f"{name}: cannot be read: {first_line(error)}", "is it whole, and a table of ratings?") from None
 
 

@@ -76,8 +76,8 @@ def json_query(
     except duckdb.Error as error:
         raise BadData(f"JSON that cannot be read: {_without_paths(error)}", BROKEN) from None
     names: dict[str, str] = {}
-    for (record,) in sample:
-        parsed = _parsed(record)
+    records = [_parsed(record) for (record,) in sample]
+    for parsed in records:
         if not isinstance(parsed, dict):
             raise BadData("JSON whose records are no objects", BROKEN)
         names |= {name: pointer for name, pointer in _members(parsed) if name not in names}
@@ -85,6 +85,8 @@ def json_query(
         raise BadData("JSON without a record", "the file has no ratings in it")
     if roles and not _has_roles(names, columns, roles):
         names |= _later_names(connection, source, names)
+    if roles:
+        _refuse_arrays(records, names, columns)
     if len(names) > MAX_NAMES:
         raise BadData(f"JSON objects with more than {MAX_NAMES:,} names: a wide table?", BROKEN)
     cells = (
@@ -93,6 +95,20 @@ def json_query(
         for name, pointer in names.items()
     )
     return f"SELECT {', '.join(cells)} FROM {source}", list(names)
+
+
+def _refuse_arrays(
+    records: Sequence[Mapping[str, Any]], names: Mapping[str, str], columns: Mapping[str, str] | None
+) -> None:
+    """Raises BadData for a column of a role that holds arrays, which have no single value in a row."""
+    for role, place in find_columns(list(names), columns, ()).items():
+        name = list(names)[place]
+        values = [record[name] for record in records if record.get(name) is not None]
+        if values and all(isinstance(value, list) for value in values):
+            raise BadData(
+                f"column {name[:40]!r} for the {role} holds arrays",
+                f"write the table with one value in each row, or name another column: --columns {role}=NAME",
+            )
 
 
 def _later_names(
