@@ -84,6 +84,8 @@ def test_a_grid_has_every_combination_once_and_a_seed_only_where_there_are_sever
     for wrong in ({"rank": []}, {"rank": [0]}, {"ranks": [8]}):
         with pytest.raises(BadHyperparameter):
             SearchSpace.grid(SVD, wrong, {})
+    with pytest.raises(BadHyperparameter, match="l2 is -1"):
+        SearchSpace.grid(SVD, values, {"l2": -1.0})
 
 
 def test_threads_and_device_do_not_make_another_search() -> None:
