@@ -299,6 +299,13 @@ def test_text_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     assert rows(read(tmp_path / "r.tsv"))[0] == ("änne", "x1", 4.0)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_json_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    records = [{"user": user.replace("ann", "änne"), "item": item, "rating": value} for user, item, value in ROWS]
+    (tmp_path / "r.json").write_text(json.dumps(records, ensure_ascii=False), encoding=encoding)
+    assert rows(read(tmp_path / "r.json"))[0] == ("änne", "x1", 4.0)
+
+
 # --- delimiters
 
 

@@ -163,6 +163,16 @@ def test_a_requested_reload_is_answered_once_every_worker_serves_the_new_model(f
         assert seen == {answer["model"]}
 
 
+def test_open_connections_are_among_the_figures(folder):
+    with running(folder) as served, ExitStack() as idle:
+        assert sum(value for (name, *_), value in figures(served).items() if name == "cofactor_connections") < 5
+        for _ in range(5):
+            idle.enter_context(socket.create_connection(("127.0.0.1", served.connect().port)))
+        until(
+            lambda: sum(value for (name, *_), value in figures(served).items() if name == "cofactor_connections") >= 5
+        )
+
+
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
 def test_a_client_that_uses_up_the_connections_ends_no_worker(folder, server):
     few_files = ("sh", "-c", f'ulimit -n {OTHER_FILES + MIN_CONNECTIONS}; exec "$@"', "sh")
