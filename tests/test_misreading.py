@@ -282,3 +282,38 @@ def test_parts_with_different_columns_are_called_so(tmp_path: Path) -> None:
 def test_an_endless_cell_is_called_so(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="a line of it is too long"):
         read(written(tmp_path / "ratings.csv", f'user,item,rating\nu,i,"{"x" * 3_000_000}"\n'))
+
+
+@pytest.mark.parametrize("users", [["a", None, "b"], [5, None, 7]])
+def test_a_null_in_a_dictionary_of_arrow_is_missing(users: list[Any]) -> None:
+    table = pyarrow.table(
+        {"user": pyarrow.array(users).dictionary_encode(), "item": ["x", "y", "z"], "rating": [1, 2, 3]}
+    )
+    with pytest.raises(BadData, match="row 2: no user id"):
+        read(table)
+
+
+@pytest.mark.parametrize("value", ["", "NA", "NaN"])
+def test_a_first_row_without_a_rating_is_no_header(tmp_path: Path, value: str) -> None:
+    path = written(tmp_path / "ratings.csv", f"a,x,{value}\nb,y,3\nc,z,4\n")
+    with pytest.raises(BadData, match="line 1: "):
+        read(path, columns={"user": "1", "item": "2", "rating": "3"})
+
+
+@pytest.mark.parametrize(
+    "text", ['[[%d, "x", 3], [%d, "y", 4]]', '{"user": [%d, %d], "item": ["x", "y"], "rating": [3, 4]}']
+)
+def test_integers_of_json_keep_their_digits(tmp_path: Path, text: str) -> None:
+    ratings = read(in_json(tmp_path, text % (10**29 + 1, 10**29 + 2)))
+    assert list(ratings.users.ids) == [str(10**29 + 1), str(10**29 + 2)]
+
+
+@pytest.mark.parametrize("text", [r'[["\ud83d", "x", 3]]', r'{"user": ["\ud83d"], "item": ["x"], "rating": [3]}'])
+def test_half_a_character_in_json_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadData):
+        read(in_json(tmp_path, text))
+
+
+def test_line_ends_in_cells_of_json_end_no_row(tmp_path: Path) -> None:
+    table = [["a", "x", 4, "two\nlines"], ["b", "y", 5, "one"]]
+    assert len(read(in_json(tmp_path, table), columns={"time": ""})) == 2

@@ -126,6 +126,8 @@ def _plain(column: Any) -> Array:
     """One column as it is; whole numbers of which some are missing stay whole numbers, with None for the missing."""
     if isinstance(column, np.ma.MaskedArray):
         return _objects(column.tolist())
+    if str(getattr(column, "type", "")).startswith("dictionary"):  # of Arrow, whose to_numpy makes nulls other values
+        return _objects(_values(column))
     if str(getattr(column, "dtype", "")).startswith("Int128") or _holds_missing_integers(column):
         return _objects(_values(column))
     array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)

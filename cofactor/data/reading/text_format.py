@@ -23,6 +23,8 @@ SEPARATOR = re.compile(r"sep=(\S|\t)", re.IGNORECASE)  # the first line of a fil
 BACKSLASH = re.compile(r"""\\["'](?=[^"',;|\s])""")  # before a quote inside a cell
 SINGLE_QUOTED = re.compile(r"\s*'[^']*'\s*(,|;|\||\t| |$)")
 
+NO_NAMES = frozenset(("", "na", "n/a", "nan", "null", "none", r"\n"))  # of a missing value, above numbers
+
 
 class Quoting(NamedTuple):
     """The quoting character, and the character before one in a quoted cell."""
@@ -121,7 +123,9 @@ def _find_header(
                 continue
             if not (has_known_name(names, columns) or _is_above_numbers(names, below, delimiter, quoting)):
                 continue  # found by their numbers, in a line of ratings
-            if any(is_number(names[place]) for place in where.values()):
+            found = {names[place] for place in where.values()}
+            unnamed = (name for name in found if name not in (columns or {}).values())
+            if any(map(is_number, found)) or any(name.casefold() in NO_NAMES for name in unnamed):
                 continue  # positions of columns, in a line of ratings
             if plain or _heads(names, above, below, delimiter, quoting):
                 return Header(index, delimiter, names, where)

@@ -27,6 +27,9 @@ MAX_DEPTH = 4
 SAMPLE = 100  # records that are looked at for names
 BROKEN = 'check that the file is whole: each record is an object such as {"user": 1, "item": 2, "rating": 4.5}'
 
+LINE_ENDS = {ord("\n"): "\v", ord("\r"): "\v"}
+LONG_INTEGER = re.compile(rb"\d{19}")  # which orjson may make a float
+
 JsonForm = Literal["newline_delimited", "array", "unstructured", "document"]
 
 
@@ -138,12 +141,15 @@ def write_document(path: Path, into: Path, columns: Mapping[str, str] | None) ->
         )
     document = _parsed(path.read_bytes())
     if isinstance(document, list):
-        with into.open("w", newline="", encoding="utf-8") as text:
-            csv.writer(text, quoting=csv.QUOTE_ALL).writerows(_row_texts(document))
+        try:
+            with into.open("w", newline="", encoding="utf-8") as text:
+                csv.writer(text, quoting=csv.QUOTE_ALL).writerows(_row_texts(document))
+        except UnicodeEncodeError:
+            raise BadData("JSON with text that is no Unicode (half of a pair of surrogates)", BROKEN) from None
         return True
     with into.open("wb") as file:
         for record in _records(document, columns):
-            file.write(orjson.dumps(record) + b"\n")
+            file.write(_dumped(record) + b"\n")
     return False
 
 
@@ -174,7 +180,14 @@ def _row_texts(rows: list[Any]) -> Iterator[list[str]]:
     for number, row in enumerate(rows, start=1):
         if any(isinstance(cell, list | dict) for cell in row):
             raise BadData(f"row {number:,} of the JSON array has an array or an object in it", BROKEN)
-        yield ["" if cell is None else json.dumps(cell) if isinstance(cell, bool) else str(cell) for cell in row]
+        yield [_cell_text(cell) for cell in row]
+
+
+def _cell_text(cell: Any) -> str:
+    """A cell as text on one line: an id with a line end is one with a control character, which is no id."""
+    if cell is None or cell != cell:
+        return ""
+    return json.dumps(cell) if isinstance(cell, bool) else str(cell).translate(LINE_ENDS)
 
 
 def _of_rows(rows: list[Any]) -> Iterator[dict[str, Any]]:
@@ -223,11 +236,19 @@ def _members(record: Mapping[str, Any], name: str = "", pointer: str = "", depth
             yield joined, place
 
 
-def _parsed(text: str | bytes) -> Any:
+def _dumped(record: Mapping[str, Any]) -> bytes:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
+        return orjson.dumps(record)
+    except TypeError:  # an integer of more than 64 bits, or text that is no Unicode, of which DuckDB says so
+        return json.dumps(record).encode()
+
+
+def _parsed(text: str | bytes) -> Any:
+    if isinstance(text, str) or not LONG_INTEGER.search(text):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
     try:
         return json.loads(text)  # which knows NaN, as Python and pandas write it
     except (ValueError, RecursionError) as error:
