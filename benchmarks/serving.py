@@ -193,7 +193,7 @@ def _started(command: list[str]) -> Iterator[Server]:
 
 
 def bare(content: bytes) -> None:
-    """A server with one route and a constant response, on the same HTTP server: an upper bound for any service."""
+    """A server with one route and a constant response: uvicorn, with httptools if that is installed."""
     import socket
 
     import uvicorn
@@ -205,7 +205,7 @@ def bare(content: bytes) -> None:
         return Response(content, media_type="application/json")
 
     app = Starlette(routes=[Route("/users/{user}/recommendations", same)])
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning", access_log=False)
+    config = uvicorn.Config(app, loop="uvloop", http="auto", log_level="warning", access_log=False)
     listening = socket.create_server(("127.0.0.1", 0))
     print(f"bare on http://127.0.0.1:{listening.getsockname()[1]}", file=sys.stderr, flush=True)
     uvicorn.Server(config).run([listening])
