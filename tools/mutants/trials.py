@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tools.mutants import recorder
@@ -51,11 +52,15 @@ class Copy:
         change = changed_text(source, mutated)
         if not chosen:
             return Outcome(fault, change, "no test runs it")
+        faulty = self.folder / fault.file
+        bytecode = Path(cache_from_source(str(faulty)))  # it counts as that of any file of the same size and second
         try:
-            (self.folder / fault.file).write_text(mutated, encoding="utf-8")
+            bytecode.unlink(missing_ok=True)
+            faulty.write_text(mutated, encoding="utf-8")
             seen, by = self._run(chosen, variables)
         finally:
-            shutil.copy2(self.root / fault.file, self.folder / fault.file)
+            shutil.copy2(self.root / fault.file, faulty)
+            bytecode.unlink(missing_ok=True)
         return Outcome(fault, change, "seen" if seen else "not seen", by, len(chosen))
 
     def _run(self, tests: Mapping[str, float], variables: Mapping[str, str]) -> tuple[bool, str]:
